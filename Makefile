@@ -1,0 +1,57 @@
+# Every verb of development. CI calls only these; `make demo` and `make test` need no step before them.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMP := $(VENV)/.setup-done
+PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml packages/control/pyproject.toml
+SOURCES := packages tests examples benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format up bench lock clean
+
+help:  ## Show this list.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements/uv.txt requirements/dev.txt $(PYPROJECTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+		-e packages/serving -e packages/client -e packages/control
+	touch $@
+
+setup: $(STAMP)  ## Make .venv with all three distributions installed. Safe to repeat.
+
+demo: setup  ## Train, register, package, deploy and ask the breast-cancer example; no other service is needed.
+	$(BIN)/python examples/demo.py
+
+test: setup  ## Run all tests. Those that need an engine which is not there say so.
+	$(BIN)/python -m pytest
+
+check: setup  ## Lint, format check, types, import contracts.
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+format: setup  ## Format the sources and mend what can be mended.
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+up: setup  ## Start the local stack.
+	$(BIN)/modelyard up
+
+bench: setup  ## Run the benchmarks side by side with their peers.
+	$(BIN)/python benchmarks/run.py
+
+lock:  ## Compile the locked requirements anew.
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		-o requirements/uv.txt requirements/uv.in
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra onnx --extra sklearn --extra xgboost --extra lightgbm --extra frames --extra grpc \
+		--no-emit-package modelyard-client --no-emit-package modelyard-serving \
+		-o requirements/dev.txt $(PYPROJECTS) requirements/dev.in
+
+clean:  ## Remove what setup and the checks made.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

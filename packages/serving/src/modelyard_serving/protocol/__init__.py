@@ -1,0 +1,1 @@
+"""The Open Inference Protocol without a transport: datatypes, tensors, and their JSON and binary forms."""

@@ -1,0 +1,44 @@
+"""What a model takes and gives, in the protocol's terms. Pure: it reads no file and checks no request."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from modelyard_serving.protocol.datatypes import Datatype
+
+
+class InputKind(StrEnum):
+    """How the model wants its inputs together."""
+
+    TENSORS = "tensors"
+    """Each input is an array of its own (an ONNX graph, a network, an sklearn model that was fitted on an array)."""
+    FRAME = "frame"
+    """The inputs are the columns of one frame, each of shape [-1]; the model is called with the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output.
+
+    `shape` counts the batch: -1 stands for a variable dimension, so `[-1, 30]` is any number of rows of 30 values.
+    `logical_type` keeps what the protocol cannot say of a frame's column: `datetime`, `category`, `string`, `binary`.
+    """
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+    optional: bool = False
+    logical_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The inputs and outputs of a model, in order. `is_declared` is False where nobody declared them and the
+    runtime could only tell what it knows: then names and shapes are told but not enforced beyond what it knows."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    kind: InputKind = InputKind.TENSORS
+    is_declared: bool = True
+    params: dict[str, Any] = field(default_factory=dict)
+    """Inference parameters with their defaults, as an MLflow signature declares them."""
