@@ -14,9 +14,7 @@ class Kind(StrEnum):
     BUSY = "busy"  # 503 with Retry-After, UNAVAILABLE.
     UNAVAILABLE = "unavailable"  # Draining or not ready: 503, UNAVAILABLE.
     TIMEOUT = "timeout"  # 504, DEADLINE_EXCEEDED.
-    INTERNAL = (
-        "internal"  # The model's or our fault: 500, INTERNAL, and no text of the exception on the wire.
-    )
+    INTERNAL = "internal"  # The model's or our fault: 500, INTERNAL, and no text of the exception on the wire.
 
 
 class ServingError(Exception):

@@ -55,6 +55,4 @@ _NUMPY: dict[Datatype, np.dtype[np.generic]] = {
     Datatype.BF16: np.dtype("<u2"),
     Datatype.BYTES: np.dtype(object),
 }
-_DATATYPES = {
-    dtype: datatype for datatype, dtype in _NUMPY.items() if datatype not in (Datatype.BF16, Datatype.BYTES)
-}
+_DATATYPES = {dtype: datatype for datatype, dtype in _NUMPY.items() if datatype not in (Datatype.BF16, Datatype.BYTES)}
