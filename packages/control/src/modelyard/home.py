@@ -1,0 +1,72 @@
+"""The one folder that holds all state of a local stack. It names places and makes them; it reads and writes nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one stack and the places inside it. All are private to the user (mode 0700)."""
+
+    root: Path
+
+    @property
+    def stack_file(self) -> Path:
+        """Ports and options of the last `up`, for `status`, `down` and the next `up`."""
+        return self.root / "stack.json"
+
+    @property
+    def token_file(self) -> Path:
+        """The first access token, for the command line; mode 0600."""
+        return self.root / "token"
+
+    @property
+    def database_file(self) -> Path:
+        """Our tables, when they are in SQLite."""
+        return self.root / "modelyard.db"
+
+    @property
+    def jobs_database_file(self) -> Path:
+        """Checkpoints of the durable jobs, when they are in SQLite."""
+        return self.root / "jobs.db"
+
+    @property
+    def mlflow(self) -> Path:
+        """The tracking server's own database and artifacts."""
+        return self.root / "mlflow"
+
+    @property
+    def environments(self) -> Path:
+        """Python environments, a folder for each lock's digest."""
+        return self.root / "environments"
+
+    @property
+    def jobs(self) -> Path:
+        """A folder for each job: its log, and its run's files."""
+        return self.root / "jobs"
+
+    @property
+    def bundles(self) -> Path:
+        """Packaged versions: `<tenant id>/<model>/<version>`."""
+        return self.root / "bundles"
+
+    @property
+    def servers(self) -> Path:
+        """A folder for each deployment on this machine: configuration, status and log."""
+        return self.root / "servers"
+
+    @property
+    def supervisor(self) -> Path:
+        """What supervisord reads and writes."""
+        return self.root / "supervisor"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the control plane and of MLflow."""
+        return self.root / "logs"
+
+    def make(self) -> None:
+        """Make the folders that are not there yet."""
+        places = (self.root, self.mlflow, self.environments, self.jobs, self.bundles, self.servers, self.supervisor)
+        for place in (*places, self.logs):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)

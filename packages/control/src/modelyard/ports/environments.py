@@ -1,0 +1,66 @@
+"""Python environments that are built from requirements: first locked to exact versions with hashes, then installed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+LogLine = Callable[[str], None]
+"""Where the adapter tells its progress, one line a call, for the job's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Exact versions with hashes of everything that an environment holds.
+
+    `text` is a requirements file; `digest` is the sha256 (hex) of it and of the Python version, the environment's key.
+    """
+
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An installed environment that is complete and never changed again."""
+
+    digest: str
+    path: Path
+    python: Path
+    """The interpreter; commands of installed packages stand beside it."""
+
+
+class Environments(Protocol):
+    """Builds environments and keeps them by their lock's digest.
+
+    Both calls are idempotent, may block for minutes, and are safe from several threads and processes at once: two that
+    want the same environment wait for one build. A build that was killed leaves nothing that looks complete.
+    """
+
+    def lock(
+        self,
+        requirements: Sequence[str],
+        *,
+        constraints: str = "",
+        server_extras: Sequence[str] | None = None,
+        log: LogLine,
+    ) -> Lock:
+        """Resolve PEP 508 requirements (names only: no options, paths or URLs) to a lock.
+
+        Args:
+            requirements: already parsed and checked by `training.domain.parse_requirements`.
+            constraints: a lock's text; what it pins and the requirements need keeps its version.
+            server_extras: not None when the environment shall hold our model server too, with these of its extras.
+
+        Raises:
+            Invalid: code `requirements_unresolvable`; the message is the resolver's reason, in one sentence.
+            Unavailable: the package index does not answer.
+        """
+
+    def ensure(self, lock: Lock, *, log: LogLine) -> Environment:
+        """The environment of this lock; builds it if it is not there.
+
+        Raises:
+            Invalid: code `environment_build_failed`, when a package does not install.
+            Unavailable: the package index does not answer.
+        """

@@ -1,0 +1,80 @@
+"""The experiment tracker (MLflow): runs, logged models, their files, and the mirror of our registry in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedRun:
+    """A run with what it logged. `metrics` are the last values; `tags` leave out those that MLflow keeps for itself."""
+
+    run_id: str
+    experiment_id: str
+    experiment_name: str
+    status: str
+    """MLflow's word: RUNNING, FINISHED, FAILED, KILLED."""
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model that a run logged. `uri` is what MLflow loads it by, and what `download` takes."""
+
+    model_id: str
+    name: str
+    run_id: str
+    uri: str
+    artifact_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredVersion:
+    """One version of ours, as the mirror shall show it."""
+
+    model_name: str
+    version: int
+    model_uri: str
+    run_id: str | None
+    description: str
+    tags: Mapping[str, str]
+
+
+class Tracking(Protocol):
+    """The tracker's verbs that we use. All are idempotent and may block for seconds.
+
+    Every call raises Unavailable (code `tracking_unavailable`) when the tracker does not answer, and NotFound for
+    a run or model that is not there.
+    """
+
+    @property
+    def uri(self) -> str:
+        """The address that scripts get as `MLFLOW_TRACKING_URI`."""
+
+    def is_reachable(self) -> bool:
+        """Whether the tracker answers now. Returns within two seconds and never raises."""
+
+    def ensure_experiment(self, name: str) -> str:
+        """The id of the experiment of this name; made if it is not there."""
+
+    def runs_tagged(self, key: str, value: str) -> Sequence[TrackedRun]:
+        """All runs with this tag, in any experiment, oldest first."""
+
+    def run(self, run_id: str) -> TrackedRun:
+        """One run."""
+
+    def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
+        """The models that this run logged, oldest first."""
+
+    def logged_model(self, uri: str) -> LoggedModel:
+        """The model behind `models:/m-…` or `runs:/<run>/<name>`."""
+
+    def download(self, uri: str, folder: Path) -> None:
+        """Write the model's files below `folder`, which exists and is empty. Nothing is loaded or unpickled."""
+
+    def mirror_version(self, version: MirroredVersion) -> None:
+        """Make the registered model and a version of it that carries tag `modelyard.version`, if they are not there,
+        and bring tags and description up to date. Repeatable: a second call changes nothing."""

@@ -1,0 +1,91 @@
+"""Everything that can be set from outside, read once at start from the environment. It reads no file but through it."""
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from modelyard.home import Home
+
+_MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Settings of one control plane. Variables are `MODELYARD_<NAME>`, but for those that the contract names."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True)
+
+    home: Path = Path("~/.modelyard")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    mlflow_port: int = 5000
+    auth: bool = True
+    """False only on loopback: every caller is then the first tenant's administrator."""
+
+    database_url: str | None = None
+    """SQLAlchemy address of our tables; a SQLite file in the home when it is not set."""
+    jobs_database_url: str | None = None
+    """SQLAlchemy address of the durable jobs' checkpoints; a SQLite file in the home when it is not set."""
+    mlflow_tracking_uri: str | None = Field(
+        default=None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "MODELYARD_MLFLOW_TRACKING_URI")
+    )
+    """A tracking server that is not ours; the local stack's own when it is not set."""
+    mlflow_artifact_root: str | None = Field(default=None, validation_alias="MLFLOW_ARTIFACT_ROOT")
+    """Where our tracking server keeps artifacts; a folder in the home when it is not set."""
+    registry_cache_ttl: int = Field(default=300, ge=0, validation_alias="ML_REGISTRY_CACHE_TTL")
+    """Seconds."""
+
+    concurrent_jobs: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1)
+    run_seconds: float = Field(default=6 * 3600, gt=0)
+    run_memory_mb: int = Field(default=8 * 1024, ge=64)
+    run_output_mb: int = Field(default=64, ge=1)
+    run_disk_mb: int = Field(default=16 * 1024, ge=1)
+    replica_memory_mb: int | None = Field(default=4 * 1024, ge=64)
+    ready_seconds: float = Field(default=120, gt=0)
+    """How long a deployment may take until its first readiness."""
+    lock_ttl_seconds: float = Field(default=24 * 3600, ge=0)
+    """How long the same requirements give the same lock without asking the package index again."""
+    server_port_first: int = 8100
+    server_port_last: int = 8999
+    """Addresses of model servers on this machine."""
+
+    @property
+    def places(self) -> Home:
+        """The home folder, absolute."""
+        return Home(self.home.expanduser().absolute())
+
+    @property
+    def database(self) -> str:
+        """Address of our tables."""
+        return self.database_url or f"sqlite:///{self.places.database_file}"
+
+    @property
+    def jobs_database(self) -> str:
+        """Address of the checkpoints."""
+        return self.jobs_database_url or f"sqlite:///{self.places.jobs_database_file}"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The tracking server's address."""
+        return self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def run_memory_bytes(self) -> int:
+        """Cap on a run's resident memory."""
+        return self.run_memory_mb * _MEBIBYTE
+
+    @property
+    def run_output_bytes(self) -> int:
+        """Cap on a run's log."""
+        return self.run_output_mb * _MEBIBYTE
+
+    @property
+    def run_disk_bytes(self) -> int:
+        """Cap on each file that a run writes."""
+        return self.run_disk_mb * _MEBIBYTE
+
+    @property
+    def replica_memory_bytes(self) -> int | None:
+        """Cap on a model server replica's resident memory."""
+        return None if self.replica_memory_mb is None else self.replica_memory_mb * _MEBIBYTE
