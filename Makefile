@@ -8,7 +8,7 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 SOURCES := packages tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up bench lock clean
+.PHONY: help setup demo test check format up bench lock proto clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ up: setup  ## Start the local stack.
 
 bench: setup  ## Run the benchmarks side by side with their peers.
 	$(BIN)/python benchmarks/run.py
+
+proto: setup  ## Generate the protocol's gRPC messages anew from their .proto file.
+	$(BIN)/python packages/serving/tools/generate_proto.py
 
 lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
