@@ -41,6 +41,16 @@ class Home:
         return self.root / "environments"
 
     @property
+    def locks(self) -> Path:
+        """What requirements were resolved to, so that the same ones need not ask the package index again."""
+        return self.root / "locks"
+
+    @property
+    def wheels(self) -> Path:
+        """Wheels of our own model server, while it is developed beside us."""
+        return self.root / "wheels"
+
+    @property
     def jobs(self) -> Path:
         """A folder for each job: its log, and its run's files."""
         return self.root / "jobs"
@@ -67,6 +77,7 @@ class Home:
 
     def make(self) -> None:
         """Make the folders that are not there yet."""
-        places = (self.root, self.mlflow, self.environments, self.jobs, self.bundles, self.servers, self.supervisor)
-        for place in (*places, self.logs):
+        environments = (self.environments, self.locks, self.wheels)
+        work = (self.jobs, self.bundles, self.servers, self.supervisor, self.logs)
+        for place in (self.root, self.mlflow, *environments, *work):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -30,6 +30,12 @@ class Environment:
     """The interpreter; commands of installed packages stand beside it."""
 
 
+def pinned(lock_text: str) -> tuple[str, ...]:
+    """The pins of a lock's text (`name==version`, with their markers), without the hashes."""
+    lines = (line.strip().removesuffix("\\").strip() for line in lock_text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith(("-", "#")))
+
+
 class Environments(Protocol):
     """Builds environments and keeps them by their lock's digest.
 

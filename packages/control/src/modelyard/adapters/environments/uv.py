@@ -1,0 +1,145 @@
+"""Environments by uv: resolved with hashes, hard-linked from uv's cache, and kept by the digest of their lock.
+
+An environment stands in `environments/<digest>` and is built in place, under a lock that the building uv holds too; the
+marker that completes it is written last, and what has none is built anew. A package that comes as source runs its own
+build here; `UV_NO_BUILD=1` forbids that. Changing a built environment is refused: there is no call for it.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from modelyard.adapters.environments.server_distribution import ServerDistribution, ServerRequirement, editable_source
+from modelyard.adapters.environments.uv_command import Uv, UvFailure
+from modelyard.adapters.file_lock import locked
+from modelyard.errors import Invalid, ModelyardError, Unavailable
+from modelyard.home import Home
+from modelyard.ports.clock import Clock
+from modelyard.ports.environments import Environment, Lock, LogLine, pinned
+
+_PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+_MARKER = "complete"
+
+
+class UvEnvironments:
+    """Environments for the Python version that we ourselves run on.
+
+    Args:
+        home: keeps the environments, the locks and the wheels of our own server.
+        clock: tells when a lock is too old.
+        lock_ttl_seconds: how long a lock is used again for the same requirements.
+        environment: the operator's; what it says of uv, proxies and certificates is handed down to uv.
+    """
+
+    def __init__(self, *, home: Home, clock: Clock, lock_ttl_seconds: float, environment: Mapping[str, str]) -> None:
+        self._home = home
+        self._clock = clock
+        self._lock_ttl = timedelta(seconds=lock_ttl_seconds)
+        self._uv = Uv(environment=environment, folder=home.environments)
+        self._server = ServerDistribution(uv=self._uv, wheels=home.wheels, source=editable_source())
+
+    def lock(
+        self,
+        requirements: Sequence[str],
+        *,
+        constraints: str = "",
+        server_extras: Sequence[str] | None = None,
+        log: LogLine,
+    ) -> Lock:
+        """Resolve the requirements, or answer what they were resolved to a short time ago."""
+        self._home.make()
+        try:
+            server = None if server_extras is None else self._server.requirement(server_extras, log=log)
+            wanted = [*requirements, *([server.requirement] if server else [])]
+            key = self._key(wanted, pinned(constraints), server)
+            text = self._remembered(key)
+            if text is None:
+                text = self._resolve(wanted, pinned(constraints), server=server, log=log)
+                self._remember(key, text)
+        except UvFailure as failure:
+            raise _translated(failure, code="requirements_unresolvable") from failure
+        return Lock(text=text, digest=hashlib.sha256(f"{_PYTHON_VERSION}\n{text}".encode()).hexdigest())
+
+    def ensure(self, lock: Lock, *, log: LogLine) -> Environment:
+        """The environment of this lock; two that want it at once wait for one build."""
+        path = self._home.environments / lock.digest[:16]
+        environment = Environment(digest=lock.digest, path=path, python=path / "bin" / "python")
+        if _is_complete(environment):
+            return environment
+        self._home.make()
+        with locked(path.with_suffix(".lock")) as descriptor:
+            if not _is_complete(environment):
+                self._build(lock, environment, log=log, held=descriptor)
+        return environment
+
+    def _resolve(
+        self, requirements: Sequence[str], constraints: Sequence[str], *, server: ServerRequirement | None, log: LogLine
+    ) -> str:
+        with tempfile.TemporaryDirectory(dir=self._home.locks, prefix=".resolve-") as beside:
+            asked, held, resolved = (Path(beside) / name for name in ("wanted.in", "constraints.txt", "resolved.txt"))
+            asked.write_text("\n".join(requirements))
+            held.write_text("\n".join(constraints))
+            options = ["--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+            options += ["--python-version", _PYTHON_VERSION, "--python", sys.executable]
+            options += ["--constraints", str(held), "--output-file", str(resolved)]
+            links = [server.wheel_folder] if server and server.wheel_folder else []
+            self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links)
+            text = resolved.read_text()
+        log(f"Resolved {len(pinned(text))} packages")
+        return text
+
+    def _build(self, lock: Lock, environment: Environment, *, log: LogLine, held: int) -> None:
+        if environment.path.exists():
+            shutil.rmtree(environment.path)  # What a killed build left.
+        wheels = self._server.wheel_folders(lock.text)
+        try:
+            self._uv.run(
+                *("venv", "--quiet", "--python", sys.executable, str(environment.path)), log=log, inherited=[held]
+            )
+            requirements = environment.path / "requirements.txt"
+            requirements.write_text(lock.text)
+            options = ["--require-hashes", "--python", str(environment.python)]
+            self._uv.run("pip", "sync", *options, str(requirements), log=log, find_links=wheels, inherited=[held])
+        except UvFailure as failure:
+            raise _translated(failure, code="environment_build_failed") from failure
+        (environment.path / _MARKER).write_text(lock.digest)
+
+    def _key(self, wanted: Sequence[str], constraints: Sequence[str], server: ServerRequirement | None) -> str:
+        """Digest of all that a resolution depends on, but for the index itself."""
+        settings = sorted((name, value) for name, value in self._uv.environment.items() if name.startswith("UV_"))
+        content = server.content if server else ""
+        inputs = json.dumps([_PYTHON_VERSION, sys.platform, wanted, constraints, content, settings])
+        return hashlib.sha256(inputs.encode()).hexdigest()
+
+    def _remembered(self, key: str) -> str | None:
+        try:
+            memory = json.loads((self._home.locks / f"{key}.json").read_text())
+        except FileNotFoundError:
+            return None
+        age = self._clock.now() - datetime.fromisoformat(memory["locked_at"])
+        return str(memory["text"]) if age < self._lock_ttl else None
+
+    def _remember(self, key: str, text: str) -> None:
+        memory = {"locked_at": self._clock.now().isoformat(), "text": text}
+        with tempfile.NamedTemporaryFile("w", dir=self._home.locks, prefix=".lock-", delete=False) as beside:
+            json.dump(memory, beside)
+        Path(beside.name).rename(self._home.locks / f"{key}.json")
+
+
+def _is_complete(environment: Environment) -> bool:
+    try:
+        return (environment.path / _MARKER).read_text() == environment.digest
+    except FileNotFoundError:
+        return False
+
+
+def _translated(failure: UvFailure, *, code: str) -> ModelyardError:
+    if failure.is_unreachable:
+        return Unavailable(f"The package index does not answer: {failure.reason}.", code="package_index_unavailable")
+    told = {"requirements_unresolvable": "cannot be met", "environment_build_failed": "do not install"}
+    return Invalid(f"The requirements {told[code]}: {failure.reason}.", code=code, field="requirements")
