@@ -1,5 +1,6 @@
 """Everything that can be set from outside, read once at start from the environment. It reads no file but through it."""
 
+import importlib.metadata
 import os
 from pathlib import Path
 
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """The tracking server's address."""
         return self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def tracking_requirement(self) -> str:
+        """The tracker's client in every environment of a run: as new as our own, so that both speak alike."""
+        return f"mlflow=={importlib.metadata.version('mlflow')}"
 
     @property
     def run_memory_bytes(self) -> int:

@@ -1,0 +1,1 @@
+"""The append-only, hash-chained log of every change of a life cycle: who, when, why, before, after."""

@@ -1,0 +1,21 @@
+"""All tables in one place, for migrations and for tests that compare the schema with them."""
+
+from modelyard.access import tables as access_tables
+from modelyard.audit import tables as audit_tables
+from modelyard.db.types import metadata
+from modelyard.deployments import tables as deployment_tables
+from modelyard.jobs import tables as job_tables
+from modelyard.outbox import tables as outbox_tables
+from modelyard.packaging import tables as packaging_tables
+from modelyard.registry import tables as registry_tables
+
+__all__ = [
+    "access_tables",
+    "audit_tables",
+    "deployment_tables",
+    "job_tables",
+    "metadata",
+    "outbox_tables",
+    "packaging_tables",
+    "registry_tables",
+]

@@ -1,0 +1,110 @@
+"""A deployment, and what to do for it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from modelyard.deployments.states import DeploymentStatus
+from modelyard.ports.target import ServerObservation, ServerState
+
+FAILED_TO_START = "no replica could start"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One version that serves, or shall, or did."""
+
+    deployment_id: str
+    tenant_id: str
+    namespace: str
+    model_name: str
+    version: int
+    target: str
+    replicas: int
+    is_wanted: bool
+    """False from the moment that it shall go."""
+    status: DeploymentStatus
+    reason: str | None
+    url: str | None
+    ready_replicas: int
+    job_id: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """As the audit log names it."""
+        return f"deployments/{self.deployment_id}"
+
+
+class Action(StrEnum):
+    """What the reconciler has to tell the target."""
+
+    NONE = "none"
+    APPLY = "apply"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and how the deployment stands now."""
+
+    action: Action
+    status: DeploymentStatus
+    reason: str | None
+
+
+def decide(deployment: Deployment, observed: ServerObservation) -> Decision:
+    """From what shall be and what is to what to do next."""
+    if not deployment.is_wanted:
+        return _leaving(deployment, observed)
+    if observed.state is ServerState.ABSENT:
+        return _absent(deployment)
+    action = Action.APPLY if len(observed.replicas) not in (0, deployment.replicas) else Action.NONE
+    return Decision(action, _running_status(deployment.status, observed.state), _reason(observed))
+
+
+def _leaving(deployment: Deployment, observed: ServerObservation) -> Decision:
+    if observed.state is not ServerState.ABSENT:
+        return Decision(Action.REMOVE, DeploymentStatus.DRAINING, deployment.reason)
+    if deployment.status is DeploymentStatus.DRAINING:
+        return Decision(Action.NONE, DeploymentStatus.STOPPED, deployment.reason)
+    return Decision(Action.NONE, DeploymentStatus.DRAINING, deployment.reason)
+
+
+def _absent(deployment: Deployment) -> Decision:
+    if deployment.status in (DeploymentStatus.PENDING, DeploymentStatus.STARTING):
+        return Decision(Action.APPLY, DeploymentStatus.STARTING, None)
+    if deployment.status is DeploymentStatus.FAILED:
+        return Decision(Action.APPLY, DeploymentStatus.FAILED, deployment.reason)
+    return Decision(Action.APPLY, DeploymentStatus.DEGRADED, "its server is gone and is being started again")
+
+
+def _running_status(status: DeploymentStatus, state: ServerState) -> DeploymentStatus:
+    was_never_ready = status in (DeploymentStatus.PENDING, DeploymentStatus.STARTING)
+    match state:
+        case ServerState.READY:
+            return DeploymentStatus.READY if status is not DeploymentStatus.PENDING else DeploymentStatus.STARTING
+        case ServerState.FAILED:
+            return DeploymentStatus.FAILED
+        case _ if was_never_ready:
+            return DeploymentStatus.STARTING
+        case _ if status is DeploymentStatus.FAILED and state is ServerState.STARTING:
+            return DeploymentStatus.FAILED
+        case _:
+            return DeploymentStatus.DEGRADED
+
+
+def _reason(observed: ServerObservation) -> str | None:
+    if observed.state is ServerState.READY:
+        return None
+    return (
+        observed.reason or _last_exit(observed) or (FAILED_TO_START if observed.state is ServerState.FAILED else None)
+    )
+
+
+def _last_exit(observed: ServerObservation) -> str | None:
+    exits: Sequence[str] = [replica.last_exit for replica in observed.replicas if replica.last_exit]
+    return exits[-1] if exits else None

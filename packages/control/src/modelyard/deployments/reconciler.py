@@ -1,0 +1,115 @@
+"""Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from modelyard.deployments.domain import Action, Decision, Deployment, decide
+from modelyard.deployments.service import DeploymentService, system_principal
+from modelyard.errors import ModelyardError
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.target import ServerObservation, ServerSpec, Target
+from modelyard.registry.service import RegistryService
+
+logger = structlog.get_logger()
+
+_WORKERS = 8
+
+
+class Reconciler:
+    """One pass looks at every deployment that is not stopped. Draining one does not hold up the others."""
+
+    def __init__(
+        self,
+        *,
+        deployments: DeploymentService,
+        registry: RegistryService,
+        packaging: PackagingService,
+        target: Target,
+        memory_bytes: int | None,
+        interval_seconds: float,
+    ) -> None:
+        self._deployments = deployments
+        self._registry = registry
+        self._packaging = packaging
+        self._target = target
+        self._memory_bytes = memory_bytes
+        self._interval_seconds = interval_seconds
+        self._under_way: dict[str, Future[None]] = {}
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="reconciler")
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Reconcile in the background until `stop`."""
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the passes that are under way."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def pass_over_all(self) -> None:
+        """Begin a pass over every deployment for which none is under way, and remove servers that nobody knows."""
+        deployments = self._deployments.running()
+        self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
+        for deployment in deployments:
+            if deployment.deployment_id not in self._under_way:
+                self._under_way[deployment.deployment_id] = self._pool.submit(self._guarded, deployment)
+        known = {deployment.deployment_id for deployment in deployments}
+        for deployment_id in set(self._target.deployment_ids()) - known - self._under_way.keys():
+            logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
+            self._under_way[deployment_id] = self._pool.submit(self._target.remove, deployment_id)
+
+    def reconcile(self, deployment: Deployment) -> Decision:
+        """One pass over one deployment."""
+        observed = self._target.observe(deployment.deployment_id)
+        decision = decide(deployment, observed)
+        if decision.action is Action.APPLY:
+            self._target.apply(self._spec(deployment))
+        self._note(deployment, decision, observed)
+        if decision.action is Action.REMOVE:
+            self._target.remove(deployment.deployment_id)
+        return decision
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_seconds):
+            try:
+                self.pass_over_all()
+            except ModelyardError as exc:
+                logger.warning("the reconciler waits", reason=exc.message)
+
+    def _guarded(self, deployment: Deployment) -> None:
+        try:
+            self.reconcile(deployment)
+        except ModelyardError as exc:
+            logger.warning("a deployment waits", deployment_id=deployment.deployment_id, reason=exc.message)
+        except Exception:
+            logger.exception("a deployment could not be reconciled", deployment_id=deployment.deployment_id)
+
+    def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
+        self._deployments.note(
+            deployment.deployment_id,
+            status=decision.status,
+            reason=decision.reason,
+            url=observed.url,
+            ready_replicas=sum(replica.state == "ready" for replica in observed.replicas),
+        )
+
+    def _spec(self, deployment: Deployment) -> ServerSpec:
+        owner = system_principal(deployment.tenant_id)
+        version = self._registry.version(owner, deployment.model_name, deployment.version)
+        bundle = self._packaging.bundle(version)
+        return ServerSpec(
+            deployment_id=deployment.deployment_id,
+            model_name=deployment.model_name,
+            version=deployment.version,
+            bundle=bundle.path,
+            python=bundle.python,
+            replicas=deployment.replicas,
+            memory_bytes=self._memory_bytes,
+        )

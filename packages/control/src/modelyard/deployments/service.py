@@ -1,0 +1,200 @@
+"""The verbs on deployments. It writes down what shall be; the reconciler makes it so."""
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal, Role
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deployments import store
+from modelyard.deployments.domain import Deployment
+from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.errors import Conflict, NotFound
+from modelyard.paging import Page
+from modelyard.ports.clock import Clock
+from modelyard.registry.domain import Version
+
+SYSTEM = "modelyard"
+"""Who the audit log names when nobody asked for a change."""
+
+
+class DeploymentService:
+    """All deployments of all tenants."""
+
+    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, target: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._target = target
+
+    def create(
+        self, principal: Principal, version: Version, *, replicas: int, namespace: str, job_id: str
+    ) -> Deployment:
+        """Write down that a version shall serve. The second call for the same job gives the deployment of the first."""
+        with self._database.write() as connection:
+            if (earlier := store.find_of_job(connection, job_id)) is not None:
+                return earlier
+            now = self._clock.now()
+            deployment = Deployment(
+                deployment_id=f"dep-{uuid4().hex}",
+                tenant_id=principal.tenant_id,
+                namespace=namespace,
+                model_name=version.model_name,
+                version=version.version,
+                target=self._target,
+                replicas=replicas,
+                is_wanted=True,
+                status=DeploymentStatus.PENDING,
+                reason=None,
+                url=None,
+                ready_replicas=0,
+                job_id=job_id,
+                created_by=principal.subject,
+                created_at=now,
+                updated_at=now,
+            )
+            store.add(connection, deployment)
+            self._record(
+                connection,
+                principal,
+                "deployment.created",
+                deployment,
+                after={"model": version.subject, "replicas": replicas, "namespace": namespace},
+            )
+            return deployment
+
+    def get(self, principal: Principal, deployment_id: str) -> Deployment:
+        """A deployment of the caller's tenant.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+        """
+        with self._database.read() as connection:
+            deployment = store.find(connection, deployment_id)
+        if deployment is None or deployment.tenant_id != principal.tenant_id:
+            raise NotFound(f"there is no deployment '{deployment_id}'", code="deployment_not_found")
+        return deployment
+
+    def page(
+        self,
+        principal: Principal,
+        *,
+        model_name: str | None = None,
+        namespace: str | None = None,
+        status: DeploymentStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Deployment]:
+        """Deployments of the caller's tenant, newest first; without a status those that are not stopped."""
+        with self._database.read() as connection:
+            return store.page(
+                connection,
+                principal.tenant_id,
+                model_name=model_name,
+                namespace=namespace,
+                status=status,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def count_by_status(self, principal: Principal) -> dict[str, int]:
+        """How many deployments are in each status."""
+        with self._database.read() as connection:
+            return store.count_by_status(connection, principal.tenant_id)
+
+    def scale(self, principal: Principal, deployment_id: str, replicas: int) -> Deployment:
+        """Set how many replicas shall run.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+            Conflict: code `deployment_leaving`, when it is being undeployed or was.
+        """
+        before = self.get(principal, deployment_id)
+        if not before.is_wanted:
+            raise Conflict(
+                f"deployment '{deployment_id}' is {before.status}: it cannot be scaled", code="deployment_leaving"
+            )
+        with self._database.write() as connection:
+            store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
+            self._record(
+                connection,
+                principal,
+                "deployment.scaled",
+                before,
+                before={"replicas": before.replicas},
+                after={"replicas": replicas},
+            )
+        return self.get(principal, deployment_id)
+
+    def undeploy(self, principal: Principal, deployment_id: str, *, reason: str = "") -> Deployment:
+        """Write down that it shall go: it drains, then stops. Again: nothing more happens."""
+        deployment = self.get(principal, deployment_id)
+        if deployment.is_wanted:
+            with self._database.write() as connection:
+                store.change(connection, deployment_id, is_wanted=False, updated_at=self._clock.now())
+                self._record(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
+        return self.get(principal, deployment_id)
+
+    # What the reconciler calls.
+
+    def running(self) -> list[Deployment]:
+        """Every deployment that is not stopped, of all tenants."""
+        with self._database.read() as connection:
+            return store.not_stopped(connection)
+
+    def note(
+        self,
+        deployment_id: str,
+        *,
+        status: DeploymentStatus,
+        reason: str | None,
+        url: str | None,
+        ready_replicas: int,
+    ) -> None:
+        """Write down what was seen. Nothing is written when nothing changed."""
+        with self._database.write() as connection:
+            deployment = store.find(connection, deployment_id)
+            if deployment is None:
+                return
+            seen: dict[str, Any] = {
+                "reason": reason,
+                "url": url or deployment.url,
+                "ready_replicas": ready_replicas,
+            }
+            if deployment.status is not status:
+                self._move(connection, deployment, status, reason)
+            elif all(getattr(deployment, name) == value for name, value in seen.items()):
+                return
+            store.change(connection, deployment_id, updated_at=self._clock.now(), **seen)
+
+    def _move(
+        self, connection: Connection, deployment: Deployment, status: DeploymentStatus, reason: str | None
+    ) -> None:
+        """The one place where a deployment's status changes."""
+        if status not in TRANSITIONS[deployment.status]:
+            raise Conflict(
+                f"deployment '{deployment.deployment_id}' cannot go from {deployment.status} to {status}",
+                code="deployment_transition_refused",
+            )
+        store.change(connection, deployment.deployment_id, status=status)
+        self._audit.record(
+            connection,
+            principal=system_principal(deployment.tenant_id),
+            action=f"deployment.{status}",
+            subject=deployment.subject,
+            reason=reason or "",
+            before={"status": deployment.status},
+            after={"status": status},
+        )
+
+    def _record(
+        self, connection: Connection, principal: Principal, action: str, deployment: Deployment, **what: Any
+    ) -> None:
+        self._audit.record(connection, principal=principal, action=action, subject=deployment.subject, **what)
+
+
+def system_principal(tenant_id: str) -> Principal:
+    """Who acts when nobody asked."""
+    return Principal(tenant_id=tenant_id, subject=SYSTEM, role=Role.DEVELOPER)

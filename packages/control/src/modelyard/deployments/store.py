@@ -1,0 +1,115 @@
+"""Reads and writes deployments."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, desc, func, insert, select, tuple_, update
+
+from modelyard.deployments.domain import Deployment
+from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.tables import deployments
+from modelyard.paging import Page, decode_cursor, encode_cursor
+
+
+def add(connection: Connection, deployment: Deployment) -> None:
+    """Insert a deployment."""
+    connection.execute(
+        insert(deployments).values(
+            id=deployment.deployment_id,
+            tenant_id=deployment.tenant_id,
+            namespace=deployment.namespace,
+            model_name=deployment.model_name,
+            version=deployment.version,
+            target=deployment.target,
+            replicas=deployment.replicas,
+            is_wanted=deployment.is_wanted,
+            status=deployment.status,
+            ready_replicas=deployment.ready_replicas,
+            job_id=deployment.job_id,
+            created_by=deployment.created_by,
+            created_at=deployment.created_at,
+            updated_at=deployment.updated_at,
+        )
+    )
+
+
+def change(connection: Connection, deployment_id: str, **values: Any) -> None:
+    """Write some columns of a deployment."""
+    connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(**values))
+
+
+def find(connection: Connection, deployment_id: str) -> Deployment | None:
+    """The deployment of this id, in any tenant."""
+    row = connection.execute(select(deployments).where(deployments.c.id == deployment_id)).first()
+    return None if row is None else _deployment(row)
+
+
+def find_of_job(connection: Connection, job_id: str) -> Deployment | None:
+    """The deployment that this job made."""
+    row = connection.execute(select(deployments).where(deployments.c.job_id == job_id)).first()
+    return None if row is None else _deployment(row)
+
+
+def not_stopped(connection: Connection) -> list[Deployment]:
+    """All deployments that run or shall, of all tenants."""
+    query = select(deployments).where(deployments.c.status != DeploymentStatus.STOPPED)
+    return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
+
+
+def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """How many deployments of the tenant are in each status that any is in."""
+    query = select(deployments.c.status, func.count()).where(deployments.c.tenant_id == tenant_id)
+    return dict(connection.execute(query.group_by(deployments.c.status)).tuples().all())
+
+
+def page(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    model_name: str | None,
+    namespace: str | None,
+    status: DeploymentStatus | None,
+    limit: int,
+    cursor: str | None,
+) -> Page[Deployment]:
+    """Deployments of a tenant, newest first; without a status those that are not stopped."""
+    query = select(deployments).where(deployments.c.tenant_id == tenant_id)
+    if status is None:
+        query = query.where(deployments.c.status != DeploymentStatus.STOPPED)
+    for column, value in (
+        (deployments.c.status, status),
+        (deployments.c.model_name, model_name),
+        (deployments.c.namespace, namespace),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if cursor is not None:
+        at, deployment_id = decode_cursor(cursor, parts=2)
+        key = tuple_(deployments.c.created_at, deployments.c.id)
+        query = query.where(key < tuple_(datetime.fromisoformat(at), deployment_id))
+    query = query.order_by(desc(deployments.c.created_at), desc(deployments.c.id)).limit(limit + 1)
+    rows = connection.execute(query).all()
+    items = [_deployment(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(items, encode_cursor(items[-1].created_at.isoformat(), items[-1].deployment_id) if more else None)
+
+
+def _deployment(row: Row[Any]) -> Deployment:
+    return Deployment(
+        deployment_id=row.id,
+        tenant_id=row.tenant_id,
+        namespace=row.namespace,
+        model_name=row.model_name,
+        version=row.version,
+        target=row.target,
+        replicas=row.replicas,
+        is_wanted=row.is_wanted,
+        status=DeploymentStatus(row.status),
+        reason=row.reason,
+        url=row.url,
+        ready_replicas=row.ready_replicas,
+        job_id=row.job_id,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,89 @@
+"""The steps of a deployment: build the bundle, write down that it shall serve, wait until it does."""
+
+from dataclasses import dataclass
+
+from modelyard.access.domain import Principal, Role
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.states import DeploymentStatus
+from modelyard.errors import ModelyardError
+from modelyard.jobs.domain import Job
+from modelyard.jobs.service import AFTER_RUN, JobService
+from modelyard.jobs.states import Phase
+from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.clock import Clock
+from modelyard.registry.service import RegistryService
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Deploying:
+    """What the steps of a deployment need."""
+
+    jobs: JobService
+    registry: RegistryService
+    packaging: PackagingService
+    deployments: DeploymentService
+    clock: Clock
+    ready_seconds: float
+
+    def build_and_deploy(self, steps: JobSteps, *, version: int) -> Result:
+        """From version to answering address: gives `deployment_id`, `deployment_url` and `image`."""
+        job = steps.job
+        self.jobs.enter(job.job_id, Phase.BUILDING)
+        built = steps.run("build", lambda: self._build(job, version))
+        self.jobs.enter(job.job_id, Phase.DEPLOYING, **built)
+        created = steps.run("deploy", lambda: self._create(job, version))
+        self.jobs.enter(job.job_id, Phase.DEPLOYING, **created)
+        ready = steps.run("ready", lambda: self._wait(job, created["deployment_id"]))
+        self.jobs.enter(job.job_id, Phase.DEPLOYED, **ready)
+        return {**built, **created, **ready}
+
+    def give_up(self, job: Job) -> None:
+        """Take away the deployment of a job that failed or was cancelled."""
+        deployment_id = self.jobs.get(_owner(job), job.job_id).result.get("deployment_id")
+        if deployment_id is not None:
+            self.deployments.undeploy(_owner(job), deployment_id, reason="its job did not succeed")
+
+    def _build(self, job: Job, version: int) -> Result:
+        log = self.jobs.log(job.job_id)
+        bundle = self.packaging.build(
+            self.registry.version(_owner(job), job.model_name, version), log=lambda line: log.write(AFTER_RUN, line)
+        )
+        return {"model_version": version, "image": bundle.reference}
+
+    def _create(self, job: Job, version: int) -> Result:
+        deployment = self.deployments.create(
+            _owner(job),
+            self.registry.version(_owner(job), job.model_name, version),
+            replicas=job.request["replicas"],
+            namespace=job.request["namespace"],
+            job_id=job.job_id,
+        )
+        return {"deployment_id": deployment.deployment_id}
+
+    def _wait(self, job: Job, deployment_id: str) -> Result:
+        owner = _owner(job)
+        deadline = self.clock.now().timestamp() + self.ready_seconds
+        while True:
+            deployment = self.deployments.get(owner, deployment_id)
+            if deployment.status is DeploymentStatus.READY and deployment.url is not None:
+                self.jobs.log(job.job_id).write(AFTER_RUN, f"serving at {deployment.url}")
+                return {"deployment_url": deployment.url}
+            if deployment.status is DeploymentStatus.FAILED:
+                raise ModelyardError(f"the model server did not start: {deployment.reason}", code="server_failed")
+            if not deployment.is_wanted:
+                raise ModelyardError("the deployment was undeployed before it was ready", code="undeployed")
+            if self.clock.now().timestamp() > deadline:
+                raise ModelyardError(
+                    f"the model server was not ready within {self.ready_seconds:g} s"
+                    + (f": {deployment.reason}" if deployment.reason else ""),
+                    code="server_not_ready",
+                )
+            self.jobs.raise_if_cancelled(job.job_id)
+            self.clock.sleep(_POLL_SECONDS)
+
+
+def _owner(job: Job) -> Principal:
+    return Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)

@@ -1,0 +1,61 @@
+"""Builds the management API from its services. It refuses to start with a route that declares no permission."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+
+from modelyard import __version__
+from modelyard.access.service import AccessService
+from modelyard.http.errors import add_error_handlers
+from modelyard.http.guard import refuse_unguarded_routes
+from modelyard.http.middleware.authentication import Authentication
+from modelyard.http.middleware.body_limit import BodyLimit
+from modelyard.http.middleware.request_id import RequestId
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+_DESCRIPTION = "From a training script to a governed, versioned production API."
+
+
+def create_app(
+    *,
+    access: AccessService,
+    routers: Sequence[APIRouter],
+    is_ready: Callable[[], bool],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """The application. `lifespan` starts and stops what works in the background."""
+    app = FastAPI(
+        title="Modelyard",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    for router in (_health_routes(is_ready), *routers):
+        app.include_router(router)
+    add_error_handlers(app)
+    refuse_unguarded_routes(app)
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
+    app.add_middleware(Authentication, access=access)
+    app.add_middleware(RequestId)
+    return app
+
+
+def _health_routes(is_ready: Callable[[], bool]) -> APIRouter:
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.get("/live")
+    async def live() -> dict[str, bool]:
+        """Whether the process answers at all."""
+        return {"live": True}
+
+    @router.get("/ready")
+    def ready() -> JSONResponse:
+        """Whether management calls can be answered."""
+        ok = is_ready()
+        return JSONResponse({"ready": ok}, 200 if ok else 503)
+
+    return router

@@ -1,0 +1,257 @@
+"""Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal, Role
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, ModelyardError, NotFound
+from modelyard.jobs import store
+from modelyard.jobs.domain import Job, JobKind, request_digest
+from modelyard.jobs.log import JobLog
+from modelyard.jobs.states import FINAL, TRANSITIONS, JobStatus, Phase
+from modelyard.paging import Page
+from modelyard.ports.clock import Clock
+from modelyard.ports.job_engine import JobEngine
+
+logger = structlog.get_logger()
+
+MAX_RUNS = 2
+"""How often a run that was lost with its machine is begun."""
+BEFORE_RUN = "before.log"
+AFTER_RUN = "after.log"
+_SEGMENTS = (BEFORE_RUN, *(f"run-{attempt}/log" for attempt in range(1, MAX_RUNS + 1)), AFTER_RUN)
+_MESSAGE_LENGTH = 2000
+
+
+class JobCancelled(Exception):
+    """Ends a workflow whose job somebody cancelled."""
+
+
+class JobService:
+    """All jobs of all tenants. `folder` holds a folder for each job."""
+
+    def __init__(self, *, database: Database, clock: Clock, engine: JobEngine, audit: AuditLog, folder: Path) -> None:
+        self._database = database
+        self._clock = clock
+        self._engine = engine
+        self._audit = audit
+        self._folder = folder
+
+    def create(
+        self,
+        principal: Principal,
+        *,
+        kind: JobKind,
+        model_name: str,
+        request: Mapping[str, Any],
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Write the job down and hand it to the engine.
+
+        The same request with the same key is the same job, also when both come at once.
+
+        Raises:
+            Conflict: code `idempotency_key_reused`, when the key came with another request before.
+        """
+        digest = request_digest(kind, request)
+        with self._database.write() as connection:
+            job = self._earlier(connection, principal, idempotency_key, digest)
+            if job is None:
+                job = self._new(principal, kind=kind, model_name=model_name, request=request)
+                store.add(connection, job, idempotency_key=idempotency_key, digest=digest)
+                self._record(connection, principal, "job.queued", job, after={"kind": kind, "model_name": model_name})
+        # Should we die before this line, `resume` hands it over at the next start.
+        if not job.is_final:
+            self._engine.submit(job_id=job.job_id, kind=job.kind)
+        return job
+
+    def resume(self) -> None:
+        """Hand every job that has not ended to the engine. Those that it knows already are not begun again."""
+        with self._database.read() as connection:
+            jobs = store.unfinished(connection)
+        for job in jobs:
+            self._engine.submit(job_id=job.job_id, kind=job.kind)
+
+    def get(self, principal: Principal, job_id: str, *, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> Job:
+        """A job of the caller's tenant.
+
+        Raises:
+            NotFound: code `job_not_found`.
+        """
+        job = self._find(job_id)
+        if job is None or job.tenant_id != principal.tenant_id or job.kind not in kinds:
+            raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
+        return job
+
+    def page(
+        self,
+        principal: Principal,
+        *,
+        kind: JobKind | None = None,
+        status: JobStatus | None = None,
+        model_name: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Job]:
+        """Jobs of the caller's tenant, newest first."""
+        with self._database.read() as connection:
+            return store.page(
+                connection,
+                principal.tenant_id,
+                kind=kind,
+                status=status,
+                model_name=model_name,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def count_by_status(self, principal: Principal) -> dict[str, int]:
+        """How many jobs are in each status."""
+        with self._database.read() as connection:
+            return store.count_by_status(connection, principal.tenant_id)
+
+    def cancel(self, principal: Principal, job_id: str) -> Job:
+        """Ask for the end of a job. One that waits ends at once; one that runs ends as soon as its work can be stopped.
+
+        Raises:
+            NotFound: code `job_not_found`.
+            Conflict: code `job_finished`.
+        """
+        self.get(principal, job_id)
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            if job.is_final:
+                raise Conflict(f"job '{job_id}' has already ended: it is {job.status}", code="job_finished")
+            if not job.is_cancel_requested:
+                store.change(connection, job_id, is_cancel_requested=True)
+                self._record(connection, principal, "job.cancel_requested", job)
+            if job.status is JobStatus.QUEUED:
+                self._move(connection, job, JobStatus.CANCELLED)
+            return self._found(connection, job_id)
+
+    # What workflows call.
+
+    def begin(self, job_id: str) -> Job | None:
+        """The job, running; None when there is nothing to do for it any more."""
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            if job.status is JobStatus.QUEUED:
+                self._move(connection, job, JobStatus.RUNNING)
+            return None if job.is_final else self._found(connection, job_id)
+
+    def enter(self, job_id: str, phase: Phase, **result: Any) -> None:
+        """Note that the job is at this phase, with what is known by now."""
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            store.change(connection, job_id, phase=phase, result={**job.result, **result})
+
+    def succeed(self, job_id: str, **result: Any) -> None:
+        """End the job well."""
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            if not job.is_final:
+                store.change(connection, job_id, result={**job.result, **result})
+                self._move(connection, job, JobStatus.SUCCEEDED)
+
+    def fail(self, job_id: str, error: ModelyardError) -> None:
+        """End the job with its reason, which stands in its log too."""
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            if job.is_final:
+                return
+            message = error.message[:_MESSAGE_LENGTH]
+            store.change(connection, job_id, error_code=error.code, error_message=message)
+            self._move(connection, job, JobStatus.FAILED)
+        self.log(job_id).write(AFTER_RUN, f"failed: {error.message}")
+
+    def end_cancelled(self, job_id: str) -> None:
+        """End the job because somebody asked for it."""
+        with self._database.write() as connection:
+            job = self._found(connection, job_id)
+            if not job.is_final:
+                self._move(connection, job, JobStatus.CANCELLED)
+        self.log(job_id).write(AFTER_RUN, "cancelled")
+
+    def raise_if_cancelled(self, job_id: str) -> None:
+        """Raise JobCancelled when somebody asked for the job's end."""
+        job = self._find(job_id)
+        if job is None or job.is_cancel_requested:
+            raise JobCancelled
+
+    def run_folder(self, job_id: str, attempt: int) -> Path:
+        """The folder of one run of the job."""
+        return self._folder / job_id / f"run-{attempt}"
+
+    def log(self, job_id: str) -> JobLog:
+        """The job's log."""
+        return JobLog(self._folder / job_id, _SEGMENTS)
+
+    def _new(self, principal: Principal, *, kind: JobKind, model_name: str, request: Mapping[str, Any]) -> Job:
+        return Job(
+            job_id=f"job-{uuid4().hex}",
+            tenant_id=principal.tenant_id,
+            kind=kind,
+            status=JobStatus.QUEUED,
+            phase=None,
+            model_name=model_name,
+            request=request,
+            result={},
+            error=None,
+            created_by=principal.subject,
+            created_at=self._clock.now(),
+            started_at=None,
+            finished_at=None,
+            is_cancel_requested=False,
+        )
+
+    def _earlier(
+        self, connection: Connection, principal: Principal, idempotency_key: str | None, digest: str
+    ) -> Job | None:
+        found = None
+        if idempotency_key is not None:
+            found = store.find_by_key(connection, principal.tenant_id, idempotency_key)
+        if found is None:
+            return None
+        job, earlier_digest = found
+        if earlier_digest != digest:
+            raise Conflict(
+                f"the Idempotency-Key was used before, for job '{job.job_id}' with another request",
+                code="idempotency_key_reused",
+                field="Idempotency-Key",
+            )
+        return job
+
+    def _move(self, connection: Connection, job: Job, status: JobStatus) -> None:
+        """The one place where a job's status changes."""
+        if status not in TRANSITIONS[job.status]:
+            raise Conflict(f"job '{job.job_id}' cannot go from {job.status} to {status}", code="job_transition_refused")
+        stamps: dict[str, Any] = {}
+        if status is JobStatus.RUNNING:
+            stamps["started_at"] = self._clock.now()
+        if status in FINAL:
+            stamps["finished_at"] = self._clock.now()
+        store.change(connection, job.job_id, status=status, **stamps)
+        owner = Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)
+        self._record(connection, owner, f"job.{status}", job, before={"status": job.status}, after={"status": status})
+        logger.info("job moved", job_id=job.job_id, status=status)
+
+    def _record(self, connection: Connection, principal: Principal, action: str, job: Job, **states: Any) -> None:
+        self._audit.record(connection, principal=principal, action=action, subject=f"jobs/{job.job_id}", **states)
+
+    def _find(self, job_id: str) -> Job | None:
+        with self._database.read() as connection:
+            return store.find(connection, job_id)
+
+    @staticmethod
+    def _found(connection: Connection, job_id: str) -> Job:
+        job = store.find(connection, job_id)
+        if job is None:
+            raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
+        return job

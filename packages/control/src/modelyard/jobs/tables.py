@@ -1,0 +1,30 @@
+"""Rows of jobs."""
+
+from sqlalchemy import Boolean, Column, Index, String, Table, UniqueConstraint
+
+from modelyard.db.types import Json, Timestamp, metadata
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant_id", String(40), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("phase", String(20)),
+    Column("model_name", String(100), nullable=False),
+    Column("request", Json, nullable=False),
+    Column("result", Json, nullable=False),
+    Column("error_code", String(60)),
+    Column("error_message", String(2000)),
+    Column("idempotency_key", String(200)),
+    Column("request_digest", String(64), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("started_at", Timestamp),
+    Column("finished_at", Timestamp),
+    Column("is_cancel_requested", Boolean, nullable=False),
+    UniqueConstraint("tenant_id", "idempotency_key"),
+    Index("ix_jobs_tenant_id_created_at", "tenant_id", "created_at", "id"),
+    Index("ix_jobs_status", "status"),
+)

@@ -1,0 +1,225 @@
+"""The routes of `/mlops`. There is none for inference: models answer in their own servers."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from modelyard.access.domain import Permission, Principal
+from modelyard.http.follow import log_response
+from modelyard.http.guard import Requires
+from modelyard.jobs.domain import JobKind
+from modelyard.jobs.service import JobService
+from modelyard.jobs.states import JobStatus
+from modelyard.mlops.schemas import (
+    Accepted,
+    DeploymentJobAnswer,
+    DeployRequest,
+    JobAnswer,
+    JobsAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+    ModelWithVersionsAnswer,
+    RegistrationRequest,
+    StatusAnswer,
+    TrainingRequest,
+    VersionAnswer,
+    one_click_status,
+)
+from modelyard.mlops.status import PlatformStatus
+from modelyard.mlops.upload import read_upload
+from modelyard.paging import MAX_LIMIT
+from modelyard.registry.registration import Registration
+from modelyard.registry.service import RegistryService
+from modelyard.training.service import Script, TrainingService
+
+ReadJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_READ))]
+WriteJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_WRITE))]
+ReadModels = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
+WriteModels = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
+ReadStatus = Annotated[Principal, Depends(Requires(Permission.STATUS_READ))]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=400)]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": TrainingRequest.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["script"],
+                    "properties": {
+                        "script": {"type": "string", "format": "binary"},
+                        "requirements": {"type": "array", "items": {"type": "string"}},
+                        "experiment_name": {"type": "string"},
+                        "model_name": {"type": "string"},
+                        "logged_model": {"type": "string"},
+                        "timeout_seconds": {"type": "number"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
+    """Uploading scripts, one-click deployment, and their jobs under the contract's paths."""
+    router = APIRouter(prefix="/mlops", tags=["mlops"])
+
+    @router.post("/training/upload", status_code=202, openapi_extra=_UPLOAD_BODY)
+    async def upload(request: Request, caller: WriteJobs, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Upload a training script and start a training job."""
+        body = await read_upload(request)
+        model_name = body.model_name or body.script_name.removesuffix(".py").replace("_", "-").lower()
+        script = _script(body)
+        job = await to_thread.run_sync(
+            lambda: training.train(caller, script, model_name=model_name, idempotency_key=idempotency_key)
+        )
+        return Accepted(
+            job_id=job.job_id,
+            model_name=job.model_name,
+            status=job.status,
+            message=f"the training of '{job.model_name}' was accepted; follow GET /mlops/training/jobs/{job.job_id}",
+        )
+
+    @router.get("/training/jobs")
+    def training_jobs(
+        caller: ReadJobs, status: JobStatus | None = None, limit: Limit = 50, cursor: Cursor = None
+    ) -> JobsAnswer:
+        """Training jobs, newest first."""
+        page = jobs.page(caller, kind=JobKind.TRAINING, status=status, limit=limit, cursor=cursor)
+        return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
+
+    @router.get("/training/jobs/{job_id}")
+    def training_job(caller: ReadJobs, job_id: str) -> JobAnswer:
+        """One training job."""
+        return JobAnswer.of(jobs.get(caller, job_id, kinds=(JobKind.TRAINING, JobKind.ONE_CLICK)))
+
+    @router.post("/deploy", status_code=202)
+    def deploy(body: DeployRequest, caller: WriteJobs, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """One click: train, register, build and deploy."""
+        job = training.one_click(
+            caller,
+            _script(body),
+            model_name=body.model_name,
+            replicas=body.replicas,
+            namespace=body.namespace,
+            idempotency_key=idempotency_key,
+        )
+        return Accepted(
+            job_id=job.job_id,
+            model_name=job.model_name,
+            status=one_click_status(job),
+            message=f"the deployment of '{job.model_name}' was accepted; follow GET /mlops/deployments/{job.job_id}",
+        )
+
+    @router.get("/deployments/{job_id}")
+    def deployment_job(caller: ReadJobs, job_id: str) -> DeploymentJobAnswer:
+        """One deployment job, and at its end the address."""
+        return DeploymentJobAnswer.of(jobs.get(caller, job_id, kinds=(JobKind.ONE_CLICK, JobKind.DEPLOYMENT)))
+
+    return router
+
+
+def job_routes(jobs: JobService) -> APIRouter:
+    """All jobs alike: list, one, log, cancel."""
+    router = APIRouter(prefix="/mlops/jobs", tags=["jobs"])
+
+    @router.get("")
+    def list_jobs(
+        caller: ReadJobs,
+        kind: JobKind | None = None,
+        status: JobStatus | None = None,
+        model_name: str | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> JobsAnswer:
+        """Jobs, newest first."""
+        page = jobs.page(caller, kind=kind, status=status, model_name=model_name, limit=limit, cursor=cursor)
+        return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
+
+    @router.get("/{job_id}")
+    def one_job(caller: ReadJobs, job_id: str) -> JobAnswer:
+        """One job."""
+        return JobAnswer.of(jobs.get(caller, job_id))
+
+    @router.get("/{job_id}/log", response_class=Response)
+    async def job_log(
+        request: Request, caller: ReadJobs, job_id: str, offset: Annotated[int | None, Query(ge=0)] = None
+    ) -> Response:
+        """The job's log as text, or followed live as server-sent events."""
+
+        def ended() -> dict[str, Any] | None:
+            job = jobs.get(caller, job_id)
+            return {"status": job.status} if job.is_final else None
+
+        await to_thread.run_sync(ended)
+        return await log_response(request, offset=offset, read=jobs.log(job_id).read, ended=ended)
+
+    @router.post("/{job_id}/cancel", status_code=202)
+    def cancel(caller: WriteJobs, job_id: str) -> JobAnswer:
+        """Ask for the job's end."""
+        return JobAnswer.of(jobs.cancel(caller, job_id))
+
+    return router
+
+
+def model_routes(registry: RegistryService, registration: Registration) -> APIRouter:
+    """Registering by hand, and the catalogue."""
+    router = APIRouter(prefix="/mlops", tags=["mlops"])
+
+    @router.post("/registry", status_code=201)
+    def register(body: RegistrationRequest, caller: WriteModels) -> VersionAnswer:
+        """Register a model of a run as the next version."""
+        version = registration.by_hand(
+            caller,
+            name=body.name,
+            run_id=body.run_id,
+            model_uri=body.model_uri,
+            description=body.description,
+            tags=body.tags,
+            metrics=body.metrics,
+        )
+        return VersionAnswer.of(version)
+
+    @router.get("/models")
+    def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
+        """Models by name."""
+        page = registry.models(caller, limit=limit, cursor=cursor)
+        return ModelsAnswer(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
+
+    @router.get("/models/{model_name}")
+    def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:
+        """One model with its versions."""
+        return ModelWithVersionsAnswer.with_versions(
+            registry.model(caller, model_name), registry.versions(caller, model_name)
+        )
+
+    return router
+
+
+def status_routes(platform: PlatformStatus) -> APIRouter:
+    """The platform's own state."""
+    router = APIRouter(prefix="/mlops", tags=["mlops"])
+
+    @router.get("/status")
+    def status(caller: ReadStatus) -> StatusAnswer:
+        """How the platform and its parts are."""
+        return platform.look(caller)
+
+    return router
+
+
+def _script(body: TrainingRequest | DeployRequest) -> Script:
+    return Script(
+        script_name=body.script_name,
+        script_content=body.script_content,
+        requirements=body.requirements,
+        experiment_name=body.experiment_name,
+        logged_model=body.logged_model,
+        timeout_seconds=body.timeout_seconds,
+    )

@@ -1,0 +1,268 @@
+"""What `/mlops` takes and gives, as it stands on the wire."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelyard.jobs.domain import Job
+from modelyard.jobs.states import JobStatus
+from modelyard.registry.domain import Model, Version
+
+
+class Strict(BaseModel):
+    """A request: a field that we do not know is an error, not a wish that nobody hears."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+class Answer(BaseModel):
+    """An answer. Its fields have no defaults, so none is forgotten."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class TrainingRequest(Strict):
+    """A training script and what it needs."""
+
+    script_name: str
+    script_content: str
+    requirements: list[str] = Field(default=[], description="PEP 508 names, e.g. `scikit-learn>=1.5`")
+    experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
+    model_name: str | None = Field(default=None, description="the script's own name when it is not given")
+    logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
+    timeout_seconds: float | None = None
+
+
+class DeployRequest(Strict):
+    """One click: a script that shall be trained, registered, built and deployed."""
+
+    script_name: str
+    script_content: str
+    model_name: str
+    requirements: list[str] = Field(default=[], description="PEP 508 names, e.g. `scikit-learn>=1.5`")
+    experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
+    replicas: int = 1
+    namespace: str | None = None
+    logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
+    timeout_seconds: float | None = None
+
+
+class RegistrationRequest(Strict):
+    """A model of a run that shall be registered by hand: the run, or the model's own address."""
+
+    name: str
+    run_id: str | None = None
+    model_uri: str | None = Field(default=None, description="`models:/m-…` or `runs:/<run>/<name>`")
+    description: str = ""
+    tags: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+
+
+class Accepted(Answer):
+    """A job was made."""
+
+    job_id: str
+    model_name: str
+    status: str
+    message: str
+
+
+class ErrorAnswer(Answer):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobAnswer(Answer):
+    """A job as it stands."""
+
+    job_id: str
+    kind: str
+    status: str
+    phase: str | None
+    progress: float
+    model_name: str
+    model_version: int | None
+    run_id: str | None
+    experiment_name: str | None
+    deployment_id: str | None
+    deployment_url: str | None
+    error: ErrorAnswer | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_seconds: float | None
+
+    @classmethod
+    def of(cls, job: Job) -> "JobAnswer":
+        """The job on the wire."""
+        return cls(**_job_fields(job))
+
+
+class DeploymentJobAnswer(JobAnswer):
+    """A one-click job, with the contract's own names. Its status is the phase while it runs, then `deployed`."""
+
+    external_ip: str | None
+    ecr_image: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> "DeploymentJobAnswer":
+        """The job on the wire."""
+        url = job.result.get("deployment_url")
+        fields = _job_fields(job) | {"status": one_click_status(job)}
+        return cls(**fields, external_ip=_host(url), ecr_image=job.result.get("image"))
+
+
+class JobsAnswer(Answer):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobAnswer]
+    next_cursor: str | None
+
+
+class VersionAnswer(Answer):
+    """A version in the catalogue."""
+
+    name: str
+    version: int
+    stage: str
+    artifact_uri: str
+    run_id: str | None
+    experiment_name: str | None
+    metrics: dict[str, float | None]
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    description: str
+    signature: dict[str, Any] | None
+    manifest_sha256: str
+    size_bytes: int
+    created_at: datetime
+    created_by: str
+    job_id: str | None
+
+    @classmethod
+    def of(cls, version: Version) -> "VersionAnswer":
+        """The version on the wire."""
+        return cls(
+            name=version.model_name,
+            version=version.version,
+            stage=version.stage,
+            artifact_uri=version.artifact_uri,
+            run_id=version.run_id,
+            experiment_name=version.experiment_name,
+            metrics=dict(version.metrics),
+            parameters=dict(version.parameters),
+            tags=dict(version.tags),
+            description=version.description,
+            signature=None if version.signature is None else dict(version.signature),
+            manifest_sha256=version.manifest_digest,
+            size_bytes=version.size,
+            created_at=version.created_at,
+            created_by=version.created_by,
+            job_id=version.job_id,
+        )
+
+
+class ModelAnswer(Answer):
+    """A model in the catalogue."""
+
+    name: str
+    latest_version: int | None
+    production_version: int | None
+    staging_version: int | None
+    description: str
+    tags: dict[str, str]
+    created_at: datetime
+    last_updated: datetime
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelAnswer":
+        """The model on the wire."""
+        return cls(**_model_fields(model))
+
+
+class ModelWithVersionsAnswer(ModelAnswer):
+    """A model with its versions, newest first."""
+
+    versions: list[VersionAnswer]
+
+    @classmethod
+    def with_versions(cls, model: Model, versions: list[Version]) -> "ModelWithVersionsAnswer":
+        """The model on the wire."""
+        return cls(**_model_fields(model), versions=[VersionAnswer.of(version) for version in versions])
+
+
+class ModelsAnswer(Answer):
+    """A page of models by name."""
+
+    models: list[ModelAnswer]
+    next_cursor: str | None
+
+
+class ComponentAnswer(Answer):
+    """One part of the platform."""
+
+    status: str
+    detail: str | None
+    url: str | None
+
+
+class StatusAnswer(Answer):
+    """The platform as a whole."""
+
+    status: str
+    version: str
+    components: dict[str, ComponentAnswer]
+    jobs: dict[str, int]
+    models: int
+    deployments: dict[str, int]
+    uptime_seconds: float
+
+
+def one_click_status(job: Job) -> str:
+    """The contract's status of a one-click job."""
+    if job.status is JobStatus.SUCCEEDED:
+        return "deployed"
+    if job.is_final:
+        return job.status
+    return "training" if job.phase is None else job.phase
+
+
+def _host(url: str | None) -> str | None:
+    return None if url is None else url.partition("//")[2].partition(":")[0]
+
+
+def _job_fields(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "status": job.status,
+        "phase": job.phase,
+        "progress": job.progress,
+        "model_name": job.model_name,
+        "model_version": job.result.get("model_version"),
+        "run_id": job.result.get("run_id"),
+        "experiment_name": job.result.get("experiment_name", job.request.get("experiment_name")),
+        "deployment_id": job.result.get("deployment_id"),
+        "deployment_url": job.result.get("deployment_url"),
+        "error": None if job.error is None else ErrorAnswer(code=job.error.code, message=job.error.message),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "duration_seconds": job.duration_seconds,
+    }
+
+
+def _model_fields(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "latest_version": model.latest_version,
+        "production_version": model.production_version,
+        "staging_version": model.staging_version,
+        "description": model.description,
+        "tags": dict(model.tags),
+        "created_at": model.created_at,
+        "last_updated": model.updated_at,
+    }

@@ -1,0 +1,72 @@
+"""How the platform and its parts are, in one look."""
+
+from modelyard import __version__
+from modelyard.access.domain import Principal
+from modelyard.db import Database
+from modelyard.deployments.service import DeploymentService
+from modelyard.errors import ModelyardError
+from modelyard.jobs.service import JobService
+from modelyard.mlops.schemas import ComponentAnswer, StatusAnswer
+from modelyard.ports.clock import Clock
+from modelyard.ports.target import Target
+from modelyard.ports.tracking import Tracking
+from modelyard.registry.service import RegistryService
+
+
+class PlatformStatus:
+    """Asks every part once."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tracking: Tracking,
+        target: Target,
+        jobs: JobService,
+        registry: RegistryService,
+        deployments: DeploymentService,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._tracking = tracking
+        self._target = target
+        self._jobs = jobs
+        self._registry = registry
+        self._deployments = deployments
+        self._clock = clock
+        self._started_at = clock.now()
+
+    def is_ready(self) -> bool:
+        """Whether management calls can be answered."""
+        return self._database.is_reachable()
+
+    def look(self, principal: Principal) -> StatusAnswer:
+        """The state of every part, with counts of the caller's own things."""
+        components = {
+            "database": _component(self._database.is_reachable(), "the database does not answer"),
+            "mlflow": _component(
+                self._tracking.is_reachable(), "the tracking server does not answer", url=self._tracking.uri
+            ),
+            "target": self._target_component(),
+        }
+        is_ok = all(component.status == "ok" for component in components.values())
+        return StatusAnswer(
+            status="ok" if is_ok else "degraded",
+            version=__version__,
+            components=components,
+            jobs=self._jobs.count_by_status(principal),
+            models=self._registry.count(principal),
+            deployments=self._deployments.count_by_status(principal),
+            uptime_seconds=(self._clock.now() - self._started_at).total_seconds(),
+        )
+
+    def _target_component(self) -> ComponentAnswer:
+        try:
+            count = len(self._target.deployment_ids())
+        except ModelyardError as exc:
+            return ComponentAnswer(status="unavailable", detail=exc.message, url=None)
+        return ComponentAnswer(status="ok", detail=f"{self._target.name}: {count} model servers", url=None)
+
+
+def _component(is_ok: bool, detail: str, *, url: str | None = None) -> ComponentAnswer:  # noqa: FBT001 - a fact
+    return ComponentAnswer(status="ok" if is_ok else "unavailable", detail=None if is_ok else detail, url=url)

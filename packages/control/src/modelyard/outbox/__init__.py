@@ -1,0 +1,1 @@
+"""Messages to other systems, written in the transaction that makes them true and delivered after it, at least once."""

@@ -1,0 +1,71 @@
+"""Writes bundles, as docs/architecture/03-bundles-and-the-model-server.md describes them. File work only."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+
+from modelyard.packaging.example import example_of
+from modelyard.packaging.plan import ServingPlan
+from modelyard.ports.environments import Lock
+from modelyard.registry.files import manifest_of
+
+SCHEMA = "modelyard.bundle/1"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFacts:
+    """What a bundle says of the version that it holds."""
+
+    model_name: str
+    version: int
+    run_id: str | None
+    mlflow_uri: str
+    created_at: datetime
+
+
+def write_bundle(model: Path, place: Path, *, facts: BundleFacts, plan: ServingPlan, lock: Lock) -> None:
+    """Move the version's files from `model` into a bundle at `place`.
+
+    It is written beside its place and renamed into it, so that what stands there is whole. What stood there before,
+    left by a build that was cut off before it was noted, goes.
+    """
+    folder = Path(mkdtemp(dir=place.parent, prefix=".bundle-"))
+    try:
+        model.rename(folder / "model")
+        (folder / "requirements.txt").write_text(lock.text, encoding="utf-8")
+        if (example := example_of(folder / "model")) is not None:
+            _write_json(folder / "example.json", example)
+        _write_json(folder / "bundle.json", _description(facts, plan))
+        _write_json(folder / "manifest.json", _manifest(folder))
+        shutil.rmtree(place, ignore_errors=True)
+        folder.rename(place)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _description(facts: BundleFacts, plan: ServingPlan) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "model": {
+            "name": facts.model_name,
+            "version": str(facts.version),
+            "run_id": facts.run_id,
+            "mlflow_uri": facts.mlflow_uri,
+        },
+        "runtime": plan.runtime,
+        "source": "model",
+        "created_at": facts.created_at.isoformat(),
+    }
+
+
+def _manifest(folder: Path) -> dict[str, object]:
+    files = {file.path: {"sha256": file.sha256, "size": file.size} for file in manifest_of(folder).files}
+    return {"algorithm": "sha256", "files": files}
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")

@@ -1,0 +1,140 @@
+"""Builds the bundle of a version and the environment that serves it, once."""
+
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from modelyard.db import Database
+from modelyard.errors import Conflict, NotFound
+from modelyard.packaging import store
+from modelyard.packaging.bundle_writer import BundleFacts, write_bundle
+from modelyard.packaging.domain import Bundle
+from modelyard.packaging.plan import ServingPlan, plan_serving
+from modelyard.ports.clock import Clock
+from modelyard.ports.environments import Environment, Environments, Lock, LogLine
+from modelyard.ports.tracking import Tracking
+from modelyard.registry.domain import Version, manifest_difference
+from modelyard.registry.files import manifest_of
+from modelyard.registry.service import RegistryService
+
+
+class PackagingService:
+    """Bundles of all versions, on this machine."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        tracking: Tracking,
+        registry: RegistryService,
+        environments: Environments,
+        folder: Path,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._tracking = tracking
+        self._registry = registry
+        self._environments = environments
+        self._folder = folder
+
+    def keep_lock(self, lock: Lock) -> None:
+        """Keep the exact environment that something was trained in."""
+        with self._database.write() as connection:
+            store.add_lock(connection, digest=lock.digest, text=lock.text, at=self._clock.now())
+
+    def bundle(self, version: Version) -> Bundle:
+        """The bundle of a version.
+
+        Raises:
+            NotFound: code `bundle_not_found`, when it was not built.
+        """
+        with self._database.read() as connection:
+            bundle = store.find_bundle(connection, version.tenant_id, version.model_name, version.version)
+        if bundle is None:
+            raise NotFound(
+                f"version {version.version} of '{version.model_name}' was not built", code="bundle_not_found"
+            )
+        return bundle
+
+    def build(self, version: Version, *, log: LogLine) -> Bundle:
+        """Fetch the version's files, check them against its manifest, and make the bundle and its environment.
+
+        Built before: given back as it is.
+
+        Raises:
+            Conflict: code `artifact_changed`, when a file is not what was registered.
+            Invalid: the environment cannot be resolved or built.
+            Unavailable: the tracker or the package index does not answer.
+        """
+        try:
+            bundle = self.bundle(version)
+        except NotFound:
+            return self._build(version, log=log)
+        if not bundle.path.exists():
+            return self._build(version, log=log)
+        if not bundle.python.exists():
+            lock = Lock(text=self._lock_text(bundle.lock_digest), digest=bundle.lock_digest)
+            self._environments.ensure(lock, log=log)
+        return bundle
+
+    def _build(self, version: Version, *, log: LogLine) -> Bundle:
+        place = self._folder / version.tenant_id / version.model_name / str(version.version)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place.parent, prefix=".build-") as name:
+            model = Path(name) / "model"
+            model.mkdir()
+            log(f"fetching version {version.version} of '{version.model_name}'")
+            self._tracking.download(version.model_uri, model)
+            self._check(version, model)
+            plan = plan_serving(model)
+            lock, environment = self._environment(version, plan, log=log)
+            write_bundle(model, place, facts=_facts(version), plan=plan, lock=lock)
+        bundle = Bundle(
+            model_name=version.model_name,
+            version=version.version,
+            path=place,
+            manifest_digest=hashlib.sha256((place / "manifest.json").read_bytes()).hexdigest(),
+            runtime=plan.runtime,
+            lock_digest=lock.digest,
+            python=environment.python,
+        )
+        with self._database.write() as connection:
+            store.add_lock(connection, digest=lock.digest, text=lock.text, at=self._clock.now())
+            store.add_bundle(connection, version.tenant_id, bundle, at=self._clock.now())
+        log(f"built {bundle.reference}, served by the {plan.runtime} runtime")
+        return bundle
+
+    def _environment(self, version: Version, plan: ServingPlan, *, log: LogLine) -> tuple[Lock, Environment]:
+        lock = self._environments.lock(
+            plan.requirements,
+            constraints=self._lock_text(version.lock_digest),
+            server_extras=plan.server_extras,
+            log=log,
+        )
+        return lock, self._environments.ensure(lock, log=log)
+
+    def _check(self, version: Version, folder: Path) -> None:
+        different = manifest_difference(self._registry.manifest(version), manifest_of(folder))
+        if different:
+            raise Conflict(
+                f"the files of version {version.version} of '{version.model_name}' are not those that were registered: "
+                f"{', '.join(different[:5])}",
+                code="artifact_changed",
+            )
+
+    def _lock_text(self, digest: str | None) -> str:
+        if digest is None:
+            return ""
+        with self._database.read() as connection:
+            return store.find_lock(connection, digest) or ""
+
+
+def _facts(version: Version) -> BundleFacts:
+    return BundleFacts(
+        model_name=version.model_name,
+        version=version.version,
+        run_id=version.run_id,
+        mlflow_uri=version.model_uri,
+        created_at=version.created_at,
+    )

@@ -1,0 +1,111 @@
+"""Models, versions, and the manifest that makes a version immutable. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelyard.registry.states import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a version. `path` is relative, with `/`; `sha256` is in hex, `size` in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Every file of a version, by path."""
+
+    files: tuple[FileEntry, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the canonical list: two versions with the same digest hold the same bytes."""
+        rows = sorted([file.path, file.sha256, file.size] for file in self.files)
+        return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name in the catalogue, with where its versions stand."""
+
+    tenant_id: str
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    created_at: datetime
+    updated_at: datetime
+    latest_version: int | None
+    production_version: int | None
+    staging_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a version is made of, before it has a number."""
+
+    model_name: str
+    model_uri: str
+    """What the tracker loads it by: `models:/m-…` or `runs:/<run>/<name>`."""
+    artifact_uri: str
+    run_id: str | None
+    experiment_name: str | None
+    description: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+    signature: Mapping[str, Any] | None
+    """As MLflow wrote it: lists of inputs, outputs and params."""
+    manifest: Manifest
+    lock_digest: str | None
+    """The exact environment that it was trained in, where we know it."""
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable version. Only its stage, description and tags ever change."""
+
+    tenant_id: str
+    model_name: str
+    version: int
+    stage: Stage
+    model_uri: str
+    artifact_uri: str
+    run_id: str | None
+    experiment_name: str | None
+    description: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+    signature: Mapping[str, Any] | None
+    manifest_digest: str
+    size: int
+    lock_digest: str | None
+    job_id: str | None
+    created_at: datetime
+    created_by: str
+
+    @property
+    def subject(self) -> str:
+        """As the audit log names it."""
+        return f"models/{self.model_name}/versions/{self.version}"
+
+
+def manifest_difference(expected: Manifest, found: Manifest) -> Sequence[str]:
+    """Paths that are missing, changed or not listed, sorted."""
+    wanted = {file.path: file for file in expected.files}
+    present = {file.path: file for file in found.files}
+    return sorted(path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))

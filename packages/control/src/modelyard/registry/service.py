@@ -1,0 +1,208 @@
+"""The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import NotFound
+from modelyard.outbox.service import Outbox
+from modelyard.paging import Page
+from modelyard.ports.clock import Clock
+from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
+from modelyard.registry import store
+from modelyard.registry.domain import Manifest, Model, NewVersion, Version
+from modelyard.registry.files import manifest_of
+from modelyard.registry.mlmodel import read_signature
+
+MIRROR_TOPIC = "registry.mirror_version"
+
+
+class RegistryService:
+    """Models and versions of all tenants."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, tracking: Tracking, audit: AuditLog, outbox: Outbox, scratch: Path
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._tracking = tracking
+        self._audit = audit
+        self._outbox = outbox
+        self._scratch = scratch
+
+    def register(
+        self,
+        principal: Principal,
+        *,
+        model_name: str,
+        logged: LoggedModel,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        lock_digest: str | None = None,
+        job_id: str | None = None,
+    ) -> Version:
+        """Register a logged model as the next version of `model_name`, which is made if it is not there.
+
+        Every file is fetched once and hashed; nothing is loaded. With a `job_id`, the second call gives the version of
+        the first.
+
+        Raises:
+            NotFound: the run or the model is not in the tracker.
+            Unavailable: the tracker does not answer.
+        """
+        if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
+            return earlier
+        run = self._tracking.run(logged.run_id)
+        manifest, signature = self._inspect(logged)
+        new = NewVersion(
+            model_name=model_name,
+            model_uri=logged.uri,
+            artifact_uri=logged.artifact_uri,
+            run_id=run.run_id,
+            experiment_name=run.experiment_name,
+            description=description,
+            tags={**run.tags, **(tags or {})},
+            metrics={**run.metrics, **(metrics or {})},
+            parameters=run.parameters,
+            signature=signature,
+            manifest=manifest,
+            lock_digest=lock_digest,
+            job_id=job_id,
+        )
+        return self._add(principal, new)
+
+    def find_logged(self, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
+        """The models that a run logged, or the one at an address."""
+        if model_uri is not None:
+            return [self._tracking.logged_model(model_uri)]
+        run = self._tracking.run(run_id or "")
+        return list(self._tracking.logged_models(run.run_id))
+
+    def version(self, principal: Principal, model_name: str, number: int | None = None) -> Version:
+        """One version of a model; the newest without a number.
+
+        Raises:
+            NotFound: code `model_not_found` or `version_not_found`.
+        """
+        with self._database.read() as connection:
+            if number is None:
+                number = self._model(connection, principal, model_name).latest_version
+            version = None
+            if number is not None:
+                version = store.find_version(connection, principal.tenant_id, model_name, number)
+        if version is None:
+            raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
+        return version
+
+    def versions(self, principal: Principal, model_name: str) -> list[Version]:
+        """All versions of a model, newest first."""
+        with self._database.read() as connection:
+            self._model(connection, principal, model_name)
+            return store.versions_of(connection, principal.tenant_id, model_name)
+
+    def manifest(self, version: Version) -> Manifest:
+        """The files of a version as they were when it was registered."""
+        with self._database.read() as connection:
+            return store.manifest(connection, version)
+
+    def model(self, principal: Principal, model_name: str) -> Model:
+        """One model.
+
+        Raises:
+            NotFound: code `model_not_found`.
+        """
+        with self._database.read() as connection:
+            return self._model(connection, principal, model_name)
+
+    def models(self, principal: Principal, *, limit: int = 50, cursor: str | None = None) -> Page[Model]:
+        """Models by name."""
+        with self._database.read() as connection:
+            return store.page_of_models(connection, principal.tenant_id, limit=limit, cursor=cursor)
+
+    def count(self, principal: Principal) -> int:
+        """How many models there are."""
+        with self._database.read() as connection:
+            return store.count_models(connection, principal.tenant_id)
+
+    def mirror(self, payload: Mapping[str, Any]) -> None:
+        """Show one version in the tracker; the outbox calls it."""
+        with self._database.read() as connection:
+            version = store.find_version(
+                connection, payload["tenant_id"], payload["model_name"], int(payload["version"])
+            )
+        if version is None:
+            return
+        tags = {**version.tags, "modelyard.stage": str(version.stage), "modelyard.manifest": version.manifest_digest}
+        self._tracking.mirror_version(
+            MirroredVersion(
+                model_name=version.model_name,
+                version=version.version,
+                model_uri=version.model_uri,
+                run_id=version.run_id,
+                description=version.description,
+                tags=tags,
+            )
+        )
+
+    def _add(self, principal: Principal, new: NewVersion) -> Version:
+        now = self._clock.now()
+        tenant_id = principal.tenant_id
+        with self._database.write() as connection:
+            if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
+                return earlier
+            number = store.allot_version(connection, tenant_id, new.model_name, at=now)
+            if number is None:
+                self._add_model(connection, principal, new.model_name)
+                number = store.allot_version(connection, tenant_id, new.model_name, at=now)
+            if number is None:
+                raise AssertionError("the model was just made")
+            store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
+            version = store.find_version(connection, tenant_id, new.model_name, number)
+            if version is None:
+                raise AssertionError("the version was just made")
+            self._audit.record(
+                connection,
+                principal=principal,
+                action="version.registered",
+                subject=version.subject,
+                after={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
+            )
+            self._outbox.put(
+                connection,
+                tenant_id=tenant_id,
+                topic=MIRROR_TOPIC,
+                payload={"tenant_id": tenant_id, "model_name": new.model_name, "version": number},
+            )
+        return version
+
+    def _add_model(self, connection: Connection, principal: Principal, name: str) -> None:
+        store.add_model(connection, principal.tenant_id, name, description="", tags={}, at=self._clock.now())
+        self._audit.record(
+            connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
+        )
+
+    def _version_of_job(self, job_id: str) -> Version | None:
+        with self._database.read() as connection:
+            return store.find_version_of_job(connection, job_id)
+
+    def _inspect(self, logged: LoggedModel) -> tuple[Manifest, Mapping[str, Any] | None]:
+        """Fetch the model's files, hash each, and read the signature from its MLmodel file."""
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._scratch) as name:
+            folder = Path(name)
+            self._tracking.download(logged.uri, folder)
+            return manifest_of(folder), read_signature(folder)
+
+    @staticmethod
+    def _model(connection: Connection, principal: Principal, name: str) -> Model:
+        model = store.find_model(connection, principal.tenant_id, name)
+        if model is None:
+            raise NotFound(f"there is no model '{name}'", code="model_not_found")
+        return model

@@ -1,0 +1,20 @@
+"""The life of a version's stage, as a table (design.md section 6)."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """How far a version has come."""
+
+    NONE = "none"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+
+
+TRANSITIONS: dict[Stage, frozenset[Stage]] = {
+    Stage.NONE: frozenset({Stage.STAGING}),
+    Stage.STAGING: frozenset({Stage.PRODUCTION, Stage.NONE}),
+    Stage.PRODUCTION: frozenset({Stage.ARCHIVED, Stage.STAGING}),
+    Stage.ARCHIVED: frozenset({Stage.STAGING}),
+}

@@ -1,0 +1,200 @@
+"""Reads and writes models, versions and their files."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
+
+from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.states import Stage
+from modelyard.registry.tables import models, version_files, versions
+
+
+def allot_version(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> int | None:
+    """Count the model's last version up and give it; None when there is no such model.
+
+    The row stays locked until the transaction ends, so two that register at once get two numbers.
+    """
+    query = (
+        update(models)
+        .where(models.c.tenant_id == tenant_id, models.c.name == name)
+        .values(last_version=models.c.last_version + 1, updated_at=at, deleted_at=None)
+        .returning(models.c.last_version)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def add_model(
+    connection: Connection, tenant_id: str, name: str, *, description: str, tags: Mapping[str, str], at: datetime
+) -> None:
+    """Insert a model without versions."""
+    connection.execute(
+        insert(models).values(
+            tenant_id=tenant_id,
+            name=name,
+            description=description,
+            tags=dict(tags),
+            last_version=0,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+
+
+def add_version(
+    connection: Connection, tenant_id: str, number: int, new: NewVersion, *, at: datetime, created_by: str
+) -> None:
+    """Insert a version with its files, in stage `none`."""
+    key = {"tenant_id": tenant_id, "model_name": new.model_name, "version": number}
+    connection.execute(
+        insert(versions).values(
+            **key,
+            stage=Stage.NONE,
+            model_uri=new.model_uri,
+            artifact_uri=new.artifact_uri,
+            run_id=new.run_id,
+            experiment_name=new.experiment_name,
+            description=new.description,
+            tags=dict(new.tags),
+            metrics=dict(new.metrics),
+            parameters=dict(new.parameters),
+            signature=None if new.signature is None else dict(new.signature),
+            manifest_digest=new.manifest.digest,
+            size=new.manifest.size,
+            lock_digest=new.lock_digest,
+            job_id=new.job_id,
+            created_at=at,
+            created_by=created_by,
+        )
+    )
+    rows = [{**key, "path": file.path, "sha256": file.sha256, "size": file.size} for file in new.manifest.files]
+    connection.execute(insert(version_files), rows)
+
+
+def find_version(connection: Connection, tenant_id: str, name: str, number: int) -> Version | None:
+    """One version that is not deleted."""
+    query = select(versions).where(
+        versions.c.tenant_id == tenant_id,
+        versions.c.model_name == name,
+        versions.c.version == number,
+        versions.c.deleted_at.is_(None),
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _version(row)
+
+
+def find_version_of_job(connection: Connection, job_id: str) -> Version | None:
+    """The version that this job registered."""
+    row = connection.execute(select(versions).where(versions.c.job_id == job_id)).first()
+    return None if row is None else _version(row)
+
+
+def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Version]:
+    """All versions of a model that are not deleted, newest first."""
+    query = (
+        select(versions)
+        .where(versions.c.tenant_id == tenant_id, versions.c.model_name == name, versions.c.deleted_at.is_(None))
+        .order_by(versions.c.version.desc())
+    )
+    return [_version(row) for row in connection.execute(query)]
+
+
+def manifest(connection: Connection, version: Version) -> Manifest:
+    """The files of a version."""
+    query = (
+        select(version_files.c.path, version_files.c.sha256, version_files.c.size)
+        .where(
+            version_files.c.tenant_id == version.tenant_id,
+            version_files.c.model_name == version.model_name,
+            version_files.c.version == version.version,
+        )
+        .order_by(version_files.c.path)
+    )
+    return Manifest(tuple(FileEntry(*row) for row in connection.execute(query)))
+
+
+def find_model(connection: Connection, tenant_id: str, name: str) -> Model | None:
+    """One model that is not deleted."""
+    row = connection.execute(_models(tenant_id).where(models.c.name == name)).first()
+    return None if row is None else _model(row)
+
+
+def page_of_models(connection: Connection, tenant_id: str, *, limit: int, cursor: str | None) -> Page[Model]:
+    """Models of a tenant by name."""
+    query = _models(tenant_id)
+    if cursor is not None:
+        (after,) = decode_cursor(cursor, parts=1)
+        query = query.where(models.c.name > after)
+    rows = connection.execute(query.order_by(models.c.name).limit(limit + 1)).all()
+    items = [_model(row) for row in rows[:limit]]
+    return Page(items, encode_cursor(items[-1].name) if len(rows) > limit else None)
+
+
+def count_models(connection: Connection, tenant_id: str) -> int:
+    """How many models the tenant has."""
+    query = select(func.count()).where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
+    return connection.execute(query.select_from(models)).scalar_one()
+
+
+def _models(tenant_id: str) -> Select[Any]:
+    """Models with the versions that stand for them, in one query."""
+
+    def newest_in(stage: Stage) -> Any:
+        return func.max(case((versions.c.stage == stage, versions.c.version)))
+
+    is_version_of = (
+        (versions.c.tenant_id == models.c.tenant_id)
+        & (versions.c.model_name == models.c.name)
+        & versions.c.deleted_at.is_(None)
+    )
+    return (
+        select(
+            models,
+            func.max(versions.c.version).label("latest_version"),
+            newest_in(Stage.PRODUCTION).label("production_version"),
+            newest_in(Stage.STAGING).label("staging_version"),
+        )
+        .outerjoin(versions, is_version_of)
+        .where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
+        .group_by(*models.primary_key.columns)
+    )
+
+
+def _model(row: Row[Any]) -> Model:
+    return Model(
+        tenant_id=row.tenant_id,
+        name=row.name,
+        description=row.description,
+        tags=row.tags,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        latest_version=row.latest_version,
+        production_version=row.production_version,
+        staging_version=row.staging_version,
+    )
+
+
+def _version(row: Row[Any]) -> Version:
+    return Version(
+        tenant_id=row.tenant_id,
+        model_name=row.model_name,
+        version=row.version,
+        stage=Stage(row.stage),
+        model_uri=row.model_uri,
+        artifact_uri=row.artifact_uri,
+        run_id=row.run_id,
+        experiment_name=row.experiment_name,
+        description=row.description,
+        tags=row.tags,
+        metrics=row.metrics,
+        parameters=row.parameters,
+        signature=row.signature,
+        manifest_digest=row.manifest_digest,
+        size=row.size,
+        lock_digest=row.lock_digest,
+        job_id=row.job_id,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )

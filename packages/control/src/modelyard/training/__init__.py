@@ -1,0 +1,1 @@
+"""From a script to a registered version: the script runs by itself, limited, and what it logs becomes the version."""

@@ -1,0 +1,146 @@
+"""The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelyard.access.domain import Principal, Role
+from modelyard.errors import Invalid, ModelyardError
+from modelyard.jobs.domain import Job
+from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService
+from modelyard.jobs.states import Phase
+from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.clock import Clock
+from modelyard.ports.environments import Environments
+from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
+from modelyard.ports.tracking import LoggedModel, Tracking
+from modelyard.registry.service import RegistryService
+from modelyard.training.domain import choose_logged_model, script_environment
+
+RUN_KEY_TAG = "modelyard.run_key"
+JOB_TAG = "modelyard.job_id"
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What the steps of a training job need."""
+
+    jobs: JobService
+    registry: RegistryService
+    packaging: PackagingService
+    environments: Environments
+    runner: Runner
+    tracking: Tracking
+    clock: Clock
+    limits: Limits
+    tracking_requirement: str
+    """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
+
+    def train_and_register(self, steps: JobSteps) -> Result:
+        """From script to version: gives `model_version`, `run_id` and `experiment_name`."""
+        job = steps.job
+        self.jobs.enter(job.job_id, Phase.TRAINING)
+        environment = steps.run("environment", lambda: self._environment(job))
+        trained = steps.run("train", lambda: self._train(job, Path(environment["python"])))
+        self.jobs.enter(job.job_id, Phase.REGISTERING)
+        registered = steps.run("register", lambda: self._register(job, trained, environment["lock"]))
+        self.jobs.enter(job.job_id, Phase.REGISTERING, **registered)
+        return registered
+
+    def stop(self, job: Job) -> None:
+        """End what runs for the job."""
+        for attempt in range(1, MAX_RUNS + 1):
+            self.runner.cancel(self.jobs.run_folder(job.job_id, attempt))
+
+    def _environment(self, job: Job) -> Result:
+        log = self.jobs.log(job.job_id)
+
+        def say(line: str) -> None:
+            log.write(BEFORE_RUN, line)
+
+        requirements = [*job.request["requirements"], self.tracking_requirement]
+        lock = self.environments.lock(requirements, log=say)
+        environment = self.environments.ensure(lock, log=say)
+        self.packaging.keep_lock(lock)
+        return {"python": str(environment.python), "lock": lock.digest}
+
+    def _train(self, job: Job, python: Path) -> Result:
+        experiment = job.request["experiment_name"]
+        self.tracking.ensure_experiment(experiment)
+        for attempt in range(1, MAX_RUNS + 1):
+            folder = self.jobs.run_folder(job.job_id, attempt)
+            run_key = f"{job.job_id}/{attempt}"
+            self.runner.start(self._spec(job, folder=folder, run_key=run_key, python=python))
+            if self._wait(job, folder):
+                return {"run_key": run_key}
+        raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
+
+    def _wait(self, job: Job, folder: Path) -> bool:
+        """Wait for the run's end; True when it ended well, False when it was lost with its machine."""
+        while True:
+            outcome = self.runner.observe(folder)
+            if outcome.phase is RunPhase.LOST:
+                return False
+            if outcome.phase is RunPhase.FINISHED:
+                break
+            self.jobs.raise_if_cancelled(job.job_id)
+            self.clock.sleep(_POLL_SECONDS)
+        if outcome.exit_code == 0 and outcome.reason is None:
+            return True
+        reason = outcome.reason or f"it ended with exit code {outcome.exit_code}"
+        raise Invalid(f"the script failed: {reason}", code="script_failed")
+
+    def _spec(self, job: Job, *, folder: Path, run_key: str, python: Path) -> RunSpec:
+        request: Mapping[str, Any] = job.request
+        limits = self.limits
+        if request.get("timeout_seconds") is not None:
+            limits = Limits(
+                seconds=min(limits.seconds, request["timeout_seconds"]),
+                memory_bytes=limits.memory_bytes,
+                output_bytes=limits.output_bytes,
+                disk_bytes=limits.disk_bytes,
+            )
+        return RunSpec(
+            run_key=run_key,
+            folder=folder,
+            python=python,
+            script_name=request["script_name"],
+            script_content=request["script_content"],
+            environment=script_environment(
+                folder=folder,
+                python=python,
+                tracking_uri=self.tracking.uri,
+                experiment_name=request["experiment_name"],
+                tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
+            ),
+            limits=limits,
+        )
+
+    def _register(self, job: Job, trained: Result, lock_digest: str) -> Result:
+        logged = self._logged_model(job, trained["run_key"])
+        version = self.registry.register(
+            owner_of(job),
+            model_name=job.model_name,
+            logged=logged,
+            description=f"trained by {job.request['script_name']}",
+            lock_digest=lock_digest,
+            job_id=job.job_id,
+        )
+        return {
+            "model_version": version.version,
+            "run_id": version.run_id,
+            "experiment_name": version.experiment_name,
+        }
+
+    def _logged_model(self, job: Job, run_key: str) -> LoggedModel:
+        runs = self.tracking.runs_tagged(RUN_KEY_TAG, run_key)
+        models = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
+        return choose_logged_model(models, job.request.get("logged_model"))
+
+
+def owner_of(job: Job) -> Principal:
+    """Who a job acts for."""
+    return Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)
