@@ -1,4 +1,4 @@
-"""The datatypes of the Open Inference Protocol and their NumPy twins. It refuses a name that the protocol does not have."""
+"""The datatypes of the Open Inference Protocol and their NumPy twins. No other names."""
 
 from enum import StrEnum
 
