@@ -6,6 +6,13 @@ from typing import Any
 
 from modelyard_serving.protocol.datatypes import Datatype
 
+DEFAULT_INPUT = "input"
+"""The name of a sole input that nobody named (MLflow's unnamed tensor, a model that was fitted on an array)."""
+DEFAULT_OUTPUT = "predictions"
+"""The name of a sole output that nobody named."""
+PROBABILITIES = "probabilities"
+"""The name of a classifier's second output, `[n, classes]`. It is optional: computed only when a caller names it."""
+
 
 class InputKind(StrEnum):
     """How the model wants its inputs together."""
@@ -21,7 +28,11 @@ class TensorSpec:
     """One input or output.
 
     `shape` counts the batch: -1 stands for a variable dimension, so `[-1, 30]` is any number of rows of 30 values.
-    `logical_type` keeps what the protocol cannot say of a frame's column: `datetime`, `category`, `string`, `binary`.
+    `logical_type` keeps what the protocol cannot say of a frame's column: `datetime` (ISO 8601 text), `string`,
+    `category`, `binary`, `json` (a nested value as JSON text).
+
+    `optional`: an input that may be left out, or whose values may be missing; an output that is computed only when
+    a request names it, so that "all outputs" of a request that names none costs nothing that nobody wants.
     """
 
     name: str
@@ -42,3 +53,8 @@ class Signature:
     is_declared: bool = True
     params: dict[str, Any] = field(default_factory=dict)
     """Inference parameters with their defaults, as an MLflow signature declares them."""
+
+    @property
+    def default_outputs(self) -> tuple[TensorSpec, ...]:
+        """What a request gets that names no outputs: all that are not optional."""
+        return tuple(output for output in self.outputs if not output.optional)

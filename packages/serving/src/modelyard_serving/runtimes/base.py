@@ -40,10 +40,12 @@ class Model(Protocol):
         """One prediction.
 
         Args:
-            inputs: by name, already checked against the signature: dtype and rank are right, each array is
-                C-contiguous and may be read-only. BYTES tensors are object arrays of `str` (`bytes` where not UTF-8).
-                A frame's columns have shape [n], with None in an object column (NaN in a float one) for a missing one.
-            outputs: the names that the caller wants; None for all. A name outside the signature does not come here.
+            inputs: by name, already checked against the signature: dtype and rank are right, each array is C-contiguous
+                and may be read-only. BYTES tensors are object arrays of `str` (or `bytes` where not UTF-8). A frame's
+                columns have shape [n], with None in an object column (NaN in a float one) for a missing value; a
+                column of integers or booleans with missing values is an object column.
+            outputs: the names that the caller wants; None for all that are not optional (`Signature.default_outputs`).
+                A name outside the signature does not come here.
             parameters: the request's own parameters; unknown ones are ignored.
 
         Returns:

@@ -1,0 +1,136 @@
+"""Opening whatever a user points the server at: a bundle, an MLflow model folder, a file of a known format.
+
+It decides which runtime loads the path, and refuses a bundle whose files are not those of its manifest and a bare
+pickle that nobody vouched for.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from modelyard_serving.errors import InvalidModel
+from modelyard_serving.manifest import verify_manifest, write_manifest
+from modelyard_serving.mlmodel import MLMODEL, MlflowModel
+from modelyard_serving.runtimes.base import Model
+from modelyard_serving.runtimes.registry import runtime
+
+__all__ = ["OpenedModel", "open_model", "write_manifest"]
+
+BUNDLE = "bundle.json"
+SCHEMA = "modelyard.bundle/1"
+_NATIVE_LOADERS = {"mlflow.onnx": "onnx", "mlflow.sklearn": "sklearn"}
+"""MLflow's loader modules whose files a runtime of ours reads itself; all others are left to MLflow."""
+_SUFFIXES = {".onnx": "onnx", ".skops": "sklearn", ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn"}
+_PICKLES = frozenset({".joblib", ".pkl", ".pickle"})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A loaded model and what is known of where it came from."""
+
+    model: Model
+    name: str
+    version: str | None
+    run_id: str | None
+    mlflow_uri: str | None
+    example: Any | None
+    """A payload in a form that `/predict` takes, parsed; None where there is none."""
+
+
+def open_model(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
+    """Load the model at `path`.
+
+    Args:
+        path: a folder or a file.
+        name: instead of the one that the path tells.
+        version: likewise.
+        trust_pickle: load a bare pickle, which runs whatever code is in it.
+
+    Raises:
+        InvalidModel: the path is not a model that can be served, in one sentence.
+        MissingExtra: a library that it needs is not installed.
+    """
+    place = Path(path)
+    if (place / BUNDLE).is_file():
+        return _open_bundle(place, name=name, version=version)
+    if (place / MLMODEL).is_file():
+        return _open_mlflow(place, name=name, version=version)
+    if place.is_file():
+        return _open_file(place, name=name, version=version, trust_pickle=trust_pickle)
+    if place.is_dir():
+        raise InvalidModel(
+            f"{path} holds neither {BUNDLE} nor {MLMODEL}, so it is neither a bundle nor an MLflow model"
+        )
+    raise InvalidModel(f"there is no {path}")
+
+
+def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:
+    verify_manifest(folder)
+    document = _read_json(folder / BUNDLE)
+    if document.get("schema") != SCHEMA:
+        raise InvalidModel(f"{folder / BUNDLE}: expected schema {SCHEMA!r}, got {document.get('schema')!r}")
+    match document:
+        case {"runtime": str(runtime_name), "source": str(source), "model": {"name": str(own_name)} as told}:
+            pass
+        case _:
+            raise InvalidModel(f"{folder / BUNDLE} needs strings 'runtime', 'source' and 'model.name'")
+    example = folder / "example.json"
+    return OpenedModel(
+        model=runtime(runtime_name).load(_inside(folder, source)),
+        name=name or own_name,
+        version=version or told.get("version"),
+        run_id=told.get("run_id"),
+        mlflow_uri=told.get("mlflow_uri"),
+        example=_read_json(example) if example.is_file() else None,
+    )
+
+
+def _open_mlflow(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:
+    described = MlflowModel.read(folder)
+    return OpenedModel(
+        model=runtime(_runtime_of(described)).load(folder),
+        name=name or folder.resolve().name,
+        version=version,
+        run_id=described.run_id,
+        mlflow_uri=described.uri,
+        example=described.read_example(),
+    )
+
+
+def _runtime_of(described: MlflowModel) -> str:
+    """The runtime for a folder: the native one of the loader that MLflow would use, else MLflow itself."""
+    if described.loader_module is None:  # Logged without the python_function flavor: a native one must do.
+        native = [f"mlflow.{flavor}" for flavor in described.flavors if f"mlflow.{flavor}" in _NATIVE_LOADERS]
+        if not native:
+            raise InvalidModel(f"{described.folder} has only flavors that cannot predict: {list(described.flavors)}")
+        return _NATIVE_LOADERS[native[0]]
+    return _NATIVE_LOADERS.get(described.loader_module, "pyfunc")
+
+
+def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
+    if path.suffix not in _SUFFIXES:
+        raise InvalidModel(f"{path} is not of a known format; expected one of {', '.join(sorted(_SUFFIXES))}")
+    if path.suffix in _PICKLES and not trust_pickle:
+        raise InvalidModel(
+            f"{path} is a pickle, which can run any code when it is loaded: pass --trust-pickle to do so"
+        )
+    model = runtime(_SUFFIXES[path.suffix]).load(path)
+    return OpenedModel(model=model, name=name or path.stem, version=version, run_id=None, mlflow_uri=None, example=None)
+
+
+def _inside(folder: Path, source: str) -> Path:
+    path = (folder / source).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise InvalidModel(f"{folder / BUNDLE}: source {source!r} is outside of the bundle")
+    if not path.exists():
+        raise InvalidModel(f"{folder / BUNDLE}: there is no source {source!r}")
+    return path
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InvalidModel(f"{path} is not JSON: {error}") from error
