@@ -48,6 +48,9 @@ bench: setup  ## Run the benchmarks side by side with their peers.
 proto: setup  ## Generate the protocol's gRPC messages anew from their .proto file.
 	$(BIN)/python packages/serving/tools/generate_proto.py
 
+diagrams: setup  ## Draw the life cycles in docs/ anew from their tables.
+	$(BIN)/python docs/diagrams.py
+
 lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		-o requirements/uv.txt requirements/uv.in
