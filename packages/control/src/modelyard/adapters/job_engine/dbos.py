@@ -30,7 +30,12 @@ class DbosJobEngine:
                 log_level="WARNING",
             )
         )
-        self._run_job = DBOS.workflow(name="job")(self._execute)
+
+        @DBOS.workflow(name="job")
+        def run_job(kind: str, job_id: str) -> None:
+            self._workflows[kind](job_id, _DbosSteps())
+
+        self._run_job = run_job
 
     def register(self, workflows: Mapping[str, Workflow]) -> None:
         """See the port."""
@@ -49,9 +54,6 @@ class DbosJobEngine:
     def stop(self) -> None:
         """See the port."""
         DBOS.destroy(workflow_completion_timeout_sec=0)
-
-    def _execute(self, kind: str, job_id: str) -> None:
-        self._workflows[kind](job_id, _DbosSteps())
 
 
 class _DbosSteps:

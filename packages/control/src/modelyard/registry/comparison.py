@@ -1,0 +1,180 @@
+"""Two or more versions side by side, and what to make of it. Pure: every word of the recommendation is computed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard.registry.domain import Version
+from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
+
+NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric over the versions, in their order. The verdicts are against the first version, the baseline."""
+
+    name: str
+    direction: Direction
+    tolerance: float
+    values: tuple[float | None, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A parameter or tag that is not the same in all versions; None where a version has none."""
+
+    name: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found. `breaking` says for each version but the first how its inputs break callers of the first."""
+
+    versions: tuple[Version, ...]
+    metrics: tuple[MetricRow, ...]
+    parameters: tuple[Difference, ...]
+    tags: tuple[Difference, ...]
+    breaking: Mapping[int, tuple[str, ...]]
+    recommended: int | None
+    """The version to take; None when the figures do not say."""
+    recommendation: str
+    reasons: tuple[str, ...]
+
+
+def compare(versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> Comparison:
+    """Compare versions of one model, oldest first: the oldest is the baseline."""
+    ordered = tuple(sorted(versions, key=lambda version: version.version))
+    rows = tuple(_metric_row(name, ordered, declared) for name in _names([version.metrics for version in ordered]))
+    baseline = ordered[0]
+    breaking = {version.version: breaking_changes(baseline.signature, version.signature) for version in ordered[1:]}
+    recommended, recommendation, reasons = _recommend(ordered, rows, breaking)
+    return Comparison(
+        versions=ordered,
+        metrics=rows,
+        parameters=_differences([version.parameters for version in ordered]),
+        tags=_differences([version.tags for version in ordered]),
+        breaking={number: changes for number, changes in breaking.items() if changes},
+        recommended=recommended,
+        recommendation=recommendation,
+        reasons=reasons,
+    )
+
+
+def breaking_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a caller of `before` must change to call `after`: inputs that are new and required, or gone, or retyped."""
+    if before is None or after is None:
+        return ()
+    old, new = _inputs(before), _inputs(after)
+    gone = [f"input '{name}' is gone" for name in old if name not in new]
+    retyped = [
+        f"input '{name}' changed from {_type(old[name])} to {_type(new[name])}"
+        for name in old
+        if name in new and _type(old[name]) != _type(new[name])
+    ]
+    required = [
+        f"input '{name}' is new and required" for name in new if name not in old and new[name].get("required", True)
+    ]
+    return (*gone, *retyped, *required)
+
+
+def _metric_row(name: str, versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> MetricRow:
+    rule = rule_for(name, declared)
+    values = tuple(version.metrics.get(name) for version in versions)
+    return MetricRow(
+        name=name,
+        direction=rule.direction,
+        tolerance=rule.tolerance,
+        values=values,
+        verdicts=tuple(verdict(values[0], value, rule) for value in values),
+    )
+
+
+def _recommend(
+    versions: Sequence[Version], rows: Sequence[MetricRow], breaking: Mapping[int, tuple[str, ...]]
+) -> tuple[int | None, str, tuple[str, ...]]:
+    telling = [row for row in rows if row.direction is not Direction.UNKNOWN and None not in row.values]
+    if not telling:
+        shared = [row.name for row in rows if None not in row.values]
+        why = f"nobody said which way {', '.join(shared)} is better" if shared else "the versions share no metric"
+        return None, f"{NOT_COMPARABLE}: {why}", (why,)
+    reasons = tuple(_reason(row, versions) for row in telling)
+    winners = [index for index in range(len(versions)) if _is_at_least_as_good(index, telling)]
+    if len(winners) == 1:
+        return _one_winner(winners[0], versions, telling, breaking, reasons)
+    if len(winners) > 1:
+        numbers = _numbers(versions, winners)
+        return None, f"Versions {numbers} are equal within the tolerance across all metrics", reasons
+    return None, f"{NOT_COMPARABLE}: no version is at least as good in every metric; weigh {_weighed(telling)}", reasons
+
+
+def _one_winner(
+    index: int,
+    versions: Sequence[Version],
+    telling: Sequence[MetricRow],
+    breaking: Mapping[int, tuple[str, ...]],
+    reasons: tuple[str, ...],
+) -> tuple[int | None, str, tuple[str, ...]]:
+    number = versions[index].version
+    if index == 0:
+        return number, f"Version {number} remains the best: no later version improves on it", reasons
+    is_everywhere = all(row.verdicts[index] is Verdict.BETTER for row in telling)
+    text = f"Version {number} shows improvement across all metrics"
+    if not is_everywhere:
+        better = [row.name for row in telling if row.verdicts[index] is Verdict.BETTER]
+        text = f"Version {number} shows improvement in {', '.join(better)} and no loss elsewhere"
+    if changes := breaking.get(number, ()):
+        text += f", but it breaks callers: {'; '.join(changes)}"
+        reasons = (*reasons, *changes)
+    return number, text, reasons
+
+
+def _is_at_least_as_good(index: int, rows: Sequence[MetricRow]) -> bool:
+    """Whether no version beats this one in any metric."""
+    for row in rows:
+        rule = MetricRule(row.direction, row.tolerance)
+        if any(verdict(row.values[index], other, rule) is Verdict.BETTER for other in row.values):
+            return False
+    return True
+
+
+def _reason(row: MetricRow, versions: Sequence[Version]) -> str:
+    values = ", ".join(
+        f"{value:g} in version {version.version}"
+        for value, version in zip(row.values, versions, strict=True)
+        if value is not None
+    )
+    return f"{row.name} ({row.direction} is better): {values}"
+
+
+def _weighed(rows: Sequence[MetricRow]) -> str:
+    return ", ".join(row.name for row in rows)
+
+
+def _numbers(versions: Sequence[Version], indices: Sequence[int]) -> str:
+    numbers = [str(versions[index].version) for index in indices]
+    return " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
+
+
+def _names(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({name for mapping in mappings for name in mapping})
+
+
+def _differences(mappings: Sequence[Mapping[str, str]]) -> tuple[Difference, ...]:
+    rows = [Difference(name, tuple(mapping.get(name) for mapping in mappings)) for name in _names(mappings)]
+    return tuple(row for row in rows if len(set(row.values)) > 1)
+
+
+def _inputs(signature: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    inputs = signature.get("inputs") or []
+    return {str(item.get("name", index)): item for index, item in enumerate(inputs)}
+
+
+def _type(item: Mapping[str, Any]) -> str:
+    """A column's type, or a tensor's dtype and shape, as MLflow writes them."""
+    tensor = item.get("tensor-spec")
+    if isinstance(tensor, Mapping):
+        return f"{tensor.get('dtype')}{list(tensor.get('shape', []))}"
+    return str(item.get("type"))
