@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.setup-done
 PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml packages/control/pyproject.toml
-SOURCES := $(wildcard packages tests examples benchmarks)
+SOURCES := $(wildcard packages tests examples docs benchmarks)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format up bench lock proto clean

@@ -1,0 +1,61 @@
+"""Draws the life cycles in the documentation from the TRANSITIONS tables in the code, which are the truth.
+
+`python docs/diagrams.py` rewrites the diagrams; `--check` only says whether they are current.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from modelyard.deployments import states as deployments
+from modelyard.jobs import states as jobs
+from modelyard.registry import states as registry
+
+PAGE = Path(__file__).parent / "architecture" / "02-life-cycles.md"
+
+TABLES: dict[str, Mapping[Any, frozenset[Any]]] = {
+    "job": jobs.TRANSITIONS,
+    "deployment": deployments.TRANSITIONS,
+    "stage": registry.TRANSITIONS,
+}
+
+State = TypeVar("State", bound=StrEnum)
+
+
+def draw(table: Mapping[State, frozenset[State]]) -> str:
+    """A Mermaid state diagram. A life begins at the first state of the table, and ends where nothing follows."""
+    lines = ["```mermaid", "stateDiagram-v2", "    direction LR", f"    [*] --> {next(iter(table))}"]
+    for state, following in table.items():
+        lines += [f"    {state} --> {successor}" for successor in type(state) if successor in following]
+        if not following:
+            lines.append(f"    {state} --> [*]")
+    return "\n".join([*lines, "```"])
+
+
+def redraw(page: str) -> str:
+    """The page with every diagram between its marks drawn anew."""
+
+    def diagram(match: re.Match[str]) -> str:
+        return f"{match['begin']}\n{draw(TABLES[match['name']])}\n{match['end']}"
+
+    marks = r"(?P<begin><!-- life cycle: (?P<name>\w+) -->)\n.*?(?P<end><!-- end -->)"
+    return re.sub(marks, diagram, page, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Rewrite the page, or with `--check` compare it. Gives the exit code."""
+    page = PAGE.read_text()
+    drawn = redraw(page)
+    if sys.argv[1:] == ["--check"]:
+        if page != drawn:
+            print(f"{PAGE} is not what the tables say; run `make diagrams`", file=sys.stderr)
+        return int(page != drawn)
+    PAGE.write_text(drawn)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The documentation's diagrams are what the tables in the code say."""
+
+import importlib.util
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import modelyard
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "diagrams.py"
+
+
+@pytest.fixture(scope="module")
+def diagrams() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("diagrams", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestDiagrams:
+    def test_they_are_current(self) -> None:
+        checked = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
+
+        assert checked.returncode == 0, checked.stderr
+
+    def test_every_life_cycle_of_the_code_is_drawn(self, diagrams: ModuleType) -> None:
+        tables = [
+            import_module(f"{noun.name}.states").TRANSITIONS
+            for noun in pkgutil.iter_modules(modelyard.__path__, "modelyard.")
+            if noun.ispkg and importlib.util.find_spec(f"{noun.name}.states")
+        ]
+
+        assert tables
+        assert all(table in diagrams.TABLES.values() for table in tables)
+
+    def test_a_change_of_a_table_changes_the_page(self, diagrams: ModuleType) -> None:
+        page = diagrams.PAGE.read_text()
+        without_a_line = page.replace("    queued --> running\n", "")
+
+        assert without_a_line != page
+        assert diagrams.redraw(without_a_line) == page
