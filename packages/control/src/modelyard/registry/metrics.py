@@ -38,15 +38,58 @@ class MetricRule:
 # words (`val_log_loss` is val, log, loss); the first table that knows one of them decides, losses before scores, since
 # `f1_loss` is a loss.
 _LOWER = frozenset(
-    """
-    brier deviance duration err error hinge latency logloss loss mae mape mse msle perplexity rmse rmsle seconds smape
-    """.split()
+    [
+        "brier",
+        "deviance",
+        "duration",
+        "err",
+        "error",
+        "hinge",
+        "latency",
+        "logloss",
+        "loss",
+        "mae",
+        "mape",
+        "mse",
+        "msle",
+        "perplexity",
+        "rmse",
+        "rmsle",
+        "seconds",
+        "smape",
+    ]
 )
 _HIGHER = frozenset(
-    """
-    acc accuracy ap auc auprc auroc bleu dice f1 fbeta gain iou jaccard kappa lift likelihood map mcc mrr ndcg precision
-    r2 recall rouge score sensitivity silhouette specificity
-    """.split()
+    [
+        "acc",
+        "accuracy",
+        "ap",
+        "auc",
+        "auprc",
+        "auroc",
+        "bleu",
+        "dice",
+        "f1",
+        "fbeta",
+        "gain",
+        "iou",
+        "jaccard",
+        "kappa",
+        "lift",
+        "likelihood",
+        "map",
+        "mcc",
+        "mrr",
+        "ndcg",
+        "precision",
+        "r2",
+        "recall",
+        "rouge",
+        "score",
+        "sensitivity",
+        "silhouette",
+        "specificity",
+    ]
 )
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
