@@ -1,0 +1,1 @@
+"""Where model servers run (`ports/target.py`): processes of this machine, or a fake of them."""

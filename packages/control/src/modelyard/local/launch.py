@@ -1,0 +1,37 @@
+"""Becomes a program of the stack: ends what its last start left, takes its priority and environment, and executes it.
+
+`python -P -m modelyard.local.launch FILE`, started by supervisord, with FILE as `ProgramFiles` writes it.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from modelyard.local.environment import Scope, inherited
+from modelyard.local.generations import Generation
+from modelyard.local.programs import digest_of
+
+
+def launch(path: Path) -> None:
+    """Become the program of this file. Does not return."""
+    content = path.read_text(encoding="utf-8")
+    program = json.loads(content)
+    record = Path(program["generation"])
+    previous = Generation.read(record)
+    if previous is not None:
+        previous.end(patience=program["stop_seconds"])
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    Generation.of(os.getpid(), digest=digest_of(content)).write(record)
+    os.nice(program["nice"])
+    environment = inherited(Scope(program["scope"]), os.environ) | program["environment"]
+    command = program["command"]
+    try:
+        os.execve(command[0], command, environment)  # noqa: S606  # A list, never a shell (law 9).
+    except OSError as exc:
+        sys.exit(f"{command[0]} cannot be started: {exc.strerror}.")
+
+
+if __name__ == "__main__":
+    launch(Path(sys.argv[1]))

@@ -1,0 +1,70 @@
+"""XML-RPC over a unix socket, as supervisord speaks it, with an end to all waiting."""
+
+import http.client
+import socket
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+
+class SupervisorGone(Exception):
+    """Nobody listens at the socket, or there is none."""
+
+
+class SupervisorSilent(Exception):
+    """Somebody listens, and no answer came in time or a broken one."""
+
+
+class SupervisorFault(Exception):
+    """supervisord refused; `code` is one of its `xmlrpc.Faults`."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def call(socket_path: Path, method: str, *arguments: Any, timeout: float) -> Any:
+    """The result of `supervisor.<method>`.
+
+    Raises:
+        SupervisorGone: there is no socket, or nobody listens.
+        SupervisorSilent: no answer came within `timeout` seconds, or it broke off.
+        SupervisorFault: it answered with a fault.
+    """
+    transport = _UnixTransport(socket_path, timeout)
+    try:
+        with xmlrpc.client.ServerProxy("http://supervisor", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+    except xmlrpc.client.Fault as exc:
+        raise SupervisorFault(exc.faultCode, exc.faultString) from exc
+    except (FileNotFoundError, ConnectionRefusedError) as exc:
+        raise SupervisorGone(str(exc)) from exc
+    except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as exc:
+        raise SupervisorSilent(str(exc)) from exc
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__()
+        self._path = path
+        self._timeout = timeout
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _UnixConnection(self._path, self._timeout)
+        self._connection = host, connection  # What `close` closes.
+        return connection
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("supervisor", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(str(self._path))
+        except OSError:
+            self.close()
+            raise

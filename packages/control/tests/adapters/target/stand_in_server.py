@@ -1,0 +1,85 @@
+"""A model server that keeps the process contract of docs/architecture/03 and serves nothing but readiness."""
+
+import argparse
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SLEEP = "import time; time.sleep(3600)"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"environment": dict(os.environ), "nice": os.nice(0)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing is logged for a request."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--status-file", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--max-memory-mb", type=int)
+    options = parser.parse_args()
+    if not options.path.exists():
+        sys.stderr.write(f"There is no bundle at {options.path}.\n")
+        sys.exit(2)
+    sys.stderr.write(f"stand-in serves {options.path}\n")
+    workers: list[subprocess.Popen[bytes]] = []
+    started_at = datetime.now(UTC).isoformat()
+
+    def scale() -> None:
+        wanted = json.loads(options.config.read_text())["workers"]
+        while len(workers) < wanted:
+            workers.append(subprocess.Popen([sys.executable, "-c", SLEEP]))
+        while len(workers) > wanted:
+            workers.pop().kill()
+
+    def write(state: str) -> None:
+        seen = [
+            {"index": i, "pid": w.pid, "state": "ready", "started_at": started_at, "restarts": 0, "rss_bytes": 1000}
+            for i, w in enumerate(workers)
+        ]
+        now = datetime.now(UTC).isoformat()
+        status = {"pid": os.getpid(), "address": "", "state": state, "updated_at": now, "workers": seen}
+        beside = options.status_file.with_suffix(".new")
+        beside.write_text(json.dumps(status))
+        beside.replace(options.status_file)
+
+    hangups = []
+    stopping = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: hangups.append(1))
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    server = http.server.ThreadingHTTPServer((options.host, options.port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    scale()
+    while not stopping.is_set():
+        if hangups:
+            hangups.clear()
+            scale()
+        write("ready")
+        time.sleep(0.05)
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    server.server_close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The local target on real processes: what it hands down, what it says, and what crashes do."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from modelyard.adapters.target.local import LocalTarget
+from modelyard.errors import Unavailable
+from modelyard.home import Home
+from modelyard.local.generations import is_alive
+from modelyard.local.supervisor import Supervisor
+from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+
+Until = Callable[..., None]
+
+
+@pytest.fixture
+def target(home: Home, supervisor: Supervisor) -> Iterator[LocalTarget]:
+    target = LocalTarget(home, supervisor, first_port=18200, last_port=18299)
+    yield target
+    for deployment_id in target.deployment_ids():
+        target.remove(deployment_id)
+
+
+@pytest.fixture
+def ready(target: LocalTarget, spec: ServerSpec, until: Until) -> ServerObservation:
+    target.apply(spec)
+    until(lambda: target.observe("d-1").state is ServerState.READY)
+    return target.observe("d-1")
+
+
+def ask(observation: ServerObservation) -> dict[str, Any]:
+    assert observation.url is not None
+    answer: dict[str, Any] = httpx.get(observation.url, trust_env=False).json()
+    return answer
+
+
+def server_pid(home: Home) -> int:
+    return int(json.loads((home.servers / "d-1" / "status.json").read_text())["pid"])
+
+
+class TestWhatAServerIsGiven:
+    def test_its_environment_holds_nothing_of_ours_and_no_secret(
+        self, target: LocalTarget, spec: ServerSpec, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELYARD_TOKEN", "secret")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        target.apply(spec)
+        until(lambda: target.observe("d-1").state is ServerState.READY)
+        environment = ask(target.observe("d-1"))["environment"]
+        assert environment["OMP_NUM_THREADS"] == "3"
+        assert environment["PATH"] == os.environ["PATH"]
+        assert "secret" not in environment.values()
+        assert not [name for name in environment if name.startswith(("MODELYARD", "SUPERVISOR", "AWS"))]
+
+    def test_it_runs_behind_the_management_api_in_the_scheduler(self, ready: ServerObservation) -> None:
+        assert ask(ready)["nice"] > os.nice(0)
+
+    def test_a_memory_limit_is_told_to_the_server(
+        self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until
+    ) -> None:
+        target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
+        until(lambda: target.observe("d-1").state is ServerState.READY)
+        command = psutil.Process(server_pid(home)).cmdline()
+        assert command[command.index("--max-memory-mb") + 1] == "300"
+
+    def test_a_memory_limit_that_changes_replaces_the_server_at_the_same_address(
+        self, target: LocalTarget, spec: ServerSpec, home: Home, ready: ServerObservation, until: Until
+    ) -> None:
+        first = server_pid(home)
+        target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
+        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
+        assert target.observe("d-1").url == ready.url
+        assert not is_alive(first)
+
+    def test_an_id_that_is_a_path_is_refused(self, target: LocalTarget, spec: ServerSpec) -> None:
+        with pytest.raises(ValueError, match="id is letters"):
+            target.apply(replace(spec, deployment_id="../other"))
+
+
+class TestPortsOfServers:
+    def test_twenty_at_once_get_twenty_ports(self, target: LocalTarget, spec: ServerSpec) -> None:
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(lambda n: target.apply(replace(spec, deployment_id=f"d-{n}")), range(20)))
+        assert len({target.observe(deployment_id).url for deployment_id in target.deployment_ids()}) == 20
+
+    def test_a_range_that_is_full_is_said_so(self, home: Home, supervisor: Supervisor, spec: ServerSpec) -> None:
+        target = LocalTarget(home, supervisor, first_port=18290, last_port=18290)
+        target.apply(spec)
+        with pytest.raises(Unavailable, match="18290 to 18290"):
+            target.apply(replace(spec, deployment_id="d-2"))
+        assert target.deployment_ids() == ["d-1"]
+        target.remove("d-1")
+
+    def test_a_port_goes_to_the_next_one_after_its_server_was_removed(
+        self, home: Home, supervisor: Supervisor, spec: ServerSpec, until: Until
+    ) -> None:
+        target = LocalTarget(home, supervisor, first_port=18291, last_port=18291)
+        target.apply(spec)
+        target.remove("d-1")
+        target.apply(replace(spec, deployment_id="d-2"))
+        until(lambda: target.observe("d-2").state is ServerState.READY)
+        target.remove("d-2")
+
+
+class TestWhatIsSaid:
+    def test_a_bundle_that_is_not_there_is_the_reason_of_the_failure(
+        self, target: LocalTarget, spec: ServerSpec, until: Until
+    ) -> None:
+        target.apply(replace(spec, bundle=spec.bundle / "gone"))
+        until(lambda: target.observe("d-1").state is ServerState.FAILED)
+        seen = target.observe("d-1")
+        assert seen.reason == f"It ends before it can report: There is no bundle at {spec.bundle / 'gone'}."
+
+    def test_a_command_that_is_not_there_is_the_reason_of_the_failure(
+        self, target: LocalTarget, spec: ServerSpec, tmp_path: Path, until: Until
+    ) -> None:
+        target.apply(replace(spec, python=tmp_path / "nowhere" / "python"))
+        until(lambda: target.observe("d-1").state is ServerState.FAILED)
+        assert "modelyard-serve cannot be started: No such file" in str(target.observe("d-1").reason)
+
+    def test_the_log_holds_what_the_server_wrote_and_outlives_it(
+        self, target: LocalTarget, spec: ServerSpec, ready: ServerObservation
+    ) -> None:
+        log = target.log_path("d-1")
+        assert log is not None
+        target.remove("d-1")
+        assert f"stand-in serves {spec.bundle}" in log.read_text()
+        assert sorted(path.name for path in log.parent.iterdir()) == ["lock", "server.log"]
+
+    def test_a_server_that_hangs_is_not_said_to_be_ready(
+        self, target: LocalTarget, home: Home, ready: ServerObservation
+    ) -> None:
+        pid = server_pid(home)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            status = home.servers / "d-1" / "status.json"
+            old = json.loads(status.read_text())
+            old["updated_at"] = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
+            status.write_text(json.dumps(old))
+            seen = target.observe("d-1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert seen.state is ServerState.FAILED
+        assert seen.reason == "It has not reported for 60 s; its address does not answer."
+
+
+class TestCrashes:
+    def test_a_killed_server_comes_back_at_its_address_and_leaves_no_worker(
+        self, target: LocalTarget, home: Home, ready: ServerObservation, until: Until
+    ) -> None:
+        first, worker = server_pid(home), ready.replicas[0].pid
+        assert worker is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
+        assert target.observe("d-1").url == ready.url
+        assert not is_alive(worker)
+
+    def test_without_the_supervisor_a_server_answers_and_says_that_nothing_would_start_it_again(
+        self, target: LocalTarget, supervisor: Supervisor, ready: ServerObservation
+    ) -> None:
+        kill_supervisor(supervisor)
+        seen = target.observe("d-1")
+        assert seen.state is ServerState.DEGRADED
+        assert seen.reason is not None
+        assert ask(seen)
+
+    def test_applying_after_the_supervisor_was_killed_leaves_one_server_and_no_orphan(
+        self, target: LocalTarget, spec: ServerSpec, home: Home, supervisor: Supervisor, ready: ServerObservation,
+        until: Until,
+    ) -> None:  # fmt: skip
+        first, worker = server_pid(home), ready.replicas[0].pid
+        assert worker is not None
+        kill_supervisor(supervisor)
+        target.apply(spec)
+        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
+        assert not is_alive(first)
+        assert not is_alive(worker)
+        assert target.observe("d-1").url == ready.url
+
+    def test_removing_after_the_supervisor_was_killed_leaves_no_process(
+        self, target: LocalTarget, home: Home, supervisor: Supervisor, ready: ServerObservation
+    ) -> None:
+        first = server_pid(home)
+        kill_supervisor(supervisor)
+        target.remove("d-1")
+        assert not is_alive(first)
+        assert target.deployment_ids() == []
+
+    def test_what_was_applied_comes_back_after_a_shut_down(
+        self, target: LocalTarget, supervisor: Supervisor, ready: ServerObservation, until: Until
+    ) -> None:
+        supervisor.shut_down(patience=10)
+        with pytest.raises(httpx.ConnectError):
+            ask(ready)
+        supervisor.start()
+        until(lambda: target.observe("d-1").state is ServerState.READY)
+        assert target.observe("d-1").url == ready.url
+
+    def test_a_removal_that_broke_off_is_finished_by_the_next(
+        self, target: LocalTarget, home: Home, ready: ServerObservation
+    ) -> None:
+        shutil.rmtree(home.supervisor / "programs")
+        target.remove("d-1")
+        assert target.observe("d-1").state is ServerState.ABSENT
+
+
+def kill_supervisor(supervisor: Supervisor) -> None:
+    pid = supervisor.pid()
+    assert pid is not None
+    daemon = psutil.Process(pid)
+    daemon.kill()
+    daemon.wait(10)
