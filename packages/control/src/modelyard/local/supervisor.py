@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from modelyard.adapters.file_lock import locked
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.environment import Scope, inherited
 from modelyard.local.generations import Generation
-from modelyard.adapters.file_lock import locked
 from modelyard.local.programs import Program, ProgramFiles
 from modelyard.local.supervisor_rpc import SupervisorFault, SupervisorGone, SupervisorSilent, call
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 
+from modelyard.adapters.file_lock import locked
 from modelyard.adapters.target.status_file import ServerStatus, read_status
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
-from modelyard.adapters.file_lock import locked
 from modelyard.local.programs import Program
 from modelyard.local.server_ports import ServerPorts
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
