@@ -1,0 +1,60 @@
+"""Why a run did not end well, in one sentence for people. Pure: it reads a wait status and the end of the output."""
+
+import re
+import signal
+
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Warning|Iteration|Group)\b")
+_LONGEST = 500
+_UNCAUGHT = 1
+"""Python's exit code after an exception that nobody caught, and after `sys.exit` with a message."""
+
+
+def reason_of(exit_code: int, output_end: bytes, *, disk_bytes: int) -> str | None:
+    """The sentence, or None when the script ended well.
+
+    Args:
+        exit_code: of the script; negative for the signal that killed it.
+        output_end: the last bytes that it wrote.
+        disk_bytes: the limit on a file's size, which the system enforces by a signal.
+    """
+    if exit_code == 0:
+        return None
+    if exit_code == -signal.SIGXFSZ:
+        return f"The script wrote a file that is larger than its limit of {readable_bytes(disk_bytes)}."
+    if exit_code < 0:
+        return f"The script was killed by {_signal_name(-exit_code)}."
+    lines = [line.rstrip() for line in output_end.decode(errors="replace").splitlines()]
+    if exit_code == _UNCAUGHT and (exception := _last_exception(lines)):
+        return exception[:_LONGEST]
+    last = next((line.strip() for line in reversed(lines) if line.strip()), None)
+    said = f"; its last line of output is: {last[:_LONGEST]}" if last else " and wrote nothing"
+    return f"The script ended with exit code {exit_code}{said}"
+
+
+def readable_bytes(count: int) -> str:
+    """The size as people write it: `512 MiB`, `1.5 GiB`."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def _last_exception(lines: list[str]) -> str | None:
+    """The first line of the last exception that was printed."""
+    starts = [index for index, line in enumerate(lines) if line.lstrip(" |+").startswith(_TRACEBACK)]
+    if starts:
+        told = (line for line in lines[starts[-1] + 1 :] if line and not line[0].isspace())
+        return next(told, None)
+    return next((line for line in reversed(lines) if _EXCEPTION.match(line)), None)  # A SyntaxError has no traceback.
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    hint = ", as the system does when memory runs out" if number == signal.SIGKILL else ""
+    return f"signal {number} ({name}{hint})"

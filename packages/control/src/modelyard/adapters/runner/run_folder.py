@@ -1,0 +1,83 @@
+"""The files of one run: the whole of what a control plane and the run's supervisor tell each other.
+
+spec.json      what to run; written before the supervisor starts
+work/          the script and its working directory
+tmp/           its temporary files
+lock           held by the supervisor for its life: a run whose lock is free does not run
+started.json   written first by the supervisor: from then on, this folder never starts again
+cancel         its being there asks the supervisor to end the run
+log            what the script wrote
+outcome.json   written last by the supervisor, when no process is left
+supervisor.log what the supervisor itself had to say
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The places in a run's folder."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def work(self) -> Path:
+        return self.path / "work"
+
+    @property
+    def temporary(self) -> Path:
+        return self.path / "tmp"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def started(self) -> Path:
+        return self.path / "started.json"
+
+    @property
+    def cancel(self) -> Path:
+        return self.path / "cancel"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def outcome(self) -> Path:
+        return self.path / "outcome.json"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.path / "supervisor.log"
+
+    def make(self) -> None:
+        """Make the folders, private to the user."""
+        for folder in (self.path, self.work, self.temporary):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the whole file or nothing of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as beside:
+        json.dump(content, beside)
+    Path(beside.name).rename(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The file's object, or None if there is no such file."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content

@@ -1,0 +1,141 @@
+"""The supervisor of one run: `python -m modelyard.adapters.runner.supervise FOLDER`.
+
+It inherits the held lock of the run's folder and keeps it for its life. It starts the script, copies its output to the
+log, enforces the limits, ends every process that is left, and writes the outcome. It needs no control plane.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modelyard.adapters.runner import process_tree
+from modelyard.adapters.runner.failure import readable_bytes, reason_of
+from modelyard.adapters.runner.output import CappedLog, Output
+from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
+
+_CHECK_SECONDS = 0.25
+_MOST_PROCESSES = 1000
+_NOT_STARTED = 127
+"""The exit code of a shell for a program that does not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Why a run is ended from outside, and whether it may say goodbye."""
+
+    reason: str
+    is_gentle: bool
+
+
+class Supervision:
+    """One script from its start to its last process."""
+
+    def __init__(self, run: RunFolder, spec: dict[str, Any], log: CappedLog) -> None:
+        self._run = run
+        self._spec = spec
+        self._log = log
+        self._breach: Breach | None = None
+        self._kill_at = float("inf")
+
+    def run(self) -> tuple[int, str | None]:
+        """Run the script; gives its exit code and why it did not end well."""
+        try:
+            process = self._start()
+        except (OSError, subprocess.SubprocessError) as exc:
+            return _NOT_STARTED, f"The environment's Python does not start: {getattr(exc, 'strerror', None) or exc}."
+        assert process.stdout is not None  # noqa: S101  # `_start` asked for a pipe.
+        output = Output(process.stdout.fileno(), self._log)
+        try:
+            status = self._watch(process.pid, output)
+        finally:
+            ended = process_tree.end_all()
+        output.drain()
+        if status is None:
+            status = ended.get(process.pid, int(signal.SIGKILL))
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return self._judged(process.returncode)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [self._spec["python"], "-u", self._spec["script_name"]],
+            cwd=self._run.work,
+            env=self._spec["environment"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=process_tree.confinement(disk_bytes=self._spec["disk_bytes"]),  # noqa: PLW1509  # One thread only.
+        )
+
+    def _watch(self, script: int, output: Output) -> int | None:
+        """Wait for the script's end; gives its wait status, or None when it is left to be killed."""
+        started = time.monotonic()
+        check_at = started
+        while True:
+            output.copy(until=min(check_at, self._kill_at))
+            status = process_tree.reap().get(script)
+            if status is not None:
+                return status
+            now = time.monotonic()
+            if now >= self._kill_at:
+                return None
+            if now >= check_at and self._breach is None:
+                self._breach = self._found(now - started)
+                self._end(self._breach)
+            if now >= check_at:
+                check_at = now + _CHECK_SECONDS
+
+    def _found(self, seconds: float) -> Breach | None:
+        """What the run does that it may not, if anything."""
+        if self._run.cancel.exists():
+            return Breach("The run was cancelled.", is_gentle=True)
+        if seconds > self._spec["seconds"]:
+            return Breach(f"The script ran longer than its limit of {self._spec['seconds']:g} seconds.", is_gentle=True)
+        processes = process_tree.descendants()
+        if process_tree.resident_bytes(processes) > self._spec["memory_bytes"]:
+            limit = readable_bytes(self._spec["memory_bytes"])
+            return Breach(f"The script used more memory than its limit of {limit}.", is_gentle=False)
+        if len(processes) > _MOST_PROCESSES:
+            return Breach(f"The script started more than {_MOST_PROCESSES} processes at once.", is_gentle=False)
+        return None
+
+    def _end(self, breach: Breach | None) -> None:
+        """Begin to end the run, when there is a reason to."""
+        if breach is None:
+            return
+        self._kill_at = time.monotonic() + (self._spec["grace_seconds"] if breach.is_gentle else 0)
+        if breach.is_gentle:
+            process_tree.signal_all(signal.SIGTERM)
+
+    def _judged(self, exit_code: int) -> tuple[int, str | None]:
+        if self._breach is None:
+            return exit_code, reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
+        return exit_code or -signal.SIGTERM, self._breach.reason  # Ended from outside is never ended well.
+
+
+def supervise(run: RunFolder) -> None:
+    """Run what the folder says, if it was never started."""
+    spec = read_json(run.spec)
+    if spec is None or run.started.exists():
+        return
+    process_tree.adopt_orphans()
+    write_json(run.started, {"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()})
+    with run.log.open("ab", buffering=0) as file:
+        exit_code, reason = Supervision(run, spec, CappedLog(file, limit=spec["output_bytes"])).run()
+    ended_at = datetime.now(UTC).isoformat()
+    write_json(run.outcome, {"exit_code": exit_code, "reason": reason, "ended_at": ended_at})
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(1)  # By way of `finally`, so that no process is left; without an outcome the run counts as lost.
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)
+    supervise(RunFolder(Path(sys.argv[1])))

@@ -1,0 +1,497 @@
+"""Runs as real processes: what becomes of them, whatever they do and whoever dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from modelyard.adapters.runner import LocalRunner
+from modelyard.errors import Invalid, Unavailable
+from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
+
+MEBIBYTE = 2**20
+GENEROUS = Limits(seconds=60, memory_bytes=2**30, output_bytes=MEBIBYTE, disk_bytes=2**30)
+
+DAEMON = """
+import os, time
+def daemon(name):
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    for descriptor in range(3):
+        os.close(descriptor)
+    with open(os.path.join(os.environ["HOME"], name), "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(600)
+daemon("daemon")
+while not os.path.exists("daemon") or not open("daemon").read():
+    time.sleep(0.01)
+"""
+
+MakeSpec = Callable[..., RunSpec]
+
+
+@pytest.fixture
+def runner() -> LocalRunner:
+    return LocalRunner(grace_seconds=1)
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path, runner: LocalRunner) -> Iterator[MakeSpec]:
+    """Specs of scripts in folders of their own, whose runs are ended after the test."""
+    made: list[RunSpec] = []
+
+    def make(script: str, *, limits: Limits = GENEROUS, environment: dict[str, str] | None = None) -> RunSpec:
+        folder = tmp_path / f"run-{len(made)}"
+        variables = {"HOME": str(folder / "work"), **(environment or {})}
+        python = Path(sys.executable)
+        made.append(RunSpec(f"job-{len(made)}", folder, python, "train.py", script, variables, limits))
+        return made[-1]
+
+    yield make
+    for spec in made:
+        runner.cancel(spec.folder)
+
+
+def ended(runner: LocalRunner, spec: RunSpec) -> RunOutcome:
+    until(lambda: runner.observe(spec.folder).phase is not RunPhase.RUNNING)
+    return runner.observe(spec.folder)
+
+
+def run(runner: LocalRunner, spec: RunSpec) -> RunOutcome:
+    runner.start(spec)
+    return ended(runner, spec)
+
+
+def log_of(runner: LocalRunner, spec: RunSpec) -> str:
+    return runner.log_path(spec.folder).read_text()
+
+
+def until(fact: Callable[[], bool], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def pids_in(spec: RunSpec, *names: str) -> list[int]:
+    """Process ids that the script wrote to files, once they are there."""
+    files = [spec.folder / "work" / name for name in names]
+    until(lambda: all(file.exists() and file.read_text() for file in files))
+    return [int(file.read_text()) for file in files]
+
+
+def supervisor_of(spec: RunSpec) -> int:
+    until((spec.folder / "started.json").exists)
+    return int(json.loads((spec.folder / "started.json").read_text())["pid"])
+
+
+class TestWhatAScriptSees:
+    def test_its_environment_is_what_the_spec_says_and_nothing_else(
+        self, runner: LocalRunner, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELYARD_SECRET", "secret")
+        spec = make_spec("import json, os; print(json.dumps(dict(os.environ)))", environment={"LC_ALL": "C.UTF-8"})
+        run(runner, spec)
+
+        assert json.loads(log_of(runner, spec)) == dict(spec.environment)
+
+    def test_it_stands_in_a_folder_of_its_own_with_nothing_on_stdin(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        spec = make_spec("import os, sys; print(os.getcwd(), sys.argv, os.listdir(), repr(sys.stdin.read()))")
+        run(runner, spec)
+
+        assert log_of(runner, spec) == f"{spec.folder}/work ['train.py'] ['train.py'] ''\n"
+
+    def test_its_text_is_kept_to_the_byte(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("print('größer')\r\nprint('Ωmega')\n")
+        run(runner, spec)
+
+        assert (spec.folder / "work" / "train.py").read_bytes().decode() == spec.script_content
+        assert log_of(runner, spec) == "größer\nΩmega\n"
+
+    def test_it_leads_a_session_of_its_own_and_steps_back(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("import os; print(os.getsid(0) == os.getpid(), os.nice(0), os.listdir('/proc/self/fd'))")
+        run(runner, spec)
+
+        assert log_of(runner, spec) == "True 10 ['0', '1', '2', '3']\n"  # The fourth is the listing itself.
+
+    @pytest.mark.parametrize("name", ["../train.py", "/tmp/train.py", "a/b.py", "a\\b.py", "..", "", "a\0.py"])
+    def test_a_script_name_with_a_folder_is_refused(self, runner: LocalRunner, make_spec: MakeSpec, name: str) -> None:
+        spec = replace(make_spec(""), script_name=name)
+
+        with pytest.raises(Invalid) as caught:
+            runner.start(spec)
+
+        assert caught.value.code == "script_name_invalid"
+        assert not spec.folder.exists()
+
+
+class TestTheLog:
+    def test_stdout_and_stderr_come_in_order(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("import sys\nfor n in range(50):\n    print(n, file=(sys.stdout, sys.stderr)[n % 2])")
+        run(runner, spec)
+
+        assert log_of(runner, spec).split() == [str(n) for n in range(50)]
+
+    def test_it_can_be_read_while_the_script_runs(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("import time; print('first'); time.sleep(600)")
+        runner.start(spec)
+
+        until(lambda: log_of(runner, spec) == "first\n")
+
+    def test_what_passes_the_limit_is_dropped_and_said_so_while_the_run_goes_on(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        script = "import sys\nfor _ in range(5000): sys.stdout.write('x' * 9999 + '\\n')\nopen('done', 'w')"
+        spec = make_spec(script, limits=replace(GENEROUS, output_bytes=MEBIBYTE))
+
+        assert run(runner, spec) == RunOutcome(RunPhase.FINISHED, 0, None)
+        log = log_of(runner, spec)
+        assert log[:MEBIBYTE].strip("x\n") == ""
+        assert log[MEBIBYTE:] == "\n[The log is full at 1 MiB: what comes after this is dropped.]\n"
+        assert (spec.folder / "work" / "done").exists()
+
+    def test_the_reason_is_found_when_the_log_is_full(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("print('x' * 5000)\nraise KeyError('late')", limits=replace(GENEROUS, output_bytes=100))
+
+        assert run(runner, spec).reason == "KeyError: 'late'"
+
+    def test_a_script_that_closes_its_output_is_waited_for(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("import os, time; os.close(1); os.close(2); time.sleep(1.5); os._exit(7)")
+        runner.start(spec)
+        supervisor = psutil.Process(supervisor_of(spec))
+        spent = 0.0
+        while runner.observe(spec.folder).phase is RunPhase.RUNNING:
+            with suppress(psutil.NoSuchProcess):
+                spent = sum(supervisor.cpu_times()[:2])
+            time.sleep(0.05)
+
+        assert runner.observe(spec.folder).exit_code == 7
+        assert spent < 0.8
+
+    def test_what_a_child_writes_after_the_end_of_the_script_is_not_waited_for(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        spec = make_spec("import subprocess; subprocess.Popen(['sleep', '600']); print('done')")
+        started = time.monotonic()
+
+        assert run(runner, spec).exit_code == 0
+        assert time.monotonic() - started < 10
+
+
+class TestReasons:
+    @pytest.mark.parametrize(
+        ("script", "exit_code", "reason"),
+        [
+            ("raise ValueError('no such column: age')", 1, "ValueError: no such column: age"),
+            ("import no_such_module", 1, "ModuleNotFoundError: No module named 'no_such_module'"),
+            ("print(", 1, "SyntaxError: '(' was never closed"),
+            ("try: 1/0\nexcept Exception as e: raise RuntimeError('a\\nb') from e", 1, "RuntimeError: a"),
+            (
+                "import sys; sys.exit('no data')",
+                1,
+                "The script ended with exit code 1; the last line of its output is: no data",
+            ),
+            ("import sys; sys.exit(3)", 3, "The script ended with exit code 3 and wrote nothing"),
+            ("import os; os.kill(os.getpid(), 11)", -11, "The script was killed by signal 11 (SIGSEGV)."),
+            ("import sys; sys.exit(0)", 0, None),
+        ],
+    )
+    def test_how_a_script_ends_is_told(
+        self, runner: LocalRunner, make_spec: MakeSpec, script: str, exit_code: int, reason: str | None
+    ) -> None:
+        assert run(runner, make_spec(script)) == RunOutcome(RunPhase.FINISHED, exit_code, reason)
+
+    def test_a_python_that_is_not_there_is_told(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = replace(make_spec("print()"), python=Path("/no/such/python"))
+
+        outcome = run(runner, spec)
+
+        assert outcome.exit_code == 127
+        assert outcome.reason == "The environment's Python does not start: No such file or directory."
+
+
+class TestLimits:
+    def test_a_run_that_takes_too_long_is_ended(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("import time; time.sleep(600)", limits=replace(GENEROUS, seconds=0.5))
+
+        outcome = run(runner, spec)
+
+        assert outcome == RunOutcome(RunPhase.FINISHED, -15, "The script ran longer than its limit of 0.5 seconds.")
+
+    def test_a_script_that_does_not_listen_is_killed(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf')\ntime.sleep(600)"
+        spec = make_spec(script, limits=replace(GENEROUS, seconds=1))
+
+        outcome = run(runner, spec)
+
+        assert log_of(runner, spec) == "deaf\n"
+        assert outcome == RunOutcome(RunPhase.FINISHED, -9, "The script ran longer than its limit of 1 seconds.")
+
+    def test_a_script_that_is_asked_to_end_can_clean_up(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = (
+            "import signal, sys, time\n"
+            "def leave(*_): print('cleaned up'); sys.exit(0)\n"
+            "signal.signal(signal.SIGTERM, leave); print('ready')\n"
+            "time.sleep(600)"
+        )
+        spec = make_spec(script)
+        runner.start(spec)
+        until(lambda: log_of(runner, spec) == "ready\n")
+
+        runner.cancel(spec.folder)
+
+        assert log_of(runner, spec) == "ready\ncleaned up\n"
+        assert runner.observe(spec.folder) == RunOutcome(RunPhase.FINISHED, -15, "The run was cancelled.")
+
+    def test_memory_of_all_processes_together_is_limited(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = (
+            "import os, time\n"
+            "for _ in range(3):\n"
+            "    if os.fork() == 0: break\n"
+            "hog = bytearray(100 * 2**20)\n"
+            "time.sleep(600)"
+        )
+        spec = make_spec(script, limits=replace(GENEROUS, memory_bytes=300 * MEBIBYTE))
+
+        outcome = run(runner, spec)
+
+        assert outcome.exit_code == -9
+        assert outcome.reason == "The script used more memory than its limit of 300 MiB."
+
+    def test_a_file_that_grows_too_large_ends_a_script(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = "with open('big', 'wb') as file:\n    while True: file.write(bytes(2**20))"
+        spec = make_spec(script, limits=replace(GENEROUS, disk_bytes=5 * MEBIBYTE))
+
+        assert run(runner, spec).reason == "OSError: [Errno 27] File too large"
+        assert (spec.folder / "work" / "big").stat().st_size <= 5 * MEBIBYTE
+
+    def test_a_program_that_the_system_stops_for_a_large_file_is_told(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        script = "import signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('big', 'wb').write(bytes(2**21))"
+        spec = make_spec(script, limits=replace(GENEROUS, disk_bytes=MEBIBYTE))
+
+        assert run(runner, spec).reason == "The script wrote a file that is larger than its limit of 1 MiB."
+
+
+class TestNoOrphans:
+    def test_children_and_daemons_end_with_the_script(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = (
+            DAEMON + "import subprocess; p = subprocess.Popen(['sleep', '600'])\nopen('child', 'w').write(str(p.pid))"
+        )
+        spec = make_spec(script)
+
+        assert run(runner, spec).exit_code == 0
+        assert not any(map(is_alive, pids_in(spec, "daemon", "child")))
+
+    def test_children_and_daemons_end_when_the_run_is_cancelled(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec(DAEMON + "time.sleep(600)")
+        runner.start(spec)
+        daemon = pids_in(spec, "daemon")
+
+        runner.cancel(spec.folder)
+
+        assert not any(map(is_alive, daemon))
+
+    def test_processes_that_go_on_forking_are_all_ended(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = (
+            "import os, sys, time\n"
+            "end = time.monotonic() + 20\n"
+            "generation = 0\n"
+            "while time.monotonic() < end:\n"  # Each process is followed by a child, which takes over.
+            "    if os.fork(): time.sleep(0.05); os._exit(0) if generation else time.sleep(600)\n"
+            "    generation += 1; os.setsid()\n"
+        )
+        spec = make_spec(script)
+        runner.start(spec)
+        supervisor = psutil.Process(supervisor_of(spec))
+        until(lambda: len(supervisor.children(recursive=True)) > 2)
+        seen = supervisor.children(recursive=True)
+
+        runner.cancel(spec.folder)
+
+        marked = [p for p in psutil.process_iter() if str(spec.folder) in " ".join(readable_environment(p))]
+        assert marked == []
+        assert not any(is_alive(process.pid) for process in seen)
+
+    def test_more_processes_than_allowed_end_the_run(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = "import os, time\nfor _ in range(1100):\n    if os.fork() == 0: time.sleep(600)\ntime.sleep(600)"
+        spec = make_spec(script, limits=replace(GENEROUS, memory_bytes=2**40))
+
+        assert run(runner, spec).reason == "The script started more than 1000 processes at once."
+
+
+class TestDeaths:
+    def test_the_script_dies_with_a_supervisor_that_is_killed_and_the_run_is_lost(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        spec = make_spec("import os, time; open('script', 'w').write(str(os.getpid())); time.sleep(600)")
+        runner.start(spec)
+        (script,) = pids_in(spec, "script")
+
+        os.kill(supervisor_of(spec), signal.SIGKILL)
+
+        until(lambda: not is_alive(script))
+        until(lambda: runner.observe(spec.folder) == RunOutcome(RunPhase.LOST))
+
+    def test_cancelling_a_lost_run_ends_what_it_left(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec(DAEMON + "time.sleep(600)")
+        runner.start(spec)
+        (daemon,) = pids_in(spec, "daemon")
+        os.kill(supervisor_of(spec), signal.SIGKILL)
+        until(lambda: runner.observe(spec.folder).phase is RunPhase.LOST)
+        assert is_alive(daemon)
+
+        runner.cancel(spec.folder)
+
+        assert not is_alive(daemon)
+
+    def test_a_supervisor_that_is_asked_to_end_leaves_no_process(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        spec = make_spec(DAEMON + "time.sleep(600)")
+        runner.start(spec)
+        (daemon,) = pids_in(spec, "daemon")
+
+        os.kill(supervisor_of(spec), signal.SIGTERM)
+
+        until(lambda: runner.observe(spec.folder).phase is RunPhase.LOST)
+        assert not is_alive(daemon)
+
+    def test_a_lost_run_is_not_started_again(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("print('once'); import time; time.sleep(600)")
+        runner.start(spec)
+        os.kill(supervisor_of(spec), signal.SIGKILL)
+        until(lambda: runner.observe(spec.folder).phase is RunPhase.LOST)
+
+        runner.start(spec)
+
+        assert runner.observe(spec.folder) == RunOutcome(RunPhase.LOST)
+
+    def test_a_supervisor_that_hangs_is_killed_by_cancel(
+        self, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("modelyard.adapters.runner.local._END_SECONDS", 0.2)
+        runner = LocalRunner(grace_seconds=0.2)
+        spec = make_spec(DAEMON + "time.sleep(600)")
+        runner.start(spec)
+        (daemon,) = pids_in(spec, "daemon")
+        os.kill(supervisor_of(spec), signal.SIGSTOP)
+
+        runner.cancel(spec.folder)
+
+        assert runner.observe(spec.folder) == RunOutcome(RunPhase.LOST)
+        assert not is_alive(daemon)
+
+    def test_a_run_goes_on_when_the_process_that_started_it_is_gone(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        spec = make_spec(
+            "import time, pathlib\nwhile not pathlib.Path('end').exists(): time.sleep(0.01)\nprint('went on')"
+        )
+        starter = subprocess.Popen(
+            [sys.executable, "-c", STARTER, *as_arguments(spec, die_at=0)], start_new_session=True
+        )
+        until(lambda: runner.observe(spec.folder).phase is RunPhase.RUNNING)
+        supervisor_of(spec)
+        starter.kill()
+        starter.wait()
+
+        (spec.folder / "work" / "end").touch()
+
+        assert ended(runner, spec).exit_code == 0
+        assert log_of(runner, spec) == "went on\n"
+
+    def test_a_starter_that_is_killed_between_any_two_lines_leaves_a_run_that_can_be_started(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        script = "print('once')"
+
+        def start_after_a_death(die_at: int) -> bool:
+            """Whether the first starter died at this line; else it was through before."""
+            spec = make_spec(script)
+            died = subprocess.run([sys.executable, "-c", STARTER, *as_arguments(spec, die_at=die_at)], check=False)
+            runner.start(spec)
+            assert ended(runner, spec) == RunOutcome(RunPhase.FINISHED, 0, None), die_at
+            assert log_of(runner, spec) == "once\n", die_at
+            return died.returncode == -signal.SIGKILL
+
+        with ThreadPoolExecutor(4) as threads:
+            deaths = list(threads.map(start_after_a_death, range(1, 100)))
+
+        assert 20 < sum(deaths) < 99  # It died at every line that there is, and was through in the last tries.
+
+    def test_a_machine_that_starts_no_process_makes_the_runner_unavailable(
+        self, runner: LocalRunner, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        spec = make_spec("print('later')")
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", "/no/such/python")
+            with pytest.raises(Unavailable):
+                runner.start(spec)
+        assert runner.observe(spec.folder).phase is RunPhase.UNKNOWN
+
+        assert run(runner, spec).exit_code == 0
+
+
+def readable_environment(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.environ().values())
+    except psutil.Error:
+        return []
+
+
+def as_arguments(spec: RunSpec, *, die_at: int) -> list[str]:
+    return [str(spec.folder), spec.script_content, str(die_at)]
+
+
+STARTER = """
+import os, signal, sys, time
+from pathlib import Path
+from modelyard.adapters.runner import LocalRunner
+from modelyard.ports.runner import Limits, RunSpec
+
+folder, script, die_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+lines = 0
+
+def trace(frame, event, argument):
+    global lines
+    if "adapters/runner" not in frame.f_code.co_filename and "file_lock" not in frame.f_code.co_filename:
+        return None
+    if event == "line":
+        lines += 1
+        if lines == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+
+limits = Limits(seconds=60, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
+environment = {"HOME": str(folder / "work")}
+sys.settrace(trace)
+LocalRunner().start(RunSpec("job", folder, Path(sys.executable), "train.py", script, environment, limits))
+sys.settrace(None)
+if die_at == 0:
+    time.sleep(600)
+"""
