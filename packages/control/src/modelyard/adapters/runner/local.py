@@ -168,7 +168,15 @@ def _is_running(run: RunFolder) -> bool:
 def _kill_left_over(run: RunFolder) -> None:
     """Kill what a supervisor that was itself killed could not: every process whose environment names the folder."""
     place = os.fsencode(f"{run.path}{os.sep}")
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if any(os.fsencode(value).startswith(place) for value in process.environ().values()):
+    while left := [process for process in psutil.process_iter() if _names(process, place)]:
+        for process in left:
+            with suppress(psutil.Error):
                 process.kill()
+        psutil.wait_procs(left, timeout=_END_SECONDS)
+
+
+def _names(process: psutil.Process, place: bytes) -> bool:
+    try:
+        return any(os.fsencode(value).startswith(place) for value in process.environ().values())
+    except (psutil.Error, OSError):
+        return False

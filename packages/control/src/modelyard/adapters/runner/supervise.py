@@ -120,9 +120,9 @@ class Supervision:
 
 
 def supervise(run: RunFolder) -> None:
-    """Run what the folder says, if it was never started."""
+    """Run what the folder says. Who started us has seen, under the lock that we hold now, that nobody did before."""
     spec = read_json(run.spec)
-    if spec is None or run.started.exists():
+    if spec is None:
         return
     process_tree.adopt_orphans()
     write_json(run.started, {"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()})
