@@ -418,10 +418,11 @@ class TestDeaths:
         starter = subprocess.Popen(
             [sys.executable, "-c", STARTER, *as_arguments(spec, die_at=0)], start_new_session=True
         )
-        until(lambda: runner.observe(spec.folder).phase is RunPhase.RUNNING)
-        supervisor_of(spec)
-        starter.kill()
-        starter.wait()
+        try:
+            supervisor_of(spec)
+        finally:
+            starter.kill()
+            starter.wait()
 
         (spec.folder / "work" / "end").touch()
 

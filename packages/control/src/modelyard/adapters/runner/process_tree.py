@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _NICENESS = 10
 _OPEN_FILES = 4096
-_LAST_WORD_SECONDS = 10.0
+_END_SECONDS = 60.0
 
 
 def adopt_orphans() -> None:
@@ -76,7 +76,7 @@ def reap() -> dict[int, int]:
 def end_all() -> dict[int, int]:
     """Kill every process below this one, also those that come while we do so; gives their wait statuses."""
     ended: dict[int, int] = {}
-    deadline = time.monotonic() + _LAST_WORD_SECONDS
+    deadline = time.monotonic() + _END_SECONDS
     while (processes := descendants()) and time.monotonic() < deadline:
         for number in (signal.SIGSTOP, signal.SIGKILL):  # What is stopped has no more children.
             for process in processes:
