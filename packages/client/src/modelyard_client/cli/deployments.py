@@ -1,0 +1,115 @@
+"""`modelyard deployments`: list, show."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.groups import NounGroup
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, ReferenceArgument, UrlOption
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from modelyard_client.deployments import Deployment
+
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Deployed versions: list (the default), show.")
+
+COLUMNS = ("deployment", "model", "version", "status", "ready", "url", "age")
+
+
+@app.command("list")
+def list_deployments(
+    *,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only of this model.", metavar="NAME")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only these, e.g. ready; else all but stopped.", metavar="STATUS")
+    ] = None,
+    limit: LimitOption = 50,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """List deployments.
+
+    \b
+    Examples:
+      modelyard deployments
+      modelyard deployments list --model churn --output json
+    """
+    with connect(url, home) as client:
+        found = list(client.deployments.list(model_name=model, status=status, limit=limit))
+    if output is Output.JSON:
+        print_json({"deployments": found})
+    else:
+        print_table(COLUMNS, map(deployment_row, found))
+
+
+@app.command()
+def show(
+    deployment: ReferenceArgument,
+    *,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show one deployment with its replicas.
+
+    \b
+    Examples:
+      modelyard deployments show churn
+      modelyard deployments show DEPLOYMENT --output json
+    """
+    with connect(url, home) as client:
+        found = client.deployments.find(deployment)
+    tell(found, output)
+
+
+def deployment_row(deployment: "Deployment") -> tuple[object, ...]:
+    """A deployment under `COLUMNS`."""
+    return (
+        deployment.deployment_id,
+        deployment.model_name,
+        deployment.model_version,
+        deployment.status,
+        f"{deployment.ready_replicas}/{deployment.replicas}",
+        deployment.url,
+        age(deployment.created_at),
+    )
+
+
+def tell(deployment: "Deployment", output: Output) -> None:
+    """One deployment, on stdout."""
+    if output is Output.JSON:
+        print_json(deployment)
+        return
+    print_facts(
+        {
+            "deployment": deployment.deployment_id,
+            "model": deployment.model_name,
+            "version": deployment.model_version,
+            "status": deployment.status,
+            "reason": deployment.reason,
+            "ready": f"{deployment.ready_replicas} of {deployment.replicas}",
+            "url": deployment.url,
+            "target": deployment.target,
+            "namespace": deployment.namespace,
+            "job": deployment.job_id,
+            "created": deployment.created_at,
+        }
+    )
+    if deployment.replica_states:
+        print_line("")
+        print_table(
+            ("replica", "state", "pid", "restarts", "memory MB", "last exit"),
+            (
+                (
+                    replica.index,
+                    replica.state,
+                    replica.pid,
+                    replica.restarts,
+                    None if replica.rss_bytes is None else replica.rss_bytes // 1_000_000,
+                    replica.last_exit,
+                )
+                for replica in deployment.replica_states
+            ),
+        )

@@ -1,0 +1,55 @@
+"""Groups of commands: the root, which takes commands of other distributions too, and nouns, which list by default."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from modelyard_client.cli.errors import CommandError
+
+COMMANDS = "modelyard.commands"
+"""The entry point group of commands: functions with Typer's annotations, or whole Typer applications."""
+
+
+class RootGroup(TyperGroup):
+    """The commands of this distribution, and those that others register. A command here is never replaced by one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names; own ones first."""
+        own = super().list_commands(ctx)
+        return [*own, *sorted(name for name in _plug_ins() if name not in own)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command with this name; a plug-in is loaded only now."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        plug_in = _plug_ins().get(cmd_name)
+        return None if plug_in is None else _load(plug_in)
+
+
+class NounGroup(TyperGroup):
+    """Commands on one noun. Without a command's name it lists: `modelyard jobs` is `modelyard jobs list`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `list` where options come first, but for the help."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def _plug_ins() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=COMMANDS)}
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        command = entry.load()
+    except ImportError as error:
+        raise CommandError(f"the command {entry.name!r} of {entry.value} cannot be loaded: {error}") from error
+    if isinstance(command, typer.Typer):
+        return typer.main.get_command(command)
+    application = typer.Typer(add_completion=False, rich_markup_mode=None)
+    application.command(entry.name)(command)
+    return typer.main.get_command(application)

@@ -1,0 +1,71 @@
+"""What `train` and `deploy` do with a job that was accepted: return at once, or wait and tell its end."""
+
+from typing import TYPE_CHECKING
+
+from modelyard_client.cli.errors import CommandError
+from modelyard_client.cli.options import Output
+from modelyard_client.cli.progress import wait_for_job
+from modelyard_client.cli.terminal import print_facts, print_json
+from modelyard_client.errors import JobFailed
+
+if TYPE_CHECKING:
+    from modelyard_client.client import Client
+    from modelyard_client.jobs import Job, Submission
+
+
+def tell_accepted(submission: "Submission", output: Output) -> None:
+    """The job that was accepted, without waiting for it."""
+    if output is Output.JSON:
+        print_json(submission)
+        return
+    print_facts(
+        {
+            "job": submission.job_id,
+            "model": submission.model_name,
+            "status": submission.status,
+            "next": f"modelyard logs {submission.job_id} --follow",
+        }
+    )
+
+
+def tell_end(
+    client: "Client", submission: "Submission", *, output: Output, shows_log: bool, seconds: float | None
+) -> None:
+    """Wait for the job, and tell what came of it.
+
+    Raises:
+        CommandError: it did not end well; told after the job itself.
+    """
+    job = wait_for_job(client, submission.job_id, shows_log=shows_log, seconds=seconds)
+    if output is Output.JSON:
+        print_json(job)
+    elif job.is_succeeded:
+        print_facts(job_facts(job))
+    require_success(job)
+
+
+def require_success(job: "Job") -> None:
+    """Raises CommandError when the job did not end well."""
+    try:
+        job.require_success()
+    except JobFailed as error:
+        raise CommandError(f"{error.message.rstrip('.')}; `modelyard logs {job.job_id}` shows its log") from error
+
+
+def job_facts(job: "Job") -> dict[str, object]:
+    """One job as a list of facts."""
+    return {
+        "job": job.job_id,
+        "kind": job.kind,
+        "status": job.status,
+        "phase": None if job.is_finished else job.phase,
+        "model": job.model_name,
+        "version": job.model_version,
+        "run": job.run_id,
+        "experiment": job.experiment_name,
+        "deployment": job.deployment_id,
+        "url": job.deployment_url,
+        "error": job.error.message if job.error else None,
+        "created": job.created_at,
+        "seconds": job.duration_seconds,
+    }

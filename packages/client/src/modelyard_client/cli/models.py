@@ -1,0 +1,125 @@
+"""`modelyard models`: list, show."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.groups import NounGroup
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table, shown
+from modelyard_client.errors import NotFound
+
+if TYPE_CHECKING:
+    from modelyard_client.models import Model, Version
+
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show.")
+
+
+@app.command("list")
+def list_models(
+    *,
+    limit: LimitOption = 50,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """List registered models.
+
+    \b
+    Examples:
+      modelyard models
+      modelyard models list --output json
+    """
+    with connect(url, home) as client:
+        found = list(client.models.list(limit=limit))
+    if output is Output.JSON:
+        print_json({"models": found})
+        return
+    print_table(
+        ("model", "latest", "production", "staging", "updated"),
+        (
+            (model.name, model.latest_version, model.production_version, model.staging_version, age(model.last_updated))
+            for model in found
+        ),
+    )
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
+    *,
+    version: VersionOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show a model with its versions, or one version of it.
+
+    \b
+    Examples:
+      modelyard models show churn
+      modelyard models show churn --version 3 --output json
+    """
+    with connect(url, home) as client:
+        found = client.models.get(model)
+    told: Model | Version = found if version is None else _version(found, version)
+    if output is Output.JSON:
+        print_json(told)
+    elif version is None:
+        _tell_model(found)
+    else:
+        _tell_version(_version(found, version))
+
+
+def _version(model: "Model", number: int) -> "Version":
+    for version in model.versions:
+        if version.version == number:
+            return version
+    raise NotFound(f"model {model.name} has no version {number}", code="version_not_found", field="version")
+
+
+def _tell_model(model: "Model") -> None:
+    print_facts(
+        {
+            "model": model.name,
+            "description": model.description,
+            "latest": model.latest_version,
+            "production": model.production_version,
+            "staging": model.staging_version,
+            "tags": _pairs(model.tags),
+            "created": model.created_at,
+        }
+    )
+    print_line("")
+    print_table(
+        ("version", "stage", "metrics", "run", "age"),
+        (
+            (version.version, version.stage, _pairs(version.metrics), version.run_id, age(version.created_at))
+            for version in model.versions
+        ),
+    )
+
+
+def _tell_version(version: "Version") -> None:
+    print_facts(
+        {
+            "model": version.name,
+            "version": version.version,
+            "stage": version.stage,
+            "description": version.description,
+            "artifacts": version.artifact_uri,
+            "run": version.run_id,
+            "job": version.job_id,
+            "metrics": _pairs(version.metrics),
+            "parameters": _pairs(version.parameters),
+            "tags": _pairs(version.tags),
+            "created": version.created_at,
+            "created by": version.created_by,
+        }
+    )
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())

@@ -1,0 +1,81 @@
+"""`modelyard predict`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.terminal import print_json, print_line, print_table, shown
+from modelyard_client.prediction.files import FileFormat, read_bytes, read_file, without_columns
+
+if TYPE_CHECKING:
+    from modelyard_client.prediction.predictor import Prediction, Predictor
+
+
+def predict(
+    deployment: Annotated[
+        str,
+        typer.Argument(help="A deployment's id, a model's name, or a model server's address.", metavar="DEPLOYMENT"),
+    ],
+    file: Annotated[Path, typer.Argument(help="Rows as JSON, CSV or Parquet; - for stdin.", metavar="FILE")],
+    *,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="Else by the file's ending; JSON from stdin.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", help="A column to leave out, such as the label; may be repeated.", metavar="COLUMN"),
+    ] = None,
+    version: VersionOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Predict the rows of a file with a deployed model.
+
+    JSON may be columns ({"age": [31, 45]}), records ([{"age": 31}, …]), rows, or a whole request of /predict. CSV
+    begins with a line of column names; its cells are read as the types that the model declares.
+
+    \b
+    Examples:
+      modelyard predict churn rows.csv
+      modelyard predict churn rows.parquet --drop label --output json
+      echo '{"age": [31, 45]}' | modelyard predict churn -
+    """
+    if file == Path("-"):
+        rows = read_bytes(sys.stdin.buffer.read(), file_format or FileFormat.JSON)
+    else:
+        rows = read_file(file, file_format)
+    with _predictor(deployment, version=version, url=url, home=home) as predictor:
+        prediction = predictor.predict(without_columns(rows, drop or ()))
+    if output is Output.JSON:
+        print_json(prediction)
+    else:
+        _tell(prediction)
+
+
+def _predictor(
+    reference: str, *, version: int | None, url: str | None, home: Path | None
+) -> AbstractContextManager["Predictor"]:
+    from modelyard_client.prediction.predictor import Predictor
+
+    if reference.startswith(("http://", "https://")):
+        if version is not None:
+            raise typer.BadParameter("--version has no meaning with a model server's address")
+        return Predictor(reference)
+    with connect(url, home) as client:
+        return client.deployments.predictor(reference, version=version)
+
+
+def _tell(prediction: "Prediction") -> None:
+    columns: Mapping[str, Any] = prediction.outputs or {"prediction": prediction.predictions}
+    if not all(isinstance(values, Sequence) and not isinstance(values, str) for values in columns.values()):
+        print_line(shown(prediction.predictions))
+        return
+    rows = zip(*columns.values(), strict=True)
+    print_table(("row", *columns), ((number, *row) for number, row in enumerate(rows, start=1)))

@@ -1,0 +1,46 @@
+"""`modelyard undeploy`."""
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.deployments import tell
+from modelyard_client.cli.options import (
+    HomeOption,
+    Output,
+    OutputOption,
+    ReferenceArgument,
+    UrlOption,
+    VersionOption,
+    WaitOption,
+    WaitSecondsOption,
+    waiting,
+)
+from modelyard_client.cli.progress import say_deployment
+
+
+def undeploy(
+    deployment: ReferenceArgument,
+    *,
+    version: VersionOption = None,
+    wait: WaitOption = True,
+    wait_seconds: WaitSecondsOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Drain a deployment and stop it.
+
+    Requests under way are answered, new ones are not taken.
+
+    \b
+    Examples:
+      modelyard undeploy churn
+      modelyard undeploy churn --version 2 --no-wait
+    """
+    is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
+    with connect(url, home) as client:
+        found = client.deployments.find(deployment, version=version)
+        told = client.deployments.remove(found.deployment_id)
+        if is_waited_for:
+            told = client.deployments.wait_until_stopped(
+                found.deployment_id, on_change=say_deployment, timeout=wait_seconds
+            )
+    tell(told, output)

@@ -1,0 +1,65 @@
+"""The way into a control plane: one connection pool, and a group of calls for each noun."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from modelyard_client.clock import Clock
+from modelyard_client.deployments import Deployments
+from modelyard_client.jobs import Jobs
+from modelyard_client.models import Models
+from modelyard_client.retry import Retry
+from modelyard_client.settings import Settings
+from modelyard_client.status import Status
+from modelyard_client.training import Training
+from modelyard_client.transport import Transport
+
+
+class Client:
+    """A client of one control plane. Safe to use from several threads; use it as a context manager, or close it.
+
+    Args:
+        url: for example `http://127.0.0.1:8000`.
+        token: the access token; without one only open calls are answered.
+        timeout: seconds for one answer.
+        retry: how often a request that may be repeated is sent again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout: float = 30.0,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._transport = Transport(url, token=token, timeout=timeout, retry=retry, clock=clock)
+        self.training = Training(self._transport)
+        self.jobs = Jobs(self._transport)
+        self.models = Models(self._transport)
+        self.deployments = Deployments(self._transport)
+        self.status = Status(self._transport)
+
+    @classmethod
+    def from_environment(cls, *, url: str | None = None, home: Path | None = None) -> "Client":
+        """A client with the address and the token that `Settings.discover` finds: the local stack's, if it is up."""
+        settings = Settings.discover(url=url, home=home)
+        return cls(settings.url, settings.token)
+
+    @property
+    def url(self) -> str:
+        """The control plane's address."""
+        return self._transport.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()

@@ -1,0 +1,292 @@
+"""Deployments: what they are, and making, scaling, asking and removing them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modelyard_client.errors import Conflict, NotFound, Unavailable
+from modelyard_client.jobs import Submission
+from modelyard_client.log import LogLine, follow, read
+from modelyard_client.prediction.predictor import Prediction, Predictor
+from modelyard_client.scripts import Script, default_model_name
+from modelyard_client.training import job_body, submit
+from modelyard_client.transport import Transport, path
+from modelyard_client.waiting import wait_until
+from modelyard_client.wire import Fields
+
+_COLLECTION = "/api/v1/deployments"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replica:
+    """One replica of a deployment."""
+
+    index: int
+    state: str
+    pid: int | None
+    restarts: int
+    rss_bytes: int | None
+    last_exit: Any
+    started_at: datetime | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Replica":
+        """Read a replica of the API."""
+        fields = Fields(value, noun="replica")
+        return cls(
+            index=fields.integer("index"),
+            state=fields.text("state"),
+            pid=fields.optional_integer("pid"),
+            restarts=fields.optional_integer("restarts") or 0,
+            rss_bytes=fields.optional_integer("rss_bytes"),
+            last_exit=fields.value("last_exit"),
+            started_at=fields.optional_time("started_at"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """A deployed version as it was when it was read.
+
+    `status` is pending, starting, ready, degraded, draining, stopped or failed; `reason` says why it is not ready.
+    `replicas` are wanted, `ready_replicas` answer. `url` is the model server's address once there is one.
+    """
+
+    deployment_id: str
+    model_name: str
+    model_version: int
+    target: str | None
+    namespace: str | None
+    status: str
+    reason: str | None
+    replicas: int
+    ready_replicas: int
+    url: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    job_id: str | None
+    replica_states: tuple[Replica, ...]
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether all wanted replicas answer, and no others."""
+        return self.status == "ready" and self.ready_replicas == self.replicas
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will not become ready any more."""
+        return self.status in {"stopped", "failed"}
+
+    @classmethod
+    def from_json(cls, value: object) -> "Deployment":
+        """Read a deployment of the API."""
+        fields = Fields(value, noun="deployment")
+        return cls(
+            deployment_id=fields.text("deployment_id"),
+            model_name=fields.text("model_name"),
+            model_version=fields.integer("model_version"),
+            target=fields.optional_text("target"),
+            namespace=fields.optional_text("namespace"),
+            status=fields.text("status"),
+            reason=fields.optional_text("reason"),
+            replicas=fields.integer("replicas"),
+            ready_replicas=fields.optional_integer("ready_replicas") or 0,
+            url=fields.optional_text("url"),
+            created_at=fields.optional_time("created_at"),
+            updated_at=fields.optional_time("updated_at"),
+            job_id=fields.optional_text("job_id"),
+            replica_states=tuple(Replica.from_json(item) for item in fields.items("replica_states")),
+        )
+
+
+class Deployments:
+    """`client.deployments`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self, *, model_name: str | None = None, status: str | None = None, limit: int | None = None
+    ) -> Iterator[Deployment]:
+        """Deployments, fetched page by page as they are asked for; without a status, all but the stopped ones."""
+        query = {"model_name": model_name, "status": status}
+        pages = self._transport.pages(_COLLECTION, plural="deployments", query=query, limit=limit)
+        return (Deployment.from_json(item) for item in pages)
+
+    def get(self, deployment_id: str) -> Deployment:
+        """One deployment.
+
+        Raises:
+            NotFound: there is no such deployment.
+        """
+        return Deployment.from_json(self._transport.get(_path(deployment_id)))
+
+    def find(self, reference: str, *, version: int | None = None) -> Deployment:
+        """The deployment with this id, else the only one of the model with this name (and version).
+
+        Of a model's deployments those that failed count only if there is no other.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: the model has several; the message names them.
+        """
+        by_id = self._with_id(reference)
+        candidates = self.list(model_name=reference) if by_id is None else [by_id]
+        found = [candidate for candidate in candidates if version in {None, candidate.model_version}]
+        found = [candidate for candidate in found if not candidate.is_over] or found
+        which = reference if version is None else f"version {version} of {reference}"
+        if not found:
+            raise NotFound(f"there is no deployment of {which}", code="deployment_not_found", field="deployment_id")
+        if len(found) > 1:
+            named = ", ".join(f"{one.deployment_id} (version {one.model_version})" for one in found)
+            raise Conflict(f"there are several deployments of {which}: {named}", code="deployment_ambiguous")
+        return found[0]
+
+    def create(
+        self,
+        model_name: str,
+        *,
+        version: int | None = None,
+        replicas: int = 1,
+        namespace: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Submission:
+        """Deploy a registered version, the latest when none is named; wait with `client.jobs.wait`.
+
+        Raises:
+            NotFound: there is no such model or version.
+        """
+        body = {"model_name": model_name, "version": version, "replicas": replicas, "namespace": namespace}
+        return submit(self._transport, _COLLECTION, body, idempotency_key=idempotency_key)
+
+    def create_from_script(
+        self,
+        script: Script | Path,
+        *,
+        requirements: Sequence[str] | None = None,
+        model_name: str | None = None,
+        experiment_name: str | None = None,
+        replicas: int = 1,
+        namespace: str | None = None,
+        logged_model: str | None = None,
+        timeout_seconds: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Submission:
+        """One click: train, register, build and deploy. Arguments as for `client.training.submit`."""
+        body = job_body(script, requirements)
+        body |= {
+            "model_name": model_name or default_model_name(body["script_name"]),
+            "experiment_name": experiment_name,
+            "replicas": replicas,
+            "namespace": namespace,
+            "logged_model": logged_model,
+            "timeout_seconds": timeout_seconds,
+        }
+        return submit(self._transport, "/mlops/deploy", body, idempotency_key=idempotency_key)
+
+    def scale(self, deployment_id: str, *, replicas: int) -> Deployment:
+        """Want another number of replicas; it takes effect in the background, see `wait_until_ready`."""
+        return Deployment.from_json(self._transport.patch(_path(deployment_id), {"replicas": replicas}))
+
+    def remove(self, deployment_id: str) -> Deployment:
+        """Drain and stop; it takes effect in the background, see `wait_until_stopped`."""
+        return Deployment.from_json(self._transport.delete(_path(deployment_id)))
+
+    def wait_until_ready(
+        self,
+        deployment_id: str,
+        *,
+        on_change: Callable[[Deployment], None] | None = None,
+        timeout: float | None = None,
+    ) -> Deployment:
+        """The deployment once exactly the wanted replicas answer, or once it has failed or is stopped."""
+        return self._wait(
+            deployment_id,
+            lambda deployment: deployment.is_as_wanted or deployment.is_over,
+            waiting_for=f"deployment {deployment_id} to be ready",
+            on_change=on_change,
+            timeout=timeout,
+        )
+
+    def wait_until_stopped(
+        self,
+        deployment_id: str,
+        *,
+        on_change: Callable[[Deployment], None] | None = None,
+        timeout: float | None = None,
+    ) -> Deployment:
+        """The deployment once it is stopped."""
+        return self._wait(
+            deployment_id,
+            lambda deployment: deployment.status == "stopped",
+            waiting_for=f"deployment {deployment_id} to stop",
+            on_change=on_change,
+            timeout=timeout,
+        )
+
+    def log(self, deployment_id: str, *, offset: int = 0) -> Sequence[LogLine]:
+        """The lines of the log of all replicas that are there now, from a byte offset on."""
+        return read(self._transport, _path(deployment_id, "logs"), offset=offset)
+
+    def follow_log(self, deployment_id: str, *, offset: int = 0, patience: float = 60.0) -> Iterator[LogLine]:
+        """The log's lines as they are written, until the deployment is stopped."""
+        return follow(self._transport, _path(deployment_id, "logs"), offset=offset, patience=patience)
+
+    def predictor(self, reference: str, *, version: int | None = None, timeout: float = 60.0) -> Predictor:
+        """A client of the deployment's model server, for many predictions.
+
+        Args:
+            reference: a deployment's id or a model's name.
+            version: which of the model's versions, if several are deployed.
+
+        Raises:
+            NotFound, Conflict: as `find`.
+            Unavailable: it has no address yet.
+        """
+        deployment = self.find(reference, version=version)
+        if deployment.url is None:
+            reason = f": {deployment.reason}" if deployment.reason else ""
+            raise Unavailable(
+                f"deployment {deployment.deployment_id} is {deployment.status}{reason}", code="deployment_not_ready"
+            )
+        return Predictor(deployment.url, timeout=timeout, clock=self._transport.clock)
+
+    def predict(self, reference: str, rows: object, *, version: int | None = None) -> Prediction:
+        """Predict once. For many predictions take a `predictor`, which finds the deployment only once."""
+        with self.predictor(reference, version=version) as predictor:
+            return predictor.predict(rows)
+
+    def _with_id(self, deployment_id: str) -> Deployment | None:
+        try:
+            return self.get(deployment_id)
+        except NotFound:
+            return None
+
+    def _wait(
+        self,
+        deployment_id: str,
+        is_done: Callable[[Deployment], bool],
+        *,
+        waiting_for: str,
+        on_change: Callable[[Deployment], None] | None,
+        timeout: float | None,
+    ) -> Deployment:
+        return wait_until(
+            lambda: self.get(deployment_id),
+            is_done=is_done,
+            facts=_facts,
+            clock=self._transport.clock,
+            waiting_for=waiting_for,
+            on_change=on_change,
+            timeout=timeout,
+        )
+
+
+def _path(deployment_id: str, *more: str) -> str:
+    return path("api", "v1", "deployments", deployment_id, *more)
+
+
+def _facts(deployment: Deployment) -> object:
+    return (deployment.status, deployment.reason, deployment.replicas, deployment.ready_replicas, deployment.url)

@@ -1,0 +1,206 @@
+"""Jobs: what they are, and asking for them, their logs and their end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelyard_client.errors import JobFailed
+from modelyard_client.log import LogLine, follow, read
+from modelyard_client.transport import Transport, path
+from modelyard_client.waiting import wait_until
+from modelyard_client.wire import Fields
+
+_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, in one line."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A job that was accepted. `deployment_id` is known at once where a version that exists is deployed."""
+
+    job_id: str
+    model_name: str | None
+    deployment_id: str | None
+    status: str
+    message: str | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Submission":
+        """Read what the API answers with 202."""
+        fields = Fields(value, noun="submission")
+        return cls(
+            job_id=fields.text("job_id"),
+            model_name=fields.optional_text("model_name"),
+            deployment_id=fields.optional_text("deployment_id"),
+            status=fields.text("status"),
+            message=fields.optional_text("message"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job as it was when it was read.
+
+    `kind` is training, one_click or deployment; `status` is queued, running, succeeded, failed or cancelled; `phase`
+    is what it is at, for example building; `progress` goes from 0 to 1. Times are in UTC.
+    """
+
+    job_id: str
+    kind: str
+    status: str
+    phase: str | None
+    progress: float
+    model_name: str | None
+    model_version: int | None
+    run_id: str | None
+    experiment_name: str | None
+    deployment_id: str | None
+    deployment_url: str | None
+    error: Failure | None
+    created_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_seconds: float | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status in _ENDED
+
+    @property
+    def is_succeeded(self) -> bool:
+        """Whether it ended well."""
+        return self.status == "succeeded"
+
+    def require_success(self) -> "Job":
+        """Itself, when it ended well.
+
+        Raises:
+            JobFailed: it failed or was cancelled; the message says why.
+        """
+        if self.is_succeeded:
+            return self
+        reason = f": {self.error.message}" if self.error else ""
+        code = self.error.code if self.error else f"job_{self.status}"
+        state = "was cancelled" if self.status == "cancelled" else self.status
+        raise JobFailed(f"job {self.job_id} {state}{reason}", code=code, job=self)
+
+    @classmethod
+    def from_json(cls, value: object) -> "Job":
+        """Read a job of the API."""
+        fields = Fields(value, noun="job")
+        return cls(
+            job_id=fields.text("job_id"),
+            kind=fields.text("kind"),
+            status=fields.text("status"),
+            phase=fields.optional_text("phase"),
+            progress=fields.optional_number("progress") or 0.0,
+            model_name=fields.optional_text("model_name"),
+            model_version=fields.optional_integer("model_version"),
+            run_id=fields.optional_text("run_id"),
+            experiment_name=fields.optional_text("experiment_name"),
+            deployment_id=fields.optional_text("deployment_id"),
+            deployment_url=fields.optional_text("deployment_url"),
+            error=_failure(fields.optional_mapping("error")),
+            created_at=fields.optional_time("created_at"),
+            started_at=fields.optional_time("started_at"),
+            finished_at=fields.optional_time("finished_at"),
+            duration_seconds=fields.optional_number("duration_seconds"),
+        )
+
+
+class Jobs:
+    """`client.jobs`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        model_name: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Job]:
+        """Jobs, the newest first, fetched page by page as they are asked for; all of them without a limit."""
+        query = {"kind": kind, "status": status, "model_name": model_name}
+        pages = self._transport.pages("/mlops/jobs", plural="jobs", query=query, limit=limit)
+        return (Job.from_json(item) for item in pages)
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        return Job.from_json(self._transport.get(path("mlops", "jobs", job_id)))
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; it ends as cancelled in a moment.
+
+        Raises:
+            Conflict: it has ended already.
+        """
+        return Job.from_json(self._transport.post(path("mlops", "jobs", job_id, "cancel")))
+
+    def log(self, job_id: str, *, offset: int = 0) -> Sequence[LogLine]:
+        """The lines of the log that are there now, from a byte offset on."""
+        return read(self._transport, path("mlops", "jobs", job_id, "log"), offset=offset)
+
+    def follow_log(self, job_id: str, *, offset: int = 0, patience: float = 60.0) -> Iterator[LogLine]:
+        """The log's lines as they are written, until the job ends. A broken connection is taken up where it broke.
+
+        Raises:
+            Unavailable: the control plane has been away for longer than `patience` seconds.
+        """
+        return follow(self._transport, path("mlops", "jobs", job_id, "log"), offset=offset, patience=patience)
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        on_change: Callable[[Job], None] | None = None,
+        timeout: float | None = None,
+        patience: float = 60.0,
+    ) -> Job:
+        """The job once it has ended, well or not; `.require_success()` turns a bad end into an exception.
+
+        Args:
+            on_change: called with the job at once and whenever its status, phase, progress or results change.
+            timeout: seconds to wait at most; None to wait for as long as it takes.
+            patience: seconds for which the control plane may be away (jobs survive its restart).
+
+        Raises:
+            WaitTimedOut: it did not end in time; it goes on.
+            Unavailable: the control plane has been away for longer than `patience`.
+        """
+        return wait_until(
+            lambda: self.get(job_id),
+            is_done=lambda job: job.is_finished,
+            facts=_facts,
+            clock=self._transport.clock,
+            waiting_for=f"job {job_id} to end",
+            on_change=on_change,
+            timeout=timeout,
+            patience=patience,
+        )
+
+
+def _facts(job: Job) -> object:
+    return (job.status, job.phase, job.progress, job.model_version, job.run_id, job.deployment_url, job.error)
+
+
+def _failure(value: Any) -> Failure | None:
+    if value is None:
+        return None
+    fields = Fields(value, noun="job's error")
+    return Failure(code=fields.text("code"), message=fields.text("message"))

@@ -1,0 +1,129 @@
+"""Models and their versions, as the registry tells of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelyard_client.transport import Transport, path
+from modelyard_client.wire import Fields
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """One immutable version of a model. `signature` is the MLflow signature as JSON, if the model has one."""
+
+    name: str
+    version: int
+    stage: str
+    artifact_uri: str | None
+    run_id: str | None
+    metrics: Mapping[str, float | None]
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, str]
+    description: str | None
+    signature: Mapping[str, Any] | None
+    created_at: datetime | None
+    created_by: str | None
+    job_id: str | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Version":
+        """Read a version of the API."""
+        fields = Fields(value, noun="version")
+        return cls(
+            name=fields.text("name"),
+            version=fields.integer("version"),
+            stage=fields.text("stage"),
+            artifact_uri=fields.optional_text("artifact_uri"),
+            run_id=fields.optional_text("run_id"),
+            metrics=fields.mapping("metrics"),
+            parameters=fields.mapping("parameters"),
+            tags=fields.mapping("tags"),
+            description=fields.optional_text("description"),
+            signature=fields.optional_mapping("signature"),
+            created_at=fields.optional_time("created_at"),
+            created_by=fields.optional_text("created_by"),
+            job_id=fields.optional_text("job_id"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A registered model. `versions` is filled when one model is asked for, and empty in a list of models."""
+
+    name: str
+    latest_version: int | None
+    production_version: int | None
+    staging_version: int | None
+    created_at: datetime | None
+    last_updated: datetime | None
+    description: str | None
+    tags: Mapping[str, str]
+    versions: tuple[Version, ...]
+
+    @classmethod
+    def from_json(cls, value: object) -> "Model":
+        """Read a model of the API."""
+        fields = Fields(value, noun="model")
+        return cls(
+            name=fields.text("name"),
+            latest_version=fields.optional_integer("latest_version"),
+            production_version=fields.optional_integer("production_version"),
+            staging_version=fields.optional_integer("staging_version"),
+            created_at=fields.optional_time("created_at"),
+            last_updated=fields.optional_time("last_updated"),
+            description=fields.optional_text("description"),
+            tags=fields.mapping("tags"),
+            versions=tuple(Version.from_json(item) for item in fields.items("versions")),
+        )
+
+
+class Models:
+    """`client.models`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, limit: int | None = None) -> Iterator[Model]:
+        """Models, fetched page by page as they are asked for; all of them without a limit."""
+        pages = self._transport.pages("/mlops/models", plural="models", query={}, limit=limit)
+        return (Model.from_json(item) for item in pages)
+
+    def get(self, name: str) -> Model:
+        """One model with its versions.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        return Model.from_json(self._transport.get(path("mlops", "models", name)))
+
+    def register(
+        self,
+        name: str,
+        *,
+        run_id: str | None = None,
+        model_uri: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Version:
+        """Register what a run logged as the next version. Not repeated when the connection breaks on the way.
+
+        Args:
+            run_id: the MLflow run; it must have logged one model, else give `model_uri`.
+            model_uri: `models:/m-…` or `runs:/<run>/<name>`.
+
+        Raises:
+            Invalid: neither names a model that can be registered, or the name is not a name.
+        """
+        body = {
+            "name": name,
+            "run_id": run_id,
+            "model_uri": model_uri,
+            "description": description,
+            "tags": None if tags is None else dict(tags),
+            "metrics": None if metrics is None else dict(metrics),
+        }
+        given = {key: value for key, value in body.items() if value is not None}
+        return Version.from_json(self._transport.post("/mlops/registry", given))

@@ -1,0 +1,70 @@
+"""One table from HTTP status to exception, and the reading of an error's body."""
+
+from http import HTTPStatus
+
+import httpx
+
+from modelyard_client.errors import (
+    Busy,
+    Conflict,
+    Forbidden,
+    Internal,
+    Invalid,
+    ModelyardError,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+_BY_STATUS: dict[int, type[ModelyardError]] = {
+    400: Invalid,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: Invalid,
+    409: Conflict,
+    412: PreconditionFailed,
+    413: TooLarge,
+    415: Invalid,
+    422: Invalid,
+    429: Busy,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+
+
+def refusal(response: httpx.Response) -> ModelyardError:
+    """The exception for an answer that is not a success. Its body has been read."""
+    error_type = _BY_STATUS.get(response.status_code, Internal)
+    body = _body(response)
+    message = body.get("error")
+    return error_type(
+        message if isinstance(message, str) else f"{response.url.host} answered {_status_line(response)}",
+        code=_text(body, "code") or f"http_{response.status_code}",
+        field=_text(body, "field"),
+        request_id=_text(body, "request_id"),
+        status=response.status_code,
+    )
+
+
+def _body(response: httpx.Response) -> dict[str, object]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _text(body: dict[str, object], name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _status_line(response: httpx.Response) -> str:
+    try:
+        return f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
+    except ValueError:
+        return str(response.status_code)

@@ -1,0 +1,186 @@
+"""HTTP to one address: the token, repeating where it is safe, and errors as exceptions. It knows no noun.
+
+Nothing follows a redirect, so the token goes to no other host than the one that it is for.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from modelyard_client import __version__
+from modelyard_client.clock import Clock, SystemClock
+from modelyard_client.errors import Invalid, Unavailable, UnexpectedAnswer
+from modelyard_client.refusals import refusal
+from modelyard_client.retry import Retry
+from modelyard_client.settings import checked_url, is_loopback
+
+_REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
+_PAGE = 200
+Query = Mapping[str, str | int | None]
+
+
+def path(*segments: str | int) -> str:
+    """A path whose segments are quoted: what comes from a caller stays one segment.
+
+    Raises:
+        Invalid: a segment is empty or would climb (`.`, `..`).
+    """
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise Invalid(f"expected a name or an id, got {segment!r}", code="name_invalid")
+    return "/" + "/".join(quote(str(segment), safe="") for segment in segments)
+
+
+class Transport:
+    """A connection pool to one server. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        timeout: float = 30.0,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.url = checked_url(url)
+        self.clock: Clock = clock or SystemClock()
+        self._retry = retry or Retry()
+        headers = {"User-Agent": f"modelyard-client/{__version__}", "Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout, connect=5.0),
+            trust_env=not is_loopback(self.url),  # A proxy cannot reach this machine's loopback.
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, where: str, *, query: Query | None = None) -> Any:
+        """The JSON of a read."""
+        return _json(self.send("GET", where, query=query))
+
+    def content(self, where: str, *, query: Query | None = None) -> bytes:
+        """The bytes of a plain text."""
+        return self.send("GET", where, query=query, headers={"Accept": "text/plain"}).content
+
+    def post(
+        self, where: str, body: object = None, *, idempotency_key: str | None = None, is_repeatable: bool = False
+    ) -> Any:
+        """The JSON that answers a POST. With an idempotency key it may be repeated."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        is_repeatable = is_repeatable or idempotency_key is not None
+        return _json(self.send("POST", where, body=body, headers=headers, is_repeatable=is_repeatable))
+
+    def patch(self, where: str, body: object) -> Any:
+        """The JSON that answers a PATCH to absolute values, which may therefore be repeated."""
+        return _json(self.send("PATCH", where, body=body, is_repeatable=True))
+
+    def delete(self, where: str) -> Any:
+        """The JSON that answers a DELETE."""
+        return _json(self.send("DELETE", where))
+
+    def pages(self, where: str, *, plural: str, query: Query, limit: int | None) -> Iterator[Any]:
+        """Items of a list, page after page, fetched as they are asked for; at most `limit` of them."""
+        cursor: str | None = None
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            page = self.get(where, query={**query, "limit": size, "cursor": cursor})
+            if not isinstance(page, dict) or not isinstance(page.get(plural), list):
+                raise UnexpectedAnswer(f"expected a list of {plural} from {self.url}{where}", code="answer_invalid")
+            yield from page[plural][:size]
+            left = None if left is None else left - size
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    @contextmanager
+    def stream(
+        self, where: str, *, query: Query | None = None, headers: Mapping[str, str]
+    ) -> Iterator[Iterator[bytes]]:
+        """The bytes of a long answer as they come. Not repeated: the reader knows where to go on.
+
+        Raises:
+            Unavailable: also in the middle, when the connection breaks.
+        """
+        try:
+            with self._http.stream("GET", where, params=_present(query), headers=dict(headers)) as response:
+                if response.is_error:
+                    response.read()
+                    raise refusal(response)
+                yield response.iter_bytes()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def send(
+        self,
+        method: str,
+        where: str,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        is_repeatable: bool = False,
+    ) -> httpx.Response:
+        """A successful answer to one request.
+
+        Raises:
+            ModelyardError: the answer is an error, or there is none.
+        """
+        request = self._http.build_request(
+            method, where, params=_present(query), headers=dict(headers or {}), **_content(body)
+        )
+        response = self._attempts(request, is_repeatable=is_repeatable or method in _REPEATABLE_METHODS)
+        if not response.is_success:
+            raise refusal(response)
+        return response
+
+    def _attempts(self, request: httpx.Request, *, is_repeatable: bool) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._http.send(request)
+            except httpx.TransportError as error:
+                pause = self._retry.after_error(error, attempt=attempt, is_repeatable=is_repeatable)
+                if pause is None:
+                    raise self._unreachable(error) from error
+            else:
+                pause = self._retry.after_answer(response, attempt=attempt, is_repeatable=is_repeatable)
+                if pause is None:
+                    return response
+            self.clock.sleep(pause)
+
+    def _unreachable(self, error: httpx.TransportError) -> Unavailable:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unavailable(f"nothing answers at {self.url}", code="unreachable")
+        if isinstance(error, httpx.TimeoutException):
+            return Unavailable(f"{self.url} did not answer in time", code="timeout")
+        return Unavailable(f"the connection to {self.url} broke: {error}", code="connection_broken")
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise UnexpectedAnswer(
+            f"{response.url} did not answer with JSON; is it the address of Modelyard?", code="answer_invalid"
+        ) from error
+
+
+def _content(body: object) -> dict[str, Any]:
+    if body is None:
+        return {}
+    return {"content": body} if isinstance(body, bytes) else {"json": body}
+
+
+def _present(query: Query | None) -> dict[str, str | int]:
+    return {name: value for name, value in (query or {}).items() if value is not None}
