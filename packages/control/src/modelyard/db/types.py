@@ -18,7 +18,8 @@ metadata = MetaData(
     }
 )
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+# A missing value is NULL, not the JSON word `null`, so that SQL can ask for it.
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Timestamp(TypeDecorator[datetime]):

@@ -1,6 +1,7 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -159,7 +160,7 @@ class RegistryService:
                 return earlier
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
             if number is None:
-                self._add_model(connection, principal, new.model_name)
+                self._add_model(connection, principal, new.model_name, at=now)
                 number = store.allot_version(connection, tenant_id, new.model_name, at=now)
             if number is None:
                 raise AssertionError("the model was just made")
@@ -182,8 +183,8 @@ class RegistryService:
             )
         return version
 
-    def _add_model(self, connection: Connection, principal: Principal, name: str) -> None:
-        store.add_model(connection, principal.tenant_id, name, description="", tags={}, at=self._clock.now())
+    def _add_model(self, connection: Connection, principal: Principal, name: str, *, at: datetime) -> None:
+        store.add_model(connection, principal.tenant_id, name, description="", tags={}, at=at)
         self._audit.record(
             connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
         )
