@@ -1,0 +1,23 @@
+"""`python -m modelyard`: the control plane in this process."""
+
+import os
+
+import uvicorn
+
+from modelyard.main import ControlPlane, real_adapters
+from modelyard.settings import Settings
+
+
+def main() -> None:
+    """Serve the management API until a signal comes."""
+    settings = Settings()
+    control_plane = ControlPlane(settings, real_adapters(settings))
+    uvicorn.run(
+        control_plane.app(), host=settings.host, port=settings.port, access_log=False, timeout_graceful_shutdown=3
+    )
+    # Jobs may still be inside a step. They are made to be cut off anywhere, so we do not wait for them.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The composition root: the only place that builds adapters and hands them to services."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from modelyard.access.service import AccessService
+from modelyard.adapters.clock.system import SystemClock
+from modelyard.adapters.environments.uv import UvEnvironments
+from modelyard.adapters.job_engine.dbos import DbosJobEngine
+from modelyard.adapters.runner.local import LocalRunner
+from modelyard.adapters.target.local import LocalTarget
+from modelyard.adapters.tracking.mlflow import MlflowTracking
+from modelyard.audit.service import AuditLog
+from modelyard.bodies import bodies
+from modelyard.db import Database
+from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.routes import deployment_routes
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.verbs import DeploymentVerbs
+from modelyard.deployments.workflows import Deploying
+from modelyard.http.app import create_app
+from modelyard.jobs.service import JobService
+from modelyard.jobs.workflow import workflow
+from modelyard.local.supervisor import Supervisor
+from modelyard.mlops.routes import job_routes, model_routes, status_routes, training_routes
+from modelyard.mlops.status import PlatformStatus
+from modelyard.outbox.service import Outbox
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.clock import Clock
+from modelyard.ports.environments import Environments
+from modelyard.ports.job_engine import JobEngine, Workflow
+from modelyard.ports.runner import Limits, Runner
+from modelyard.ports.target import Target
+from modelyard.ports.tracking import Tracking
+from modelyard.registry.registration import Registration
+from modelyard.registry.service import MIRROR_TOPIC, RegistryService
+from modelyard.settings import Settings
+from modelyard.training.service import TrainingService
+from modelyard.training.workflows import Training
+
+_RECONCILE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The world outside, one adapter for each port."""
+
+    clock: Clock
+    engine: JobEngine
+    environments: Environments
+    runner: Runner
+    target: Target
+    tracking: Tracking
+
+
+def real_adapters(settings: Settings) -> Adapters:
+    """The adapters of a local stack."""
+    places = settings.places
+    clock = SystemClock()
+    return Adapters(
+        clock=clock,
+        engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
+        environments=UvEnvironments(
+            home=places, clock=clock, lock_ttl_seconds=settings.lock_ttl_seconds, environment=os.environ
+        ),
+        runner=LocalRunner(),
+        target=LocalTarget(
+            places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
+        ),
+        tracking=MlflowTracking(uri=settings.tracking_uri),
+    )
+
+
+class ControlPlane:
+    """All services of one process, and what works in the background."""
+
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        places = settings.places
+        places.make()
+        self._settings = settings
+        self._adapters = adapters
+        self.database = Database(settings.database)
+        clock = adapters.clock
+        self.access = AccessService(database=self.database, clock=clock, is_open=not settings.auth)
+        self.audit = AuditLog(database=self.database, clock=clock)
+        self.outbox = Outbox(database=self.database, clock=clock)
+        self.registry = RegistryService(
+            database=self.database,
+            clock=clock,
+            tracking=adapters.tracking,
+            audit=self.audit,
+            outbox=self.outbox,
+            scratch=places.root / "scratch",
+        )
+        self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        self.jobs = JobService(
+            database=self.database, clock=clock, engine=adapters.engine, audit=self.audit, folder=places.jobs
+        )
+        self.packaging = PackagingService(
+            database=self.database,
+            clock=clock,
+            tracking=adapters.tracking,
+            registry=self.registry,
+            environments=adapters.environments,
+            folder=places.bundles,
+        )
+        self.deployments = DeploymentService(
+            database=self.database, clock=clock, audit=self.audit, target=adapters.target.name
+        )
+        self.reconciler = Reconciler(
+            deployments=self.deployments,
+            registry=self.registry,
+            packaging=self.packaging,
+            target=adapters.target,
+            memory_bytes=settings.replica_memory_bytes,
+            interval_seconds=_RECONCILE_SECONDS,
+        )
+        self.training = TrainingService(jobs=self.jobs)
+        adapters.engine.register(self._workflows())
+
+    def app(self) -> FastAPI:
+        """The management API, which starts the background work with itself."""
+        platform = PlatformStatus(
+            database=self.database,
+            tracking=self._adapters.tracking,
+            target=self._adapters.target,
+            jobs=self.jobs,
+            registry=self.registry,
+            deployments=self.deployments,
+            clock=self._adapters.clock,
+        )
+        verbs = DeploymentVerbs(
+            deployments=self.deployments, jobs=self.jobs, registry=self.registry, target=self._adapters.target
+        )
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            await to_thread.run_sync(self.start)
+            yield
+            await to_thread.run_sync(self.stop)
+
+        return create_app(
+            access=self.access,
+            routers=[
+                training_routes(self.training, self.jobs),
+                job_routes(self.jobs),
+                model_routes(self.registry, Registration(registry=self.registry)),
+                status_routes(platform),
+                deployment_routes(verbs),
+            ],
+            is_ready=platform.is_ready,
+            lifespan=lifespan,
+        )
+
+    def start(self) -> None:
+        """Bring the schema up to date, make the first token, and begin the background work."""
+        self.database.migrate()
+        self._keep_first_token()
+        self._adapters.engine.start()
+        self.jobs.resume()
+        self.reconciler.start()
+        self.outbox.start()
+
+    def stop(self) -> None:
+        """End the background work; jobs go on in the next process."""
+        self.outbox.stop()
+        self.reconciler.stop()
+        self._adapters.engine.stop()
+        self.database.close()
+
+    def _keep_first_token(self) -> None:
+        secret = self.access.first_token()
+        if secret is not None:
+            path = self._settings.places.token_file
+            path.touch(mode=0o600)
+            path.write_text(secret + "\n", encoding="utf-8")
+
+    def _workflows(self) -> dict[str, Workflow]:
+        settings = self._settings
+        training = Training(
+            jobs=self.jobs,
+            registry=self.registry,
+            packaging=self.packaging,
+            environments=self._adapters.environments,
+            runner=self._adapters.runner,
+            tracking=self._adapters.tracking,
+            clock=self._adapters.clock,
+            limits=Limits(
+                seconds=settings.run_seconds,
+                memory_bytes=settings.run_memory_bytes,
+                output_bytes=settings.run_output_bytes,
+                disk_bytes=settings.run_disk_bytes,
+            ),
+            tracking_requirement=settings.tracking_requirement,
+        )
+        deploying = Deploying(
+            jobs=self.jobs,
+            registry=self.registry,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            clock=self._adapters.clock,
+            ready_seconds=settings.ready_seconds,
+        )
+        return {
+            kind: workflow(
+                body,
+                jobs=self.jobs,
+                clock=self._adapters.clock,
+                on_failure=on_failure,
+            )
+            for kind, (body, on_failure) in bodies(training, deploying).items()
+        }
