@@ -198,6 +198,11 @@ class Supervisor:
         with ThreadPoolExecutor(max_workers=len(orphans) or 1) as pool:
             list(pool.map(partial(_end, patience=patience), orphans))
 
+    def has_orphans(self) -> bool:
+        """Whether a program's processes are there, though their daemon may not be."""
+        generations = [Generation.read(files.generation) for files in ProgramFiles.all(self._home)]
+        return any(generation.members() for generation in generations if generation is not None)
+
     def signal(self, name: str, signal_name: str) -> None:
         """Send a signal (`HUP`) to the program's first process. One that has no process now: nothing to do."""
         self._call("signalProcess", name, signal_name, tolerated={_NOT_RUNNING})

@@ -1,0 +1,201 @@
+"""The stack of one home: starts the control plane and MLflow under a supervisor, and takes everything down again."""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_address
+
+from modelyard.adapters.file_lock import locked
+from modelyard.errors import Conflict, Invalid, Unavailable
+from modelyard.home import Home
+from modelyard.local.busy_port import refuse_busy_port
+from modelyard.local.environment import Scope
+from modelyard.local.programs import Program
+from modelyard.local.readiness import Awaited, await_ready
+from modelyard.local.runs import interrupt_runs
+from modelyard.local.stack_file import Stack, Wanted
+from modelyard.local.supervisor import Supervisor
+
+CONTROL = "control"
+MLFLOW = "mlflow"
+
+Tell = Callable[[str], None]
+"""Takes one line for the person who waits."""
+
+_READY_SECONDS = 120.0
+_STOP_SECONDS = 20
+_SERVER_STOP_SECONDS = 60
+_UNUSABLE_IN_PATHS = re.compile(r"[\[\]*?%;#\"'\x00-\x1f]")
+
+
+class LocalStack:
+    """Everything that runs for one home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._supervisor = Supervisor(home)
+
+    @property
+    def home(self) -> Home:
+        """Its folder."""
+        return self._home
+
+    def is_up(self) -> bool:
+        """Whether the control plane runs, or is being started again."""
+        return self._supervisor.is_running() and self._runs(CONTROL)
+
+    def up(self, wanted: Wanted, *, tell: Tell) -> tuple[Stack, bool]:
+        """Start what does not run and wait until it answers. Gives the stack, and whether it was started now.
+
+        What a supervisor that was killed left running is ended first. Model servers come back with the supervisor.
+
+        Raises:
+            Invalid: a stack that must not be (`--no-auth` beyond loopback), or a home that supervisord cannot name.
+            Conflict: a port is in use, or the stack runs with other options.
+            Unavailable: something does not get ready; what was started is stopped again.
+        """
+        _check_home(self._home)
+        self._home.make()
+        with locked(self._home.supervisor / "stack.lock"):
+            is_new = not self.is_up()
+            stack = self._start(wanted) if is_new else self._running(wanted)
+        try:
+            self._await_ready(stack, tell=tell)
+        except BaseException:
+            if is_new:
+                self.down(tell=tell)
+            raise
+        return stack, is_new
+
+    def down(self, *, tell: Tell) -> bool:
+        """Stop the control plane, runs, model servers (which finish what they answer), MLflow, the supervisor.
+
+        Does with parts that are gone or hang. Returns when no process is left; False when there was none.
+        """
+        if not self._home.supervisor.is_dir():
+            return False
+        with locked(self._home.supervisor / "stack.lock"):
+            was_running = self._has_processes()
+            with suppress(Unavailable):  # Then what is left of it is ended by its records below.
+                self._stop_in_order(tell)
+            runs = interrupt_runs(self._home)
+            if runs:
+                tell(f"Interrupted {runs} running script{'s' if runs > 1 else ''}; the next up starts them again")
+            self._supervisor.shut_down(patience=_STOP_SECONDS)
+            return was_running or runs > 0
+
+    def _start(self, wanted: Wanted) -> Stack:
+        stack = wanted.after(Stack.read(self._home))
+        _check(stack)
+        if not self._supervisor.is_running():
+            self._supervisor.end_orphans(patience=_STOP_SECONDS)
+        refuse_busy_port(stack.host, stack.port, flag="--port")
+        programs = [self._control(stack)]
+        if stack.tracking_uri is not None:
+            self._supervisor.remove(MLFLOW, patience=_STOP_SECONDS)
+        else:
+            programs.insert(0, self._mlflow(stack))
+            if not (self._supervisor.is_running() and self._runs(MLFLOW)):
+                refuse_busy_port("127.0.0.1", stack.mlflow_port, flag="--mlflow-port")
+        stack.write(self._home)
+        for program in programs:
+            self._supervisor.put(program)
+        return stack
+
+    def _running(self, wanted: Wanted) -> Stack:
+        running = Stack.read(self._home) or wanted.after(None)
+        if not wanted.is_met_by(running):
+            raise Conflict(
+                f"The stack of {self._home.root} runs at {running.url} with other options; "
+                "end it with `modelyard down` first.",
+                code="stack_running",
+            )
+        return running
+
+    def _runs(self, name: str) -> bool:
+        program = self._supervisor.state(name)
+        return program is not None and program.state.is_up
+
+    def _await_ready(self, stack: Stack, *, tell: Tell) -> None:
+        awaited = [Awaited(CONTROL, "The control plane", stack.local_host, stack.port, "/health/ready")]
+        if stack.tracking_uri is None:
+            awaited.append(Awaited(MLFLOW, "MLflow", "127.0.0.1", stack.mlflow_port, "/health"))
+        await_ready(
+            self._supervisor,
+            awaited,
+            seconds=_READY_SECONDS,
+            tell=lambda one, seconds: tell(f"{one.title} answers after {seconds:.1f} s"),
+        )
+
+    def _has_processes(self) -> bool:
+        try:
+            return self._supervisor.is_running() or self._supervisor.has_orphans()
+        except Unavailable:
+            return True
+
+    def _stop_in_order(self, tell: Tell) -> None:
+        if not self._supervisor.is_running():
+            return
+        self._supervisor.stop(CONTROL, patience=_STOP_SECONDS)
+        tell("The control plane has stopped")
+        servers = [state.name for state in self._supervisor.states() if state.name not in {CONTROL, MLFLOW}]
+        with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
+            list(pool.map(lambda name: self._supervisor.stop(name, patience=_SERVER_STOP_SECONDS), servers))
+        if servers:
+            tell(f"{len(servers)} model server{'s have' if len(servers) > 1 else ' has'} stopped")
+        self._supervisor.stop(MLFLOW, patience=_STOP_SECONDS)
+
+    def _control(self, stack: Stack) -> Program:
+        return self._program(CONTROL, "modelyard", stack, priority=900, nice=0)
+
+    def _mlflow(self, stack: Stack) -> Program:
+        return self._program(MLFLOW, "modelyard.local.mlflow_server", stack, priority=100, nice=2)
+
+    def _program(self, name: str, module: str, stack: Stack, *, priority: int, nice: int) -> Program:
+        return Program(
+            name=name,
+            command=(sys.executable, "-P", "-m", module),
+            folder=self._home.root,
+            log=self._home.logs / f"{name}.log",
+            scope=Scope.SERVICE,
+            environment={
+                "MODELYARD_HOME": str(self._home.root),
+                "MODELYARD_HOST": stack.host,
+                "MODELYARD_PORT": str(stack.port),
+                "MODELYARD_MLFLOW_PORT": str(stack.mlflow_port),
+                "MODELYARD_AUTH": str(stack.auth).lower(),
+            },
+            nice=nice,
+            priority=priority,
+            stop_seconds=_STOP_SECONDS,
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check(stack: Stack) -> None:
+    if not stack.auth and not is_loopback(stack.host):
+        raise Invalid(
+            f"--no-auth lets in everybody who reaches the address, so it is for loopback only, not for {stack.host}.",
+            code="open_beyond_loopback",
+        )
+    if stack.port == stack.mlflow_port and stack.tracking_uri is None:
+        raise Invalid(f"--port and --mlflow-port are both {stack.port}; they must differ.", code="ports_equal")
+
+
+def _check_home(home: Home) -> None:
+    found = _UNUSABLE_IN_PATHS.search(os.fspath(home.root))
+    if found:
+        raise Invalid(
+            f"--home {home.root} holds {found.group()!r}, which the process supervisor cannot have in a path.",
+            code="home_unusable",
+        )
