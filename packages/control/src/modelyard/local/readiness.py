@@ -30,7 +30,7 @@ def await_ready(
     """Return when all answer; `tell` is called as each does, with the seconds that it took.
 
     Raises:
-        Unavailable: one ended instead (code `<program>_failed`), or `seconds` went by; the message has its log's end.
+        Unavailable: one ended instead, or `seconds` went by (code `<program>_failed`); with the last line of its log.
     """
     start = time.monotonic()
     missing = list(awaited)
@@ -64,6 +64,7 @@ def _has_ended(supervisor: Supervisor, one: Awaited) -> bool:
 
 def _failure(supervisor: Supervisor, one: Awaited, what: str) -> Unavailable:
     state = supervisor.state(one.program)
-    said = [] if state is None else last_lines(state.log, 10)
-    tail = "\n".join([f" Its log ({state.log}) ends with:", *said]) if state is not None and said else ""
-    return Unavailable(f"{one.title} {what}.{tail}", code=f"{one.program}_failed")
+    said = "" if state is None else "".join(last_lines(state.log, 1))
+    reason = f"{what}: {said}" if said else what
+    where = "" if state is None else f" (log: {state.log})"
+    return Unavailable(f"{one.title} {reason}{where}", code=f"{one.program}_failed")

@@ -62,7 +62,7 @@ class Wanted:
     tracking_uri: str | None = None
 
     def after(self, last: Stack | None) -> Stack:
-        """The stack to start: as asked for, else as the last one; but tokens are not asked for only if that is said now."""
+        """The stack to start: as asked for, else as the last one; but whether tokens are needed is never remembered."""
         stack = replace(last or Stack(), auth=True, tracking_uri=None)
         return replace(stack, **self._asked())
 

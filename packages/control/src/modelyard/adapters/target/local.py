@@ -19,6 +19,7 @@ from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
+from modelyard.local.log_tail import last_lines
 from modelyard.local.programs import Program
 from modelyard.local.server_ports import ServerPorts
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
@@ -165,16 +166,6 @@ def _unreported(url: str, program: ProgramState) -> ServerObservation:
         return ServerObservation(ServerState.STARTING, url)
     if program.state is ProcessState.STOPPING:
         return ServerObservation(ServerState.DRAINING, url)
-    said = _last_line(program.log)
+    said = "".join(last_lines(program.log, 1)).strip()
     reason = f"It ends before it can report: {said}" if said else "It ends before it can report, and says nothing."
     return ServerObservation(ServerState.FAILED, url, reason)
-
-
-def _last_line(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")

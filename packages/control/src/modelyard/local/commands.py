@@ -1,0 +1,168 @@
+"""The commands `modelyard up` and `modelyard down`. They say what happens on stderr, and addresses on stdout."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelyard.errors import Kind, ModelyardError
+from modelyard_client.cli.errors import CommandError, ExitCode
+from modelyard_client.cli.options import HomeOption
+from modelyard_client.cli.terminal import print_facts, print_line, say
+
+if TYPE_CHECKING:
+    from modelyard.home import Home
+    from modelyard.local.stack import LocalStack
+    from modelyard.local.stack_file import Stack
+
+_FOLLOW_SECONDS = 0.25
+_EXIT_CODES = {Kind.INVALID: ExitCode.USAGE, Kind.CONFLICT: ExitCode.CONFLICT, Kind.UNAVAILABLE: ExitCode.UNAVAILABLE}
+
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port", envvar="MODELYARD_PORT", min=1, max=65535, help="Of the management API; 8000 at first.", metavar="N"
+    ),
+]
+MlflowPortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--mlflow-port", envvar="MODELYARD_MLFLOW_PORT", min=1, max=65535, help="Of MLflow; 5000 at first.", metavar="N"
+    ),
+]
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--host", envvar="MODELYARD_HOST", help="Of the management API; loopback at first.", metavar="ADDRESS"
+    ),
+]
+AuthOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--auth/--no-auth", help="Ask for a token, or, on loopback only, let in everybody.", show_default=False
+    ),
+]
+DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready, and let it run.")]
+
+
+def up(
+    *,
+    home: HomeOption = None,
+    port: PortOption = None,
+    mlflow_port: MlflowPortOption = None,
+    host: HostOption = None,
+    auth: AuthOption = None,
+    detach: DetachOption = False,
+) -> None:
+    """Start the local stack: the management API, MLflow and the model servers.
+
+    All state is in one folder; `up` on the same folder brings everything back, deployments included. Without --detach
+    it shows the log of the management API, and Ctrl-C takes the stack down. Options that are not given are as they were
+    the last time.
+
+    \b
+    Examples:
+      modelyard up
+      modelyard up --detach --port 8001 --mlflow-port 5001
+      modelyard up --home ./stack
+    """
+    from modelyard.local.stack_file import Wanted
+
+    stack = _stack(home)
+    token_is_old = stack.home.token_file.exists()
+    tracking_uri = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MODELYARD_MLFLOW_TRACKING_URI")
+    wanted = Wanted(host=host, port=port, mlflow_port=mlflow_port, auth=auth, tracking_uri=tracking_uri)
+    started = time.monotonic()
+    with _told(), _interruptible():
+        running, is_new = stack.up(wanted, tell=say)
+    if not is_new:
+        say("Modelyard is running already")
+    else:
+        say(f"Modelyard is ready after {time.monotonic() - started:.1f} s")
+    _show(running, stack.home, shows_token=running.auth and not token_is_old)
+    if is_new and not detach:
+        _stay(stack)
+
+
+def down(*, home: HomeOption = None) -> None:
+    """Stop the local stack: the management API first, then models, which finish what they answer, and MLflow.
+
+    Nothing is lost: `modelyard up` on the same folder brings everything back.
+
+    \b
+    Examples:
+      modelyard down
+    """
+    stack = _stack(home)
+    with _told():
+        was_running = stack.down(tell=say)
+    say("Modelyard is down" if was_running else "Modelyard was not running")
+
+
+def _stack(home: Path | None) -> "LocalStack":
+    from modelyard.home import Home
+    from modelyard.local.stack import LocalStack
+
+    folder = home or Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard")
+    with _told():
+        return LocalStack(Home(folder.expanduser().absolute()))
+
+
+def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
+    addresses = {"management API": stack.url, "its documentation": f"{stack.url}/docs", "MLflow": stack.mlflow_url}
+    print_facts({**addresses, "home": home.root})
+    if not stack.auth:
+        say("Nobody is asked for a token: everybody on this machine is an administrator")
+    if shows_token and home.token_file.exists():
+        token = home.token_file.read_text(encoding="utf-8").strip()
+        print_line(f"\nThe first access token, shown once; the command line finds it in {home.token_file}:\n{token}")
+
+
+def _stay(stack: "LocalStack") -> None:
+    """Show the control plane's log until the stack is down, by us or by somebody else."""
+    from modelyard.local.log_tail import Following
+
+    log = Following(stack.home.logs / "control.log")
+    say("Ctrl-C takes it down; here is the log of the management API")
+    try:
+        with _interruptible():
+            while stack.is_up():
+                sys.stdout.write(log.read().decode(errors="replace"))
+                sys.stdout.flush()
+                time.sleep(_FOLLOW_SECONDS)
+    except (KeyboardInterrupt, ModelyardError):
+        say("")
+        with _told():
+            stack.down(tell=say)
+    say("Modelyard is down")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the platform, as a command tells them."""
+    try:
+        yield
+    except ModelyardError as error:
+        exit_code = _EXIT_CODES.get(error.kind, ExitCode.FAILED)
+        raise CommandError(error.message, exit_code=exit_code) from error
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A request to end, or a terminal that is closed, is Ctrl-C."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
