@@ -27,7 +27,7 @@ Until = Callable[..., None]
 
 @pytest.fixture
 def target(home: Home, supervisor: Supervisor) -> Iterator[LocalTarget]:
-    target = LocalTarget(home=home, first_port=18200, last_port=18299)
+    target = LocalTarget(home, supervisor, first_port=18200, last_port=18299)
     yield target
     for deployment_id in target.deployment_ids():
         target.remove(deployment_id)
@@ -97,7 +97,7 @@ class TestPortsOfServers:
         assert len({target.observe(deployment_id).url for deployment_id in target.deployment_ids()}) == 20
 
     def test_a_range_that_is_full_is_said_so(self, home: Home, supervisor: Supervisor, spec: ServerSpec) -> None:
-        target = LocalTarget(home=home, first_port=18290, last_port=18290)
+        target = LocalTarget(home, supervisor, first_port=18290, last_port=18290)
         target.apply(spec)
         with pytest.raises(Unavailable, match="18290 to 18290"):
             target.apply(replace(spec, deployment_id="d-2"))
@@ -107,7 +107,7 @@ class TestPortsOfServers:
     def test_a_port_goes_to_the_next_one_after_its_server_was_removed(
         self, home: Home, supervisor: Supervisor, spec: ServerSpec, until: Until
     ) -> None:
-        target = LocalTarget(home=home, first_port=18291, last_port=18291)
+        target = LocalTarget(home, supervisor, first_port=18291, last_port=18291)
         target.apply(spec)
         target.remove("d-1")
         target.apply(replace(spec, deployment_id="d-2"))

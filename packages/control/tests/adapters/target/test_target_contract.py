@@ -80,7 +80,7 @@ class TestFakeTarget(TargetContract):
 class TestLocalTarget(TargetContract):
     @pytest.fixture
     def target(self, home: Home, supervisor: Supervisor) -> Iterator[Target]:
-        target = LocalTarget(home=home, first_port=18100, last_port=18199)
+        target = LocalTarget(home, supervisor, first_port=18100, last_port=18199)
         yield target
         for deployment_id in target.deployment_ids():
             target.remove(deployment_id)

@@ -40,9 +40,9 @@ _MEBIBYTE = 1024 * 1024
 class LocalTarget:
     """The target `local`."""
 
-    def __init__(self, *, home: Home, first_port: int, last_port: int) -> None:
+    def __init__(self, home: Home, supervisor: Supervisor, *, first_port: int, last_port: int) -> None:
         self._servers = home.servers
-        self._supervisor = Supervisor(home)
+        self._supervisor = supervisor
         self._ports = ServerPorts(home.servers / "ports", host=_HOST, first=first_port, last=last_port)
 
     @property
