@@ -1,9 +1,10 @@
-"""Opening whatever a user points the server at: a bundle, an MLflow model folder, a file of a known format.
+"""Opening whatever a user points the server at: a bundle, an MLflow model folder, a file of a known format, a class.
 
 It decides which runtime loads the path, and refuses a bundle whose files are not those of its manifest and a bare
 pickle that nobody vouched for.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,32 @@ __all__ = ["OpenedModel", "open_model", "write_manifest"]
 
 BUNDLE = "bundle.json"
 SCHEMA = "modelyard.bundle/1"
-_NATIVE_LOADERS = {"mlflow.onnx": "onnx", "mlflow.sklearn": "sklearn"}
+_NATIVE_LOADERS = {
+    "mlflow.catboost": "catboost",
+    "mlflow.lightgbm": "lightgbm",
+    "mlflow.onnx": "onnx",
+    "mlflow.pytorch": "torch",
+    "mlflow.sklearn": "sklearn",
+    "mlflow.xgboost": "xgboost",
+}
 """MLflow's loader modules whose files a runtime of ours reads itself; all others are left to MLflow."""
-_SUFFIXES = {".onnx": "onnx", ".skops": "sklearn", ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn"}
+_SUFFIXES = {
+    ".bst": "xgboost",
+    ".cbm": "catboost",
+    ".joblib": "sklearn",
+    ".json": "xgboost",
+    ".lgb": "lightgbm",
+    ".onnx": "onnx",
+    ".pickle": "sklearn",
+    ".pkl": "sklearn",
+    ".pt": "torch",
+    ".pt2": "torch",
+    ".skops": "sklearn",
+    ".txt": "lightgbm",
+    ".ubj": "xgboost",
+    ".xgb": "xgboost",
+}
+_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PICKLES = frozenset({".joblib", ".pkl", ".pickle"})
 
 
@@ -43,7 +67,7 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
     """Load the model at `path`.
 
     Args:
-        path: a folder or a file.
+        path: a folder, a file, or `module:Class` for a class of the user's own.
         name: instead of the one that the path tells.
         version: likewise.
         trust_pickle: load a bare pickle, which runs whatever code is in it.
@@ -63,6 +87,8 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
         raise InvalidModel(
             f"{path} holds neither {BUNDLE} nor {MLMODEL}, so it is neither a bundle nor an MLflow model"
         )
+    if _CLASS.fullmatch(path):
+        return _open_class(path, name=name, version=version)
     raise InvalidModel(f"there is no {path}")
 
 
@@ -118,6 +144,18 @@ def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickl
         )
     model = runtime(_SUFFIXES[path.suffix]).load(path)
     return OpenedModel(model=model, name=name or path.stem, version=version, run_id=None, mlflow_uri=None, example=None)
+
+
+def _open_class(path: str, *, name: str | None, version: str | None) -> OpenedModel:
+    model = runtime("python").load(Path(path))
+    return OpenedModel(
+        model=model,
+        name=name or path.partition(":")[2],
+        version=version,
+        run_id=None,
+        mlflow_uri=None,
+        example=getattr(model, "example", None),
+    )
 
 
 def _inside(folder: Path, source: str) -> Path:

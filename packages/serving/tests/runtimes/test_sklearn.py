@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import mlflow
@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from modelyard_serving.bundle import OpenedModel
 from modelyard_serving.errors import InvalidInput, InvalidModel
 from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.runtimes.sklearn import SklearnRuntime
 from modelyard_serving.signature import InputKind, TensorSpec
 
@@ -135,8 +136,10 @@ class TestModelsOnArrays:
     def test_jobs_are_set_to_one(self, save_sklearn: Save, infer_signature: Infer, opened: Open) -> None:
         x, y = load_digits(return_X_y=True)
         model = make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=3, n_jobs=-1).fit(x, y))
-        served = opened(save_sklearn(model))
-        assert served.model._estimator.get_params()["randomforestclassifier__n_jobs"] == 1  # type: ignore[attr-defined]
+        served = opened(save_sklearn(model)).model
+        assert isinstance(served, EstimatorModel)
+        estimator = cast("Any", served._predict).__self__
+        assert estimator.get_params()["randomforestclassifier__n_jobs"] == 1
 
     def test_a_missing_value_that_the_model_refuses_is_the_callers_fault(
         self, cancer: tuple[Path, Any], opened: Open, answer: Answer

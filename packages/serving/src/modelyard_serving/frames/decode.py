@@ -7,7 +7,10 @@ from typing import Any
 import simdjson
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
+from modelyard_serving.frames.arrow import read_arrow, read_parquet
+from modelyard_serving.frames.csv import read_csv
 from modelyard_serving.frames.payload import (
+    Columns,
     Payload,
     from_inputs,
     from_instances,
@@ -26,6 +29,14 @@ _FORMS: dict[str, Callable[[Any, int], Payload]] = {
     "instances": from_instances,
     "dataframe_split": from_split,
     "dataframe_records": from_records,
+}
+_JSON = "application/json"
+_CSV = "text/csv"
+_TABLES: dict[str, Callable[[bytes], Columns]] = {
+    "application/vnd.apache.arrow.stream": read_arrow,
+    "application/vnd.apache.arrow.file": read_arrow,
+    "application/vnd.apache.parquet": read_parquet,
+    "application/x-parquet": read_parquet,
 }
 _FIELDS = frozenset({*_FORMS, "outputs", "params", "parameters"})
 
@@ -51,12 +62,17 @@ def decode_predict(body: bytes, content_type: str | None, signature: Signature) 
         ServingError: of kind UNSUPPORTED for a content type that is not read here.
         MissingExtra: Arrow or Parquet without pyarrow.
     """
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise ServingError(
-            f"content type {media_type!r} is not supported; expected application/json", kind=Kind.UNSUPPORTED
-        )
-    return _decode_json(body, signature)
+    media_type = (content_type or _JSON).partition(";")[0].strip().lower()
+    if media_type == _JSON or media_type.endswith("+json"):
+        return _decode_json(body, signature)
+    if media_type == _CSV:
+        columns = read_csv(body, signature)
+    elif media_type in _TABLES:
+        columns = _TABLES[media_type](body)
+    else:
+        expected = ", ".join([_JSON, _CSV, *_TABLES])
+        raise ServingError(f"content type {media_type!r} is not read; expected {expected}", kind=Kind.UNSUPPORTED)
+    return PredictRequest(inputs=to_tensors(columns, signature), parameters={}, outputs=None)
 
 
 def _decode_json(body: bytes, signature: Signature) -> PredictRequest:

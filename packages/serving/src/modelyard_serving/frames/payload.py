@@ -1,16 +1,18 @@
 """The shapes that a payload's data can have before any signature is asked, and how JSON's many forms become them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import simdjson
 
-from modelyard_serving.errors import InvalidInput
+from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.frames.values import shown
 
 _MOST_PROXIED = 256
 """simdjson looks a key up by walking the object: past this many keys, making Python objects of all is faster."""
+_MOST_CELLS = 50_000_000
+"""Records of different columns are filled up with missing values; a small body must not grow past this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +22,18 @@ class Columns:
     values: Mapping[str, Any]
     arrays: int = 0
     """How many arrays the JSON text holds; 0 where nobody counted."""
+    absent: Mapping[str, int] = field(default_factory=dict)
+    """The first row in which a column was not there at all (records only); its value there is None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows without names for their columns: a list of lists or a nested array of any depth."""
+    """A list of lists, or a nested array of any depth."""
 
     values: Any
     arrays: int = 0
+    names: tuple[str, ...] | None = None
+    """The names of the columns; None where they have none."""
 
 
 Payload = Columns | Rows
@@ -45,7 +51,7 @@ def from_inputs(value: Any, arrays: int) -> Payload:
 def from_instances(value: Any, arrays: int) -> Payload:
     """The value of `instances`, TensorFlow Serving's row form: a list of records or of rows."""
     if not isinstance(value, simdjson.Array | list):
-        raise InvalidInput(f"'instances': expected an array, got {_kind(value)}")
+        raise InvalidInput(f"'instances': expected an array, got {shown(plain(value))}")
     return _records_or_rows(value, "instances", arrays)
 
 
@@ -53,30 +59,29 @@ def from_records(value: Any, arrays: int) -> Payload:
     """The value of `dataframe_records`."""
     del arrays  # Records become Python objects one by one.
     if not isinstance(value, simdjson.Array | list):
-        raise InvalidInput(f"'dataframe_records': expected an array of objects, got {_kind(value)}")
-    records = value.as_list() if isinstance(value, simdjson.Array) else value
-    return _transposed(records, "dataframe_records")
+        raise InvalidInput(f"'dataframe_records': expected an array of objects, got {shown(plain(value))}")
+    return _transposed(plain(value), "dataframe_records")
 
 
 def from_split(value: Any, arrays: int) -> Payload:
     """The value of `dataframe_split`: `columns` (absent for columns without names), `data`, and an `index` unused."""
     if not isinstance(value, simdjson.Object | dict):
-        raise InvalidInput(f"'dataframe_split': expected an object, got {_kind(value)}")
+        raise InvalidInput(f"'dataframe_split': expected an object, got {shown(plain(value))}")
     split = members(value, "dataframe_split")
     if "data" not in split or not split.keys() <= {"columns", "data", "index"}:
         raise InvalidInput(f"'dataframe_split': expected 'columns' and 'data', got {sorted(split)}")
-    if "columns" not in split:
-        return Rows(split["data"], arrays)
-    names, rows = plain(split["columns"]), plain(split["data"])
-    if not isinstance(names, list) or not isinstance(rows, list):
+    names = plain(split.get("columns"))
+    if not isinstance(split["data"], simdjson.Array | list) or not isinstance(names, list | None):
         raise InvalidInput("'dataframe_split': 'columns' and 'data' must be arrays")
-    return Columns(by_column([str(name) for name in names], rows))
+    own_arrays = arrays - ("columns" in split) - ("index" in split)
+    return Rows(split["data"], own_arrays, None if names is None else tuple(str(name) for name in names))
 
 
 def by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
     """Columns of rows. Raises InvalidInput for a row that is not a list, or has another length than there are names."""
-    if duplicates := sorted({name for name in names if list(names).count(name) > 1}):
-        raise InvalidInput(f"column {duplicates[0]!r} is named more than once")
+    if len(set(names)) != len(names):
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise InvalidInput(f"column {twice!r} is named more than once")
     for index, row in enumerate(rows):
         if not isinstance(row, list):
             raise InvalidInput(f"row {index}: expected an array of {len(names)} values, got {shown(row)}")
@@ -87,14 +92,14 @@ def by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]
     return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def members(value: Any, field: str) -> dict[str, Any]:
+def members(value: Any, field_name: str) -> dict[str, Any]:
     """The members of a JSON object, arrays still unread. Raises InvalidInput for a name that is there twice."""
     if isinstance(value, dict):
         return value
-    members = value.as_dict() if len(value) > _MOST_PROXIED else {key: value[key] for key in value}
-    if len(members) != len(value):
-        raise InvalidInput(f"{field!r}: a name is there more than once")
-    return members
+    found = value.as_dict() if len(value) > _MOST_PROXIED else {key: value[key] for key in value}
+    if len(found) != len(value):
+        raise InvalidInput(f"{field_name!r}: a name is there more than once")
+    return found
 
 
 def plain(value: Any) -> Any:
@@ -104,36 +109,41 @@ def plain(value: Any) -> Any:
     return value.as_dict() if isinstance(value, simdjson.Object) else value
 
 
-def _columns(members: dict[str, Any], arrays: int) -> Payload:
-    full = [name for name, value in members.items() if isinstance(value, simdjson.Array | list)]
-    if len(full) == len(members):
-        return Columns(members, arrays)
+def _columns(found: dict[str, Any], arrays: int) -> Payload:
+    full = [name for name, value in found.items() if isinstance(value, simdjson.Array | list)]
+    if len(full) == len(found):
+        return Columns(found, arrays)
     if not full:
-        return Columns({name: [plain(value)] for name, value in members.items()})
-    single = next(name for name in members if name not in full)
+        return Columns({name: [plain(value)] for name, value in found.items()})
+    single = next(name for name in found if name not in full)
     raise InvalidInput(
         f"'inputs': expected an array for every column or one value for every column; "
-        f"{full[0]!r} has an array, {single!r} has {shown(plain(members[single]))}"
+        f"{full[0]!r} has an array, {single!r} has {shown(plain(found[single]))}"
     )
 
 
-def _records_or_rows(value: Any, field: str, arrays: int) -> Payload:
+def _records_or_rows(value: Any, field_name: str, arrays: int) -> Payload:
     if not len(value):
-        raise InvalidInput(f"{field!r}: expected at least one row, got none")
+        raise InvalidInput(f"{field_name!r}: expected at least one row, got none")
     if isinstance(value[0], simdjson.Object | dict):
-        return _transposed(value.as_list() if isinstance(value, simdjson.Array) else value, field)
+        return _transposed(plain(value), field_name)
     return Rows(value, arrays)
 
 
-def _transposed(records: list[Any], field: str) -> Columns:
-    """Columns of records. A record that lacks a column of another one has a missing value there."""
+def _transposed(records: list[Any], field_name: str) -> Columns:
+    """Columns of records. A record that lacks a column of another one has None there, and the column says so."""
     names: dict[str, None] = {}
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            raise InvalidInput(f"{field!r}, row {row}: expected an object, got {shown(record)}")
+            raise InvalidInput(f"{field_name!r}, row {row}: expected an object, got {shown(record)}")
         names.update(dict.fromkeys(record))
-    return Columns({name: [record.get(name) for record in records] for name in names})
-
-
-def _kind(value: Any) -> str:
-    return shown(plain(value))
+    if len(names) * len(records) > _MOST_CELLS:
+        raise ServingError(
+            f"{field_name!r}: {len(records)} records of {len(names)} columns are more than {_MOST_CELLS} values",
+            kind=Kind.TOO_LARGE,
+        )
+    absent: dict[str, int] = {}
+    for row, record in enumerate(records):
+        if len(record) != len(names):
+            absent = {name: row for name in names if name not in record} | absent
+    return Columns({name: [record.get(name) for record in records] for name in names}, absent=absent)

@@ -35,6 +35,8 @@ def to_tensors(payload: Payload, signature: Signature) -> Tensors:
 
 
 def _assembled(payload: Payload, signature: Signature) -> _Arrays:
+    if isinstance(payload, Rows) and payload.names is not None and signature.kind is not InputKind.FRAME:
+        payload = Columns(by_column(payload.names, plain(payload.values)))
     if not signature.inputs:
         return _unknown(payload)
     if signature.kind is InputKind.FRAME:
@@ -56,6 +58,9 @@ def _assembled(payload: Payload, signature: Signature) -> _Arrays:
 def _frame(columns: Columns, signature: Signature) -> _Arrays:
     values = columns.values
     _check_names(values, signature.inputs)
+    for spec in signature.inputs:
+        if spec.name in columns.absent and not spec.optional:
+            raise InvalidInput(f"row {columns.absent[spec.name]}: missing input {spec.name!r}")
     if not signature.is_declared:
         return {spec.name: _inferred(values[spec.name], spec.name) for spec in signature.inputs}
     is_flat = columns.arrays == len(values)
@@ -65,20 +70,21 @@ def _frame(columns: Columns, signature: Signature) -> _Arrays:
 
 
 def _named(payload: Rows, specs: Sequence[TensorSpec]) -> Columns:
-    """Rows without names are the columns in the signature's order."""
+    """Columns of rows; without names these are in the signature's order."""
+    names = payload.names or tuple(spec.name for spec in specs)
     if len({spec.datatype for spec in specs}) == 1 and specs[0].datatype.numpy_dtype.kind in "fiu":
-        matrix = _matrix(payload, specs)
-        if matrix is not None:
-            return Columns(dict(zip((spec.name for spec in specs), matrix, strict=True)))
-    return Columns(by_column([spec.name for spec in specs], plain(payload.values)))
+        matrix = _matrix(payload, specs[0].datatype, width=len(names))
+        if matrix is not None and len(set(names)) == len(names):
+            return Columns(dict(zip(names, matrix, strict=True)))
+    return Columns(by_column(names, plain(payload.values)))
 
 
-def _matrix(payload: Rows, specs: Sequence[TensorSpec]) -> npt.NDArray[Any] | None:
+def _matrix(payload: Rows, datatype: Datatype, *, width: int) -> npt.NDArray[Any] | None:
     """Columns of rows of plain numbers, in one step; None where the slow way has to say what is wrong."""
     if not isinstance(payload.values, simdjson.Array):
         return None
     try:
-        rows = tensor(payload.values, TensorSpec("rows", specs[0].datatype, (-1, len(specs))), arrays=payload.arrays)
+        rows = tensor(payload.values, TensorSpec("rows", datatype, (-1, width)), arrays=payload.arrays)
     except InvalidInput:
         return None
     return np.ascontiguousarray(rows.T)

@@ -1,6 +1,6 @@
 """From a request's tensors to the pandas frame that a model was trained on. pandas is imported by the first builder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import TensorSpec
 
 _Column = npt.NDArray[Any]
+Categories = Mapping[str, Sequence[Any]]
+"""The categories of a frame's columns, in the order of their codes, by the column's name."""
 
 
 class FrameBuilder:
@@ -24,8 +26,20 @@ class FrameBuilder:
     integers with missing values becomes float64 with NaN.
     """
 
-    def __init__(self, specs: Sequence[TensorSpec], *, labels: Sequence[str | int], fill_absent: bool = True) -> None:
-        """`fill_absent`: an optional column that a request leaves out is passed as a column of missing values."""
+    def __init__(
+        self,
+        specs: Sequence[TensorSpec],
+        *,
+        labels: Sequence[str | int],
+        fill_absent: bool = True,
+        categories: Categories | None = None,
+    ) -> None:
+        """
+        Args:
+            labels: of the columns, as the model saw them.
+            fill_absent: an optional column that a request leaves out is passed as a column of missing values.
+            categories: of the columns that the model takes as pandas categories.
+        """
         try:
             import pandas as pd  # noqa: PLC0415  # A server of a network or a graph never needs it.
         except ImportError as error:
@@ -35,6 +49,7 @@ class FrameBuilder:
         self._labels = dict(zip((spec.name for spec in specs), labels, strict=True))
         self._index = pd.Index(list(labels)) if labels else None
         self._fill_absent = fill_absent
+        self._categories = {name: pd.Index(values) for name, values in (categories or {}).items()}
         # One block of doubles is built and read far faster than columns one by one.
         self._is_matrix = bool(specs) and all(spec.datatype is Datatype.FP64 and not spec.optional for spec in specs)
 
@@ -61,6 +76,8 @@ class FrameBuilder:
     def _column(self, spec: TensorSpec, values: _Column | None, *, rows: int) -> Any:
         if values is None:
             values = np.full(rows, None, dtype=object)
+        if spec.name in self._categories:
+            return self._categorical(spec, values)
         if spec.datatype is not Datatype.BYTES:
             return _numbers(values, spec) if values.dtype == object else values
         if values.dtype != object:  # A model without a declared signature may get numbers where it told BYTES.
@@ -86,6 +103,18 @@ class FrameBuilder:
             raise InvalidInput(
                 f"column {spec.name!r}: a datetime is outside of the years 1678 to 2261, which datetime64[ns] spans"
             ) from error
+
+    def _categorical(self, spec: TensorSpec, values: _Column) -> Any:
+        categories = self._categories[spec.name]
+        codes = categories.get_indexer(values)
+        for row in np.flatnonzero(codes < 0):
+            if values[row] is not None and values[row] == values[row]:  # NaN is a missing value.
+                known = ", ".join(repr(value) for value in categories[:10])
+                raise InvalidInput(
+                    f"column {spec.name!r}, row {row}: expected one of {known}{'…' * (len(categories) > 10)}, "
+                    f"got {values[row]!r}"
+                )
+        return self._pandas.Categorical.from_codes(codes, categories=categories)
 
     def _undeclared(self, values: _Column) -> Any:
         return self._strings(values) if values.dtype == object else values

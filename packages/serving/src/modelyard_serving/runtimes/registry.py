@@ -7,9 +7,14 @@ from modelyard_serving.errors import InvalidModel
 from modelyard_serving.runtimes.base import Runtime
 
 _RUNTIMES = {
+    "catboost": "modelyard_serving.runtimes.catboost:CatboostRuntime",
+    "lightgbm": "modelyard_serving.runtimes.lightgbm:LightgbmRuntime",
     "onnx": "modelyard_serving.runtimes.onnx:OnnxRuntime",
     "pyfunc": "modelyard_serving.runtimes.pyfunc:PyfuncRuntime",
+    "python": "modelyard_serving.runtimes.python:PythonRuntime",
     "sklearn": "modelyard_serving.runtimes.sklearn:SklearnRuntime",
+    "torch": "modelyard_serving.runtimes.torch:TorchRuntime",
+    "xgboost": "modelyard_serving.runtimes.xgboost:XgboostRuntime",
 }
 
 

@@ -1,0 +1,137 @@
+"""One fitted estimator in memory, whichever library made it: its predictions, and probabilities for who asks.
+
+It knows how a request becomes the array or frame that the estimator was fitted on. How it was read from disk, and
+what it remembers of its own inputs, is the business of each library's runtime.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from modelyard_serving.errors import InvalidInput, InvalidModel
+from modelyard_serving.mlflow_signature import MlflowSignature
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.runtimes.pandas_frame import Categories, FrameBuilder
+from modelyard_serving.runtimes.results import as_tensor, named_outputs
+from modelyard_serving.signature import DEFAULT_INPUT, DEFAULT_OUTPUT, PROBABILITIES, InputKind, Signature, TensorSpec
+
+_CALLERS_FAULT = (
+    "contains NaN",
+    "contains infinity",
+    "unknown categories",
+    "unseen labels",
+    "could not convert string",
+)
+"""Parts of the messages with which scikit-learn refuses values, not code. They quote only the caller's own values."""
+
+Predict = Callable[[Any], Any]
+
+
+class EstimatorModel:
+    """A model of which `predict(data)` takes one array or one frame."""
+
+    is_thread_safe = True
+
+    def __init__(
+        self,
+        *,
+        platform: str,
+        signature: Signature,
+        labels: Sequence[str | int],
+        predict: Predict,
+        predict_proba: Predict | None = None,
+        categories: Categories | None = None,
+    ) -> None:
+        """
+        Args:
+            labels: the labels of a frame's columns, as the estimator saw them.
+            predict_proba: computes the output `probabilities`, which the signature then has as its last.
+            categories: the categories of each column that was a pandas category in training.
+        """
+        self.platform = platform
+        self.signature = signature
+        self._predict = predict
+        self._predict_proba = predict_proba
+        self._outputs = signature.outputs[:-1] if predict_proba else signature.outputs
+        self._builder: FrameBuilder | None = None
+        if signature.kind is InputKind.FRAME:
+            self._builder = FrameBuilder(signature.inputs, labels=labels, categories=categories)
+        elif len(signature.inputs) != 1:
+            names = [spec.name for spec in signature.inputs]
+            raise InvalidModel(f"an estimator takes one array or one frame, the signature declares the tensors {names}")
+
+    def predict(
+        self,
+        inputs: Tensors,
+        *,
+        outputs: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,  # noqa: ARG002  # MLflow's loaders pass an estimator none either.
+    ) -> Tensors:
+        data = self._builder.build(inputs) if self._builder else inputs[self.signature.inputs[0].name]
+        results: dict[str, Any] = {}
+        try:
+            if outputs is None or any(spec.name in outputs for spec in self._outputs):
+                results |= named_outputs(self._predict(data), self._outputs)
+            if self._predict_proba and outputs is not None and PROBABILITIES in outputs:
+                results[PROBABILITIES] = as_tensor(self._predict_proba(data))
+        except ValueError as error:
+            if any(part in str(error) for part in _CALLERS_FAULT):
+                raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error
+            raise
+        return results
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+
+def known_signature(inputs: "KnownInputs", output: TensorSpec, *, classes: int | None = None) -> Signature:
+    """What an estimator itself remembers, for a model without a declared signature.
+
+    Args:
+        classes: of how many classes it tells probabilities; None for one that tells none.
+    """
+    probabilities = (TensorSpec(PROBABILITIES, Datatype.FP64, (-1, classes), optional=True),) if classes else ()
+    specs, kind = inputs
+    return Signature(inputs=specs, outputs=(output, *probabilities), kind=kind, is_declared=False)
+
+
+KnownInputs = tuple[tuple[TensorSpec, ...], InputKind]
+
+
+def known_inputs(names: Sequence[str] | None, *, width: int, datatype: Datatype = Datatype.FP64) -> KnownInputs:
+    """The names of the columns that an estimator was fitted on, or how many there were (-1 where it does not know)."""
+    if names is not None:
+        return tuple(TensorSpec(str(name), datatype, (-1,)) for name in names), InputKind.FRAME
+    return (TensorSpec(DEFAULT_INPUT, datatype, (-1, width)),), InputKind.TENSORS
+
+
+def output_like(prediction: Any) -> TensorSpec:
+    """The spec of an output of which one prediction is known."""
+    array = np.asarray(prediction)
+    return TensorSpec(DEFAULT_OUTPUT, Datatype.of(array.dtype), (-1, *array.shape[1:]))
+
+
+def with_declared(known: Signature, declared: MlflowSignature | None) -> Signature:
+    """The declared signature where there is one; the estimator's own knowledge where it says nothing."""
+    if declared is None:
+        return known
+    told = declared.signature
+    probabilities = tuple(spec for spec in known.outputs if spec.optional)
+    outputs = (*(told.outputs or known.default_outputs), *probabilities)
+    if len({spec.name for spec in outputs}) != len(outputs):
+        raise InvalidModel(
+            f"the signature declares an output {PROBABILITIES!r}, the name of a classifier's second output"
+        )
+    if not told.is_declared:
+        return replace(known, outputs=outputs, params=told.params)
+    return replace(told, outputs=outputs)
+
+
+def column_labels(signature: Signature, declared: MlflowSignature | None) -> Sequence[str | int]:
+    """The labels of the signature's columns: MLflow's, which may be integers, or simply their names."""
+    if declared is not None and declared.signature.is_declared:
+        return declared.column_labels
+    return [spec.name for spec in signature.inputs]
