@@ -1,0 +1,117 @@
+"""A model's policy for promotion to production, and what a version is worth under it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modelyard.registry.domain import Version
+from modelyard.registry.metrics import Direction, MetricRule, Verdict, verdict
+
+
+class Baseline(StrEnum):
+    """What a metric's threshold is measured against."""
+
+    ABSOLUTE = "absolute"
+    PRODUCTION = "production"
+    """The version that is in production now; the first one passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRequirement:
+    """A metric that must be there and good enough.
+
+    ABSOLUTE: the value reaches `threshold`. PRODUCTION: it is better than production's value by `threshold`, in the
+    metric's own unit; 0 means not worse, a negative one allows for a loss.
+    """
+
+    metric: str
+    direction: Direction
+    baseline: Baseline = Baseline.ABSOLUTE
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a promotion to production of one model needs. The requester never approves, whatever it says."""
+
+    needed_approvals: int = 1
+    approvers: tuple[str, ...] = ()
+    """Who may approve, by subject; empty: everybody with the role."""
+    metrics: tuple[MetricRequirement, ...] = ()
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    """Tags that must be there; None: whatever their value."""
+    checks: tuple[str, ...] = ()
+    """Checks that must have been recorded as passed for the version."""
+    expires_after_hours: float = 14 * 24.0
+    auto_staging: bool = False
+    """Whether a version that meets the metrics, tags and checks goes to staging by itself when it is registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One point of the policy on one version, with what was expected and what was found."""
+
+    rule: str
+    is_met: bool
+    message: str
+
+
+def evaluate(
+    policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]
+) -> tuple[Finding, ...]:
+    """Every point of the policy but the approvals, in the policy's order. `checks` are the recorded ones."""
+    metrics = [_metric(requirement, version, production) for requirement in policy.metrics]
+    tags = [_tag(name, wanted, version) for name, wanted in policy.tags.items()]
+    return (*metrics, *tags, *(_check(name, checks) for name in policy.checks))
+
+
+def refusal_to_approve(policy: Policy, *, subject: str, requester: str, approvers: Sequence[str]) -> str | None:
+    """Why somebody may not approve; None when they may. `approvers` have approved already."""
+    if subject == requester:
+        return "who requests a promotion does not approve it"
+    if policy.approvers and subject not in policy.approvers:
+        return "the model's policy does not name this approver"
+    if subject in approvers:
+        return "this approver has approved already"
+    return None
+
+
+def _metric(requirement: MetricRequirement, version: Version, production: Version | None) -> Finding:
+    name = requirement.metric
+    value = version.metrics.get(name)
+    if value is None:
+        return _finding("metric", name, is_met=False, said="expected a value, the version has none")
+    if requirement.baseline is Baseline.ABSOLUTE:
+        is_met = _reaches(value, requirement.threshold, requirement.direction)
+        word = "at least" if requirement.direction is Direction.HIGHER else "at most"
+        return _finding("metric", name, is_met=is_met, said=f"expected {word} {requirement.threshold:g}, got {value:g}")
+    current = None if production is None else production.metrics.get(name)
+    if current is None:
+        return _finding("metric", name, is_met=True, said=f"got {value:g}; production has none to be measured against")
+    step = requirement.threshold if requirement.direction is Direction.HIGHER else -requirement.threshold
+    is_met = _reaches(value, current + step, requirement.direction)
+    said = f"expected {requirement.direction} than production's {current:g} by {requirement.threshold:g}, got {value:g}"
+    return _finding("metric", name, is_met=is_met, said=said)
+
+
+def _tag(name: str, wanted: str | None, version: Version) -> Finding:
+    value = version.tags.get(name)
+    if value is None:
+        return _finding("tag", name, is_met=False, said="expected a value, the version has none")
+    is_met = wanted in (None, value)
+    said = f"got '{value}'" if is_met else f"expected '{wanted}', got '{value}'"
+    return _finding("tag", name, is_met=is_met, said=said)
+
+
+def _check(name: str, checks: Mapping[str, bool]) -> Finding:
+    if name not in checks:
+        return _finding("check", name, is_met=False, said="it was not recorded for this version")
+    return _finding("check", name, is_met=checks[name], said="passed" if checks[name] else "failed")
+
+
+def _finding(kind: str, name: str, *, is_met: bool, said: str) -> Finding:
+    return Finding(rule=f"{kind}:{name}", is_met=is_met, message=f"{kind} '{name}': {said}")
+
+
+def _reaches(value: float, threshold: float, direction: Direction) -> bool:
+    return verdict(threshold, value, MetricRule(direction)) in (Verdict.BETTER, Verdict.EQUAL)
