@@ -69,6 +69,12 @@ class Conflict(ModelyardError):
     kind = Kind.CONFLICT
 
 
+class Precondition(ModelyardError):
+    """What the caller has seen is not what is there any more: somebody else was faster."""
+
+    kind = Kind.PRECONDITION
+
+
 class TooLarge(ModelyardError):
     """The request is larger than the limit that the message names."""
 

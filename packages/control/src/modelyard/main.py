@@ -38,7 +38,8 @@ from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.registry.registration import Registration
-from modelyard.registry.service import MIRROR_TOPIC, RegistryService
+from modelyard.registry.service import RegistryService
+from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training

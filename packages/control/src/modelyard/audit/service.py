@@ -1,6 +1,6 @@
 """What other nouns call to leave their mark in the log, inside their own transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -42,6 +42,10 @@ class AuditLog:
             before=before,
             after=after,
         )
+
+    def latest(self, connection: Connection, tenant_id: str, *, action: str, subject_prefix: str) -> Iterator[Entry]:
+        """Entries of one action on subjects that begin so, newest first, in the caller's transaction."""
+        return store.latest(connection, tenant_id, action=action, subject_prefix=subject_prefix)
 
     def entries(self, tenant_id: str, *, subject: str | None = None) -> list[Entry]:
         """The tenant's log in order; of one subject when it is named."""

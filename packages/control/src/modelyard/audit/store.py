@@ -1,6 +1,6 @@
 """Appends to the log, inside the transaction that makes the change, and reads it back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -58,3 +58,18 @@ def entries(connection: Connection, tenant_id: str, *, subject: str | None = Non
         query = query.where(audit_entries.c.subject == subject)
     rows = connection.execute(query.order_by(audit_entries.c.sequence)).mappings()
     return [Entry(**row) for row in rows]
+
+
+def latest(connection: Connection, tenant_id: str, *, action: str, subject_prefix: str) -> Iterator[Entry]:
+    """Entries of one action on subjects that begin so, newest first."""
+    query = (
+        select(audit_entries)
+        .where(
+            audit_entries.c.tenant_id == tenant_id,
+            audit_entries.c.action == action,
+            audit_entries.c.subject.startswith(subject_prefix, autoescape=True),
+        )
+        .order_by(audit_entries.c.sequence.desc())
+    )
+    for row in connection.execute(query).mappings():
+        yield Entry(**row)

@@ -7,6 +7,7 @@ from modelyard.deployments import tables as deployment_tables
 from modelyard.jobs import tables as job_tables
 from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
+from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "metadata",
     "outbox_tables",
     "packaging_tables",
+    "promotion_tables",
     "registry_tables",
 ]

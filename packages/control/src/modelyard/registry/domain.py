@@ -97,6 +97,8 @@ class Version:
     job_id: str | None
     created_at: datetime
     created_by: str
+    revision: int
+    """Counts the changes of its stage, description and tags, for `If-Match`."""
 
     @property
     def subject(self) -> str:

@@ -20,8 +20,8 @@ from modelyard.registry import store
 from modelyard.registry.domain import Manifest, Model, NewVersion, Version
 from modelyard.registry.files import manifest_of
 from modelyard.registry.mlmodel import read_signature
-
-MIRROR_TOPIC = "registry.mirror_version"
+from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.registry.states import Stage
 
 
 class RegistryService:
@@ -101,6 +101,30 @@ class RegistryService:
         if version is None:
             raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
         return version
+
+    def version_within(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
+        """One version, read in the caller's transaction.
+
+        Raises:
+            NotFound: code `version_not_found`.
+        """
+        version = store.find_version(connection, principal.tenant_id, model_name, number)
+        if version is None:
+            raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
+        return version
+
+    def former_production(self, connection: Connection, principal: Principal, model_name: str) -> Version | None:
+        """The archived version that left production last, by the audit log."""
+        prefix = f"models/{model_name}/versions/"
+        for entry in self._audit.latest(
+            connection, principal.tenant_id, action=f"version.{Stage.ARCHIVED}", subject_prefix=prefix
+        ):
+            number = int(entry.subject.removeprefix(prefix))
+            version = store.find_version(connection, principal.tenant_id, model_name, number)
+            left_production = entry.before is not None and entry.before.get("stage") == Stage.PRODUCTION
+            if version is not None and left_production and version.stage is Stage.ARCHIVED:
+                return version
+        return None
 
     def versions(self, principal: Principal, model_name: str) -> list[Version]:
         """All versions of a model, newest first."""

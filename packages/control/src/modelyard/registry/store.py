@@ -67,6 +67,7 @@ def add_version(
             job_id=new.job_id,
             created_at=at,
             created_by=created_by,
+            revision=1,
         )
     )
     rows = [{**key, "path": file.path, "sha256": file.sha256, "size": file.size} for file in new.manifest.files]
@@ -82,6 +83,43 @@ def find_version(connection: Connection, tenant_id: str, name: str, number: int)
         versions.c.deleted_at.is_(None),
     )
     row = connection.execute(query).first()
+    return None if row is None else _version(row)
+
+
+def change_version(connection: Connection, version: Version, **values: Any) -> bool:
+    """Write some columns if nobody has changed the version since it was read; whether that was so."""
+    statement = (
+        update(versions)
+        .where(
+            versions.c.tenant_id == version.tenant_id,
+            versions.c.model_name == version.model_name,
+            versions.c.version == version.version,
+            versions.c.revision == version.revision,
+            versions.c.deleted_at.is_(None),
+        )
+        .values(revision=version.revision + 1, **values)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def touch_model(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> None:
+    """Note that something of the model changed, and hold its row until the transaction ends.
+
+    So all changes of one model's stages come one after the other.
+    """
+    statement = update(models).where(models.c.tenant_id == tenant_id, models.c.name == name)
+    connection.execute(statement.values(updated_at=at))
+
+
+def version_in(connection: Connection, tenant_id: str, name: str, stage: Stage) -> Version | None:
+    """The newest version in this stage; the only one, for production."""
+    query = select(versions).where(
+        versions.c.tenant_id == tenant_id,
+        versions.c.model_name == name,
+        versions.c.stage == stage,
+        versions.c.deleted_at.is_(None),
+    )
+    row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).first()
     return None if row is None else _version(row)
 
 
@@ -197,4 +235,5 @@ def _version(row: Row[Any]) -> Version:
         job_id=row.job_id,
         created_at=row.created_at,
         created_by=row.created_by,
+        revision=row.revision,
     )

@@ -40,6 +40,7 @@ versions = Table(
     Column("job_id", String(40), unique=True),
     Column("created_at", Timestamp, nullable=False),
     Column("created_by", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("deleted_at", Timestamp),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
     Index(

@@ -1,8 +1,4 @@
-"""first schema
-
-Revision: 0001
-Follows:
-"""
+"""The first schema: every table of the first release."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -104,6 +100,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
     )
     op.create_table(
+        "policies",
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("model_name", sa.String(length=100), nullable=False),
+        sa.Column("policy", Json, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("updated_at", Timestamp(), nullable=False),
+        sa.Column("updated_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "model_name"],
+            ["models.tenant_id", "models.name"],
+            name=op.f("fk_policies_tenant_id_model_name_models"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "model_name", name=op.f("pk_policies")),
+    )
+    op.create_table(
         "tokens",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
@@ -141,6 +152,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=40), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("deleted_at", Timestamp(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "model_name"],
@@ -209,6 +221,60 @@ def upgrade() -> None:
         batch_op.create_index("ix_deployments_tenant_id_created_at", ["tenant_id", "created_at", "id"], unique=False)
 
     op.create_table(
+        "promotion_requests",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("model_name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.String(length=200), nullable=False),
+        sa.Column("requested_at", Timestamp(), nullable=False),
+        sa.Column("expires_at", Timestamp(), nullable=False),
+        sa.Column("findings", Json, nullable=False),
+        sa.Column("evidence_digest", sa.String(length=64), nullable=False),
+        sa.Column("needed_approvals", sa.Integer(), nullable=False),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("decided_at", Timestamp(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "model_name", "version"],
+            ["versions.tenant_id", "versions.model_name", "versions.version"],
+            name=op.f("fk_promotion_requests_tenant_id_model_name_version_versions"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion_requests")),
+    )
+    with op.batch_alter_table("promotion_requests", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_promotion_requests_model", ["tenant_id", "model_name", "requested_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_promotion_requests_one_open",
+            ["tenant_id", "model_name", "version"],
+            unique=True,
+            sqlite_where=sa.text("status = 'requested'"),
+            postgresql_where=sa.text("status = 'requested'"),
+        )
+
+    op.create_table(
+        "version_checks",
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("model_name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("is_passed", sa.Boolean(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("recorded_at", Timestamp(), nullable=False),
+        sa.Column("recorded_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "model_name", "version"],
+            ["versions.tenant_id", "versions.model_name", "versions.version"],
+            name=op.f("fk_version_checks_tenant_id_model_name_version_versions"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "model_name", "version", "name", name=op.f("pk_version_checks")),
+    )
+    op.create_table(
         "version_files",
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
         sa.Column("model_name", sa.String(length=100), nullable=False),
@@ -222,4 +288,15 @@ def upgrade() -> None:
             name=op.f("fk_version_files_tenant_id_model_name_version_versions"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "model_name", "version", "path", name=op.f("pk_version_files")),
+    )
+    op.create_table(
+        "promotion_approvals",
+        sa.Column("request_id", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("at", Timestamp(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["promotion_requests.id"], name=op.f("fk_promotion_approvals_request_id_promotion_requests")
+        ),
+        sa.PrimaryKeyConstraint("request_id", "subject", name=op.f("pk_promotion_approvals")),
     )

@@ -1,0 +1,68 @@
+"""A request for promotion, its approvals, and the evidence that it stands on. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from modelyard.promotion.policy import Finding, Policy
+from modelyard.promotion.states import RequestStatus
+from modelyard.registry.domain import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One approver's yes."""
+
+    subject: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that a version go to production. `revision` counts its changes, for `If-Match`."""
+
+    request_id: str
+    tenant_id: str
+    model_name: str
+    version: int
+    status: RequestStatus
+    comment: str
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    findings: tuple[Finding, ...]
+    """What the policy said when it was made."""
+    evidence_digest: str
+    needed_approvals: int
+    approvals: tuple[Approval, ...]
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None
+    """Why it was rejected, withdrawn or has expired."""
+    revision: int
+
+    @property
+    def subject(self) -> str:
+        """As the audit log names it."""
+        return f"models/{self.model_name}/requests/{self.request_id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be decided."""
+        return self.status is RequestStatus.REQUESTED
+
+
+def evidence_digest(policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]) -> str:
+    """SHA-256 over all that an approver looked at: when it changes, the request expires."""
+    seen = {
+        "policy": asdict(policy),
+        "manifest": version.manifest_digest,
+        "metrics": dict(version.metrics),
+        "tags": dict(version.tags),
+        "checks": dict(checks),
+        "production": None if production is None else production.version,
+    }
+    return hashlib.sha256(json.dumps(seen, sort_keys=True, default=str).encode()).hexdigest()
