@@ -39,20 +39,6 @@ class TestStart:
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert ended.stdout.splitlines()[-1] == "set()"
 
-    @pytest.mark.parametrize(
-        "command",
-        [
-            *("train", "deploy", "undeploy", "scale", "predict", "logs", "status"),
-            *("jobs list", "jobs show", "jobs cancel", "models list", "models show"),
-            *("deployments list", "deployments show"),
-        ],
-    )
-    def test_each_command_shows_examples_of_itself(self, environ: dict[str, str], command: str) -> None:
-        ended = run(*command.split(), "--help", env=environ)
-        assert ended.returncode == 0
-        assert "Examples:\n    " in ended.stdout
-        assert f"modelyard {command.removesuffix(' list')}" in ended.stdout
-
     def test_without_a_command_the_help_is_a_usage_error(self, environ: dict[str, str]) -> None:
         assert run(env=environ).returncode == 2
 
