@@ -37,9 +37,11 @@ from modelyard.ports.job_engine import JobEngine, Workflow
 from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
+from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
+from modelyard.promotion.service import PromotionService
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
-from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
@@ -99,6 +101,13 @@ class ControlPlane:
             scratch=places.root / "scratch",
         )
         self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        self.promotion = PromotionService(
+            database=self.database,
+            clock=clock,
+            registry=self.registry,
+            mover=StageMover(clock=clock, audit=self.audit, outbox=self.outbox),
+            audit=self.audit,
+        )
         self.jobs = JobService(
             database=self.database, clock=clock, engine=adapters.engine, audit=self.audit, folder=places.jobs
         )
@@ -153,6 +162,9 @@ class ControlPlane:
                 model_routes(self.registry, Registration(registry=self.registry)),
                 status_routes(platform),
                 deployment_routes(verbs),
+                stage_routes(self.promotion, self.registry),
+                policy_routes(self.promotion),
+                request_routes(self.promotion),
             ],
             is_ready=platform.is_ready,
             lifespan=lifespan,

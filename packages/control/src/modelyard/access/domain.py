@@ -15,6 +15,8 @@ class Permission(StrEnum):
 
     MODELS_READ = "models:read"
     MODELS_WRITE = "models:write"
+    MODELS_APPROVE = "models:approve"
+    MODELS_GOVERN = "models:govern"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     DEPLOYMENTS_READ = "deployments:read"
@@ -36,7 +38,7 @@ _DEVELOPER = _VIEWER | {Permission.MODELS_WRITE, Permission.JOBS_WRITE, Permissi
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
     Role.DEVELOPER: _DEVELOPER,
-    Role.APPROVER: _DEVELOPER,
+    Role.APPROVER: _DEVELOPER | {Permission.MODELS_APPROVE},
     Role.ADMIN: frozenset(Permission),
 }
 

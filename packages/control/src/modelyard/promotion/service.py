@@ -122,12 +122,13 @@ class PromotionService:
             self._expire_stale(connection, principal, version.model_name)
             return moved
 
-    def request(self, principal: Principal, version: Version, *, comment: str) -> Request:
+    def request(self, principal: Principal, version: Version, *, comment: str, revision: int | None = None) -> Request:
         """Ask that a version in staging go to production. Asked again: the open request.
 
         Raises:
             Conflict: code `stage_transition_refused`, when the version is not in staging.
         """
+        _check_revision(revision, version.revision)
         if version.stage is not Stage.STAGING:
             raise Conflict(
                 f"version {version.version} of '{version.model_name}' is in stage {version.stage}: only a version in "

@@ -46,7 +46,7 @@ def put_policy(
 def checks_of(connection: Connection, version: Version) -> dict[str, bool]:
     """The checks that were recorded for a version, and whether it passed them."""
     rows = connection.execute(select(version_checks.c.name, version_checks.c.is_passed).where(_of(version)))
-    return dict(rows.tuples().all())
+    return {row.name: row.is_passed for row in rows}
 
 
 def put_check(
