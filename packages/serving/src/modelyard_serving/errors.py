@@ -35,6 +35,10 @@ class InvalidInput(ServingError):
     kind = Kind.INVALID
 
 
+class UsageError(ServingError):
+    """The command line or the configuration is wrong; told at start, never on the wire."""
+
+
 class InvalidModel(ServingError):
     """The model on disk cannot be served; told at start, never on the wire."""
 

@@ -52,5 +52,4 @@ def scale(
     tell(told, output)
     if told.is_over:
         reason = f": {told.reason}" if told.reason else ""
-        state = "failed" if told.status == "failed" else f"is {told.status}"
-        raise CommandError(f"deployment {told.deployment_id} {state}{reason}")
+        raise CommandError(f"deployment {told.deployment_id} is {told.status}{reason}")

@@ -1,0 +1,74 @@
+"""What the server says of itself and its model: health, readiness, metadata."""
+
+from typing import Any
+
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.errors import Kind
+from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
+from modelyard_serving.http.exchange import JSON, Request, Response, json_response
+from modelyard_serving.signature import TensorSpec
+
+
+class Describer:
+    """The GET endpoints that need no prediction."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+
+    def live(self, _: Request) -> Response:
+        return json_response({"live": self._plane.server_live()})
+
+    def ready(self, _: Request) -> Response:
+        return self._readiness({"live": self._plane.server_live()}, is_ready=self._plane.server_ready())
+
+    def model_ready(self, _: Request) -> Response:
+        served = self._plane.served
+        return self._readiness({"name": served.name}, is_ready=self._plane.model_ready(served.name))
+
+    def _readiness(self, content: dict[str, Any], *, is_ready: bool) -> Response:
+        if is_ready:
+            return json_response({**content, "ready": True})
+        response = json_response(
+            {**content, "ready": False, "error": "the server is not ready"}, status=STATUS[Kind.UNAVAILABLE]
+        )
+        response.headers = [JSON, ("retry-after", str(RETRY_AFTER_S))]
+        return response
+
+    def server(self, _: Request) -> Response:
+        metadata = self._plane.server_metadata()
+        return json_response({"name": metadata.name, "version": metadata.version, "extensions": metadata.extensions})
+
+    def model(self, _: Request) -> Response:
+        metadata = self._plane.model_metadata(self._plane.served.name)
+        return json_response(
+            {
+                "name": metadata.name,
+                "versions": metadata.versions,
+                "platform": metadata.platform,
+                "inputs": [_tensor(spec) for spec in metadata.inputs],
+                "outputs": [_tensor(spec) for spec in metadata.outputs],
+            }
+        )
+
+    def health(self, _: Request) -> Response:
+        served = self._plane.served
+        is_ready = self._plane.server_ready()
+        model = {"name": served.name, "version": served.version, "run_id": served.run_id}
+        content = {"status": "healthy" if is_ready else "draining", "model": model}
+        return json_response(content, status=200 if is_ready else STATUS[Kind.UNAVAILABLE])
+
+    def metadata(self, _: Request) -> Response:
+        served = self._plane.served
+        return json_response(
+            {
+                "model_name": served.name,
+                "model_version": served.version,
+                "run_id": served.run_id,
+                "mlflow_uri": served.mlflow_uri,
+                "model_loaded": True,
+            }
+        )
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": spec.datatype, "shape": spec.shape}

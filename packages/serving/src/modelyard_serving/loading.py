@@ -1,0 +1,62 @@
+"""From settings to a data plane that is ready: open the model, warm it up, choose how it runs."""
+
+import asyncio
+import os
+
+import orjson
+
+from modelyard_serving.bundle import OpenedModel, open_model
+from modelyard_serving.dataplane import DataPlane, ServedModel, warm_up
+from modelyard_serving.execution.executor import Executor
+from modelyard_serving.execution.pace import Pace
+from modelyard_serving.frames import decode_predict
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.settings import Settings
+
+UNVERSIONED = "1"
+"""The version of a model that nobody gave one."""
+
+
+def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
+    """Open the model that the settings name.
+
+    Raises:
+        InvalidModel: it cannot be served.
+    """
+    opened = open_model(settings.path, name=settings.name, version=settings.version, trust_pickle=settings.trust_pickle)
+    served = ServedModel(
+        model=opened.model,
+        name=opened.name,
+        version=opened.version or UNVERSIONED,
+        run_id=opened.run_id,
+        mlflow_uri=opened.mlflow_uri,
+    )
+    return served, opened
+
+
+def example_inputs(opened: OpenedModel) -> Tensors | None:
+    """The inputs of the model's own example; None where there is none.
+
+    Raises:
+        InvalidInput: the example does not fit the model's signature.
+    """
+    if opened.example is None:
+        return None
+    return decode_predict(orjson.dumps(opened.example), None, opened.model.signature).inputs
+
+
+def load(settings: Settings, *, loop: asyncio.AbstractEventLoop) -> DataPlane:
+    """A data plane whose model has predicted its example."""
+    served, opened = open_served(settings)
+    pace = Pace()
+    warm_up(served, example_inputs(opened), observe=pace.observe)
+    is_thread_safe = served.model.is_thread_safe
+    executor = Executor(
+        loop=loop,
+        pace=pace,
+        concurrency=settings.max_concurrency or ((os.cpu_count() or 1) if is_thread_safe else 1),
+        max_queue=settings.max_queue,
+        inline_limit_s=settings.inline_limit_ms / 1000,
+        is_thread_safe=is_thread_safe,
+    )
+    return DataPlane(served, executor)

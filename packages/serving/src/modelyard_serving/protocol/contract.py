@@ -1,0 +1,98 @@
+"""The model's signature, enforced: names, datatypes, rank, shape and wanted outputs of a request, checked before the
+model sees it. It converts nothing for a model whose signature is declared."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelyard_serving.errors import InvalidInput
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
+from modelyard_serving.signature import InputKind, Signature, TensorSpec
+
+
+class Contract:
+    """Checks requests against one signature. It keeps nothing of a request and may be used by many threads."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        self._specs = {spec.name: spec for spec in signature.inputs}
+        self._required = frozenset(spec.name for spec in signature.inputs if not spec.optional)
+        self._outputs = frozenset(spec.name for spec in signature.outputs)
+        self._is_frame = signature.kind is InputKind.FRAME
+
+    def check(self, request: InferRequest) -> dict[str, npt.NDArray[Any]]:
+        """The inputs that the request carries, all of them right.
+
+        Raises:
+            InvalidInput: names the tensor, what the model expects and what came.
+        """
+        if not request.inputs:
+            raise InvalidInput(f"inputs is empty: expected {self._names()}" if self._specs else "inputs is empty")
+        inputs: dict[str, npt.NDArray[Any]] = {}
+        for tensor in request.inputs:
+            if tensor.name in inputs:
+                raise InvalidInput(f"input {tensor.name!r} came twice")
+            inputs[tensor.name] = self._check_tensor(tensor)
+        if not self._required <= inputs.keys():
+            missing = [spec.name for spec in self._signature.inputs if spec.name in self._required - inputs.keys()]
+            raise InvalidInput(f"missing required input(s) {missing}: expected {self._names()}")
+        if request.outputs is not None:
+            self._check_outputs(request.outputs)
+        if self._is_frame:
+            _check_lengths(inputs)
+        return inputs
+
+    def _check_tensor(self, tensor: Tensor) -> npt.NDArray[Any]:
+        spec = self._specs.get(tensor.name)
+        if spec is None:
+            if not self._specs:
+                return tensor.array
+            raise InvalidInput(f"there is no input {tensor.name!r}: expected {self._names()}")
+        array = tensor.array
+        if tensor.datatype is not spec.datatype:
+            array = self._converted(tensor, spec)
+        if len(array.shape) != len(spec.shape):
+            raise _wrong_shape(tensor, spec)
+        for came, expected in zip(array.shape, spec.shape, strict=True):
+            if expected not in (came, -1):
+                raise _wrong_shape(tensor, spec)
+        if spec.datatype is Datatype.BYTES and not self._is_frame and any(part is None for part in array.flat):
+            raise InvalidInput(f"input {tensor.name!r}: null is not a string")
+        return array
+
+    def _converted(self, tensor: Tensor, spec: TensorSpec) -> npt.NDArray[Any]:
+        """Nobody declared the datatype of an undeclared signature: what converts safely is taken."""
+        is_safe = not self._signature.is_declared and np.can_cast(
+            tensor.array.dtype, spec.datatype.numpy_dtype, casting="same_kind"
+        )
+        if is_safe and Datatype.BYTES not in (tensor.datatype, spec.datatype):
+            return np.ascontiguousarray(tensor.array, dtype=spec.datatype.numpy_dtype)
+        raise InvalidInput(f"input {tensor.name!r}: expected datatype {spec.datatype}, not {tensor.datatype}")
+
+    def _check_outputs(self, outputs: tuple[RequestedOutput, ...]) -> None:
+        seen: set[str] = set()
+        for output in outputs:
+            if self._outputs and output.name not in self._outputs:
+                legal = ", ".join(repr(spec.name) for spec in self._signature.outputs)
+                raise InvalidInput(f"there is no output {output.name!r}: the model has {legal}")
+            if output.name in seen:
+                raise InvalidInput(f"output {output.name!r} is asked for twice")
+            seen.add(output.name)
+
+    def _names(self) -> str:
+        return ", ".join(f"{spec.name!r} ({spec.datatype} {list(spec.shape)})" for spec in self._signature.inputs)
+
+
+def _wrong_shape(tensor: Tensor, spec: TensorSpec) -> InvalidInput:
+    return InvalidInput(
+        f"input {tensor.name!r}: expected shape {list(spec.shape)} (-1 is any), not {list(tensor.array.shape)}"
+    )
+
+
+def _check_lengths(inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    if len({array.shape[0] for array in inputs.values()}) > 1:
+        told = ", ".join(f"{name!r} has {array.shape[0]}" for name, array in inputs.items())
+        raise InvalidInput(f"the columns of a frame must be of one length: {told}")

@@ -1,0 +1,222 @@
+"""The `data` of a JSON tensor as a NumPy array: the fast way for what JSON carries exactly, and the exact way for the
+rest (null, "NaN", 3.0 for an integer), which names the first element that does not fit. It never wraps or truncates."""
+
+import base64
+import binascii
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import simdjson
+
+from modelyard_serving.errors import InvalidInput
+from modelyard_serving.protocol.datatypes import Datatype
+
+Shape = tuple[int, ...]
+
+
+class _Unfit(Exception):
+    """An element is not what its datatype needs."""
+
+
+_NAMED_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_BUFFERS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
+    "f": ("d", np.dtype("f8")),
+    "i": ("i", np.dtype("i8")),
+    "u": ("u", np.dtype("u8")),
+}
+
+
+def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base64: bool = False) -> npt.NDArray[Any]:
+    """The array of one tensor's `data`, a list (simdjson's or Python's own) that is flat or nested as `shape` says.
+
+    Raises:
+        InvalidInput: the count, the nesting or an element does not fit; FP16 and BF16, which JSON cannot carry.
+    """
+    if datatype in (Datatype.FP16, Datatype.BF16):
+        raise InvalidInput(f"input {name!r} is {datatype}, which JSON cannot carry: send it as a binary tensor")
+    if not isinstance(data, (simdjson.Array, list)):
+        raise InvalidInput(f"input {name!r}: data must be a list, not {_told(data)}")
+    count = math.prod(shape)
+    _check_nesting(data, shape=shape, count=count, name=name)
+    array = _fast(data, datatype) if isinstance(data, simdjson.Array) else None
+    if array is None:
+        array = _exact(data, datatype=datatype, name=name, is_base64=is_base64)
+    if array.size != count:
+        raise InvalidInput(f"input {name!r}: shape {list(shape)} needs {count} elements, but data has {array.size}")
+    try:
+        return array.reshape(shape)
+    except ValueError as error:
+        raise InvalidInput(f"input {name!r}: shape {list(shape)} is too large") from error
+
+
+def _fast(data: simdjson.Array, datatype: Datatype) -> npt.NDArray[Any] | None:
+    """The array straight from the parser's buffer, or None when any element needs the exact way."""
+    dtype = datatype.numpy_dtype
+    if dtype.kind not in _BUFFERS:
+        return None
+    kind, wide = _BUFFERS[dtype.kind]
+    try:
+        array = np.frombuffer(data.as_buffer(of_type=kind), wide)
+    except (TypeError, ValueError):
+        return None
+    if dtype == wide:
+        return array
+    if dtype.kind == "f":
+        return _narrow_floats(array, dtype)
+    limits = np.iinfo(dtype)  # type: ignore[type-var]  # Its kind was seen to be an integer's.
+    fits = array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max)
+    return array.astype(dtype) if fits else None
+
+
+def _narrow_floats(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any] | None:
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype)
+    except FloatingPointError:
+        return None
+
+
+def _check_nesting(data: Any, *, shape: Shape, count: int, name: str) -> None:
+    """Data is flat, or nested exactly as the shape says."""
+    length = len(data)
+    if length == 0 or not isinstance(data[0], (simdjson.Array, list)):
+        if length != count:
+            raise InvalidInput(f"input {name!r}: shape {list(shape)} needs {count} elements, but data has {length}")
+        return
+    if not _is_nested_as(data, shape):
+        raise InvalidInput(f"input {name!r}: data is neither flat nor nested as its shape {list(shape)} says")
+
+
+def _is_nested_as(data: Any, shape: Shape) -> bool:
+    if not shape or len(data) != shape[0]:
+        return False
+    if len(shape) == 1:
+        return True
+    width = shape[1]
+    if len(shape) == 2:
+        return all(isinstance(row, (simdjson.Array, list)) and len(row) == width for row in data)
+    return all(isinstance(part, (simdjson.Array, list)) and _is_nested_as(part, shape[1:]) for part in data)
+
+
+def _exact(data: Any, *, datatype: Datatype, name: str, is_base64: bool) -> npt.NDArray[Any]:
+    """Each element by itself, to the last digit."""
+    plain = data if isinstance(data, list) else data.as_list()
+    convert = _from_base64 if is_base64 and datatype is Datatype.BYTES else _converter(datatype)
+    array = np.empty(sum(1 for _ in _flat(plain)), dtype=datatype.numpy_dtype)
+    for index, element in enumerate(_flat(plain)):
+        try:
+            array[index] = convert(element)
+        except _Unfit:
+            expected = _expected(datatype)
+            raise InvalidInput(f"input {name!r}: element {index} must be {expected}, not {_told(element)}") from None
+    return array
+
+
+def _flat(data: list[Any]) -> Iterator[Any]:
+    for element in data:
+        if isinstance(element, list):
+            yield from _flat(element)
+        else:
+            yield element
+
+
+def _converter(datatype: Datatype) -> Callable[[Any], Any]:
+    kind = datatype.numpy_dtype.kind
+    if kind == "O":
+        return _string
+    if kind == "b":
+        return _boolean
+    if kind == "f":
+        return _float_within(float(np.finfo(datatype.numpy_dtype).max))  # type: ignore[type-var]  # It is a float's.
+    limits = np.iinfo(datatype.numpy_dtype)  # type: ignore[type-var]  # Its kind is an integer's.
+    return _integer_within(int(limits.min), int(limits.max))
+
+
+def _string(element: Any) -> str | None:
+    if element is None or isinstance(element, str):
+        return element
+    raise _Unfit
+
+
+def _from_base64(element: Any) -> bytes | str | None:
+    if element is None:
+        return None
+    if not isinstance(element, str):
+        raise _Unfit
+    try:
+        return text_or_bytes(base64.b64decode(element, validate=True))
+    except binascii.Error as error:
+        raise _Unfit from error
+
+
+def text_or_bytes(content: bytes) -> str | bytes:
+    """A BYTES element as a model sees it: a string where it is UTF-8, else the bytes themselves."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def _boolean(element: Any) -> bool:
+    if isinstance(element, bool):
+        return element
+    if isinstance(element, int) and element in (0, 1):
+        return bool(element)
+    raise _Unfit
+
+
+def _float_within(largest: float) -> Callable[[Any], float]:
+    def convert(element: Any) -> float:
+        if element is None:
+            return math.nan
+        if isinstance(element, str) and element in _NAMED_FLOATS:
+            return _NAMED_FLOATS[element]
+        if isinstance(element, bool) or not isinstance(element, (int, float)):
+            raise _Unfit
+        number = float(element)
+        if abs(number) > largest and not math.isinf(number):
+            raise _Unfit
+        return number
+
+    return convert
+
+
+def _integer_within(least: int, most: int) -> Callable[[Any], int]:
+    def convert(element: Any) -> int:
+        if isinstance(element, bool) or not isinstance(element, (int, float)):
+            raise _Unfit
+        number = int(element) if math.isfinite(element) else 0
+        if number != element or not least <= number <= most:
+            raise _Unfit
+        return number
+
+    return convert
+
+
+def _expected(datatype: Datatype) -> str:
+    kind = datatype.numpy_dtype.kind
+    if kind == "O":
+        return "a string"
+    if kind == "b":
+        return "true or false"
+    if kind == "f":
+        return f"a number that fits {datatype}"
+    limits = np.iinfo(datatype.numpy_dtype)  # type: ignore[type-var]  # Its kind is an integer's.
+    return f"a whole number from {limits.min} to {limits.max} ({datatype})"
+
+
+def _told(value: Any) -> str:
+    """A value as an error tells it: short, and as JSON names it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, simdjson.Object)):
+        return "an object"
+    if isinstance(value, (list, simdjson.Array)):
+        return "a list"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,199 @@
+"""The body of an `infer` call over REST: JSON, with binary tensors behind it where the header says so. It reads what
+the caller declares; whether the model takes it is `contract`'s question."""
+
+import json
+import math
+from typing import Any, cast
+
+import simdjson
+
+from modelyard_serving.errors import InvalidInput
+from modelyard_serving.protocol.binary import decode_tensor
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.protocol.elements import elements
+from modelyard_serving.protocol.messages import (
+    NO_PARAMETERS,
+    InferRequest,
+    Parameters,
+    RequestedOutput,
+    Tensor,
+)
+
+_LARGEST_DIMENSION = 2**63 - 1
+_REUSED_PARSER_BYTES = 1024 * 1024
+"""A parser keeps buffers of the largest document that it saw; a larger one gets a parser of its own."""
+_DATATYPES: dict[Any, Datatype] = {str(datatype): datatype for datatype in Datatype}
+
+
+class RestReader:
+    """Reads infer requests. It owns one JSON parser, so it is used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._parser = simdjson.Parser()
+
+    def read(self, body: bytes, *, json_length: int | None = None) -> InferRequest:
+        """The request in `body`: all of it JSON, or `json_length` bytes of JSON and then the binary tensors.
+
+        Raises:
+            InvalidInput: it is not JSON, a field is missing or has the wrong form, or sizes disagree.
+        """
+        if json_length is None:
+            return _request(self._parse(body), None)
+        blob = _Blob(memoryview(body)[json_length:])
+        request = _request(self._parse(body[:json_length]), blob)
+        blob.check_is_empty()
+        return request
+
+    def _parse(self, text: bytes) -> Any:
+        if len(text) > _REUSED_PARSER_BYTES:
+            self._parser = simdjson.Parser()
+        try:
+            return self._parser.parse(text)
+        except UnicodeDecodeError as error:
+            raise InvalidInput("the body is not UTF-8") from error
+        except ValueError as error:
+            return _with_named_floats(text, error)
+        except RuntimeError as error:
+            if "re-use" not in str(error):
+                raise InvalidInput("the body's JSON is nested too deeply") from error
+        self._parser = (
+            simdjson.Parser()
+        )  # A document of an earlier request is still held somewhere; leave it its parser.
+        return self._parse(text)
+
+
+def _with_named_floats(text: bytes, error: ValueError) -> Any:
+    """Bare NaN and Infinity are not JSON, but Triton's clients write them: then, and only then, Python reads it."""
+    if b"NaN" in text or b"Infinity" in text:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    reason = str(error).split(": ", 1)[-1]
+    raise InvalidInput(f"the body is not JSON: {reason}") from error
+
+
+class _Blob:
+    """The binary tensors behind the JSON, taken from the front in order."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+
+    def take(self, size: int, name: str) -> memoryview:
+        if size > len(self._content):
+            raise InvalidInput(f"input {name!r}: expecting {size - len(self._content)} additional bytes of binary data")
+        part, self._content = self._content[:size], self._content[size:]
+        return part
+
+    def check_is_empty(self) -> None:
+        if len(self._content):
+            raise InvalidInput(f"unexpected additional input data: {len(self._content)} bytes after the last tensor")
+
+
+def _request(document: Any, blob: _Blob | None) -> InferRequest:
+    if not isinstance(document, (simdjson.Object, dict)):
+        raise InvalidInput("the body must be a JSON object with inputs")
+    fields = _Fields(document)
+    inputs = fields.get("inputs")
+    if not isinstance(inputs, (simdjson.Array, list)):
+        raise InvalidInput("inputs must be a list of tensors" if inputs is not None else "inputs is missing")
+    identity = fields.get("id")
+    if identity is not None and not isinstance(identity, str):
+        raise InvalidInput("id must be a string")
+    outputs = fields.get("outputs")
+    return InferRequest(
+        inputs=[_input(tensor, blob) for tensor in inputs],
+        id=identity,
+        parameters=_parameters(fields, "the request"),
+        outputs=None if outputs is None else _outputs(outputs),
+    )
+
+
+class _Fields:
+    """The fields of a JSON object. simdjson takes 50 times as long to miss a field as to find one, so it is not asked
+    for what is not there."""
+
+    __slots__ = ("_holder", "_names")
+
+    def __init__(self, holder: Any) -> None:
+        self._holder = holder
+        self._names = tuple(holder)
+
+    def get(self, name: str) -> Any:
+        return self._holder[name] if name in self._names else None
+
+
+def _input(tensor: Any, blob: _Blob | None) -> Tensor:
+    if not isinstance(tensor, (simdjson.Object, dict)):
+        raise InvalidInput("each of inputs must be an object")
+    fields = _Fields(tensor)
+    name = fields.get("name")
+    if not isinstance(name, str):
+        raise InvalidInput("each input needs a name, a string")
+    declared = fields.get("datatype")
+    datatype = _DATATYPES.get(declared) if isinstance(declared, str) else None
+    if datatype is None:
+        raise InvalidInput(f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {declared!r}")
+    shape = _shape(fields.get("shape"), name)
+    data = fields.get("data")
+    parameters = _parameters(fields, f"input {name!r}")
+    size = parameters.get("binary_data_size") if parameters else None
+    if size is not None:
+        return Tensor(name, datatype, _binary(blob, size=size, datatype=datatype, shape=shape, name=name, data=data))
+    if data is None:
+        raise InvalidInput(f"input {name!r}: data is missing")
+    is_base64 = bool(parameters) and parameters.get("content_type") == "base64"
+    return Tensor(name, datatype, elements(data, datatype=datatype, shape=shape, name=name, is_base64=is_base64))
+
+
+def _binary(blob: _Blob | None, *, size: Any, datatype: Datatype, shape: tuple[int, ...], name: str, data: Any) -> Any:
+    if data is not None:
+        raise InvalidInput(f"input {name!r} has both data and binary_data_size: send one of them")
+    if blob is None:
+        raise InvalidInput(f"input {name!r} is binary: the header Inference-Header-Content-Length is missing")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise InvalidInput(f"input {name!r}: binary_data_size must be a whole number of at least 0, not {size!r}")
+    return decode_tensor(blob.take(size, name), datatype=datatype, shape=shape, name=name)
+
+
+def _shape(value: Any, name: str) -> tuple[int, ...]:
+    if isinstance(value, simdjson.Array):
+        value = value.as_list()
+    if not isinstance(value, list):
+        raise InvalidInput(f"input {name!r}: shape must be a list of whole numbers")
+    for dimension in value:
+        if type(dimension) is not int or not 0 <= dimension <= _LARGEST_DIMENSION:
+            raise InvalidInput(f"input {name!r}: each dimension of shape must be a whole number of at least 0")
+    if math.prod(value) > _LARGEST_DIMENSION:
+        raise InvalidInput(f"input {name!r}: shape {value} has too many elements")
+    return tuple(value)
+
+
+def _outputs(outputs: Any) -> tuple[RequestedOutput, ...]:
+    if not isinstance(outputs, (simdjson.Array, list)):
+        raise InvalidInput("outputs must be a list")
+    return tuple(_output(output) for output in outputs)
+
+
+def _output(output: Any) -> RequestedOutput:
+    fields = _Fields(output) if isinstance(output, (simdjson.Object, dict)) else None
+    if fields is None or not isinstance(name := fields.get("name"), str):
+        raise InvalidInput("each of outputs must be an object with a name, a string")
+    parameters = _parameters(fields, f"output {name!r}")
+    binary = parameters.get("binary_data")
+    if binary is not None and not isinstance(binary, bool):
+        raise InvalidInput(f"output {name!r}: binary_data must be true or false")
+    classification = parameters.get("classification", 0)
+    if isinstance(classification, bool) or not isinstance(classification, int) or classification < 0:
+        raise InvalidInput(f"output {name!r}: classification must be a whole number of at least 0")
+    return RequestedOutput(name, binary, classification)
+
+
+def _parameters(fields: _Fields, place: str) -> Parameters:
+    parameters = fields.get("parameters")
+    if parameters is None:
+        return NO_PARAMETERS
+    if not isinstance(parameters, (simdjson.Object, dict)):
+        raise InvalidInput(f"parameters of {place} must be an object")
+    told: Any = parameters.as_dict() if isinstance(parameters, simdjson.Object) else parameters
+    return cast("Parameters", told)

@@ -1,0 +1,113 @@
+"""The settings of one model server: their names, defaults and checks. It reads the configuration file, nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import orjson
+
+from modelyard_serving.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one may set, on the command line (`--max-queue`) or in the configuration file (`max_queue`)."""
+
+    path: str
+    name: str | None = None
+    version: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    grpc_port: int | None = None
+    workers: int = 1
+    status_file: str | None = None
+    trust_pickle: bool = False
+    max_memory_mb: int | None = None
+    hang_timeout_s: float = 30.0
+    start_timeout_s: float = 600.0
+    lame_duck_s: float = 1.0
+    drain_timeout_s: float = 30.0
+    max_body_bytes: int = 64 * 1024 * 1024
+    max_queue: int = 256
+    max_concurrency: int | None = None
+    request_timeout_s: float | None = None
+    inline_limit_ms: float = 1.0
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} must be at least {least}, not {value}")
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"port must be between 0 and 65535, not {self.port}")
+        if self.log_level not in _LOG_LEVELS:
+            raise UsageError(f"log_level must be one of {', '.join(_LOG_LEVELS)}, not {self.log_level!r}")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """Settings of plain values, each checked against its type; an unknown name is an error."""
+        for name, value in values.items():
+            if name not in TYPES:
+                raise UsageError(f"there is no setting {name!r}; there are {', '.join(sorted(TYPES))}")
+            if not _fits(value, TYPES[name]):
+                raise UsageError(f"{name} must be {_told(TYPES[name])}, not {value!r}")
+        if "path" not in values:
+            raise UsageError("path is missing: say which model to serve")
+        return cls(**values)
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as JSON can carry them."""
+        return asdict(self)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings that the configuration file names, unchecked.
+
+    Raises:
+        UsageError: it cannot be read or is not a JSON object.
+    """
+    try:
+        content = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"config {path} cannot be read: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"config {path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"config {path} must be a JSON object, not {type(content).__name__}")
+    return content
+
+
+def kinds(hint: Any) -> tuple[type, ...]:
+    """The types that a setting's annotation allows."""
+    return get_args(hint) or (hint,)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    allowed = kinds(hint)
+    if isinstance(value, bool):
+        return bool in allowed
+    return isinstance(value, allowed) or (float in allowed and isinstance(value, int))
+
+
+def _told(hint: Any) -> str:
+    names = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+    return " or ".join(names[kind] for kind in kinds(hint))
+
+
+TYPES: dict[str, Any] = {field.name: get_type_hints(Settings)[field.name] for field in fields(Settings)}
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_LEAST = {
+    "workers": 1,
+    "max_memory_mb": 16,
+    "hang_timeout_s": 0.1,
+    "start_timeout_s": 0.1,
+    "lame_duck_s": 0,
+    "drain_timeout_s": 0,
+    "max_body_bytes": 1,
+    "max_queue": 0,
+    "max_concurrency": 1,
+    "request_timeout_s": 0.001,
+    "inline_limit_ms": 0,
+}

@@ -1,0 +1,136 @@
+"""What runs in a worker process: load the model, warm it up, serve until told to leave. Started by the supervisor only.
+
+Exit codes: 0 after leaving, 2 when the model cannot be served as it is asked (one sentence on stderr), 1 otherwise.
+"""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from typing import Any
+
+import orjson
+import uvloop
+
+from modelyard_serving.errors import InvalidModel, ServingError
+from modelyard_serving.http.app import App
+from modelyard_serving.http.server import HttpServer
+from modelyard_serving.loading import load
+from modelyard_serving.logs import configure_logs
+from modelyard_serving.settings import Settings
+from modelyard_serving.workers.channel import Channel, Message
+
+_BEAT_S = 0.5
+_SETTLE_S = 0.2
+"""Connections that were accepted a moment ago get this long to bring their request."""
+_log = logging.getLogger(__name__)
+
+
+class Child:
+    """One worker: the server of one loaded model, and the supervisor's orders."""
+
+    def __init__(self, settings: Settings, *, listener: int, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._loop = loop
+        self._plane = load(settings, loop=loop)
+        self._server = HttpServer(
+            App(self._plane), listener=listener, loop=loop, max_body_bytes=settings.max_body_bytes
+        )
+        self._order: asyncio.Future[bool] = loop.create_future()
+
+    async def serve(self) -> None:
+        """Serve until the order to leave has been carried out."""
+        self._channel.listen(self._on_message, self._on_orphaned)
+        self._loop.add_signal_handler(signal.SIGTERM, self._leave)
+        self._server.start()
+        self._beat()
+        self._channel.send({"event": "ready"})
+        await self._depart(is_last=await self._order)
+
+    def _on_message(self, message: Message) -> None:
+        if message.get("command") == "drain":
+            self._leave(is_last=bool(message["is_last"]))
+
+    def _on_orphaned(self) -> None:
+        _log.error("the supervisor is gone: leaving")
+        self._leave()
+
+    def _leave(self, *, is_last: bool = True) -> None:
+        if not self._order.done():
+            self._order.set_result(is_last)
+
+    def _beat(self) -> None:
+        """Tell the supervisor, and the watchdog that needs no interpreter lock, that the event loop moves."""
+        faulthandler.dump_traceback_later(self._settings.hang_timeout_s, exit=True)
+        self._channel.send({"event": "beat"})
+        self._loop.call_later(_BEAT_S, self._beat)
+
+    async def _depart(self, *, is_last: bool) -> None:
+        """Leave without losing a request. The last ones keep the door open for the lame-duck window, not ready; a
+        worker that leaves others behind takes no new connection from now on, and lets its own ones finish."""
+        self._server.leave()
+        if is_last:
+            self._plane.leave()
+            await asyncio.sleep(self._settings.lame_duck_s)
+        self._server.stop_accepting()
+        self._channel.send({"event": "closed"})
+        await asyncio.sleep(_SETTLE_S if is_last else max(_SETTLE_S, self._settings.lame_duck_s))
+        try:
+            await asyncio.wait_for(self._server.stop(), self._settings.drain_timeout_s)
+        except TimeoutError:
+            waited = self._settings.drain_timeout_s
+            _log.error("left with %d requests unanswered after %g s", self._server.in_flight, waited)
+
+
+def main() -> None:
+    """The entry of a worker process; its one argument is the number of the channel's file."""
+    end = socket.socket(fileno=int(sys.argv[1]))
+    boot = _receive_boot(end)
+    settings = Settings.of(boot["settings"])
+    configure_logs(settings.log_level, worker=boot["index"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    code = _run(settings, listener=boot["files"][0], channel=Channel(end), loop=loop)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)  # Threads that still predict would keep the interpreter from ending.
+
+
+def _run(settings: Settings, *, listener: int, channel: Channel, loop: asyncio.AbstractEventLoop) -> int:
+    try:
+        child = Child(settings, listener=listener, channel=channel, loop=loop)
+    except InvalidModel as error:
+        print(error.message, file=sys.stderr)  # noqa: T201  # One sentence for a person, not a log line.
+        return 2
+    except ServingError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201  # As above.
+        return 1
+    except BaseException:  # noqa: BLE001  # A user's model may raise anything; its traceback belongs to the log.
+        traceback.print_exc()
+        return 1
+    loop.run_until_complete(child.serve())
+    return 0
+
+
+def _receive_boot(end: socket.socket) -> dict[str, Any]:
+    """The supervisor's first message, read whole and not a byte more."""
+    end.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = end.recv(1)
+        if not part:
+            sys.exit(1)
+        line += part
+    content: dict[str, Any] = orjson.loads(line)
+    return content
+
+
+if __name__ == "__main__":
+    main()

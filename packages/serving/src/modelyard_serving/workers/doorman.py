@@ -1,0 +1,98 @@
+"""Answers at the listening socket while no worker is ready, so that a caller gets a fast 503 and a probe the truth. It
+serves nothing else, and leaves the door to the workers as soon as there is one."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+
+import orjson
+
+_HEAD_TIMEOUT_S = 5.0
+_LARGEST_HEAD = 64 * 1024
+_LARGEST_BODY = 1024 * 1024
+
+
+class Doorman:
+    """Accepts connections of the shared listener while it is `open`."""
+
+    def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
+        self._listener = listener
+        self._reason = reason
+        self._is_open = False
+        self._visits: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        if not self._is_open:
+            self._is_open = True
+            asyncio.get_running_loop().add_reader(self._listener, self._accept_waiting)
+
+    def close(self) -> None:
+        """Leave the door; visitors that are in are answered."""
+        if self._is_open:
+            self._is_open = False
+            asyncio.get_running_loop().remove_reader(self._listener)
+
+    async def finish(self) -> None:
+        """Answer who waits at the door now and who is in, then nobody more."""
+        self._accept_waiting()
+        self.close()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=_HEAD_TIMEOUT_S)
+
+    def _accept_waiting(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # A worker was faster, or nobody is there.
+                return
+            visit = asyncio.get_running_loop().create_task(self._receive(connection))
+            self._visits.add(visit)
+            visit.add_done_callback(self._visits.discard)
+
+    async def _receive(self, connection: socket.socket) -> None:
+        connection.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
+        reader, writer = await asyncio.open_connection(sock=connection, limit=_LARGEST_HEAD)
+        try:
+            async with asyncio.timeout(_HEAD_TIMEOUT_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                await _skip_body(reader, head)
+                writer.write(_answer(head, self._reason()))
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            pass  # A visitor that does not speak HTTP, or has left, gets no answer.
+        finally:
+            writer.close()
+
+
+async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    """Read what the visitor sends: closing on unread bytes would reset the connection and lose the answer."""
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            length = int(value)
+    while 0 < length <= _LARGEST_BODY:
+        part = await reader.read(min(length, 65536))
+        if not part:
+            return
+        length -= len(part)
+
+
+def _answer(head: bytes, reason: str) -> bytes:
+    path = head.split(b" ", 2)[1].partition(b"?")[0] if head.count(b" ") >= 2 else b""
+    if path == b"/v2/health/live":
+        return _render(HTTPStatus.OK, orjson.dumps({"live": True}))
+    content: dict[str, object] = {"error": f"no worker is ready: {reason}"}
+    if path == b"/v2/health/ready" or path.endswith(b"/ready"):
+        content["ready"] = False
+    return _render(HTTPStatus.SERVICE_UNAVAILABLE, orjson.dumps(content))
+
+
+def _render(status: HTTPStatus, body: bytes) -> bytes:
+    retry = "retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n{retry}"
+        f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

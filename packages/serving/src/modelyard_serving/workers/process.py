@@ -1,0 +1,127 @@
+"""One worker process as the supervisor holds it: started, spoken to, measured, ended. It decides nothing."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from modelyard_serving.workers.channel import Channel, Message
+
+_TAIL_LINES = 20
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Worker(Protocol):
+    """A worker as the supervisor needs it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def log_tail(self) -> str:
+        """The last lines that it wrote to stderr."""
+
+    def send(self, message: Message) -> None:
+        """Tell it something; when it is gone nothing happens."""
+
+    def kill(self) -> None:
+        """End it at once; when it is gone nothing happens."""
+
+    def rss_bytes(self) -> int | None:
+        """Its resident memory; None where the system does not tell."""
+
+    async def wait(self) -> int:
+        """Its return code, negative for a signal, when it has ended and its log is read to the end."""
+
+
+class Spawn(Protocol):
+    """Starts a worker that inherits `files`, tells it `boot` first, and hands over what it says."""
+
+    async def __call__(
+        self, *, boot: Message, files: Sequence[int], on_message: Callable[[Message], None]
+    ) -> Worker: ...
+
+
+class ProcessWorker:
+    """A worker in a Python process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self._process = process
+        self._channel = channel
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._log = asyncio.get_running_loop().create_task(self._relay())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log_tail(self) -> str:
+        return "\n".join(self._tail)
+
+    def send(self, message: Message) -> None:
+        self._channel.send(message)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGKILL)
+
+    def rss_bytes(self) -> int | None:
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+        except (OSError, IndexError):
+            return None
+
+    async def wait(self) -> int:
+        code = await self._process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._log), 1.0)  # A grandchild may hold the pipe open for longer.
+        self._channel.close()
+        return code
+
+    async def _relay(self) -> None:
+        """Pass its stderr on to ours, and keep the end of it."""
+        stream = self._process.stderr
+        if stream is None:
+            return
+        while line := await _read_line(stream):
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+            self._tail.append(line.decode(errors="replace").rstrip())
+
+
+async def _read_line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:  # A line without an end that is longer than the reader's buffer comes in pieces.
+        return await stream.read(65536)
+
+
+async def spawn_process(*, boot: Message, files: Sequence[int], on_message: Callable[[Message], None]) -> ProcessWorker:
+    """Start `modelyard_serving.workers.child` in this interpreter's environment."""
+    ours, theirs = socket.socketpair()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "modelyard_serving.workers.child",
+            str(theirs.fileno()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=[theirs.fileno(), *files],
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    channel = Channel(ours)
+    channel.send(boot)
+    channel.listen(on_message, lambda: None)
+    return ProcessWorker(process, channel)

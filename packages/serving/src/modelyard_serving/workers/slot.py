@@ -1,0 +1,56 @@
+"""The place of one wanted worker and everything that is known of its lives. It starts and ends nothing itself."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modelyard_serving.workers.process import Worker
+from modelyard_serving.workers.states import TRANSITIONS, Fact, WorkerState
+from modelyard_serving.workers.status import Exit, WorkerStatus
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Slot:
+    """One worker's place; its process changes, its index and history stay."""
+
+    index: int
+    row: int
+    """The row of the shared metrics that its processes write; no two living processes have the same."""
+    state: WorkerState = WorkerState.BACKOFF
+    worker: Worker | None = None
+    started_at: datetime | None = None
+    started: float = 0.0
+    ready_since: float | None = None
+    last_beat: float = 0.0
+    failures: int = 0
+    restarts: int = 0
+    last_exit: Exit | None = None
+    is_leaving: bool = False
+    is_answering: bool = False
+    """It takes new connections."""
+    deadline: float | None = field(default=None)
+    """When it is killed at the latest, once it was asked to leave."""
+    doom: str | None = None
+    """Why we killed it."""
+
+    def move(self, state: WorkerState) -> None:
+        """Change the state, along the table."""
+        if state not in TRANSITIONS[self.state]:
+            raise AssertionError(f"worker {self.index} cannot go from {self.state} to {state}")
+        self.state = state
+        self.is_answering = state is WorkerState.READY or (state is WorkerState.DRAINING and self.is_answering)
+
+    @property
+    def fact(self) -> Fact:
+        return Fact(self.state, self.failures)
+
+    def status(self) -> WorkerStatus:
+        alive = self.worker if self.state is not WorkerState.BACKOFF else None
+        return WorkerStatus(
+            index=self.index,
+            pid=alive.pid if alive is not None else None,
+            state=self.state,
+            started_at=self.started_at,
+            restarts=self.restarts,
+            rss_bytes=alive.rss_bytes() if alive is not None else None,
+            last_exit=self.last_exit,
+        )

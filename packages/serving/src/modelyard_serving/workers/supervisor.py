@@ -1,0 +1,277 @@
+"""Keeps the wanted number of workers alive behind one listening socket, replaces those that die, hang or eat memory,
+scales and drains without losing a request, and tells the status. It loads no model and answers no prediction."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelyard_serving.errors import UsageError
+from modelyard_serving.settings import Settings
+from modelyard_serving.workers.channel import Message
+from modelyard_serving.workers.doorman import Doorman
+from modelyard_serving.workers.process import Spawn
+from modelyard_serving.workers.slot import Slot
+from modelyard_serving.workers.states import Backoff, ServerState, WorkerState, server_state
+from modelyard_serving.workers.status import Exit, Status, write_status
+
+USAGE_EXIT = 2
+_TICK_S = 0.25
+_STATUS_EVERY_S = 1.5
+_KILL_MARGIN_S = 2.0
+_MEGABYTE = 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One model server. `run` returns its exit code."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        listener: socket.socket,
+        files: Sequence[int],
+        spawn: Spawn,
+        reload: Callable[[], Settings],
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._files = files
+        self._spawn = spawn
+        self._reload = reload
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._slots: list[Slot] = []
+        self._leaving: list[Slot] = []
+        self._lives: dict[Slot, asyncio.Task[None]] = {}
+        self._stop = asyncio.Event()
+        self._was_ready = False
+        self._exit_code = 0
+        self._written_at = float("-inf")
+        self._last_tick = clock()
+        host, port = listener.getsockname()[:2]
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._doorman = Doorman(listener, reason=self._why_not_ready)
+
+    async def run(self) -> int:
+        """Serve until a signal says stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.scale)
+        self._grow(self._settings.workers)
+        watch = loop.create_task(self._watch())
+        await self._stop.wait()
+        await self._drain()
+        watch.cancel()
+        await self._doorman.finish()
+        self._listener.close()
+        return self._exit_code
+
+    @property
+    def state(self) -> ServerState:
+        return server_state([slot.fact for slot in self._slots], is_draining=self._stop.is_set())
+
+    def scale(self) -> None:
+        """Read the configuration again and have as many workers as it says."""
+        try:
+            wanted = self._reload().workers
+        except UsageError as error:
+            _log.error("the configuration was not applied: %s", error.message)
+            return
+        if self._stop.is_set():
+            return
+        _log.info("scaling from %d to %d workers", len(self._slots), wanted)
+        self._settings = replace(self._settings, workers=wanted)
+        self._grow(wanted)
+        while len(self._slots) > wanted:
+            self._retire(max(self._slots, key=lambda slot: slot.index))
+        self._changed()
+
+    def _grow(self, wanted: int) -> None:
+        while len(self._slots) < wanted:
+            taken = {slot.index for slot in self._slots}
+            index = next(number for number in range(wanted) if number not in taken)
+            self._add(Slot(index=index, row=self._free_row()))
+        self._changed()
+
+    def _free_row(self) -> int:
+        taken = {slot.row for slot in (*self._slots, *self._leaving)}
+        return next(row for row in range(len(taken) + 1) if row not in taken)
+
+    def _add(self, slot: Slot) -> None:
+        self._slots.append(slot)
+        life = asyncio.get_running_loop().create_task(self._keep(slot))
+        self._lives[slot] = life
+        life.add_done_callback(lambda _: self._forget(slot))
+
+    def _forget(self, slot: Slot) -> None:
+        self._lives.pop(slot, None)
+        if slot in self._leaving:
+            self._leaving.remove(slot)
+        self._changed()
+
+    async def _keep(self, slot: Slot) -> None:
+        """One process after the other, until the slot is to leave."""
+        while True:
+            await self._live_once(slot)
+            if slot.is_leaving or self._stop.is_set():
+                return
+            slot.restarts += 1
+            await asyncio.sleep(self._backoff.delay(slot.failures))
+
+    async def _live_once(self, slot: Slot) -> None:
+        slot.move(WorkerState.STARTING)
+        slot.started, slot.started_at, slot.ready_since, slot.doom = self._clock(), datetime.now(UTC), None, None
+        self._changed()
+        boot = {"settings": self._settings.plain(), "index": slot.index, "row": slot.row, "files": list(self._files)}
+        slot.worker = await self._spawn(boot=boot, files=self._files, on_message=lambda m: self._on_message(slot, m))
+        if slot.is_leaving:
+            slot.worker.kill()
+        code = await slot.worker.wait()
+        self._on_exit(slot, code)
+
+    def _on_message(self, slot: Slot, message: Message) -> None:
+        slot.last_beat = self._clock()
+        match message.get("event"):
+            case "ready" if slot.state is WorkerState.STARTING:
+                slot.move(WorkerState.READY)
+                slot.ready_since, self._was_ready = self._clock(), True
+                slot.failures = 0
+                self._changed()
+            case "closed":
+                slot.is_answering = False
+                self._changed()
+
+    def _on_exit(self, slot: Slot, code: int) -> None:
+        now = self._clock()
+        if slot.ready_since is None or now - slot.ready_since < self._backoff.settled_s:
+            slot.failures += 1
+        slot.is_answering = False
+        if slot.state is not WorkerState.DRAINING:
+            tail = slot.worker.log_tail if slot.worker else ""
+            slot.last_exit = Exit(datetime.now(UTC), self._reason(slot, code), tail)
+            _log.error("worker %d ended: %s", slot.index, slot.last_exit.reason)
+            slot.move(WorkerState.BACKOFF)
+            if code == USAGE_EXIT and not self._was_ready:
+                self._exit_code = USAGE_EXIT
+                self._stop.set()
+        self._changed()
+
+    def _reason(self, slot: Slot, code: int) -> str:
+        if slot.doom is not None:
+            return slot.doom
+        if code < 0:
+            return f"killed by signal {-code}"
+        last_line = slot.worker.log_tail.strip().rpartition("\n")[2] if slot.worker else ""
+        return last_line if code and last_line else f"exited with code {code}"
+
+    async def _watch(self) -> None:
+        """Look at every worker a few times a second."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = self._clock()
+            if now - self._last_tick > 4 * _TICK_S:  # We were stopped ourselves: what looks like silence is our own.
+                for slot in (*self._slots, *self._leaving):
+                    slot.last_beat = now
+            self._last_tick = now
+            for slot in (*self._slots, *self._leaving):
+                self._inspect(slot, now)
+            if now - self._written_at >= _STATUS_EVERY_S:
+                self._write()
+
+    def _inspect(self, slot: Slot, now: float) -> None:
+        if slot.worker is None or slot.state is WorkerState.BACKOFF or slot.doom is not None:
+            return
+        settings = self._settings
+        if slot.deadline is not None and now > slot.deadline:
+            self._kill(slot, "did not leave in time")
+        elif slot.state is WorkerState.STARTING and now - slot.started > settings.start_timeout_s:
+            self._kill(slot, f"was not ready after {settings.start_timeout_s:g} s")
+        elif slot.state is not WorkerState.STARTING and now - slot.last_beat > settings.hang_timeout_s + _TICK_S:
+            self._kill(slot, f"its event loop did not move for {settings.hang_timeout_s:g} s")
+        elif settings.max_memory_mb is not None and not slot.is_leaving:
+            used, limit = (slot.worker.rss_bytes() or 0) // _MEGABYTE, settings.max_memory_mb
+            if used > limit:
+                self._relieve(slot, f"{used} MB of resident memory are over the {limit} MB limit")
+
+    def _kill(self, slot: Slot, reason: str) -> None:
+        slot.doom = reason
+        if slot.worker is not None:
+            slot.worker.kill()
+
+    def _relieve(self, slot: Slot, reason: str) -> None:
+        """Replace a worker that took too much memory; it finishes what it has, unless it is not even ready."""
+        if slot.state is not WorkerState.READY:
+            self._kill(slot, reason)
+            return
+        _log.error("worker %d is replaced: %s", slot.index, reason)
+        self._retire(slot)
+        ended = Exit(datetime.now(UTC), reason, slot.worker.log_tail if slot.worker else "")
+        self._add(Slot(index=slot.index, row=self._free_row(), restarts=slot.restarts + 1, last_exit=ended))
+        self._changed()
+
+    def _retire(self, slot: Slot) -> None:
+        """Let one worker leave while others go on: new connections go to them from now on."""
+        self._slots.remove(slot)
+        self._leaving.append(slot)
+        self._ask_to_leave(slot, is_last=False)
+
+    def _ask_to_leave(self, slot: Slot, *, is_last: bool) -> None:
+        slot.is_leaving = True
+        if slot.state is WorkerState.READY and slot.worker is not None:
+            settings = self._settings
+            slot.move(WorkerState.DRAINING)
+            slot.is_answering = is_last
+            slot.deadline = self._clock() + settings.lame_duck_s + settings.drain_timeout_s + _KILL_MARGIN_S
+            slot.worker.send({"command": "drain", "is_last": is_last})
+            return
+        if slot.state is WorkerState.STARTING:
+            slot.move(WorkerState.DRAINING)
+            if slot.worker is not None:
+                slot.worker.kill()
+        elif slot in self._lives:
+            self._lives[slot].cancel()
+
+    async def _drain(self) -> None:
+        _log.info("stopping: not ready from now on, requests go on for %g s", self._settings.lame_duck_s)
+        for slot in self._slots:
+            self._ask_to_leave(slot, is_last=True)
+        self._changed()
+        if lives := list(self._lives.values()):
+            await asyncio.wait(lives)
+        self._write()
+
+    def _changed(self) -> None:
+        """Something that others see is different now."""
+        if any(slot.is_answering for slot in (*self._slots, *self._leaving)):
+            self._doorman.close()
+        else:
+            self._doorman.open()
+        self._write()
+
+    def _why_not_ready(self) -> str:
+        if self._stop.is_set():
+            return "the server is stopping"
+        exits = [slot.last_exit for slot in self._slots if slot.last_exit is not None]
+        return "the last one ended and is being replaced" if exits else "the model is being loaded"
+
+    def _write(self) -> None:
+        self._written_at = self._clock()
+        if self._settings.status_file is None:
+            return
+        workers = [slot.status() for slot in sorted((*self._slots, *self._leaving), key=lambda slot: slot.index)]
+        status = Status(pid=os.getpid(), address=self._address, state=self.state, workers=workers)
+        try:
+            write_status(Path(self._settings.status_file), status, now=datetime.now(UTC))
+        except OSError as error:
+            _log.error("the status file cannot be written: %s", error)

@@ -1,0 +1,89 @@
+"""Models that tests serve from real processes, as a user writes them."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.user_model import UserModel
+
+
+def _signature(**datatypes: Datatype) -> Signature:
+    specs = tuple(TensorSpec(name, datatype, (-1, -1)) for name, datatype in datatypes.items())
+    outputs = tuple(TensorSpec(f"{spec.name}_out", spec.datatype, spec.shape) for spec in specs)
+    return Signature(inputs=specs, outputs=outputs)
+
+
+class Doubler(UserModel):
+    """Twice its input of shape [n, 2]."""
+
+    signature = Signature(
+        inputs=(TensorSpec("x", Datatype.FP64, (-1, 2)),), outputs=(TensorSpec("y", Datatype.FP64, (-1, 2)),)
+    )
+    example = {"inputs": [[1.0, 2.0]]}  # noqa: RUF012  # As a user writes it.
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {"y": inputs["x"] * 2}
+
+
+class Sleeper(UserModel):
+    """Sleeps for as many seconds as its input says, and gives it back; a negative one does what it must not."""
+
+    signature = Signature(
+        inputs=(TensorSpec("seconds", Datatype.FP64, (-1,)),), outputs=(TensorSpec("slept", Datatype.FP64, (-1,)),)
+    )
+    is_thread_safe = True
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        seconds = float(inputs["seconds"][0])
+        if seconds == -1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if seconds == -2:
+            raise RuntimeError("a secret of the model")
+        if seconds == -3:
+            self.eaten = np.ones(40_000_000)
+        if seconds > 0:
+            time.sleep(seconds)
+        return {"slept": inputs["seconds"]}
+
+
+class Busy(UserModel):
+    """Computes in pure Python, holding the interpreter's lock, for as many seconds as its input says."""
+
+    signature = Sleeper.signature
+    is_thread_safe = True
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        until = time.monotonic() + float(inputs["seconds"][0])
+        while time.monotonic() < until:
+            pass
+        return {"slept": inputs["seconds"]}
+
+
+class Identity(UserModel):
+    """Gives back a tensor of each datatype."""
+
+    signature = _signature(
+        **{str(datatype).lower(): datatype for datatype in Datatype if datatype is not Datatype.BF16}
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {f"{name}_out": array for name, array in inputs.items()}
+
+
+class Unloadable(UserModel):
+    """Fails when it is loaded."""
+
+    signature = Doubler.signature
+
+    def load(self) -> None:
+        raise ValueError("the weights are not there")
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return inputs
