@@ -1,5 +1,6 @@
 """Groups of commands: the root, which takes commands of other distributions too, and nouns, which list by default."""
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -44,12 +45,25 @@ def _plug_ins() -> dict[str, EntryPoint]:
 
 
 def _load(entry: EntryPoint) -> Any:
+    application = typer.Typer(add_completion=False, rich_markup_mode=None)
     try:
         command = entry.load()
     except ImportError as error:
-        raise CommandError(f"the command {entry.name!r} of {entry.value} cannot be loaded: {error}") from error
-    if isinstance(command, typer.Typer):
-        return typer.main.get_command(command)
-    application = typer.Typer(add_completion=False, rich_markup_mode=None)
-    application.command(entry.name)(command)
+        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+        application.command(entry.name, context_settings=anything)(_broken(entry, error))
+    else:
+        if isinstance(command, typer.Typer):
+            return typer.main.get_command(command)
+        application.command(entry.name)(command)
     return typer.main.get_command(application)
+
+
+def _broken(entry: EntryPoint, error: ImportError) -> Callable[[], None]:
+    """A command in the place of one that cannot be loaded, so that the others, and the help, go on working."""
+    reason = f"{entry.value} cannot be loaded: {error}"
+
+    def fail() -> None:
+        raise CommandError(f"the command {entry.name!r} is broken: {reason}")
+
+    fail.__doc__ = f"Broken: {reason}"
+    return fail

@@ -52,4 +52,5 @@ def scale(
     tell(told, output)
     if told.is_over:
         reason = f": {told.reason}" if told.reason else ""
-        raise CommandError(f"deployment {told.deployment_id} is {told.status}{reason}")
+        state = "failed" if told.status == "failed" else f"is {told.status}"
+        raise CommandError(f"deployment {told.deployment_id} {state}{reason}")

@@ -29,21 +29,26 @@ def print_json_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Row], *, title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Columns under their names. Without a terminal no line is folded or cut, so that programs can read it too."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left", title=title)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.upper(), overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    console.width = _WIDE
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print_line(line.rstrip())
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

@@ -1,0 +1,18 @@
+import pytest
+from cli_run import Run
+
+
+class TestHelp:
+    @pytest.mark.parametrize(
+        "command",
+        [
+            *("train", "deploy", "undeploy", "scale", "predict", "logs", "status"),
+            *("jobs list", "jobs show", "jobs cancel", "models list", "models show"),
+            *("deployments list", "deployments show"),
+        ],
+    )
+    def test_each_command_shows_examples_of_itself(self, run: Run, command: str) -> None:
+        ended = run(*command.split(), "--help")
+        assert ended.exit_code == 0
+        assert "Examples:\n    " in ended.out
+        assert f"modelyard {command.removesuffix(' list')}" in ended.out

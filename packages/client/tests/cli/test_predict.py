@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from cli_run import Run
+from modelyard_standin import StandIn, deployment
+from pyarrow import parquet
+
+
+@pytest.fixture(autouse=True)
+def deployed(standin: StandIn) -> None:
+    standin.deployments["dep-1"] = [deployment(url=f"{standin.url}/model")]
+    standin.inputs = [{"name": "age", "datatype": "FP64", "shape": [-1]}]
+
+
+def sent(standin: StandIn) -> object:
+    (request,) = standin.asked("POST", "/model/predict")
+    return request.json
+
+
+class TestPredict:
+    def test_csv_becomes_a_table_of_predictions(self, standin: StandIn, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("age,label\n31,0\n45,1\n")
+        ended = run("predict", "churn", str(tmp_path / "rows.csv"), "--drop", "label")
+        assert [line.split() for line in ended.out.splitlines()] == [["ROW", "PREDICTION"], ["1", "0"], ["2", "1"]]
+        assert sent(standin) == {"inputs": {"age": [31.0, 45.0]}}
+
+    def test_parquet_becomes_json(self, standin: StandIn, run: Run, tmp_path: Path) -> None:
+        parquet.write_table(pa.table({"age": [31, 45]}), tmp_path / "rows.parquet")
+        ended = run("predict", "dep-1", str(tmp_path / "rows.parquet"), "-o", "json")
+        assert json.loads(ended.out) == {"predictions": [0, 1], "outputs": {}}
+        assert sent(standin) == {"inputs": {"age": [31, 45]}}
+
+    def test_stdin_is_json_unless_a_format_is_named(self, standin: StandIn, run: Run) -> None:
+        assert run("predict", "churn", "-", stdin=b'{"age": [31, 45]}').exit_code == 0
+        assert sent(standin) == {"inputs": {"age": [31, 45]}}
+
+    def test_stdin_may_be_csv(self, standin: StandIn, run: Run) -> None:
+        run("predict", "churn", "-", "--format", "csv", stdin=b"age\n31\n")
+        assert sent(standin) == {"inputs": {"age": [31.0]}}
+
+    def test_a_model_server_is_asked_by_its_address(self, standin: StandIn, run: Run) -> None:
+        assert run("predict", f"{standin.url}/model", "-", stdin=b"[[1]]").exit_code == 0
+        assert {request.path for request in standin.seen} == {"/model/predict"}
+
+    def test_several_outputs_are_several_columns(self, standin: StandIn, run: Run) -> None:
+        standin.prediction = {"predictions": [0], "outputs": {"label": [0], "probability": [[0.9, 0.1]]}}
+        out = run("predict", "churn", "-", stdin=b"[[1]]").out
+        assert [line.split(maxsplit=2) for line in out.splitlines()] == [
+            ["ROW", "LABEL", "PROBABILITY"],
+            ["1", "0", "[0.9, 0.1]"],
+        ]
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            ("age\ncook\n", "modelyard: column 'age', row 1: expected a number (FP64), got 'cook'\n"),
+            ("age,age\n1,2\n", "modelyard: two columns are named 'age'\n"),
+        ],
+    )
+    def test_a_file_that_does_not_fit_is_exit_code_2(
+        self, run: Run, tmp_path: Path, content: str, sentence: str
+    ) -> None:
+        (tmp_path / "rows.csv").write_text(content)
+        ended = run("predict", "churn", str(tmp_path / "rows.csv"))
+        assert (ended.exit_code, ended.out, ended.err) == (2, "", sentence)
+
+    def test_a_model_that_is_not_deployed_is_exit_code_3(self, run: Run) -> None:
+        ended = run("predict", "other", "-", stdin=b"[[1]]")
+        assert (ended.exit_code, ended.err) == (3, "modelyard: there is no deployment of other\n")

@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+
+import pytest
+from cli_run import Run
+from modelyard_standin import StandIn, error, job
+
+DEPLOYED = [
+    job(),
+    job(status="running", phase="training"),
+    job(status="running", phase="building"),
+    job(status="succeeded", phase="deployed", model_version=2, deployment_url="http://127.0.0.1:8101"),
+]
+FAILED = job(status="failed", phase="training", error={"code": "script_failed", "message": "ValueError: no\ncolumn"})
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    file = tmp_path / "train_churn.py"
+    file.write_text("# /// script\n# dependencies = ['scikit-learn']\n# ///\nprint('hi')\n")
+    return str(file)
+
+
+class TestTrain:
+    def test_the_end_is_told_on_stdout_and_the_phases_on_stderr(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = list(DEPLOYED)
+        ended = run("train", script)
+        assert ended.exit_code == 0
+        assert ended.err.split() == ["job-1", "queued", "job-1", "training", "job-1", "building", "job-1", "succeeded"]
+        assert "version     2\n" in ended.out
+
+    def test_json_has_the_job_and_nothing_else(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = list(DEPLOYED)
+        ended = run("train", script, "--output", "json")
+        told = json.loads(ended.out)
+        assert (told["status"], told["model_version"]) == ("succeeded", 2)
+        assert told["created_at"] == "2026-11-21T10:00:00Z"
+
+    def test_not_waiting_tells_the_job_at_once(self, standin: StandIn, run: Run, script: str) -> None:
+        ended = run("train", script, "--no-wait", "-o", "json")
+        assert (ended.exit_code, json.loads(ended.out)["job_id"]) == (0, "job-1")
+        assert [request.path for request in standin.seen] == ["/mlops/training/upload"]
+
+    def test_the_scripts_own_requirements_count_when_none_are_given(
+        self, standin: StandIn, run: Run, script: str
+    ) -> None:
+        run("train", script, "--no-wait")
+        assert standin.seen[0].json["requirements"] == ["scikit-learn"]
+
+    def test_requirements_come_from_options_and_files(
+        self, standin: StandIn, run: Run, script: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "requirements.txt").write_text("pandas  # frames\n")
+        run("train", script, "-r", "numpy", "-r", "xgboost", "-R", str(tmp_path / "requirements.txt"), "--no-wait")
+        assert standin.seen[0].json["requirements"] == ["numpy", "xgboost", "pandas"]
+
+    def test_all_options_reach_the_server(self, standin: StandIn, run: Run, script: str) -> None:
+        options = ["--model", "m", "--experiment", "e", "--logged-model", "l", "--timeout", "60"]
+        run("train", script, *options, "--idempotency-key", "k", "--no-wait")
+        sent = standin.seen[0]
+        assert sent.headers["idempotency-key"] == "k"
+        assert sent.json | {"script_content": "", "requirements": []} == {
+            "script_name": "train_churn.py",
+            "script_content": "",
+            "requirements": [],
+            "model_name": "m",
+            "experiment_name": "e",
+            "logged_model": "l",
+            "timeout_seconds": 60,
+        }
+
+    def test_a_job_that_fails_is_one_sentence_and_exit_code_1(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = [FAILED]
+        ended = run("train", script)
+        assert (ended.exit_code, ended.out) == (1, "")
+        assert ended.err.splitlines()[-1] == (
+            "modelyard: job job-1 failed: ValueError: no column; `modelyard logs job-1` shows its log"
+        )
+
+    def test_a_job_that_fails_is_told_to_programs_too(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = [FAILED]
+        ended = run("train", script, "-o", "json")
+        assert (ended.exit_code, json.loads(ended.out)["error"]["code"]) == (1, "script_failed")
+
+    def test_the_log_is_shown_on_stderr_when_it_is_followed(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = list(DEPLOYED)
+        standin.logs["job-1"] = b"epoch 1\n\x1b[31mepoch\x1b[0m 2\n"
+        ended = run("train", script, "--follow", "-o", "json")
+        assert {"epoch 1", "epoch 2"} <= set(ended.err.splitlines())
+        assert json.loads(ended.out)["status"] == "succeeded"
+
+    def test_a_wait_that_is_too_long_is_exit_code_7(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = [job(status="running", phase="training")]
+        ended = run("train", script, "--wait-seconds", "0")
+        assert (ended.exit_code, ended.err.splitlines()[-1]) == (7, "modelyard: waited 0 s for job job-1 to end")
+
+    def test_the_servers_refusal_is_its_sentence_and_exit_code_2(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.out_of_turn = [error(400, "requirements.0: expected a name, got '../x'", "requirement_invalid")]
+        ended = run("train", script, "-r", "../x")
+        assert (ended.exit_code, ended.err) == (2, "modelyard: requirements.0: expected a name, got '../x'\n")
+
+
+class TestDeploy:
+    def test_a_script_is_deployed_with_one_click(self, standin: StandIn, run: Run, script: str) -> None:
+        standin.jobs["job-1"] = list(DEPLOYED)
+        ended = run("deploy", script, "--replicas", "2")
+        assert standin.seen[0].path == "/mlops/deploy"
+        assert standin.seen[0].json["replicas"] == 2
+        assert standin.seen[0].json["model_name"] == "train-churn"
+        assert "http://127.0.0.1:8101" in ended.out
+
+    def test_a_version_that_exists_is_deployed(self, standin: StandIn, run: Run) -> None:
+        ended = run("deploy", "--model", "churn", "--version", "3", "--no-wait")
+        assert ended.exit_code == 0
+        assert standin.seen[0].path == "/api/v1/deployments"
+        assert standin.seen[0].json == {"model_name": "churn", "version": 3, "replicas": 1}
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            ([], "name a script, or a registered model with --model"),
+            (["--model", "churn", "-r", "numpy"], "--requirement cannot be used: there is no script"),
+            (["train.py", "--version", "3"], "--version cannot be used: a script makes a new version"),
+            (["train.py", "--no-wait", "--wait-seconds", "3"], "--wait-seconds has no meaning with --no-wait"),
+        ],
+    )
+    def test_options_that_do_not_go_together_are_usage_errors(
+        self, standin: StandIn, run: Run, arguments: list[str], sentence: str
+    ) -> None:
+        ended = run("deploy", *arguments)
+        assert (ended.exit_code, standin.seen) == (2, [])
+        assert sentence in ended.err
