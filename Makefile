@@ -8,10 +8,10 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 SOURCES := $(wildcard packages tests examples docs benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up bench lock proto clean
+.PHONY: help setup demo test check format up bench lock proto diagrams conformance-page clean
 
 help:  ## Show this list.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements/uv.txt requirements/dev.txt $(PYPROJECTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -50,6 +50,9 @@ proto: setup  ## Generate the protocol's gRPC messages anew from their .proto fi
 
 diagrams: setup  ## Draw the life cycles in docs/ anew from their tables.
 	$(BIN)/python docs/diagrams.py
+
+conformance-page: setup  ## Write docs/conformance.md anew; RESULTS="a.json b.json" adds results to it.
+	$(BIN)/python -m modelyard_serving.conformance.page docs/conformance $(RESULTS)
 
 lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
