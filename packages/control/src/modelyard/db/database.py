@@ -1,20 +1,30 @@
 """Connections and transactions. A write on SQLite takes the lock at its start, so it never fails half way."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelyard.errors import Unavailable
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 5
+_POOL: dict[str, Any] = {
+    "pool_size": 20,
+    "max_overflow": 20,
+    # PostgreSQL refuses NaN, which JSON does not have; a SQLite that took it would break who reads it.
+    "json_serializer": partial(json.dumps, allow_nan=False),
+}
 _WRITES = "modelyard_writes"
 
 
@@ -26,8 +36,11 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._engine = _sqlite_engine(url) if url.startswith("sqlite") else _server_engine(url)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        # Without it, PostgreSQL shows each statement of a transaction another state.
+        one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self._engine.execution_options(**one_state)
 
     @property
     def is_sqlite(self) -> bool:
@@ -37,17 +50,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with _translated(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may change rows."""
-        with (
-            _translated(),
-            self._engine.connect().execution_options(**{_WRITES: True}) as connection,
-            connection.begin(),
-        ):
+        with _translated(), self._writer.connect() as connection, connection.begin():
             yield connection
 
     def is_reachable(self) -> bool:
@@ -78,16 +87,31 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as exc:
-        raise Unavailable("the database does not answer", code="database_unavailable") from exc
+    except PoolTimeout as exc:
+        raise _unavailable() from exc
+    except DBAPIError as exc:
+        if not _may_pass_later(exc):
+            raise
+        raise _unavailable() from exc
+
+
+def _may_pass_later(exc: DBAPIError) -> bool:
+    """Whether the same statement may work in a while: the database was away or busy, rather than asked for nonsense."""
+    if isinstance(exc.orig, sqlite3.OperationalError):
+        return getattr(exc.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(exc, OperationalError) or exc.connection_invalidated
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the database does not answer", code="database_unavailable")
 
 
 def _server_engine(url: str) -> Engine:
-    return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS}, **_POOL)
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_POOL)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

@@ -1,0 +1,176 @@
+"""Transactions and migrations, on both databases."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from modelyard.access.tables import tenants
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.db import Database
+from modelyard.db.schema import metadata
+from modelyard.db.statements import insert_new
+from modelyard.errors import Unavailable
+from modelyard.outbox.tables import outbox
+from modelyard.registry.tables import models
+
+TENANT = {"id": "default", "name": "default", "created_at": ManualClock().now()}
+MODEL = {
+    "tenant_id": "default",
+    "name": "iris",
+    "description": "",
+    "tags": {},
+    "last_version": 0,
+    "created_at": ManualClock().now(),
+    "updated_at": ManualClock().now(),
+}
+MIGRATE = "import sys; from modelyard.db import Database; Database(sys.argv[1]).migrate()"
+
+
+def count_tenants(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(tenants)).scalar_one()
+
+
+class TestMigrations:
+    def test_the_migrated_schema_is_the_one_that_the_tables_describe(self, database: Database) -> None:
+        with database.write() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+
+    def test_migrating_again_keeps_what_is_there(self, database: Database) -> None:
+        with database.write() as connection:
+            connection.execute(insert(tenants).values(**TENANT))
+        database.migrate()
+        assert count_tenants(database) == 1
+
+    def test_processes_that_migrate_one_new_file_at_once_all_succeed(self, tmp_path: Path) -> None:
+        command = [sys.executable, "-W", "error", "-c", MIGRATE, f"sqlite:///{tmp_path}/new.db"]
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+        results = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+        assert results == [("", 0)] * len(processes)
+
+
+class TestTransactions:
+    def test_a_write_that_raises_leaves_nothing(self, database: Database) -> None:
+        with pytest.raises(DBAPIError), database.write() as connection:  # noqa: PT012 - the block is what is tested
+            connection.execute(insert(tenants).values(**TENANT))
+            connection.execute(insert(tenants).values(**TENANT))
+        assert count_tenants(database) == 0
+
+    def test_writes_that_count_one_row_up_at_once_lose_none(self, database: Database) -> None:
+        with database.write() as connection:
+            connection.execute(insert(models).values(**MODEL))
+
+        def count_up(_: int) -> int:
+            with database.write() as connection:
+                change = update(models).values(last_version=models.c.last_version + 1)
+                number: int = connection.execute(change.returning(models.c.last_version)).scalar_one()
+                return number
+
+        with ThreadPoolExecutor(16) as pool:
+            assert sorted(pool.map(count_up, range(64))) == list(range(1, 65))
+
+    def test_a_read_sees_one_state_while_others_write(self, database: Database) -> None:
+        with database.read() as connection:
+            before = connection.execute(select(func.count()).select_from(tenants)).scalar_one()
+            with database.write() as other:
+                other.execute(insert(tenants).values(**TENANT))
+            after = connection.execute(select(func.count()).select_from(tenants)).scalar_one()
+        assert (before, after, count_tenants(database)) == (0, 0, 1)
+
+    def test_a_reader_does_not_wait_for_a_writer(self, database: Database) -> None:
+        with database.write() as connection:
+            connection.execute(insert(tenants).values(**TENANT))
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(count_tenants, database).result(timeout=10) == 0
+
+    def test_a_connection_that_read_can_write_afterwards(self, database: Database) -> None:
+        assert count_tenants(database) == 0
+        with database.write() as connection:
+            connection.execute(insert(tenants).values(**TENANT))
+        assert count_tenants(database) == 1
+
+
+class TestErrors:
+    def test_a_database_that_is_away_is_unavailable(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path}/no-such-folder/modelyard.db")
+        with pytest.raises(Unavailable) as caught, database.read():
+            pass
+        assert caught.value.code == "database_unavailable"
+        assert not database.is_reachable()
+
+    def test_a_server_where_nobody_listens_is_unavailable(self, free_port: int) -> None:
+        database = Database(f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none")
+        with pytest.raises(Unavailable), database.write():
+            pass
+        assert not database.is_reachable()
+
+    def test_a_server_that_cut_the_connection_is_unavailable_and_then_answers_again(
+        self, postgres_database: Database
+    ) -> None:
+        with pytest.raises(Unavailable), postgres_database.write() as connection:  # noqa: PT012 - as above
+            backend = connection.execute(select(func.pg_backend_pid())).scalar_one()
+            with postgres_database.write() as other:
+                other.execute(select(func.pg_terminate_backend(backend)))
+            connection.execute(text("SELECT 1"))
+        assert postgres_database.is_reachable()
+
+    def test_a_wrong_statement_is_not_mistaken_for_a_database_that_is_away(self, database: Database) -> None:
+        with pytest.raises(DBAPIError), database.read() as connection:
+            connection.execute(text("SELECT no_such_column FROM models"))
+
+    def test_reachable_is_what_answers(self, database: Database) -> None:
+        assert database.is_reachable()
+
+
+class TestColumns:
+    def test_a_time_comes_back_in_utc_as_it_was(self, database: Database) -> None:
+        with database.write() as connection:
+            connection.execute(insert(tenants).values(**TENANT))
+        with database.read() as connection:
+            stored = connection.execute(select(tenants.c.created_at)).scalar_one()
+        assert stored == TENANT["created_at"]
+        assert stored.utcoffset() == ManualClock().now().utcoffset()
+
+    def test_a_time_without_a_zone_is_refused(self, database: Database) -> None:
+        naive = ManualClock().now().replace(tzinfo=None)
+        with pytest.raises(StatementError, match="without a zone"), database.write() as connection:
+            connection.execute(insert(tenants).values(id="default", name="default", created_at=naive))
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+    def test_json_that_json_does_not_have_is_refused_by_both_databases(self, database: Database, number: float) -> None:
+        with pytest.raises((StatementError, ValueError), match="JSON compliant"), database.write() as connection:
+            connection.execute(
+                insert(outbox).values(
+                    tenant_id="default", topic="t", payload={"n": number}, created_at=ManualClock().now(), attempts=0
+                )
+            )
+
+
+class TestInsertNew:
+    def test_a_second_row_of_one_key_is_not_inserted(self, database: Database) -> None:
+        with database.write() as connection:
+            assert insert_new(connection, tenants, **TENANT)
+            assert not insert_new(connection, tenants, **TENANT)
+        assert count_tenants(database) == 1
+
+    def test_of_many_at_once_one_inserts_and_the_others_see_its_row(self, database: Database) -> None:
+        together = threading.Barrier(8)
+
+        def insert_and_look(_: int) -> tuple[bool, int]:
+            together.wait()
+            with database.write() as connection:
+                is_new = insert_new(connection, tenants, **TENANT)
+                return is_new, connection.execute(select(func.count()).select_from(tenants)).scalar_one()
+
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(insert_and_look, range(8)))
+        assert sorted(outcomes) == [(False, 1)] * 7 + [(True, 1)]
