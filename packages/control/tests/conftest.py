@@ -1,0 +1,189 @@
+"""The units of the control plane, each built of the next as `main.py` does it, over both databases."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from sqlalchemy import delete
+
+from modelyard.access.domain import Principal, Role
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.db.schema import metadata
+from modelyard.home import Home
+from modelyard.jobs.service import JobService
+from modelyard.outbox.service import Outbox
+
+
+class Until(Protocol):
+    """Waits for what real processes do."""
+
+    def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
+
+
+@pytest.fixture
+def until() -> Until:
+    def wait(fact: Callable[[], object], *, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not fact():
+            assert time.monotonic() < deadline, f"not so after {seconds} s"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A home whose path is short, as a user's is; pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder:
+        home = Home(Path(folder) / "home")
+        home.make()
+        yield home
+
+
+def _postgres_binaries() -> Path | None:
+    if shutil.which("pg_config") is None:
+        return None
+    found = subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True)
+    folder = Path(found.stdout.strip())
+    return folder if (folder / "initdb").exists() else None
+
+
+def _as_a_user(command: list[str]) -> list[str]:
+    """The same command as somebody who is not root, whom PostgreSQL refuses."""
+    if os.geteuid() != 0:
+        return command
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine where nobody listens."""
+    return _free_port()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL on a free port, as long as the tests run; skips where its binaries are missing."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL's server binaries (pg_config, initdb) are not on this machine")
+    folder = Path(tempfile.mkdtemp(prefix="modelyard-postgres-"))
+    data, port = folder / "data", _free_port()
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200"
+    control = [str(binaries / "pg_ctl"), "--pgdata", str(data), "--wait", "--silent"]
+    initialise = [str(binaries / "initdb"), "--pgdata", str(data), "--username=postgres", "--auth=trust", "--no-sync"]
+    try:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        subprocess.run(_as_a_user([*initialise, "--encoding=UTF8", "--locale=C"]), check=True, capture_output=True)
+        start = [*control, "--log", str(folder / "log"), "--options", options, "start"]
+        subprocess.run(_as_a_user(start), check=True, stdout=subprocess.DEVNULL, timeout=60)
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        subprocess.run(_as_a_user([*control, "--mode", "immediate", "stop"]), check=True, stdout=subprocess.DEVNULL)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that holds the schema and no rows."""
+    path = tmp_path_factory.mktemp("schema") / "modelyard.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[Database]:
+    database = Database(postgres_url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "modelyard.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def postgres_database(migrated_postgres: Database) -> Iterator[Database]:
+    """The one that all tests share, one after the other, and leave empty."""
+    yield migrated_postgres
+    with migrated_postgres.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A database with the schema and no rows, on each engine in turn."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def alice() -> Principal:
+    """A developer of the first tenant."""
+    return Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
+
+
+@pytest.fixture
+def stranger() -> Principal:
+    """A developer of another tenant."""
+    return Principal(tenant_id="elsewhere", subject="mallory", role=Role.DEVELOPER)
+
+
+@pytest.fixture
+def audit(database: Database, clock: ManualClock) -> AuditLog:
+    return AuditLog(database=database, clock=clock)
+
+
+@pytest.fixture
+def outbox(database: Database, clock: ManualClock) -> Outbox:
+    return Outbox(database=database, clock=clock)
+
+
+@pytest.fixture
+def engine() -> InlineJobEngine:
+    return InlineJobEngine()
+
+
+@pytest.fixture
+def make_jobs(
+    database: Database, clock: ManualClock, engine: InlineJobEngine, audit: AuditLog, tmp_path: Path
+) -> Callable[[], JobService]:
+    """The jobs of one process; several share the database, as after a restart."""
+    return lambda: JobService(database=database, clock=clock, engine=engine, audit=audit, folder=tmp_path / "jobs")
+
+
+@pytest.fixture
+def jobs(make_jobs: Callable[[], JobService]) -> JobService:
+    return make_jobs()
