@@ -1,7 +1,6 @@
 """Principals, roles and permissions. Pure."""
 
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,10 +72,6 @@ class Token:
     def is_valid(self, now: datetime) -> bool:
         """Whether it opens the door now."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
-
-    def matches(self, secret: str) -> bool:
-        """Whether `secret` is this token, compared in constant time."""
-        return hmac.compare_digest(self.digest, token_digest(secret))
 
 
 def new_token_secret() -> str:

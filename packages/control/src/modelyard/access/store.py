@@ -1,22 +1,24 @@
 """Reads and writes tenants and tokens."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from modelyard.access.domain import Role, Token
 from modelyard.access.tables import tenants, tokens
+from modelyard.db.statements import insert_new
 
 
 def has_tokens(connection: Connection) -> bool:
     """Whether anybody has ever been given a token."""
-    return connection.execute(select(func.count()).select_from(tokens)).scalar_one() > 0
+    return connection.execute(select(tokens.c.id).limit(1)).first() is not None
 
 
-def add_tenant(connection: Connection, *, tenant_id: str, name: str, created_at: Any) -> None:
-    """Insert the tenant if it is not there."""
-    if connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id)).first() is None:
-        connection.execute(insert(tenants).values(id=tenant_id, name=name, created_at=created_at))
+def add_tenant(connection: Connection, *, tenant_id: str, name: str, created_at: datetime) -> None:
+    """Insert the tenant if it is not there, and keep its row locked until the transaction ends."""
+    insert_new(connection, tenants, id=tenant_id, name=name, created_at=created_at)
+    connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update())
 
 
 def add_token(connection: Connection, token: Token) -> None:

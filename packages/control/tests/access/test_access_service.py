@@ -1,0 +1,110 @@
+"""The door: who is let in, and the first token."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from modelyard.access.domain import Role
+from modelyard.access.service import AccessService
+from modelyard.access.tables import tokens
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.db import Database
+from modelyard.errors import Unauthenticated
+
+
+@pytest.fixture
+def make_access(database: Database, clock: ManualClock) -> Callable[[], AccessService]:
+    return lambda: AccessService(database=database, clock=clock, is_open=False)
+
+
+@pytest.fixture
+def access(make_access: Callable[[], AccessService]) -> AccessService:
+    return make_access()
+
+
+@pytest.fixture
+def secret(access: AccessService) -> str:
+    secret = access.first_token()
+    assert secret is not None
+    return secret
+
+
+class TestFirstToken:
+    def test_it_opens_the_door_to_an_administrator_of_the_first_tenant(
+        self, access: AccessService, secret: str
+    ) -> None:
+        principal = access.authenticate(f"Bearer {secret}")
+        assert (principal.tenant_id, principal.subject, principal.role) == ("default", "admin", Role.ADMIN)
+
+    def test_it_is_told_once(self, access: AccessService, secret: str) -> None:
+        assert access.first_token() is None
+        assert access.authenticate(f"Bearer {secret}").role is Role.ADMIN
+
+    def test_the_secret_itself_is_not_in_the_database(self, database: Database, secret: str) -> None:
+        with database.read() as connection:
+            row = connection.execute(select(tokens)).one()
+        assert not any(secret in str(value) for value in row)
+
+    def test_processes_that_start_at_once_make_one(
+        self, make_access: Callable[[], AccessService], database: Database
+    ) -> None:
+        together = threading.Barrier(4)
+
+        def start(_: int) -> str | None:
+            together.wait()
+            return make_access().first_token()
+
+        with ThreadPoolExecutor(4) as pool:
+            secrets = [secret for secret in pool.map(start, range(4)) if secret is not None]
+        with database.read() as connection:
+            assert connection.execute(select(func.count()).select_from(tokens)).scalar_one() == 1
+        assert make_access().authenticate(f"Bearer {secrets[0]}").subject == "admin"
+        assert len(secrets) == 1
+
+
+class TestAuthenticate:
+    @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "my_secret"])
+    def test_a_header_without_a_bearer_token_is_refused(self, access: AccessService, header: str | None) -> None:
+        with pytest.raises(Unauthenticated) as caught:
+            access.authenticate(header)
+        assert caught.value.code == "token_missing"
+
+    @pytest.mark.parametrize("word", ["Bearer", "bearer", "BEARER"])
+    def test_the_scheme_is_spelled_in_any_case(self, access: AccessService, secret: str, word: str) -> None:
+        assert access.authenticate(f"{word} {secret}").subject == "admin"
+
+    def test_an_unknown_token_is_refused(self, access: AccessService, secret: str) -> None:
+        with pytest.raises(Unauthenticated) as caught:
+            access.authenticate(f"Bearer {secret}x")
+        assert caught.value.code == "token_invalid"
+
+    def test_a_revoked_token_is_refused_like_an_unknown_one(
+        self, access: AccessService, database: Database, clock: ManualClock, secret: str
+    ) -> None:
+        with database.write() as connection:
+            connection.execute(update(tokens).values(revoked_at=clock.now()))
+        with pytest.raises(Unauthenticated) as caught:
+            access.authenticate(f"Bearer {secret}")
+        assert caught.value.message == "the token is unknown, expired or revoked"
+
+    def test_a_token_is_refused_from_the_moment_that_it_expires(
+        self, access: AccessService, database: Database, clock: ManualClock, secret: str
+    ) -> None:
+        with database.write() as connection:
+            connection.execute(update(tokens).values(expires_at=clock.now() + timedelta(seconds=10)))
+        clock.sleep(9)
+        assert access.authenticate(f"Bearer {secret}").subject == "admin"
+        clock.sleep(1)
+        with pytest.raises(Unauthenticated):
+            access.authenticate(f"Bearer {secret}")
+
+    def test_with_open_doors_everybody_is_the_first_tenants_administrator(
+        self, database: Database, clock: ManualClock
+    ) -> None:
+        access = AccessService(database=database, clock=clock, is_open=True)
+        principal = access.authenticate(None)
+        assert (principal.tenant_id, principal.subject, principal.role) == ("default", "anonymous", Role.ADMIN)
