@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
 from modelyard.outbox.tables import outbox
+from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 
 logger = structlog.get_logger()
@@ -85,11 +86,13 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            delivered = 0
             try:
                 delivered = self.deliver_due()
             except ModelyardError as exc:
                 logger.warning("the outbox waits", reason=exc.message)
-                delivered = 0
+            except Exception:
+                logger.exception("the outbox broke off, and goes on")
             if delivered == 0:
                 self._stopped.wait(_IDLE_SECONDS)
 
@@ -104,7 +107,7 @@ class Outbox:
         outcome: dict[str, Any] = (
             {"delivered_at": now, "next_attempt_at": None, "last_error": None}
             if error is None
-            else {"next_attempt_at": now + wait, "last_error": f"{type(error).__name__}: {error}"[:2000]}
+            else {"next_attempt_at": now + wait, "last_error": plain_text(f"{type(error).__name__}: {error}"[:2000])}
         )
         with self._database.write() as connection:
             change = update(outbox).where(outbox.c.id == message.message_id)
