@@ -5,7 +5,8 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from modelyard.errors import Invalid
 
@@ -21,24 +22,47 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def encode_cursor(*key: Any) -> str:
-    """An opaque cursor for the key (JSON values) of the last row of a page."""
+def encode_cursor(*key: str) -> str:
+    """An opaque cursor for the key of the last row of a page."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, parts: int) -> list[Any]:
-    """The key behind a cursor of ours.
+def decode_cursor(cursor: str, *, parts: int) -> list[str]:
+    """The key behind a cursor of ours. Anybody can write one, so it holds plain words and nothing else.
 
     Raises:
         Invalid: code `cursor_invalid`.
     """
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as exc:
+    except (binascii.Error, ValueError, RecursionError) as exc:
         raise _invalid() from exc
     if not isinstance(key, list) or len(key) != parts:
         raise _invalid()
+    if not all(isinstance(part, str) and part.isprintable() for part in key):
+        raise _invalid()
     return key
+
+
+def encode_time_cursor(at: datetime, key: str) -> str:
+    """A cursor for a list that is ordered by time, and by a key among rows of one time."""
+    return encode_cursor(at.isoformat(), key)
+
+
+def decode_time_cursor(cursor: str) -> tuple[datetime, str]:
+    """The time, in UTC, and the key behind a cursor of ours.
+
+    Raises:
+        Invalid: code `cursor_invalid`.
+    """
+    at, key = decode_cursor(cursor, parts=2)
+    try:
+        time = datetime.fromisoformat(at)
+        if time.tzinfo is None:
+            raise _invalid()
+        return time.astimezone(UTC), key
+    except (ValueError, OverflowError) as exc:
+        raise _invalid() from exc
 
 
 def _invalid() -> Invalid:
