@@ -55,22 +55,23 @@ class Reconciler:
 
     def pass_over_all(self) -> None:
         """Begin a pass over every deployment for which none is under way, and remove servers that nobody knows."""
-        deployments = self._deployments.running()
+        # A deployment is written down before its server is made, so a server that was there before we read the
+        # deployments, and is of none of them, is nobody's.
+        servers = self._target.deployment_ids()
+        deployments = {deployment.deployment_id: deployment for deployment in self._deployments.running()}
         self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
-        for deployment in deployments:
-            if deployment.deployment_id not in self._under_way:
-                self._under_way[deployment.deployment_id] = self._pool.submit(self._guarded, deployment)
-        known = {deployment.deployment_id for deployment in deployments}
-        for deployment_id in set(self._target.deployment_ids()) - known - self._under_way.keys():
-            logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
-            self._under_way[deployment_id] = self._pool.submit(self._target.remove, deployment_id)
+        for deployment_id in [*deployments, *(set(servers) - deployments.keys())]:
+            if deployment_id not in self._under_way:
+                self._under_way[deployment_id] = self._pool.submit(
+                    self._guarded, deployment_id, deployments.get(deployment_id)
+                )
 
     def reconcile(self, deployment: Deployment) -> Decision:
         """One pass over one deployment."""
         observed = self._target.observe(deployment.deployment_id)
         decision = decide(deployment, observed)
         if decision.action is Action.APPLY:
-            self._target.apply(self._spec(deployment))
+            self._apply(deployment, observed)
         self._note(deployment, decision, observed)
         if decision.action is Action.REMOVE:
             self._target.remove(deployment.deployment_id)
@@ -82,14 +83,28 @@ class Reconciler:
                 self.pass_over_all()
             except ModelyardError as exc:
                 logger.warning("the reconciler waits", reason=exc.message)
+            except Exception:
+                logger.exception("the reconciler broke off, and goes on")
 
-    def _guarded(self, deployment: Deployment) -> None:
+    def _guarded(self, deployment_id: str, deployment: Deployment | None) -> None:
         try:
-            self.reconcile(deployment)
+            if deployment is not None:
+                self.reconcile(deployment)
+            else:
+                logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
+                self._target.remove(deployment_id)
         except ModelyardError as exc:
-            logger.warning("a deployment waits", deployment_id=deployment.deployment_id, reason=exc.message)
+            logger.warning("a deployment waits", deployment_id=deployment_id, reason=exc.message)
         except Exception:
-            logger.exception("a deployment could not be reconciled", deployment_id=deployment.deployment_id)
+            logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
+
+    def _apply(self, deployment: Deployment, observed: ServerObservation) -> None:
+        try:
+            self._target.apply(self._spec(deployment))
+        except ModelyardError as exc:
+            # It stands as it stood; that it gets no further, and why, is for everybody to see.
+            self._note(deployment, Decision(Action.APPLY, deployment.status, exc.message), observed)
+            raise
 
     def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         self._deployments.note(

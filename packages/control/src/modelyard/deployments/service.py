@@ -13,6 +13,7 @@ from modelyard.deployments.domain import Deployment
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
+from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.registry.domain import Version
 
@@ -33,37 +34,39 @@ class DeploymentService:
         self, principal: Principal, version: Version, *, replicas: int, namespace: str, job_id: str
     ) -> Deployment:
         """Write down that a version shall serve. The second call for the same job gives the deployment of the first."""
+        now = self._clock.now()
+        deployment = Deployment(
+            deployment_id=f"dep-{uuid4().hex}",
+            tenant_id=principal.tenant_id,
+            namespace=namespace,
+            model_name=version.model_name,
+            version=version.version,
+            target=self._target,
+            replicas=replicas,
+            is_wanted=True,
+            status=DeploymentStatus.PENDING,
+            reason=None,
+            url=None,
+            ready_replicas=0,
+            job_id=job_id,
+            created_by=principal.subject,
+            created_at=now,
+            updated_at=now,
+        )
         with self._database.write() as connection:
-            if (earlier := store.find_of_job(connection, job_id)) is not None:
-                return earlier
-            now = self._clock.now()
-            deployment = Deployment(
-                deployment_id=f"dep-{uuid4().hex}",
-                tenant_id=principal.tenant_id,
-                namespace=namespace,
-                model_name=version.model_name,
-                version=version.version,
-                target=self._target,
-                replicas=replicas,
-                is_wanted=True,
-                status=DeploymentStatus.PENDING,
-                reason=None,
-                url=None,
-                ready_replicas=0,
-                job_id=job_id,
-                created_by=principal.subject,
-                created_at=now,
-                updated_at=now,
-            )
-            store.add(connection, deployment)
-            self._record(
-                connection,
-                principal,
-                "deployment.created",
-                deployment,
-                after={"model": version.subject, "replicas": replicas, "namespace": namespace},
-            )
-            return deployment
+            if store.add(connection, deployment):
+                wanted = {"model": version.subject, "replicas": replicas, "namespace": namespace}
+                self._record(connection, principal, "deployment.created", deployment, after=wanted)
+                return deployment
+            earlier = store.find_of_job(connection, job_id)
+        if earlier is None:
+            raise AssertionError("only a deployment of the same job keeps one from being added")
+        return earlier
+
+    def of_job(self, job_id: str) -> Deployment | None:
+        """The deployment that this job made, if it has."""
+        with self._database.read() as connection:
+            return store.find_of_job(connection, job_id)
 
     def get(self, principal: Principal, deployment_id: str) -> Deployment:
         """A deployment of the caller's tenant.
@@ -72,10 +75,7 @@ class DeploymentService:
             NotFound: code `deployment_not_found`.
         """
         with self._database.read() as connection:
-            deployment = store.find(connection, deployment_id)
-        if deployment is None or deployment.tenant_id != principal.tenant_id:
-            raise NotFound(f"there is no deployment '{deployment_id}'", code="deployment_not_found")
-        return deployment
+            return _visible(store.find(connection, deployment_id), principal, deployment_id)
 
     def page(
         self,
@@ -111,12 +111,13 @@ class DeploymentService:
             NotFound: code `deployment_not_found`.
             Conflict: code `deployment_leaving`, when it is being undeployed or was.
         """
-        before = self.get(principal, deployment_id)
-        if not before.is_wanted:
-            raise Conflict(
-                f"deployment '{deployment_id}' is {before.status}: it cannot be scaled", code="deployment_leaving"
-            )
         with self._database.write() as connection:
+            before = self._locked(connection, principal, deployment_id)
+            if not before.is_wanted:
+                raise Conflict(
+                    f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
+                    code="deployment_leaving",
+                )
             store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
             self._record(
                 connection,
@@ -126,16 +127,20 @@ class DeploymentService:
                 before={"replicas": before.replicas},
                 after={"replicas": replicas},
             )
-        return self.get(principal, deployment_id)
+            return self._locked(connection, principal, deployment_id)
 
     def undeploy(self, principal: Principal, deployment_id: str, *, reason: str = "") -> Deployment:
-        """Write down that it shall go: it drains, then stops. Again: nothing more happens."""
-        deployment = self.get(principal, deployment_id)
-        if deployment.is_wanted:
-            with self._database.write() as connection:
+        """Write down that it shall go: it drains, then stops. Again: nothing more happens.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+        """
+        with self._database.write() as connection:
+            deployment = self._locked(connection, principal, deployment_id)
+            if deployment.is_wanted:
                 store.change(connection, deployment_id, is_wanted=False, updated_at=self._clock.now())
                 self._record(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
-        return self.get(principal, deployment_id)
+            return self._locked(connection, principal, deployment_id)
 
     # What the reconciler calls.
 
@@ -154,8 +159,9 @@ class DeploymentService:
         ready_replicas: int,
     ) -> None:
         """Write down what was seen. Nothing is written when nothing changed."""
+        reason = None if reason is None else plain_text(reason)
         with self._database.write() as connection:
-            deployment = store.find(connection, deployment_id)
+            deployment = store.lock(connection, deployment_id)
             if deployment is None:
                 return
             seen: dict[str, Any] = {
@@ -189,6 +195,10 @@ class DeploymentService:
             after={"status": status},
         )
 
+    @staticmethod
+    def _locked(connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
+        return _visible(store.lock(connection, deployment_id), principal, deployment_id)
+
     def _record(
         self, connection: Connection, principal: Principal, action: str, deployment: Deployment, **what: Any
     ) -> None:
@@ -198,3 +208,9 @@ class DeploymentService:
 def system_principal(tenant_id: str) -> Principal:
     """Who acts when nobody asked."""
     return Principal(tenant_id=tenant_id, subject=SYSTEM, role=Role.DEVELOPER)
+
+
+def _visible(deployment: Deployment | None, principal: Principal, deployment_id: str) -> Deployment:
+    if deployment is None or deployment.tenant_id != principal.tenant_id:
+        raise NotFound(f"there is no deployment '{deployment_id}'", code="deployment_not_found")
+    return deployment

@@ -1,35 +1,35 @@
 """Reads and writes deployments."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
 
+from modelyard.db.statements import insert_new
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.tables import deployments
-from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 
 
-def add(connection: Connection, deployment: Deployment) -> None:
-    """Insert a deployment."""
-    connection.execute(
-        insert(deployments).values(
-            id=deployment.deployment_id,
-            tenant_id=deployment.tenant_id,
-            namespace=deployment.namespace,
-            model_name=deployment.model_name,
-            version=deployment.version,
-            target=deployment.target,
-            replicas=deployment.replicas,
-            is_wanted=deployment.is_wanted,
-            status=deployment.status,
-            ready_replicas=deployment.ready_replicas,
-            job_id=deployment.job_id,
-            created_by=deployment.created_by,
-            created_at=deployment.created_at,
-            updated_at=deployment.updated_at,
-        )
+def add(connection: Connection, deployment: Deployment) -> bool:
+    """Insert a deployment, unless its job has made one; says whether it did."""
+    return insert_new(
+        connection,
+        deployments,
+        id=deployment.deployment_id,
+        tenant_id=deployment.tenant_id,
+        namespace=deployment.namespace,
+        model_name=deployment.model_name,
+        version=deployment.version,
+        target=deployment.target,
+        replicas=deployment.replicas,
+        is_wanted=deployment.is_wanted,
+        status=deployment.status,
+        ready_replicas=deployment.ready_replicas,
+        job_id=deployment.job_id,
+        created_by=deployment.created_by,
+        created_at=deployment.created_at,
+        updated_at=deployment.updated_at,
     )
 
 
@@ -41,6 +41,12 @@ def change(connection: Connection, deployment_id: str, **values: Any) -> None:
 def find(connection: Connection, deployment_id: str) -> Deployment | None:
     """The deployment of this id, in any tenant."""
     row = connection.execute(select(deployments).where(deployments.c.id == deployment_id)).first()
+    return None if row is None else _deployment(row)
+
+
+def lock(connection: Connection, deployment_id: str) -> Deployment | None:
+    """The deployment of this id, which nobody else changes until the transaction ends."""
+    row = connection.execute(select(deployments).where(deployments.c.id == deployment_id).with_for_update()).first()
     return None if row is None else _deployment(row)
 
 
@@ -59,7 +65,7 @@ def not_stopped(connection: Connection) -> list[Deployment]:
 def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
     """How many deployments of the tenant are in each status that any is in."""
     query = select(deployments.c.status, func.count()).where(deployments.c.tenant_id == tenant_id)
-    return dict(connection.execute(query.group_by(deployments.c.status)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query.group_by(deployments.c.status))}
 
 
 def page(
@@ -84,14 +90,13 @@ def page(
         if value is not None:
             query = query.where(column == value)
     if cursor is not None:
-        at, deployment_id = decode_cursor(cursor, parts=2)
         key = tuple_(deployments.c.created_at, deployments.c.id)
-        query = query.where(key < tuple_(datetime.fromisoformat(at), deployment_id))
+        query = query.where(key < tuple_(*decode_time_cursor(cursor)))
     query = query.order_by(desc(deployments.c.created_at), desc(deployments.c.id)).limit(limit + 1)
     rows = connection.execute(query).all()
     items = [_deployment(row) for row in rows[:limit]]
     more = len(rows) > limit
-    return Page(items, encode_cursor(items[-1].created_at.isoformat(), items[-1].deployment_id) if more else None)
+    return Page(items, encode_time_cursor(items[-1].created_at, items[-1].deployment_id) if more else None)
 
 
 def _deployment(row: Row[Any]) -> Deployment:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from modelyard.access.domain import Principal, Role
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService
+from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.packaging.service import PackagingService
@@ -31,32 +30,32 @@ class Deploying:
     def build_and_deploy(self, steps: JobSteps, *, version: int) -> Result:
         """From version to answering address: gives `deployment_id`, `deployment_url` and `image`."""
         job = steps.job
-        self.jobs.enter(job.job_id, Phase.BUILDING)
+        steps.enter(Phase.BUILDING)
         built = steps.run("build", lambda: self._build(job, version))
-        self.jobs.enter(job.job_id, Phase.DEPLOYING, **built)
+        steps.enter(Phase.DEPLOYING, **built)
         created = steps.run("deploy", lambda: self._create(job, version))
-        self.jobs.enter(job.job_id, Phase.DEPLOYING, **created)
+        steps.enter(Phase.DEPLOYING, **created)
         ready = steps.run("ready", lambda: self._wait(job, created["deployment_id"]))
-        self.jobs.enter(job.job_id, Phase.DEPLOYED, **ready)
+        steps.enter(Phase.DEPLOYED, **ready)
         return {**built, **created, **ready}
 
     def give_up(self, job: Job) -> None:
         """Take away the deployment of a job that failed or was cancelled."""
-        deployment_id = self.jobs.get(_owner(job), job.job_id).result.get("deployment_id")
-        if deployment_id is not None:
-            self.deployments.undeploy(_owner(job), deployment_id, reason="its job did not succeed")
+        deployment = self.deployments.of_job(job.job_id)
+        if deployment is not None:
+            self.deployments.undeploy(owner_of(job), deployment.deployment_id, reason="its job did not succeed")
 
     def _build(self, job: Job, version: int) -> Result:
         log = self.jobs.log(job.job_id)
         bundle = self.packaging.build(
-            self.registry.version(_owner(job), job.model_name, version), log=lambda line: log.write(AFTER_RUN, line)
+            self.registry.version(owner_of(job), job.model_name, version), log=lambda line: log.write(AFTER_RUN, line)
         )
         return {"model_version": version, "image": bundle.reference}
 
     def _create(self, job: Job, version: int) -> Result:
         deployment = self.deployments.create(
-            _owner(job),
-            self.registry.version(_owner(job), job.model_name, version),
+            owner_of(job),
+            self.registry.version(owner_of(job), job.model_name, version),
             replicas=job.request["replicas"],
             namespace=job.request["namespace"],
             job_id=job.job_id,
@@ -64,7 +63,7 @@ class Deploying:
         return {"deployment_id": deployment.deployment_id}
 
     def _wait(self, job: Job, deployment_id: str) -> Result:
-        owner = _owner(job)
+        owner = owner_of(job)
         deadline = self.clock.now().timestamp() + self.ready_seconds
         while True:
             deployment = self.deployments.get(owner, deployment_id)
@@ -83,7 +82,3 @@ class Deploying:
                 )
             self.jobs.raise_if_cancelled(job.job_id)
             self.clock.sleep(_POLL_SECONDS)
-
-
-def _owner(job: Job) -> Principal:
-    return Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)

@@ -70,13 +70,18 @@ class Job:
         phases = PHASES[self.kind]
         return phases.index(self.phase) / len(phases)
 
+    def further(self, phase: Phase) -> Phase:
+        """Of the phase that it is at and this one, the later. A job that is resumed passes all of them again."""
+        phases = PHASES[self.kind]
+        return phase if self.phase is None else max(self.phase, phase, key=phases.index)
+
     @property
     def duration_seconds(self) -> float | None:
         """From request to end; None while it has not ended."""
         return None if self.finished_at is None else (self.finished_at - self.created_at).total_seconds()
 
 
-def request_digest(kind: JobKind, request: Mapping[str, Any]) -> str:
+def request_digest(kind: JobKind, model_name: str, request: Mapping[str, Any]) -> str:
     """What two requests with one idempotency key must share."""
-    canonical = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps([kind, model_name, request], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

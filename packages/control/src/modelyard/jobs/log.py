@@ -20,7 +20,7 @@ class JobLog:
     def write(self, segment: str, line: str) -> None:
         """Append one line to a segment."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self._folder / segment).open("a", encoding="utf-8") as file:
+        with (self._folder / segment).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(line.rstrip("\n") + "\n")
 
     def read(self, offset: int) -> bytes:

@@ -17,6 +17,7 @@ from modelyard.jobs.domain import Job, JobKind, request_digest
 from modelyard.jobs.log import JobLog
 from modelyard.jobs.states import FINAL, TRANSITIONS, JobStatus, Phase
 from modelyard.paging import Page
+from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.job_engine import JobEngine
 
@@ -60,13 +61,13 @@ class JobService:
         Raises:
             Conflict: code `idempotency_key_reused`, when the key came with another request before.
         """
-        digest = request_digest(kind, request)
+        digest = request_digest(kind, model_name, request)
+        job = self._new(principal, kind=kind, model_name=model_name, request=request)
         with self._database.write() as connection:
-            job = self._earlier(connection, principal, idempotency_key, digest)
-            if job is None:
-                job = self._new(principal, kind=kind, model_name=model_name, request=request)
-                store.add(connection, job, idempotency_key=idempotency_key, digest=digest)
+            if store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
                 self._record(connection, principal, "job.queued", job, after={"kind": kind, "model_name": model_name})
+            else:
+                job = self._earlier(connection, principal, idempotency_key, digest)
         # Should we die before this line, `resume` hands it over at the next start.
         if not job.is_final:
             self._engine.submit(job_id=job.job_id, kind=job.kind)
@@ -126,7 +127,7 @@ class JobService:
         """
         self.get(principal, job_id)
         with self._database.write() as connection:
-            job = self._found(connection, job_id)
+            job = self._locked(connection, job_id)
             if job.is_final:
                 raise Conflict(f"job '{job_id}' has already ended: it is {job.status}", code="job_finished")
             if not job.is_cancel_requested:
@@ -134,50 +135,38 @@ class JobService:
                 self._record(connection, principal, "job.cancel_requested", job)
             if job.status is JobStatus.QUEUED:
                 self._move(connection, job, JobStatus.CANCELLED)
-            return self._found(connection, job_id)
+            return self._locked(connection, job_id)
 
     # What workflows call.
 
     def begin(self, job_id: str) -> Job | None:
         """The job, running; None when there is nothing to do for it any more."""
         with self._database.write() as connection:
-            job = self._found(connection, job_id)
+            job = self._locked(connection, job_id)
             if job.status is JobStatus.QUEUED:
                 self._move(connection, job, JobStatus.RUNNING)
-            return None if job.is_final else self._found(connection, job_id)
+            return None if job.is_final else self._locked(connection, job_id)
 
     def enter(self, job_id: str, phase: Phase, **result: Any) -> None:
-        """Note that the job is at this phase, with what is known by now."""
+        """Note that the job is at this phase, with what is known by now. A phase that is behind it stays behind it."""
         with self._database.write() as connection:
-            job = self._found(connection, job_id)
-            store.change(connection, job_id, phase=phase, result={**job.result, **result})
+            job = self._locked(connection, job_id)
+            if not job.is_final:
+                store.change(connection, job_id, phase=job.further(phase), result={**job.result, **result})
 
     def succeed(self, job_id: str, **result: Any) -> None:
         """End the job well."""
-        with self._database.write() as connection:
-            job = self._found(connection, job_id)
-            if not job.is_final:
-                store.change(connection, job_id, result={**job.result, **result})
-                self._move(connection, job, JobStatus.SUCCEEDED)
+        self._end(job_id, JobStatus.SUCCEEDED, line="done", result=result)
 
     def fail(self, job_id: str, error: ModelyardError) -> None:
         """End the job with its reason, which stands in its log too."""
-        with self._database.write() as connection:
-            job = self._found(connection, job_id)
-            if job.is_final:
-                return
-            message = error.message[:_MESSAGE_LENGTH]
-            store.change(connection, job_id, error_code=error.code, error_message=message)
-            self._move(connection, job, JobStatus.FAILED)
-        self.log(job_id).write(AFTER_RUN, f"failed: {error.message}")
+        message = plain_text(error.message)
+        told = {"error_code": error.code, "error_message": message[:_MESSAGE_LENGTH]}
+        self._end(job_id, JobStatus.FAILED, line=f"failed: {message}", told=told)
 
     def end_cancelled(self, job_id: str) -> None:
         """End the job because somebody asked for it."""
-        with self._database.write() as connection:
-            job = self._found(connection, job_id)
-            if not job.is_final:
-                self._move(connection, job, JobStatus.CANCELLED)
-        self.log(job_id).write(AFTER_RUN, "cancelled")
+        self._end(job_id, JobStatus.CANCELLED, line="cancelled")
 
     def raise_if_cancelled(self, job_id: str) -> None:
         """Raise JobCancelled when somebody asked for the job's end."""
@@ -211,14 +200,13 @@ class JobService:
             is_cancel_requested=False,
         )
 
-    def _earlier(
-        self, connection: Connection, principal: Principal, idempotency_key: str | None, digest: str
-    ) -> Job | None:
+    @staticmethod
+    def _earlier(connection: Connection, principal: Principal, idempotency_key: str | None, digest: str) -> Job:
         found = None
         if idempotency_key is not None:
             found = store.find_by_key(connection, principal.tenant_id, idempotency_key)
         if found is None:
-            return None
+            raise AssertionError("only a job with the same key keeps one from being added")
         job, earlier_digest = found
         if earlier_digest != digest:
             raise Conflict(
@@ -227,6 +215,26 @@ class JobService:
                 field="Idempotency-Key",
             )
         return job
+
+    def _end(
+        self,
+        job_id: str,
+        status: JobStatus,
+        *,
+        line: str,
+        result: Mapping[str, Any] | None = None,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        job = self._find(job_id)
+        if job is None or job.is_final:
+            return
+        # Who follows the log stops reading at the job's end, so the last line stands there before.
+        self.log(job_id).write(AFTER_RUN, line)
+        with self._database.write() as connection:
+            job = self._locked(connection, job_id)
+            if not job.is_final:
+                store.change(connection, job_id, result={**job.result, **(result or {})}, **(told or {}))
+                self._move(connection, job, status)
 
     def _move(self, connection: Connection, job: Job, status: JobStatus) -> None:
         """The one place where a job's status changes."""
@@ -238,8 +246,9 @@ class JobService:
         if status in FINAL:
             stamps["finished_at"] = self._clock.now()
         store.change(connection, job.job_id, status=status, **stamps)
-        owner = Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)
-        self._record(connection, owner, f"job.{status}", job, before={"status": job.status}, after={"status": status})
+        self._record(
+            connection, owner_of(job), f"job.{status}", job, before={"status": job.status}, after={"status": status}
+        )
         logger.info("job moved", job_id=job.job_id, status=status)
 
     def _record(self, connection: Connection, principal: Principal, action: str, job: Job, **states: Any) -> None:
@@ -250,8 +259,13 @@ class JobService:
             return store.find(connection, job_id)
 
     @staticmethod
-    def _found(connection: Connection, job_id: str) -> Job:
-        job = store.find(connection, job_id)
+    def _locked(connection: Connection, job_id: str) -> Job:
+        job = store.lock(connection, job_id)
         if job is None:
             raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
         return job
+
+
+def owner_of(job: Job) -> Principal:
+    """Who a job acts for."""
+    return Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)

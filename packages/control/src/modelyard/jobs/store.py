@@ -1,40 +1,46 @@
 """Reads and writes jobs."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
 
+from modelyard.db.statements import insert_new
 from modelyard.jobs.domain import Job, JobError, JobKind
 from modelyard.jobs.states import FINAL, JobStatus, Phase
 from modelyard.jobs.tables import jobs
-from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 
 
-def add(connection: Connection, job: Job, *, idempotency_key: str | None, digest: str) -> None:
-    """Insert a job."""
-    connection.execute(
-        insert(jobs).values(
-            id=job.job_id,
-            tenant_id=job.tenant_id,
-            kind=job.kind,
-            status=job.status,
-            phase=job.phase,
-            model_name=job.model_name,
-            request=dict(job.request),
-            result=dict(job.result),
-            idempotency_key=idempotency_key,
-            request_digest=digest,
-            created_by=job.created_by,
-            created_at=job.created_at,
-            is_cancel_requested=job.is_cancel_requested,
-        )
+def add(connection: Connection, job: Job, *, idempotency_key: str | None, digest: str) -> bool:
+    """Insert a job, unless one with this key is there; says whether it did."""
+    return insert_new(
+        connection,
+        jobs,
+        id=job.job_id,
+        tenant_id=job.tenant_id,
+        kind=job.kind,
+        status=job.status,
+        phase=job.phase,
+        model_name=job.model_name,
+        request=dict(job.request),
+        result=dict(job.result),
+        idempotency_key=idempotency_key,
+        request_digest=digest,
+        created_by=job.created_by,
+        created_at=job.created_at,
+        is_cancel_requested=job.is_cancel_requested,
     )
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
     """The job of this id, in any tenant."""
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+    return None if row is None else _job(row)
+
+
+def lock(connection: Connection, job_id: str) -> Job | None:
+    """The job of this id, which nobody else changes until the transaction ends."""
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).first()
     return None if row is None else _job(row)
 
 
@@ -60,7 +66,7 @@ def unfinished(connection: Connection) -> list[Job]:
 def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
     """How many jobs of the tenant are in each status that any is in."""
     query = select(jobs.c.status, func.count()).where(jobs.c.tenant_id == tenant_id).group_by(jobs.c.status)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def page(
@@ -79,12 +85,11 @@ def page(
         if value is not None:
             query = query.where(column == value)
     if cursor is not None:
-        at, job_id = decode_cursor(cursor, parts=2)
-        query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(datetime.fromisoformat(at), job_id))
+        query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*decode_time_cursor(cursor)))
     rows = connection.execute(query.order_by(desc(jobs.c.created_at), desc(jobs.c.id)).limit(limit + 1)).all()
     items = [_job(row) for row in rows[:limit]]
     more = len(rows) > limit
-    return Page(items, encode_cursor(items[-1].created_at.isoformat(), items[-1].job_id) if more else None)
+    return Page(items, encode_time_cursor(items[-1].created_at, items[-1].job_id) if more else None)
 
 
 def _job(row: Row[Any]) -> Job:

@@ -1,28 +1,35 @@
 """The frame of every workflow: it begins the job, runs its steps with patience, and writes its end in any case."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from modelyard.errors import Kind, ModelyardError, Unavailable
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobCancelled, JobService
+from modelyard.jobs.service import JobCancelled, JobService
+from modelyard.jobs.states import Phase
 from modelyard.ports.clock import Clock
 from modelyard.ports.job_engine import Steps, Workflow
 
 logger = structlog.get_logger()
 
+T = TypeVar("T")
 Result = Mapping[str, Any]
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 15.0
+_INTERNAL = "an internal error; the log of the control plane has the details under this job's id"
+
+
+class Interrupted(BaseException):
+    """The engine did not keep a step's result: this process is ending, and the next one goes on with the job."""
 
 
 class JobSteps:
     """The steps of one job, for the body of its workflow.
 
-    A step that raises Unavailable is repeated with back-off until it passes or the job is cancelled. Any other error
-    is kept as the step's result, so that after a crash the job fails the same way, and ends the body.
+    What raises Unavailable is repeated with back-off until it passes or the job is cancelled. Any other error of a step
+    is kept as its result, so that after a crash the job fails the same way, and ends the body.
     """
 
     def __init__(self, *, job: Job, steps: Steps, jobs: JobService, clock: Clock) -> None:
@@ -38,7 +45,10 @@ class JobSteps:
             JobCancelled: somebody asked for the job's end.
             ModelyardError: the step failed.
         """
-        outcome = self._steps.run(name, lambda: self._outcome(step))
+        try:
+            outcome = self._steps.run(name, lambda: self._outcome(step))
+        except Exception as exc:
+            raise Interrupted from exc
         if outcome.get("cancelled"):
             raise JobCancelled
         if error := outcome.get("error"):
@@ -46,30 +56,26 @@ class JobSteps:
         result: Result = outcome["result"]
         return result
 
+    def enter(self, phase: Phase, **result: Any) -> None:
+        """Note that the job is at this phase, with what is known by now."""
+        _patiently(
+            lambda: self._jobs.enter(self.job.job_id, phase, **result), job_id=self.job.job_id, clock=self._clock
+        )
+
     def _outcome(self, step: Callable[[], Result]) -> Result:
+        def unless_cancelled() -> Result:
+            self._jobs.raise_if_cancelled(self.job.job_id)
+            return step()
+
         try:
-            return {"result": self._patiently(step)}
+            return {"result": _patiently(unless_cancelled, job_id=self.job.job_id, clock=self._clock)}
         except JobCancelled:
             return {"cancelled": True}
         except ModelyardError as exc:
-            return {"error": {"message": exc.message, "code": exc.code, "kind": exc.kind}}
+            return {"error": {"message": exc.message, "code": exc.code, "kind": exc.kind.value}}
         except Exception:
             logger.exception("a step broke", job_id=self.job.job_id)
-            return {"error": {"message": _INTERNAL, "code": "internal_error", "kind": Kind.INTERNAL}}
-
-    def _patiently(self, step: Callable[[], Result]) -> Result:
-        wait = _FIRST_WAIT_SECONDS
-        while True:
-            self._jobs.raise_if_cancelled(self.job.job_id)
-            try:
-                return step()
-            except Unavailable as exc:
-                logger.warning("a job waits", job_id=self.job.job_id, reason=exc.message, seconds=wait)
-                self._clock.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-
-
-_INTERNAL = "an internal error; the log of the control plane has the details under this job's id"
+            return {"error": {"message": _INTERNAL, "code": "internal_error", "kind": Kind.INTERNAL.value}}
 
 
 def workflow(
@@ -85,19 +91,50 @@ def workflow(
     """
 
     def run(job_id: str, steps: Steps) -> None:
-        job = jobs.begin(job_id)
+        def surely(call: Callable[[], T]) -> T:
+            return _patiently(call, job_id=job_id, clock=clock)
+
+        job = surely(lambda: jobs.begin(job_id))
         if job is None:
             return
         try:
             result = body(JobSteps(job=job, steps=steps, jobs=jobs, clock=clock))
         except JobCancelled:
-            on_failure(job)
-            jobs.end_cancelled(job_id)
-        except ModelyardError as exc:
-            on_failure(job)
-            jobs.fail(job_id, exc)
+            surely(lambda: _take_away(job, on_failure))
+            surely(lambda: jobs.end_cancelled(job_id))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the job ends with it
+            error = _told(exc, job_id=job_id)
+            surely(lambda: _take_away(job, on_failure))
+            surely(lambda: jobs.fail(job_id, error))
         else:
-            jobs.log(job_id).write(AFTER_RUN, "done")
-            jobs.succeed(job_id, **result)
+            surely(lambda: jobs.succeed(job_id, **result))
 
     return run
+
+
+def _patiently(call: Callable[[], T], *, job_id: str, clock: Clock) -> T:
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return call()
+        except Unavailable as exc:
+            logger.warning("a job waits", job_id=job_id, reason=exc.message, seconds=wait)
+            clock.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _take_away(job: Job, on_failure: Callable[[Job], None]) -> None:
+    """Whatever goes wrong here, the job still ends."""
+    try:
+        on_failure(job)
+    except Unavailable:
+        raise
+    except Exception:
+        logger.exception("what a job left behind could not be taken away", job_id=job.job_id)
+
+
+def _told(exc: Exception, *, job_id: str) -> ModelyardError:
+    if isinstance(exc, ModelyardError):
+        return exc
+    logger.error("a job broke", job_id=job_id, exc_info=exc)
+    return ModelyardError(_INTERNAL, code="internal_error")

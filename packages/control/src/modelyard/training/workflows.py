@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelyard.access.domain import Principal, Role
 from modelyard.errors import Invalid, ModelyardError
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService
+from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.packaging.service import PackagingService
@@ -42,12 +41,12 @@ class Training:
     def train_and_register(self, steps: JobSteps) -> Result:
         """From script to version: gives `model_version`, `run_id` and `experiment_name`."""
         job = steps.job
-        self.jobs.enter(job.job_id, Phase.TRAINING)
+        steps.enter(Phase.TRAINING)
         environment = steps.run("environment", lambda: self._environment(job))
         trained = steps.run("train", lambda: self._train(job, Path(environment["python"])))
-        self.jobs.enter(job.job_id, Phase.REGISTERING)
+        steps.enter(Phase.REGISTERING)
         registered = steps.run("register", lambda: self._register(job, trained, environment["lock"]))
-        self.jobs.enter(job.job_id, Phase.REGISTERING, **registered)
+        steps.enter(Phase.REGISTERING, **registered)
         return registered
 
     def stop(self, job: Job) -> None:
@@ -139,8 +138,3 @@ class Training:
         runs = self.tracking.runs_tagged(RUN_KEY_TAG, run_key)
         models = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
         return choose_logged_model(models, job.request.get("logged_model"))
-
-
-def owner_of(job: Job) -> Principal:
-    """Who a job acts for."""
-    return Principal(tenant_id=job.tenant_id, subject=job.created_by, role=Role.DEVELOPER)
