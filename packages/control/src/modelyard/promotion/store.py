@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, desc, insert, select, tuple_, update
 
-from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 from modelyard.promotion.domain import Approval, Request
 from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Policy
 from modelyard.promotion.states import RequestStatus
@@ -159,14 +159,13 @@ def page(
     if status is not None:
         query = query.where(requests.c.status == status)
     if cursor is not None:
-        at, request_id = decode_cursor(cursor, parts=2)
         key = tuple_(requests.c.requested_at, requests.c.id)
-        query = query.where(key < tuple_(datetime.fromisoformat(at), request_id))
+        query = query.where(key < tuple_(*decode_time_cursor(cursor)))
     query = query.order_by(desc(requests.c.requested_at), desc(requests.c.id)).limit(limit + 1)
     rows = connection.execute(query).all()
     items = [_request(connection, row) for row in rows[:limit]]
     more = len(rows) > limit
-    return Page(items, encode_cursor(items[-1].requested_at.isoformat(), items[-1].request_id) if more else None)
+    return Page(items, encode_time_cursor(items[-1].requested_at, items[-1].request_id) if more else None)
 
 
 def _of(version: Version) -> Any:
