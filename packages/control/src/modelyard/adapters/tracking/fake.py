@@ -1,0 +1,136 @@
+"""A tracker in memory, to which a test says what a script would have logged."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from modelyard.errors import Invalid, NotFound, Unavailable
+from modelyard.ports.tracking import LoggedModel, MirroredVersion, TrackedRun
+
+_ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
+
+
+@dataclass(slots=True)
+class _Logged:
+    model: LoggedModel
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+class FakeTracking:
+    """Keeps the contract of `Tracking` without a server."""
+
+    def __init__(self, *, uri: str = "http://tracking.invalid") -> None:
+        self._uri = uri
+        self._numbers = count(1)
+        self._experiments: dict[str, str] = {}
+        self._runs: dict[str, TrackedRun] = {}
+        self._models: list[_Logged] = []
+        self.mirrored: dict[tuple[str, int], MirroredVersion] = {}
+        """What the mirror shows, by model and version."""
+        self.is_available = True
+
+    def log_run(
+        self,
+        experiment_name: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Be the script that logs a run; gives its id."""
+        run_id = f"{next(self._numbers):032x}"
+        self._runs[run_id] = TrackedRun(
+            run_id=run_id,
+            experiment_id=self.ensure_experiment(experiment_name),
+            experiment_name=experiment_name,
+            status="FINISHED",
+            parameters=dict(parameters or {}),
+            metrics=dict(metrics or {}),
+            tags=dict(tags or {}),
+        )
+        return run_id
+
+    def log_model(self, run_id: str, name: str, files: Mapping[str, bytes]) -> LoggedModel:
+        """Be the script that logs a model."""
+        model_id = f"m-{next(self._numbers):032x}"
+        model = LoggedModel(
+            model_id=model_id,
+            name=name,
+            run_id=run_id,
+            uri=f"models:/{model_id}",
+            artifact_uri=f"mlflow-artifacts:/models/{model_id}/artifacts",
+        )
+        self._models.append(_Logged(model, dict(files)))
+        return model
+
+    def change_file(self, uri: str, path: str, content: bytes) -> None:
+        """Change a file of a model that was logged, as somebody with access to the store could."""
+        self._find(uri).files[path] = content
+
+    @property
+    def uri(self) -> str:
+        """An address at which nobody answers."""
+        return self._uri
+
+    def is_reachable(self) -> bool:
+        """Whether it was not switched off."""
+        return self.is_available
+
+    def ensure_experiment(self, name: str) -> str:
+        """The id of the experiment."""
+        self._answer()
+        return self._experiments.setdefault(name, str(len(self._experiments) + 1))
+
+    def runs_tagged(self, key: str, value: str) -> Sequence[TrackedRun]:
+        """The runs with this tag."""
+        self._answer()
+        return [run for run in self._runs.values() if run.tags.get(key) == value]
+
+    def run(self, run_id: str) -> TrackedRun:
+        """The run."""
+        self._answer()
+        if run_id not in self._runs:
+            raise NotFound(f"The tracker has no run '{run_id}'.", code="not_tracked")
+        return self._runs[run_id]
+
+    def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
+        """The run's models."""
+        run = self.run(run_id)
+        return [logged.model for logged in self._models if logged.model.run_id == run.run_id]
+
+    def logged_model(self, uri: str) -> LoggedModel:
+        """The model at this address."""
+        self._answer()
+        return self._find(uri).model
+
+    def download(self, uri: str, folder: Path) -> None:
+        """Write the model's files."""
+        self._answer()
+        for path, content in self._find(uri).files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+    def mirror_version(self, version: MirroredVersion) -> None:
+        """Keep the version as it is now."""
+        self._answer()
+        self.logged_model(version.model_uri)
+        self.mirrored[version.model_name, version.version] = replace(version, tags=dict(version.tags))
+
+    def _find(self, uri: str) -> _Logged:
+        if not _ADDRESS.fullmatch(uri):
+            raise Invalid(
+                f"model_uri: expected models:/m-… or runs:/<run>/<name>, got {uri!r}.",
+                code="model_uri_invalid",
+                field="model_uri",
+            )
+        for logged in reversed(self._models):
+            if uri in (logged.model.uri, f"runs:/{logged.model.run_id}/{logged.model.name}"):
+                return logged
+        raise NotFound(f"The tracker has no model '{uri}'.", code="not_tracked")
+
+    def _answer(self) -> None:
+        if not self.is_available:
+            raise Unavailable("The tracker does not answer.", code="tracking_unavailable")

@@ -1,0 +1,92 @@
+"""MLflow's Python library, imported when it is first needed, and what its exceptions mean."""
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+"""The library is configured by its process's environment only. What an operator has set stays."""
+_NOT_FOUND = 404
+_SERVER_ERRORS = 500
+
+
+class MlflowLibrary:
+    """The client of one tracking server.
+
+    Args:
+        uri: the server's address, for runs and for registered models.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._loading = threading.Lock()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """`mlflow.MlflowClient`."""
+        with self._loading:
+            if self._client is None:
+                for name, value in _SETTINGS.items():
+                    os.environ.setdefault(name, value)
+                self._client = importlib.import_module("mlflow").MlflowClient(self._uri, self._uri)
+        return self._client
+
+    def download(self, uri: str, folder: Path) -> str:
+        """Copy what is at an address of the artifact store below `folder`; gives the path of the copy.
+
+        Addresses like `models:/…` do not do here: the library asks its global tracker for them, whichever that is.
+        """
+        artifacts = importlib.import_module("mlflow.artifacts")
+        return str(artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
+
+    @property
+    def Error(self) -> type[Any]:  # noqa: N802  # It stands for a class.
+        """`mlflow.MlflowException`."""
+        error: type[Any] = importlib.import_module("mlflow.exceptions").MlflowException
+        return error
+
+    @property
+    def errors(self) -> tuple[type[Any], ...]:
+        """All that the library raises when a call fails."""
+        return (self.Error, importlib.import_module("requests.exceptions").RequestException)
+
+    def is_missing(self, exc: Exception) -> bool:
+        """Whether the server said that there is no such thing."""
+        return _status(exc) == _NOT_FOUND
+
+    def is_unreachable(self, exc: Exception) -> bool:
+        """Whether the server did not answer, or not for a reason of the request's."""
+        unreachable = importlib.import_module("requests.exceptions").RequestException
+        rest = importlib.import_module("mlflow.exceptions").RestException
+        for link in _chain(exc):
+            if isinstance(link, unreachable) and getattr(link, "response", None) is None:
+                return True
+            if isinstance(link, (unreachable, rest)) and (_status(link) or 0) >= _SERVER_ERRORS:
+                return True
+        return False
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    """The exception and those that it was raised for."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _status(exc: BaseException) -> int | None:
+    response = getattr(exc, "response", None)
+    if response is not None:
+        return int(response.status_code)
+    told = getattr(exc, "get_http_status_code", None)
+    return int(told()) if told else None

@@ -1,0 +1,179 @@
+"""What MLflow itself does that we build on: scripts of all kinds find us, and old clients' models are models too."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import mlflow
+import pytest
+
+from modelyard.adapters.tracking import MlflowTracking
+from modelyard.errors import Conflict
+from modelyard.ports.tracking import MirroredVersion
+
+SCRIPT = """
+import mlflow
+from sklearn.linear_model import LinearRegression
+
+class Constant(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [1] * len(model_input)
+
+def log(name):
+    mlflow.pyfunc.log_model(name=name, python_model=Constant(), pip_requirements=["mlflow"])
+
+with mlflow.start_run(run_name="first"):
+    log("from the first")
+    with mlflow.start_run(run_name="nested", nested=True):
+        log("from the nested")
+with mlflow.start_run(run_name="second", tags={"team": "red"}):
+    mlflow.log_metric("accuracy", 0.5)
+mlflow.sklearn.autolog(log_models=False)
+LinearRegression().fit([[1], [2]], [1, 2])
+mlflow.set_experiment(OWN)
+with mlflow.start_run(run_name="elsewhere"):
+    log("from elsewhere")
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def ran(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The key of a script's run, after the script."""
+    key = uuid4().hex
+    folder = tmp_path_factory.mktemp("script")
+    (folder / "train.py").write_text(f"OWN = 'own-{key}'\n{SCRIPT}")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "MLFLOW_TRACKING_URI": mlflow_server,
+        "MLFLOW_EXPERIMENT_NAME": f"experiment-{key}",
+        "MLFLOW_RUN_CONTEXT": json.dumps({"modelyard.run_key": key, "modelyard.job_id": "job"}),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
+    subprocess.run([sys.executable, "train.py"], cwd=folder, env=environment, check=True, capture_output=True)
+    return key
+
+
+@pytest.fixture
+def tracking(mlflow_server: str) -> MlflowTracking:
+    return MlflowTracking(uri=mlflow_server)
+
+
+@pytest.fixture
+def client(mlflow_server: str) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(mlflow_server, mlflow_server)
+
+
+class TestScripts:
+    def test_every_run_of_a_script_is_found_by_its_tag(self, tracking: MlflowTracking, ran: str) -> None:
+        runs = tracking.runs_tagged("modelyard.run_key", ran)
+
+        assert len(runs) == 5  # Three by name, one nested, and the one that autolog makes.
+        assert {run.experiment_name for run in runs} == {f"experiment-{ran}", f"own-{ran}"}
+        assert all(run.tags["modelyard.job_id"] == "job" for run in runs)
+        assert {run.status for run in runs} == {"FINISHED"}
+
+    def test_the_models_of_all_its_runs_are_found(self, tracking: MlflowTracking, ran: str) -> None:
+        runs = tracking.runs_tagged("modelyard.run_key", ran)
+
+        names = [model.name for run in runs for model in tracking.logged_models(run.run_id)]
+
+        assert names == ["from the first", "from the nested", "from elsewhere"]
+
+    def test_what_is_downloaded_is_an_mlflow_model_folder(
+        self, tracking: MlflowTracking, ran: str, tmp_path: Path
+    ) -> None:
+        runs = tracking.runs_tagged("modelyard.run_key", ran)
+        folder = tmp_path / "model"
+        folder.mkdir()
+
+        tracking.download(f"runs:/{runs[0].run_id}/from the first", folder)
+
+        assert {path.name for path in folder.iterdir()} == {
+            *("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "python_model.pkl"),
+        }
+
+
+class TestLegacyModels:
+    @pytest.fixture
+    def run_id(self, client: mlflow.MlflowClient, tmp_path: Path) -> str:
+        """A run as a client before MLflow 3 leaves it: the model's files are the run's, and a tag tells of them."""
+        run_id = str(client.create_run(client.create_experiment(f"legacy-{uuid4().hex}")).info.run_id)
+        files = tmp_path / "files"
+        (files / "data").mkdir(parents=True)
+        (files / "MLmodel").write_text("flavors: {}\n")
+        (files / "data" / "weights").write_bytes(b"123")
+        client.log_artifacts(run_id, str(files), "model")
+        history = [{"run_id": run_id, "artifact_path": "model", "flavors": {}}]
+        client.set_tag(run_id, "mlflow.log-model.history", json.dumps(history * 2))
+        return run_id
+
+    def test_a_model_in_a_runs_files_is_a_model(self, tracking: MlflowTracking, run_id: str, tmp_path: Path) -> None:
+        (model,) = tracking.logged_models(run_id)
+        folder = tmp_path / "download"
+        folder.mkdir()
+        tracking.download(model.uri, folder)
+
+        assert model.uri == f"runs:/{run_id}/model"
+        assert tracking.logged_model(model.uri) == model
+        assert (folder / "MLmodel").read_text() == "flavors: {}\n"
+        assert (folder / "data" / "weights").read_bytes() == b"123"
+        assert len(list(folder.iterdir())) == 2
+
+    def test_it_is_mirrored(self, tracking: MlflowTracking, client: mlflow.MlflowClient, run_id: str) -> None:
+        name = f"legacy-{uuid4().hex}"
+        tracking.mirror_version(MirroredVersion(name, 1, f"runs:/{run_id}/model", run_id, "", {}))
+
+        (version,) = client.search_model_versions(f"name = '{name}'")
+        assert version.run_id == run_id
+        assert version.status == "READY"
+
+
+class TestStockClients:
+    @pytest.mark.filterwarnings("ignore:.*Any type hint")
+    def test_a_mirrored_version_is_loaded_by_its_name(
+        self, tracking: MlflowTracking, mlflow_server: str, ran: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = tracking.runs_tagged("modelyard.run_key", ran)[0]
+        (model,) = tracking.logged_models(run.run_id)
+        name = f"mirrored-{uuid4().hex}"
+        tracking.mirror_version(MirroredVersion(name, 1, model.uri, run.run_id, "", {}))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+
+        loaded = mlflow.pyfunc.load_model(f"models:/{name}/1")
+
+        assert loaded.predict([[1], [2]]) == [1, 1]
+
+
+class TestOddities:
+    def test_a_deleted_experiment_is_a_conflict(self, tracking: MlflowTracking, client: mlflow.MlflowClient) -> None:
+        name = f"deleted-{uuid4().hex}"
+        client.delete_experiment(tracking.ensure_experiment(name))
+
+        with pytest.raises(Conflict) as caught:
+            tracking.ensure_experiment(name)
+
+        assert caught.value.code == "experiment_deleted"
+
+    def test_a_model_that_was_not_logged_to_its_end_is_no_model(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient
+    ) -> None:
+        run_id = client.create_run(client.create_experiment(f"pending-{uuid4().hex}")).info.run_id
+        model = client.create_logged_model(client.get_run(run_id).info.experiment_id, name="m", source_run_id=run_id)
+
+        assert list(tracking.logged_models(run_id)) == []
+
+        client.finalize_logged_model(model.model_id, "READY")
+        assert len(tracking.logged_models(run_id)) == 1
+
+    def test_importing_the_adapter_does_not_import_mlflow(self) -> None:
+        script = "import sys, modelyard.adapters.tracking; print('mlflow' in sys.modules)"
+
+        assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
