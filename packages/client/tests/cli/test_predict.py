@@ -52,6 +52,10 @@ class TestPredict:
             ["1", "0", "[0.9, 0.1]"],
         ]
 
+    def test_outputs_that_are_not_one_for_each_row_are_shown_whole(self, standin: StandIn, run: Run) -> None:
+        standin.prediction = {"predictions": [0, 1], "outputs": {"label": [0, 1], "mean": [0.5]}}
+        assert run("predict", "churn", "-", stdin=b"[[1]]").out == '{"label": [0, 1], "mean": [0.5]}\n'
+
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [

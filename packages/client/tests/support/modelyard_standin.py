@@ -1,6 +1,6 @@
 """A stand-in for the control plane and for a model server, over real HTTP: the shapes of the API with a scripted state.
 
-It holds no logic of the platform. `test_contract.py` holds its shapes against the real application's.
+It holds no logic of the platform. `tests/contract` at the workspace's root holds it against the real application.
 """
 
 import json
@@ -48,11 +48,14 @@ def version(number: int = 1, **changes: Any) -> dict[str, Any]:
         "stage": "none",
         "artifact_uri": "models:/m-1",
         "run_id": "run-1",
+        "experiment_name": "churn",
         "metrics": {"accuracy": 0.95},
         "parameters": {"depth": "3"},
         "tags": {},
         "description": "",
         "signature": None,
+        "manifest_sha256": "5f",
+        "size_bytes": 4711,
         "created_at": CREATED,
         "created_by": "admin",
         "job_id": "job-1",
@@ -90,6 +93,7 @@ def deployment(deployment_id: str = "dep-1", **changes: Any) -> dict[str, Any]:
         "url": None,
         "created_at": CREATED,
         "updated_at": CREATED,
+        "created_by": "admin",
         "job_id": "job-1",
         "replica_states": [
             {
@@ -191,7 +195,7 @@ class StandIn:
         is_open = request.path.startswith(("/model/", "/health/"))
         if not is_open and request.headers.get("authorization") != f"Bearer {TOKEN}":
             return error(401, "expected an access token", "token_missing")
-        for method, pattern, route in _ROUTES:
+        for method, pattern, route in ROUTES:
             match = re.fullmatch(pattern, request.path)
             if match and method == request.method:
                 return route(self, request, *map(unquote, match.groups()))
@@ -273,7 +277,7 @@ def _list_deployments(standin: StandIn, request: Seen) -> Reply:
     return _page(request, "deployments", [each for each in now if each["status"] != "stopped"])
 
 
-_ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
+ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("POST", "/mlops/training/upload", _submit),
     ("POST", "/mlops/deploy", _submit),
     ("GET", "/mlops/jobs", lambda s, r: _page(r, "jobs", [readings[-1] for readings in s.jobs.values()])),

@@ -1,7 +1,7 @@
 """`modelyard predict`."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,8 +74,8 @@ def _predictor(
 
 def _tell(prediction: "Prediction") -> None:
     columns: Mapping[str, Any] = prediction.outputs or {"prediction": prediction.predictions}
-    if not all(isinstance(values, Sequence) and not isinstance(values, str) for values in columns.values()):
-        print_line(shown(prediction.predictions))
+    if not all(isinstance(values, list) for values in columns.values()) or len(set(map(len, columns.values()))) > 1:
+        print_line(shown(prediction.outputs or prediction.predictions))  # Not a value for each row.
         return
     rows = zip(*columns.values(), strict=True)
     print_table(("row", *columns), ((number, *row) for number, row in enumerate(rows, start=1)))
