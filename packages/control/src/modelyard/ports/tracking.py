@@ -1,7 +1,7 @@
 """The experiment tracker (MLflow): runs, logged models, their files, and the mirror of our registry in it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -22,13 +22,17 @@ class TrackedRun:
 
 @dataclass(frozen=True, slots=True)
 class LoggedModel:
-    """A model that a run logged. `uri` is what MLflow loads it by, and what `download` takes."""
+    """A model that a script logged. `uri` is what MLflow loads it by, and what `download` takes."""
 
     model_id: str
     name: str
-    run_id: str
+    run_id: str | None
+    """None when it was logged outside of a run."""
     uri: str
     artifact_uri: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Those that were logged for the model itself; its run may have more."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,12 @@ class Tracking(Protocol):
 
     def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
         """The models that this run logged, oldest first."""
+
+    def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
+        """All models that carry this tag themselves, in any experiment, in a run or not, oldest first.
+
+        MLflow's client gives a model the tags of the script's context since MLflow 3.
+        """
 
     def logged_model(self, uri: str) -> LoggedModel:
         """The model behind `models:/m-…` or `runs:/<run>/<name>`."""

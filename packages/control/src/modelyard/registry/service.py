@@ -60,18 +60,18 @@ class RegistryService:
         """
         if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
             return earlier
-        run = self._tracking.run(logged.run_id)
+        run = None if logged.run_id is None else self._tracking.run(logged.run_id)
         manifest, signature = self._inspect(logged)
         new = NewVersion(
             model_name=model_name,
             model_uri=logged.uri,
             artifact_uri=logged.artifact_uri,
-            run_id=run.run_id,
-            experiment_name=run.experiment_name,
+            run_id=logged.run_id,
+            experiment_name=run.experiment_name if run else None,
             description=description,
-            tags={**run.tags, **(tags or {})},
-            metrics={**run.metrics, **(metrics or {})},
-            parameters=run.parameters,
+            tags={**(run.tags if run else {}), **(tags or {})},
+            metrics={**logged.metrics, **(run.metrics if run else {}), **(metrics or {})},
+            parameters={**logged.parameters, **(run.parameters if run else {})},
             signature=signature,
             manifest=manifest,
             lock_digest=lock_digest,

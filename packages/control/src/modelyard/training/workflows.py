@@ -135,6 +135,8 @@ class Training:
         }
 
     def _logged_model(self, job: Job, run_key: str) -> LoggedModel:
+        tagged = self.tracking.models_tagged(RUN_KEY_TAG, run_key)
         runs = self.tracking.runs_tagged(RUN_KEY_TAG, run_key)
-        models = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
-        return choose_logged_model(models, job.request.get("logged_model"))
+        of_runs = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
+        untagged = [model for model in of_runs if model not in tagged]  # Logged by a client before MLflow 3.
+        return choose_logged_model([*untagged, *tagged], job.request.get("logged_model"))

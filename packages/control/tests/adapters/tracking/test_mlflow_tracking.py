@@ -32,6 +32,7 @@ with mlflow.start_run(run_name="first"):
         log("from the nested")
 with mlflow.start_run(run_name="second", tags={"team": "red"}):
     mlflow.log_metric("accuracy", 0.5)
+log("from outside")
 mlflow.sklearn.autolog(log_models=False)
 LinearRegression().fit([[1], [2]], [1, 2])
 mlflow.set_experiment(OWN)
@@ -86,6 +87,13 @@ class TestScripts:
         names = [model.name for run in runs for model in tracking.logged_models(run.run_id)]
 
         assert names == ["from the first", "from the nested", "from elsewhere"]
+
+    def test_its_models_are_found_by_its_tag_also_outside_of_a_run(self, tracking: MlflowTracking, ran: str) -> None:
+        models = {model.name: model for model in tracking.models_tagged("modelyard.run_key", ran)}
+
+        assert list(models) == ["from the first", "from the nested", "from outside", "from elsewhere"]
+        assert models["from outside"].run_id is None
+        assert models["from the first"].run_id is not None
 
     def test_what_is_downloaded_is_an_mlflow_model_folder(
         self, tracking: MlflowTracking, ran: str, tmp_path: Path

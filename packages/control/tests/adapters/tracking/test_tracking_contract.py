@@ -29,7 +29,9 @@ class Script(Protocol):
         tags: Mapping[str, str] | None = None,
     ) -> str: ...
 
-    def log_model(self, run_id: str, name: str, files: Mapping[str, bytes]) -> Any: ...
+    def log_model(
+        self, run_id: str | None, name: str, files: Mapping[str, bytes], *, tags: Mapping[str, str] | None = None
+    ) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,11 @@ class MlflowScript:
         self.client.set_terminated(run_id)
         return run_id
 
-    def log_model(self, run_id: str, name: str, files: Mapping[str, bytes]) -> None:
-        experiment_id = self.client.get_run(run_id).info.experiment_id
-        model = self.client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
+    def log_model(
+        self, run_id: str | None, name: str, files: Mapping[str, bytes], *, tags: Mapping[str, str] | None = None
+    ) -> None:
+        experiment_id = "0" if run_id is None else self.client.get_run(run_id).info.experiment_id
+        model = self.client.create_logged_model(experiment_id, name=name, source_run_id=run_id, tags=dict(tags or {}))
         self.client.log_model_artifacts(model.model_id, str(self.written(files)))
         self.client.finalize_logged_model(model.model_id, "READY")
 
@@ -231,6 +235,21 @@ class TestModels:
 
         assert [model.name for model in models] == ["first", "second"]
         assert {model.run_id for model in models} == {run_id}
+
+    def test_models_are_found_by_their_tag_in_a_run_or_outside_of_one_oldest_first(
+        self, subject: Subject, name: str
+    ) -> None:
+        tag = {"modelyard.run_key": name}
+        runs = [subject.script.log_run(f"{name}-{number}") for number in range(2)]
+        for model_name, run_id in [("first", runs[0]), ("outside", None), ("last", runs[1])]:
+            subject.script.log_model(run_id, model_name, FILES, tags=tag)
+        subject.script.log_model(runs[0], "another", FILES, tags={"modelyard.run_key": "another"})
+
+        models = subject.tracking.models_tagged("modelyard.run_key", name)
+
+        assert [(model.name, model.run_id) for model in models] == [
+            *(("first", runs[0]), ("outside", None), ("last", runs[1])),
+        ]
 
     def test_a_run_without_models_has_none(self, subject: Subject, name: str) -> None:
         assert list(subject.tracking.logged_models(subject.script.log_run(name))) == []

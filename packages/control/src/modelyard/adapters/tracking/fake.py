@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +15,8 @@ _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
 @dataclass(slots=True)
 class _Logged:
     model: LoggedModel
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes]
+    tags: dict[str, str]
 
 
 class FakeTracking:
@@ -52,8 +53,10 @@ class FakeTracking:
         )
         return run_id
 
-    def log_model(self, run_id: str, name: str, files: Mapping[str, bytes]) -> LoggedModel:
-        """Be the script that logs a model."""
+    def log_model(
+        self, run_id: str | None, name: str, files: Mapping[str, bytes], *, tags: Mapping[str, str] | None = None
+    ) -> LoggedModel:
+        """Be the script that logs a model, in a run or outside of one."""
         model_id = f"m-{next(self._numbers):032x}"
         model = LoggedModel(
             model_id=model_id,
@@ -62,7 +65,7 @@ class FakeTracking:
             uri=f"models:/{model_id}",
             artifact_uri=f"mlflow-artifacts:/models/{model_id}/artifacts",
         )
-        self._models.append(_Logged(model, dict(files)))
+        self._models.append(_Logged(model, dict(files), dict(tags or {})))
         return model
 
     def change_file(self, uri: str, path: str, content: bytes) -> None:
@@ -99,6 +102,11 @@ class FakeTracking:
         """The run's models."""
         run = self.run(run_id)
         return [logged.model for logged in self._models if logged.model.run_id == run.run_id]
+
+    def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
+        """The models with this tag."""
+        self._answer()
+        return [logged.model for logged in self._models if logged.tags.get(key) == value]
 
     def logged_model(self, uri: str) -> LoggedModel:
         """The model at this address."""

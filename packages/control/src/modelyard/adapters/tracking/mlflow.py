@@ -89,13 +89,14 @@ class MlflowTracking:
         """Read the logged models of MLflow 3, and those that an older client put into the run."""
         with self._call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
-            found = _pages(
-                client.search_logged_models,
-                [run.info.experiment_id],
-                f"source_run_id = '{run.info.run_id}'",
-                order_by=[{"field_name": "creation_timestamp", "ascending": True}],
-            )
-            return [*_legacy_models(run), *(_logged(model) for model in found if model.status == "READY")]
+            found = _ready_models(client, [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+            return [*_legacy_models(run), *found]
+
+    def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
+        """Search all experiments for models with the tag."""
+        with self._call(f"model with tag {key}") as client:
+            experiments = [each.experiment_id for each in _pages(client.search_experiments)]
+            return _ready_models(client, experiments, f"tags.`{key}` = '{value}'")
 
     def logged_model(self, uri: str) -> LoggedModel:
         """Find the model by its id, or by its name in the run."""
@@ -197,13 +198,21 @@ def _tracked(run: Any, experiment_name: str) -> TrackedRun:
     )
 
 
+def _ready_models(client: Any, experiments: Sequence[str], which: str) -> list[LoggedModel]:
+    oldest_first = [{"field_name": "creation_timestamp", "ascending": True}]
+    found = _pages(client.search_logged_models, list(experiments), which, order_by=oldest_first)
+    return [_logged(model) for model in found if model.status == "READY"]
+
+
 def _logged(model: Any) -> LoggedModel:
     return LoggedModel(
         model_id=model.model_id,
         name=model.name,
-        run_id=model.source_run_id,
+        run_id=model.source_run_id or None,
         uri=f"models:/{model.model_id}",
         artifact_uri=model.artifact_location,
+        parameters=dict(model.params or {}),
+        metrics={metric.key: metric.value for metric in model.metrics or ()},
     )
 
 
