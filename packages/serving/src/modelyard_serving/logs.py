@@ -35,4 +35,3 @@ def configure_logs(level: str, **context: object) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(**context))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("_granian").setLevel(logging.WARNING)

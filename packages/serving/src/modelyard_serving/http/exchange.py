@@ -29,13 +29,17 @@ class Request:
     query: str = ""
 
 
+JSON_ONLY: Headers = [JSON]
+"""The headers of a response that needs no others. It is shared: add to a list of your own."""
+
+
 @dataclass(slots=True)
 class Response:
     """A response with its whole body."""
 
     status: int
     body: bytes = b""
-    headers: Headers = field(default_factory=lambda: [JSON])
+    headers: Headers = field(default_factory=lambda: JSON_ONLY)
 
 
 Answer = Response | Awaitable[Response]

@@ -6,13 +6,12 @@ from collections.abc import Awaitable
 
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.http.exchange import JSON, Answer, Request, Response
+from modelyard_serving.http.exchange import Answer, Request, Response
 from modelyard_serving.protocol.messages import InferRequest, InferResponse
 from modelyard_serving.protocol.rest_request import RestReader
 from modelyard_serving.protocol.rest_response import encode_response
 
 JSON_LENGTH = "inference-header-content-length"
-_JSON_HEADERS = [JSON]
 
 
 class InferEndpoint:
@@ -38,7 +37,7 @@ async def _later(result: Awaitable[InferResponse], inference: InferRequest) -> R
 def _answer(response: InferResponse, inference: InferRequest) -> Response:
     body, json_length = encode_response(response, inference)
     if json_length is None:
-        return Response(200, body, _JSON_HEADERS)
+        return Response(200, body)
     return Response(200, body, [("content-type", "application/octet-stream"), (JSON_LENGTH, str(json_length))])
 
 

@@ -33,21 +33,22 @@ _log = logging.getLogger(__name__)
 class Child:
     """One worker: the server of one loaded model, and the supervisor's orders."""
 
-    def __init__(self, settings: Settings, *, listener: int, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, settings: Settings, *, listener: socket.socket, channel: Channel, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._settings = settings
+        self._listener = listener
         self._channel = channel
         self._loop = loop
         self._plane = load(settings, loop=loop)
-        self._server = HttpServer(
-            App(self._plane), listener=listener, loop=loop, max_body_bytes=settings.max_body_bytes
-        )
+        self._server = HttpServer(App(self._plane), loop=loop, max_body_bytes=settings.max_body_bytes)
         self._order: asyncio.Future[bool] = loop.create_future()
 
     async def serve(self) -> None:
         """Serve until the order to leave has been carried out."""
         self._channel.listen(self._on_message, self._on_orphaned)
         self._loop.add_signal_handler(signal.SIGTERM, self._leave)
-        self._server.start()
+        await self._server.start(self._listener)
         self._beat()
         self._channel.send({"event": "ready"})
         await self._depart(is_last=await self._order)
@@ -80,11 +81,8 @@ class Child:
         self._server.stop_accepting()
         self._channel.send({"event": "closed"})
         await asyncio.sleep(_SETTLE_S if is_last else max(_SETTLE_S, self._settings.lame_duck_s))
-        try:
-            await asyncio.wait_for(self._server.stop(), self._settings.drain_timeout_s)
-        except TimeoutError:
-            waited = self._settings.drain_timeout_s
-            _log.error("left with %d requests unanswered after %g s", self._server.in_flight, waited)
+        if not await self._server.stop(self._settings.drain_timeout_s):
+            _log.error("left with requests unanswered after %g s", self._settings.drain_timeout_s)
 
 
 def main() -> None:
@@ -97,13 +95,14 @@ def main() -> None:
     faulthandler.enable()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    code = _run(settings, listener=boot["files"][0], channel=Channel(end), loop=loop)
+    listener = socket.socket(fileno=boot["files"][0])
+    code = _run(settings, listener=listener, channel=Channel(end), loop=loop)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)  # Threads that still predict would keep the interpreter from ending.
 
 
-def _run(settings: Settings, *, listener: int, channel: Channel, loop: asyncio.AbstractEventLoop) -> int:
+def _run(settings: Settings, *, listener: socket.socket, channel: Channel, loop: asyncio.AbstractEventLoop) -> int:
     try:
         child = Child(settings, listener=listener, channel=channel, loop=loop)
     except InvalidModel as error:

@@ -1,0 +1,272 @@
+"""One HTTP/1.1 connection: bytes to requests, responses to bytes, in order. Parsing is llhttp's (by httptools); routing
+and meaning are the application's. It refuses heads and bodies over the limits before it takes memory for them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httptools
+
+from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.http.errors import error_response
+from modelyard_serving.http.exchange import Answer, Request, Response
+from modelyard_serving.http.wire import CONTINUE, render_head
+
+LARGEST_HEAD_BYTES = 64 * 1024
+READ_GAP_S = 30.0
+"""How long a request may stand still on its way in, and a response on its way out."""
+IDLE_S = 120.0
+"""How long a connection is kept without a request."""
+LINGER_S = 2.0
+"""How long the rest of a refused request is read and thrown away, so that the refusal reaches the caller."""
+MOST_PIPELINED = 64
+_WRITE_SEPARATELY_BYTES = 64 * 1024
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    def handle(self, request: Request) -> Answer:
+        """The response, at once or awaited. It raises nothing."""
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """What all connections of one server share."""
+
+    app: Application
+    loop: asyncio.AbstractEventLoop
+    max_body_bytes: int
+    date: bytes
+    now: float
+    """The loop's time, to the second: precise enough for the limits above, and free."""
+    connections: set["Connection"] = field(default_factory=set)
+    in_flight: int = 0
+    """Requests that are read whole and not yet answered."""
+    is_leaving: bool = False
+    """Every response is its connection's last one."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A request that came whole, waiting for its turn on its connection."""
+
+    request: Request
+    keeps_alive: bool
+
+
+class Connection(asyncio.Protocol):
+    """Handles what comes over one connection. Requests that come before the last one was answered wait."""
+
+    __slots__ = (
+        "_body",
+        "_body_bytes",
+        "_exchange",
+        "_has_ended",
+        "_head_bytes",
+        "_headers",
+        "_is_lingering",
+        "_is_paused",
+        "_is_reading",
+        "_parser",
+        "_site",
+        "_task",
+        "_transport",
+        "_url",
+        "_waiting",
+        "deadline",
+    )
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: Any = None
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._exchange: _Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: deque[_Exchange] = deque()
+        self._is_reading = False
+        self._is_lingering = False
+        self._is_paused = False
+        self._has_ended = False
+        self.deadline = site.now + READ_GAP_S
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is on its way in, being answered or on its way out."""
+        return self._exchange is None and not self._is_reading and not self._waiting and not self._is_paused
+
+    @property
+    def is_overdue(self) -> bool:
+        """Past its deadline it is the caller that stands still, and not we who compute."""
+        return self._exchange is None or self._is_paused
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._site.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # Its cause changes nothing.
+        self._site.connections.discard(self)
+        self._site.in_flight -= len(self._waiting)
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            return
+        self.deadline = self._site.now + READ_GAP_S
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._has_ended = True  # What follows is not HTTP/1.1; the request itself is answered.
+        except httptools.HttpParserError as error:
+            if not self._is_lingering:
+                self._refuse(ServingError(f"this is not HTTP/1.1: {error}", kind=Kind.INVALID))
+
+    def eof_received(self) -> bool:
+        """The caller sends no more; what it sent is still answered."""
+        self._has_ended = True
+        return self._exchange is not None
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._answer_next()
+
+    def close(self) -> None:
+        """End the connection when what was written is sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self._transport.abort()
+
+    def on_message_begin(self) -> None:
+        """The parser met the first byte of a request."""
+        self._is_reading = True
+        self._url = b""
+        self._headers = {}
+        self._head_bytes = 0
+        self._body = []
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """The parser met a piece of the request's target."""
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser met a header. Of those that come twice the first counts, but for lists."""
+        key = name.decode("latin-1").lower()
+        self._headers[key] = (
+            f"{self._headers[key]}, {value.decode('latin-1')}" if key in self._headers else value.decode("latin-1")
+        )
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """The parser met the end of the head."""
+        length = self._headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._site.max_body_bytes:
+            self._refuse(_too_large(self._site.max_body_bytes))
+        elif self._headers.get("expect", "").lower() == "100-continue":
+            self._transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """The parser met a piece of the body."""
+        self._body_bytes += len(body)
+        if self._body_bytes > self._site.max_body_bytes:
+            self._body = []
+            self._refuse(_too_large(self._site.max_body_bytes))
+        elif not self._is_lingering:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """The parser met the end of a request."""
+        self._is_reading = False
+        if self._is_lingering:
+            return
+        path, _, query = self._url.decode("latin-1").partition("?")
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        method = self._parser.get_method().decode("latin-1")
+        exchange = _Exchange(Request(method, path, self._headers, body, query), self._parser.should_keep_alive())
+        self._body = []
+        self._site.in_flight += 1
+        if self._exchange is None and not self._is_paused:
+            self._answer(exchange)
+            return
+        self._waiting.append(exchange)
+        if len(self._waiting) >= MOST_PIPELINED:
+            self._transport.pause_reading()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > LARGEST_HEAD_BYTES and not self._is_lingering:
+            self._refuse(ServingError(f"the head is larger than {LARGEST_HEAD_BYTES} bytes", kind=Kind.TOO_LARGE))
+
+    def _answer(self, exchange: _Exchange) -> None:
+        self._exchange = exchange
+        answer = self._site.app.handle(exchange.request)
+        if isinstance(answer, Response):
+            self._respond(answer)
+        else:
+            self._task = self._site.loop.create_task(self._answer_later(answer))
+
+    async def _answer_later(self, answer: Awaitable[Response]) -> None:
+        try:
+            response = await answer
+        except asyncio.CancelledError:
+            self._site.in_flight -= 1
+            self._exchange = None
+            raise
+        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
+            response = error_response(error)
+        self._task = None
+        self._respond(response)
+        self._answer_next()
+
+    def _answer_next(self) -> None:
+        while self._waiting and self._exchange is None and not self._is_paused:
+            self._answer(self._waiting.popleft())
+            if len(self._waiting) < MOST_PIPELINED:
+                self._transport.resume_reading()
+
+    def _respond(self, response: Response) -> None:
+        exchange, site = self._exchange, self._site
+        self._exchange = None
+        site.in_flight -= 1
+        if exchange is None or self._transport.is_closing():
+            return
+        is_last = site.is_leaving or not exchange.keeps_alive or (self._has_ended and not self._waiting)
+        head = render_head(response, date=site.date, is_last=is_last)
+        if exchange.request.method == "HEAD":
+            self._transport.write(head)
+        elif len(response.body) < _WRITE_SEPARATELY_BYTES:
+            self._transport.write(head + response.body)
+        else:
+            self._transport.writelines((head, response.body))
+        if is_last:
+            self._transport.close()
+        self.deadline = site.now + IDLE_S
+
+    def _refuse(self, error: ServingError) -> None:
+        """Answer a request that is not read to its end, and part."""
+        self._is_lingering = True
+        self._is_reading = False
+        response = error_response(error)
+        self._transport.write(render_head(response, date=self._site.date, is_last=True) + response.body)
+        self.deadline = self._site.now + LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+
+def _too_large(limit: int) -> ServingError:
+    return ServingError(f"the body is larger than {limit} bytes", kind=Kind.TOO_LARGE)
