@@ -1,0 +1,230 @@
+"""Promotion on a real database: who may do what, which evidence counts, and who wins when two come at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from modelyard.access.domain import Principal, Role
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.audit.domain import GENESIS, entry_hash
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
+from modelyard.outbox.service import Outbox
+from modelyard.promotion.domain import Request
+from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
+from modelyard.promotion.service import PromotionService
+from modelyard.promotion.states import RequestStatus
+from modelyard.registry.domain import Version
+from modelyard.registry.metrics import Direction
+from modelyard.registry.service import RegistryService
+from modelyard.registry.stages import StageMover
+from modelyard.registry.states import Stage
+
+ANNA = Principal(tenant_id="acme", subject="anna", role=Role.DEVELOPER)
+BERT = Principal(tenant_id="acme", subject="bert", role=Role.APPROVER)
+CARL = Principal(tenant_id="acme", subject="carl", role=Role.APPROVER)
+MODEL = "churn"
+
+
+@dataclass(frozen=True)
+class Yard:
+    """The services of one test, and short ways to speak to them."""
+
+    promotion: PromotionService
+    registry: RegistryService
+    audit: AuditLog
+    clock: ManualClock
+    tracking: FakeTracking
+
+    def register(self, **metrics: float) -> Version:
+        """A version in stage none."""
+        run = self.tracking.log_run("churn", metrics=metrics)
+        logged = self.tracking.log_model(run, "model", {"MLmodel": run.encode()})
+        return self.registry.register(ANNA, model_name=MODEL, logged=logged)
+
+    def stage(self, **metrics: float) -> Version:
+        """A version in staging."""
+        version = self.register(**metrics)
+        return self.promotion.change_stage(ANNA, version, Stage.STAGING, comment="ready", revision=None)
+
+    def ask(self, version: Version) -> Request:
+        """A request for production."""
+        return self.promotion.request(ANNA, version, comment="please")
+
+    def approve(self, request: Request, by: Principal = BERT) -> Request:
+        """An approval."""
+        return self.promotion.approve(by, MODEL, request.request_id, comment="yes", revision=None)
+
+    def promote(self, **metrics: float) -> Version:
+        """A version in production."""
+        version = self.stage(**metrics)
+        self.approve(self.ask(version))
+        return self.registry.version(ANNA, MODEL, version.version)
+
+    def stage_of(self, version: Version) -> Stage:
+        """Where a version is now."""
+        return self.registry.version(ANNA, MODEL, version.version).stage
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    database = Database(f"sqlite:///{tmp_path}/yard.db")
+    database.migrate()
+    clock = ManualClock()
+    audit = AuditLog(database=database, clock=clock)
+    outbox = Outbox(database=database, clock=clock)
+    tracking = FakeTracking()
+    registry = RegistryService(
+        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
+    )
+    mover = StageMover(clock=clock, audit=audit, outbox=outbox)
+    promotion = PromotionService(database=database, clock=clock, registry=registry, mover=mover, audit=audit)
+    yield Yard(promotion=promotion, registry=registry, audit=audit, clock=clock, tracking=tracking)
+    database.close()
+
+
+class TestStages:
+    def test_a_version_goes_to_staging_without_approval(self, yard: Yard) -> None:
+        assert yard.stage().stage is Stage.STAGING
+
+    def test_production_needs_a_request(self, yard: Yard) -> None:
+        version = yard.stage()
+        with pytest.raises(Invalid, match="approved request"):
+            yard.promotion.change_stage(BERT, version, Stage.PRODUCTION, comment="now", revision=None)
+
+    def test_a_transition_that_the_table_does_not_have_is_refused_and_says_which_there_are(self, yard: Yard) -> None:
+        with pytest.raises(Conflict, match="can go to staging, not to archived"):
+            yard.promotion.change_stage(ANNA, yard.register(), Stage.ARCHIVED, comment="no", revision=None)
+
+    def test_a_stale_revision_is_refused(self, yard: Yard) -> None:
+        version = yard.stage()
+        with pytest.raises(Precondition, match="If-Match"):
+            yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="back", revision=version.revision - 1)
+
+
+class TestRequests:
+    def test_the_approval_promotes_and_archives_the_former(self, yard: Yard) -> None:
+        former = yard.promote()
+        version = yard.promote()
+        assert yard.stage_of(version) is Stage.PRODUCTION
+        assert yard.stage_of(former) is Stage.ARCHIVED
+
+    def test_the_requester_does_not_approve(self, yard: Yard) -> None:
+        version = yard.stage()
+        request = yard.promotion.request(BERT, version, comment="mine")
+        with pytest.raises(Forbidden, match="does not approve"):
+            yard.approve(request, by=BERT)
+
+    def test_two_needed_approvals_are_two_people(self, yard: Yard) -> None:
+        version = yard.stage()
+        yard.promotion.set_policy(BERT, MODEL, Policy(needed_approvals=2), revision=0)
+        request = yard.ask(version)
+        yard.approve(request)
+        assert yard.stage_of(version) is Stage.STAGING
+        with pytest.raises(Forbidden, match="approved already"):
+            yard.approve(request)
+        assert yard.approve(request, by=CARL).status is RequestStatus.APPROVED
+        assert yard.stage_of(version) is Stage.PRODUCTION
+
+    def test_an_approver_whom_the_policy_does_not_name_is_refused(self, yard: Yard) -> None:
+        version = yard.stage()
+        yard.promotion.set_policy(BERT, MODEL, Policy(approvers=("carl",)), revision=None)
+        with pytest.raises(Forbidden, match="does not name"):
+            yard.approve(yard.ask(version))
+
+    def test_an_unmet_policy_is_told_and_blocks_the_approval(self, yard: Yard) -> None:
+        version = yard.stage(auc=0.7)
+        requirement = MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8)
+        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
+        request = yard.ask(version)
+        assert [finding.message for finding in request.findings] == ["metric 'auc': expected at least 0.8, got 0.7"]
+        with pytest.raises(Conflict, match=r"at least 0\.8"):
+            yard.approve(request)
+
+    def test_a_version_worse_than_production_is_found_out(self, yard: Yard) -> None:
+        yard.promote(loss=0.2)
+        requirement = MetricRequirement(metric="loss", direction=Direction.LOWER, baseline=Baseline.PRODUCTION)
+        worse = yard.stage(loss=0.3)
+        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
+        (finding,) = yard.promotion.findings(ANNA, worse)
+        assert not finding.is_met
+
+    def test_changed_evidence_expires_the_request(self, yard: Yard) -> None:
+        version = yard.stage()
+        request = yard.ask(version)
+        yard.promotion.record_check(ANNA, version, name="bias-review", is_passed=True, details="")
+        found = yard.promotion.get(ANNA, MODEL, request.request_id)
+        assert (found.status, found.reason) == (RequestStatus.EXPIRED, "the evidence has changed since it was made")
+        with pytest.raises(Conflict, match="decided before"):
+            yard.approve(request)
+
+    def test_time_expires_the_request_and_the_expiry_is_kept(self, yard: Yard) -> None:
+        request = yard.ask(yard.stage())
+        yard.clock.sleep(15 * 24 * 3600)
+        with pytest.raises(Conflict, match="expired"):
+            yard.approve(request)
+        assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
+    def test_only_the_requester_withdraws(self, yard: Yard) -> None:
+        request = yard.ask(yard.stage())
+        with pytest.raises(Forbidden):
+            yard.promotion.withdraw(BERT, MODEL, request.request_id, comment="", revision=None)
+        withdrawn = yard.promotion.withdraw(ANNA, MODEL, request.request_id, comment="later", revision=None)
+        assert (withdrawn.status, withdrawn.reason) == (RequestStatus.WITHDRAWN, "later")
+
+    def test_a_rejected_request_leaves_the_version_in_staging(self, yard: Yard) -> None:
+        version = yard.stage()
+        request = yard.ask(version)
+        yard.promotion.reject(BERT, MODEL, request.request_id, comment="no", revision=None)
+        assert yard.stage_of(version) is Stage.STAGING
+
+    def test_asking_twice_is_one_request(self, yard: Yard) -> None:
+        version = yard.stage()
+        assert yard.ask(version).request_id == yard.ask(version).request_id
+
+
+class TestRollback:
+    def test_the_former_comes_back_and_the_present_one_is_archived(self, yard: Yard) -> None:
+        former, present = yard.promote(), yard.promote()
+        assert yard.promotion.rollback(BERT, MODEL, comment="it misbehaves").version == former.version
+        assert yard.stage_of(present) is Stage.ARCHIVED
+
+    def test_without_a_former_there_is_nothing_to_roll_back_to(self, yard: Yard) -> None:
+        yard.promote()
+        with pytest.raises(Conflict, match="in production before"):
+            yard.promotion.rollback(BERT, MODEL, comment="")
+
+
+class TestManyAtOnce:
+    def test_of_64_that_approve_at_once_one_version_is_in_production_and_the_chain_holds(self, yard: Yard) -> None:
+        requests = [yard.ask(yard.stage()) for _ in range(8)]
+
+        def approve(attempt: int) -> str:
+            approver = Principal(tenant_id="acme", subject=f"approver-{attempt}", role=Role.APPROVER)
+            try:
+                return yard.approve(requests[attempt % len(requests)], by=approver).status
+            except ModelyardError as exc:
+                return exc.code
+
+        with ThreadPoolExecutor(64) as pool:
+            outcomes = list(pool.map(approve, range(64)))
+        stages = [version.stage for version in yard.registry.versions(ANNA, MODEL)]
+        assert stages.count(Stage.PRODUCTION) == 1
+        assert outcomes.count("approved") == 1
+        assert set(outcomes) <= {"approved", "request_closed", "evidence_changed"}
+        assert_chain_holds(yard.audit)
+
+
+def assert_chain_holds(audit: AuditLog) -> None:
+    """Every entry's hash is over its own fields and the entry before."""
+    previous = GENESIS
+    for sequence, entry in enumerate(audit.entries("acme"), start=1):
+        fields = asdict(entry)
+        assert fields.pop("hash") == entry_hash(**fields)
+        assert (entry.sequence, entry.previous_hash) == (sequence, previous)
+        previous = entry.hash
