@@ -9,7 +9,6 @@ the record if its first process is the recorded one, or is gone while others of 
 import json
 import os
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,8 +17,10 @@ from pathlib import Path
 import psutil
 
 from modelyard.atomic_file import replace_text
+from modelyard.local.waiting import until
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_GRACE = 2.0
 _CLOCK_STEP = 5.0  # Start times are reckoned from the time of boot, which follows when the clock is set.
 
 
@@ -51,7 +52,7 @@ class Generation:
         """Keep this record at `path`."""
         replace_text(path, json.dumps(asdict(self)))
 
-    def is_leading(self) -> bool:
+    def is_led(self) -> bool:
         """Whether the first process is still there."""
         return any(process.pid == self.group for process in self.members())
 
@@ -66,24 +67,14 @@ class Generation:
         return [process for process in processes if process.pid != os.getpid() and is_alive(process.pid)]
 
     def end(self, *, patience: float) -> None:
-        """End every process: the first is asked and has `patience` seconds to end the others, then all are killed."""
-        members = self.members()
-        if not members:
-            return
-        asked = [process for process in members if process.pid == self.group] or members
-        _send(asked, signal.SIGTERM)
-        if self._wait(patience):
-            return
+        """End every process: the first is asked and has `patience` seconds to end the others; the rest is killed."""
+        if self.is_led():
+            _send([process for process in self.members() if process.pid == self.group], signal.SIGTERM)
+            until(lambda: not self.is_led(), seconds=patience)
+        _send(self.members(), signal.SIGTERM)
+        until(lambda: not self.members(), seconds=min(patience, _GRACE))
         _send(self.members(), signal.SIGKILL)
-        self._wait(10)
-
-    def _wait(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while self.members():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
+        until(lambda: not self.members(), seconds=_GRACE)
 
     def _is_mine(self, leader: psutil.Process) -> bool:
         with suppress(psutil.Error):

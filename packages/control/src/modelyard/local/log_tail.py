@@ -1,9 +1,12 @@
 """The end of a log file that is written and rotated by somebody else."""
 
 import os
+import re
 from pathlib import Path
 
 _END_BYTES = 16 * 1024
+_REASON_LINES = 60
+_EXCEPTION = re.compile(r"(\w+\.)*\w*(Error|Exception|Unavailable): ")
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -15,6 +18,12 @@ def last_lines(log: Path, count: int) -> list[str]:
     except OSError:
         return []
     return [line.rstrip() for line in lines if line.strip()][-count:]
+
+
+def last_reason(log: Path) -> str:
+    """Why a Python program ended, as its log has it: the line of the last exception, else the last line; may be empty."""
+    lines = last_lines(log, _REASON_LINES)
+    return next((line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "")
 
 
 class Following:

@@ -5,15 +5,12 @@ so it is ready in half the time. Always on loopback, since MLflow asks nobody wh
 server, so neither scripts nor model servers need credentials of the artifact store.
 """
 
-import importlib.util
 import os
 import sqlite3
-import sys
 import uuid
 import warnings
 from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -21,19 +18,9 @@ from modelyard.settings import Settings
 
 HOST = "127.0.0.1"
 
-_CLIENTS = {
-    "s3": "boto3",
-    "gs": "google.cloud.storage",
-    "wasbs": "azure.storage.blob",
-    "abfss": "azure.storage.filedatalake",
-}
-
 
 def serve(settings: Settings) -> None:
     """Make the database if there is none, then serve until SIGTERM."""
-    refusal = missing_artifact_client(settings.mlflow_artifact_root)
-    if refusal is not None:
-        sys.exit(refusal)
     database = settings.places.mlflow / "mlflow.db"
     artifacts = settings.mlflow_artifact_root or str(settings.places.mlflow / "artifacts")
     with closing(sqlite3.connect(database)) as connection:
@@ -47,22 +34,6 @@ def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=10,
     )
-
-
-def missing_artifact_client(artifact_root: str | None) -> str | None:
-    """One sentence when the package that reaches this artifact root is not installed; None when it is."""
-    scheme = urlsplit(artifact_root or "").scheme
-    module = _CLIENTS.get(scheme)
-    if module is None or _is_installed(module):
-        return None
-    return f"MLFLOW_ARTIFACT_ROOT is {artifact_root}, and {scheme}:// needs the Python package of {module}: install it."
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # A parent package is missing.
-        return False
 
 
 def _application(*, backend: str, artifacts: str) -> Any:

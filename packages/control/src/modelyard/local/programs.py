@@ -109,8 +109,9 @@ class ProgramFiles:
             stop_seconds=program.stop_seconds,
             log=program.log,
         )
-        replace_text(self.launch, content)
-        replace_text(self.section, section)
+        for place, text in ((self.launch, content), (self.section, section)):
+            if not place.exists() or place.read_text(encoding="utf-8") != text:
+                replace_text(place, text)
         return digest_of(content)
 
     def forget(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import Unavailable
-from modelyard.local.log_tail import last_lines
+from modelyard.local.log_tail import last_reason
 from modelyard.local.supervisor import ProcessState, Supervisor
 
 _PROBE_SECONDS = 2.0
@@ -30,7 +30,7 @@ def await_ready(
     """Return when all answer; `tell` is called as each does, with the seconds that it took.
 
     Raises:
-        Unavailable: one ended instead, or `seconds` went by (code `<program>_failed`); with the last line of its log.
+        Unavailable: one ended instead, or `seconds` went by (code `<program>_failed`); with the reason in its log.
     """
     start = time.monotonic()
     missing = list(awaited)
@@ -64,7 +64,7 @@ def _has_ended(supervisor: Supervisor, one: Awaited) -> bool:
 
 def _failure(supervisor: Supervisor, one: Awaited, what: str) -> Unavailable:
     state = supervisor.state(one.program)
-    said = "" if state is None else "".join(last_lines(state.log, 1))
+    said = "" if state is None else last_reason(state.log)
     reason = f"{what}: {said}" if said else what
     where = "" if state is None else f" (log: {state.log})"
     return Unavailable(f"{one.title} {reason}{where}", code=f"{one.program}_failed")

@@ -8,7 +8,10 @@ import psutil
 
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.home import Home
+from modelyard.local.generations import is_alive
+from modelyard.local.waiting import until
 
+_KILL_SECONDS = 10
 _SUPERVISE = "modelyard.adapters.runner.supervise"
 
 
@@ -18,7 +21,7 @@ def interrupt_runs(home: Home) -> int:
     for process, _ in runs:
         with suppress(psutil.Error):
             process.kill()  # Its script ends with it.
-    psutil.wait_procs([process for process, _ in runs], timeout=10)
+    until(lambda: not any(is_alive(process.pid) for process, _ in runs), seconds=_KILL_SECONDS)
     for _, folder in runs:
         LocalRunner().cancel(folder)  # Of a lost run, that ends what the script itself had started.
     return len(runs)

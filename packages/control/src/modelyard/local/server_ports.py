@@ -19,13 +19,22 @@ class ServerPorts:
         self._folder = folder
         self._host = host
         self._range = range(first, last + 1)
+        self._seen: dict[str, int] = {}
+
+    def port_of(self, deployment_id: str) -> int | None:
+        """The port of one deployment; None when it has none. Reads one file when it was seen before."""
+        seen = self._seen.get(deployment_id)
+        if seen is None or self._holder(seen) != deployment_id:
+            self._seen = dict(self.claims())
+        return self._seen.get(deployment_id)
 
     def claims(self) -> Mapping[str, int]:
         """The port of every deployment that has one."""
         claims = {}
         for path in self._folder.glob("[0-9]*"):
-            with suppress(FileNotFoundError):  # Given back this moment.
-                claims[path.read_text(encoding="utf-8")] = int(path.name)
+            holder = self._holder(int(path.name))
+            if holder is not None:
+                claims[holder] = int(path.name)
         return claims
 
     def claim(self, deployment_id: str) -> int:
@@ -46,9 +55,14 @@ class ServerPorts:
 
     def release(self, deployment_id: str) -> None:
         """Give its port back; one that has none: nothing to do."""
-        port = self.claims().get(deployment_id)
+        port = self.port_of(deployment_id)
         if port is not None:
             (self._folder / str(port)).unlink(missing_ok=True)
+
+    def _holder(self, port: int) -> str | None:
+        with suppress(FileNotFoundError):
+            return (self._folder / str(port)).read_text(encoding="utf-8")
+        return None
 
     def _first_that_takes(self, written: Path, *, taken: set[int]) -> int:
         for port in self._range:

@@ -1,18 +1,16 @@
 """The stack of one home: starts the control plane and MLflow under a supervisor, and takes everything down again."""
 
-import os
-import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from ipaddress import ip_address
 
 from modelyard.adapters.file_lock import locked
-from modelyard.errors import Conflict, Invalid, Unavailable
+from modelyard.errors import Conflict, Unavailable
 from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
 from modelyard.local.environment import Scope
+from modelyard.local.preflight import check_home, check_settings, check_stack
 from modelyard.local.programs import Program
 from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
@@ -28,7 +26,6 @@ Tell = Callable[[str], None]
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 20
 _SERVER_STOP_SECONDS = 60
-_UNUSABLE_IN_PATHS = re.compile(r"[\[\]*?%;#\"'\x00-\x1f]")
 
 
 class LocalStack:
@@ -53,11 +50,11 @@ class LocalStack:
         What a supervisor that was killed left running is ended first. Model servers come back with the supervisor.
 
         Raises:
-            Invalid: a stack that must not be (`--no-auth` beyond loopback), or a home that supervisord cannot name.
+            Invalid: a stack that must not be (`--no-auth` beyond loopback), a setting, or a home that cannot be used.
             Conflict: a port is in use, or the stack runs with other options.
             Unavailable: something does not get ready; what was started is stopped again.
         """
-        _check_home(self._home)
+        check_home(self._home)
         self._home.make()
         with locked(self._home.supervisor / "stack.lock"):
             is_new = not self.is_up()
@@ -89,7 +86,8 @@ class LocalStack:
 
     def _start(self, wanted: Wanted) -> Stack:
         stack = wanted.after(Stack.read(self._home))
-        _check(stack)
+        check_stack(stack)
+        check_settings()
         if not self._supervisor.is_running():
             self._supervisor.end_orphans(patience=_STOP_SECONDS)
         refuse_busy_port(stack.host, stack.port, flag="--port")
@@ -171,31 +169,4 @@ class LocalStack:
             nice=nice,
             priority=priority,
             stop_seconds=_STOP_SECONDS,
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _check(stack: Stack) -> None:
-    if not stack.auth and not is_loopback(stack.host):
-        raise Invalid(
-            f"--no-auth lets in everybody who reaches the address, so it is for loopback only, not for {stack.host}.",
-            code="open_beyond_loopback",
-        )
-    if stack.port == stack.mlflow_port and stack.tracking_uri is None:
-        raise Invalid(f"--port and --mlflow-port are both {stack.port}; they must differ.", code="ports_equal")
-
-
-def _check_home(home: Home) -> None:
-    found = _UNUSABLE_IN_PATHS.search(os.fspath(home.root))
-    if found:
-        raise Invalid(
-            f"--home {home.root} holds {found.group()!r}, which the process supervisor cannot have in a path.",
-            code="home_unusable",
         )

@@ -8,7 +8,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from modelyard.local.environment import Scope, inherited
 from modelyard.local.generations import Generation
 from modelyard.local.programs import Program, ProgramFiles
 from modelyard.local.supervisor_rpc import SupervisorFault, SupervisorGone, SupervisorSilent, call
+from modelyard.local.waiting import until
 
 _BAD_NAME: Final = 10
 _NOT_RUNNING: Final = 70
@@ -37,7 +37,6 @@ _SOCKET_PATH_LIMIT = 90  # A unix socket's path has at most 107 characters, and 
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 20.0
 _KILL_SECONDS = 10.0
-_POLL_SECONDS = 0.03
 
 _CONFIGURATION = """\
 [unix_http_server]
@@ -167,15 +166,8 @@ class Supervisor:
         files = ProgramFiles(self._home.supervisor, name)
         do_wait = False
         self._call("stopProcess", name, do_wait, tolerated={_NOT_RUNNING, _BAD_NAME})
-        deadline = time.monotonic() + patience + _KILL_SECONDS
-        while (state := self.state(name)) is not None and state.pid is not None:
-            if time.monotonic() > deadline:
-                raise _unavailable(f"cannot stop {name}")
-            if not _is_launched(
-                files, state
-            ):  # Between fork and exec a signal meets supervisord's handler, and is lost.
-                self.signal(name, "TERM")
-            time.sleep(_POLL_SECONDS)
+        if not until(lambda: self._has_stopped(files), seconds=patience + _KILL_SECONDS):
+            raise _unavailable(f"cannot stop {name}")
         _end(files, patience=patience)
 
     def shut_down(self, *, patience: float) -> None:
@@ -216,6 +208,16 @@ class Supervisor:
         """What every program does."""
         return [_program_state(info) for info in self._call("getAllProcessInfo")]
 
+    def _has_stopped(self, files: ProgramFiles) -> bool:
+        state = self.state(files.name)
+        if state is None or state.pid is None:
+            return True
+        generation = Generation.read(files.generation)
+        if generation is None or generation.group != state.pid:
+            # Between fork and exec a signal meets supervisord's own handler and is lost, so it is sent again.
+            self.signal(files.name, "TERM")
+        return False
+
     def _start_daemon(self) -> None:
         previous = Generation.read(self._record)
         if previous is not None:  # It does not answer, so it must not stand in the way of the next one.
@@ -241,11 +243,10 @@ class Supervisor:
         self._await_daemon()
 
     def _await_daemon(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while (pid := self.pid()) is None:
-            if time.monotonic() > deadline:
-                raise _unavailable("started and does not answer")
-            time.sleep(_POLL_SECONDS)
+        until(self.is_running, seconds=_START_SECONDS)
+        pid = self.pid()
+        if pid is None:
+            raise _unavailable("started and does not answer")
         Generation.of(pid).write(self._record)
 
     def _take_out(self, name: str, *, patience: float) -> None:
@@ -304,11 +305,6 @@ def _runs(files: ProgramFiles, state: ProgramState, *, digest: str, before: str 
     if generation is None or generation.group != state.pid:
         return digest == before
     return generation.digest == digest
-
-
-def _is_launched(files: ProgramFiles, state: ProgramState) -> bool:
-    generation = Generation.read(files.generation)
-    return generation is not None and generation.group == state.pid
 
 
 def _unavailable(what: str) -> Unavailable:

@@ -63,7 +63,7 @@ class LocalTarget:
 
     def observe(self, deployment_id: str) -> ServerObservation:
         """What the status file says, if it is fresh and of the process that runs; else what the supervisor says."""
-        port = self._ports.claims().get(deployment_id)
+        port = self._ports.port_of(deployment_id)
         if port is None:
             return ServerObservation(state=ServerState.ABSENT)
         url = f"http://{_HOST}:{port}"

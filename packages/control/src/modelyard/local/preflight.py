@@ -1,0 +1,76 @@
+"""What can be seen to be wrong before anything is started. Each check raises Invalid with one sentence."""
+
+import importlib.util
+import os
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from modelyard.errors import Invalid
+from modelyard.home import Home
+from modelyard.local.stack_file import Stack
+from modelyard.settings import Settings
+
+_UNUSABLE_IN_PATHS = re.compile(r"[\[\]*?%;#\"'\x00-\x1f]")  # A meaning in supervisord's files, or in those of a shell.
+_CLIENTS = {
+    "s3": "boto3",
+    "gs": "google.cloud.storage",
+    "wasbs": "azure.storage.blob",
+    "abfss": "azure.storage.filedatalake",
+}
+"""The module that MLflow needs for an artifact root of this scheme."""
+
+
+def check_home(home: Home) -> None:
+    """The folder's path can stand in supervisord's configuration."""
+    found = _UNUSABLE_IN_PATHS.search(os.fspath(home.root))
+    if found:
+        raise Invalid(
+            f"--home {home.root} holds {found.group()!r}, which the process supervisor cannot have in a path.",
+            code="home_unusable",
+        )
+
+
+def check_stack(stack: Stack) -> None:
+    """Everybody is let in on loopback only, and the two services have a port each."""
+    if not stack.auth and not _is_loopback(stack.host):
+        raise Invalid(
+            f"--no-auth lets in everybody who reaches the address, so it is for loopback only, not for {stack.host}.",
+            code="open_beyond_loopback",
+        )
+    if stack.port == stack.mlflow_port and stack.tracking_uri is None:
+        raise Invalid(f"--port and --mlflow-port are both {stack.port}; they must differ.", code="ports_equal")
+
+
+def check_settings() -> None:
+    """What the environment sets can be read, and the artifact root can be reached."""
+    try:
+        settings = Settings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = str(first["loc"][0])
+        variable = name if name.isupper() else f"MODELYARD_{name.upper()}"
+        raise Invalid(f"{variable}: {first['msg']}; {first['input']!r} came.", code="setting_invalid") from exc
+    root = settings.mlflow_artifact_root or ""
+    client = _CLIENTS.get(urlsplit(root).scheme)
+    if client is not None and settings.mlflow_tracking_uri is None and not _is_installed(client):
+        raise Invalid(
+            f"MLFLOW_ARTIFACT_ROOT is {root}, for which MLflow needs the Python module {client}; it is not installed.",
+            code="artifact_client_missing",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # A package above it is missing.
+        return False

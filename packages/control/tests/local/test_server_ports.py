@@ -1,0 +1,46 @@
+"""Claims on ports."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from modelyard.errors import Unavailable
+from modelyard.local.server_ports import ServerPorts
+
+FIRST = 18400
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> ServerPorts:
+    return ServerPorts(tmp_path / "ports", host="127.0.0.1", first=FIRST, last=FIRST + 9)
+
+
+class TestServerPorts:
+    def test_a_claim_is_kept(self, ports: ServerPorts) -> None:
+        assert ports.port_of("d-1") is None
+        port = ports.claim("d-1")
+        assert ports.claim("d-1") == port
+        assert ports.port_of("d-1") == port
+
+    def test_ten_at_once_get_ten_ports_and_the_eleventh_hears_that_all_are_taken(self, ports: ServerPorts) -> None:
+        with ThreadPoolExecutor(10) as pool:
+            claimed = set(pool.map(ports.claim, map(str, range(10))))
+        assert claimed == set(range(FIRST, FIRST + 10))
+        with pytest.raises(Unavailable, match=f"{FIRST} to {FIRST + 9}"):
+            ports.claim("eleventh")
+        assert "eleventh" not in ports.claims()
+
+    def test_a_port_that_somebody_else_listens_on_is_left_out(self, ports: ServerPorts) -> None:
+        with socket.create_server(("127.0.0.1", FIRST)):
+            assert ports.claim("d-1") == FIRST + 1
+
+    def test_a_port_that_is_given_back_is_seen_as_free_by_everybody(self, ports: ServerPorts, tmp_path: Path) -> None:
+        port = ports.claim("d-1")
+        elsewhere = ServerPorts(tmp_path / "ports", host="127.0.0.1", first=FIRST, last=FIRST + 9)
+        elsewhere.release("d-1")
+        assert ports.port_of("d-1") is None
+        assert elsewhere.claim("d-2") == port
+        elsewhere.release("d-2")
+        elsewhere.release("d-2")
