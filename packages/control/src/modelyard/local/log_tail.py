@@ -21,7 +21,7 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 
 def last_reason(log: Path) -> str:
-    """Why a Python program ended, as its log has it: the line of the last exception, else the last line; may be empty."""
+    """Why a Python program ended, as its log has it: the last exception, else the last line; may be empty."""
     lines = last_lines(log, _REASON_LINES)
     return next((line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "")
 
