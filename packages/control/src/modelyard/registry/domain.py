@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modelyard.errors import Invalid
 from modelyard.registry.states import Stage
+
+MAX_PATH_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class NewVersion:
     experiment_name: str | None
     description: str
     tags: Mapping[str, str]
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float | None]
+    """None where the run logged NaN or an infinity, which neither JSON nor every database has."""
     parameters: Mapping[str, str]
     signature: Mapping[str, Any] | None
     """As MLflow wrote it: lists of inputs, outputs and params."""
@@ -88,7 +92,7 @@ class Version:
     experiment_name: str | None
     description: str
     tags: Mapping[str, str]
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float | None]
     parameters: Mapping[str, str]
     signature: Mapping[str, Any] | None
     manifest_digest: str
@@ -104,6 +108,23 @@ class Version:
     def subject(self) -> str:
         """As the audit log names it."""
         return f"models/{self.model_name}/versions/{self.version}"
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Whether what a run logged can be a version.
+
+    Raises:
+        Invalid: code `artifact_invalid`.
+    """
+    if not manifest.files:
+        raise Invalid("the logged model holds no file", code="artifact_invalid")
+    for file in manifest.files:
+        if len(file.path) > MAX_PATH_LENGTH or not file.path.isprintable():
+            raise Invalid(
+                f"the logged model holds a file whose path is not 1 to {MAX_PATH_LENGTH} printable characters: "
+                f"{file.path[:80]!a}",
+                code="artifact_invalid",
+            )
 
 
 def manifest_difference(expected: Manifest, found: Manifest) -> Sequence[str]:

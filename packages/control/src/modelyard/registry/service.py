@@ -14,10 +14,11 @@ from modelyard.db import Database
 from modelyard.errors import NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
+from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
 from modelyard.registry import store
-from modelyard.registry.domain import Manifest, Model, NewVersion, Version
+from modelyard.registry.domain import Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -45,7 +46,7 @@ class RegistryService:
         logged: LoggedModel,
         description: str = "",
         tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, float] | None = None,
+        metrics: Mapping[str, float | None] | None = None,
         lock_digest: str | None = None,
         job_id: str | None = None,
     ) -> Version:
@@ -56,6 +57,7 @@ class RegistryService:
 
         Raises:
             NotFound: the run or the model is not in the tracker.
+            Invalid: it holds no file, or one that cannot be named in a manifest; or its MLmodel file is broken.
             Unavailable: the tracker does not answer.
         """
         if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
@@ -69,9 +71,9 @@ class RegistryService:
             run_id=logged.run_id,
             experiment_name=run.experiment_name if run else None,
             description=description,
-            tags={**(run.tags if run else {}), **(tags or {})},
-            metrics={**logged.metrics, **(run.metrics if run else {}), **(metrics or {})},
-            parameters={**logged.parameters, **(run.parameters if run else {})},
+            tags=plain_json({**(run.tags if run else {}), **(tags or {})}),
+            metrics=plain_json({**logged.metrics, **(run.metrics if run else {}), **(metrics or {})}),
+            parameters=plain_json({**logged.parameters, **(run.parameters if run else {})}),
             signature=signature,
             manifest=manifest,
             lock_digest=lock_digest,
@@ -180,14 +182,10 @@ class RegistryService:
         now = self._clock.now()
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
+            self._hold_model(connection, principal, new.model_name, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
-            if number is None:
-                self._add_model(connection, principal, new.model_name, at=now)
-                number = store.allot_version(connection, tenant_id, new.model_name, at=now)
-            if number is None:
-                raise AssertionError("the model was just made")
             store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
             version = store.find_version(connection, tenant_id, new.model_name, number)
             if version is None:
@@ -207,11 +205,13 @@ class RegistryService:
             )
         return version
 
-    def _add_model(self, connection: Connection, principal: Principal, name: str, *, at: datetime) -> None:
-        store.add_model(connection, principal.tenant_id, name, description="", tags={}, at=at)
-        self._audit.record(
-            connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
-        )
+    def _hold_model(self, connection: Connection, principal: Principal, name: str, *, at: datetime) -> None:
+        """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
+        if store.add_model(connection, principal.tenant_id, name, at=at):
+            self._audit.record(
+                connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
+            )
+        store.touch_model(connection, principal.tenant_id, name, at=at)
 
     def _version_of_job(self, job_id: str) -> Version | None:
         with self._database.read() as connection:
@@ -223,7 +223,9 @@ class RegistryService:
         with TemporaryDirectory(dir=self._scratch) as name:
             folder = Path(name)
             self._tracking.download(logged.uri, folder)
-            return manifest_of(folder), read_signature(folder)
+            manifest = manifest_of(folder)
+            check_manifest(manifest)
+            return manifest, read_signature(folder)
 
     @staticmethod
     def _model(connection: Connection, principal: Principal, name: str) -> Model:

@@ -1,19 +1,34 @@
 """Reads and writes models, versions and their files."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
+from modelyard.db.statements import insert_new
 from modelyard.paging import Page, decode_cursor, encode_cursor
 from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
 
 
-def allot_version(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> int | None:
-    """Count the model's last version up and give it; None when there is no such model.
+def add_model(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> bool:
+    """Insert a model without versions, unless there is or was one of this name; says whether it did."""
+    return insert_new(
+        connection,
+        models,
+        tenant_id=tenant_id,
+        name=name,
+        description="",
+        tags={},
+        last_version=0,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def allot_version(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> int:
+    """Count the model's last version up and give it.
 
     The row stays locked until the transaction ends, so two that register at once get two numbers.
     """
@@ -23,24 +38,8 @@ def allot_version(connection: Connection, tenant_id: str, name: str, *, at: date
         .values(last_version=models.c.last_version + 1, updated_at=at, deleted_at=None)
         .returning(models.c.last_version)
     )
-    return connection.execute(query).scalar_one_or_none()
-
-
-def add_model(
-    connection: Connection, tenant_id: str, name: str, *, description: str, tags: Mapping[str, str], at: datetime
-) -> None:
-    """Insert a model without versions."""
-    connection.execute(
-        insert(models).values(
-            tenant_id=tenant_id,
-            name=name,
-            description=description,
-            tags=dict(tags),
-            last_version=0,
-            created_at=at,
-            updated_at=at,
-        )
-    )
+    number: int = connection.execute(query).scalar_one()
+    return number
 
 
 def add_version(

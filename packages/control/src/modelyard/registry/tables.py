@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.registry.domain import MAX_PATH_LENGTH
 
 models = Table(
     "models",
@@ -60,7 +61,7 @@ version_files = Table(
     Column("tenant_id", String(40), primary_key=True),
     Column("model_name", String(100), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("path", String(500), primary_key=True),
+    Column("path", String(MAX_PATH_LENGTH), primary_key=True),
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     ForeignKeyConstraint(
