@@ -1,10 +1,10 @@
 """Turns the input example that MLflow keeps beside a model into a request of `/predict`."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
+from modelyard.plain import plain_json
 from modelyard.registry.mlmodel import read_mlmodel
 
 
@@ -16,27 +16,23 @@ def example_of(folder: Path) -> dict[str, Any] | None:
     path = folder / str(info.get("artifact_path", ""))
     if not path.is_file() or path.suffix != ".json" or not path.resolve().is_relative_to(folder.resolve()):
         return None
-    content = _without_nan(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        content = plain_json(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError):
+        return None
     return _request(content) if isinstance(content, dict) else None
 
 
 def _request(content: dict[str, Any]) -> dict[str, Any] | None:
-    if isinstance(content.get("columns"), list) and isinstance(content.get("data"), list):
-        columns = zip(*content["data"], strict=True) if content["data"] else ([] for _ in content["columns"])
-        return {"inputs": {str(name): list(values) for name, values in zip(content["columns"], columns, strict=True)}}
-    if isinstance(content.get("data"), list):
-        return {"inputs": content["data"]}
-    if "inputs" in content:
-        return {"inputs": content["inputs"]}
-    return None
+    columns, data = content.get("columns"), content.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        return _columns(columns, data)
+    if isinstance(data, list):
+        return {"inputs": data}
+    return {"inputs": content["inputs"]} if "inputs" in content else None
 
 
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN; a missing number is null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return value
+def _columns(names: list[Any], rows: list[Any]) -> dict[str, Any] | None:
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return {"inputs": {str(name): [row[index] for row in rows] for index, name in enumerate(names)}}

@@ -1,6 +1,6 @@
 """How a logged model is served: which runtime loads it, and what its environment holds. It reads text only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from modelyard.errors import Invalid
-from modelyard.registry.mlmodel import read_mlmodel
+from modelyard.registry.mlmodel import read_mlmodel, read_signature
 
 # MLflow's flavor, our runtime of the same format, and the extra of modelyard-serving that brings its library.
 _RUNTIMES = (
@@ -49,7 +49,7 @@ def plan_serving(folder: Path) -> ServingPlan:
     if runtime != _FALLBACK:
         requirements = [text for text in requirements if Requirement(text).name.lower() not in _MLFLOW]
     extras = ["mlflow" if runtime == _FALLBACK else runtime]
-    if runtime == _FALLBACK or _takes_a_frame(mlmodel):
+    if runtime == _FALLBACK or _takes_a_frame(folder):
         extras.append("frames")
     return ServingPlan(runtime=runtime, server_extras=tuple(extras), requirements=tuple(requirements))
 
@@ -81,9 +81,7 @@ def _named(line: str) -> str:
     return str(requirement)
 
 
-def _takes_a_frame(mlmodel: Mapping[str, Any]) -> bool:
-    signature = mlmodel.get("signature")
-    inputs = signature.get("inputs") if isinstance(signature, dict) else None
-    if isinstance(inputs, str):
-        return '"tensor"' not in inputs
-    return isinstance(inputs, Sequence) and all(column.get("type") != "tensor" for column in inputs)
+def _takes_a_frame(folder: Path) -> bool:
+    signature = read_signature(folder) or {}
+    inputs = signature.get("inputs") or []
+    return bool(inputs) and all(column.get("type") != "tensor" for column in inputs)

@@ -1,6 +1,7 @@
 """Builds the bundle of a version and the environment that serves it, once."""
 
 import hashlib
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,6 +38,7 @@ class PackagingService:
         self._registry = registry
         self._environments = environments
         self._folder = folder
+        self._builds: dict[tuple[str, str], threading.Lock] = {}
 
     def keep_lock(self, lock: Lock) -> None:
         """Keep the exact environment that something was trained in."""
@@ -60,23 +62,25 @@ class PackagingService:
     def build(self, version: Version, *, log: LogLine) -> Bundle:
         """Fetch the version's files, check them against its manifest, and make the bundle and its environment.
 
-        Built before: given back as it is.
+        Built before: given back as it is. Two at once: the second waits for the first and gets its bundle.
 
         Raises:
             Conflict: code `artifact_changed`, when a file is not what was registered.
             Invalid: the environment cannot be resolved or built.
             Unavailable: the tracker or the package index does not answer.
         """
-        try:
-            bundle = self.bundle(version)
-        except NotFound:
-            return self._build(version, log=log)
-        if not bundle.path.exists():
-            return self._build(version, log=log)
-        if not bundle.python.exists():
-            lock = Lock(text=self._lock_text(bundle.lock_digest), digest=bundle.lock_digest)
-            self._environments.ensure(lock, log=log)
-        return bundle
+        # Two that build one version would take the bundle from under each other's servers.
+        with self._builds.setdefault((version.tenant_id, version.subject), threading.Lock()):
+            try:
+                bundle = self.bundle(version)
+            except NotFound:
+                return self._build(version, log=log)
+            if not bundle.path.exists():
+                return self._build(version, log=log)
+            if not bundle.python.exists():
+                lock = Lock(text=self._lock_text(bundle.lock_digest), digest=bundle.lock_digest)
+                self._environments.ensure(lock, log=log)
+            return bundle
 
     def _build(self, version: Version, *, log: LogLine) -> Bundle:
         place = self._folder / version.tenant_id / version.model_name / str(version.version)
@@ -101,7 +105,7 @@ class PackagingService:
         )
         with self._database.write() as connection:
             store.add_lock(connection, digest=lock.digest, text=lock.text, at=self._clock.now())
-            store.add_bundle(connection, version.tenant_id, bundle, at=self._clock.now())
+            store.put_bundle(connection, version.tenant_id, bundle, at=self._clock.now())
         log(f"built {bundle.reference}, served by the {plan.runtime} runtime")
         return bundle
 

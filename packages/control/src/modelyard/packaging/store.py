@@ -3,16 +3,16 @@
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select, update
 
+from modelyard.db.statements import insert_new
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.tables import bundles, locks
 
 
 def add_lock(connection: Connection, *, digest: str, text: str, at: datetime) -> None:
     """Insert the lock if it is not there."""
-    if connection.execute(select(locks.c.digest).where(locks.c.digest == digest)).first() is None:
-        connection.execute(insert(locks).values(digest=digest, text=text, created_at=at))
+    insert_new(connection, locks, digest=digest, text=text, created_at=at)
 
 
 def find_lock(connection: Connection, digest: str) -> str | None:
@@ -20,23 +20,19 @@ def find_lock(connection: Connection, digest: str) -> str | None:
     return connection.execute(select(locks.c.text).where(locks.c.digest == digest)).scalar_one_or_none()
 
 
-def add_bundle(connection: Connection, tenant_id: str, bundle: Bundle, *, at: datetime) -> None:
-    """Insert the bundle if the version has none yet."""
-    if find_bundle(connection, tenant_id, bundle.model_name, bundle.version) is not None:
-        return
-    connection.execute(
-        insert(bundles).values(
-            tenant_id=tenant_id,
-            model_name=bundle.model_name,
-            version=bundle.version,
-            path=str(bundle.path),
-            manifest_digest=bundle.manifest_digest,
-            runtime=bundle.runtime,
-            lock_digest=bundle.lock_digest,
-            python=str(bundle.python),
-            created_at=at,
-        )
-    )
+def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle, *, at: datetime) -> None:
+    """Write down the bundle of a version, in place of one that was lost."""
+    key = {"tenant_id": tenant_id, "model_name": bundle.model_name, "version": bundle.version}
+    what = {
+        "path": str(bundle.path),
+        "manifest_digest": bundle.manifest_digest,
+        "runtime": bundle.runtime,
+        "lock_digest": bundle.lock_digest,
+        "python": str(bundle.python),
+        "created_at": at,
+    }
+    if not insert_new(connection, bundles, **key, **what):
+        connection.execute(update(bundles).filter_by(**key).values(**what))
 
 
 def find_bundle(connection: Connection, tenant_id: str, model_name: str, version: int) -> Bundle | None:
