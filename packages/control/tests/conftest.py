@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -15,13 +15,28 @@ from sqlalchemy import delete
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.target.fake import FakeTarget
+from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.db.schema import metadata
+from modelyard.deployments.service import DeploymentService
 from modelyard.home import Home
 from modelyard.jobs.service import JobService
 from modelyard.outbox.service import Outbox
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.domain import Version
+from modelyard.registry.service import RegistryService
+from modelyard.registry.stages import MIRROR_TOPIC
+
+SKLEARN_MODEL = {
+    "MLmodel": b"flavors:\n  python_function: {loader_module: mlflow.sklearn}\n  sklearn: {pickled_model: model.pkl}\n",
+    "model.pkl": b"never unpickled here",
+    "requirements.txt": b"mlflow==3.17.2\nscikit-learn==1.5.0\n",
+}
 
 
 class Until(Protocol):
@@ -187,3 +202,78 @@ def make_jobs(
 @pytest.fixture
 def jobs(make_jobs: Callable[[], JobService]) -> JobService:
     return make_jobs()
+
+
+@pytest.fixture
+def tracking() -> FakeTracking:
+    return FakeTracking()
+
+
+@pytest.fixture
+def environments(tmp_path: Path) -> FakeEnvironments:
+    return FakeEnvironments(tmp_path / "environments")
+
+
+@pytest.fixture
+def target() -> FakeTarget:
+    return FakeTarget()
+
+
+@pytest.fixture
+def make_registry(
+    database: Database, clock: ManualClock, tracking: FakeTracking, audit: AuditLog, outbox: Outbox, tmp_path: Path
+) -> Callable[[], RegistryService]:
+    """The registry of one process; several share the database."""
+    return lambda: RegistryService(
+        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
+    )
+
+
+@pytest.fixture
+def registry(make_registry: Callable[[], RegistryService], outbox: Outbox) -> RegistryService:
+    registry = make_registry()
+    outbox.deliver_with(MIRROR_TOPIC, registry.mirror)
+    return registry
+
+
+@pytest.fixture
+def packaging(
+    database: Database,
+    clock: ManualClock,
+    tracking: FakeTracking,
+    registry: RegistryService,
+    environments: FakeEnvironments,
+    tmp_path: Path,
+) -> PackagingService:
+    return PackagingService(
+        database=database,
+        clock=clock,
+        tracking=tracking,
+        registry=registry,
+        environments=environments,
+        folder=tmp_path / "bundles",
+    )
+
+
+@pytest.fixture
+def deployments(database: Database, clock: ManualClock, audit: AuditLog, target: FakeTarget) -> DeploymentService:
+    return DeploymentService(database=database, clock=clock, audit=audit, target=target.name)
+
+
+@pytest.fixture
+def log_model(tracking: FakeTracking) -> Callable[..., LoggedModel]:
+    """Is the script that logs a scikit-learn model in a run of its own."""
+
+    def log(
+        name: str = "model", *, files: Mapping[str, bytes] | None = None, metrics: Mapping[str, float] | None = None
+    ) -> LoggedModel:
+        run_id = tracking.log_run("iris", parameters={"depth": "3"}, metrics=metrics or {"auc": 0.9}, tags={"by": "me"})
+        return tracking.log_model(run_id, name, SKLEARN_MODEL | dict(files or {}))
+
+    return log
+
+
+@pytest.fixture
+def version(registry: RegistryService, alice: Principal, log_model: Callable[..., LoggedModel]) -> Version:
+    """A registered version of the model `iris`."""
+    return registry.register(alice, model_name="iris", logged=log_model())
