@@ -97,6 +97,16 @@ class TestPredict:
         assert asked.json == {"inputs": {"age": [31, 45]}}
         assert TOKEN not in str(asked.headers)
 
+    def test_of_several_deployments_of_one_version_a_ready_one_is_asked(self, standin: StandIn, client: Client) -> None:
+        starting = deployment(status="starting", url=None)
+        standin.deployments = {"dep-1": [starting], "dep-2": [deployment("dep-2", url=f"{standin.url}/model")]}
+        assert client.deployments.predict("churn", [[1]]).predictions == [0, 1]
+
+    def test_of_several_versions_one_must_be_named(self, standin: StandIn, client: Client) -> None:
+        standin.deployments = {"dep-1": [deployment()], "dep-2": [deployment("dep-2", model_version=2)]}
+        with pytest.raises(Conflict, match="there are several deployments of churn"):
+            client.deployments.predict("churn", [[1]])
+
     def test_a_deployment_without_an_address_is_not_ready(self, standin: StandIn, client: Client) -> None:
         standin.deployments["dep-1"] = [deployment(status="starting", reason="loading")]
         with pytest.raises(Unavailable, match=r"^deployment dep-1 is starting: loading$"):

@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from modelyard_client.errors import Conflict, NotFound, Unavailable
+from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
 from modelyard_client.log import LogLine, follow, read
 from modelyard_client.prediction.predictor import Prediction, Predictor
+from modelyard_client.references import candidates, described
 from modelyard_client.scripts import Script, default_model_name
 from modelyard_client.training import job_body, submit
 from modelyard_client.transport import Transport, path
@@ -132,15 +133,10 @@ class Deployments:
             NotFound: there is none.
             Conflict: the model has several; the message names them.
         """
-        by_id = self._with_id(reference)
-        candidates = self.list(model_name=reference) if by_id is None else [by_id]
-        found = [candidate for candidate in candidates if version in {None, candidate.model_version}]
-        found = [candidate for candidate in found if not candidate.is_over] or found
-        which = reference if version is None else f"version {version} of {reference}"
-        if not found:
-            raise NotFound(f"there is no deployment of {which}", code="deployment_not_found", field="deployment_id")
+        found = candidates(self, reference, version=version)
         if len(found) > 1:
             named = ", ".join(f"{one.deployment_id} (version {one.model_version})" for one in found)
+            which = described(reference, version)
             raise Conflict(f"there are several deployments of {which}: {named}", code="deployment_ambiguous")
         return found[0]
 
@@ -237,6 +233,8 @@ class Deployments:
     def predictor(self, reference: str, *, version: int | None = None, timeout: float = 60.0) -> Predictor:
         """A client of the deployment's model server, for many predictions.
 
+        Of several deployments of one version the first that is ready is asked: they answer alike.
+
         Args:
             reference: a deployment's id or a model's name.
             version: which of the model's versions, if several are deployed.
@@ -245,7 +243,9 @@ class Deployments:
             NotFound, Conflict: as `find`.
             Unavailable: it has no address yet.
         """
-        deployment = self.find(reference, version=version)
+        found = candidates(self, reference, version=version)
+        versions = {one.model_version for one in found}
+        deployment = found[0] if len(versions) == 1 else self.find(reference, version=version)
         if deployment.url is None:
             reason = f": {deployment.reason}" if deployment.reason else ""
             raise Unavailable(
@@ -257,12 +257,6 @@ class Deployments:
         """Predict once. For many predictions take a `predictor`, which finds the deployment only once."""
         with self.predictor(reference, version=version) as predictor:
             return predictor.predict(rows)
-
-    def _with_id(self, deployment_id: str) -> Deployment | None:
-        try:
-            return self.get(deployment_id)
-        except NotFound:
-            return None
 
     def _wait(
         self,

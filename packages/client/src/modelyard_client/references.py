@@ -1,0 +1,39 @@
+"""What a caller may mean by naming a deployment: its id, or the name of its model. It decides; others ask and act."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modelyard_client.errors import NotFound
+
+if TYPE_CHECKING:
+    from modelyard_client.deployments import Deployment, Deployments
+
+
+def candidates(deployments: "Deployments", reference: str, *, version: int | None) -> Sequence["Deployment"]:
+    """The deployment with this id, else all of the model with this name (and version), the ready ones first.
+
+    Those that are over count only if there is no other.
+
+    Raises:
+        NotFound: there is none.
+    """
+    by_id = _with_id(deployments, reference)
+    named = deployments.list(model_name=reference) if by_id is None else [by_id]
+    found = [candidate for candidate in named if version in {None, candidate.model_version}]
+    if not found:
+        which = described(reference, version)
+        raise NotFound(f"there is no deployment of {which}", code="deployment_not_found", field="deployment_id")
+    living = [candidate for candidate in found if not candidate.is_over]
+    return sorted(living or found, key=lambda candidate: candidate.status != "ready")
+
+
+def described(reference: str, version: int | None) -> str:
+    """The reference as a sentence says it."""
+    return reference if version is None else f"version {version} of {reference}"
+
+
+def _with_id(deployments: "Deployments", deployment_id: str) -> "Deployment | None":
+    try:
+        return deployments.get(deployment_id)
+    except NotFound:
+        return None
