@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from modelyard.errors import Invalid
 from modelyard.ports.tracking import LoggedModel
@@ -27,6 +28,13 @@ def parse_requirements(requirements: Sequence[str]) -> tuple[str, ...]:
             field="requirements",
         )
     return tuple(_parse(text, index) for index, text in enumerate(requirements))
+
+
+def with_tracking_client(requirements: Sequence[str], client: str) -> tuple[str, ...]:
+    """The requirements with the tracker's client (`mlflow==3.17.2`), unless they ask for a version of it themselves."""
+    name = canonicalize_name(Requirement(client).name)
+    named = [each for each in map(Requirement, requirements) if canonicalize_name(each.name) == name]
+    return tuple(requirements) if any(each.specifier for each in named) else (*requirements, client)
 
 
 def choose_logged_model(models: Sequence[LoggedModel], wanted: str | None) -> LoggedModel:
@@ -73,6 +81,8 @@ def script_environment(
         "MLFLOW_TRACKING_URI": tracking_uri,
         "MLFLOW_EXPERIMENT_NAME": experiment_name,
         "MLFLOW_RUN_CONTEXT": json.dumps(dict(tags)),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "GIT_PYTHON_REFRESH": "quiet",
         "MPLBACKEND": "Agg",
     }

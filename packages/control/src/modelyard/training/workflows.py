@@ -16,7 +16,7 @@ from modelyard.ports.environments import Environments
 from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.registry.service import RegistryService
-from modelyard.training.domain import choose_logged_model, script_environment
+from modelyard.training.domain import choose_logged_model, script_environment, with_tracking_client
 
 RUN_KEY_TAG = "modelyard.run_key"
 JOB_TAG = "modelyard.job_id"
@@ -60,7 +60,7 @@ class Training:
         def say(line: str) -> None:
             log.write(BEFORE_RUN, line)
 
-        requirements = [*job.request["requirements"], self.tracking_requirement]
+        requirements = with_tracking_client(job.request["requirements"], self.tracking_requirement)
         lock = self.environments.lock(requirements, log=say)
         environment = self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)

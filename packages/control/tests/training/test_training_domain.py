@@ -1,0 +1,137 @@
+"""What a script may ask for, what it sees, and which of its models is meant."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from modelyard.errors import Invalid
+from modelyard.ports.tracking import LoggedModel
+from modelyard.training.domain import (
+    MAX_REQUIREMENTS,
+    choose_logged_model,
+    parse_requirements,
+    script_environment,
+    with_tracking_client,
+)
+
+
+def logged(name: str, number: int = 1) -> LoggedModel:
+    return LoggedModel(f"m-{name}-{number}", name, "run", f"models:/m-{name}-{number}", "mlflow-artifacts:/x")
+
+
+class TestRequirements:
+    @pytest.mark.parametrize(
+        ("given", "parsed"),
+        [
+            ("scikit-learn", "scikit-learn"),
+            (" numpy >= 1.26 , < 3 ", "numpy<3,>=1.26"),
+            ("pandas[parquet,excel]==3.1.1", "pandas[excel,parquet]==3.1.1"),
+            ("tomli; python_version < '3.11'", 'tomli; python_version < "3.11"'),
+            ("torch==2.13.0+cpu", "torch==2.13.0+cpu"),
+        ],
+    )
+    def test_names_with_versions_extras_and_markers_pass(self, given: str, parsed: str) -> None:
+        assert parse_requirements([given]) == (parsed,)
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            *("-r other.txt", "--index-url https://index.example/simple", "-e .", "./package", "/tmp/package"),
+            *("numpy @ https://files.example/numpy.whl", "git+https://git.example/a.git", "https://a.example/b.whl"),
+            *(
+                "package @ file:///tmp/package",
+                "numpy\n--index-url x",
+                "numpy; os_name != 'a\n-e .'",
+                "numpy # why",
+            ),
+            *("", " ", "numpy ==", "numpy scikit-learn", "${HOME}", "a" * 201),
+        ],
+    )
+    def test_anything_else_is_refused_with_its_place(self, given: str) -> None:
+        with pytest.raises(Invalid) as caught:
+            parse_requirements(["numpy", given])
+
+        assert caught.value.code == "requirement_invalid"
+        assert caught.value.field == "requirements.1"
+        assert "expected a package's name with versions" in caught.value.message
+        assert len(caught.value.message) < 300
+
+    def test_too_many_are_refused(self) -> None:
+        with pytest.raises(Invalid) as caught:
+            parse_requirements(["numpy"] * (MAX_REQUIREMENTS + 1))
+
+        assert caught.value.field == "requirements"
+        assert len(parse_requirements(["numpy"] * MAX_REQUIREMENTS)) == MAX_REQUIREMENTS
+
+    @pytest.mark.parametrize("given", [["numpy"], ["numpy", "mlflow"], ["mlflow[extras]"], ["mlflow-skinny==3.1"]])
+    def test_the_trackers_client_is_added(self, given: list[str]) -> None:
+        assert with_tracking_client(given, "mlflow==3.17.2") == (*given, "mlflow==3.17.2")
+
+    @pytest.mark.parametrize("given", [["mlflow<3"], ["numpy", "MLflow==2.22.0"]])
+    def test_a_version_of_the_client_that_is_asked_for_is_kept(self, given: list[str]) -> None:
+        assert with_tracking_client(given, "mlflow==3.17.2") == tuple(given)
+
+
+class TestChosenModel:
+    def test_the_only_one_needs_no_name(self) -> None:
+        assert choose_logged_model([logged("model")], None) == logged("model")
+
+    def test_the_named_one_is_chosen_of_several(self) -> None:
+        assert choose_logged_model([logged("a"), logged("b"), logged("c")], "b") == logged("b")
+
+    @pytest.mark.parametrize("wanted", [None, "model"])
+    def test_a_model_that_was_logged_again_is_the_newest(self, wanted: str | None) -> None:
+        assert choose_logged_model([logged("model", 1), logged("model", 2)], wanted) == logged("model", 2)
+
+    def test_none_is_told_with_what_to_call(self) -> None:
+        with pytest.raises(Invalid, match="log_model") as caught:
+            choose_logged_model([], None)
+
+        assert caught.value.code == "no_model_logged"
+
+    def test_several_without_a_name_are_listed(self) -> None:
+        with pytest.raises(Invalid, match="a, b") as caught:
+            choose_logged_model([logged("b"), logged("a"), logged("a", 2)], None)
+
+        assert caught.value.code == "several_models_logged"
+        assert caught.value.field == "logged_model"
+
+    def test_a_name_that_was_not_logged_lists_those_that_were(self) -> None:
+        with pytest.raises(Invalid, match="no model 'c', but a, b") as caught:
+            choose_logged_model([logged("b"), logged("a")], "c")
+
+        assert caught.value.code == "logged_model_not_found"
+
+
+class TestScriptEnvironment:
+    @pytest.fixture
+    def environment(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        monkeypatch.setenv("MODELYARD_DATABASE_URL", "postgresql://user:secret@db.example/modelyard")
+        return script_environment(
+            folder=Path("/home/jobs/1/run"),
+            python=Path("/home/environments/abc/bin/python"),
+            tracking_uri="http://127.0.0.1:5000",
+            experiment_name="breast cancer",
+            tags={"modelyard.job_id": "1", "modelyard.run_key": "1/1"},
+        )
+
+    def test_it_points_at_the_tracker_and_the_experiment(self, environment: dict[str, str]) -> None:
+        assert environment["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
+        assert environment["MLFLOW_EXPERIMENT_NAME"] == "breast cancer"
+
+    def test_every_run_is_tagged_by_it(self, environment: dict[str, str]) -> None:
+        tags = {"modelyard.job_id": "1", "modelyard.run_key": "1/1"}
+
+        assert json.loads(environment["MLFLOW_RUN_CONTEXT"]) == tags
+
+    def test_its_places_are_the_runs_own(self, environment: dict[str, str]) -> None:
+        assert environment["HOME"] == "/home/jobs/1/run/work"
+        assert environment["TMPDIR"] == "/home/jobs/1/run/tmp"
+
+    def test_commands_of_the_environment_come_first(self, environment: dict[str, str]) -> None:
+        assert environment["PATH"].split(":")[0] == "/home/environments/abc/bin"
+
+    def test_nothing_of_ours_is_in_it(self, environment: dict[str, str]) -> None:
+        assert not [name for name in environment if name.startswith("MODELYARD")]
+        assert "secret" not in " ".join(environment.values())
