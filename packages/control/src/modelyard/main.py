@@ -40,6 +40,7 @@ from modelyard.ports.tracking import Tracking
 from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
 from modelyard.promotion.service import PromotionService
 from modelyard.registry.registration import Registration
+from modelyard.registry.routes import catalogue_routes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 from modelyard.settings import Settings
@@ -144,6 +145,7 @@ class ControlPlane:
             deployments=self.deployments,
             clock=self._adapters.clock,
         )
+        registration = Registration(registry=self.registry)
         verbs = DeploymentVerbs(
             deployments=self.deployments, jobs=self.jobs, registry=self.registry, target=self._adapters.target
         )
@@ -159,7 +161,8 @@ class ControlPlane:
             routers=[
                 training_routes(self.training, self.jobs),
                 job_routes(self.jobs),
-                model_routes(self.registry, Registration(registry=self.registry)),
+                model_routes(self.registry, registration),
+                catalogue_routes(self.registry, registration),
                 status_routes(platform),
                 deployment_routes(verbs),
                 stage_routes(self.promotion, self.registry),

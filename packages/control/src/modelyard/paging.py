@@ -12,6 +12,7 @@ from modelyard.errors import Invalid
 
 T = TypeVar("T")
 MAX_LIMIT = 200
+_MAX_DIGITS = 19  # What every database keeps in 64 bits.
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,18 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
     if not all(isinstance(part, str) and part.isprintable() for part in key):
         raise _invalid()
     return key
+
+
+def decode_number_cursor(cursor: str) -> int:
+    """The number behind a cursor of ours.
+
+    Raises:
+        Invalid: code `cursor_invalid`.
+    """
+    (number,) = decode_cursor(cursor, parts=1)
+    if not (number.isascii() and number.isdigit() and len(number) < _MAX_DIGITS):
+        raise _invalid()
+    return int(number)
 
 
 def encode_time_cursor(at: datetime, key: str) -> str:

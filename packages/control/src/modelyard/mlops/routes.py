@@ -17,19 +17,16 @@ from modelyard.mlops.schemas import (
     DeployRequest,
     JobAnswer,
     JobsAnswer,
-    ModelAnswer,
-    ModelsAnswer,
-    ModelWithVersionsAnswer,
     RegistrationRequest,
     StatusAnswer,
     TrainingRequest,
-    VersionAnswer,
     one_click_status,
 )
 from modelyard.mlops.status import PlatformStatus
 from modelyard.mlops.upload import read_upload
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.registration import Registration
+from modelyard.registry.schemas import ModelAnswer, ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import Script, TrainingService
 

@@ -7,19 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
-from modelyard.registry.domain import Model, Version
+from modelyard.registry.schemas import Answer
 
 
 class Strict(BaseModel):
     """A request: a field that we do not know is an error, not a wish that nobody hears."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-
-class Answer(BaseModel):
-    """An answer. Its fields have no defaults, so none is forgotten."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
 
 class TrainingRequest(Strict):
@@ -122,85 +116,6 @@ class JobsAnswer(Answer):
     next_cursor: str | None
 
 
-class VersionAnswer(Answer):
-    """A version in the catalogue."""
-
-    name: str
-    version: int
-    stage: str
-    artifact_uri: str
-    run_id: str | None
-    experiment_name: str | None
-    metrics: dict[str, float | None]
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    description: str
-    signature: dict[str, Any] | None
-    manifest_sha256: str
-    size_bytes: int
-    created_at: datetime
-    created_by: str
-    job_id: str | None
-
-    @classmethod
-    def of(cls, version: Version) -> "VersionAnswer":
-        """The version on the wire."""
-        return cls(
-            name=version.model_name,
-            version=version.version,
-            stage=version.stage,
-            artifact_uri=version.artifact_uri,
-            run_id=version.run_id,
-            experiment_name=version.experiment_name,
-            metrics=dict(version.metrics),
-            parameters=dict(version.parameters),
-            tags=dict(version.tags),
-            description=version.description,
-            signature=None if version.signature is None else dict(version.signature),
-            manifest_sha256=version.manifest_digest,
-            size_bytes=version.size,
-            created_at=version.created_at,
-            created_by=version.created_by,
-            job_id=version.job_id,
-        )
-
-
-class ModelAnswer(Answer):
-    """A model in the catalogue."""
-
-    name: str
-    latest_version: int | None
-    production_version: int | None
-    staging_version: int | None
-    description: str
-    tags: dict[str, str]
-    created_at: datetime
-    last_updated: datetime
-
-    @classmethod
-    def of(cls, model: Model) -> "ModelAnswer":
-        """The model on the wire."""
-        return cls(**_model_fields(model))
-
-
-class ModelWithVersionsAnswer(ModelAnswer):
-    """A model with its versions, newest first."""
-
-    versions: list[VersionAnswer]
-
-    @classmethod
-    def with_versions(cls, model: Model, versions: list[Version]) -> "ModelWithVersionsAnswer":
-        """The model on the wire."""
-        return cls(**_model_fields(model), versions=[VersionAnswer.of(version) for version in versions])
-
-
-class ModelsAnswer(Answer):
-    """A page of models by name."""
-
-    models: list[ModelAnswer]
-    next_cursor: str | None
-
-
 class ComponentAnswer(Answer):
     """One part of the platform."""
 
@@ -252,17 +167,4 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "duration_seconds": job.duration_seconds,
-    }
-
-
-def _model_fields(model: Model) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "latest_version": model.latest_version,
-        "production_version": model.production_version,
-        "staging_version": model.staging_version,
-        "description": model.description,
-        "tags": dict(model.tags),
-        "created_at": model.created_at,
-        "last_updated": model.updated_at,
     }

@@ -1,13 +1,19 @@
 """Registering by hand: which logged model is meant, and with what."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from modelyard.access.domain import Principal
 from modelyard.errors import Invalid
 from modelyard.naming import validate_model_name
+from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.training.domain import choose_logged_model
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_ADDRESS = re.compile(r"models:/m-[0-9a-f]{32}|runs:/[0-9a-f]{32}/[^/\s].{0,200}")
 
 
 class Registration:
@@ -36,8 +42,67 @@ class Registration:
         validate_model_name(name, field="name")
         if (run_id is None) == (model_uri is None):
             raise Invalid("expected exactly one of run_id and model_uri", code="source_invalid", field="run_id")
-        found = self._registry.find_logged(run_id=run_id, model_uri=model_uri)
+        return self._register(
+            principal,
+            name,
+            self._registry.find_logged(run_id=run_id, model_uri=model_uri),
+            description=description,
+            tags=tags,
+            metrics=metrics,
+        )
+
+    def artifact(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        artifact_id: str,
+        description: str,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> Version:
+        """Register a trained artifact, named by a run's id, a logged model's id, or a model's address.
+
+        Raises:
+            Invalid, NotFound: as `by_hand`; code `artifact_id_invalid` when it is none of the three.
+        """
+        run_id, model_uri = _source(artifact_id)
+        return self.by_hand(
+            principal,
+            name=name,
+            run_id=run_id,
+            model_uri=model_uri,
+            description=description,
+            tags=tags,
+            metrics=metrics,
+        )
+
+    def _register(
+        self,
+        principal: Principal,
+        name: str,
+        found: Sequence[LoggedModel],
+        *,
+        description: str,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> Version:
         logged = choose_logged_model(found, None)
         return self._registry.register(
             principal, model_name=name, logged=logged, description=description, tags=tags, metrics=metrics
         )
+
+
+def _source(artifact_id: str) -> tuple[str | None, str | None]:
+    if _RUN_ID.fullmatch(artifact_id):
+        return artifact_id, None
+    if _MODEL_ID.fullmatch(artifact_id):
+        return None, f"models:/{artifact_id}"
+    if _ADDRESS.fullmatch(artifact_id):
+        return None, artifact_id
+    raise Invalid(
+        "artifact_id: expected a run's id (32 hexadecimal digits), a logged model's id (m-…), or an address like "
+        f"runs:/<run>/<name>, got {artifact_id[:80]!r}",
+        code="artifact_id_invalid",
+        field="artifact_id",
+    )

@@ -1,6 +1,6 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
 from modelyard.registry import store
+from modelyard.registry.comparison import Comparison, compare
 from modelyard.registry.domain import Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
 from modelyard.registry.mlmodel import read_signature
@@ -147,6 +148,27 @@ class RegistryService:
         """
         with self._database.read() as connection:
             return self._model(connection, principal, model_name)
+
+    def page_of_versions(
+        self, principal: Principal, model_name: str, *, stage: Stage | None, limit: int, cursor: str | None
+    ) -> Page[Version]:
+        """Versions of a model, newest first."""
+        with self._database.read() as connection:
+            self._model(connection, principal, model_name)
+            return store.page_of_versions(
+                connection, principal.tenant_id, model_name, stage=stage, limit=limit, cursor=cursor
+            )
+
+    def compare(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> Comparison:
+        """Two or more versions side by side.
+
+        Raises:
+            NotFound: code `version_not_found`.
+        """
+        with self._database.read() as connection:
+            self._model(connection, principal, model_name)
+            found = [self.version_within(connection, principal, model_name, number) for number in numbers]
+        return compare(found, {})
 
     def models(self, principal: Principal, *, limit: int = 50, cursor: str | None = None) -> Page[Model]:
         """Models by name."""

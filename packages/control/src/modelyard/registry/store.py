@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
 from modelyard.db.statements import insert_new
-from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.paging import Page, decode_cursor, decode_number_cursor, encode_cursor
 from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
@@ -136,6 +136,22 @@ def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Versi
         .order_by(versions.c.version.desc())
     )
     return [_version(row) for row in connection.execute(query)]
+
+
+def page_of_versions(
+    connection: Connection, tenant_id: str, name: str, *, stage: Stage | None, limit: int, cursor: str | None
+) -> Page[Version]:
+    """Versions of a model that are not deleted, newest first."""
+    query = select(versions).where(
+        versions.c.tenant_id == tenant_id, versions.c.model_name == name, versions.c.deleted_at.is_(None)
+    )
+    if stage is not None:
+        query = query.where(versions.c.stage == stage)
+    if cursor is not None:
+        query = query.where(versions.c.version < decode_number_cursor(cursor))
+    rows = connection.execute(query.order_by(versions.c.version.desc()).limit(limit + 1)).all()
+    items = [_version(row) for row in rows[:limit]]
+    return Page(items, encode_cursor(str(items[-1].version)) if len(rows) > limit else None)
 
 
 def manifest(connection: Connection, version: Version) -> Manifest:

@@ -1,0 +1,128 @@
+"""What is made of versions side by side."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelyard.registry.comparison import breaking_changes, compare
+from modelyard.registry.domain import Version
+from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
+from modelyard.registry.states import Stage
+
+
+def version(number: int, metrics: Mapping[str, float], signature: Mapping[str, Any] | None = None) -> Version:
+    return Version(
+        tenant_id="acme",
+        model_name="churn",
+        version=number,
+        stage=Stage.NONE,
+        model_uri="models:/m-1",
+        artifact_uri="file:///m-1",
+        run_id=None,
+        experiment_name=None,
+        description="",
+        tags={},
+        metrics=metrics,
+        parameters={"C": str(number)},
+        signature=signature,
+        manifest_digest="0" * 64,
+        size=1,
+        lock_digest=None,
+        job_id=None,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        created_by="anna",
+        revision=1,
+    )
+
+
+class TestCompare:
+    def test_a_version_that_is_better_everywhere_is_recommended_in_the_contracts_words(self) -> None:
+        found = compare([version(3, {"auc": 0.9, "loss": 0.1}), version(2, {"auc": 0.8, "loss": 0.2})], {})
+        assert found.recommendation == "Version 3 shows improvement across all metrics"
+        assert found.recommended == 3
+
+    def test_a_trade_off_is_not_comparable_and_says_what_to_weigh(self) -> None:
+        found = compare([version(2, {"auc": 0.8, "loss": 0.1}), version(3, {"auc": 0.9, "loss": 0.2})], {})
+        assert found.recommended is None
+        assert found.recommendation.startswith("not comparable: no version is at least as good in every metric")
+
+    def test_versions_without_a_common_metric_are_not_comparable(self) -> None:
+        found = compare([version(1, {"auc": 0.8}), version(2, {"loss": 0.2})], {})
+        assert found.recommendation == "not comparable: the versions share no metric"
+
+    def test_a_metric_of_unknown_direction_decides_nothing_until_it_is_declared(self) -> None:
+        versions = [version(1, {"temperature": 1.0}), version(2, {"temperature": 2.0})]
+        assert compare(versions, {}).recommended is None
+        assert compare(versions, {"temperature": MetricRule(Direction.HIGHER)}).recommended == 2
+
+    def test_better_in_one_and_equal_in_the_rest_names_the_one(self) -> None:
+        found = compare([version(1, {"auc": 0.8, "f1": 0.7}), version(2, {"auc": 0.9, "f1": 0.7})], {})
+        assert found.recommendation == "Version 2 shows improvement in auc and no loss elsewhere"
+
+    def test_an_older_version_that_is_best_remains(self) -> None:
+        found = compare([version(1, {"auc": 0.9}), version(2, {"auc": 0.8})], {})
+        assert (found.recommended, found.recommendation) == (
+            1,
+            "Version 1 remains the best: no later version improves on it",
+        )
+
+    def test_equal_versions_are_told_to_be_equal(self) -> None:
+        found = compare([version(1, {"auc": 0.9}), version(2, {"auc": 0.9})], {})
+        assert found.recommendation == "Versions 1 and 2 are equal within the tolerance across all metrics"
+
+    def test_a_value_that_is_not_finite_decides_nothing(self) -> None:
+        assert compare([version(1, {"auc": math.nan}), version(2, {"auc": 0.9})], {}).recommended is None
+
+    def test_differing_parameters_are_listed(self) -> None:
+        (difference,) = compare([version(1, {}), version(2, {})], {}).parameters
+        assert (difference.name, difference.values) == ("C", ("1", "2"))
+
+    def test_a_breaking_change_is_named_in_the_recommendation(self) -> None:
+        old = {"inputs": [{"name": "age", "type": "long", "required": True}]}
+        new = {"inputs": [{"name": "age", "type": "double", "required": True}]}
+        found = compare([version(1, {"auc": 0.8}, old), version(2, {"auc": 0.9}, new)], {})
+        assert found.breaking == {2: ("input 'age' changed from long to double",)}
+        assert "breaks callers" in found.recommendation
+
+
+class TestBreakingChanges:
+    BEFORE: Mapping[str, Any] = {"inputs": [{"name": "age", "type": "long", "required": True}]}
+
+    def test_a_new_optional_input_breaks_nobody(self) -> None:
+        after = {"inputs": [*self.BEFORE["inputs"], {"name": "city", "type": "string", "required": False}]}
+        assert breaking_changes(self.BEFORE, after) == ()
+
+    def test_a_new_required_input_breaks(self) -> None:
+        after = {"inputs": [*self.BEFORE["inputs"], {"name": "city", "type": "string"}]}
+        assert breaking_changes(self.BEFORE, after) == ("input 'city' is new and required",)
+
+    def test_a_tensor_of_another_shape_breaks(self) -> None:
+        before = {"inputs": [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 30]}}]}
+        after = {"inputs": [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 31]}}]}
+        (change,) = breaking_changes(before, after)
+        assert change == "input '0' changed from float64[-1, 30] to float64[-1, 31]"
+
+
+class TestMetricRules:
+    @pytest.mark.parametrize(
+        ("name", "direction"),
+        [
+            ("val_accuracy", Direction.HIGHER),
+            ("test/roc_auc", Direction.HIGHER),
+            ("training_log_loss", Direction.LOWER),
+            ("f1_loss", Direction.LOWER),
+            ("rmse", Direction.LOWER),
+            ("temperature", Direction.UNKNOWN),
+        ],
+    )
+    def test_a_metrics_name_tells_which_way_is_better(self, name: str, direction: Direction) -> None:
+        assert rule_for(name, {}).direction is direction
+
+    def test_a_difference_within_the_tolerance_is_none(self) -> None:
+        assert verdict(100.0, 100.5, MetricRule(Direction.HIGHER, tolerance=0.01)) is Verdict.EQUAL
+
+    def test_infinity_is_not_better_than_anything(self) -> None:
+        assert verdict(1.0, float("inf"), MetricRule(Direction.HIGHER)) is Verdict.UNKNOWN
