@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from modelyard.deployments.schemas import AcceptedDeployment, DeploymentAnswer, ReplicaAnswer
-from modelyard.mlops.schemas import Accepted, JobAnswer, ModelWithVersionsAnswer, StatusAnswer, VersionAnswer
+from modelyard.mlops.schemas import Accepted, JobAnswer, StatusAnswer
+from modelyard.registry.schemas import ModelWithVersionsAnswer, VersionAnswer
 from modelyard_client.deployments import Deployment, Replica
 from modelyard_client.jobs import Job, Submission
 from modelyard_client.models import Model, Version
