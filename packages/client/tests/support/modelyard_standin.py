@@ -58,6 +58,7 @@ def version(number: int = 1, **changes: Any) -> dict[str, Any]:
         "size_bytes": 4711,
         "created_at": CREATED,
         "created_by": "admin",
+        "revision": 1,
         "job_id": "job-1",
     }
     return fields | changes
