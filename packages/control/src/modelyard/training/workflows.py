@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelyard.errors import Invalid, ModelyardError
+from modelyard.errors import Invalid, ModelyardError, Unavailable
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
@@ -82,7 +82,10 @@ class Training:
         while True:
             outcome = self.runner.observe(folder)
             if outcome.phase is RunPhase.LOST:
+                self.runner.cancel(folder)  # What it had started may be there still.
                 return False
+            if outcome.phase is RunPhase.UNKNOWN:
+                raise Unavailable("the run did not begin", code="runner_unavailable")
             if outcome.phase is RunPhase.FINISHED:
                 break
             self.jobs.raise_if_cancelled(job.job_id)

@@ -21,6 +21,8 @@ class FakeRunner:
         self._starting = threading.Lock()
         self.started: list[RunSpec] = []
         """Every run that was started, in order."""
+        self.cancelled: list[Path] = []
+        """Every folder that was asked to be ended, in order."""
         self.is_available = True
 
     def start(self, spec: RunSpec) -> None:
@@ -44,6 +46,7 @@ class FakeRunner:
 
     def cancel(self, folder: Path) -> None:
         """End the run, if it runs."""
+        self.cancelled.append(folder)
         if self.observe(folder).phase is RunPhase.RUNNING:
             self.finish(folder, exit_code=-15, reason="The run was cancelled.")
 
