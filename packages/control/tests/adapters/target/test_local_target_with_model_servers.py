@@ -1,0 +1,181 @@
+"""The local target with `modelyard-serve` itself: scaling, crashes and removal while requests come in."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from modelyard.adapters.target.local import LocalTarget
+from modelyard.home import Home
+from modelyard.local.generations import is_alive
+from modelyard.local.supervisor import Supervisor
+from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+
+pytestmark = pytest.mark.e2e
+
+Until = Callable[..., None]
+REQUEST = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [20.0]}]}
+
+
+@pytest.fixture
+def real_spec(tmp_path: Path) -> ServerSpec:
+    """A server of a model that doubles."""
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        "doubler",
+        [value("x", TensorProto.FLOAT, ["n"])],
+        [value("y", TensorProto.FLOAT, ["n"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "doubler.onnx")
+    return ServerSpec(
+        deployment_id="d-1",
+        model_name="doubler",
+        version=1,
+        bundle=tmp_path / "doubler.onnx",
+        python=Path(sys.executable),
+        replicas=2,
+        memory_bytes=2**30,
+    )
+
+
+@pytest.fixture
+def target(home: Home, supervisor: Supervisor) -> Iterator[LocalTarget]:
+    target = LocalTarget(home, supervisor, first_port=18300, last_port=18399)
+    yield target
+    for deployment_id in target.deployment_ids():
+        target.remove(deployment_id)
+
+
+@pytest.fixture
+def ready(target: LocalTarget, real_spec: ServerSpec, until: Until) -> ServerObservation:
+    target.apply(real_spec)
+    until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+    return target.observe("d-1")
+
+
+def predict(url: str) -> httpx.Response:
+    return httpx.post(f"{url}/v2/models/doubler/infer", json=REQUEST, trust_env=False, timeout=20)
+
+
+def pids(observation: ServerObservation) -> set[int]:
+    return {replica.pid for replica in observation.replicas if replica.pid is not None}
+
+
+@contextmanager
+def asked_all_the_time(url: str) -> Iterator[list[str]]:
+    """Asks on a new connection each time; the list takes what was not answered well."""
+    failures: list[str] = []
+    answered = threading.Event()
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                answer = predict(url)
+                if answer.status_code != 200 or answer.json()["outputs"][0]["data"] != [40.0]:
+                    failures.append(f"{answer.status_code} {answer.text}")
+            except httpx.HTTPError as error:
+                failures.append(repr(error))
+            answered.set()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert answered.wait(30)
+    yield failures
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+class TestModelServers:
+    def test_replicas_are_processes_with_a_model_each_behind_one_address(self, ready: ServerObservation) -> None:
+        assert len(pids(ready)) == 2
+        assert all(replica.state == "ready" and (replica.rss_bytes or 0) > 2**20 for replica in ready.replicas)
+        assert ready.url is not None
+        assert predict(ready.url).json()["outputs"][0]["data"] == [40.0]
+
+    def test_scaling_up_and_down_loses_no_request(
+        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, until: Until
+    ) -> None:
+        assert ready.url is not None
+        with asked_all_the_time(ready.url) as failures:
+            for wanted in (3, 1):
+                target.apply(replace(real_spec, replicas=wanted))
+                until(
+                    lambda wanted=wanted: [r.state for r in target.observe("d-1").replicas] == ["ready"] * wanted,
+                    seconds=60,
+                )
+        assert failures == []
+
+    def test_a_killed_replica_is_replaced_and_says_why_it_ended(
+        self, target: LocalTarget, ready: ServerObservation, until: Until
+    ) -> None:
+        victim = ready.replicas[0].pid
+        assert victim is not None
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: sum(replica.restarts for replica in target.observe("d-1").replicas) == 1)
+        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+        seen = target.observe("d-1")
+        assert victim not in pids(seen)
+        assert [replica.last_exit for replica in seen.replicas if replica.restarts] == ["killed by signal 9"]
+
+    def test_a_killed_server_comes_back_whole_and_leaves_no_old_replica(
+        self, target: LocalTarget, home: Home, supervisor: Supervisor, ready: ServerObservation, until: Until
+    ) -> None:
+        before = pids(ready)
+        program = supervisor.state("server-d-1")
+        assert program is not None
+        assert program.pid is not None
+        os.kill(program.pid, signal.SIGKILL)
+        until(lambda: len(pids(target.observe("d-1")) - before) == 2, seconds=60)
+        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+        assert not [pid for pid in before if is_alive(pid)]
+        assert ready.url is not None
+        assert predict(ready.url).status_code == 200
+
+    def test_a_killed_supervisor_loses_no_request_until_the_server_is_applied_again(
+        self, target: LocalTarget, real_spec: ServerSpec, supervisor: Supervisor, ready: ServerObservation, until: Until
+    ) -> None:
+        before = pids(ready)
+        daemon = supervisor.pid()
+        assert daemon is not None
+        assert ready.url is not None
+        with asked_all_the_time(ready.url) as failures:
+            os.kill(daemon, signal.SIGKILL)
+            until(lambda: target.observe("d-1").state is ServerState.DEGRADED)
+        assert failures == []
+        target.apply(real_spec)
+        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+        assert not [pid for pid in before if is_alive(pid)]
+        assert target.observe("d-1").url == ready.url
+        assert predict(ready.url).status_code == 200
+
+    def test_a_removed_server_finishes_what_it_answers_and_leaves_no_process(
+        self, target: LocalTarget, ready: ServerObservation
+    ) -> None:
+        assert ready.url is not None
+        with asked_all_the_time(ready.url) as failures:
+            target.remove("d-1")
+        # Refused, not broken off.
+        assert [failure for failure in failures if not failure.startswith(("ConnectError", "503"))] == []
+        assert not [pid for pid in pids(ready) if is_alive(pid)]
+
+    def test_a_broken_model_is_a_failure_with_its_reason(
+        self, target: LocalTarget, real_spec: ServerSpec, tmp_path: Path, until: Until
+    ) -> None:
+        (tmp_path / "broken.onnx").write_bytes(b"not a model")
+        target.apply(replace(real_spec, bundle=tmp_path / "broken.onnx"))
+        until(lambda: target.observe("d-1").state is ServerState.FAILED, seconds=60)
+        assert target.observe("d-1").reason
