@@ -5,30 +5,17 @@ import hashlib
 import socket
 import zipfile
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import UvEnvironments
 from modelyard.home import Home
-from modelyard.ports.clock import Clock
 
 DAY = timedelta(days=1)
-
-
-class StoppedClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
 
 
 def write_wheel(folder: Path, *, name: str, version: str, requires: str | None = None, body: str = "") -> Path:
@@ -52,18 +39,6 @@ def write_wheel(folder: Path, *, name: str, version: str, requires: str | None =
 def _record(path: str, text: str) -> str:
     digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
     return f"{path},sha256={digest},{len(text)}\n"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return StoppedClock()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.make()
-    return home
 
 
 @pytest.fixture
@@ -101,7 +76,7 @@ def unanswered(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def make_uv(home: Home, clock: Clock) -> Callable[[Mapping[str, str]], UvEnvironments]:
+def make_uv(home: Home, clock: ManualClock) -> Callable[[Mapping[str, str]], UvEnvironments]:
     """A process's own adapter over the home that all share."""
 
     def make(environment: Mapping[str, str]) -> UvEnvironments:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import UvEnvironments
 from modelyard.adapters.environments.server_distribution import ServerDistribution, editable_source
 from modelyard.adapters.environments.uv_command import Uv, UvFailure, without_places
 from modelyard.adapters.file_lock import open_lock, try_lock
 from modelyard.errors import Invalid, Unavailable
 from modelyard.home import Home
-from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Lock, pinned
 
 MakeUv = Callable[[Mapping[str, str]], UvEnvironments]
@@ -45,7 +45,7 @@ class TestUvEnvironments:
         assert subprocess.check_output([environment.python, "-c", script], text=True) == "1.0 1.0 None\n"
 
     def test_a_lock_is_remembered_by_another_process_until_it_is_too_old(
-        self, make_uv: MakeUv, uv_settings: dict[str, str], make_wheel: MakeWheel, clock: Clock
+        self, make_uv: MakeUv, uv_settings: dict[str, str], make_wheel: MakeWheel, clock: ManualClock
     ) -> None:
         lock = make_uv(uv_settings).lock(["alpha"], log=quiet)
         make_wheel(name="alpha", version="3.0")
