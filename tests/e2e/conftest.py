@@ -1,0 +1,59 @@
+"""One stack for all end-to-end tests, and the figures that they measured, at the end of the report."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.stack import Stack, end_all, free_ports
+
+FIGURES = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash[FIGURES]
+    if figures:
+        terminalreporter.section("figures of this run, on this machine")
+        for name, figure in figures.items():
+            terminalreporter.write_line(f"{name}: {figure}")
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> dict[str, str]:
+    """What was measured, by name."""
+    return pytestconfig.stash[FIGURES]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The running platform. Takes itself down, and fails if a process is left."""
+    port, mlflow_port, first = free_ports(3)
+    stack = Stack(
+        home=tmp_path_factory.mktemp("stack") / "a home",
+        port=port,
+        mlflow_port=mlflow_port,
+        settings={
+            "MODELYARD_SERVER_PORT_FIRST": str(first),
+            "MODELYARD_SERVER_PORT_LAST": str(min(first + 200, 65535)),
+            "MODELYARD_REPLICA_MEMORY_MB": "1024",
+        },
+    )
+    try:
+        stack.up()
+        yield stack
+        stack.close()
+        stack.down()
+    finally:
+        left = end_all(stack)
+    assert not left, f"`modelyard down` left processes: {left}"

@@ -1,0 +1,68 @@
+"""The command line against the real platform: what people type, and what programs read."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.e2e.stack import EXAMPLES, SCRIPTS, Stack
+
+
+@pytest.fixture(scope="module")
+def model(stack: Stack) -> str:
+    """The name of a model that was deployed from the command line."""
+    stack.run("deploy", str(EXAMPLES / "breast_cancer" / "train.py"), "--model", "typed", "--replicas", "1")
+    return "typed"
+
+
+class TestCommands:
+    @pytest.mark.parametrize("rows", ["rows.csv", "request.json"])
+    def test_predict_reads_tables_and_json(self, stack: Stack, model: str, rows: str) -> None:
+        done = stack.run("predict", model, str(EXAMPLES / "breast_cancer" / rows), "--output", "json")
+
+        assert json.loads(done.stdout)["predictions"] == [0, 0, 1]
+
+    def test_predict_reads_parquet(self, stack: Stack, model: str, tmp_path: Path) -> None:
+        pandas = pytest.importorskip("pandas")
+        table = tmp_path / "rows.parquet"
+        pandas.read_csv(EXAMPLES / "breast_cancer" / "rows.csv").to_parquet(table)
+
+        done = stack.run("predict", model, str(table), "--output", "json")
+
+        assert json.loads(done.stdout)["predictions"] == [0, 0, 1]
+
+    def test_status_names_every_address_and_process(self, stack: Stack) -> None:
+        status = json.loads(stack.run("status", "--output", "json").stdout)
+
+        told = json.dumps(status)
+        assert stack.url in told
+        assert stack.mlflow_url in told
+        assert str(stack.pid("control")) in told
+
+    def test_lists_are_json_for_programs(self, stack: Stack, model: str) -> None:
+        listed = {
+            command: json.loads(stack.run(command, "--output", "json").stdout)
+            for command in ("models", "deployments", "jobs")
+        }
+
+        assert all(model in json.dumps(each) for each in listed.values())
+
+    def test_a_failed_training_ends_with_an_exit_code_and_its_reason(self, stack: Stack) -> None:
+        done = stack.run("train", str(SCRIPTS / "raises.py"), "--model", "typed-raises", check=False)
+
+        assert done.returncode not in {0, 2}
+        assert "there is no customers.csv" in done.stdout + done.stderr
+        assert "modelyard_client" not in done.stderr
+
+    def test_a_model_that_is_not_there_is_one_sentence(self, stack: Stack) -> None:
+        done = stack.run("predict", "nobody", str(EXAMPLES / "breast_cancer" / "rows.csv"), check=False)
+
+        assert done.returncode != 0
+        assert "nobody" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_busy_port_is_named_with_its_flag(self, stack: Stack, tmp_path: Path) -> None:
+        done = stack.run("up", "--detach", "--home", str(tmp_path), "--port", str(stack.port), check=False)
+
+        assert done.returncode != 0
+        assert "--port" in done.stderr
+        assert not [process for process in stack.processes() if str(tmp_path) in process.cmdline()]
