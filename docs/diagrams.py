@@ -3,6 +3,8 @@
 `python docs/diagrams.py` rewrites the diagrams; `--check` only says whether they are current.
 """
 
+import importlib.util
+import pkgutil
 import re
 import sys
 from collections.abc import Mapping
@@ -10,17 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelyard.deployments import states as deployments
-from modelyard.jobs import states as jobs
-from modelyard.registry import states as registry
+import modelyard
 
 PAGE = Path(__file__).parent / "architecture" / "02-life-cycles.md"
-
-TABLES: dict[str, Mapping[Any, frozenset[Any]]] = {
-    "job": jobs.TRANSITIONS,
-    "deployment": deployments.TRANSITIONS,
-    "stage": registry.TRANSITIONS,
-}
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -35,13 +29,24 @@ def draw(table: Mapping[State, frozenset[State]]) -> str:
     return "\n".join([*lines, "```"])
 
 
+def tables() -> dict[str, Mapping[Any, frozenset[Any]]]:
+    """The table of each noun that has a life, by the noun's name."""
+    nouns = [noun.name for noun in pkgutil.iter_modules(modelyard.__path__) if noun.ispkg]
+    return {
+        noun: importlib.import_module(f"modelyard.{noun}.states").TRANSITIONS
+        for noun in nouns
+        if importlib.util.find_spec(f"modelyard.{noun}.states")
+    }
+
+
 def redraw(page: str) -> str:
     """The page with every diagram between its marks drawn anew."""
+    found = tables()
 
     def diagram(match: re.Match[str]) -> str:
-        return f"{match['begin']}\n{draw(TABLES[match['name']])}\n{match['end']}"
+        return f"{match['begin']}\n{draw(found[match['noun']])}\n{match['end']}"
 
-    marks = r"(?P<begin><!-- life cycle: (?P<name>\w+) -->)\n.*?(?P<end><!-- end -->)"
+    marks = r"(?P<begin><!-- life cycle: (?P<noun>\w+) -->)\n.*?(?P<end><!-- end -->)"
     return re.sub(marks, diagram, page, flags=re.DOTALL)
 
 
