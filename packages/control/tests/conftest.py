@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import delete
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
@@ -25,12 +27,14 @@ from modelyard.db.schema import metadata
 from modelyard.deployments.service import DeploymentService
 from modelyard.home import Home
 from modelyard.jobs.service import JobService
+from modelyard.main import Adapters, ControlPlane
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.settings import Settings
 
 SKLEARN_MODEL = {
     "MLmodel": b"flavors:\n  python_function: {loader_module: mlflow.sklearn}\n  sklearn: {pickled_model: model.pkl}\n",
@@ -277,3 +281,68 @@ def log_model(tracking: FakeTracking) -> Callable[..., LoggedModel]:
 def version(registry: RegistryService, alice: Principal, log_model: Callable[..., LoggedModel]) -> Version:
     """A registered version of the model `iris`."""
     return registry.register(alice, model_name="iris", logged=log_model())
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    return FakeRunner()
+
+
+@pytest.fixture
+def adapters(
+    clock: ManualClock,
+    engine: InlineJobEngine,
+    environments: FakeEnvironments,
+    runner: FakeRunner,
+    target: FakeTarget,
+    tracking: FakeTracking,
+) -> Adapters:
+    """The world outside, in memory."""
+    return Adapters(
+        clock=clock, engine=engine, environments=environments, runner=runner, target=target, tracking=tracking
+    )
+
+
+@pytest.fixture
+def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[ControlPlane]:
+    """The whole control plane over its own new home; nothing works in the background."""
+    control_plane = ControlPlane(Settings(home=tmp_path / "home"), adapters)
+    control_plane.database.migrate()
+    yield control_plane
+    control_plane.database.close()
+
+
+@pytest.fixture
+def postgres_control_plane(
+    adapters: Adapters, tmp_path: Path, postgres_url: str, postgres_database: Database
+) -> Iterator[ControlPlane]:
+    control_plane = ControlPlane(Settings(home=tmp_path / "home", database_url=postgres_url), adapters)
+    yield control_plane
+    control_plane.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def control_plane(request: pytest.FixtureRequest) -> ControlPlane:
+    control_plane: ControlPlane = request.getfixturevalue(f"{request.param}_control_plane")
+    return control_plane
+
+
+@pytest.fixture
+def token(control_plane: ControlPlane) -> str:
+    """The first token of this control plane: an administrator's."""
+    secret = control_plane.access.first_token()
+    assert secret is not None
+    return secret
+
+
+@pytest.fixture
+def anonymous(control_plane: ControlPlane) -> TestClient:
+    """A caller without a token. What breaks inside is answered, as it is in production."""
+    return TestClient(control_plane.app(), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def client(anonymous: TestClient, token: str) -> TestClient:
+    """An administrator."""
+    anonymous.headers["Authorization"] = f"Bearer {token}"
+    return anonymous

@@ -17,7 +17,7 @@ from modelyard.deployments.schemas import (
 )
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentVerbs
-from modelyard.http.follow import log_response
+from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
 from modelyard.paging import MAX_LIMIT
 
@@ -80,7 +80,7 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
         """Drain and stop it."""
         return answer(verbs.deployments.undeploy(caller, deployment_id, reason="asked for"))
 
-    @router.get("/{deployment_id}/logs", response_class=Response)
+    @router.get("/{deployment_id}/logs", response_class=Response, responses=LOG_RESPONSES)
     async def logs(
         request: Request, caller: Read, deployment_id: str, offset: Annotated[int | None, Query(ge=0)] = None
     ) -> Response:

@@ -2,27 +2,24 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.deployments.domain import Deployment
+from modelyard.http.bodies import RequestBody
 from modelyard.ports.target import ReplicaObservation
 
 
-class DeploymentRequest(BaseModel):
+class DeploymentRequest(RequestBody):
     """A version that shall serve; the newest when none is named."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
     model_name: str
-    version: int | None = None
+    version: int | None = Field(default=None, ge=1)
     replicas: int = 1
     namespace: str | None = None
 
 
-class ScaleRequest(BaseModel):
+class ScaleRequest(RequestBody):
     """How many replicas shall run."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     replicas: int
 

@@ -70,7 +70,7 @@ class DeploymentVerbs:
     def read_log(self, deployment_id: str, offset: int) -> bytes:
         """Up to 256 KiB of the model server's log from `offset` on; empty at the end of what is there."""
         path = self._target.log_path(deployment_id)
-        if path is None or not path.exists():
+        if path is None or not path.exists() or path.stat().st_size <= offset:
             return b""
         with path.open("rb") as file:
             file.seek(offset)

@@ -5,13 +5,15 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from modelyard import __version__
 from modelyard.access.service import AccessService
-from modelyard.http.errors import add_error_handlers
+from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
 from modelyard.http.middleware.authentication import Authentication
 from modelyard.http.middleware.body_limit import BodyLimit
+from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -33,15 +35,23 @@ def create_app(
         lifespan=lifespan,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        responses=ERRORS,
+        generate_unique_id_function=_operation_id,
     )
     for router in (_health_routes(is_ready), *routers):
         app.include_router(router)
     add_error_handlers(app)
     refuse_unguarded_routes(app)
+    app.add_middleware(PlainUrl)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
     app.add_middleware(Authentication, access=access)
     app.add_middleware(RequestId)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What a generated client calls the operation."""
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 def _health_routes(is_ready: Callable[[], bool]) -> APIRouter:

@@ -1,15 +1,18 @@
 """The one table from kinds of errors to HTTP statuses, and the one body that every error has."""
 
+import reprlib
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from modelyard.errors import Kind, ModelyardError
+from modelyard.errors import Invalid, Kind, ModelyardError
 from modelyard.http.middleware.request_id import request_id_of
+from modelyard.plain import plain_text
 
 logger = structlog.get_logger()
 
@@ -27,14 +30,33 @@ STATUS: dict[Kind, int] = {
 }
 _INTERNAL = "an internal error; the log has the details under this request's id"
 _GOT_LENGTH = 80
+_FIELD_LENGTH = 200
+_LENGTH = 1000
+_CODES = {400: "request_invalid", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+class ErrorBody(BaseModel):
+    """What every error says."""
+
+    error: str = Field(description="one sentence: the field, what was expected, what came")
+    code: str = Field(description="stable, for programs")
+    field: str | None = Field(default=None, description="the field of the request that is at fault, dotted")
+    request_id: str | None = Field(default=None, description="to be found again in the log")
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorBody, "description": "The request cannot be answered as it is"},
+    "5XX": {"model": ErrorBody, "description": "Not the request's fault"},
+}
+"""Of every route, for the API's document."""
 
 
 def error_body(error: ModelyardError, *, request_id: str | None) -> dict[str, Any]:
     """`error` (a sentence), `code`, and `field` and `request_id` where there are any."""
     is_ours = error.kind is Kind.INTERNAL
-    body: dict[str, Any] = {"error": _INTERNAL if is_ours else error.message, "code": error.code}
+    body = {"error": _INTERNAL if is_ours else _cut(plain_text(error.message), _LENGTH), "code": error.code}
     if error.field is not None:
-        body["field"] = error.field
+        body["field"] = _cut(plain_text(error.field), _FIELD_LENGTH)
     if request_id is not None:
         body["request_id"] = request_id
     return body
@@ -42,7 +64,10 @@ def error_body(error: ModelyardError, *, request_id: str | None) -> dict[str, An
 
 def error_response(error: ModelyardError, *, request_id: str | None) -> JSONResponse:
     """The answer for an error."""
-    headers = {"WWW-Authenticate": "Bearer"} if error.kind is Kind.UNAUTHENTICATED else None
+    headers = {"WWW-Authenticate": "Bearer"} if error.kind is Kind.UNAUTHENTICATED else {}
+    if request_id is not None:
+        # Starlette answers what nobody expected from outside of every middleware, so the id is told here too.
+        headers["X-Request-Id"] = request_id
     return JSONResponse(error_body(error, request_id=request_id), STATUS[error.kind], headers=headers)
 
 
@@ -64,7 +89,7 @@ def add_error_handlers(app: FastAPI) -> None:
     def on_http_exception(request: Request, exc: Exception) -> JSONResponse:
         if not isinstance(exc, HTTPException):
             raise exc
-        code = {404: "not_found", 405: "method_not_allowed"}.get(exc.status_code, "request_refused")
+        code = _CODES.get(exc.status_code, "request_refused")
         message = f"{request.method} {request.url.path}: {str(exc.detail).lower()}"
         body = error_body(
             ModelyardError(message, code=code, kind=Kind.NOT_FOUND), request_id=request_id_of(request.scope)
@@ -85,10 +110,22 @@ def add_error_handlers(app: FastAPI) -> None:
 def _invalid(exc: RequestValidationError) -> ModelyardError:
     """The first of pydantic's findings, in our words: field, what was expected, what came."""
     finding = exc.errors()[0]
-    where = [str(part) for part in finding["loc"] if part not in ("body", "query", "path", "header")]
-    field = ".".join(where) or "body"
-    got = repr(finding.get("input"))
-    shown = got if len(got) <= _GOT_LENGTH else got[:_GOT_LENGTH] + "…"
+    if finding["type"] == "json_invalid":
+        said = f"expected JSON, got something that is malformed at character {finding['loc'][-1]}"
+        return Invalid(f"body: {said}", code="request_invalid", field="body")
+    place, *where = finding["loc"]
+    field = ".".join(str(part) for part in where) or str(place)
     said = finding["msg"][0].lower() + finding["msg"][1:]
-    tail = "" if finding["type"] in ("missing", "json_invalid") else f", got {shown}"
-    return ModelyardError(f"{field}: {said}{tail}", code="request_invalid", field=field, kind=Kind.INVALID)
+    got = "" if finding["type"] == "missing" else f", got {_shown(finding.get('input'))}"
+    return Invalid(f"{_cut(field, _FIELD_LENGTH)}: {said}{got}", code="request_invalid", field=field)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _shown(value: Any) -> str:
+    """Its beginning; a caller may send anything, of any size and depth."""
+    shortened = reprlib.Repr()
+    shortened.maxlevel, shortened.maxstring, shortened.maxother = 2, _GOT_LENGTH, _GOT_LENGTH
+    return _cut(shortened.repr(value), 2 * _GOT_LENGTH)

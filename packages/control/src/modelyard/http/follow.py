@@ -19,6 +19,13 @@ Ended = Callable[[], dict[str, Any] | None]
 _POLL_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 15.0
 _EVENT_STREAM = "text/event-stream"
+_DIGITS = 18
+
+
+LOG_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The log", "content": {"text/plain": {}, _EVENT_STREAM: {}}}
+}
+"""Of every route of a log, for the API's document."""
 
 
 async def log_response(request: Request, *, offset: int | None, read: Read, ended: Ended) -> Response:
@@ -34,7 +41,7 @@ def _start(request: Request, offset: int | None) -> int:
     if offset is not None:
         return offset
     given = request.headers.get("last-event-id", "0")
-    if not given.isdigit():
+    if not given.isascii() or not given.isdecimal() or len(given) > _DIGITS:
         raise Invalid(
             f"Last-Event-ID: expected the id of an earlier event, got {given[:80]!r}",
             code="last_event_id_invalid",

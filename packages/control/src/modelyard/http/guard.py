@@ -4,17 +4,21 @@ from collections.abc import Iterator
 
 from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.openapi.models import HTTPBearer
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.security.base import SecurityBase
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.errors import Forbidden
 from modelyard.http.middleware.authentication import PUBLIC, principal_of
 
 
-class Requires:
-    """A dependency that gives the caller if its role carries the permission."""
+class Requires(SecurityBase):
+    """A dependency that gives the caller if its role carries the permission; the API's document shows it as a token."""
 
     def __init__(self, permission: Permission) -> None:
+        self.model = HTTPBearer()
+        self.scheme_name = "token"
         self.permission = permission
 
     async def __call__(self, request: Request) -> Principal:
@@ -33,10 +37,17 @@ class Requires:
 
 
 def refuse_unguarded_routes(app: FastAPI) -> None:
-    """Raise when a route neither names a permission nor is public."""
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in PUBLIC and not list(_permissions(route.dependant)):
+    """Raise when a route neither names a permission nor is public.
+
+    What is not a route of FastAPI's over HTTP (a mount, a WebSocket) cannot name one, so it is refused too.
+    """
+    for route in iter_route_contexts(app.routes):
+        if route.path not in PUBLIC and not _names_a_permission(route):
             raise RuntimeError(f"the route {route.path} declares no permission")
+
+
+def _names_a_permission(route: RouteContext) -> bool:
+    return isinstance(route.original_route, APIRoute) and any(_permissions(route.dependant))
 
 
 def _permissions(dependant: Dependant) -> Iterator[Permission]:

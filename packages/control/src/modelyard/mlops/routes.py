@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.access.domain import Permission, Principal
-from modelyard.http.follow import log_response
+from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
@@ -144,7 +144,7 @@ def job_routes(jobs: JobService) -> APIRouter:
         """One job."""
         return JobAnswer.of(jobs.get(caller, job_id))
 
-    @router.get("/{job_id}/log", response_class=Response)
+    @router.get("/{job_id}/log", response_class=Response, responses=LOG_RESPONSES)
     async def job_log(
         request: Request, caller: ReadJobs, job_id: str, offset: Annotated[int | None, Query(ge=0)] = None
     ) -> Response:

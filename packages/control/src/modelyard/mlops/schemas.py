@@ -3,20 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
 from modelyard.registry.schemas import Answer
 
 
-class Strict(BaseModel):
-    """A request: a field that we do not know is an error, not a wish that nobody hears."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-
-class TrainingRequest(Strict):
+class TrainingRequest(RequestBody):
     """A training script and what it needs."""
 
     script_name: str
@@ -28,7 +23,7 @@ class TrainingRequest(Strict):
     timeout_seconds: float | None = None
 
 
-class DeployRequest(Strict):
+class DeployRequest(RequestBody):
     """One click: a script that shall be trained, registered, built and deployed."""
 
     script_name: str
@@ -42,15 +37,15 @@ class DeployRequest(Strict):
     timeout_seconds: float | None = None
 
 
-class RegistrationRequest(Strict):
+class RegistrationRequest(RequestBody):
     """A model of a run that shall be registered by hand: the run, or the model's own address."""
 
     name: str
     run_id: str | None = None
     model_uri: str | None = Field(default=None, description="`models:/m-…` or `runs:/<run>/<name>`")
     description: str = ""
-    tags: dict[str, str] = {}
-    metrics: dict[str, float] = {}
+    tags: dict[str, str] = Field(default={})
+    metrics: dict[str, float] = Field(default={})
 
 
 class Accepted(Answer):

@@ -2,34 +2,29 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from modelyard.http.bodies import RequestBody
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Policy
 from modelyard.registry.metrics import Direction
 from modelyard.registry.states import Stage
 
 
-class Strict(BaseModel):
-    """A request body: a field that we do not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-
-class StageChange(Strict):
+class StageChange(RequestBody):
     """Where a version shall go, and why."""
 
-    stage: Stage
+    stage: Stage = Field(strict=False)
     comment: str = Field(min_length=1, max_length=2000)
 
 
-class Comment(Strict):
+class Comment(RequestBody):
     """Why."""
 
     comment: str = Field(default="", max_length=2000)
 
 
-class CheckRecord(Strict):
+class CheckRecord(RequestBody):
     """That a version passed a check, or did not."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")
@@ -37,16 +32,16 @@ class CheckRecord(Strict):
     details: str = Field(default="", max_length=2000)
 
 
-class MetricRequirementBody(Strict):
+class MetricRequirementBody(RequestBody):
     """A metric that must be there and good enough."""
 
     metric: str = Field(min_length=1, max_length=250)
-    direction: Direction
-    baseline: Baseline = Baseline.ABSOLUTE
-    threshold: float = Field(default=0.0, allow_inf_nan=False)
+    direction: Direction = Field(strict=False)
+    baseline: Baseline = Field(default=Baseline.ABSOLUTE, strict=False)
+    threshold: float = 0.0
 
 
-class PolicyBody(Strict):
+class PolicyBody(RequestBody):
     """What a promotion to production of one model needs."""
 
     needed_approvals: int = Field(default=1, ge=1, le=20)

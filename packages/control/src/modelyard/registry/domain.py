@@ -11,6 +11,7 @@ from modelyard.errors import Invalid
 from modelyard.registry.states import Stage
 
 MAX_PATH_LENGTH = 500
+MAX_VERSION = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

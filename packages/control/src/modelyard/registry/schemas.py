@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelyard.http.bodies import RequestBody
 from modelyard.registry.comparison import Comparison, Difference, MetricRow
 from modelyard.registry.domain import Model, Version
 
@@ -15,10 +16,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
 
-class RegisterBody(BaseModel):
+class RegisterBody(RequestBody):
     """A trained artifact that shall become the next version."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     name: str
     artifact_id: str = Field(

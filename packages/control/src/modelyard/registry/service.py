@@ -19,7 +19,7 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
 from modelyard.registry import store
 from modelyard.registry.comparison import Comparison, compare
-from modelyard.registry.domain import Manifest, Model, NewVersion, Version, check_manifest
+from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -99,7 +99,7 @@ class RegistryService:
             if number is None:
                 number = self._model(connection, principal, model_name).latest_version
             version = None
-            if number is not None:
+            if number is not None and number <= MAX_VERSION:
                 version = store.find_version(connection, principal.tenant_id, model_name, number)
         if version is None:
             raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")

@@ -1,11 +1,14 @@
 """Refuses a body that is larger than the limit, by its declared length at once, else as soon as it has come too far."""
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelyard.errors import TooLarge
 from modelyard.http.errors import error_response
 from modelyard.http.middleware.request_id import request_id_of
+
+_DIGITS = 18
 
 
 class BodyLimit:
@@ -14,6 +17,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, *, limit: int) -> None:
         self._app = app
         self._limit = limit
+        self._told = f"the body is larger than {limit} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting."""
@@ -21,8 +25,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._limit:
-            await error_response(self._too_large(), request_id=request_id_of(scope))(scope, receive, send)
+        if declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > self._limit):
+            error = TooLarge(self._told, code="body_too_large")
+            await error_response(error, request_id=request_id_of(scope))(scope, receive, send)
             return
         taken = 0
 
@@ -31,10 +36,8 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                raise self._too_large()
+                # The one exception that FastAPI does not take for a body that it cannot parse.
+                raise HTTPException(413, self._told)
             return message
 
         await self._app(scope, receive_counted, send)
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self._limit} bytes", code="body_too_large")

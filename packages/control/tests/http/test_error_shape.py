@@ -1,0 +1,257 @@
+"""One body for every error, over every route: a sentence, a code, the field, the request's id; and nothing of ours."""
+
+import base64
+import json
+from itertools import product
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine
+
+from modelyard.http.app import MAX_BODY_BYTES
+from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.main import ControlPlane
+
+WORDS = [
+    "no-such",
+    "..",
+    "%2e%2e%2f",
+    "%00",
+    "%ff",
+    "\N{SNOWMAN}",
+    "x" * 5000,
+    "-1",
+    "0",
+    "1" * 30,
+    "1e400",
+    "' OR 1=1",
+]
+BODIES: list[bytes] = [
+    *(b"", b"{", b"null", b"[]", b"1", b'"text"', b"\xff\xfe", b"\x00", b"[" * 100_000, b"9" * 10_000),
+    *(b'{"unknown": 1}', b'{"a": NaN}', b'{"\\ud800": 1}', b'{"\\u0000": 1}'),
+    b'{"a": ' + b'{"a": ' * 990 + b"1" + b"}" * 991,
+]
+VALUES: list[Any] = [
+    *(
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        1.5,
+        "",
+        "\x00",
+        "\ud800",
+        "../../etc/passwd",
+        "x" * 5000,
+        [],
+        [1],
+        [[[]]],
+        {},
+        {"a": 1},
+    ),
+    *({"\ud800": "a"}, {"a": "\x00"}, {"a": {"b": []}}),
+]
+QUERIES = [
+    *("limit=0", "limit=201", "limit=many", "limit=" + "9" * 30, "cursor=x", "cursor=%00", "cursor=" + "x" * 401),
+    *("offset=-1", "offset=x", "offset=" + "9" * 40, "status=none", "kind=%ff", "model_name=%00", "namespace=%00"),
+    *(
+        "cursor=" + base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+        for key in (
+            [1],
+            ["a"],
+            [1, 2],
+            ["now", "x"],
+            ["2026-01-01T00:00:00", "x"],
+            [{}, []],
+            ["\x00"],
+            ["\ud800", "\ud800"],
+        )
+    ),
+]
+LEAKS = ("Traceback", "sqlalchemy", "psycopg", "sqlite", 'File "', "/home/", "site-packages", "<class")
+
+
+def address(route: RouteContext, word: str) -> str:
+    path = route.path or ""
+    for parameter in route.dependant.path_params:
+        path = path.replace(f"{{{parameter.name}}}", word)
+    return path
+
+
+def check(response: httpx.Response, what: str) -> None:
+    """An answer that is no error is none of this test's business; an error is ours only if we were told to break."""
+    if response.status_code < 400:
+        return
+    assert response.status_code < 500, f"{what}: {response.status_code} {response.text}"
+    body = response.json()
+    assert body.keys() <= {"error", "code", "field", "request_id"}, what
+    assert {type(value) for value in body.values()} == {str}, what
+    assert body["request_id"] == response.headers["X-Request-Id"], what
+    assert 0 < len(body["error"]) <= 1000, what
+    assert body["code"].replace("_", "").isalpha(), what
+    assert not any(leak in response.text for leak in LEAKS), f"{what}: {response.text}"
+
+
+@pytest.fixture
+def routes(control_plane: ControlPlane) -> list[RouteContext]:
+    return [route for route in iter_route_contexts(control_plane.app().routes) if route.path not in PUBLIC]
+
+
+def body_fields(client: TestClient, route: RouteContext, method: str) -> list[str]:
+    """The fields of the route's body, as the API's document has them."""
+    document = client.get("/openapi.json").json()
+    content = document["paths"][route.path][method.lower()].get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return list(schema.get("properties", {}))
+
+
+class TestEveryRoute:
+    def test_answers_words_that_nobody_expects_in_its_path(
+        self, client: TestClient, routes: list[RouteContext]
+    ) -> None:
+        for route, word in product(routes, WORDS):
+            for method in route.methods or ():
+                check(client.request(method, address(route, word), json={}), f"{method} {route.path} {word[:40]}")
+
+    def test_answers_queries_that_nobody_expects(self, client: TestClient, routes: list[RouteContext]) -> None:
+        for route, query in product(routes, QUERIES):
+            if "GET" in (route.methods or ()):
+                check(client.get(f"{address(route, '1')}?{query}"), f"{route.path}?{query}")
+
+    def test_answers_bodies_that_nobody_expects(self, client: TestClient, routes: list[RouteContext]) -> None:
+        types = ("application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain")
+        for route, body, content_type in product(routes, BODIES, types):
+            for method in (route.methods or set()) - {"GET"}:
+                headers = {"Content-Type": content_type}
+                response = client.request(method, address(route, "1"), content=body, headers=headers)
+                check(response, f"{method} {route.path} {content_type} {body[:40]!r}")
+
+    def test_answers_values_that_nobody_expects_in_each_field_of_its_body(
+        self, client: TestClient, routes: list[RouteContext]
+    ) -> None:
+        tried = 0
+        for route in routes:
+            for method in (route.methods or set()) - {"GET"}:
+                for field in body_fields(client, route, method):
+                    for value in VALUES:
+                        content = json.dumps({field: value}).encode()
+                        headers = {"Content-Type": "application/json"}
+                        response = client.request(method, address(route, "1"), content=content, headers=headers)
+                        check(response, f"{method} {route.path} {field}={value!r}")
+                        tried += 1
+        assert tried > 500
+
+    def test_answers_methods_that_it_does_not_have(self, client: TestClient, routes: list[RouteContext]) -> None:
+        for route in routes:
+            response = client.request("TRACE", address(route, "1"))
+            assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+            check(response, f"TRACE {route.path}")
+
+
+class TestLargeBodies:
+    def test_one_that_says_that_it_is_too_large_is_refused_unread(self, client: TestClient) -> None:
+        headers = {"Content-Length": str(MAX_BODY_BYTES + 1), "Content-Type": "application/json"}
+        response = client.post("/mlops/deploy", content=b"{}", headers=headers)
+        assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+        check(response, "too large")
+
+    @pytest.mark.parametrize("path", ["/mlops/deploy", "/mlops/training/upload"])
+    @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
+    def test_one_that_turns_out_too_large_is_refused(self, client: TestClient, path: str, content_type: str) -> None:
+        pieces = (b" " * 1024 * 1024 for _ in range(9))
+        response = client.post(path, content=pieces, headers={"Content-Type": content_type})
+        assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+        assert response.json()["error"].endswith(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        check(response, "too large")
+
+    @pytest.mark.parametrize("length", ["²", "9" * 5000, "-1", "x"])
+    def test_a_length_that_is_none_breaks_nothing(self, client: TestClient, length: str) -> None:
+        headers = {"Content-Length": length.encode("latin-1"), "Content-Type": b"application/json"}
+        response = client.post("/mlops/deploy", content=b"{}", headers=headers)
+        assert response.status_code in {400, 413}
+        check(response, length)
+
+
+class TestWhatIsToldOfAnError:
+    def error_of(self, client: TestClient, body: str) -> tuple[str, str]:
+        headers = {"Content-Type": "application/json"}
+        response = client.post("/mlops/registry", content=body.encode(), headers=headers)
+        assert response.status_code == 400
+        assert response.json()["code"] == "request_invalid"
+        return response.json()["field"], response.json()["error"]
+
+    @pytest.mark.parametrize(
+        ("body", "field", "sentence"),
+        [
+            ("{", "body", "body: expected JSON, got something that is malformed at character 1"),
+            ("{}", "name", "name: field required"),
+            ('{"name": 7}', "name", "name: input should be a valid string, got 7"),
+            ('{"name": "a", "x": 1}', "x", "x: extra inputs are not permitted, got 1"),
+            ('{"name": "a", "tags": {"body": 1}}', "tags.body", "tags.body: input should be a valid string, got 1"),
+            (
+                '{"name": "a", "metrics": {"auc": NaN}}',
+                "metrics.auc",
+                "metrics.auc: input should be a finite number, got nan",
+            ),
+            (
+                '{"name": "a", "tags": {"a": "\\u0000"}}',
+                "tags.a",
+                "tags.a: expected text without NUL characters and halves of surrogate pairs",
+            ),
+            ("[]", "body", "body: input should be a valid dictionary or object to extract fields from, got []"),
+        ],
+    )
+    def test_it_names_the_field_what_was_expected_and_what_came(
+        self, client: TestClient, body: str, field: str, sentence: str
+    ) -> None:
+        assert self.error_of(client, body) == (field, sentence)
+
+    def test_of_a_value_without_end_only_its_beginning_is_told(self, client: TestClient) -> None:
+        field, sentence = self.error_of(client, json.dumps({"name": ["x" * 1000] * 1000}))
+        assert field == "name"
+        assert len(sentence) < 400
+
+    def test_a_bug_is_answered_and_its_text_stays_inside(
+        self, client: TestClient, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise LookupError("/secret/path")
+
+        monkeypatch.setattr(control_plane.registry, "models", broken)
+        response = client.get("/mlops/models", headers={"X-Request-Id": "mine"})
+        assert response.status_code == 500
+        assert response.json() == {
+            "error": "an internal error; the log has the details under this request's id",
+            "code": "internal_error",
+            "request_id": "mine",
+        }
+        assert response.headers["X-Request-Id"] == "mine"
+
+    def test_a_database_that_is_away_is_503(
+        self, client: TestClient, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(control_plane.database, "_reader", create_engine("sqlite:////no/such/folder/x.db"))
+        response = client.get("/mlops/models")
+        assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+
+
+class TestRequestId:
+    def test_the_callers_own_word_is_given_back(self, client: TestClient) -> None:
+        assert client.get("/mlops/models", headers={"X-Request-Id": "a-1.b_2"}).headers["X-Request-Id"] == "a-1.b_2"
+
+    @pytest.mark.parametrize("given", ["", "two words", "x" * 81, "a;b", "ü"])
+    def test_anything_else_is_replaced(self, client: TestClient, given: str) -> None:
+        headers = {"X-Request-Id": given.encode()}
+        told = client.get("/mlops/models", headers=headers).headers["X-Request-Id"]
+        assert len(told) == 32
+        assert told.isalnum()
+
+    def test_two_requests_have_two(self, anonymous: TestClient) -> None:
+        ids = {anonymous.get("/health/live").headers["X-Request-Id"] for _ in range(10)}
+        assert len(ids) == 10
