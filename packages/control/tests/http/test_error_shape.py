@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -11,9 +12,14 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
+from modelyard.access.domain import Principal
+from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.http.app import MAX_BODY_BYTES
 from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.jobs.domain import JobKind
 from modelyard.main import ControlPlane
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.states import Stage
 
 WORDS = [
     "no-such",
@@ -55,31 +61,52 @@ VALUES: list[Any] = [
     ),
     *({"\ud800": "a"}, {"a": "\x00"}, {"a": {"b": []}}),
 ]
+KEYS: list[Any] = [
+    *([1], ["a"], ["²"], ["9" * 30], [1, 2], ["now", "x"], ["2026-01-01T00:00:00", "x"], [{}, []], ["\x00"]),
+    ["\ud800", "\ud800"],
+]
 QUERIES = [
     *("limit=0", "limit=201", "limit=many", "limit=" + "9" * 30, "cursor=x", "cursor=%00", "cursor=" + "x" * 401),
     *("offset=-1", "offset=x", "offset=" + "9" * 40, "status=none", "kind=%ff", "model_name=%00", "namespace=%00"),
     *(
-        "cursor=" + base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-        for key in (
-            [1],
-            ["a"],
-            [1, 2],
-            ["now", "x"],
-            ["2026-01-01T00:00:00", "x"],
-            [{}, []],
-            ["\x00"],
-            ["\ud800", "\ud800"],
-        )
+        "stage=none%20",
+        "versions=",
+        "versions=1,x",
+        "versions=1," + "9" * 30,
+        "versions=" + "1," * 5000,
+        "versions=1,1",
     ),
+    *("cursor=" + base64.urlsafe_b64encode(json.dumps(key).encode()).decode() for key in KEYS),
 ]
 LEAKS = ("Traceback", "sqlalchemy", "psycopg", "sqlite", 'File "', "/home/", "site-packages", "<class")
 
 
-def address(route: RouteContext, word: str) -> str:
+def address(route: RouteContext, words: Mapping[str, str]) -> str:
     path = route.path or ""
     for parameter in route.dependant.path_params:
-        path = path.replace(f"{{{parameter.name}}}", word)
+        path = path.replace(f"{{{parameter.name}}}", words[parameter.name])
     return path
+
+
+@pytest.fixture
+def known(
+    control_plane: ControlPlane, engine: InlineJobEngine, alice: Principal, log_model: Callable[..., LoggedModel]
+) -> dict[str, str]:
+    """Things that are there, by the names of the paths' parameters."""
+    control_plane.registry.register(alice, model_name="iris", logged=log_model())
+    version = control_plane.registry.register(alice, model_name="iris", logged=log_model())
+    job = control_plane.jobs.create(alice, kind=JobKind.TRAINING, model_name="iris", request={})
+    deployment = control_plane.deployments.create(alice, version, replicas=1, namespace="default", job_id=job.job_id)
+    moved = control_plane.promotion.change_stage(alice, version, Stage.STAGING, comment="good", revision=None)
+    request = control_plane.promotion.request(alice, moved, comment="please")
+    return {
+        "name": "iris",
+        "model_name": "iris",
+        "version": "2",
+        "job_id": job.job_id,
+        "deployment_id": deployment.deployment_id,
+        "request_id": request.request_id,
+    }
 
 
 def check(response: httpx.Response, what: str) -> None:
@@ -113,27 +140,32 @@ def body_fields(client: TestClient, route: RouteContext, method: str) -> list[st
 
 class TestEveryRoute:
     def test_answers_words_that_nobody_expects_in_its_path(
-        self, client: TestClient, routes: list[RouteContext]
+        self, client: TestClient, routes: list[RouteContext], known: dict[str, str]
     ) -> None:
         for route, word in product(routes, WORDS):
-            for method in route.methods or ():
-                check(client.request(method, address(route, word), json={}), f"{method} {route.path} {word[:40]}")
+            for method, parameter in product(route.methods or (), route.dependant.path_params):
+                path = address(route, known | {parameter.name: word})
+                check(client.request(method, path, json={}), f"{method} {route.path} {word[:40]}")
 
-    def test_answers_queries_that_nobody_expects(self, client: TestClient, routes: list[RouteContext]) -> None:
+    def test_answers_queries_that_nobody_expects(
+        self, client: TestClient, routes: list[RouteContext], known: dict[str, str]
+    ) -> None:
         for route, query in product(routes, QUERIES):
             if "GET" in (route.methods or ()):
-                check(client.get(f"{address(route, '1')}?{query}"), f"{route.path}?{query}")
+                check(client.get(f"{address(route, known)}?{query}"), f"{route.path}?{query}")
 
-    def test_answers_bodies_that_nobody_expects(self, client: TestClient, routes: list[RouteContext]) -> None:
+    def test_answers_bodies_that_nobody_expects(
+        self, client: TestClient, routes: list[RouteContext], known: dict[str, str]
+    ) -> None:
         types = ("application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain")
         for route, body, content_type in product(routes, BODIES, types):
             for method in (route.methods or set()) - {"GET"}:
                 headers = {"Content-Type": content_type}
-                response = client.request(method, address(route, "1"), content=body, headers=headers)
+                response = client.request(method, address(route, known), content=body, headers=headers)
                 check(response, f"{method} {route.path} {content_type} {body[:40]!r}")
 
     def test_answers_values_that_nobody_expects_in_each_field_of_its_body(
-        self, client: TestClient, routes: list[RouteContext]
+        self, client: TestClient, routes: list[RouteContext], known: dict[str, str]
     ) -> None:
         tried = 0
         for route in routes:
@@ -142,14 +174,16 @@ class TestEveryRoute:
                     for value in VALUES:
                         content = json.dumps({field: value}).encode()
                         headers = {"Content-Type": "application/json"}
-                        response = client.request(method, address(route, "1"), content=content, headers=headers)
+                        response = client.request(method, address(route, known), content=content, headers=headers)
                         check(response, f"{method} {route.path} {field}={value!r}")
                         tried += 1
         assert tried > 500
 
-    def test_answers_methods_that_it_does_not_have(self, client: TestClient, routes: list[RouteContext]) -> None:
+    def test_answers_methods_that_it_does_not_have(
+        self, client: TestClient, routes: list[RouteContext], known: dict[str, str]
+    ) -> None:
         for route in routes:
-            response = client.request("TRACE", address(route, "1"))
+            response = client.request("TRACE", address(route, known))
             assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
             check(response, f"TRACE {route.path}")
 
@@ -172,7 +206,7 @@ class TestLargeBodies:
 
     @pytest.mark.parametrize("length", ["²", "9" * 5000, "-1", "x"])
     def test_a_length_that_is_none_breaks_nothing(self, client: TestClient, length: str) -> None:
-        headers = {"Content-Length": length.encode("latin-1"), "Content-Type": b"application/json"}
+        headers = [(b"Content-Length", length.encode("latin-1")), (b"Content-Type", b"application/json")]
         response = client.post("/mlops/deploy", content=b"{}", headers=headers)
         assert response.status_code in {400, 413}
         check(response, length)
@@ -247,7 +281,7 @@ class TestRequestId:
 
     @pytest.mark.parametrize("given", ["", "two words", "x" * 81, "a;b", "ü"])
     def test_anything_else_is_replaced(self, client: TestClient, given: str) -> None:
-        headers = {"X-Request-Id": given.encode()}
+        headers = [(b"X-Request-Id", given.encode())]
         told = client.get("/mlops/models", headers=headers).headers["X-Request-Id"]
         assert len(told) == 32
         assert told.isalnum()
