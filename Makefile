@@ -8,7 +8,7 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 SOURCES := $(wildcard packages tests examples docs benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up bench lock proto diagrams conformance-page clean
+.PHONY: help setup demo test check format up bench lock proto diagrams openapi conformance-page clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ proto: setup  ## Generate the protocol's gRPC messages anew from their .proto fi
 
 diagrams: setup  ## Draw the life cycles in docs/ anew from their tables.
 	$(BIN)/python docs/diagrams.py
+
+openapi: setup  ## Write docs/openapi.json anew from the code.
+	$(BIN)/python docs/openapi.py
 
 conformance-page: setup  ## Write docs/conformance.md anew; RESULTS="a.json b.json" adds results to it.
 	$(BIN)/python -m modelyard_serving.conformance.page docs/conformance $(RESULTS)

@@ -1,0 +1,38 @@
+"""Writes the management API's description as the code has it, so that a change of the API is seen in a review.
+
+`python docs/openapi.py` rewrites `openapi.json`; `--check` only says whether it is current.
+"""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from modelyard.main import ControlPlane, real_adapters
+from modelyard.settings import Settings
+
+PAGE = Path(__file__).parent / "openapi.json"
+
+
+def describe() -> str:
+    """The description. The control plane is built for it, and not started."""
+    with TemporaryDirectory() as home:
+        settings = Settings(home=Path(home))
+        app = ControlPlane(settings, real_adapters(settings)).app()
+        return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Rewrite the file, or with `--check` compare it. Gives the exit code."""
+    described = describe()
+    if sys.argv[1:] == ["--check"]:
+        is_current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == described
+        if not is_current:
+            print(f"{PAGE} is not what the code says; run `make openapi`", file=sys.stderr)
+        return int(not is_current)
+    PAGE.write_text(described, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
