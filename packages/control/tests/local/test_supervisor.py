@@ -1,6 +1,7 @@
 """The supervisor's client, on a real supervisord."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.generations import is_alive
 from modelyard.local.programs import Program
-from modelyard.local.supervisor import ProcessState, Supervisor, socket_path
+from modelyard.local.supervisor import ProcessState, Supervisor
+from modelyard.local.supervisor_daemon import socket_path
 
 Until = Callable[..., None]
 MakeProgram = Callable[..., Program]
@@ -137,6 +139,18 @@ class TestSupervisor:
         os.kill(pid, signal.SIGSTOP)
         supervisor.shut_down(patience=0.5)
         assert processes() == []
+
+    def test_a_home_that_was_deleted_under_its_daemon_gets_a_new_one_and_keeps_no_old_process(
+        self, supervisor: Supervisor, program: MakeProgram, home: Home, processes: Callable[[], list[str]], until: Until
+    ) -> None:
+        supervisor.put(program("a"))
+        supervisor.put(program("b"))
+        old = [pid_of(supervisor, "a"), pid_of(supervisor, "b"), supervisor.pid()]
+        shutil.rmtree(home.root)
+        home.make()
+        supervisor.put(program("a"))
+        assert not [pid for pid in old if pid is not None and is_alive(pid)]
+        until(lambda: is_alive(pid_of(supervisor, "a")) and len(processes()) == 2)
 
     def test_programs_come_back_with_the_next_start(self, supervisor: Supervisor, program: MakeProgram) -> None:
         supervisor.put(program("a"))

@@ -1,6 +1,5 @@
 """`modelyard up`, `down` and `status` as real commands over real processes."""
 
-import http.client
 import json
 import os
 import re
@@ -8,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,30 +95,45 @@ class Stack:
         return {process["name"]: process["pid"] for process in local_processes(self.home.root)}
 
 
-@pytest.fixture
-def stack(home: Home) -> Iterator[Stack]:
+def stack_of(home: Home) -> Stack:
     unwanted = ("MODELYARD_", "MLFLOW_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment["MODELYARD_HOME"] = str(home.root)
-    stack = Stack(home, free_port(), free_port(), environment)
+    return Stack(home, free_port(), free_port(), environment)
+
+
+@pytest.fixture
+def stack(home: Home) -> Iterator[Stack]:
+    """A stack that is not up yet."""
+    stack = stack_of(home)
     yield stack
     assert stack.run("down").returncode == 0
 
 
-class TestUp:
-    def test_it_is_ready_and_says_where_and_gives_the_token_once(self, stack: Stack) -> None:
-        done = stack.up()
-        assert re.search(r"Modelyard is ready after \d+\.\d s", done.stderr)
-        assert f"http://127.0.0.1:{stack.port}" in done.stdout
-        assert f"http://127.0.0.1:{stack.mlflow_port}" in done.stdout
-        assert stack.token in done.stdout
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Stack, str]]:
+    """A stack for the tests that leave it as it is, and what its `up` printed on stdout."""
+    with tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder:
+        stack = stack_of(Home(Path(folder) / "home"))
+        try:
+            yield stack, stack.up("--host", "0.0.0.0").stdout
+        finally:
+            stack.run("down")
+
+
+class TestARunningStack:
+    def test_up_says_where_it_is_and_gives_the_token_once(self, running: tuple[Stack, str]) -> None:
+        stack, said = running
+        assert f"http://127.0.0.1:{stack.port}\n" in said
+        assert f"http://127.0.0.1:{stack.mlflow_port}\n" in said
+        assert stack.token in said
         assert stack.home.token_file.stat().st_mode & 0o777 == 0o600
         assert stack.is_ready()
         assert stack.ask("/mlops/status").status_code == 401
         assert stack.ask("/mlops/status", stack.token).status_code == 200
 
-    def test_it_says_that_a_stack_runs_and_is_a_success(self, stack: Stack) -> None:
-        stack.up()
+    def test_up_again_says_that_it_runs_and_is_a_success(self, running: tuple[Stack, str]) -> None:
+        stack, _ = running
         before = stack.pids()
         again = stack.run("up")
         assert again.returncode == 0
@@ -126,14 +141,49 @@ class TestUp:
         assert stack.token not in again.stdout
         assert stack.pids() == before
 
-    def test_other_ports_for_a_stack_that_runs_are_a_conflict(self, stack: Stack) -> None:
-        stack.up()
+    def test_up_with_another_port_is_a_conflict(self, running: tuple[Stack, str]) -> None:
+        stack, _ = running
         other = stack.run("up", "--port", str(free_port()))
         assert other.returncode == 6
         assert "`modelyard down`" in other.stderr
 
+    def test_status_names_every_process_with_its_address_and_log(self, running: tuple[Stack, str]) -> None:
+        stack, _ = running
+        done = stack.run("status", "--output", "json")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, Any]] = json.loads(done.stdout)["processes"]
+        processes = {row["name"]: row for row in rows}
+        assert processes["control"]["url"] == f"http://127.0.0.1:{stack.port}"
+        assert processes["mlflow"]["url"] == f"http://127.0.0.1:{stack.mlflow_port}"
+        assert {row["state"] for row in rows} == {"running"}
+        assert all(psutil.pid_exists(row["pid"]) and Path(row["log_file"]).exists() for row in rows)
+
+    def test_mlflow_keeps_artifacts_in_the_home_and_refuses_other_hosts(self, running: tuple[Stack, str]) -> None:
+        stack, _ = running
+        base = f"http://127.0.0.1:{stack.mlflow_port}"
+        with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
+            made = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0", "start_time": 1})
+            run = made.json()["run"]["info"]
+            assert run["artifact_uri"].startswith("mlflow-artifacts:/")
+            place = run["artifact_uri"].removeprefix("mlflow-artifacts:/")
+            kept = client.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/note.txt", content=b"kept")
+            assert kept.status_code == 200
+            assert client.get("/").status_code == 200
+            assert client.get("/api/2.0/mlflow/runs/get", headers={"Host": "evil.example"}).status_code == 403
+            crossing = {"Origin": "https://evil.example"}
+            assert client.post("/api/2.0/mlflow/runs/create", json={}, headers=crossing).status_code == 403
+        assert [path.read_bytes() for path in (stack.home.mlflow / "artifacts").rglob("note.txt")] == [b"kept"]
+
+    def test_mlflow_listens_on_loopback_alone_whatever_the_control_plane_does(self, running: tuple[Stack, str]) -> None:
+        stack, _ = running
+        pids = stack.pids()
+        assert listening(pids["mlflow"]) == {("127.0.0.1", stack.mlflow_port)}
+        assert listening(pids["control"]) == {("0.0.0.0", stack.port)}
+
+
+class TestUp:
     def test_it_brings_everything_back_on_the_same_ports(self, stack: Stack, processes: Processes) -> None:
-        stack.up()
+        assert re.search(r"Modelyard is ready after \d+\.\d s", stack.up().stderr)
         token = stack.token
         assert stack.run("down").returncode == 0
         assert processes() == []
@@ -207,8 +257,10 @@ class TestUp:
 class TestDown:
     def test_twice_is_a_success_and_so_is_a_home_that_never_was(self, stack: Stack, tmp_path: Path) -> None:
         assert "was not running" in stack.run("down").stderr
+        assert local_processes(stack.home.root) == []
         stack.up()
         assert "Modelyard is down" in stack.run("down").stderr
+        assert [row["state"] for row in local_processes(stack.home.root)] == ["stopped"]
         assert "was not running" in stack.run("down").stderr
         nowhere = tmp_path / "nowhere"
         assert stack.run("down", "--home", str(nowhere)).returncode == 0
@@ -250,54 +302,10 @@ class TestCrashes:
         assert Supervisor(home).is_running()
 
 
-class TestStatus:
-    def test_it_names_every_process_with_its_address_and_log(self, stack: Stack) -> None:
-        stack.up()
-        done = stack.run("status", "--output", "json")
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)["processes"]
-        processes = {row["name"]: row for row in rows}
-        assert processes["control"]["url"] == f"http://127.0.0.1:{stack.port}"
-        assert processes["mlflow"]["url"] == f"http://127.0.0.1:{stack.mlflow_port}"
-        assert {row["state"] for row in rows} == {"running"}
-        assert all(psutil.pid_exists(row["pid"]) and Path(row["log_file"]).exists() for row in rows)
-
-    def test_a_stack_that_is_down_is_said_to_be(self, stack: Stack) -> None:
-        assert local_processes(stack.home.root) == []
-        stack.up()
-        stack.run("down")
-        assert [row["state"] for row in local_processes(stack.home.root)] == ["stopped"]
-
-
-class TestMlflow:
-    def test_it_keeps_runs_and_artifacts_in_the_home_and_refuses_other_hosts(self, stack: Stack) -> None:
-        stack.up()
-        base = f"http://127.0.0.1:{stack.mlflow_port}"
-        with httpx.Client(base_url=base, trust_env=False) as client:
-            made = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0", "start_time": 1})
-            run = made.json()["run"]["info"]
-            assert run["artifact_uri"].startswith("mlflow-artifacts:/")
-            place = run["artifact_uri"].removeprefix("mlflow-artifacts:/")
-            kept = client.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/note.txt", content=b"kept")
-            assert kept.status_code == 200
-            assert client.get("/").status_code == 200
-            assert client.get("/api/2.0/mlflow/runs/get", headers={"Host": "evil.example"}).status_code == 403
-            crossing = {"Origin": "https://evil.example"}
-            assert client.post("/api/2.0/mlflow/runs/create", json={}, headers=crossing).status_code == 403
-        assert [path.read_bytes() for path in (stack.home.mlflow / "artifacts").rglob("note.txt")] == [b"kept"]
-
-    def test_it_listens_on_loopback_alone_whatever_the_control_plane_does(self, stack: Stack) -> None:
-        stack.up("--host", "0.0.0.0")
-        listening = {
-            (found.laddr[0], found.laddr[1])
-            for found in psutil.Process(stack.pids()["mlflow"]).net_connections("tcp")
-            if found.status == psutil.CONN_LISTEN
-        }
-        assert listening == {("127.0.0.1", stack.mlflow_port)}
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=5)
-        connection.request("GET", "/health/live")
-        assert connection.getresponse().status == 200
-        connection.close()
+def listening(pid: int) -> set[tuple[str, int]]:
+    """The addresses on which a process listens."""
+    connections = psutil.Process(pid).net_connections("tcp")
+    return {(found.laddr[0], found.laddr[1]) for found in connections if found.status == psutil.CONN_LISTEN}
 
 
 def kill(pid: int) -> None:

@@ -1,0 +1,104 @@
+"""The supervisord of one home as a process: where it listens, how it is started, and how it is found without an answer.
+
+It is found by its command line, which names the home, so also when it hangs or when the home was deleted under it.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from modelyard.atomic_file import replace_text
+from modelyard.errors import Unavailable
+from modelyard.home import Home
+from modelyard.local.environment import Scope, inherited
+from modelyard.local.generations import Generation, is_alive
+
+_SOCKET_PATH_LIMIT = 90  # A unix socket's path has at most 107 characters, and supervisord adds a dot and its pid.
+_START_SECONDS = 30.0
+
+_CONFIGURATION = """\
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[supervisord]
+identifier=modelyard
+logfile=%(here)s/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=2
+pidfile=%(here)s/supervisord.pid
+childlogdir=%(here)s
+directory=%(here)s
+umask=077
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files=conf.d/*.conf
+"""
+
+
+def socket_path(home: Home) -> Path:
+    """Where the daemon of this home listens: in the home, or, when that path is too long, in a private folder."""
+    inside = home.supervisor / "supervisor.sock"
+    if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
+        return inside
+    private = Path(f"/tmp/modelyard-{os.getuid()}")  # noqa: S108  # Checked below: ours, and closed to all others.
+    private.mkdir(mode=0o700, exist_ok=True)
+    found = private.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise unavailable(f"needs {private} as a folder that only you can use; it is somebody else's or open to others")
+    return private / f"{hashlib.sha256(os.fsencode(home.root)).hexdigest()[:24]}.sock"
+
+
+def start_daemon(home: Home) -> None:
+    """Start it; it listens when this returns. Not while one listens.
+
+    Raises:
+        Unavailable: it does not start; the message says why.
+    """
+    configuration = _configuration(home)
+    (home.supervisor / "conf.d").mkdir(mode=0o700, exist_ok=True)
+    replace_text(configuration, _CONFIGURATION.format(socket=socket_path(home)))
+    socket_path(home).unlink(missing_ok=True)
+    try:
+        started = subprocess.run(
+            [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
+            env=inherited(Scope.SERVICE, os.environ),
+            cwd=home.supervisor,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_START_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise unavailable(f"does not start: {exc}") from exc
+    if started.returncode != 0:
+        said = (started.stderr.strip() or started.stdout.strip()).splitlines()
+        raise unavailable(f"does not start: {said[-1] if said else f'exit code {started.returncode}'}")
+
+
+def end_daemon(home: Home, *, patience: float) -> None:
+    """End it; it stops its programs first, if it can within `patience` seconds. When there is none: nothing to do."""
+    configuration = str(_configuration(home))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cmdline()[-2:] == ["-c", configuration] and is_alive(process.pid):
+                Generation.of(process.pid).end(patience=patience)
+
+
+def unavailable(what: str) -> Unavailable:
+    """What a caller hears when the supervisor does not do its part."""
+    return Unavailable(f"The process supervisor {what}.", code="supervisor_unavailable")
+
+
+def _configuration(home: Home) -> Path:
+    return home.supervisor / "supervisord.conf"
