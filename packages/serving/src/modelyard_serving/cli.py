@@ -94,6 +94,7 @@ def _check_path(path: str) -> None:
 
 def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int:
     from modelyard_serving.logs import configure_logs  # noqa: PLC0415  # --help must not wait for it.
+    from modelyard_serving.metrics.ledger import make_ledger_file  # noqa: PLC0415  # --help must not wait for it.
     from modelyard_serving.workers.listener import open_listener  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.process import spawn_process  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.supervisor import Supervisor  # noqa: PLC0415  # As above.
@@ -105,7 +106,7 @@ def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int
         supervisor = Supervisor(
             settings,
             listener=listener,
-            files=[listener.fileno()],
+            ledger_file=make_ledger_file(),
             spawn=spawn_process,
             reload=lambda: _settings(given, config),
         )

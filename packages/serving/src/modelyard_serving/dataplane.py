@@ -1,29 +1,33 @@
 """The verbs of the data plane in one class, without a transport: HTTP and gRPC convert, and call these. All methods are
 called on the event loop's thread of one worker process."""
 
-import asyncio
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from modelyard_serving import __version__
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor
+from modelyard_serving.execution.schedule import schedule_of
+from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.protocol.answer import Answerer
 from modelyard_serving.protocol.contract import Contract
-from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.messages import InferRequest, InferResponse, Tensor
+from modelyard_serving.protocol.messages import InferRequest, InferResponse
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
 
 SERVER_NAME = "modelyard-serving"
-EXTENSIONS = ("binary_tensor_data", "model_configuration", "schedule_policy", "parameters")
-_log = logging.getLogger(__name__)
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class ServedModel:
     version: str
     run_id: str | None = None
     mlflow_uri: str | None = None
+    example: Any = None
+    """A payload in a form that `/predict` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,41 @@ class ModelMetadata:
     outputs: tuple[TensorSpec, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One model of the repository, as its index tells it."""
+
+    name: str
+    version: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Prediction:
+    """The model's outputs by name, and how long they took."""
+
+    outputs: Tensors
+    queue_s: float = 0.0
+    compute_s: float = 0.0
+
+
 class DataPlane:
     """One model, ready to answer."""
 
-    def __init__(self, served: ServedModel, executor: Executor) -> None:
+    def __init__(self, served: ServedModel, *, executor: Executor, recorder: Recorder) -> None:
         self.served = served
+        self.recorder = recorder
         self._model = served.model
         self._executor = executor
         self._contract = Contract(served.model.signature)
-        self._datatypes = {spec.name: spec.datatype for spec in served.model.signature.outputs}
-        self._default_outputs = [spec.name for spec in served.model.signature.default_outputs]
-        self._is_ready = True
+        self._answerer = Answerer(served.name, served.version, served.model.signature)
+        self._is_leaving = False
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for the model."""
+        return self._executor.queued
 
     @property
     def signature(self) -> Signature:
@@ -73,29 +103,35 @@ class DataPlane:
         return True
 
     def server_ready(self) -> bool:
-        return self._is_ready
+        return not self._is_leaving
 
     def leave(self) -> None:
         """Be not ready from now on, and go on answering: the lame-duck window has begun."""
-        self._is_ready = False
+        self._is_leaving = True
 
     def server_metadata(self) -> ServerMetadata:
         return ServerMetadata(SERVER_NAME, __version__, EXTENSIONS)
 
     def model_ready(self, name: str, version: str | None = None) -> bool:
         self.check_name(name, version)
-        return self._is_ready
+        return self.server_ready()
 
     def model_metadata(self, name: str, version: str | None = None) -> ModelMetadata:
         self.check_name(name, version)
-        signature = self._model.signature
         return ModelMetadata(
             name=self.served.name,
             versions=(self.served.version,),
             platform=self._model.platform,
-            inputs=signature.inputs,
-            outputs=signature.outputs,
+            inputs=self.signature.inputs,
+            outputs=self.signature.outputs,
         )
+
+    def repository_index(self, *, only_ready: bool = False) -> Sequence[IndexEntry]:
+        """The models of this server, all or those that are ready."""
+        if self.server_ready():
+            return [IndexEntry(self.served.name, self.served.version, "READY")]
+        entry = IndexEntry(self.served.name, self.served.version, "UNAVAILABLE", "the server is stopping")
+        return [] if only_ready else [entry]
 
     def check_name(self, name: str, version: str | None) -> None:
         """Raises:
@@ -109,25 +145,13 @@ class DataPlane:
                 kind=Kind.NOT_FOUND,
             )
 
-    def infer(
-        self, request: InferRequest, *, deadline: float | None = None
-    ) -> "InferResponse | asyncio.Future[InferResponse]":
-        """The answer of the protocol's `infer`, at once when the model is short, else a future of it.
-
-        Args:
-            request: for the model whose name and version the transport has checked by `check_name`.
-            deadline: a time of the loop's clock after which the caller no longer waits.
+    def check(self, request: InferRequest) -> Tensors:
+        """The request's inputs, if they are what the model's signature says.
 
         Raises:
-            InvalidInput: the request is not what the model's signature says.
-            ServingError: busy, out of time, or of kind INTERNAL when the model fails (the cause goes to the log).
+            InvalidInput: names the tensor, what was expected and what came.
         """
-        inputs = self._contract.check(request)
-        wanted = None if request.outputs is None else [output.name for output in request.outputs]
-        result = self.predict(inputs, outputs=wanted, parameters=request.parameters, deadline=deadline)
-        if isinstance(result, asyncio.Future):
-            return asyncio.ensure_future(self._respond_later(result, request, wanted))
-        return self._respond(result, request, wanted)
+        return self._contract.check(request)
 
     def predict(
         self,
@@ -135,78 +159,61 @@ class DataPlane:
         *,
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
-        deadline: float | None = None,
-    ) -> "Tensors | asyncio.Future[Tensors]":
-        """The model's outputs by name, for inputs that were checked already, at once or as a future.
+        timeout_s: float | None = None,
+    ) -> Prediction | Awaitable[Prediction]:
+        """The model's outputs for checked inputs: at once when the model is short, else awaited.
+
+        Args:
+            timeout_s: how long the caller waits at most; the parameter `timeout` may shorten it.
 
         Raises:
             InvalidInput: the model itself refuses the values.
-            ServingError: busy, out of time, or of kind INTERNAL when the model fails (the cause goes to the log).
+            ServingError: busy, out of time, or of kind INTERNAL when the model fails; its cause is for the log.
         """
-        rows = max((array.shape[0] for array in inputs.values() if array.shape), default=1)
-        call = Call(
-            function=partial(self._call_model, inputs, outputs, parameters, rows == 0), rows=rows, deadline=deadline
-        )
-        return self._executor.run(call)
+        rows = 1
+        for array in inputs.values():
+            if array.shape:
+                rows = array.shape[0]
+                break
+        schedule = schedule_of(parameters, timeout_s)
+        executor = self._executor
+        if executor.may_run_here(rows):
+            started = time.perf_counter()
+            try:
+                result = self._call_model(inputs, outputs, parameters)
+            finally:
+                seconds = time.perf_counter() - started
+                executor.ran_here(rows=rows, seconds=seconds)
+                self.recorder.executed(rows)
+            return Prediction(result, 0.0, seconds)
+        function = partial(self._call_model, inputs, outputs, parameters)
+        return self._predict_later(Call(function=function, rows=rows, schedule=schedule))
 
-    async def _respond_later(
-        self, result: "asyncio.Future[Tensors]", request: InferRequest, wanted: list[str] | None
-    ) -> InferResponse:
-        return self._respond(await result, request, wanted)
+    def answer(self, prediction: Prediction, request: InferRequest) -> InferResponse:
+        """The protocol's answer to a request, of what the model gave."""
+        return self._answerer.answer(prediction.outputs, request)
+
+    async def infer(self, request: InferRequest, *, timeout_s: float | None = None) -> InferResponse:
+        """The three steps of an inference, for a transport that counts none of them."""
+        wanted = None if request.outputs is None else [output.name for output in request.outputs]
+        prediction = self.predict(
+            self.check(request), outputs=wanted, parameters=request.parameters, timeout_s=timeout_s
+        )
+        return self.answer(prediction if isinstance(prediction, Prediction) else await prediction, request)
+
+    async def _predict_later(self, call: Call[Tensors]) -> Prediction:
+        outputs = await self._executor.submit(call)
+        self.recorder.executed(call.rows)
+        return Prediction(outputs, call.queue_s, call.compute_s)
 
     def _call_model(
-        self,
-        inputs: Tensors,
-        outputs: Sequence[str] | None,
-        parameters: Mapping[str, Any] | None,
-        is_empty: bool,  # noqa: FBT001  # Bound by position in `partial`.
+        self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None
     ) -> Tensors:
         try:
             return self._model.predict(inputs, outputs=outputs, parameters=parameters)
         except ServingError:
             raise
         except Exception as error:
-            if is_empty:
+            if any(0 in array.shape for array in inputs.values()):
                 raise InvalidInput("the model does not take an empty batch: send at least one row") from error
-            _log.exception("model %s failed to predict", self.served.name)
-            raise ServingError("the model failed to predict; its log says why", kind=Kind.INTERNAL) from error
-
-    def _respond(self, result: Tensors, request: InferRequest, wanted: list[str] | None) -> InferResponse:
-        names = wanted if wanted is not None else (self._default_outputs or list(result))
-        outputs = [self._output(name, result) for name in names]
-        return InferResponse(self.served.name, self.served.version, outputs, request.id)
-
-    def _output(self, name: str, result: Tensors) -> Tensor:
-        array = result.get(name)
-        if array is None:
-            _log.error("model %s gave no output %r, only %s", self.served.name, name, list(result))
-            raise ServingError("the model gave an answer without all of its outputs", kind=Kind.INTERNAL)
-        datatype = self._datatypes.get(name)
-        if datatype is None or (datatype.numpy_dtype != array.dtype and datatype is not Datatype.BYTES):
-            datatype, array = _carried(name, array)
-        return Tensor(name, datatype, array if array.flags.c_contiguous else np.ascontiguousarray(array))
-
-
-def _carried(name: str, array: npt.NDArray[Any]) -> tuple[Datatype, npt.NDArray[Any]]:
-    """The array as the protocol can carry it: dates as ISO 8601 strings, other byte orders turned."""
-    if array.dtype.kind == "M":
-        array = np.datetime_as_string(array).astype(object)
-    elif array.dtype.kind == "m":
-        array = array.astype(str).astype(object)
-    try:
-        datatype = Datatype.of(array.dtype)
-    except KeyError:
-        _log.error("output %r has dtype %s, which the protocol cannot carry", name, array.dtype)
-        raise ServingError(f"output {name!r} has a type that the protocol cannot carry", kind=Kind.INTERNAL) from None
-    return datatype, array.astype(datatype.numpy_dtype, copy=False)
-
-
-def warm_up(served: ServedModel, example: Tensors | None, *, observe: Any, rounds: int = 5) -> None:
-    """Predict the example a few times, so that the first caller meets a warm model and the pace is known."""
-    if example is None:
-        return
-    rows = max((array.shape[0] for array in example.values() if array.shape), default=1)
-    for _ in range(rounds):
-        started = time.perf_counter()
-        served.model.predict(example)
-        observe(rows=rows, seconds=time.perf_counter() - started)
+            raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error

@@ -2,17 +2,20 @@
 
 import asyncio
 import os
+import time
 
 import orjson
 
 from modelyard_serving.bundle import OpenedModel, open_model
-from modelyard_serving.dataplane import DataPlane, ServedModel, warm_up
+from modelyard_serving.dataplane import DataPlane, ServedModel
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.frames import decode_predict
+from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.settings import Settings
 
+_WARM_UP_ROUNDS = 5
 UNVERSIONED = "1"
 """The version of a model that nobody gave one."""
 
@@ -30,6 +33,7 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
         version=opened.version or UNVERSIONED,
         run_id=opened.run_id,
         mlflow_uri=opened.mlflow_uri,
+        example=opened.example,
     )
     return served, opened
 
@@ -45,11 +49,22 @@ def example_inputs(opened: OpenedModel) -> Tensors | None:
     return decode_predict(orjson.dumps(opened.example), None, opened.model.signature).inputs
 
 
-def load(settings: Settings, *, loop: asyncio.AbstractEventLoop) -> DataPlane:
+def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
+    """Predict the example a few times, so that the first caller meets a warm model and its pace is known."""
+    rows = max((array.shape[0] for array in example.values() if array.shape), default=1)
+    for _ in range(_WARM_UP_ROUNDS):
+        started = time.perf_counter()
+        served.model.predict(example)
+        pace.observe(rows=rows, seconds=time.perf_counter() - started)
+
+
+def load(settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recorder) -> DataPlane:
     """A data plane whose model has predicted its example."""
     served, opened = open_served(settings)
     pace = Pace()
-    warm_up(served, example_inputs(opened), observe=pace.observe)
+    example = example_inputs(opened)
+    if example is not None:
+        warm_up(served, example, pace)
     is_thread_safe = served.model.is_thread_safe
     executor = Executor(
         loop=loop,
@@ -59,4 +74,4 @@ def load(settings: Settings, *, loop: asyncio.AbstractEventLoop) -> DataPlane:
         inline_limit_s=settings.inline_limit_ms / 1000,
         is_thread_safe=is_thread_safe,
     )
-    return DataPlane(served, executor)
+    return DataPlane(served, executor=executor, recorder=recorder)

@@ -12,28 +12,26 @@ from typing import Any, Generic, TypeVar
 
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.schedule import AT_LEISURE, Schedule
 
 T = TypeVar("T")
-LOWEST_PRIORITY = 2**32
+_LAST = 2**63
 _LOOP_SHARE_S = 0.005
 """How long queued calls may run on the event loop before it looks at other things."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Call(Generic[T]):
     """One prediction to be made. The executor writes down how long it waited and how long it ran."""
 
     function: Callable[[], T]
     rows: int
-    priority: int = 0
-    """1 is the highest; 0 leaves it to the server, which puts it last."""
-    deadline: float | None = None
-    """A time of the loop's clock after which nobody waits for the result."""
+    schedule: Schedule = AT_LEISURE
     queue_s: float = 0.0
     compute_s: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting(Generic[T]):
     call: Call[T]
     future: asyncio.Future[T]
@@ -74,15 +72,37 @@ class Executor:
         """Calls that run in a thread now."""
         return self._running
 
-    def run(self, call: Call[T]) -> "T | asyncio.Future[T]":
-        """The call's result when it is expected to be short, else a future of it.
+    def may_run_here(self, rows: int) -> bool:
+        """Whether a call of so many rows may be made now, on the event loop itself: it is expected to be short, and
+        nothing that came before it waits. Who makes it says so by `ran_here`."""
+        return (
+            not self._queue
+            and (self._is_thread_safe or not self._running)
+            and self._pace.expect(rows) <= self._inline_limit_s
+        )
+
+    def ran_here(self, *, rows: int, seconds: float) -> None:
+        """A call was made on the event loop."""
+        self._pace.observe(rows=rows, seconds=seconds)
+
+    def submit(self, call: Call[T]) -> "asyncio.Future[T]":
+        """Run the call when its turn comes. A future that its caller cancels leaves the queue.
 
         Raises:
-            ServingError: of kind BUSY when the queue is full. What the call itself raises passes through.
+            ServingError: of kind BUSY when the queue is full. The future may raise TIMEOUT, or what the call raises.
         """
-        if not self._queue and self._is_free() and self._is_short(call):
-            return self._run_here(call)
-        return self._enqueue(call)
+        if self._running >= self._concurrency and len(self._queue) >= self._max_queue:
+            self._drop_abandoned()
+            if len(self._queue) >= self._max_queue:
+                raise ServingError(f"the server is busy: {len(self._queue)} requests are waiting", kind=Kind.BUSY)
+        future: asyncio.Future[T] = self._loop.create_future()
+        if call.schedule.timeout_s is not None:
+            alarm = self._loop.call_later(call.schedule.timeout_s, _expire, future)
+            future.add_done_callback(lambda _: alarm.cancel())
+        waiting: _Waiting[Any] = _Waiting(call, future, time.perf_counter())
+        heapq.heappush(self._queue, (call.schedule.priority or _LAST, next(self._order), waiting))
+        self._dispatch()
+        return future
 
     def close(self) -> None:
         """Let go of the threads; queued calls are cancelled."""
@@ -90,35 +110,6 @@ class Executor:
             waiting.future.cancel()
         self._queue.clear()
         self._threads.shutdown(wait=False)
-
-    def _is_free(self) -> bool:
-        """Whether the event loop's thread may call the model now."""
-        return self._is_thread_safe or not self._running
-
-    def _is_short(self, call: Call[T]) -> bool:
-        return self._pace.expect(call.rows) <= self._inline_limit_s
-
-    def _run_here(self, call: Call[T]) -> T:
-        started = time.perf_counter()
-        try:
-            return call.function()
-        finally:
-            call.compute_s = time.perf_counter() - started
-            self._pace.observe(rows=call.rows, seconds=call.compute_s)
-
-    def _enqueue(self, call: Call[T]) -> "asyncio.Future[T]":
-        if self._running >= self._concurrency and len(self._queue) >= self._max_queue:
-            self._drop_abandoned()
-            if len(self._queue) >= self._max_queue:
-                raise ServingError(f"the server is busy: {len(self._queue)} requests are waiting", kind=Kind.BUSY)
-        future: asyncio.Future[T] = self._loop.create_future()
-        if call.deadline is not None:
-            alarm = self._loop.call_at(call.deadline, _expire, future)
-            future.add_done_callback(lambda _: alarm.cancel())
-        waiting: _Waiting[Any] = _Waiting(call, future, time.perf_counter())
-        heapq.heappush(self._queue, (call.priority or LOWEST_PRIORITY, next(self._order), waiting))
-        self._dispatch()
-        return future
 
     def _drop_abandoned(self) -> None:
         """Calls whose caller gave up or timed out while waiting make room."""
@@ -136,39 +127,41 @@ class Executor:
             if waiting.future.done():
                 continue
             waiting.call.queue_s = time.perf_counter() - waiting.since
-            if self._is_free() and self._is_short(waiting.call):
-                _settle(waiting.future, *_outcome(self._run_here, waiting.call))
+            is_free = self._is_thread_safe or not self._running
+            if is_free and self._pace.expect(waiting.call.rows) <= self._inline_limit_s:
+                _run(waiting.call, into=waiting.future, settle=self._settle)
             else:
                 self._running += 1
-                self._threads.submit(self._run_in_thread, waiting)
+                self._threads.submit(_run, waiting.call, into=waiting.future, settle=self._settle_from_thread)
 
-    def _run_in_thread(self, waiting: _Waiting[Any]) -> None:
-        started = time.perf_counter()
-        result, error = _outcome(waiting.call.function)
-        waiting.call.compute_s = time.perf_counter() - started
-        self._loop.call_soon_threadsafe(self._finish, waiting, result, error)
+    def _settle_from_thread(self, *outcome: Any) -> None:
+        self._loop.call_soon_threadsafe(self._finish, *outcome)
 
-    def _finish(self, waiting: _Waiting[Any], result: object, error: BaseException | None) -> None:
+    def _finish(self, *outcome: Any) -> None:
         self._running -= 1
-        self._pace.observe(rows=waiting.call.rows, seconds=waiting.call.compute_s)
-        _settle(waiting.future, result, error)
+        self._settle(*outcome)
         self._dispatch()
 
+    def _settle(self, call: Call[Any], future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+        self._pace.observe(rows=call.rows, seconds=call.compute_s)
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
 
-def _outcome(function: Callable[..., object], *arguments: object) -> tuple[object, BaseException | None]:
+
+def _run(call: Call[Any], *, into: "asyncio.Future[Any]", settle: Callable[..., None]) -> None:
+    """Make the call, on whatever thread, and hand over what came of it."""
+    result, error = None, None
+    started = time.perf_counter()
     try:
-        return function(*arguments), None
-    except BaseException as error:  # noqa: BLE001  # It is handed to the caller's future, whatever it is.
-        return None, error
-
-
-def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
+        result = call.function()
+    except BaseException as raised:  # noqa: BLE001  # It is handed to the caller's future, whatever it is.
+        error = raised
+    call.compute_s = time.perf_counter() - started
+    settle(call, into, result, error)
 
 
 def _expire(future: "asyncio.Future[Any]") -> None:

@@ -2,16 +2,14 @@
 a dictionary; only a path that is not there is taken apart, to say what is wrong with it."""
 
 import re
-from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from collections.abc import Awaitable, Mapping
+from urllib.parse import unquote
 
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.http.describe import Describer
-from modelyard_serving.http.errors import error_response
+from modelyard_serving.http.coding import pack, unpack
+from modelyard_serving.http.errors import REQUEST_ID, error_response
 from modelyard_serving.http.exchange import Answer, Handler, Request, Response
-from modelyard_serving.http.infer import InferEndpoint
-from modelyard_serving.http.predict import PredictEndpoint
 
 Routes = Mapping[str, Mapping[str, Handler]]
 _MODEL_PATH = re.compile(
@@ -22,19 +20,31 @@ _MODEL_PATH = re.compile(
 class App:
     """Answers requests, at once or by an awaitable; an error becomes its response and never an exception."""
 
-    def __init__(self, plane: DataPlane, *, routes: Routes | None = None) -> None:
+    def __init__(self, routes: Routes, *, plane: DataPlane, max_body_bytes: int) -> None:
         self._plane = plane
-        self._routes = routes if routes is not None else build_routes(plane)
+        self._routes = routes
+        self._max_body_bytes = max_body_bytes
 
     def handle(self, request: Request) -> Answer:
+        """The response to a request."""
+        headers = request.headers
+        try:
+            if request.body and (coding := headers.get("content-encoding")) is not None:
+                request.body = unpack(request.body, coding, limit=self._max_body_bytes)
+            answer = self._route(request)
+        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
+            answer = error_response(error, request)
+        accepted, identity = headers.get("accept-encoding"), headers.get(REQUEST_ID)
+        if accepted is None and identity is None:
+            return answer
+        if isinstance(answer, Response):
+            return _dressed(answer, accepted, identity)
+        return _dressed_later(answer, accepted, identity)
+
+    def _route(self, request: Request) -> Answer:
         handlers = self._routes.get(request.path)
         handler = handlers.get(request.method) if handlers is not None else None
-        if handler is None:
-            return self._unrouted(request)
-        try:
-            return handler(request)
-        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
-            return error_response(error)
+        return self._unrouted(request) if handler is None else handler(request)
 
     def _unrouted(self, request: Request) -> Answer:
         path = unquote(request.path)
@@ -42,12 +52,12 @@ class App:
             path = path.rstrip("/")
         handlers = self._routes.get(path)
         if handlers is None:
-            return error_response(self._not_found(path))
+            raise self._not_found(path)
         if request.method in handlers:
             request.path = path
-            return self.handle(request)
+            return self._route(request)
         if request.method == "HEAD" and "GET" in handlers:
-            return Response(200, b"")
+            return handlers["GET"](request)
         allowed = ", ".join(handlers)
         response = error_response(
             ServingError(f"{path} takes {allowed}, not {request.method}", kind=Kind.METHOD_NOT_ALLOWED)
@@ -65,24 +75,14 @@ class App:
         return ServingError(f"there is nothing at {path}", kind=Kind.NOT_FOUND)
 
 
-def build_routes(plane: DataPlane) -> Routes:
-    """Every path of this server with its methods."""
-    describe = Describer(plane)
-    infer = InferEndpoint(plane)
-    predict = PredictEndpoint(plane)
-    routes: dict[str, dict[str, Handler]] = {
-        "/v2": {"GET": describe.server},
-        "/v2/health/live": {"GET": describe.live},
-        "/v2/health/ready": {"GET": describe.ready},
-        "/health": {"GET": describe.health},
-        "/metadata": {"GET": describe.metadata},
-        "/predict": {"POST": predict.predict},
-        "/invocations": {"POST": predict.predict},
-    }
-    served = plane.served
-    for model in {f"/v2/models/{served.name}", f"/v2/models/{quote(served.name)}"}:
-        for place in (model, f"{model}/versions/{served.version}"):
-            routes[place] = {"GET": describe.model}
-            routes[f"{place}/ready"] = {"GET": describe.model_ready}
-            routes[f"{place}/infer"] = {"POST": infer.infer}
-    return routes
+async def _dressed_later(answer: Awaitable[Response], accepted: str | None, identity: str | None) -> Response:
+    return _dressed(await answer, accepted, identity)
+
+
+def _dressed(response: Response, accepted: str | None, identity: str | None) -> Response:
+    """The response packed as the caller asks for, with the request's id."""
+    if accepted is not None:
+        response = pack(response, accepted)
+    if identity is None:
+        return response
+    return Response(response.status, response.body, [*response.headers, (REQUEST_ID, identity[:128])])

@@ -1,19 +1,26 @@
 """What the server says of itself and its model: health, readiness, metadata."""
 
+from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.errors import Kind
+from modelyard_serving.errors import InvalidInput, Kind
 from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
 from modelyard_serving.http.exchange import JSON, Request, Response, json_response
+from modelyard_serving.metrics.exposition import CONTENT_TYPE, expose, statistics
+from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.signature import TensorSpec
 
 
 class Describer:
     """The GET endpoints that need no prediction."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: DataPlane, ledger: Ledger) -> None:
         self._plane = plane
+        self._ledger = ledger
 
     def live(self, _: Request) -> Response:
         return json_response({"live": self._plane.server_live()})
@@ -50,6 +57,31 @@ class Describer:
             }
         )
 
+    def models(self, _: Request) -> Response:
+        return json_response({"models": [self._plane.served.name]})
+
+    def config(self, _: Request) -> Response:
+        served = self._plane.served
+        return json_response(
+            configuration(name=served.name, platform=served.model.platform, signature=self._plane.signature)
+        )
+
+    def statistics(self, _: Request) -> Response:
+        served = self._plane.served
+        return json_response({"model_stats": [statistics(self._ledger, model=served.name, version=served.version)]})
+
+    def index(self, request: Request) -> Response:
+        wanted = _object(request)
+        only_ready = wanted.get("ready", False)
+        if not isinstance(only_ready, bool):
+            raise InvalidInput("ready must be true or false")
+        return json_response([asdict(entry) for entry in self._plane.repository_index(only_ready=only_ready)])
+
+    def metrics(self, _: Request) -> Response:
+        served = self._plane.served
+        body = expose(self._ledger, model=served.name, version=served.version)
+        return Response(200, body, [("content-type", CONTENT_TYPE)])
+
     def health(self, _: Request) -> Response:
         served = self._plane.served
         is_ready = self._plane.server_ready()
@@ -68,6 +100,19 @@ class Describer:
                 "model_loaded": True,
             }
         )
+
+
+def _object(request: Request) -> dict[str, Any]:
+    """The JSON object in a request's body; an empty body is an empty one."""
+    if not request.body.strip():
+        return {}
+    try:
+        content = orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"the body is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return content
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """How errors look over HTTP: the one table from kinds to statuses, and the one body."""
 
 import logging
+import secrets
 
 import orjson
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.http.exchange import JSON, Headers, Response
+from modelyard_serving.http.coding import ACCEPTED, UnknownCoding
+from modelyard_serving.http.exchange import JSON, JSON_ONLY, Headers, Request, Response
 
 STATUS: dict[Kind, int] = {
     Kind.INVALID: 400,
@@ -19,15 +21,34 @@ STATUS: dict[Kind, int] = {
     Kind.INTERNAL: 500,
 }
 RETRY_AFTER_S = 1
+REQUEST_ID = "x-request-id"
 _log = logging.getLogger(__name__)
 
 
-def error_response(error: BaseException) -> Response:
-    """The answer to a failed request. An error that is not ours is a 500 whose text stays in the log."""
-    if isinstance(error, ServingError):
-        headers: Headers = [JSON]
-        if error.kind in (Kind.BUSY, Kind.UNAVAILABLE):
-            headers.append(("retry-after", str(RETRY_AFTER_S)))
-        return Response(STATUS[error.kind], orjson.dumps({"error": error.message}), headers)
-    _log.error("a request failed by a fault of the server", exc_info=error)
-    return Response(500, orjson.dumps({"error": "internal error"}))
+def error_response(error: BaseException, request: Request | None = None) -> Response:
+    """The answer to a failed request. What is our fault or the model's is told by its request id, and logged by it."""
+    if not isinstance(error, ServingError) or error.kind is Kind.INTERNAL:
+        return _failure(error, request)
+    headers: Headers = JSON_ONLY
+    if error.kind in (Kind.BUSY, Kind.UNAVAILABLE):
+        headers = [JSON, ("retry-after", str(RETRY_AFTER_S))]
+    elif isinstance(error, UnknownCoding):
+        headers = [JSON, ("accept-encoding", ACCEPTED)]
+    return Response(STATUS[error.kind], orjson.dumps({"error": error.message}), headers)
+
+
+def _failure(error: BaseException, request: Request | None) -> Response:
+    told = request.headers.get(REQUEST_ID) if request is not None else None
+    identity = told[:128] if told else secrets.token_hex(8)
+    sentence = error.message if isinstance(error, ServingError) else "the server failed"
+    _log.error(
+        sentence,
+        exc_info=error.__cause__ or error,
+        extra={
+            "request_id": identity,
+            "path": request.path if request is not None else None,
+            "traceparent": request.headers.get("traceparent") if request is not None else None,
+        },
+    )
+    body = orjson.dumps({"error": f"{sentence}; the log says why under request id {identity}"})
+    return Response(STATUS[Kind.INTERNAL], body, [JSON] if told else [JSON, (REQUEST_ID, identity)])

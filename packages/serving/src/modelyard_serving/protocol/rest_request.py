@@ -3,14 +3,16 @@ the caller declares; whether the model takes it is `contract`'s question."""
 
 import json
 import math
+from types import MappingProxyType
 from typing import Any, cast
 
+import numpy as np
 import simdjson
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.binary import decode_tensor
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.elements import elements
+from modelyard_serving.protocol.elements import elements, text_or_bytes
 from modelyard_serving.protocol.messages import (
     NO_PARAMETERS,
     InferRequest,
@@ -18,10 +20,12 @@ from modelyard_serving.protocol.messages import (
     RequestedOutput,
     Tensor,
 )
+from modelyard_serving.signature import Signature
 
 _LARGEST_DIMENSION = 2**63 - 1
 _REUSED_PARSER_BYTES = 1024 * 1024
 """A parser keeps buffers of the largest document that it saw; a larger one gets a parser of its own."""
+_ALL_BINARY: Parameters = MappingProxyType({"binary_data_output": True})
 _DATATYPES: dict[Any, Datatype] = {str(datatype): datatype for datatype in Datatype}
 
 
@@ -71,6 +75,30 @@ def _with_named_floats(text: bytes, error: ValueError) -> Any:
             pass
     reason = str(error).split(": ", 1)[-1]
     raise InvalidInput(f"the body is not JSON: {reason}") from error
+
+
+def read_raw(body: bytes, signature: Signature) -> InferRequest:
+    """A request whose whole body is the one input, binary; all outputs are wanted binary. The input's one variable
+    dimension is what the body's size makes it; a BYTES input is one element, and the body its content.
+
+    Raises:
+        InvalidInput: the model has not one input, or more than one variable dimension, or the size does not fit.
+    """
+    if len(signature.inputs) != 1:
+        raise InvalidInput(f"a raw binary request needs a model of one input: this one has {len(signature.inputs)}")
+    spec = signature.inputs[0]
+    if spec.datatype is Datatype.BYTES:
+        content = np.array([text_or_bytes(body)], dtype=object).reshape([1] * len(spec.shape))
+        return InferRequest([Tensor(spec.name, spec.datatype, content)], parameters=_ALL_BINARY)
+    if spec.shape.count(-1) > 1:
+        raise InvalidInput(f"a raw binary request needs at most one variable dimension: {spec.name!r} has more")
+    fixed = math.prod(dimension for dimension in spec.shape if dimension != -1) * (spec.datatype.size or 1)
+    variable, rest = divmod(len(body), fixed) if fixed else (0, len(body))
+    if rest:
+        raise InvalidInput(f"input {spec.name!r}: {len(body)} bytes are not a multiple of {fixed}")
+    shape = tuple(variable if dimension == -1 else dimension for dimension in spec.shape)
+    array = decode_tensor(body, datatype=spec.datatype, shape=shape, name=spec.name)
+    return InferRequest([Tensor(spec.name, spec.datatype, array)], parameters=_ALL_BINARY)
 
 
 class _Blob:

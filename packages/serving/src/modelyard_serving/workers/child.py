@@ -5,26 +5,29 @@ Exit codes: 0 after leaving, 2 when the model cannot be served as it is asked (o
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import signal
 import socket
 import sys
 import traceback
-from typing import Any
 
-import orjson
 import uvloop
 
 from modelyard_serving.errors import InvalidModel, ServingError
-from modelyard_serving.http.app import App
+from modelyard_serving.http.routes import build_app
 from modelyard_serving.http.server import HttpServer
 from modelyard_serving.loading import load
 from modelyard_serving.logs import configure_logs
-from modelyard_serving.settings import Settings
+from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.workers.boot import Boot, receive_boot
 from modelyard_serving.workers.channel import Channel, Message
+from modelyard_serving.workers.memory import resident_bytes
 
 _BEAT_S = 0.5
+_SWITCH_S = 0.001
+"""How soon a thread that computes in Python gives the interpreter to the event loop: health waits for no prediction."""
 _SETTLE_S = 0.2
 """Connections that were accepted a moment ago get this long to bring their request."""
 _log = logging.getLogger(__name__)
@@ -33,15 +36,21 @@ _log = logging.getLogger(__name__)
 class Child:
     """One worker: the server of one loaded model, and the supervisor's orders."""
 
-    def __init__(
-        self, settings: Settings, *, listener: socket.socket, channel: Channel, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, boot: Boot, *, loop: asyncio.AbstractEventLoop) -> None:
+        settings = boot.settings
         self._settings = settings
-        self._listener = listener
-        self._channel = channel
+        self._listener = boot.listener
+        self._channel = Channel(boot.channel)
         self._loop = loop
-        self._plane = load(settings, loop=loop)
-        self._server = HttpServer(App(self._plane), loop=loop, max_body_bytes=settings.max_body_bytes)
+        self._recorder = Recorder(boot.ledger.row(boot.row))
+        self._plane = load(settings, loop=loop, recorder=self._recorder)
+        app = build_app(
+            self._plane,
+            ledger=boot.ledger,
+            max_body_bytes=settings.max_body_bytes,
+            request_timeout_s=settings.request_timeout_s,
+        )
+        self._server = HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes)
         self._order: asyncio.Future[bool] = loop.create_future()
 
     async def serve(self) -> None:
@@ -69,6 +78,7 @@ class Child:
         """Tell the supervisor, and the watchdog that needs no interpreter lock, that the event loop moves."""
         faulthandler.dump_traceback_later(self._settings.hang_timeout_s, exit=True)
         self._channel.send({"event": "beat"})
+        self._recorder.now(in_flight=self._server.in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
         self._loop.call_later(_BEAT_S, self._beat)
 
     async def _depart(self, *, is_last: bool) -> None:
@@ -87,24 +97,22 @@ class Child:
 
 def main() -> None:
     """The entry of a worker process; its one argument is the number of the channel's file."""
-    end = socket.socket(fileno=int(sys.argv[1]))
-    boot = _receive_boot(end)
-    settings = Settings.of(boot["settings"])
-    configure_logs(settings.log_level, worker=boot["index"])
+    boot = receive_boot(socket.socket(fileno=int(sys.argv[1])))
+    configure_logs(boot.settings.log_level, worker=boot.index)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    sys.setswitchinterval(_SWITCH_S)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    listener = socket.socket(fileno=boot["files"][0])
-    code = _run(settings, listener=listener, channel=Channel(end), loop=loop)
+    code = _run(boot, loop)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)  # Threads that still predict would keep the interpreter from ending.
 
 
-def _run(settings: Settings, *, listener: socket.socket, channel: Channel, loop: asyncio.AbstractEventLoop) -> int:
+def _run(boot: Boot, loop: asyncio.AbstractEventLoop) -> int:
     try:
-        child = Child(settings, listener=listener, channel=channel, loop=loop)
+        child = Child(boot, loop=loop)
     except InvalidModel as error:
         print(error.message, file=sys.stderr)  # noqa: T201  # One sentence for a person, not a log line.
         return 2
@@ -114,21 +122,10 @@ def _run(settings: Settings, *, listener: socket.socket, channel: Channel, loop:
     except BaseException:  # noqa: BLE001  # A user's model may raise anything; its traceback belongs to the log.
         traceback.print_exc()
         return 1
+    gc.collect()
+    gc.freeze()  # What was loaded stays: the collector need not look at it again.
     loop.run_until_complete(child.serve())
     return 0
-
-
-def _receive_boot(end: socket.socket) -> dict[str, Any]:
-    """The supervisor's first message, read whole and not a byte more."""
-    end.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        part = end.recv(1)
-        if not part:
-            sys.exit(1)
-        line += part
-    content: dict[str, Any] = orjson.loads(line)
-    return content
 
 
 if __name__ == "__main__":

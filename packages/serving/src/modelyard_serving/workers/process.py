@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from modelyard_serving.workers.channel import Channel, Message
+from modelyard_serving.workers.memory import resident_bytes
 
 _TAIL_LINES = 20
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Worker(Protocol):
@@ -73,10 +71,7 @@ class ProcessWorker:
             self._process.send_signal(signal.SIGKILL)
 
     def rss_bytes(self) -> int | None:
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE_BYTES
-        except (OSError, IndexError):
-            return None
+        return resident_bytes(self.pid)
 
     async def wait(self) -> int:
         code = await self._process.wait()

@@ -7,13 +7,16 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from modelyard_serving.errors import UsageError
+from modelyard_serving.metrics.ledger import Ledger
 from modelyard_serving.settings import Settings
+from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.doorman import Doorman
 from modelyard_serving.workers.process import Spawn
@@ -37,7 +40,7 @@ class Supervisor:
         settings: Settings,
         *,
         listener: socket.socket,
-        files: Sequence[int],
+        ledger_file: int,
         spawn: Spawn,
         reload: Callable[[], Settings],
         backoff: Backoff | None = None,
@@ -45,7 +48,8 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._files = files
+        self._ledger_file = ledger_file
+        self._ledger = Ledger(ledger_file)
         self._spawn = spawn
         self._reload = reload
         self._backoff = backoff or Backoff()
@@ -133,8 +137,15 @@ class Supervisor:
         slot.move(WorkerState.STARTING)
         slot.started, slot.started_at, slot.ready_since, slot.doom = self._clock(), datetime.now(UTC), None, None
         self._changed()
-        boot = {"settings": self._settings.plain(), "index": slot.index, "row": slot.row, "files": list(self._files)}
-        slot.worker = await self._spawn(boot=boot, files=self._files, on_message=lambda m: self._on_message(slot, m))
+        boot = boot_message(
+            self._settings,
+            index=slot.index,
+            row=slot.row,
+            listener=self._listener.fileno(),
+            ledger=self._ledger_file,
+        )
+        files = [self._listener.fileno(), self._ledger_file]
+        slot.worker = await self._spawn(boot=boot, files=files, on_message=partial(self._on_message, slot))
         if slot.is_leaving:
             slot.worker.kill()
         code = await slot.worker.wait()
@@ -157,6 +168,7 @@ class Supervisor:
         if slot.ready_since is None or now - slot.ready_since < self._backoff.settled_s:
             slot.failures += 1
         slot.is_answering = False
+        self._ledger.clear_gauges(slot.row)
         if slot.state is not WorkerState.DRAINING:
             tail = slot.worker.log_tail if slot.worker else ""
             slot.last_exit = Exit(datetime.now(UTC), self._reason(slot, code), tail)

@@ -1,0 +1,73 @@
+"""The two forms of an inference over HTTP: the protocol's `infer`, JSON and binary, and `/predict` for people."""
+
+import threading
+
+from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.errors import InvalidInput
+from modelyard_serving.frames import decode_predict, encode_predictions
+from modelyard_serving.http.exchange import Request, Response
+from modelyard_serving.http.inference import Job
+from modelyard_serving.protocol.messages import InferRequest
+from modelyard_serving.protocol.rest_request import RestReader, read_raw
+from modelyard_serving.protocol.rest_response import encode_response
+
+JSON_LENGTH = "inference-header-content-length"
+_CURL_DEFAULT = "application/x-www-form-urlencoded"
+"""What `curl -d` says of every body unless it is told better. Nobody sends a form to a model: it is read as JSON."""
+
+
+class _Readers(threading.local):
+    def __init__(self) -> None:
+        self.reader = RestReader()
+
+
+class InferCodec:
+    """The protocol's own form."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+        self._readers = _Readers()
+
+    def decode(self, request: Request) -> Job:
+        inference = self._read(request)
+        inputs = self._plane.check(inference)
+        outputs = None if inference.outputs is None else [output.name for output in inference.outputs]
+        return Job(inputs, outputs, inference.parameters, inference)
+
+    def encode(self, prediction: Prediction, job: Job) -> Response:
+        if job.origin is None:
+            raise TypeError("a job of another codec")
+        body, json_length = encode_response(self._plane.answer(prediction, job.origin), job.origin)
+        if json_length is None:
+            return Response(200, body)
+        return Response(200, body, [("content-type", "application/octet-stream"), (JSON_LENGTH, str(json_length))])
+
+    def _read(self, request: Request) -> InferRequest:
+        told = request.headers.get(JSON_LENGTH)
+        if told is None:
+            return self._readers.reader.read(request.body)
+        if not (told.isascii() and told.isdigit()) or len(told) > 18 or int(told) > len(request.body):
+            raise InvalidInput(
+                f"Inference-Header-Content-Length must be a whole number of at most {len(request.body)}, the size of"
+                f" the body, not {told[:40]!r}"
+            )
+        if int(told) == 0:
+            return read_raw(request.body, self._plane.signature)
+        return self._readers.reader.read(request.body, json_length=int(told))
+
+
+class PredictCodec:
+    """Columns, records, rows, CSV, Arrow and Parquet in; `predictions` out."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._signature = plane.signature
+
+    def decode(self, request: Request) -> Job:
+        content_type = request.headers.get("content-type")
+        if content_type == _CURL_DEFAULT:
+            content_type = None
+        wanted = decode_predict(request.body, content_type, self._signature)
+        return Job(wanted.inputs, wanted.outputs, wanted.parameters)
+
+    def encode(self, prediction: Prediction, job: Job) -> Response:  # noqa: ARG002  # The form of all codecs.
+        return Response(200, encode_predictions(prediction.outputs, self._signature))

@@ -1,0 +1,75 @@
+"""Content codings of bodies: gzip and deflate, in and out. A body's unpacked size is checked while it is unpacked."""
+
+import zlib
+
+from modelyard_serving.errors import InvalidInput, Kind, ServingError
+from modelyard_serving.http.exchange import Response
+
+ACCEPTED = "gzip, deflate"
+_GZIP, _ZLIB, _RAW = 31, 15, -15
+_WORTH_BYTES = 512
+_LEVEL = 1
+
+
+class UnknownCoding(ServingError):
+    """A body is packed in a way that is not known here; the answer names those that are."""
+
+    kind = Kind.UNSUPPORTED
+
+
+def unpack(body: bytes, coding: str, *, limit: int) -> bytes:
+    """A request's body as it was before it was packed.
+
+    Raises:
+        UnknownCoding: `coding` is neither gzip, deflate nor identity.
+        InvalidInput: the body is not what it says.
+        ServingError: of kind TOO_LARGE, as soon as there are more than `limit` bytes.
+    """
+    for name in reversed([part.strip().lower() for part in coding.split(",")]):
+        if name in ("", "identity"):
+            continue
+        if name in ("gzip", "x-gzip"):
+            body = _inflate(body, _GZIP, name, limit)
+        elif name == "deflate":
+            body = _inflate(body, _RAW if _is_raw_deflate(body) else _ZLIB, name, limit)
+        else:
+            raise UnknownCoding(f"Content-Encoding must be one of {ACCEPTED}, not {name[:40]!r}")
+    return body
+
+
+def pack(response: Response, accepted: str) -> Response:
+    """The response packed, when the caller asks for it.
+
+    A caller that accepts one coding and no other asks for it; one that lists several merely can (every HTTP library
+    says so unasked), and gets what costs neither side time.
+    """
+    wanted = accepted.strip().lower()
+    if wanted not in ("gzip", "deflate") or len(response.body) < _WORTH_BYTES:
+        return response
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP if wanted == "gzip" else _ZLIB)
+    body = packer.compress(response.body) + packer.flush()
+    return Response(response.status, body, [*response.headers, ("content-encoding", wanted)])
+
+
+def _is_raw_deflate(body: bytes) -> bool:
+    """Some callers send deflate without the zlib frame that RFC 9110 asks for."""
+    return len(body) < 2 or body[0] & 0x0F != 8 or int.from_bytes(body[:2], "big") % 31 != 0
+
+
+def _inflate(body: bytes, window: int, name: str, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        unpacker = zlib.decompressobj(window)
+        try:
+            part = unpacker.decompress(body, limit - size + 1)
+        except zlib.error as error:
+            raise InvalidInput(f"the body is not {name}: {error}") from error
+        size += len(part)
+        if size > limit:
+            raise ServingError(f"the unpacked body is larger than {limit} bytes", kind=Kind.TOO_LARGE)
+        if not unpacker.eof:
+            raise InvalidInput(f"the body is not {name}: it ends too early")
+        parts.append(part)
+        body = unpacker.unused_data if window == _GZIP else b""
+    return b"".join(parts)

@@ -1,0 +1,46 @@
+"""Every path of a model server with its methods."""
+
+from urllib.parse import quote
+
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.http.app import App
+from modelyard_serving.http.codecs import InferCodec, PredictCodec
+from modelyard_serving.http.describe import Describer
+from modelyard_serving.http.exchange import Handler
+from modelyard_serving.http.inference import InferenceEndpoint
+from modelyard_serving.metrics.ledger import Ledger
+
+
+def build_app(
+    plane: DataPlane,
+    *,
+    ledger: Ledger,
+    max_body_bytes: int,
+    request_timeout_s: float | None = None,
+) -> App:
+    """The application of one model."""
+    describe = Describer(plane, ledger)
+    infer = InferenceEndpoint(plane, InferCodec(plane), request_timeout_s=request_timeout_s)
+    predict = InferenceEndpoint(plane, PredictCodec(plane), request_timeout_s=request_timeout_s)
+    routes: dict[str, dict[str, Handler]] = {
+        "/v2": {"GET": describe.server},
+        "/v2/health/live": {"GET": describe.live},
+        "/v2/health/ready": {"GET": describe.ready},
+        "/v2/models": {"GET": describe.models},
+        "/v2/models/stats": {"GET": describe.statistics},
+        "/v2/repository/index": {"POST": describe.index},
+        "/health": {"GET": describe.health},
+        "/metadata": {"GET": describe.metadata},
+        "/metrics": {"GET": describe.metrics},
+        "/predict": {"POST": predict.handle},
+        "/invocations": {"POST": predict.handle},
+    }
+    served = plane.served
+    for model in {f"/v2/models/{served.name}", f"/v2/models/{quote(served.name)}"}:
+        for place in (model, f"{model}/versions/{served.version}"):
+            routes[place] = {"GET": describe.model}
+            routes[f"{place}/ready"] = {"GET": describe.model_ready}
+            routes[f"{place}/config"] = {"GET": describe.config}
+            routes[f"{place}/stats"] = {"GET": describe.statistics}
+            routes[f"{place}/infer"] = {"POST": infer.handle}
+    return App(routes, plane=plane, max_body_bytes=max_body_bytes)

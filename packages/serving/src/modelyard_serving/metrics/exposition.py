@@ -1,0 +1,142 @@
+"""The ledger as Prometheus reads it, and as the protocol's statistics extension tells it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from modelyard_serving.metrics.cells import (
+    BATCHES,
+    IN_FLIGHT,
+    LAST_INFERENCE_MS,
+    PHASES,
+    QUEUED,
+    REJECTIONS,
+    RSS_BYTES,
+    TOTALS,
+    HistogramCells,
+    Outcome,
+    Phase,
+)
+from modelyard_serving.metrics.ledger import Ledger
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PHASES = {
+    Phase.QUEUE: "Time that an answered request waited for the model.",
+    Phase.DECODE: "Time from an answered request's bytes to checked tensors.",
+    Phase.COMPUTE: "Time of the model for an answered request.",
+    Phase.ENCODE: "Time from the model's outputs to an answer's bytes.",
+}
+
+
+def expose(ledger: Ledger, *, model: str, version: str) -> bytes:
+    """All metrics of all workers in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_LedgerCollector(ledger, model=model, version=version))
+    return generate_latest(registry)
+
+
+def statistics(ledger: Ledger, *, model: str, version: str) -> Mapping[str, Any]:
+    """One model's entry of the statistics extension; durations are nanoseconds."""
+    failed = [TOTALS[outcome] for outcome in Outcome if outcome is not Outcome.OK]
+    return {
+        "name": model,
+        "version": version,
+        "last_inference": int(max((row[LAST_INFERENCE_MS] for row in ledger.rows()), default=0)),
+        "inference_count": int(ledger.total(BATCHES.sum)),
+        "execution_count": _count(ledger, [BATCHES]),
+        "inference_stats": {
+            "success": _duration(ledger, [TOTALS[Outcome.OK]]),
+            "fail": _duration(ledger, failed),
+            "queue": _duration(ledger, [PHASES[Phase.QUEUE]]),
+            "compute_input": _duration(ledger, [PHASES[Phase.DECODE]]),
+            "compute_infer": _duration(ledger, [PHASES[Phase.COMPUTE]]),
+            "compute_output": _duration(ledger, [PHASES[Phase.ENCODE]]),
+            "cache_hit": {"count": 0, "ns": 0},
+            "cache_miss": {"count": 0, "ns": 0},
+        },
+        "batch_stats": [],
+        "memory_usage": [
+            {"type": "CPU", "id": index, "byte_size": int(row[RSS_BYTES])}
+            for index, row in enumerate(ledger.rows())
+            if row[RSS_BYTES]
+        ],
+    }
+
+
+def _duration(ledger: Ledger, histograms: Iterable[HistogramCells]) -> dict[str, int]:
+    kept = list(histograms)
+    return {"count": _count(ledger, kept), "ns": round(sum(ledger.total(cells.sum) for cells in kept) * 1e9)}
+
+
+def _count(ledger: Ledger, histograms: Iterable[HistogramCells]) -> int:
+    return int(sum(sum(ledger.totals(cells.start, cells.sum)) for cells in histograms))
+
+
+class _LedgerCollector(Collector):
+    def __init__(self, ledger: Ledger, *, model: str, version: str) -> None:
+        self._ledger = ledger
+        self._labels = [model, version]
+
+    def collect(self) -> Iterable[Metric]:
+        yield self._totals()
+        for phase, told in _PHASES.items():
+            yield self._histogram(f"modelyard_{phase}_duration_seconds", told, PHASES[phase])
+        yield self._histogram("modelyard_batch_rows", "Rows of each call of the model.", BATCHES)
+        yield self._rejections()
+        yield self._gauge("modelyard_requests_in_flight", "Requests that came and are not yet answered.", IN_FLIGHT)
+        yield self._gauge("modelyard_queue_depth", "Requests that wait for the model.", QUEUED)
+        yield self._memory()
+
+    def _totals(self) -> Metric:
+        family = HistogramMetricFamily(
+            "modelyard_request_duration_seconds",
+            "Whole time of a request, by how it ended.",
+            labels=["model", "version", "outcome"],
+        )
+        for outcome, cells in TOTALS.items():
+            buckets, total = self._buckets(cells)
+            if buckets[-1][1] or outcome is Outcome.OK:
+                family.add_metric([*self._labels, outcome], buckets, total)
+        return family
+
+    def _histogram(self, name: str, told: str, cells: HistogramCells) -> Metric:
+        family = HistogramMetricFamily(name, told, labels=["model", "version"])
+        family.add_metric(self._labels, *self._buckets(cells))
+        return family
+
+    def _rejections(self) -> Metric:
+        family = CounterMetricFamily(
+            "modelyard_requests_rejected",
+            "Requests that may have been right but were not computed, by why.",
+            labels=["model", "version", "reason"],
+        )
+        for outcome in REJECTIONS:
+            cells = TOTALS[outcome]
+            family.add_metric([*self._labels, outcome], sum(self._ledger.totals(cells.start, cells.sum)))
+        return family
+
+    def _gauge(self, name: str, told: str, cell: int) -> Metric:
+        family = GaugeMetricFamily(name, told, labels=["model", "version"])
+        family.add_metric(self._labels, self._ledger.total(cell))
+        return family
+
+    def _memory(self) -> Metric:
+        family = GaugeMetricFamily(
+            "modelyard_resident_memory_bytes", "Resident memory of each worker.", labels=["model", "version", "worker"]
+        )
+        for index, row in enumerate(self._ledger.rows()):
+            if row[RSS_BYTES]:
+                family.add_metric([*self._labels, str(index)], row[RSS_BYTES])
+        return family
+
+    def _buckets(self, cells: HistogramCells) -> tuple[list[tuple[str, float]], float]:
+        counts = self._ledger.totals(cells.start, cells.sum)
+        buckets: list[tuple[str, float]] = []
+        seen = 0.0
+        for bound, count in zip((*cells.bounds, float("inf")), counts, strict=True):
+            seen += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), seen))
+        return buckets, self._ledger.total(cells.sum)

@@ -1,0 +1,53 @@
+"""The shared memory under the metrics: one row of numbers for each worker. Each worker adds to its own row alone, so
+nothing is locked and nothing is lost; a row outlives its worker, and the next one goes on with it."""
+
+import mmap
+import os
+import tempfile
+from collections.abc import Sequence
+
+from modelyard_serving.metrics.cells import CELLS, GAUGES, IS_USED, Row
+
+MOST_ROWS = 512
+_CELL_BYTES = 8
+_SIZE = MOST_ROWS * CELLS * _CELL_BYTES
+
+
+class Ledger:
+    """All rows, mapped into this process."""
+
+    def __init__(self, file: int) -> None:
+        self._memory = mmap.mmap(file, _SIZE)
+        self._cells = memoryview(self._memory).cast("d")
+
+    def row(self, index: int) -> Row:
+        """The cells of one row, to be read and written."""
+        return self._cells[index * CELLS : (index + 1) * CELLS]
+
+    def rows(self) -> Sequence[Row]:
+        """The rows that were ever written."""
+        return [self.row(index) for index, is_used in enumerate(self._cells[IS_USED::CELLS]) if is_used]
+
+    def total(self, cell: int) -> float:
+        """The sum of one cell over all rows."""
+        return float(sum(row[cell] for row in self.rows()))
+
+    def totals(self, start: int, end: int) -> list[float]:
+        """The sums of some cells over all rows."""
+        rows = self.rows()
+        return [float(sum(row[cell] for row in rows)) for cell in range(start, end)]
+
+    def clear_gauges(self, index: int) -> None:
+        """Forget how it is with a worker that is gone."""
+        row = self.row(index)
+        for cell in GAUGES:
+            row[cell] = 0.0
+
+
+def make_ledger_file() -> int:
+    """An inheritable file without a name, as large as the ledger; what nobody wrote takes no space."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(_SIZE)
+        number = os.dup(file.fileno())
+    os.set_inheritable(number, True)  # noqa: FBT003  # The os module takes it by position.
+    return number

@@ -1,0 +1,65 @@
+"""How a worker writes down what it did: a few additions for each request, on the event loop's thread."""
+
+import time
+from bisect import bisect_left
+
+from modelyard_serving.metrics.cells import (
+    BATCHES,
+    IN_FLIGHT,
+    IS_USED,
+    LAST_INFERENCE_MS,
+    PHASES,
+    QUEUED,
+    ROWS,
+    RSS_BYTES,
+    SECONDS,
+    TOTALS,
+    HistogramCells,
+    Outcome,
+    Phase,
+    Row,
+)
+
+_OK = TOTALS[Outcome.OK]
+_QUEUE, _DECODE, _COMPUTE, _ENCODE = (PHASES[phase] for phase in Phase)
+
+
+class Recorder:
+    """Writes one row of the ledger; or memory of its own, where nobody reads it."""
+
+    def __init__(self, cells: Row) -> None:
+        self._cells = cells
+        cells[IS_USED] = 1.0
+
+    def answered(self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float) -> None:
+        """A request was answered."""
+        self._add(_OK, total_s)
+        self._add(_QUEUE, queue_s)
+        self._add(_DECODE, decode_s)
+        self._add(_COMPUTE, compute_s)
+        self._add(_ENCODE, encode_s)
+        self._cells[LAST_INFERENCE_MS] = time.time() * 1000
+
+    def failed(self, outcome: Outcome, *, total_s: float) -> None:
+        """A request ended without an answer of the model."""
+        self._add(TOTALS[outcome], total_s)
+
+    def executed(self, rows: int) -> None:
+        """The model was called once, with so many rows."""
+        self._cells[BATCHES.start + bisect_left(ROWS, rows)] += 1.0
+        self._cells[BATCHES.sum] += rows
+
+    def now(self, *, in_flight: int, queued: int, rss_bytes: int) -> None:
+        """How it is with this worker."""
+        self._cells[IN_FLIGHT] = in_flight
+        self._cells[QUEUED] = queued
+        self._cells[RSS_BYTES] = rss_bytes
+
+    def _add(self, histogram: HistogramCells, seconds: float) -> None:
+        cells = self._cells
+        start = histogram.start
+        cells[start + bisect_left(SECONDS, seconds)] += 1.0
+        cells[start + _SUM] += seconds
+
+
+_SUM = len(SECONDS) + 1

@@ -1,0 +1,33 @@
+"""The classification extension: an output's largest values as strings `value:index`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelyard_serving.errors import InvalidInput
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.protocol.messages import Tensor
+
+
+def classify(tensor: Tensor, most: int) -> Tensor:
+    """The `most` largest values of each row of a tensor as BYTES of shape [rows, most], largest first; fewer where a
+    row has fewer. A tensor of one dimension is one row for each element's own class.
+
+    Raises:
+        InvalidInput: the tensor does not hold numbers.
+    """
+    if tensor.datatype in (Datatype.BYTES, Datatype.BOOL, Datatype.BF16):
+        raise InvalidInput(f"output {tensor.name!r} is {tensor.datatype}: only numbers can be classified")
+    rows = tensor.array.reshape(len(tensor.array), -1) if tensor.array.ndim else tensor.array.reshape(1, 1)
+    order = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :most]
+    labels = np.empty(order.shape, dtype=object)
+    for index in np.ndindex(*order.shape):
+        place = int(order[index])
+        labels[index] = f"{_told(rows[index[0], place])}:{place}"
+    return Tensor(tensor.name, Datatype.BYTES, labels)
+
+
+def _told(value: npt.NDArray[Any]) -> str:
+    """Six digits after the point, as Triton writes them; whole numbers as they are."""
+    return f"{value:f}" if value.dtype.kind == "f" else str(value)

@@ -1,0 +1,43 @@
+"""The model configuration extension: a model's configuration in Triton's terms, as far as any model has one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.signature import Signature, TensorSpec
+
+LARGEST_BATCH = 4096
+"""What a configuration says of a model that takes batches: it has no limit of its own but the body's."""
+
+
+def configuration(*, name: str, platform: str, signature: Signature) -> dict[str, Any]:
+    """The configuration that performance analysers ask for.
+
+    A model all of whose tensors are rows of a fixed shape takes batches, and its dimensions are told without the batch;
+    any other is told as one without batches, dimension by dimension.
+    """
+    specs = (*signature.inputs, *signature.default_outputs)
+    has_batches = bool(specs) and all(len(spec.shape) > 1 and spec.shape[0] == -1 for spec in specs)
+    return {
+        "name": name,
+        "platform": platform,
+        "backend": platform.partition("_")[0],
+        "max_batch_size": LARGEST_BATCH if has_batches else 0,
+        "input": _tensors(signature.inputs, has_batches=has_batches),
+        "output": _tensors(signature.outputs, has_batches=has_batches),
+    }
+
+
+def _tensors(specs: Sequence[TensorSpec], *, has_batches: bool) -> list[dict[str, Any]]:
+    return [_tensor(spec, spec.shape[1:] if has_batches and len(spec.shape) > 1 else spec.shape) for spec in specs]
+
+
+def _tensor(spec: TensorSpec, dims: Sequence[int]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": spec.name,
+        "data_type": "TYPE_STRING" if spec.datatype is Datatype.BYTES else f"TYPE_{spec.datatype}",
+        "dims": list(dims),
+    }
+    if spec.optional:
+        told["optional"] = True
+    return told

@@ -1,0 +1,49 @@
+"""What a worker is told before it begins: the first message on its channel, and the files that it inherits."""
+
+import socket
+import sys
+from dataclasses import dataclass
+
+import orjson
+
+from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.settings import Settings
+from modelyard_serving.workers.channel import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A worker's beginning."""
+
+    settings: Settings
+    index: int
+    row: int
+    """Its row of the ledger."""
+    channel: socket.socket
+    listener: socket.socket
+    ledger: Ledger
+
+
+def boot_message(settings: Settings, *, index: int, row: int, listener: int, ledger: int) -> Message:
+    """The first message; `listener` and `ledger` are the numbers of files that the worker inherits."""
+    return {"settings": settings.plain(), "index": index, "row": row, "listener": listener, "ledger": ledger}
+
+
+def receive_boot(channel: socket.socket) -> Boot:
+    """Wait for the first message. Without a supervisor to send it the process ends."""
+    channel.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = channel.recv(1)  # Not a byte more: what follows is the event loop's.
+        if not part:
+            sys.exit(1)
+        line += part
+    message: Message = orjson.loads(line)
+    return Boot(
+        settings=Settings.of(message["settings"]),
+        index=message["index"],
+        row=message["row"],
+        channel=channel,
+        listener=socket.socket(fileno=message["listener"]),
+        ledger=Ledger(message["ledger"]),
+    )
