@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-SAMPLES = Path(__file__).parent / "served"
+SAMPLES = Path(__file__).parent / "support"
 PATIENCE_S = 30.0
 
 
@@ -87,6 +87,12 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests that are coroutines run on asyncio."""
+    return "asyncio"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 StartServer = Callable[..., Any]
-SAMPLES = Path(__file__).parents[1] / "served"
+SAMPLES = Path(__file__).parents[1] / "support"
 
 
 def infer(url: str, *rows: float, name: str = "seconds", model: str = "Sleeper") -> httpx.Response:

@@ -64,7 +64,6 @@ class Connection(asyncio.Protocol):
         "_body",
         "_body_bytes",
         "_exchange",
-        "_has_ended",
         "_head_bytes",
         "_headers",
         "_is_lingering",
@@ -94,7 +93,6 @@ class Connection(asyncio.Protocol):
         self._is_reading = False
         self._is_lingering = False
         self._is_paused = False
-        self._has_ended = False
         self.deadline = site.now + READ_GAP_S
 
     @property
@@ -125,15 +123,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._has_ended = True  # What follows is not HTTP/1.1; the request itself is answered.
+            self._is_lingering = True  # The request itself was answered; what follows would not be HTTP/1.1.
         except httptools.HttpParserError as error:
             if not self._is_lingering:
                 self._refuse(ServingError(f"this is not HTTP/1.1: {error}", kind=Kind.INVALID))
-
-    def eof_received(self) -> bool:
-        """The caller sends no more; what it sent is still answered."""
-        self._has_ended = True
-        return self._exchange is not None
 
     def pause_writing(self) -> None:
         self._is_paused = True
@@ -197,7 +190,8 @@ class Connection(asyncio.Protocol):
         path, _, query = self._url.decode("latin-1").partition("?")
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("latin-1")
-        exchange = _Exchange(Request(method, path, self._headers, body, query), self._parser.should_keep_alive())
+        keeps_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        exchange = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
         self._body = []
         self._site.in_flight += 1
         if self._exchange is None and not self._is_paused:
@@ -245,7 +239,7 @@ class Connection(asyncio.Protocol):
         site.in_flight -= 1
         if exchange is None or self._transport.is_closing():
             return
-        is_last = site.is_leaving or not exchange.keeps_alive or (self._has_ended and not self._waiting)
+        is_last = not exchange.keeps_alive or (site.is_leaving and not self._waiting)
         head = render_head(response, date=site.date, is_last=is_last)
         if exchange.request.method == "HEAD":
             self._transport.write(head)

@@ -4,7 +4,7 @@ rest (null, "NaN", 3.0 for an integer), which names the first element that does 
 import base64
 import binascii
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -32,18 +32,21 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
 def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base64: bool = False) -> npt.NDArray[Any]:
     """The array of one tensor's `data`, a list (simdjson's or Python's own) that is flat or nested as `shape` says.
 
+    Whether an innermost list hides another one is not seen here: it is known by `arrays_in`, or by `check_leaves`.
+
     Raises:
         InvalidInput: the count, the nesting or an element does not fit; FP16 and BF16, which JSON cannot carry.
     """
     if datatype in (Datatype.FP16, Datatype.BF16):
         raise InvalidInput(f"input {name!r} is {datatype}, which JSON cannot carry: send it as a binary tensor")
     if not isinstance(data, (simdjson.Array, list)):
-        raise InvalidInput(f"input {name!r}: data must be a list, not {_told(data)}")
+        raise InvalidInput(f"input {name!r}: data must be a list, not {told(data)}")
     count = math.prod(shape)
-    _check_nesting(data, shape=shape, count=count, name=name)
+    is_nested = _check_nesting(data, shape=shape, count=count, name=name)
     array = _fast(data, datatype) if isinstance(data, simdjson.Array) else None
     if array is None:
-        array = _exact(data, datatype=datatype, name=name, is_base64=is_base64)
+        depth = len(shape) if is_nested else 1
+        array = _exact(data, datatype=datatype, depth=depth, name=name, is_base64=is_base64)
     if array.size != count:
         raise InvalidInput(f"input {name!r}: shape {list(shape)} needs {count} elements, but data has {array.size}")
     try:
@@ -79,48 +82,64 @@ def _narrow_floats(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray
         return None
 
 
-def _check_nesting(data: Any, *, shape: Shape, count: int, name: str) -> None:
-    """Data is flat, or nested exactly as the shape says."""
+def arrays_in(data: Any, shape: Shape) -> int:
+    """How many JSON arrays the data of a tensor is made of, itself among them, when no element hides another."""
+    if len(data) == 0 or not isinstance(data[0], (simdjson.Array, list)):
+        return 1
+    return 1 + sum(math.prod(shape[:depth]) for depth in range(1, len(shape)))
+
+
+def check_leaves(data: Any, shape: Shape, *, name: str) -> None:
+    """Look at every element: the parser's buffer flattens whatever is nested, and would hide it.
+
+    Raises:
+        InvalidInput: an element of the innermost lists is a list.
+    """
+    level = [data]
+    if len(data) and isinstance(data[0], (simdjson.Array, list)):
+        for _ in shape[1:]:
+            level = [part for whole in level for part in whole]
+    if any(isinstance(element, (simdjson.Array, list)) for innermost in level for element in innermost):
+        raise InvalidInput(f"input {name!r}: data is neither flat nor nested as its shape {list(shape)} says")
+
+
+def _check_nesting(data: Any, *, shape: Shape, count: int, name: str) -> bool:
+    """Data is flat, or nested exactly as the shape says. Returns whether it is nested."""
     length = len(data)
     if length == 0 or not isinstance(data[0], (simdjson.Array, list)):
         if length != count:
             raise InvalidInput(f"input {name!r}: shape {list(shape)} needs {count} elements, but data has {length}")
-        return
+        return False
     if not _is_nested_as(data, shape):
         raise InvalidInput(f"input {name!r}: data is neither flat nor nested as its shape {list(shape)} says")
+    return True
 
 
 def _is_nested_as(data: Any, shape: Shape) -> bool:
     if not shape or len(data) != shape[0]:
         return False
     if len(shape) == 1:
-        return True
-    width = shape[1]
+        return len(data) == 0 or not isinstance(data[0], (simdjson.Array, list))
     if len(shape) == 2:
+        width = shape[1]
         return all(isinstance(row, (simdjson.Array, list)) and len(row) == width for row in data)
     return all(isinstance(part, (simdjson.Array, list)) and _is_nested_as(part, shape[1:]) for part in data)
 
 
-def _exact(data: Any, *, datatype: Datatype, name: str, is_base64: bool) -> npt.NDArray[Any]:
+def _exact(data: Any, *, datatype: Datatype, depth: int, name: str, is_base64: bool) -> npt.NDArray[Any]:
     """Each element by itself, to the last digit."""
     plain = data if isinstance(data, list) else data.as_list()
+    for _ in range(depth - 1):
+        plain = [element for part in plain for element in part]
     convert = _from_base64 if is_base64 and datatype is Datatype.BYTES else _converter(datatype)
-    array = np.empty(sum(1 for _ in _flat(plain)), dtype=datatype.numpy_dtype)
-    for index, element in enumerate(_flat(plain)):
+    array = np.empty(len(plain), dtype=datatype.numpy_dtype)
+    for index, element in enumerate(plain):
         try:
             array[index] = convert(element)
         except _Unfit:
             expected = _expected(datatype)
-            raise InvalidInput(f"input {name!r}: element {index} must be {expected}, not {_told(element)}") from None
+            raise InvalidInput(f"input {name!r}: element {index} must be {expected}, not {told(element)}") from None
     return array
-
-
-def _flat(data: list[Any]) -> Iterator[Any]:
-    for element in data:
-        if isinstance(element, list):
-            yield from _flat(element)
-        else:
-            yield element
 
 
 def _converter(datatype: Datatype) -> Callable[[Any], Any]:
@@ -208,7 +227,7 @@ def _expected(datatype: Datatype) -> str:
     return f"a whole number from {limits.min} to {limits.max} ({datatype})"
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
     """A value as an error tells it: short, and as JSON names it."""
     if value is None:
         return "null"

@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import simdjson
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.binary import decode_tensor
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.elements import elements, text_or_bytes
+from modelyard_serving.protocol.elements import arrays_in, check_leaves, elements, text_or_bytes, told
 from modelyard_serving.protocol.messages import (
     NO_PARAMETERS,
     InferRequest,
@@ -41,29 +42,37 @@ class RestReader:
         Raises:
             InvalidInput: it is not JSON, a field is missing or has the wrong form, or sizes disagree.
         """
-        if json_length is None:
-            return _request(self._parse(body), None)
-        blob = _Blob(memoryview(body)[json_length:])
-        request = _request(self._parse(body[:json_length]), blob)
-        blob.check_is_empty()
+        text = body if json_length is None else body[:json_length]
+        reading = _Reading(None if json_length is None else _Blob(memoryview(body)[json_length:]))
+        request = reading.request(self._parse(text))
+        reading.check_is_complete(text)
         return request
 
     def _parse(self, text: bytes) -> Any:
         if len(text) > _REUSED_PARSER_BYTES:
-            self._parser = simdjson.Parser()
+            return _parsed(simdjson.Parser(), text)
         try:
-            return self._parser.parse(text)
-        except UnicodeDecodeError as error:
-            raise InvalidInput("the body is not UTF-8") from error
-        except ValueError as error:
-            return _with_named_floats(text, error)
-        except RuntimeError as error:
-            if "re-use" not in str(error):
-                raise InvalidInput("the body's JSON is nested too deeply") from error
-        self._parser = (
-            simdjson.Parser()
-        )  # A document of an earlier request is still held somewhere; leave it its parser.
-        return self._parse(text)
+            return _parsed(self._parser, text)
+        except _ParserIsHeldError:
+            self._parser = simdjson.Parser()
+            return _parsed(self._parser, text)
+
+
+class _ParserIsHeldError(Exception):
+    """Somebody still holds a document of an earlier request: its parser is left to it."""
+
+
+def _parsed(parser: simdjson.Parser, text: bytes) -> Any:
+    try:
+        return parser.parse(text)
+    except UnicodeDecodeError as error:
+        raise InvalidInput("the body is not UTF-8") from error
+    except ValueError as error:
+        return _with_named_floats(text, error)
+    except RuntimeError as error:
+        if "re-use" in str(error):
+            raise _ParserIsHeldError from error
+        raise InvalidInput(f"the body is not JSON that is read here: {_reason(error)}") from error
 
 
 def _with_named_floats(text: bytes, error: ValueError) -> Any:
@@ -73,8 +82,12 @@ def _with_named_floats(text: bytes, error: ValueError) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError):
             pass
-    reason = str(error).split(": ", 1)[-1]
-    raise InvalidInput(f"the body is not JSON: {reason}") from error
+    raise InvalidInput(f"the body is not JSON: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """simdjson's own sentence, without the code before it."""
+    return str(error).split(": ", 1)[-1]
 
 
 def read_raw(body: bytes, signature: Signature) -> InferRequest:
@@ -118,25 +131,6 @@ class _Blob:
             raise InvalidInput(f"unexpected additional input data: {len(self._content)} bytes after the last tensor")
 
 
-def _request(document: Any, blob: _Blob | None) -> InferRequest:
-    if not isinstance(document, (simdjson.Object, dict)):
-        raise InvalidInput("the body must be a JSON object with inputs")
-    fields = _Fields(document)
-    inputs = fields.get("inputs")
-    if not isinstance(inputs, (simdjson.Array, list)):
-        raise InvalidInput("inputs must be a list of tensors" if inputs is not None else "inputs is missing")
-    identity = fields.get("id")
-    if identity is not None and not isinstance(identity, str):
-        raise InvalidInput("id must be a string")
-    outputs = fields.get("outputs")
-    return InferRequest(
-        inputs=[_input(tensor, blob) for tensor in inputs],
-        id=identity,
-        parameters=_parameters(fields, "the request"),
-        outputs=None if outputs is None else _outputs(outputs),
-    )
-
-
 class _Fields:
     """The fields of a JSON object. simdjson takes 50 times as long to miss a field as to find one, so it is not asked
     for what is not there."""
@@ -151,37 +145,79 @@ class _Fields:
         return self._holder[name] if name in self._names else None
 
 
-def _input(tensor: Any, blob: _Blob | None) -> Tensor:
-    if not isinstance(tensor, (simdjson.Object, dict)):
-        raise InvalidInput("each of inputs must be an object")
-    fields = _Fields(tensor)
-    name = fields.get("name")
-    if not isinstance(name, str):
-        raise InvalidInput("each input needs a name, a string")
-    declared = fields.get("datatype")
-    datatype = _DATATYPES.get(declared) if isinstance(declared, str) else None
-    if datatype is None:
-        raise InvalidInput(f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {declared!r}")
-    shape = _shape(fields.get("shape"), name)
-    data = fields.get("data")
-    parameters = _parameters(fields, f"input {name!r}")
-    size = parameters.get("binary_data_size") if parameters else None
-    if size is not None:
-        return Tensor(name, datatype, _binary(blob, size=size, datatype=datatype, shape=shape, name=name, data=data))
-    if data is None:
-        raise InvalidInput(f"input {name!r}: data is missing")
-    is_base64 = bool(parameters) and parameters.get("content_type") == "base64"
-    return Tensor(name, datatype, elements(data, datatype=datatype, shape=shape, name=name, is_base64=is_base64))
+class _Reading:
+    """One request on its way from a parsed document; it counts what it has seen."""
 
+    __slots__ = ("_arrays", "_blob", "_data")
 
-def _binary(blob: _Blob | None, *, size: Any, datatype: Datatype, shape: tuple[int, ...], name: str, data: Any) -> Any:
-    if data is not None:
-        raise InvalidInput(f"input {name!r} has both data and binary_data_size: send one of them")
-    if blob is None:
-        raise InvalidInput(f"input {name!r} is binary: the header Inference-Header-Content-Length is missing")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise InvalidInput(f"input {name!r}: binary_data_size must be a whole number of at least 0, not {size!r}")
-    return decode_tensor(blob.take(size, name), datatype=datatype, shape=shape, name=name)
+    def __init__(self, blob: _Blob | None) -> None:
+        self._blob = blob
+        self._data: list[tuple[str, Any, tuple[int, ...]]] = []
+        self._arrays = 1
+
+    def request(self, document: Any) -> InferRequest:
+        if not isinstance(document, (simdjson.Object, dict)):
+            raise InvalidInput("the body must be a JSON object with inputs")
+        fields = _Fields(document)
+        inputs = fields.get("inputs")
+        if not isinstance(inputs, (simdjson.Array, list)):
+            raise InvalidInput("inputs must be a list of tensors" if inputs is not None else "inputs is missing")
+        identity = fields.get("id")
+        if identity is not None and not isinstance(identity, str):
+            raise InvalidInput("id must be a string")
+        outputs = fields.get("outputs")
+        self._arrays += outputs is not None
+        return InferRequest(
+            inputs=[self._input(tensor) for tensor in inputs],
+            id=identity,
+            parameters=_parameters(fields, "the request"),
+            outputs=None if outputs is None else _outputs(outputs),
+        )
+
+    def check_is_complete(self, text: bytes) -> None:
+        """No bytes are left, and no element of a tensor hides a list: there are as many arrays as were seen. Where
+        there are more (in a string, or a field that nobody reads), every element is looked at."""
+        if self._blob is not None:
+            self._blob.check_is_empty()
+        if text.count(b"[") != self._arrays:
+            for name, data, shape in self._data:
+                check_leaves(data, shape, name=name)
+
+    def _input(self, tensor: Any) -> Tensor:
+        if not isinstance(tensor, (simdjson.Object, dict)):
+            raise InvalidInput("each of inputs must be an object")
+        fields = _Fields(tensor)
+        name = fields.get("name")
+        if not isinstance(name, str):
+            raise InvalidInput("each input needs a name, a string")
+        declared = fields.get("datatype")
+        datatype = _DATATYPES.get(declared) if isinstance(declared, str) else None
+        if datatype is None:
+            raise InvalidInput(f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {told(declared)}")
+        shape = _shape(fields.get("shape"), name)
+        self._arrays += 1
+        data = fields.get("data")
+        parameters = _parameters(fields, f"input {name!r}")
+        if parameters and (size := parameters.get("binary_data_size")) is not None:
+            if data is not None:
+                raise InvalidInput(f"input {name!r} has both data and binary_data_size: send one of them")
+            return Tensor(name, datatype, self._binary(size, datatype=datatype, shape=shape, name=name))
+        if data is None:
+            raise InvalidInput(f"input {name!r}: data is missing")
+        is_base64 = bool(parameters) and parameters.get("content_type") == "base64"
+        array = elements(data, datatype=datatype, shape=shape, name=name, is_base64=is_base64)
+        self._arrays += arrays_in(data, shape)
+        self._data.append((name, data, shape))
+        return Tensor(name, datatype, array)
+
+    def _binary(self, size: Any, *, datatype: Datatype, shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:
+        if self._blob is None:
+            raise InvalidInput(f"input {name!r} is binary: the header Inference-Header-Content-Length is missing")
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise InvalidInput(
+                f"input {name!r}: binary_data_size must be a whole number of at least 0, not {told(size)}"
+            )
+        return decode_tensor(self._blob.take(size, name), datatype=datatype, shape=shape, name=name)
 
 
 def _shape(value: Any, name: str) -> tuple[int, ...]:

@@ -1,0 +1,162 @@
+"""Short calls run at once, others in threads: in their order, never two at a time where that is not safe."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.execution.executor import Call, Executor
+from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.schedule import Schedule
+
+pytestmark = pytest.mark.anyio
+
+
+def executor(
+    *, pace: Pace | None = None, concurrency: int = 1, max_queue: int = 16, is_thread_safe: bool = False
+) -> Executor:
+    return Executor(
+        loop=asyncio.get_running_loop(),
+        pace=pace or Pace(),
+        concurrency=concurrency,
+        max_queue=max_queue,
+        inline_limit_s=0.001,
+        is_thread_safe=is_thread_safe,
+    )
+
+
+def short() -> Pace:
+    pace = Pace()
+    pace.observe(rows=1, seconds=1e-5)
+    return pace
+
+
+class Gate:
+    """A call that waits until it is opened, and says that it began."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self) -> str:
+        self.began.set()
+        self._open.wait(10)
+        return "through"
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def begin(gate: Gate) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, gate.began.wait, 10)
+
+
+def call(function: Callable[[], object], *, priority: int = 0, timeout_s: float | None = None) -> Call[object]:
+    return Call(function=function, rows=1, schedule=Schedule(priority, timeout_s))
+
+
+class TestWhere:
+    async def test_a_call_of_unknown_length_runs_in_a_thread(self) -> None:
+        runs = executor()
+        assert not runs.may_run_here(1)
+        assert await runs.submit(call(threading.current_thread)) is not threading.current_thread()
+
+    async def test_a_short_call_may_run_on_the_loop(self) -> None:
+        assert executor(pace=short()).may_run_here(1)
+
+    async def test_a_model_learnt_to_be_short_runs_on_the_loop(self) -> None:
+        runs = executor()
+        await runs.submit(call(int))
+        assert runs.may_run_here(1)
+
+    async def test_while_an_unsafe_model_runs_in_a_thread_it_runs_nowhere_else(self) -> None:
+        gate, runs = Gate(), executor(pace=Pace())
+        running = runs.submit(call(gate))
+        await begin(gate)
+        runs.ran_here(rows=1, seconds=1e-6)
+        assert not runs.may_run_here(1)
+        gate.open()
+        await running
+
+    async def test_what_waits_runs_on_the_loop_once_the_model_is_known_to_be_short(self) -> None:
+        gate, runs = Gate(), executor()
+        first = runs.submit(call(gate))
+        await begin(gate)
+        second = runs.submit(call(threading.current_thread))
+        runs.ran_here(rows=1, seconds=1e-6)
+        gate.open()
+        await first
+        for _ in range(100):  # The first call's own time made the model look slow; it is forgotten.
+            runs.ran_here(rows=1, seconds=1e-6)
+        assert isinstance(await second, threading.Thread)
+
+    async def test_a_call_that_raises_raises_at_its_caller(self) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await executor().submit(call(lambda: 1 // 0))
+
+
+class TestOrder:
+    async def test_priorities_come_first_and_then_the_order_of_arrival(self) -> None:
+        gate, runs, order = Gate(), executor(), list[str]()
+        first = runs.submit(call(gate))
+        await begin(gate)
+        names = [("late", 0), ("low", 3), ("high", 1), ("later", 0), ("high too", 1)]
+        rest = [runs.submit(call(lambda name=name: order.append(name), priority=level)) for name, level in names]  # type: ignore[misc]  # mypy cannot infer a lambda with defaults.
+        gate.open()
+        await asyncio.gather(first, *rest)
+        assert order == ["high", "high too", "low", "late", "later"]
+
+    async def test_a_full_queue_is_busy_and_names_its_length(self) -> None:
+        gate, runs = Gate(), executor(max_queue=1)
+        first = runs.submit(call(gate))
+        await begin(gate)
+        second = runs.submit(call(int))
+        with pytest.raises(ServingError, match="1 requests are waiting") as raised:
+            runs.submit(call(int))
+        assert raised.value.kind is Kind.BUSY
+        gate.open()
+        assert await second == 0
+        await first
+
+    async def test_callers_that_gave_up_make_room(self) -> None:
+        gate, runs = Gate(), executor(max_queue=1)
+        first = runs.submit(call(gate))
+        await begin(gate)
+        runs.submit(call(int)).cancel()
+        third = runs.submit(call(int))
+        gate.open()
+        assert await third == 0
+        await first
+
+    async def test_concurrency_bounds_what_runs_at_a_time(self) -> None:
+        gates, runs = [Gate() for _ in range(3)], executor(concurrency=2, is_thread_safe=True)
+        calls = [runs.submit(call(gate)) for gate in gates]
+        await asyncio.gather(begin(gates[0]), begin(gates[1]))
+        assert (runs.running, runs.queued) == (2, 1)
+        for gate in gates:
+            gate.open()
+        await asyncio.gather(*calls)
+
+
+class TestDeadline:
+    async def test_a_call_whose_time_ran_out_while_it_waited_is_never_made(self) -> None:
+        gate, runs, made = Gate(), executor(), list[int]()
+        first = runs.submit(call(gate))
+        await begin(gate)
+        with pytest.raises(ServingError) as raised:
+            await runs.submit(call(lambda: made.append(1), timeout_s=0.01))
+        assert raised.value.kind is Kind.TIMEOUT
+        gate.open()
+        await first
+        await runs.submit(call(int))
+        assert made == []
+
+    async def test_the_caller_of_a_call_that_runs_too_long_is_told_so(self) -> None:
+        gate, runs = Gate(), executor()
+        with pytest.raises(ServingError) as raised:
+            await runs.submit(call(gate, timeout_s=0.01))
+        assert raised.value.kind is Kind.TIMEOUT
+        gate.open()
+        assert await runs.submit(call(int)) == 0

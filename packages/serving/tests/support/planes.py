@@ -1,0 +1,73 @@
+"""A data plane and its HTTP application in this process, for tests that need no socket."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from modelyard_serving.dataplane import DataPlane, ServedModel
+from modelyard_serving.execution.executor import Executor
+from modelyard_serving.execution.pace import Pace
+from modelyard_serving.http.app import App
+from modelyard_serving.http.exchange import Answer, Request, Response
+from modelyard_serving.http.routes import build_app
+from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
+from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.runtimes.python import PythonModel
+from modelyard_serving.user_model import UserModel
+
+MODEL_NAME = "sample"
+
+
+@dataclass
+class Bench:
+    """One model's application, and what a test looks at."""
+
+    app: App
+    plane: DataPlane
+    ledger: Ledger
+    executor: Executor
+
+    async def ask(self, method: str, path: str, body: Any = b"", **headers: str) -> Response:
+        """The response to a request; a body that is not bytes goes as JSON."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await settled(self.app.handle(Request(method, path, named, content)))
+
+    async def infer(self, body: Any, **headers: str) -> Response:
+        return await self.ask("POST", f"/v2/models/{MODEL_NAME}/infer", body, **headers)
+
+
+async def settled(answer: Answer) -> Response:
+    """A response that may still be on its way."""
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def bench(
+    model: UserModel,
+    *,
+    concurrency: int = 1,
+    max_queue: int = 16,
+    max_body_bytes: int = 1 << 20,
+    request_timeout_s: float | None = None,
+) -> Bench:
+    """An application of a sample model on the running event loop."""
+    model.load()
+    ledger = Ledger(make_ledger_file())
+    recorder = Recorder(ledger.row(0))
+    executor = Executor(
+        loop=asyncio.get_running_loop(),
+        pace=Pace(),
+        concurrency=concurrency,
+        max_queue=max_queue,
+        inline_limit_s=0.001,
+        is_thread_safe=model.is_thread_safe,
+    )
+    served = ServedModel(
+        PythonModel(model), MODEL_NAME, "3", run_id="r1", mlflow_uri="models:/m", example=model.example
+    )
+    plane = DataPlane(served, executor=executor, recorder=recorder)
+    app = build_app(plane, ledger=ledger, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
+    return Bench(app, plane, ledger, executor)
