@@ -194,10 +194,10 @@ class TestStop:
     def test_sigterm_is_not_ready_at_once_but_answers_and_finishes_what_is_in_flight(
         self, start_server: StartServer
     ) -> None:
-        server = start_server("Sleeper", "--lame-duck-s", "1")
+        server = start_server("Sleeper", "--lame-duck-s", "4")
         url = server.url
         slow: list[httpx.Response] = []
-        caller = threading.Thread(target=lambda: slow.append(infer(url, 2)))
+        caller = threading.Thread(target=lambda: slow.append(infer(url, 5)))
         caller.start()
         time.sleep(0.2)
         server.signal(signal.SIGTERM)
@@ -207,7 +207,7 @@ class TestStop:
         assert infer(url, 0).status_code == 200
         caller.join()
         assert slow[0].status_code == 200
-        assert server.process.wait(10) == 0
+        assert server.process.wait(20) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/v2/health/live")
 
