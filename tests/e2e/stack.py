@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from modelyard.home import Home
-from modelyard.local.supervisor import socket_path
+from modelyard.local.supervisor_daemon import socket_path
 from modelyard.local.supervisor_rpc import SupervisorGone, call
 
 T = TypeVar("T")
