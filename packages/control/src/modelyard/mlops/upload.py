@@ -26,7 +26,8 @@ async def read_upload(request: Request) -> TrainingRequest:
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
-        fields = await _form_fields(await request.form())
+        async with request.form() as form:
+            fields = await _form_fields(form)
     else:
         fields = _json_fields(await request.body())
     try:

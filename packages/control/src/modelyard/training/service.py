@@ -90,9 +90,9 @@ def checked_deployment(*, replicas: int, namespace: str | None) -> dict[str, obj
 
 
 def _checked(script: Script, model_name: str) -> dict[str, object]:
-    validate_model_name(model_name, field="model_name")
     validate_script_name(script.script_name)
-    experiment_name = script.experiment_name or model_name
+    validate_model_name(model_name, field="model_name")
+    experiment_name = model_name if script.experiment_name is None else script.experiment_name
     validate_experiment_name(experiment_name)
     size = len(script.script_content.encode("utf-8", errors="surrogatepass"))
     if not script.script_content.strip() or size > MAX_SCRIPT_BYTES:
