@@ -1,6 +1,7 @@
 """What the server says of itself and its model: health, readiness, metadata."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,10 +10,14 @@ from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import InvalidInput, Kind
 from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
 from modelyard_serving.http.exchange import JSON, Request, Response, json_response
+from modelyard_serving.http.openapi import openapi
 from modelyard_serving.metrics.exposition import CONTENT_TYPE, expose, statistics
 from modelyard_serving.metrics.ledger import Ledger
 from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.signature import TensorSpec
+
+_DOCS = Path(__file__).with_name("docs.html")
+"""A page that draws the OpenAPI document; it needs nothing from elsewhere."""
 
 
 class Describer:
@@ -81,6 +86,12 @@ class Describer:
         served = self._plane.served
         body = expose(self._ledger, model=served.name, version=served.version)
         return Response(200, body, [("content-type", CONTENT_TYPE)])
+
+    def openapi(self, _: Request) -> Response:
+        return json_response(openapi(self._plane.served))
+
+    def docs(self, _: Request) -> Response:
+        return Response(200, _DOCS.read_bytes(), [("content-type", "text/html; charset=utf-8")])
 
     def health(self, _: Request) -> Response:
         served = self._plane.served

@@ -29,6 +29,8 @@ def build_app(
         "/v2/models": {"GET": describe.models},
         "/v2/models/stats": {"GET": describe.statistics},
         "/v2/repository/index": {"POST": describe.index},
+        "/docs": {"GET": describe.docs},
+        "/openapi.json": {"GET": describe.openapi},
         "/health": {"GET": describe.health},
         "/metadata": {"GET": describe.metadata},
         "/metrics": {"GET": describe.metrics},
