@@ -33,6 +33,7 @@ _HELP = {
     "max_concurrency": "predictions at a time; as many as cores for a model that is safe for threads, else 1",
     "request_timeout_s": "the longest that a request may wait for its answer",
     "inline_limit_ms": "predictions expected to be shorter than this run on the event loop itself (1)",
+    "batching": "auto: compute waiting requests together where the model's measured curve says it pays; off: never",
     "log_level": "debug, info, warning or error (info)",
 }
 

@@ -4,10 +4,10 @@ called on the event loop's thread of one worker process."""
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from modelyard_serving import __version__
+from modelyard_serving.batching.together import BatchCall
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor
 from modelyard_serving.execution.schedule import schedule_of
@@ -183,11 +183,11 @@ class DataPlane:
                 result = self._call_model(inputs, outputs, parameters)
             finally:
                 seconds = time.perf_counter() - started
-                executor.ran_here(rows=rows, seconds=seconds)
-                self.recorder.executed(rows)
+                executor.called(rows=rows, seconds=seconds)
             return Prediction(result, 0.0, seconds)
-        function = partial(self._call_model, inputs, outputs, parameters)
-        return self._predict_later(Call(function=function, rows=rows, schedule=schedule))
+        function = BatchCall(self._call_model, inputs, outputs, parameters)
+        likeness = function.key() if executor.makes_batches else None
+        return self._predict_later(Call(function=function, rows=rows, schedule=schedule, likeness=likeness))
 
     def answer(self, prediction: Prediction, request: InferRequest) -> InferResponse:
         """The protocol's answer to a request, of what the model gave."""
@@ -203,7 +203,6 @@ class DataPlane:
 
     async def _predict_later(self, call: Call[Tensors]) -> Prediction:
         outputs = await self._executor.submit(call)
-        self.recorder.executed(call.rows)
         return Prediction(outputs, call.queue_s, call.compute_s)
 
     def _call_model(

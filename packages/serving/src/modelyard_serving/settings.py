@@ -33,6 +33,7 @@ class Settings:
     max_concurrency: int | None = None
     request_timeout_s: float | None = None
     inline_limit_ms: float = 1.0
+    batching: str = "auto"
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -44,6 +45,9 @@ class Settings:
             raise UsageError(f"port must be between 0 and 65535, not {self.port}")
         if self.log_level not in _LOG_LEVELS:
             raise UsageError(f"log_level must be one of {', '.join(_LOG_LEVELS)}, not {self.log_level!r}")
+
+        if self.batching not in _BATCHING:
+            raise UsageError(f"batching must be one of {', '.join(_BATCHING)}, not {self.batching!r}")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
@@ -97,6 +101,7 @@ def _told(hint: Any) -> str:
 
 
 TYPES: dict[str, Any] = {field.name: get_type_hints(Settings)[field.name] for field in fields(Settings)}
+_BATCHING = ("auto", "off")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LEAST = {
     "workers": 1,

@@ -75,7 +75,7 @@ class TestWhere:
         gate, runs = Gate(), executor(pace=Pace())
         running = runs.submit(call(gate))
         await begin(gate)
-        runs.ran_here(rows=1, seconds=1e-6)
+        runs.called(rows=1, seconds=1e-6)
         assert not runs.may_run_here(1)
         gate.open()
         await running
@@ -85,11 +85,11 @@ class TestWhere:
         first = runs.submit(call(gate))
         await begin(gate)
         second = runs.submit(call(threading.current_thread))
-        runs.ran_here(rows=1, seconds=1e-6)
+        runs.called(rows=1, seconds=1e-6)
         gate.open()
         await first
         for _ in range(100):  # The first call's own time made the model look slow; it is forgotten.
-            runs.ran_here(rows=1, seconds=1e-6)
+            runs.called(rows=1, seconds=1e-6)
         assert isinstance(await second, threading.Thread)
 
     async def test_a_call_that_raises_raises_at_its_caller(self) -> None:

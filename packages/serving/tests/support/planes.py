@@ -64,6 +64,7 @@ def bench(
         max_queue=max_queue,
         inline_limit_s=0.001,
         is_thread_safe=model.is_thread_safe,
+        count=recorder.executed,
     )
     served = ServedModel(
         PythonModel(model), MODEL_NAME, "3", run_id="r1", mlflow_uri="models:/m", example=model.example

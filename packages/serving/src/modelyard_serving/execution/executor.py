@@ -1,14 +1,15 @@
 """Runs the calls of one model: short ones at once on the event loop, others in threads, by priority, behind a bounded
-queue. It knows nothing of tensors, and never runs two calls at once for a model that is not safe for threads."""
+queue; calls that wait and are alike are made together. It never runs two calls at once for a model that is not safe for
+threads."""
 
 import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.pace import Pace
@@ -27,8 +28,22 @@ class Call(Generic[T]):
     function: Callable[[], T]
     rows: int
     schedule: Schedule = AT_LEISURE
+    likeness: Hashable | None = None
+    """Calls of the same likeness may be made together; one without any is made alone."""
     queue_s: float = 0.0
     compute_s: float = 0.0
+
+
+class Together(Protocol):
+    """How calls that are alike are made as one."""
+
+    @property
+    def most_rows(self) -> int:
+        """As many rows as one call should have at most."""
+
+    def __call__(self, calls: Sequence[Call[Any]]) -> Sequence[Any]:
+        """The result of each call in their order. Raises anything when they cannot be made together: then each is made
+        alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +65,8 @@ class Executor:
         max_queue: int,
         inline_limit_s: float,
         is_thread_safe: bool,
+        together: Together | None = None,
+        count: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._loop = loop
         self._pace = pace
@@ -57,10 +74,17 @@ class Executor:
         self._max_queue = max_queue
         self._inline_limit_s = inline_limit_s
         self._is_thread_safe = is_thread_safe
+        self._together = together
+        self._count = count
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="predict")
         self._queue: list[tuple[int, int, _Waiting[Any]]] = []
         self._order = itertools.count()
         self._running = 0
+
+    @property
+    def makes_batches(self) -> bool:
+        """Whether calls of the same likeness are made together."""
+        return self._together is not None
 
     @property
     def queued(self) -> int:
@@ -74,16 +98,17 @@ class Executor:
 
     def may_run_here(self, rows: int) -> bool:
         """Whether a call of so many rows may be made now, on the event loop itself: it is expected to be short, and
-        nothing that came before it waits. Who makes it says so by `ran_here`."""
+        nothing that came before it waits. Who makes it says so by `called`."""
         return (
             not self._queue
             and (self._is_thread_safe or not self._running)
             and self._pace.expect(rows) <= self._inline_limit_s
         )
 
-    def ran_here(self, *, rows: int, seconds: float) -> None:
-        """A call was made on the event loop."""
+    def called(self, *, rows: int, seconds: float) -> None:
+        """The model was called once."""
         self._pace.observe(rows=rows, seconds=seconds)
+        self._count(rows)
 
     def submit(self, call: Call[T]) -> "asyncio.Future[T]":
         """Run the call when its turn comes. A future that its caller cancels leaves the queue.
@@ -126,42 +151,95 @@ class Executor:
             _, _, waiting = heapq.heappop(self._queue)
             if waiting.future.done():
                 continue
-            waiting.call.queue_s = time.perf_counter() - waiting.since
+            group = [waiting, *self._alike(waiting)]
+            now = time.perf_counter()
+            for member in group:
+                member.call.queue_s = now - member.since
             is_free = self._is_thread_safe or not self._running
-            if is_free and self._pace.expect(waiting.call.rows) <= self._inline_limit_s:
-                _run(waiting.call, into=waiting.future, settle=self._settle)
+            if len(group) == 1 and is_free and self._pace.expect(waiting.call.rows) <= self._inline_limit_s:
+                self._settle(_made_alone(waiting))
             else:
                 self._running += 1
-                self._threads.submit(_run, waiting.call, into=waiting.future, settle=self._settle_from_thread)
+                self._threads.submit(self._run_in_thread, group)
 
-    def _settle_from_thread(self, *outcome: Any) -> None:
-        self._loop.call_soon_threadsafe(self._finish, *outcome)
+    def _alike(self, first: "_Waiting[Any]") -> "list[_Waiting[Any]]":
+        """Those of the queue that may be made together with the first one, in their order; they leave the queue."""
+        together, likeness = self._together, first.call.likeness
+        if together is None or likeness is None or not self._queue:
+            return []
+        room = together.most_rows - first.call.rows
+        taken: list[_Waiting[Any]] = []
+        left: list[tuple[int, int, _Waiting[Any]]] = []
+        for entry in sorted(self._queue):
+            waiting = entry[2]
+            if waiting.future.done():
+                continue
+            if waiting.call.likeness == likeness and waiting.call.rows <= room:
+                room -= waiting.call.rows
+                taken.append(waiting)
+            else:
+                left.append(entry)
+        self._queue = left  # Sorted, so it is a heap.
+        return taken
 
-    def _finish(self, *outcome: Any) -> None:
+    def _run_in_thread(self, group: "list[_Waiting[Any]]") -> None:
+        made = None
+        if self._together is not None and len(group) > 1:
+            made = _made_together(group, self._together)
+        if made is None:
+            for waiting in group[:-1]:
+                self._loop.call_soon_threadsafe(self._settle, _made_alone(waiting))
+            made = _made_alone(group[-1])
+        self._loop.call_soon_threadsafe(self._finish, made)
+
+    def _finish(self, made: "_Made") -> None:
         self._running -= 1
-        self._settle(*outcome)
+        self._settle(made)
         self._dispatch()
 
-    def _settle(self, call: Call[Any], future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-        self._pace.observe(rows=call.rows, seconds=call.compute_s)
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+    def _settle(self, made: "_Made") -> None:
+        """Hand over what came of one call of the model."""
+        self.called(rows=made.rows, seconds=made.seconds)
+        for waiting, result in zip(made.group, made.results, strict=True):
+            waiting.call.compute_s = made.seconds
+            if waiting.future.done():
+                continue
+            if made.error is None:
+                waiting.future.set_result(result)
+            else:
+                waiting.future.set_exception(made.error)
 
 
-def _run(call: Call[Any], *, into: "asyncio.Future[Any]", settle: Callable[..., None]) -> None:
-    """Make the call, on whatever thread, and hand over what came of it."""
+@dataclass(slots=True)
+class _Made:
+    """One call of the model, for one or several callers."""
+
+    group: Sequence[_Waiting[Any]]
+    rows: int
+    seconds: float
+    results: Sequence[Any]
+    error: BaseException | None = None
+
+
+def _made_alone(waiting: _Waiting[Any]) -> _Made:
     result, error = None, None
     started = time.perf_counter()
     try:
-        result = call.function()
+        result = waiting.call.function()
     except BaseException as raised:  # noqa: BLE001  # It is handed to the caller's future, whatever it is.
         error = raised
-    call.compute_s = time.perf_counter() - started
-    settle(call, into, result, error)
+    return _Made([waiting], waiting.call.rows, time.perf_counter() - started, [result], error)
+
+
+def _made_together(group: Sequence[_Waiting[Any]], together: Together) -> _Made | None:
+    """The calls made as one; None when that did not work, and whose fault it is shows when each is made alone."""
+    started = time.perf_counter()
+    try:
+        results = together([waiting.call for waiting in group])
+    except Exception:  # noqa: BLE001  # As above.
+        return None
+    rows = sum(waiting.call.rows for waiting in group)
+    return _Made(group, rows, time.perf_counter() - started, results)
 
 
 def _expire(future: "asyncio.Future[Any]") -> None:

@@ -1,0 +1,52 @@
+"""Joining the inputs of several requests and splitting the outputs again. Pure: it runs nothing and knows no queue."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modelyard_serving.runtimes.base import Tensors
+
+Key = tuple[Any, ...]
+_NOT_THE_MODELS = frozenset({"priority", "timeout", "binary_data_output"})
+"""Parameters that the server itself obeys: requests that differ in them alone are alike to the model."""
+
+
+class NotSplittableError(Exception):
+    """The outputs of a batch do not have its rows."""
+
+
+def batch_key(inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None) -> Key | None:
+    """What requests must have in common to be computed together: names, datatypes, the shape of a row, wanted outputs
+    and parameters. None for a request without rows, whose tensors differ in rows, or that has an odd parameter."""
+    shapes = [array.shape for array in inputs.values()]
+    if not shapes or any(not shape or shape[0] != shapes[0][0] or shape[0] == 0 for shape in shapes):
+        return None
+    asked = tuple(sorted((parameters or {}).items()))
+    kept = tuple((name, type(value), value) for name, value in asked if name not in _NOT_THE_MODELS)
+    if not all(isinstance(value, (str, bool, int, float)) for _, _, value in kept):
+        return None
+    tensors = tuple((name, array.dtype, array.shape[1:]) for name, array in inputs.items())
+    return (tensors, None if outputs is None else tuple(outputs), kept)
+
+
+def join(requests: Sequence[Tensors]) -> Tensors:
+    """The rows of all requests, in their order."""
+    return {name: np.concatenate([request[name] for request in requests]) for name in requests[0]}
+
+
+def split(outputs: Tensors, rows: Sequence[int]) -> list[Tensors]:
+    """Each request's own rows of a batch's outputs, in the order of the requests.
+
+    Raises:
+        NotSplittableError: an output does not have as many rows as the batch.
+    """
+    total = sum(rows)
+    for name, array in outputs.items():
+        if not array.shape or array.shape[0] != total:
+            raise NotSplittableError(f"output {name!r} of {total} rows has shape {list(array.shape)}")
+    ends = np.cumsum(rows)
+    starts = ends - np.asarray(rows)
+    return [
+        {name: array[start:end] for name, array in outputs.items()} for start, end in zip(starts, ends, strict=True)
+    ]

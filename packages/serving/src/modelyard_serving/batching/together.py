@@ -1,0 +1,54 @@
+"""Making alike calls of a model as one: join their inputs, predict, split the outputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelyard_serving.batching.batch import Key, batch_key, join, split
+from modelyard_serving.runtimes.base import Tensors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchCall:
+    """What one request asks of the model, as a function without arguments that keeps what it was made of."""
+
+    predict: "PredictFunction"
+    inputs: Tensors
+    outputs: Sequence[str] | None
+    parameters: Mapping[str, Any] | None
+
+    def __call__(self) -> Tensors:
+        return self.predict(self.inputs, self.outputs, self.parameters)
+
+    def key(self) -> Key | None:
+        """What it must have in common with others to be computed with them."""
+        return batch_key(self.inputs, self.outputs, self.parameters)
+
+
+class PredictFunction(Protocol):
+    """A prediction of the model."""
+
+    def __call__(
+        self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None
+    ) -> Tensors: ...
+
+
+class _CallOfBatch(Protocol):
+    @property
+    def function(self) -> Any: ...
+
+    @property
+    def rows(self) -> int: ...
+
+
+class BatchTogether:
+    """For the executor: calls whose functions are `BatchCall`s of one key, as one prediction."""
+
+    def __init__(self, most_rows: int) -> None:
+        self.most_rows = most_rows
+
+    def __call__(self, calls: Sequence[_CallOfBatch]) -> Sequence[Tensors]:
+        requests: list[BatchCall] = [call.function for call in calls]
+        first = requests[0]
+        outputs = first.predict(join([request.inputs for request in requests]), first.outputs, first.parameters)
+        return split(outputs, [call.rows for call in calls])
