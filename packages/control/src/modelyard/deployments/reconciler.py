@@ -1,7 +1,7 @@
 """Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import structlog
 
@@ -15,6 +15,7 @@ from modelyard.registry.service import RegistryService
 logger = structlog.get_logger()
 
 _WORKERS = 8
+_STOP_SECONDS = 5
 
 
 class Reconciler:
@@ -47,11 +48,15 @@ class Reconciler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the passes that are under way."""
+        """Begin no more passes, and give those that are under way a moment.
+
+        A server that still drains is removed by the next process.
+        """
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join(timeout=10)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            self._thread.join(timeout=_STOP_SECONDS)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait(self._under_way.values(), timeout=_STOP_SECONDS)
 
     def pass_over_all(self) -> None:
         """Begin a pass over every deployment for which none is under way, and remove servers that nobody knows."""

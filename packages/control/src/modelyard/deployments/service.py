@@ -145,9 +145,9 @@ class DeploymentService:
     # What the reconciler calls.
 
     def running(self) -> list[Deployment]:
-        """Every deployment that is not stopped, of all tenants."""
+        """Every deployment in this target that is not stopped, of all tenants."""
         with self._database.read() as connection:
-            return store.not_stopped(connection)
+            return store.not_stopped(connection, self._target)
 
     def note(
         self,

@@ -56,9 +56,9 @@ def find_of_job(connection: Connection, job_id: str) -> Deployment | None:
     return None if row is None else _deployment(row)
 
 
-def not_stopped(connection: Connection) -> list[Deployment]:
-    """All deployments that run or shall, of all tenants."""
-    query = select(deployments).where(deployments.c.status != DeploymentStatus.STOPPED)
+def not_stopped(connection: Connection, target: str) -> list[Deployment]:
+    """All deployments that run or shall in this target, of all tenants."""
+    query = select(deployments).where(deployments.c.status != DeploymentStatus.STOPPED, deployments.c.target == target)
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
