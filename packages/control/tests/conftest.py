@@ -61,6 +61,12 @@ def until() -> Until:
 
 
 @pytest.fixture
+def first_port() -> int:
+    """The first of fifty ports for servers, which test processes that run at the same time do not share."""
+    return 18000 + os.getpid() % 200 * 50
+
+
+@pytest.fixture
 def home() -> Iterator[Home]:
     """A home whose path is short, as a user's is; pytest's own are not."""
     with tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder:

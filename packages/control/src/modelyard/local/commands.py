@@ -132,11 +132,11 @@ def _stay(stack: "LocalStack") -> None:
     say("Ctrl-C takes it down; here is the log of the management API")
     try:
         with _interruptible():
-            while stack.is_up():
+            while not stack.is_down():
                 sys.stdout.write(log.read().decode(errors="replace"))
                 sys.stdout.flush()
                 time.sleep(_FOLLOW_SECONDS)
-    except (KeyboardInterrupt, ModelyardError):
+    except KeyboardInterrupt:
         say("")
         with _told():
             stack.down(tell=say)

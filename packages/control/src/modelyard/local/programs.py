@@ -17,6 +17,13 @@ from modelyard.atomic_file import replace_text
 from modelyard.home import Home
 from modelyard.local.environment import Scope
 
+CONTROL = "control"
+"""The control plane's program."""
+MLFLOW = "mlflow"
+"""MLflow's."""
+SERVER_PREFIX = "server-"
+"""What the names of model servers' programs begin with; the deployment's id follows."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 _SECTION = """\

@@ -11,14 +11,11 @@ from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
 from modelyard.local.environment import Scope
 from modelyard.local.preflight import check_home, check_settings, check_stack
-from modelyard.local.programs import Program
+from modelyard.local.programs import CONTROL, MLFLOW, Program
 from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
 from modelyard.local.stack_file import Stack, Wanted
 from modelyard.local.supervisor import Supervisor
-
-CONTROL = "control"
-MLFLOW = "mlflow"
 
 Tell = Callable[[str], None]
 """Takes one line for the person who waits."""
@@ -43,6 +40,13 @@ class LocalStack:
     def is_up(self) -> bool:
         """Whether the control plane runs, or is being started again."""
         return self._supervisor.is_running() and self._runs(CONTROL)
+
+    def is_down(self) -> bool:
+        """Whether nothing of it runs, also no orphan of a supervisor that was killed."""
+        try:
+            return not self._supervisor.is_running() and not self._supervisor.has_orphans()
+        except Unavailable:  # It is there, and slow.
+            return False
 
     def up(self, wanted: Wanted, *, tell: Tell) -> tuple[Stack, bool]:
         """Start what does not run and wait until it answers. Gives the stack, and whether it was started now.
@@ -75,7 +79,7 @@ class LocalStack:
         if not self._home.supervisor.is_dir():
             return False
         with locked(self._home.supervisor / "stack.lock"):
-            was_running = self._has_processes()
+            was_running = not self.is_down()
             with suppress(Unavailable):  # Then what is left of it is ended by its records below.
                 self._stop_in_order(tell)
             runs = interrupt_runs(self._home)
@@ -127,12 +131,6 @@ class LocalStack:
             seconds=_READY_SECONDS,
             tell=lambda one, seconds: tell(f"{one.title} answers after {seconds:.1f} s"),
         )
-
-    def _has_processes(self) -> bool:
-        try:
-            return self._supervisor.is_running() or self._supervisor.has_orphans()
-        except Unavailable:
-            return True
 
     def _stop_in_order(self, tell: Tell) -> None:
         if not self._supervisor.is_running():

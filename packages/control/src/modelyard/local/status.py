@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from modelyard.adapters.target.local import SERVER_PREFIX
 from modelyard.errors import Unavailable
 from modelyard.home import Home
+from modelyard.local.programs import CONTROL, MLFLOW, SERVER_PREFIX
 from modelyard.local.server_ports import ServerPorts
-from modelyard.local.stack import CONTROL, MLFLOW
 from modelyard.local.stack_file import Stack
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
 

@@ -26,8 +26,8 @@ Until = Callable[..., None]
 
 
 @pytest.fixture
-def target(home: Home, supervisor: Supervisor) -> Iterator[LocalTarget]:
-    target = LocalTarget(home, supervisor, first_port=18200, last_port=18299)
+def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[LocalTarget]:
+    target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49)
     yield target
     for deployment_id in target.deployment_ids():
         target.remove(deployment_id)
@@ -96,18 +96,20 @@ class TestPortsOfServers:
             list(pool.map(lambda n: target.apply(replace(spec, deployment_id=f"d-{n}")), range(20)))
         assert len({target.observe(deployment_id).url for deployment_id in target.deployment_ids()}) == 20
 
-    def test_a_range_that_is_full_is_said_so(self, home: Home, supervisor: Supervisor, spec: ServerSpec) -> None:
-        target = LocalTarget(home, supervisor, first_port=18290, last_port=18290)
+    def test_a_range_that_is_full_is_said_so(
+        self, home: Home, supervisor: Supervisor, spec: ServerSpec, first_port: int
+    ) -> None:
+        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port)
         target.apply(spec)
-        with pytest.raises(Unavailable, match="18290 to 18290"):
+        with pytest.raises(Unavailable, match=f"{first_port} to {first_port}"):
             target.apply(replace(spec, deployment_id="d-2"))
         assert target.deployment_ids() == ["d-1"]
         target.remove("d-1")
 
     def test_a_port_goes_to_the_next_one_after_its_server_was_removed(
-        self, home: Home, supervisor: Supervisor, spec: ServerSpec, until: Until
+        self, home: Home, supervisor: Supervisor, spec: ServerSpec, until: Until, first_port: int
     ) -> None:
-        target = LocalTarget(home, supervisor, first_port=18291, last_port=18291)
+        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port)
         target.apply(spec)
         target.remove("d-1")
         target.apply(replace(spec, deployment_id="d-2"))

@@ -50,8 +50,8 @@ def real_spec(tmp_path: Path) -> ServerSpec:
 
 
 @pytest.fixture
-def target(home: Home, supervisor: Supervisor) -> Iterator[LocalTarget]:
-    target = LocalTarget(home, supervisor, first_port=18300, last_port=18399)
+def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[LocalTarget]:
+    target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49)
     yield target
     for deployment_id in target.deployment_ids():
         target.remove(deployment_id)

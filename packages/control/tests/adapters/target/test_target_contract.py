@@ -79,8 +79,8 @@ class TestFakeTarget(TargetContract):
 
 class TestLocalTarget(TargetContract):
     @pytest.fixture
-    def target(self, home: Home, supervisor: Supervisor) -> Iterator[Target]:
-        target = LocalTarget(home, supervisor, first_port=18100, last_port=18199)
+    def target(self, home: Home, supervisor: Supervisor, first_port: int) -> Iterator[Target]:
+        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49)
         yield target
         for deployment_id in target.deployment_ids():
             target.remove(deployment_id)

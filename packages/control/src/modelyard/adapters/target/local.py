@@ -20,13 +20,11 @@ from modelyard.home import Home
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
 from modelyard.local.log_tail import last_lines
-from modelyard.local.programs import Program
+from modelyard.local.programs import SERVER_PREFIX, Program
 from modelyard.local.server_ports import ServerPorts
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
 
-SERVER_PREFIX = "server-"
-"""Of the names of model servers' programs."""
 STOP_SECONDS = 45
 """How long a model server has to finish what it is answering."""
 
