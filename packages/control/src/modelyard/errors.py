@@ -81,6 +81,16 @@ class TooLarge(ModelyardError):
     kind = Kind.TOO_LARGE
 
 
+class Busy(ModelyardError):
+    """Too much at once; the same call goes through later."""
+
+    kind = Kind.BUSY
+
+    def __init__(self, message: str, *, code: str, retry_after_seconds: float) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(ModelyardError):
     """A system that we need does not answer now; the same call may go through later, so a job waits and repeats it."""
 

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from anyio import to_thread
 from fastapi import FastAPI
 
-from modelyard.access.service import AccessService
+from modelyard.access.claims import ClaimRules
+from modelyard.access.failures import FailedLogins
+from modelyard.access.members import Members
+from modelyard.access.routes import member_routes, tenant_routes, token_routes, whoami_routes
+from modelyard.access.service import AccessService, Federation
+from modelyard.access.tenants import Tenants
+from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
+from modelyard.adapters.identity.oidc import OidcProvider
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
@@ -80,6 +87,26 @@ def real_adapters(settings: Settings) -> Adapters:
     )
 
 
+def federation(settings: Settings) -> Federation | None:
+    """The identity provider of the settings, if they name one."""
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    provider = OidcProvider(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        keys_url=settings.oidc_keys_url,
+        leeway_seconds=settings.oidc_leeway_seconds,
+    )
+    rules = ClaimRules(
+        subject_claim=settings.oidc_subject_claim,
+        tenant_claim=settings.oidc_tenant_claim,
+        tenants=settings.oidc_tenants,
+        role_claim=settings.oidc_role_claim,
+        roles=settings.oidc_roles,
+    )
+    return Federation(provider, rules)
+
+
 class ControlPlane:
     """All services of one process, and what works in the background."""
 
@@ -90,8 +117,18 @@ class ControlPlane:
         self._adapters = adapters
         self.database = Database(settings.database)
         clock = adapters.clock
-        self.access = AccessService(database=self.database, clock=clock, is_open=not settings.auth)
         self.audit = AuditLog(database=self.database, clock=clock)
+        self.tokens = Tokens(database=self.database, clock=clock, audit=self.audit)
+        self.members = Members(database=self.database, clock=clock, audit=self.audit)
+        self.tenants = Tenants(database=self.database, clock=clock, audit=self.audit, tokens=self.tokens)
+        self.access = AccessService(
+            database=self.database,
+            clock=clock,
+            tokens=self.tokens,
+            is_open=not settings.auth,
+            failures=FailedLogins(clock=clock, most=settings.failed_logins_per_minute),
+            federation=federation(settings),
+        )
         self.outbox = Outbox(database=self.database, clock=clock)
         self.registry = RegistryService(
             database=self.database,
@@ -168,6 +205,10 @@ class ControlPlane:
                 stage_routes(self.promotion, self.registry),
                 policy_routes(self.promotion),
                 request_routes(self.promotion),
+                whoami_routes(self.tenants),
+                tenant_routes(self.tenants),
+                member_routes(self.members),
+                token_routes(self.tokens),
             ],
             is_ready=platform.is_ready,
             lifespan=lifespan,

@@ -3,10 +3,12 @@
 import importlib.metadata
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from modelyard.access.domain import Role
 from modelyard.home import Home
 
 _MEBIBYTE = 1024 * 1024
@@ -23,6 +25,26 @@ class Settings(BaseSettings):
     mlflow_port: int = 5000
     auth: bool = True
     """False only on loopback: every caller is then the first tenant's administrator."""
+
+    failed_logins_per_minute: int = Field(default=30, ge=1)
+    """From one address, or with one beginning of a token, in one process; more are answered with 429."""
+
+    oidc_issuer: str | None = None
+    """An OpenID Connect issuer whose tokens are let in too, exactly as they name it in `iss`."""
+    oidc_audience: str | None = None
+    """What its tokens must name in `aud`."""
+    oidc_keys_url: str | None = None
+    """Where its keys are, when that is another origin than the issuer's."""
+    oidc_leeway_seconds: float = Field(default=30, ge=0, le=300)
+    oidc_subject_claim: str = "sub"
+    oidc_tenant_claim: str | None = None
+    """Without one, all are of the first tenant."""
+    oidc_tenants: dict[str, str] = {}
+    """From the claim's value to a tenant's id, as JSON; without any, the value is the id."""
+    oidc_role_claim: str | None = None
+    """Without one, only members are let in, with the role that they have here."""
+    oidc_roles: dict[str, Role] = {}
+    """From the claim's values to roles, as JSON."""
 
     database_url: str | None = None
     """SQLAlchemy address of our tables; a SQLite file in the home when it is not set."""
@@ -50,6 +72,15 @@ class Settings(BaseSettings):
     server_port_first: int = 8100
     server_port_last: int = 8999
     """Addresses of model servers on this machine."""
+
+    @model_validator(mode="after")
+    def _name_an_audience(self) -> Self:
+        if self.oidc_issuer is not None and not self.oidc_audience:
+            raise ValueError(
+                "MODELYARD_OIDC_AUDIENCE must be set with MODELYARD_OIDC_ISSUER: else tokens that the issuer made for "
+                "other services would be let in"
+            )
+        return self
 
     @property
     def places(self) -> Home:

@@ -9,16 +9,20 @@ import pytest
 from sqlalchemy import func, select, update
 
 from modelyard.access.domain import Role
+from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tables import tokens
+from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.errors import Unauthenticated
 
 
 @pytest.fixture
-def make_access(database: Database, clock: ManualClock) -> Callable[[], AccessService]:
-    return lambda: AccessService(database=database, clock=clock, is_open=False)
+def make_access(database: Database, clock: ManualClock, member_tokens: Tokens) -> Callable[[], AccessService]:
+    return lambda: AccessService(
+        database=database, clock=clock, tokens=member_tokens, is_open=False, failures=FailedLogins(clock=clock, most=5)
+    )
 
 
 @pytest.fixture
@@ -103,8 +107,14 @@ class TestAuthenticate:
             access.authenticate(f"Bearer {secret}")
 
     def test_with_open_doors_everybody_is_the_first_tenants_administrator(
-        self, database: Database, clock: ManualClock
+        self, database: Database, clock: ManualClock, member_tokens: Tokens
     ) -> None:
-        access = AccessService(database=database, clock=clock, is_open=True)
+        access = AccessService(
+            database=database,
+            clock=clock,
+            tokens=member_tokens,
+            is_open=True,
+            failures=FailedLogins(clock=clock, most=5),
+        )
         principal = access.authenticate(None)
         assert (principal.tenant_id, principal.subject, principal.role) == ("default", "anonymous", Role.ADMIN)

@@ -21,7 +21,7 @@ from modelyard.errors import Unavailable
 from modelyard.outbox.tables import outbox
 from modelyard.registry.tables import models
 
-TENANT = {"id": "default", "name": "default", "created_at": ManualClock().now()}
+TENANT = {"id": "default", "name": "default", "quotas": {}, "created_at": ManualClock().now()}
 MODEL = {
     "tenant_id": "default",
     "name": "iris",
@@ -143,7 +143,7 @@ class TestColumns:
     def test_a_time_without_a_zone_is_refused(self, database: Database) -> None:
         naive = ManualClock().now().replace(tzinfo=None)
         with pytest.raises(StatementError, match="without a zone"), database.write() as connection:
-            connection.execute(insert(tenants).values(id="default", name="default", created_at=naive))
+            connection.execute(insert(tenants).values(id="default", name="default", quotas={}, created_at=naive))
 
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
     def test_json_that_json_does_not_have_is_refused_by_both_databases(self, database: Database, number: float) -> None:

@@ -12,7 +12,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from modelyard.access.domain import Principal
+from modelyard.access.domain import MemberKind, Principal, Role
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.http.app import MAX_BODY_BYTES
 from modelyard.http.middleware.authentication import PUBLIC
@@ -90,7 +90,11 @@ def address(route: RouteContext, words: Mapping[str, str]) -> str:
 
 @pytest.fixture
 def known(
-    control_plane: ControlPlane, engine: InlineJobEngine, alice: Principal, log_model: Callable[..., LoggedModel]
+    control_plane: ControlPlane,
+    engine: InlineJobEngine,
+    alice: Principal,
+    log_model: Callable[..., LoggedModel],
+    token: str,
 ) -> dict[str, str]:
     """Things that are there, by the names of the paths' parameters."""
     control_plane.registry.register(alice, model_name="iris", logged=log_model())
@@ -99,6 +103,9 @@ def known(
     deployment = control_plane.deployments.create(alice, version, replicas=1, namespace="default", job_id=job.job_id)
     moved = control_plane.promotion.change_stage(alice, version, Stage.STAGING, comment="good", revision=None)
     request = control_plane.promotion.request(alice, moved, comment="please")
+    admin = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
+    member = control_plane.members.add(admin, subject="dora", kind=MemberKind.SERVICE, role=Role.VIEWER)
+    of_member, _ = control_plane.tokens.create(admin, subject=member.subject, name="ci")
     return {
         "name": "iris",
         "model_name": "iris",
@@ -106,6 +113,9 @@ def known(
         "job_id": job.job_id,
         "deployment_id": deployment.deployment_id,
         "request_id": request.request_id,
+        "tenant_id": "default",
+        "subject": member.subject,
+        "token_id": of_member.token_id,
     }
 
 

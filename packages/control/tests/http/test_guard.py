@@ -10,8 +10,7 @@ from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from modelyard.access.domain import Permission, Role, Token, new_token_secret, token_digest
-from modelyard.access.store import add_token
+from modelyard.access.domain import FIRST_TENANT, MemberKind, Permission, Principal, Role
 from modelyard.http.app import create_app
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.authentication import PUBLIC
@@ -87,29 +86,18 @@ class TestEveryRoute:
         client = TestClient(sqlite_control_plane.app())
         client.headers["Authorization"] = f"Bearer {make_token(sqlite_control_plane, Role.VIEWER)}"
         for route in routes_of(sqlite_control_plane):
-            if route.methods == {"GET"}:
+            is_operators = (route.path or "").startswith("/api/v1/access/tenants")
+            if route.methods == {"GET"} and not is_operators:
                 response = client.get(address_of(route))
                 assert response.status_code in {200, 400, 404}, f"{route.path}: {response.text}"
 
 
 def make_token(control_plane: ControlPlane, role: Role) -> str:
-    """A token of this role in the first tenant."""
+    """A token of a new member with this role in the first tenant."""
     control_plane.access.first_token()
-    secret = new_token_secret()
-    with control_plane.database.write() as connection:
-        add_token(
-            connection,
-            Token(
-                token_id=f"token-{role}",
-                tenant_id="default",
-                subject=str(role),
-                role=role,
-                digest=token_digest(secret),
-                created_at=control_plane._adapters.clock.now(),
-                expires_at=None,
-                revoked_at=None,
-            ),
-        )
+    admin = Principal(tenant_id=FIRST_TENANT, subject="admin", role=Role.ADMIN)
+    control_plane.members.add(admin, subject=str(role), kind=MemberKind.PERSON, role=role)
+    _, secret = control_plane.tokens.create(admin, subject=str(role), name="test")
     return secret
 
 

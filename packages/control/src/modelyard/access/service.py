@@ -1,41 +1,96 @@
 """Opens the door to who has a valid token, and makes the first one. A secret leaves it once and is never stored."""
 
-from uuid import uuid4
+from dataclasses import dataclass
+from datetime import timedelta
 
-from modelyard.access import store
-from modelyard.access.domain import Principal, Role, Token, new_token_secret, token_digest
+import structlog
+
+from modelyard.access import store, token_store
+from modelyard.access.claims import ClaimRules
+from modelyard.access.domain import (
+    FIRST_TENANT,
+    TOKEN_PREFIX,
+    Member,
+    MemberKind,
+    Principal,
+    Role,
+    Tenant,
+    Token,
+    token_digest,
+)
+from modelyard.access.failures import FailedLogins, address_key
+from modelyard.access.quotas import Quotas
+from modelyard.access.tokens import Tokens
 from modelyard.db import Database
-from modelyard.errors import Unauthenticated
+from modelyard.errors import Unauthenticated, Unavailable
 from modelyard.ports.clock import Clock
+from modelyard.ports.identity import IdentityProvider
 
-FIRST_TENANT = "default"
+logger = structlog.get_logger()
+
+_USE_GRAIN = timedelta(minutes=1)
+_PREFIX_LENGTH = len(TOKEN_PREFIX) + 5
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """An identity provider whose tokens are let in, and what their claims mean."""
+
+    provider: IdentityProvider
+    rules: ClaimRules
 
 
 class AccessService:
     """Authentication. With `is_open` (loopback only) everybody is the first tenant's administrator."""
 
-    def __init__(self, *, database: Database, clock: Clock, is_open: bool) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        tokens: Tokens,
+        is_open: bool,
+        failures: FailedLogins,
+        federation: Federation | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._tokens = tokens
         self._is_open = is_open
+        self._failures = failures
+        self._federation = federation
 
-    def authenticate(self, authorization: str | None) -> Principal:
+    def authenticate(self, authorization: str | None, *, address: str | None = None) -> Principal:
         """The caller behind an `Authorization` header.
 
+        An address whose tries failed too often is refused unread. A token's beginning that was tried too often, from
+        anywhere, is refused only where the token is wrong: so nobody can lock another one out.
+
         Raises:
-            Unauthenticated: no header, another scheme, or a token that is unknown, expired or revoked; the three
-                last are told alike.
+            Unauthenticated: no header, another scheme, or a token that is not let in. Of ours, unknown, expired and
+                revoked ones are told alike.
+            Busy: code `too_many_failed_logins`.
+            Unavailable: the database, or the identity provider, does not answer.
         """
         if self._is_open:
             return Principal(tenant_id=FIRST_TENANT, subject="anonymous", role=Role.ADMIN)
         scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
             raise Unauthenticated("this call needs the header 'Authorization: Bearer <token>'", code="token_missing")
-        with self._database.read() as connection:
-            token = store.find_token(connection, token_digest(secret.strip()))
-        if token is None or not token.is_valid(self._clock.now()):
-            raise Unauthenticated("the token is unknown, expired or revoked", code="token_invalid")
-        return Principal(tenant_id=token.tenant_id, subject=token.subject, role=token.role)
+        origin, beginning = address_key(address), f"token:{secret[:_PREFIX_LENGTH]}"
+        self._failures.refuse(origin)
+        try:
+            if self._federation is not None and not secret.startswith(TOKEN_PREFIX):
+                return self._federated(self._federation, secret)
+            return self._own(secret)
+        except Unauthenticated:
+            self._failures.note(origin)
+            # All tokens of an issuer begin alike, so their beginning says nothing.
+            if secret.startswith(TOKEN_PREFIX):
+                self._failures.refuse(beginning)
+                self._failures.note(beginning)
+            raise
 
     def first_token(self) -> str | None:
         """Make the first tenant and its administrator's token.
@@ -44,22 +99,60 @@ class AccessService:
             the secret, or None when there are tokens already: it cannot be told again.
         """
         now = self._clock.now()
-        secret = new_token_secret()
+        maker = Principal(tenant_id=FIRST_TENANT, subject="modelyard", role=Role.ADMIN)
+        admin = Member(
+            tenant_id=FIRST_TENANT,
+            subject="admin",
+            kind=MemberKind.PERSON,
+            role=Role.ADMIN,
+            created_at=now,
+            created_by=maker.subject,
+        )
+        tenant = Tenant(tenant_id=FIRST_TENANT, name=FIRST_TENANT, quotas=Quotas(), created_at=now)
         with self._database.write() as connection:
-            store.add_tenant(connection, tenant_id=FIRST_TENANT, name=FIRST_TENANT, created_at=now)
-            if store.has_tokens(connection):
+            store.add_tenant(connection, tenant)
+            if token_store.has_tokens(connection):
                 return None
-            store.add_token(
-                connection,
-                Token(
-                    token_id=f"token-{uuid4().hex}",
-                    tenant_id=FIRST_TENANT,
-                    subject="admin",
-                    role=Role.ADMIN,
-                    digest=token_digest(secret),
-                    created_at=now,
-                    expires_at=None,
-                    revoked_at=None,
-                ),
-            )
+            _, secret = self._tokens.give_first(connection, maker, admin)
         return secret
+
+    def _own(self, secret: str) -> Principal:
+        now = self._clock.now()
+        with self._database.read() as connection:
+            found = token_store.find_by_digest(connection, token_digest(secret))
+        if found is None:
+            raise _invalid()
+        token, member = found
+        if not token.is_valid(now) or member.removed_at is not None:
+            raise _invalid()
+        self._note_use(token)
+        return Principal(tenant_id=token.tenant_id, subject=token.subject, role=member.role, scopes=token.scopes)
+
+    def _federated(self, federation: Federation, secret: str) -> Principal:
+        identity = federation.rules.identity(federation.provider.claims(secret))
+        with self._database.read() as connection:
+            tenant = store.find_tenant(connection, identity.tenant_id)
+            member = store.find_member(connection, identity.tenant_id, identity.subject)
+        if tenant is None:
+            raise Unauthenticated("the token's tenant is not one of ours", code="tenant_unknown")
+        if member is not None and member.removed_at is not None:
+            raise Unauthenticated("the token's bearer is not a member any more", code="member_unknown")
+        role = identity.role or (None if member is None else member.role)
+        if role is None:
+            raise Unauthenticated("the token's bearer is not a member", code="member_unknown")
+        return Principal(tenant_id=tenant.tenant_id, subject=identity.subject, role=role)
+
+    def _note_use(self, token: Token) -> None:
+        """Write when the token was used, at most once a minute. That it cannot be written keeps nobody out."""
+        now = self._clock.now()
+        if token.last_used_at is not None and now - token.last_used_at < _USE_GRAIN:
+            return
+        try:
+            with self._database.write() as connection:
+                token_store.note_use(connection, token.token_id, at=now, grain=_USE_GRAIN)
+        except Unavailable as exc:
+            logger.warning("a token's use was not written down", token_id=token.token_id, reason=exc.message)
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated("the token is unknown, expired or revoked", code="token_invalid")

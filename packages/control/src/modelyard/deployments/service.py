@@ -6,6 +6,8 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal, Role
+from modelyard.access.limits import hold_quotas
+from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments import store
@@ -33,7 +35,11 @@ class DeploymentService:
     def create(
         self, principal: Principal, version: Version, *, replicas: int, namespace: str, job_id: str
     ) -> Deployment:
-        """Write down that a version shall serve. The second call for the same job gives the deployment of the first."""
+        """Write down that a version shall serve. The second call for the same job gives the deployment of the first.
+
+        Raises:
+            Conflict: code `quota_exceeded`.
+        """
         now = self._clock.now()
         deployment = Deployment(
             deployment_id=f"dep-{uuid4().hex}",
@@ -54,7 +60,9 @@ class DeploymentService:
             updated_at=now,
         )
         with self._database.write() as connection:
+            quotas = hold_quotas(connection, principal.tenant_id)
             if store.add(connection, deployment):
+                quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
                 wanted = {"model": version.subject, "replicas": replicas, "namespace": namespace}
                 self._record(connection, principal, "deployment.created", deployment, after=wanted)
                 return deployment
@@ -109,9 +117,10 @@ class DeploymentService:
 
         Raises:
             NotFound: code `deployment_not_found`.
-            Conflict: code `deployment_leaving`, when it is being undeployed or was.
+            Conflict: code `deployment_leaving`, when it is being undeployed or was, or `quota_exceeded`.
         """
         with self._database.write() as connection:
+            quotas = hold_quotas(connection, principal.tenant_id)
             before = self._locked(connection, principal, deployment_id)
             if not before.is_wanted:
                 raise Conflict(
@@ -119,6 +128,8 @@ class DeploymentService:
                     code="deployment_leaving",
                 )
             store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
+            if replicas > before.replicas:
+                quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
             self._record(
                 connection,
                 principal,

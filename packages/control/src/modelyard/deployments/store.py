@@ -62,6 +62,16 @@ def not_stopped(connection: Connection, target: str) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
+def count_replicas(connection: Connection, tenant_id: str) -> int:
+    """How many replicas the tenant's deployments shall have together, less those that leave."""
+    query = select(func.coalesce(func.sum(deployments.c.replicas), 0)).where(
+        deployments.c.tenant_id == tenant_id,
+        deployments.c.is_wanted,
+        deployments.c.status != DeploymentStatus.STOPPED,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
     """How many deployments of the tenant are in each status that any is in."""
     query = select(deployments.c.status, func.count()).where(deployments.c.tenant_id == tenant_id)

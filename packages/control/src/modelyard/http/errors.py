@@ -1,5 +1,6 @@
 """The one table from kinds of errors to HTTP statuses, and the one body that every error has."""
 
+import math
 import reprlib
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from modelyard.errors import Invalid, Kind, ModelyardError
+from modelyard.errors import Busy, Invalid, Kind, ModelyardError
 from modelyard.http.middleware.request_id import request_id_of
 from modelyard.plain import plain_text
 
@@ -68,6 +69,8 @@ def error_response(error: ModelyardError, *, request_id: str | None) -> JSONResp
     if request_id is not None:
         # Starlette answers what nobody expected from outside of every middleware, so the id is told here too.
         headers["X-Request-Id"] = request_id
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
     return JSONResponse(error_body(error, request_id=request_id), STATUS[error.kind], headers=headers)
 
 

@@ -30,7 +30,7 @@ class Requires(SecurityBase):
         principal = principal_of(request.scope)
         if not principal.may(self.permission):
             raise Forbidden(
-                f"this call needs the permission '{self.permission}', which the role '{principal.role}' does not have",
+                f"this call needs the permission '{self.permission}', which {principal.title} does not have",
                 code="permission_missing",
             )
         return principal

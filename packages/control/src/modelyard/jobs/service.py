@@ -9,6 +9,8 @@ import structlog
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal, Role
+from modelyard.access.limits import hold_quotas
+from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, ModelyardError, NotFound
@@ -59,12 +61,14 @@ class JobService:
         The same request with the same key is the same job, also when both come at once.
 
         Raises:
-            Conflict: code `idempotency_key_reused`, when the key came with another request before.
+            Conflict: code `idempotency_key_reused`, when the key came with another request before, or `quota_exceeded`.
         """
         digest = request_digest(kind, model_name, request)
         job = self._new(principal, kind=kind, model_name=model_name, request=request)
         with self._database.write() as connection:
+            quotas = hold_quotas(connection, principal.tenant_id)
             if store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
+                quotas.check(Resource.CONCURRENT_JOBS, lambda: store.count_unfinished(connection, principal.tenant_id))
                 self._record(connection, principal, "job.queued", job, after={"kind": kind, "model_name": model_name})
             else:
                 job = self._earlier(connection, principal, idempotency_key, digest)

@@ -63,6 +63,12 @@ def unfinished(connection: Connection) -> list[Job]:
     return [_job(row) for row in connection.execute(query)]
 
 
+def count_unfinished(connection: Connection, tenant_id: str) -> int:
+    """How many jobs of the tenant have not ended."""
+    query = select(func.count()).select_from(jobs)
+    return connection.execute(query.where(jobs.c.tenant_id == tenant_id, jobs.c.status.not_in(FINAL))).scalar_one()
+
+
 def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
     """How many jobs of the tenant are in each status that any is in."""
     query = select(jobs.c.status, func.count()).where(jobs.c.tenant_id == tenant_id).group_by(jobs.c.status)

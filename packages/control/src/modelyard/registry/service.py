@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
+from modelyard.access.limits import hold_quotas
+from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import NotFound
@@ -21,6 +23,7 @@ from modelyard.registry import store
 from modelyard.registry.comparison import Comparison, compare
 from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
+from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.registry.states import Stage
@@ -191,7 +194,7 @@ class RegistryService:
         tags = {**version.tags, "modelyard.stage": str(version.stage), "modelyard.manifest": version.manifest_digest}
         self._tracking.mirror_version(
             MirroredVersion(
-                model_name=version.model_name,
+                model_name=mirror_name(version.tenant_id, version.model_name),
                 version=version.version,
                 model_uri=version.model_uri,
                 run_id=version.run_id,
@@ -204,6 +207,7 @@ class RegistryService:
         now = self._clock.now()
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
+            quotas = hold_quotas(connection, tenant_id)
             self._hold_model(connection, principal, new.model_name, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
@@ -212,6 +216,8 @@ class RegistryService:
             version = store.find_version(connection, tenant_id, new.model_name, number)
             if version is None:
                 raise AssertionError("the version was just made")
+            quotas.check(Resource.MODELS, lambda: store.count_models(connection, tenant_id))
+            quotas.check(Resource.VERSIONS, lambda: store.count_versions(connection, tenant_id))
             self._audit.record(
                 connection,
                 principal=principal,

@@ -191,6 +191,12 @@ def count_models(connection: Connection, tenant_id: str) -> int:
     return connection.execute(query.select_from(models)).scalar_one()
 
 
+def count_versions(connection: Connection, tenant_id: str) -> int:
+    """How many versions of all its models the tenant has."""
+    query = select(func.count()).where(versions.c.tenant_id == tenant_id, versions.c.deleted_at.is_(None))
+    return connection.execute(query.select_from(versions)).scalar_one()
+
+
 def _models(tenant_id: str) -> Select[Any]:
     """Models with the versions that stand for them, in one query."""
 

@@ -33,8 +33,9 @@ class Authentication:
         """Pass the request on if the caller is known."""
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
             header = Headers(scope=scope).get("authorization")
+            address = scope["client"][0] if scope.get("client") else None
             try:
-                scope[_KEY] = await to_thread.run_sync(partial(self._access.authenticate, header))
+                scope[_KEY] = await to_thread.run_sync(partial(self._access.authenticate, header, address=address))
             except ModelyardError as exc:
                 await error_response(exc, request_id=request_id_of(scope))(scope, receive, send)
                 return

@@ -95,9 +95,21 @@ def upgrade() -> None:
         "tenants",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("quotas", Json, nullable=False),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
-        sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
+    )
+    op.create_table(
+        "members",
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("removed_at", Timestamp(), nullable=True),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_members_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("tenant_id", "subject", name=op.f("pk_members")),
     )
     op.create_table(
         "policies",
@@ -114,23 +126,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "model_name", name=op.f("pk_policies")),
     )
-    op.create_table(
-        "tokens",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("tenant_id", sa.String(length=40), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("created_at", Timestamp(), nullable=False),
-        sa.Column("expires_at", Timestamp(), nullable=True),
-        sa.Column("revoked_at", Timestamp(), nullable=True),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_tokens_tenant_id_tenants")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
-        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
-    )
-    with op.batch_alter_table("tokens", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_tokens_tenant_id"), ["tenant_id"], unique=False)
-
     op.create_table(
         "versions",
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
@@ -256,6 +251,30 @@ def upgrade() -> None:
             sqlite_where=sa.text("status = 'requested'"),
             postgresql_where=sa.text("status = 'requested'"),
         )
+
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("scopes", Json, nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Timestamp(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("expires_at", Timestamp(), nullable=True),
+        sa.Column("revoked_at", Timestamp(), nullable=True),
+        sa.Column("last_used_at", Timestamp(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "subject"],
+            ["members.tenant_id", "members.subject"],
+            name=op.f("fk_tokens_tenant_id_subject_members"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
+    )
+    with op.batch_alter_table("tokens", schema=None) as batch_op:
+        batch_op.create_index("ix_tokens_tenant_id_created_at", ["tenant_id", "created_at", "id"], unique=False)
 
     op.create_table(
         "version_checks",

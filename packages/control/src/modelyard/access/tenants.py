@@ -1,0 +1,127 @@
+"""The operators' verbs on tenants. A tenant is made with its first administrator, and its id never changes."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from modelyard.access import store
+from modelyard.access.domain import FIRST_TENANT, Member, MemberKind, Principal, Role, Tenant, Token, validate_tenant_id
+from modelyard.access.quotas import Quotas
+from modelyard.access.tokens import Tokens
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, NotFound
+from modelyard.paging import Page
+from modelyard.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """A tenant that was just made, with its administrator's token. The secret is told here and never again."""
+
+    tenant: Tenant
+    admin_token: Token
+    secret: str
+
+
+class Tenants:
+    """All tenants. Who calls has the permission `tenants:write`; the guard has seen to it."""
+
+    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, tokens: Tokens) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._tokens = tokens
+
+    def create(self, operator: Principal, *, tenant_id: str, name: str, admin: str, quotas: Quotas) -> NewTenant:
+        """Make a tenant whose only member is its administrator.
+
+        Raises:
+            Invalid: code `tenant_id_invalid` or `subject_invalid`.
+            Conflict: code `tenant_exists`.
+        """
+        validate_tenant_id(tenant_id)
+        now = self._clock.now()
+        tenant = Tenant(tenant_id=tenant_id, name=name, quotas=quotas, created_at=now)
+        inside = _acting_in(tenant_id, operator)
+        with self._database.write() as connection:
+            if not store.add_tenant(connection, tenant):
+                raise Conflict(f"there is a tenant '{tenant_id}' already", code="tenant_exists", field="tenant_id")
+            self._record(connection, operator, "tenant.created", None, tenant)
+            member = Member(
+                tenant_id=tenant_id,
+                subject=admin,
+                kind=MemberKind.PERSON,
+                role=Role.ADMIN,
+                created_at=now,
+                created_by=inside.subject,
+            )
+            token, secret = self._tokens.give_first(connection, inside, member)
+        return NewTenant(tenant=tenant, admin_token=token, secret=secret)
+
+    def change(self, operator: Principal, tenant_id: str, *, name: str | None, quotas: Quotas | None) -> Tenant:
+        """Give another name, or other quotas in place of all of those before. What is there already stays.
+
+        Raises:
+            NotFound: code `tenant_not_found`.
+        """
+        with self._database.write() as connection:
+            before = store.lock_tenant(connection, tenant_id)
+            if before is None:
+                raise _missing(tenant_id)
+            after = Tenant(
+                tenant_id=tenant_id,
+                name=before.name if name is None else name,
+                quotas=before.quotas if quotas is None else quotas,
+                created_at=before.created_at,
+            )
+            store.change_tenant(connection, tenant_id, name=after.name, quotas=after.quotas)
+            self._record(connection, operator, "tenant.changed", before, after)
+        return after
+
+    def get(self, tenant_id: str) -> Tenant:
+        """One tenant.
+
+        Raises:
+            NotFound: code `tenant_not_found`.
+        """
+        with self._database.read() as connection:
+            tenant = store.find_tenant(connection, tenant_id)
+        if tenant is None:
+            raise _missing(tenant_id)
+        return tenant
+
+    def page(self, *, limit: int, cursor: str | None) -> Page[Tenant]:
+        """All tenants by id."""
+        with self._database.read() as connection:
+            return store.page_of_tenants(connection, limit=limit, cursor=cursor)
+
+    def _record(
+        self, connection: Connection, operator: Principal, action: str, before: Tenant | None, after: Tenant
+    ) -> None:
+        """In the operators' log and, where that is another, in the tenant's own."""
+        principals = [operator]
+        if after.tenant_id != operator.tenant_id:
+            principals.append(_acting_in(after.tenant_id, operator))
+        for principal in principals:
+            self._audit.record(
+                connection,
+                principal=principal,
+                action=action,
+                subject=f"tenants/{after.tenant_id}",
+                before=None if before is None else _told(before),
+                after=_told(after),
+            )
+
+
+def _acting_in(tenant_id: str, operator: Principal) -> Principal:
+    """The operator as another tenant's log names them: no member can have a name with a slash."""
+    return Principal(tenant_id=tenant_id, subject=f"{FIRST_TENANT}/{operator.subject}", role=operator.role)
+
+
+def _told(tenant: Tenant) -> dict[str, object]:
+    return {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
+
+
+def _missing(tenant_id: str) -> NotFound:
+    return NotFound(f"there is no tenant '{tenant_id}'", code="tenant_not_found")

@@ -1,0 +1,193 @@
+"""OpenID Connect: tokens that one configured issuer signed with RS256 or ES256.
+
+Keys come from the issuer's own discovery document and origin, or from a configured address, and from nowhere else: what
+a token says about where its key is (`jku`, `x5u`, another `iss`) is never followed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+
+from modelyard.errors import ModelyardError, Unauthenticated, Unavailable
+
+_ALGORITHMS = ("RS256", "ES256")
+_FRESH_SECONDS = 3600.0
+_PAUSE_SECONDS = 30.0
+"""The shortest time between two fetches, so that made-up key ids do not make us ask the issuer each time."""
+_MOST_BYTES = 1024 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class OidcProvider:
+    """The port `IdentityProvider` for one issuer.
+
+    Args:
+        issuer: exactly as tokens name it in `iss`; https, but for this machine's loopback.
+        audience: what tokens must name in `aud`.
+        keys_url: where the keys are, for issuers that keep them at another origin than their own.
+        leeway_seconds: how far the issuer's clock may be from ours.
+        monotonic: the clock that the keys' age is told by.
+
+    Raises:
+        ValueError: an address is not one that we fetch.
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys_url: str | None = None,
+        leeway_seconds: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for address in (issuer, keys_url or issuer):
+            _check_address(address)
+        self._issuer = issuer
+        self._audience = audience
+        self._keys_url = keys_url
+        self._leeway = leeway_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at: float | None = None
+        self._tried_at: float | None = None
+
+    def claims(self, token: str) -> Mapping[str, Any]:
+        """Find the key by its id, and check everything."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError as exc:
+            raise Unauthenticated("the token is not a JSON Web Token", code="token_invalid") from exc
+        if header.get("alg") not in _ALGORITHMS:
+            raise Unauthenticated(
+                f"the token is not signed with one of {', '.join(_ALGORITHMS)}, but with {header.get('alg')!a:.40}",
+                code="token_invalid",
+            )
+        key = self._key(str(header.get("kid", "")))
+        try:
+            found: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(_ALGORITHMS),
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.PyJWTError as exc:
+            raise _refusal(exc) from exc
+        return found
+
+    def _key(self, key_id: str) -> jwt.PyJWK:
+        with self._lock:
+            now = self._monotonic()
+            is_old = self._fetched_at is None or now - self._fetched_at > _FRESH_SECONDS
+            may_ask = self._tried_at is None or now - self._tried_at >= _PAUSE_SECONDS
+            if (is_old or key_id not in self._keys) and may_ask:
+                self._tried_at = now
+                self._refresh(now)
+            if self._fetched_at is None:
+                raise _unavailable()
+            key = self._keys.get(key_id)
+        if key is None:
+            raise Unauthenticated("the token's key is not one of the issuer's", code="token_key_unknown")
+        return key
+
+    def _refresh(self, now: float) -> None:
+        """Fetch the keys. While the issuer does not answer, those that we have go on to count."""
+        try:
+            with httpx.Client(timeout=5, follow_redirects=False) as client:
+                self._keys = _usable(_fetch(client, self._keys_address(client)))
+        except ModelyardError:
+            if self._fetched_at is None:
+                raise
+        else:
+            self._fetched_at = now
+
+    def _keys_address(self, client: httpx.Client) -> str:
+        if self._keys_url is not None:
+            return self._keys_url
+        document = _fetch(client, self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+        address = str(document.get("jwks_uri", ""))
+        if document.get("issuer") != self._issuer or _origin(address) != _origin(self._issuer):
+            raise Unavailable(
+                f"the discovery document of {self._issuer} names another issuer, or keys at another origin",
+                code="issuer_unavailable",
+            )
+        return address
+
+
+def _fetch(client: httpx.Client, address: str) -> dict[str, Any]:
+    try:
+        with client.stream("GET", address) as response:
+            content = b""
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > _MOST_BYTES:
+                    raise _unavailable()
+            response.raise_for_status()
+        document = httpx.Response(200, content=content).json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
+        raise _unavailable() from exc
+    if not isinstance(document, dict):
+        raise _unavailable()
+    return document
+
+
+def _usable(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+    """The keys by their ids, less those that are not for signatures of ours."""
+    keys: dict[str, jwt.PyJWK] = {}
+    listed = document.get("keys")
+    for data in listed if isinstance(listed, list) else []:
+        if not isinstance(data, dict) or data.get("use", "sig") != "sig":
+            continue
+        try:
+            key = jwt.PyJWK(data)
+        except jwt.PyJWTError:
+            continue
+        if key.algorithm_name in _ALGORITHMS:
+            keys[str(data.get("kid", ""))] = key
+    return keys
+
+
+def _refusal(exc: jwt.PyJWTError) -> Unauthenticated:
+    """The most specific first."""
+    told: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
+        (jwt.ExpiredSignatureError, "the token has expired", "token_expired"),
+        (jwt.ImmatureSignatureError, "the token is not valid yet", "token_invalid"),
+        (jwt.InvalidAudienceError, "the token is for another audience", "token_audience_wrong"),
+        (jwt.InvalidIssuerError, "the token is of another issuer", "token_issuer_wrong"),
+        (jwt.InvalidSignatureError, "the token's signature is wrong", "token_invalid"),
+        (jwt.MissingRequiredClaimError, f"the token is not complete: {exc}", "token_invalid"),
+    )
+    for kind, message, code in told:
+        if isinstance(exc, kind):
+            return Unauthenticated(message, code=code)
+    return Unauthenticated("the token cannot be read", code="token_invalid")
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+        return
+    raise ValueError(f"expected an https address of an issuer, got {address!r}")
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return "", None, None
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the identity provider does not give its keys", code="issuer_unavailable")

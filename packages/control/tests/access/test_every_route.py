@@ -1,0 +1,197 @@
+"""Every route, each role, each tenant. The routes are the application's own, so none can be left out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from access_platform import Platform
+from fastapi.routing import APIRoute, iter_route_contexts
+from httpx import Client, Response
+
+from modelyard.access.domain import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
+from modelyard.http.guard import _permissions
+from modelyard.http.middleware.authentication import PUBLIC
+
+COMMENT = {"comment": "because"}
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/ml/registry/models/{name}/versions/{version}/stage": {"stage": "staging", **COMMENT},
+    "POST /api/v1/ml/registry/models/{name}/versions/{version}/checks": {"name": "bias", "is_passed": True},
+    "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
+    "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
+}
+"""Of routes with an id, what makes a request whole; the others take an empty object."""
+QUERIES: dict[str, dict[str, Any]] = {"GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"}}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    parameters: frozenset[str]
+    permission: Permission
+
+    @property
+    def title(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def ask(self, caller: Client, ids: dict[str, str]) -> Response:
+        """Call it with these ids in its path."""
+        is_training = self.path.startswith("/mlops/training/")
+        path = self.path.format(**(ids | {"job_id": ids["training_job_id"]} if is_training else ids))
+        body = None if self.method == "GET" else BODIES.get(self.title, {})
+        return caller.request(self.method, path, json=body, params=QUERIES.get(self.title))
+
+
+def routes_of(platform: Platform) -> list[Route]:
+    """All but the public ones."""
+    found = []
+    for context in iter_route_contexts(platform.app.routes):
+        if context.path in PUBLIC or not isinstance(context.original_route, APIRoute):
+            continue
+        (permission,) = _permissions(context.dependant)
+        parameters = frozenset(parameter.name for parameter in context.dependant.path_params)
+        found += [Route(method, str(context.path), parameters, permission) for method in sorted(context.methods or [])]
+    assert len(found) > 40
+    return found
+
+
+@pytest.fixture(scope="module")
+def things(platform: Platform) -> dict[str, str]:
+    """One of each thing that a path can name, of the first tenant, by the parameter that names it."""
+    owner = platform.operator
+    for _ in range(2):
+        registered = owner.post("/mlops/registry", json={"name": "iris", "run_id": platform.log_model()})
+        assert registered.status_code == 201
+    stage = "/api/v1/ml/registry/models/iris/versions/1/stage"
+    assert owner.post(stage, json={"stage": "staging", **COMMENT}).status_code == 200
+    asked = owner.post(stage, json={"stage": "production", **COMMENT})
+    deployed = owner.post("/api/v1/deployments", json={"model_name": "iris"})
+    assert (asked.status_code, deployed.status_code) == (202, 202)
+    platform.engine.run_next()
+    script = {"script_name": "train.py", "script_content": "log()", "requirements": []}
+    trained = owner.post("/mlops/training/upload", json=script)
+    assert trained.status_code == 202
+    platform.member(owner, "dora", "developer")
+    token = owner.get("/api/v1/access/tokens").json()["tokens"][0]
+    deployment = owner.get("/api/v1/deployments").json()["deployments"][0]
+    return {
+        "name": "iris",
+        "model_name": "iris",
+        "version": "1",
+        "request_id": asked.json()["request"]["request_id"],
+        "job_id": deployed.json()["job_id"],
+        "training_job_id": trained.json()["job_id"],
+        "deployment_id": deployment["deployment_id"],
+        "subject": "dora",
+        "token_id": token["token_id"],
+        "tenant_id": FIRST_TENANT,
+    }
+
+
+MISSING = {
+    "name": "nosuch",
+    "model_name": "nosuch",
+    "version": "1",
+    "request_id": "request-0",
+    "job_id": "job-0",
+    "training_job_id": "job-0",
+    "deployment_id": "dep-0",
+    "subject": "nobody",
+    "token_id": "token-0",
+    "tenant_id": "nosuch",
+}
+
+
+class TestRoles:
+    @pytest.mark.parametrize("tenant_id", [FIRST_TENANT, "other"])
+    @pytest.mark.parametrize("role", Role)
+    def test_a_role_is_refused_where_it_lacks_the_permission_and_nowhere_else(
+        self, platform: Platform, other: Client, role: Role, tenant_id: str
+    ) -> None:
+        admin = platform.operator if tenant_id == FIRST_TENANT else other
+        caller = platform.member(admin, f"one-{role}", role)
+        principal = Principal(tenant_id=tenant_id, subject=f"one-{role}", role=role)
+        for route in routes_of(platform):
+            answer = route.ask(caller, MISSING)
+            is_refused = answer.status_code == 403 and answer.json()["code"] == "permission_missing"
+            assert is_refused is not principal.may(route.permission), f"{route.title}: {answer.text}"
+            assert answer.status_code not in {401, 500}, f"{route.title}: {answer.text}"
+
+    def test_a_token_with_one_scope_opens_that_and_nothing_else(self, platform: Platform) -> None:
+        scope = Permission.JOBS_READ
+        caller = platform.member(platform.operator, "narrow", "admin", scopes=[scope])
+        for route in routes_of(platform):
+            answer = route.ask(caller, MISSING)
+            is_open = route.permission in {scope, Permission.IDENTITY_READ}
+            assert (answer.status_code != 403) is is_open, f"{route.title}: {answer.text}"
+
+    def test_nobody_gets_in_without_a_token(self, platform: Platform) -> None:
+        stranger = platform.at(None)
+        for route in routes_of(platform):
+            answer = route.ask(stranger, MISSING)
+            assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), route.title
+
+    def test_what_changes_something_asks_for_more_than_reading(self, platform: Platform) -> None:
+        lax = [
+            route.title
+            for route in routes_of(platform)
+            if route.method != "GET" and route.permission in PERMISSIONS[Role.VIEWER]
+        ]
+        assert lax == []
+
+
+class TestTenants:
+    def test_another_tenants_thing_is_answered_as_one_that_does_not_exist(
+        self, platform: Platform, other: Client, things: dict[str, str]
+    ) -> None:
+        for route in routes_of(platform):
+            if not route.parameters:
+                continue
+            theirs = _told(route.ask(other, things), route, things)
+            nobodys = _told(route.ask(other, MISSING), route, MISSING)
+            expected = 403 if route.permission is Permission.TENANTS_WRITE else 404
+            assert theirs == nobodys, route.title
+            assert theirs[0] == expected, f"{route.title}: {theirs}"
+
+    def test_its_owner_is_answered_otherwise(self, platform: Platform, things: dict[str, str]) -> None:
+        for route in routes_of(platform):
+            if route.parameters and route.method == "GET":
+                assert route.ask(platform.operator, things).status_code == 200, route.title
+
+    def test_no_list_shows_another_tenants_names(
+        self, platform: Platform, other: Client, things: dict[str, str]
+    ) -> None:
+        secret_names = {things[key] for key in ("name", "job_id", "deployment_id", "subject", "token_id")}
+        for route in routes_of(platform):
+            if route.method != "GET" or route.parameters:
+                continue
+            answer = route.ask(other, MISSING)
+            assert not [name for name in secret_names if name in answer.text], route.title
+
+    def test_a_body_that_names_another_tenants_model_finds_none(self, platform: Platform, other: Client) -> None:
+        theirs = other.post("/api/v1/deployments", json={"model_name": "iris"})
+        nobodys = other.post("/api/v1/deployments", json={"model_name": "nosuch"})
+        assert theirs.status_code == nobodys.status_code == 404
+        assert theirs.json()["error"] == nobodys.json()["error"].replace("nosuch", "iris")
+
+    def test_models_of_two_tenants_may_have_one_name(
+        self, platform: Platform, other: Client, things: dict[str, str]
+    ) -> None:
+        name = "shared"
+        for caller in (platform.operator, other):
+            made = caller.post("/mlops/registry", json={"name": name, "run_id": platform.log_model()})
+            assert (made.status_code, made.json()["version"]) == (201, 1)
+        platform.control.outbox.deliver_due()
+        assert {(name, 1), (f"other--{name}", 1)} <= platform.tracking.mirrored.keys()
+
+
+def _told(answer: Response, route: Route, ids: dict[str, str]) -> tuple[int, str]:
+    """The answer without what the caller wrote into the path, and without the request's own id."""
+    body = answer.json()
+    body.pop("request_id")
+    text = repr(sorted(body.items()))
+    for parameter in sorted({*route.parameters, "training_job_id"} - {"version"}):
+        text = text.replace(ids[parameter], "<named>")
+    return answer.status_code, text

@@ -1,0 +1,104 @@
+"""The real application over real HTTP and fakes, and a client for each of its callers."""
+
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import uvicorn
+
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.environments.fake import FakeEnvironments
+from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.adapters.target.fake import FakeTarget
+from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.main import Adapters, ControlPlane
+from modelyard.ports.runner import RunOutcome, RunPhase
+from modelyard.settings import Settings
+
+MODEL_FILES = {
+    "MLmodel": b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n",
+    "model.pkl": b"a model",
+    "requirements.txt": b"scikit-learn==1.0\n",
+}
+
+
+class Platform:
+    """One control plane on a free port, with its own home. Use it as a context manager."""
+
+    def __init__(self, home: Path, **settings: Any) -> None:
+        self.clock = ManualClock()
+        self.tracking = FakeTracking()
+        self.engine = InlineJobEngine()
+        adapters = Adapters(
+            clock=self.clock,
+            engine=self.engine,
+            environments=FakeEnvironments(home / "environments"),
+            runner=FakeRunner(lambda _: RunOutcome(RunPhase.FINISHED, exit_code=1, reason="not run here")),
+            target=FakeTarget(),
+            tracking=self.tracking,
+        )
+        self.control = ControlPlane(Settings(home=home, **settings), adapters)
+        self.app = self.control.app()
+        self._token_file = home / "token"
+        self._clients = ExitStack()
+        # Without `proxy_headers`, so that an address is the connection's own.
+        config = uvicorn.Config(self.app, port=0, log_config=None, timeout_graceful_shutdown=1, proxy_headers=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "the application did not start"
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clients.close()
+        self._server.should_exit = True
+        self._thread.join()
+
+    def at(self, token: str | None, *, address: str = "127.0.0.1") -> httpx.Client:
+        """A client that sends this token from this address of the loopback."""
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            transport=httpx.HTTPTransport(local_address=address),
+            timeout=30,
+        )
+        return self._clients.enter_context(client)
+
+    @property
+    def operator_token(self) -> str:
+        """The secret of the first tenant's administrator."""
+        return self._token_file.read_text().strip()
+
+    @property
+    def operator(self) -> httpx.Client:
+        """The first tenant's administrator."""
+        return self.at(self.operator_token)
+
+    def tenant(self, tenant_id: str, *, admin: str = "ada", **body: Any) -> httpx.Client:
+        """The administrator of a new tenant."""
+        made = self.operator.post("/api/v1/access/tenants", json={"tenant_id": tenant_id, "admin": admin, **body})
+        assert made.status_code == 201, made.text
+        return self.at(made.json()["admin_token"]["secret"])
+
+    def member(self, admin: httpx.Client, subject: str, role: str, **token: Any) -> httpx.Client:
+        """A new member of the administrator's tenant, with a token."""
+        added = admin.post("/api/v1/access/members", json={"subject": subject, "role": role})
+        assert added.status_code == 201, added.text
+        made = admin.post("/api/v1/access/tokens", json={"name": "test", "subject": subject, **token})
+        assert made.status_code == 201, made.text
+        return self.at(made.json()["secret"])
+
+    def log_model(self) -> str:
+        """The id of a run that logged a model."""
+        run_id = self.tracking.log_run("iris", metrics={"auc": 0.9})
+        self.tracking.log_model(run_id, "model", MODEL_FILES)
+        return run_id
