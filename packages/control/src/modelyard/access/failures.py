@@ -70,6 +70,8 @@ def address_key(address: str | None) -> str:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:
         return f"address:{address}"
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return f"address:{ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False)}"
-    return f"address:{parsed}"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return f"address:{parsed}"
+    if parsed.ipv4_mapped is not None:
+        return f"address:{parsed.ipv4_mapped}"
+    return f"address:{ipaddress.ip_network((parsed, _IPV6_NETWORK), strict=False)}"
