@@ -1,6 +1,7 @@
 """Who is let in with a token of an identity provider, through the whole application."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from access_platform import Platform
@@ -58,7 +59,7 @@ class TestClaims:
         ],
     )
     def test_what_they_do_not_give_is_a_clear_401(
-        self, by_claims: Platform, issuer: Issuer, claims: dict[str, object], code: str
+        self, by_claims: Platform, issuer: Issuer, claims: dict[str, Any], code: str
     ) -> None:
         refused = by_claims.at(issuer.token(**claims)).get(WHOAMI)
         assert (refused.status_code, refused.json()["code"]) == (401, code)
