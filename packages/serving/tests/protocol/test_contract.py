@@ -53,14 +53,18 @@ class TestContract:
 
     def test_null_is_no_string_of_a_tensor(self) -> None:
         missing = Tensor("y", Datatype.BYTES, np.array([None], dtype=object))
-        with pytest.raises(InvalidInput, match="null is not a string"):
+        with pytest.raises(InvalidInput, match="element 0 must be a string, not null"):
             CONTRACT.check(InferRequest([tensor(), missing]))
 
 
 class TestFrames:
     CONTRACT = Contract(
         Signature(
-            inputs=(TensorSpec("a", Datatype.FP64, (-1,)), TensorSpec("b", Datatype.BYTES, (-1,), optional=True)),
+            inputs=(
+                TensorSpec("a", Datatype.FP64, (-1,)),
+                TensorSpec("b", Datatype.BYTES, (-1,), optional=True),
+                TensorSpec("c", Datatype.INT64, (-1,), optional=True),
+            ),
             outputs=(),
             kind=InputKind.FRAME,
         )
@@ -70,6 +74,18 @@ class TestFrames:
         columns = [tensor("a", Datatype.FP64, (2,)), tensor("b", Datatype.BYTES, (3,))]
         with pytest.raises(InvalidInput, match="of one length: 'a' has 2, 'b' has 3"):
             self.CONTRACT.check(InferRequest(columns))
+
+    def test_a_missing_number_is_one_where_values_may_be_missing(self) -> None:
+        column = Tensor("c", Datatype.INT64, np.array([1, None], dtype=object))
+        request = InferRequest([tensor("a", Datatype.FP64, (2,)), column])
+        assert self.CONTRACT.check(request)["c"].tolist() == [1, None]
+
+    def test_a_missing_number_is_refused_everywhere_else(self) -> None:
+        specs = (TensorSpec("d", Datatype.INT64, (-1,)),)
+        request = InferRequest([Tensor("d", Datatype.INT64, np.array([1, None], dtype=object))])
+        for kind in InputKind:
+            with pytest.raises(InvalidInput, match=r"element 1 must be a whole number .*, not null"):
+                Contract(Signature(inputs=specs, outputs=(), kind=kind)).check(request)
 
     def test_a_missing_string_is_a_missing_value(self) -> None:
         column = Tensor("b", Datatype.BYTES, np.array([None], dtype=object))

@@ -60,6 +60,10 @@ class TestNumbers:
         assert array.dtype == np.float32
         assert math.isnan(array[1])
 
+    @pytest.mark.parametrize("datatype", [Datatype.INT8, Datatype.UINT64, Datatype.BOOL])
+    def test_null_among_whole_numbers_is_left_to_the_contract(self, datatype: Datatype) -> None:
+        assert read([1, None], datatype, (2,)).tolist() == [1, None]
+
     def test_named_floats_are_the_json_of_protobuf(self) -> None:
         array = read(["NaN", "Infinity", "-Infinity"], Datatype.FP64, (3,))
         assert math.isnan(array[0])
@@ -80,7 +84,7 @@ class TestOtherDatatypes:
     def test_booleans_may_be_0_and_1(self) -> None:
         assert read([True, 0, 1, False], Datatype.BOOL, (4,)).tolist() == [True, False, True, False]
 
-    @pytest.mark.parametrize("value", [2, "true", 1.0, None])
+    @pytest.mark.parametrize("value", [2, "true", 1.0])
     def test_other_values_are_no_booleans(self, value: Any) -> None:
         with pytest.raises(InvalidInput, match="element 0 must be true or false"):
             read([value], Datatype.BOOL, (1,))

@@ -53,6 +53,18 @@ class Sleeper(UserModel):
         return {"slept": inputs["seconds"]}
 
 
+class Hanging(UserModel):
+    """Short, until its input is negative: then it never comes back, and holds the event loop that called it."""
+
+    signature = Doubler.signature
+    example = Doubler.example
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        while inputs["x"][0, 0] < 0:
+            pass
+        return {"y": inputs["x"] * 2}
+
+
 class Busy(UserModel):
     """Computes in pure Python, holding the interpreter's lock, for as many seconds as its input says."""
 

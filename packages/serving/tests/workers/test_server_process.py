@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,26 @@ class TestWorkers:
         status = server.wait(lambda status: status["workers"][0]["restarts"] == 1)
         assert status["workers"][0]["last_exit"]["reason"] == "its event loop did not move for 1 s"
         server.wait_until_ready()
+
+    def test_a_worker_whose_model_never_comes_back_says_in_which_line(self, start_server: StartServer) -> None:
+        server = start_server("Hanging", "--hang-timeout-s", "1")
+        body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [-1, 0]}]}
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.post(f"{server.url}/v2/models/Hanging/infer", json=body, timeout=30)
+        status = server.wait(lambda status: status["workers"][0]["restarts"] == 1)
+        assert status["workers"][0]["last_exit"]["reason"] == "its event loop did not move for 1 s"
+        assert re.search(r"sample_models.py\", line \d+ in predict", server.log.read_text())
+        server.wait_until_ready()
+
+    def test_workers_without_a_supervisor_leave_the_address_to_the_next_one(self, start_server: StartServer) -> None:
+        server = start_server("Doubler")
+        port = server.status()["address"].rpartition(":")[2]
+        server.signal(signal.SIGKILL)
+        server.process.wait(10)
+        until = time.monotonic() + 10
+        while (ended := run("--check", "sample_models:Doubler")).returncode != 0:
+            assert time.monotonic() < until, ended.stderr
+        start_server("Doubler", "--port", port)
 
     def test_a_worker_over_its_memory_is_replaced_and_says_so(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--max-memory-mb", "250")

@@ -76,6 +76,9 @@ class InferenceEndpoint:
     ) -> Response:
         try:
             return self._finish(await prediction, job, started, decoded)
+        except asyncio.CancelledError:
+            self._recorder.failed(Outcome.CANCELLED, total_s=time.perf_counter() - started)
+            raise
         except Exception as error:  # noqa: BLE001  # As above.
             return self._fail(error, request, started)
 
@@ -89,6 +92,9 @@ class InferenceEndpoint:
                 prediction = await prediction
             begun = time.perf_counter()
             response = await self._elsewhere(self._codec.encode, prediction, job)
+        except asyncio.CancelledError:
+            self._recorder.failed(Outcome.CANCELLED, total_s=time.perf_counter() - started)
+            raise
         except Exception as error:  # noqa: BLE001  # As above.
             return self._fail(error, request, started)
         self._record(prediction, started, decoded, begun)

@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     UNAVAILABLE = Kind.UNAVAILABLE
     TIMEOUT = Kind.TIMEOUT
     INTERNAL = Kind.INTERNAL
+    CANCELLED = "cancelled"
+    """Its caller went away."""
 
 
 REJECTIONS = (Outcome.BUSY, Outcome.UNAVAILABLE, Outcome.TIMEOUT, Outcome.TOO_LARGE)
@@ -72,7 +74,7 @@ GAUGES = (IN_FLIGHT, QUEUED, RSS_BYTES)
 """Cells that say how it is now: they mean nothing when the worker is gone."""
 TOTALS = dict(zip(Outcome, _histograms(LAST_INFERENCE_MS + 1, len(Outcome), SECONDS), strict=True))
 """The whole time of a request, by its outcome."""
-PHASES = dict(zip(Phase, _histograms(TOTALS[Outcome.INTERNAL].end, len(Phase), SECONDS), strict=True))
+PHASES = dict(zip(Phase, _histograms(TOTALS[Outcome.CANCELLED].end, len(Phase), SECONDS), strict=True))
 BATCHES = HistogramCells(PHASES[Phase.ENCODE].end, ROWS)
 """Rows of each call of the model."""
 CELLS = BATCHES.end

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.protocol.elements import unfit
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
@@ -59,9 +60,17 @@ class Contract:
         for came, expected in zip(array.shape, spec.shape, strict=True):
             if expected not in (came, -1):
                 raise _wrong_shape(tensor, spec)
-        if spec.datatype is Datatype.BYTES and not self._is_frame and any(part is None for part in array.flat):
-            raise InvalidInput(f"input {tensor.name!r}: null is not a string")
+        if array.dtype.kind == "O":
+            self._check_missing(tensor, spec)
         return array
+
+    def _check_missing(self, tensor: Tensor, spec: TensorSpec) -> None:
+        """A null is a missing value in a frame's column that may miss some, and nothing anywhere else."""
+        if self._is_frame and (spec.optional or spec.datatype is Datatype.BYTES):
+            return
+        for index, element in enumerate(tensor.array.flat):
+            if element is None:
+                raise unfit(tensor.name, index, spec.datatype, element)
 
     def _converted(self, tensor: Tensor, spec: TensorSpec) -> npt.NDArray[Any]:
         """Nobody declared the datatype of an undeclared signature: what converts safely is taken."""

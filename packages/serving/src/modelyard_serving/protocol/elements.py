@@ -32,6 +32,9 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
 def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base64: bool = False) -> npt.NDArray[Any]:
     """The array of one tensor's `data`, a list (simdjson's or Python's own) that is flat or nested as `shape` says.
 
+    A null among integers or booleans makes an object array with None there, for a frame's column whose values may be
+    missing; whether they may is the contract's question.
+
     Whether an innermost list hides another one is not seen here: it is known by `arrays_in`, or by `check_leaves`.
 
     Raises:
@@ -132,14 +135,19 @@ def _exact(data: Any, *, datatype: Datatype, depth: int, name: str, is_base64: b
     for _ in range(depth - 1):
         plain = [element for part in plain for element in part]
     convert = _from_base64 if is_base64 and datatype is Datatype.BYTES else _converter(datatype)
-    array = np.empty(len(plain), dtype=datatype.numpy_dtype)
+    may_miss = datatype.numpy_dtype.kind in "iub"
+    array = np.empty(len(plain), dtype=object if may_miss and None in plain else datatype.numpy_dtype)
     for index, element in enumerate(plain):
         try:
-            array[index] = convert(element)
+            array[index] = None if may_miss and element is None else convert(element)
         except _Unfit:
-            expected = _expected(datatype)
-            raise InvalidInput(f"input {name!r}: element {index} must be {expected}, not {told(element)}") from None
+            raise unfit(name, index, datatype, element) from None
     return array
+
+
+def unfit(name: str, index: int, datatype: Datatype, element: Any) -> InvalidInput:
+    """The error of an element that its datatype does not have."""
+    return InvalidInput(f"input {name!r}: element {index} must be {_expected(datatype)}, not {told(element)}")
 
 
 def _converter(datatype: Datatype) -> Callable[[Any], Any]:

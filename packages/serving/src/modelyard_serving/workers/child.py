@@ -67,8 +67,8 @@ class Child:
             self._leave(is_last=bool(message["is_last"]))
 
     def _on_orphaned(self) -> None:
-        _log.error("the supervisor is gone: leaving")
-        self._leave()
+        _log.error("the supervisor is gone: leaving the address to the next one")
+        self._leave(is_last=False)
 
     def _leave(self, *, is_last: bool = True) -> None:
         if not self._order.done():

@@ -28,6 +28,8 @@ USAGE_EXIT = 2
 _TICK_S = 0.25
 _STATUS_EVERY_S = 1.5
 _KILL_MARGIN_S = 2.0
+_WATCHDOG = "Timeout ("
+"""How the watchdog inside a worker (`faulthandler`) begins what it writes before it ends the process."""
 _MEGABYTE = 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -184,6 +186,8 @@ class Supervisor:
             return slot.doom
         if code < 0:
             return f"killed by signal {-code}"
+        if slot.worker is not None and _WATCHDOG in slot.worker.log_tail:
+            return f"its event loop did not move for {self._settings.hang_timeout_s:g} s"
         last_line = slot.worker.log_tail.strip().rpartition("\n")[2] if slot.worker else ""
         return last_line if code and last_line else f"exited with code {code}"
 
