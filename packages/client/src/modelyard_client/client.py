@@ -11,6 +11,8 @@ from modelyard_client.models import Models
 from modelyard_client.retry import Retry
 from modelyard_client.settings import Settings
 from modelyard_client.status import Status
+from modelyard_client.tenants import Tenants
+from modelyard_client.tokens import Tokens
 from modelyard_client.training import Training
 from modelyard_client.transport import Transport
 
@@ -40,6 +42,8 @@ class Client:
         self.models = Models(self._transport)
         self.deployments = Deployments(self._transport)
         self.status = Status(self._transport)
+        self.tenants = Tenants(self._transport)
+        self.tokens = Tokens(self._transport)
 
     @classmethod
     def from_environment(cls, *, url: str | None = None, home: Path | None = None) -> "Client":

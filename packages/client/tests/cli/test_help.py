@@ -9,6 +9,7 @@ class TestHelp:
             *("train", "deploy", "undeploy", "scale", "predict", "logs", "status"),
             *("jobs list", "jobs show", "jobs cancel", "models list", "models show"),
             *("deployments list", "deployments show"),
+            *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),
         ],
     )
     def test_each_command_shows_examples_of_itself(self, run: Run, command: str) -> None:

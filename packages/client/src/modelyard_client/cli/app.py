@@ -14,6 +14,8 @@ from modelyard_client.cli.models import app as models
 from modelyard_client.cli.predict import predict
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
+from modelyard_client.cli.tenants import app as tenants
+from modelyard_client.cli.tokens import app as tokens
 from modelyard_client.cli.train import train
 from modelyard_client.cli.undeploy import undeploy
 
@@ -64,3 +66,5 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(models, name="models")
 app.add_typer(deployments, name="deployments")
 app.command()(status)
+app.add_typer(tenants, name="tenants")
+app.add_typer(tokens, name="tokens")

@@ -1,0 +1,113 @@
+"""`modelyard tenants`: list, create, quotas."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.groups import NounGroup
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from modelyard_client.tenants import Tenant
+
+app = typer.Typer(
+    cls=NounGroup, rich_markup_mode=None, help="Tenants, for operators: list (the default), create, quotas."
+)
+TenantArgument = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT")]
+QuotaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--quota",
+        help="The most of models, versions, replicas, concurrent_jobs or tokens; may be repeated.",
+        metavar="RESOURCE=N",
+    ),
+]
+
+
+@app.command("list")
+def list_tenants(
+    *, limit: LimitOption = 50, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """List tenants.
+
+    \b
+    Examples:
+      modelyard tenants
+      modelyard tenants list --output json
+    """
+    with connect(url, home) as client:
+        found = list(client.tenants.list(limit=limit))
+    if output is Output.JSON:
+        print_json({"tenants": found})
+        return
+    rows = ((tenant.tenant_id, tenant.name, _shown(tenant), age(tenant.created_at)) for tenant in found)
+    print_table(("tenant", "name", "quotas", "age"), rows)
+
+
+@app.command()
+def create(
+    tenant: TenantArgument,
+    *,
+    admin: Annotated[str, typer.Option("--admin", help="Its first administrator.", metavar="NAME")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name for people.", metavar="TEXT")] = None,
+    quota: QuotaOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Make a tenant with its administrator, whose token is shown once.
+
+    \b
+    Examples:
+      modelyard tenants create acme --admin ada
+      modelyard tenants create acme --admin ada --quota models=20 --quota replicas=50
+    """
+    quotas = _quotas(quota)
+    with connect(url, home) as client:
+        made, token = client.tenants.create(tenant, admin=admin, name=name, quotas=quotas)
+    if output is Output.JSON:
+        print_json({"tenant": made, "admin_token": token})
+        return
+    print_facts({"tenant": made.tenant_id, "administrator": token.token.subject, "token": token.secret})
+    say("The token is shown only now.")
+
+
+@app.command()
+def quotas(
+    tenant: TenantArgument,
+    *,
+    quota: QuotaOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show a tenant's quotas, or set them in place of all of those before.
+
+    \b
+    Examples:
+      modelyard tenants quotas acme
+      modelyard tenants quotas acme --quota models=20 --quota concurrent_jobs=4
+    """
+    wanted = _quotas(quota)
+    with connect(url, home) as client:
+        found = client.tenants.change(tenant, quotas=wanted) if wanted else client.tenants.get(tenant)
+    if output is Output.JSON:
+        print_json(found)
+        return
+    print_facts({"tenant": found.tenant_id, "quotas": _shown(found)})
+
+
+def _quotas(given: list[str] | None) -> dict[str, int]:
+    parsed = {}
+    for text in given or []:
+        resource, _, most = text.partition("=")
+        if not (resource and most.isascii() and most.isdigit()):
+            raise typer.BadParameter(f"--quota: expected RESOURCE=N, like models=20, got {text!r}")
+        parsed[resource] = int(most)
+    return parsed
+
+
+def _shown(tenant: "Tenant") -> str:
+    return ", ".join(f"{resource}={most}" for resource, most in sorted(tenant.quotas.items())) or "none"

@@ -1,0 +1,73 @@
+"""Tenants, for the operators of the platform."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelyard_client.tokens import NewToken
+from modelyard_client.transport import Transport, path
+from modelyard_client.wire import Fields
+
+_COLLECTION = "/api/v1/access/tenants"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """A tenant. What `quotas` does not name (models, versions, replicas, concurrent_jobs, tokens) has no limit."""
+
+    tenant_id: str
+    name: str
+    quotas: Mapping[str, int]
+    created_at: datetime | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Tenant":
+        """Read a tenant of the API."""
+        fields = Fields(value, noun="tenant")
+        return cls(
+            tenant_id=fields.text("tenant_id"),
+            name=fields.text("name"),
+            quotas=fields.mapping("quotas"),
+            created_at=fields.optional_time("created_at"),
+        )
+
+
+class Tenants:
+    """`client.tenants`. All of it needs the permission `tenants:write`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, limit: int | None = None) -> Iterator[Tenant]:
+        """Tenants, fetched page by page as they are asked for; all of them without a limit."""
+        pages = self._transport.pages(_COLLECTION, plural="tenants", query={}, limit=limit)
+        return (Tenant.from_json(item) for item in pages)
+
+    def get(self, tenant_id: str) -> Tenant:
+        """One tenant.
+
+        Raises:
+            NotFound: there is no such tenant.
+        """
+        return Tenant.from_json(self._transport.get(_path(tenant_id)))
+
+    def create(
+        self, tenant_id: str, *, admin: str, name: str | None = None, quotas: Mapping[str, int] | None = None
+    ) -> tuple[Tenant, NewToken]:
+        """Make a tenant, and its administrator's token, whose secret is told only now.
+
+        Raises:
+            Conflict: there is a tenant of this id.
+        """
+        body = {"tenant_id": tenant_id, "admin": admin, "name": name, "quotas": dict(quotas or {})}
+        made = Fields(self._transport.post(_COLLECTION, body), noun="new tenant")
+        return Tenant.from_json(made.value("tenant")), NewToken.from_json(made.value("admin_token"))
+
+    def change(self, tenant_id: str, *, name: str | None = None, quotas: Mapping[str, int] | None = None) -> Tenant:
+        """Give another name, or other quotas in place of all of those before."""
+        body = {"name": name, "quotas": None if quotas is None else dict(quotas)}
+        return Tenant.from_json(self._transport.patch(_path(tenant_id), body))
+
+
+def _path(tenant_id: str) -> str:
+    return path("api", "v1", "access", "tenants", tenant_id)
