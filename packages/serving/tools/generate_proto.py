@@ -1,4 +1,4 @@
-"""Generates the protocol's messages from `open_inference.proto` with grpcio-tools (`make proto`).
+"""Generates the messages of gRPC from their `.proto` files with grpcio-tools (`make proto`).
 
 It changes two things in what protoc writes. The messages get a descriptor pool of their own, because `tritonclient` and
 `kserve` register the same names in the default pool and Python would refuse to import both. And the check for the very
@@ -12,18 +12,19 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-PROTO = Path(__file__).parents[1] / "src/modelyard_serving/protocol/proto/open_inference.proto"
+PROTOS = Path(__file__).parents[1] / "src/modelyard_serving/protocol/proto"
 
 
 def generate(target: Path) -> None:
-    """Write `open_inference_pb2.py` and its `.pyi` into the folder `target`."""
+    """Write a `_pb2.py` and its `.pyi` for each `.proto` into the folder `target`."""
+    names = sorted(path.name for path in PROTOS.glob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["protoc", f"-I{PROTO.parent}", f"--python_out={folder}", f"--pyi_out={folder}", PROTO.name]
+        arguments = ["protoc", f"-I{PROTOS}", f"--python_out={folder}", f"--pyi_out={folder}", *names]
         if protoc.main(arguments):
-            sys.exit(f"protoc refused {PROTO.name}")
-        module, types = "open_inference_pb2.py", "open_inference_pb2.pyi"
-        (target / module).write_text(_in_a_pool_of_its_own((Path(folder) / module).read_text()))
-        (target / types).write_text((Path(folder) / types).read_text())
+            sys.exit(f"protoc refused {', '.join(names)}")
+        for path in Path(folder).iterdir():
+            source = path.read_text()
+            (target / path.name).write_text(_in_a_pool_of_its_own(source) if path.suffix == ".py" else source)
 
 
 def _in_a_pool_of_its_own(source: str) -> str:
@@ -34,4 +35,4 @@ def _in_a_pool_of_its_own(source: str) -> str:
 
 
 if __name__ == "__main__":
-    generate(PROTO.parent)
+    generate(PROTOS)

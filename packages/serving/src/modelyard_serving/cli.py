@@ -6,12 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from modelyard_serving import __version__
-from modelyard_serving.errors import ServingError, UsageError
+from modelyard_serving.errors import MissingExtra, ServingError, UsageError
 from modelyard_serving.settings import TYPES, Settings, kinds, read_config
 
 _HELP = {
@@ -96,17 +97,18 @@ def _check_path(path: str) -> None:
 def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int:
     from modelyard_serving.logs import configure_logs  # noqa: PLC0415  # --help must not wait for it.
     from modelyard_serving.metrics.ledger import make_ledger_file  # noqa: PLC0415  # --help must not wait for it.
-    from modelyard_serving.workers.listener import open_listener  # noqa: PLC0415  # As above.
+    from modelyard_serving.workers.listener import open_listeners  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.process import spawn_process  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.supervisor import Supervisor  # noqa: PLC0415  # As above.
 
     configure_logs(settings.log_level)
-    listener = open_listener(settings.host, settings.port)
+    _check_grpc(settings)
+    listeners = open_listeners(settings.host, settings.port, settings.grpc_port)
 
     async def supervise() -> int:
         supervisor = Supervisor(
             settings,
-            listener=listener,
+            listeners=listeners,
             ledger_file=make_ledger_file(),
             spawn=spawn_process,
             reload=lambda: _settings(given, config),
@@ -114,6 +116,11 @@ def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int
         return await supervisor.run()
 
     return asyncio.run(supervise())
+
+
+def _check_grpc(settings: Settings) -> None:
+    if settings.grpc_port is not None and not (find_spec("google.protobuf") and find_spec("hpack")):
+        raise MissingExtra(extra="grpc", needed_for="--grpc-port")
 
 
 def _check(settings: Settings) -> int:

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 import grpc
-
 from modelyard_serving.conformance.http import NoAnswer
 from modelyard_serving.conformance.rules import Violation
 

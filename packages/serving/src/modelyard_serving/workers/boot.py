@@ -9,6 +9,7 @@ import orjson
 from modelyard_serving.metrics.ledger import Ledger
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.channel import Message
+from modelyard_serving.workers.listener import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,19 @@ class Boot:
     row: int
     """Its row of the ledger."""
     channel: socket.socket
-    listener: socket.socket
+    listeners: Listeners
     ledger: Ledger
 
 
-def boot_message(settings: Settings, *, index: int, row: int, listener: int, ledger: int) -> Message:
-    """The first message; `listener` and `ledger` are the numbers of files that the worker inherits."""
-    return {"settings": settings.plain(), "index": index, "row": row, "listener": listener, "ledger": ledger}
+def boot_message(settings: Settings, *, index: int, row: int, listeners: Listeners, ledger: int) -> Message:
+    """The first message; it names the files that the worker inherits by their numbers."""
+    return {
+        "settings": settings.plain(),
+        "index": index,
+        "row": row,
+        "listeners": [listener.fileno() for listener in listeners.all],
+        "ledger": ledger,
+    }
 
 
 def receive_boot(channel: socket.socket) -> Boot:
@@ -44,6 +51,6 @@ def receive_boot(channel: socket.socket) -> Boot:
         index=message["index"],
         row=message["row"],
         channel=channel,
-        listener=socket.socket(fileno=message["listener"]),
+        listeners=Listeners(*(socket.socket(fileno=number) for number in message["listeners"])),
         ledger=Ledger(message["ledger"]),
     )

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+from typing import Protocol
 
 import uvloop
 
@@ -33,13 +34,33 @@ _SETTLE_S = 0.2
 _log = logging.getLogger(__name__)
 
 
+class Server(Protocol):
+    """What a worker asks of the server of each transport."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were begun and are not answered."""
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections from now on."""
+
+    def leave(self) -> None:
+        """Ask callers to go elsewhere with their next request."""
+
+    def stop_accepting(self) -> None:
+        """Leave new connections to others, and keep those that are here."""
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Answer what is in flight, and end; whether every request was answered in time."""
+
+
 class Child:
     """One worker: the server of one loaded model, and the supervisor's orders."""
 
     def __init__(self, boot: Boot, *, loop: asyncio.AbstractEventLoop) -> None:
         settings = boot.settings
         self._settings = settings
-        self._listener = boot.listener
+        self._listeners = boot.listeners
         self._channel = Channel(boot.channel)
         self._loop = loop
         self._recorder = Recorder(boot.ledger.row(boot.row))
@@ -50,14 +71,25 @@ class Child:
             max_body_bytes=settings.max_body_bytes,
             request_timeout_s=settings.request_timeout_s,
         )
-        self._server = HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes)
+        self._servers: list[Server] = [HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes)]
+        if boot.listeners.grpc is not None:
+            self._servers.append(self._grpc_server(boot))
         self._order: asyncio.Future[bool] = loop.create_future()
+
+    def _grpc_server(self, boot: Boot) -> "Server":
+        from modelyard_serving.grpc.server import GrpcServer  # noqa: PLC0415  # Its libraries are an extra.
+        from modelyard_serving.grpc.service import ModelService  # noqa: PLC0415  # As above.
+
+        settings = self._settings
+        service = ModelService(self._plane, boot.ledger, request_timeout_s=settings.request_timeout_s)
+        return GrpcServer(service, loop=self._loop, max_message_bytes=settings.max_body_bytes)
 
     async def serve(self) -> None:
         """Serve until the order to leave has been carried out."""
         self._channel.listen(self._on_message, self._on_orphaned)
         self._loop.add_signal_handler(signal.SIGTERM, self._leave)
-        await self._server.start(self._listener)
+        for server, listener in zip(self._servers, self._listeners.all, strict=True):
+            await server.start(listener)
         self._beat()
         self._channel.send({"event": "ready"})
         await self._depart(is_last=await self._order)
@@ -78,21 +110,25 @@ class Child:
         """Tell the supervisor, and the watchdog that needs no interpreter lock, that the event loop moves."""
         faulthandler.dump_traceback_later(self._settings.hang_timeout_s, exit=True)
         self._channel.send({"event": "beat"})
-        self._recorder.now(in_flight=self._server.in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
+        in_flight = sum(server.in_flight for server in self._servers)
+        self._recorder.now(in_flight=in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
         self._loop.call_later(_BEAT_S, self._beat)
 
     async def _depart(self, *, is_last: bool) -> None:
         """Leave without losing a request. The last ones keep the door open for the lame-duck window, not ready; a
         worker that leaves others behind takes no new connection from now on, and lets its own ones finish."""
-        self._server.leave()
+        for server in self._servers:
+            server.leave()
         if is_last:
             self._plane.leave()
             await asyncio.sleep(self._settings.lame_duck_s)
-        self._server.stop_accepting()
+        for server in self._servers:
+            server.stop_accepting()
         self._channel.send({"event": "closed"})
         await asyncio.sleep(_SETTLE_S if is_last else max(_SETTLE_S, self._settings.lame_duck_s))
-        if not await self._server.stop(self._settings.drain_timeout_s):
-            _log.error("left with requests unanswered after %g s", self._settings.drain_timeout_s)
+        timeout_s = self._settings.drain_timeout_s
+        if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
+            _log.error("left with requests unanswered after %g s", timeout_s)
 
 
 def main() -> None:

@@ -5,12 +5,37 @@ import asyncio
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Protocol
 
 import orjson
+
+from modelyard_serving.workers.listener import Listeners
 
 _HEAD_TIMEOUT_S = 5.0
 _LARGEST_HEAD = 64 * 1024
 _LARGEST_BODY = 1024 * 1024
+
+
+class Door(Protocol):
+    """Stands at one listening socket while no worker does. Every verb may be called again."""
+
+    def open(self) -> None:
+        """Answer who comes."""
+
+    def close(self) -> None:
+        """Leave the door to the workers."""
+
+    async def finish(self) -> None:
+        """Answer who waits at the door now and who is in, then nobody more."""
+
+
+def doormen(listeners: Listeners, *, reason: Callable[[], str]) -> list[Door]:
+    """One for each socket of a server; `reason` says why no worker is ready."""
+    if listeners.grpc is None:
+        return [Doorman(listeners.http, reason=reason)]
+    from modelyard_serving.grpc.doorman import GrpcDoorman  # noqa: PLC0415  # Its libraries are an extra.
+
+    return [Doorman(listeners.http, reason=reason), GrpcDoorman(listeners.grpc, reason=reason)]
 
 
 class Doorman:

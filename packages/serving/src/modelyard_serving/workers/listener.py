@@ -1,14 +1,53 @@
-"""The listening socket that all workers share. Who makes it owns the address for as long as the server lives."""
+"""The listening sockets that all workers share. Who makes them owns the addresses for as long as the server lives."""
 
 import socket
+from dataclasses import dataclass
 
 from modelyard_serving.errors import UsageError
 
 BACKLOG = 2048
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """A listening socket, inheritable and not blocking.
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where one server listens: HTTP always, gRPC when it was asked for."""
+
+    http: socket.socket
+    grpc: socket.socket | None = None
+
+    @property
+    def all(self) -> list[socket.socket]:
+        return [self.http] if self.grpc is None else [self.http, self.grpc]
+
+    def close(self) -> None:
+        for listener in self.all:
+            listener.close()
+
+
+def open_listeners(host: str, port: int, grpc_port: int | None = None) -> Listeners:
+    """The sockets of one server.
+
+    Raises:
+        UsageError: the host is unknown or an address is taken.
+    """
+    http = open_listener(host, port)
+    if grpc_port is None:
+        return Listeners(http)
+    try:
+        return Listeners(http, open_listener(host, grpc_port, option="--grpc-port"))
+    except UsageError:
+        http.close()
+        raise
+
+
+def address_of(listener: socket.socket) -> str:
+    """`host:port`, as it is told to people and programs."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def open_listener(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A listening socket, inheritable and not blocking. `option` is what an error tells to change.
 
     Raises:
         UsageError: the host is unknown or the address is taken.
@@ -27,7 +66,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with {option}") from error
     listener.setblocking(False)  # noqa: FBT003  # The socket module takes them by position.
     listener.set_inheritable(True)
     return listener

@@ -35,6 +35,7 @@ class WorkerStatus:
 class Status:
     pid: int
     address: str
+    grpc_address: str | None = None
     state: ServerState
     workers: Sequence[WorkerStatus]
 
@@ -48,6 +49,8 @@ def write_status(path: Path, status: Status, *, now: datetime) -> None:
         "updated_at": _instant(now),
         "workers": [_worker(worker) for worker in status.workers],
     }
+    if status.grpc_address is not None:
+        content["grpc_address"] = status.grpc_address
     beside = path.with_name(f".{path.name}.{status.pid}")
     beside.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     beside.replace(path)

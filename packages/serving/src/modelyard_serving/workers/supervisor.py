@@ -5,7 +5,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +17,8 @@ from modelyard_serving.metrics.ledger import Ledger
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.channel import Message
-from modelyard_serving.workers.doorman import Doorman
+from modelyard_serving.workers.doorman import doormen
+from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.process import Spawn
 from modelyard_serving.workers.slot import Slot
 from modelyard_serving.workers.states import Backoff, ServerState, WorkerState, server_state
@@ -41,7 +41,7 @@ class Supervisor:
         self,
         settings: Settings,
         *,
-        listener: socket.socket,
+        listeners: Listeners,
         ledger_file: int,
         spawn: Spawn,
         reload: Callable[[], Settings],
@@ -49,7 +49,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._listener = listener
+        self._listeners = listeners
         self._ledger_file = ledger_file
         self._ledger = Ledger(ledger_file)
         self._spawn = spawn
@@ -64,9 +64,7 @@ class Supervisor:
         self._exit_code = 0
         self._written_at = float("-inf")
         self._last_tick = clock()
-        host, port = listener.getsockname()[:2]
-        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._doorman = Doorman(listener, reason=self._why_not_ready)
+        self._doormen = doormen(listeners, reason=self._why_not_ready)
 
     async def run(self) -> int:
         """Serve until a signal says stop."""
@@ -79,8 +77,9 @@ class Supervisor:
         await self._stop.wait()
         await self._drain()
         watch.cancel()
-        await self._doorman.finish()
-        self._listener.close()
+        for doorman in self._doormen:
+            await doorman.finish()
+        self._listeners.close()
         return self._exit_code
 
     @property
@@ -143,10 +142,10 @@ class Supervisor:
             self._settings,
             index=slot.index,
             row=slot.row,
-            listener=self._listener.fileno(),
+            listeners=self._listeners,
             ledger=self._ledger_file,
         )
-        files = [self._listener.fileno(), self._ledger_file]
+        files = [*(listener.fileno() for listener in self._listeners.all), self._ledger_file]
         slot.worker = await self._spawn(boot=boot, files=files, on_message=partial(self._on_message, slot))
         if slot.is_leaving:
             slot.worker.kill()
@@ -269,10 +268,12 @@ class Supervisor:
 
     def _changed(self) -> None:
         """Something that others see is different now."""
-        if any(slot.is_answering for slot in (*self._slots, *self._leaving)):
-            self._doorman.close()
-        else:
-            self._doorman.open()
+        is_answering = any(slot.is_answering for slot in (*self._slots, *self._leaving))
+        for doorman in self._doormen:
+            if is_answering:
+                doorman.close()
+            else:
+                doorman.open()
         self._write()
 
     def _why_not_ready(self) -> str:
@@ -286,7 +287,14 @@ class Supervisor:
         if self._settings.status_file is None:
             return
         workers = [slot.status() for slot in sorted((*self._slots, *self._leaving), key=lambda slot: slot.index)]
-        status = Status(pid=os.getpid(), address=self._address, state=self.state, workers=workers)
+        grpc = self._listeners.grpc
+        status = Status(
+            pid=os.getpid(),
+            address=address_of(self._listeners.http),
+            grpc_address=None if grpc is None else address_of(grpc),
+            state=self.state,
+            workers=workers,
+        )
         try:
             write_status(Path(self._settings.status_file), status, now=datetime.now(UTC))
         except OSError as error:

@@ -1,0 +1,240 @@
+"""gRPC calls on HTTP/2 streams: deadlines, and the status at the end. It knows no service; a method is a function from
+bytes to bytes."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelyard_serving.errors import InvalidInput, Kind, ServingError
+from modelyard_serving.grpc.http2.connection import Connection, Exchange
+from modelyard_serving.grpc.http2.headers import Headers
+from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed
+from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, failure
+
+TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
+UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+MAX_HELD_BACK = 1 << 20
+
+
+@dataclass(slots=True)
+class Context:
+    """What a method may know of its call. `timeout_s` None is no deadline."""
+
+    headers: Headers
+    timeout_s: float | None = None
+
+
+Unary = Callable[[bytes, Context], bytes | Awaitable[bytes]]
+Streaming = Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]
+
+
+class Service(Protocol):
+    """Methods by their path, `/package.Service/Method`."""
+
+    @property
+    def unary(self) -> Mapping[bytes, Unary]:
+        """Methods with one request and one answer."""
+
+    @property
+    def streaming(self) -> Mapping[bytes, Streaming]:
+        """Methods with streams both ways."""
+
+
+class Calls:
+    """Opens a call for every request of a connection."""
+
+    def __init__(self, service: Service, *, max_message_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._unary = service.unary
+        self._streaming = service.streaming
+        self._limit = max_message_bytes
+        self._loop = loop
+        self._memory = Memory(max_message_bytes * 4)
+
+    def open(self, connection: Connection, stream: int, headers: Headers) -> Exchange:
+        """The call that a request begins; nothing when it is refused at once."""
+        refusal = self._refusal(headers)
+        if refusal is not None:
+            connection.end(stream, refusal)
+            return _Nothing()
+        path = headers[b":path"]
+        messages = Messages(encoding=headers.get(b"grpc-encoding"), limit=self._limit, memory=self._memory)
+        context = Context(headers, _timeout_s(headers))
+        method = self._unary.get(path)
+        if method is not None:
+            return UnaryCall(connection, stream, method=method, context=context, messages=messages, loop=self._loop)
+        streaming = self._streaming[path]
+        return StreamCall(connection, stream, method=streaming, context=context, messages=messages, loop=self._loop)
+
+    def _refusal(self, headers: Headers) -> bytes | None:
+        if headers.get(b":method") != b"POST":
+            return NOT_POST
+        if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
+            return NOT_GRPC
+        path = headers.get(b":path", b"")
+        if path not in self._unary and path not in self._streaming:
+            message = f"there is no method {path[:200].decode(errors='replace')}"
+            return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED))
+        encoding = headers.get(b"grpc-encoding", b"identity")
+        if encoding != b"identity" and encoding not in WINDOW_BITS:
+            message = f"grpc-encoding {encoding[:40].decode(errors='replace')} is not known, only gzip and deflate"
+            return failure(ServingError(message, kind=Kind.UNSUPPORTED))
+        return None
+
+
+class UnaryCall:
+    """One request, one answer. A method that answers at once is answered here and now, without a task."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: int,
+        *,
+        method: Unary,
+        context: Context,
+        messages: Messages,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._method = method
+        self._context = context
+        self._messages = messages
+        self._loop = loop
+        self._message: bytes | None = None
+        self._task: asyncio.Task[bytes] | None = None
+
+    def receive(self, data: bytes, *, is_last: bool) -> None:
+        """Bytes of the request."""
+        try:
+            self._gather(data)
+            if is_last:
+                self._run()
+        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
+            self._fail(error)
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer."""
+        self._messages.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _gather(self, data: bytes) -> None:
+        for message in self._messages.feed(data) if data else ():
+            if self._message is not None:
+                raise InvalidInput("one message was expected, more came")
+            self._message = message
+
+    def _run(self) -> None:
+        if self._message is None or not self._messages.is_whole:
+            raise InvalidInput("one message was expected, none came whole")
+        answer = self._method(self._message, self._context)
+        self._message = None
+        if isinstance(answer, bytes):
+            self._answer(answer)
+        else:
+            self._task = self._loop.create_task(_awaited(answer))
+            self._task.add_done_callback(self._settle)
+
+    def _settle(self, task: "asyncio.Task[bytes]") -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._answer(task.result())
+        else:
+            self._fail(error)
+
+    def _answer(self, message: bytes) -> None:
+        self._connection.reply(self._stream, HEAD, framed(message), OK_TRAILERS)
+
+    def _fail(self, error: BaseException) -> None:
+        self._messages.close()
+        self._connection.end(self._stream, failure(error))
+
+
+class StreamCall:
+    """Requests and answers, each as they come. A client that does not read its answers is not read either."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: int,
+        *,
+        method: Streaming,
+        context: Context,
+        messages: Messages,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._messages = messages
+        self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._loop = loop
+        self._alarm = loop.call_later(context.timeout_s, self._expire) if context.timeout_s is not None else None
+        self._task = loop.create_task(self._run(method(self._requests(), context)))
+
+    def receive(self, data: bytes, *, is_last: bool) -> None:
+        """Bytes of the requests."""
+        try:
+            for message in self._messages.feed(data) if data else ():
+                self._queue.put_nowait(message)
+            if is_last:
+                self._queue.put_nowait(None)
+        except ServingError as error:
+            self._queue.put_nowait(error)
+
+    def abandon(self) -> None:
+        """Nobody waits for answers."""
+        self._close()
+        self._task.cancel()
+
+    async def _requests(self) -> AsyncIterator[bytes]:
+        while (message := await self._queue.get()) is not None:
+            if isinstance(message, Exception):
+                raise message
+            yield message
+            self._connection.give(self._stream, PREFIX_SIZE + len(message))
+
+    async def _run(self, answers: AsyncIterator[bytes]) -> None:
+        self._connection.head(self._stream, HEAD)
+        try:
+            async for message in answers:
+                self._connection.body(self._stream, framed(message))
+                await self._connection.taken(self._stream, MAX_HELD_BACK)
+            self._connection.end(self._stream, OK_TRAILERS)
+        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
+            self._connection.end(self._stream, failure(error, is_begun=True))
+        finally:
+            self._close()
+
+    def _expire(self) -> None:
+        error = ServingError("the call's time ran out", kind=Kind.TIMEOUT)
+        self._connection.end(self._stream, failure(error, is_begun=True))
+        self.abandon()
+
+    def _close(self) -> None:
+        self._messages.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
+class _Nothing:
+    """The handler of a request that was refused before it was read."""
+
+    def receive(self, data: bytes, *, is_last: bool) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+async def _awaited(answer: Awaitable[bytes]) -> bytes:
+    return await answer
+
+
+def _timeout_s(headers: Headers) -> float | None:
+    told = headers.get(b"grpc-timeout")
+    match = TIMEOUT.fullmatch(told) if told is not None else None
+    return int(match[1]) * UNITS_S[match[2]] if match is not None else None

@@ -1,0 +1,80 @@
+"""Answers gRPC calls with UNAVAILABLE while no worker is ready, so that a caller need not wait for its deadline."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Mapping
+
+from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.grpc.calls import Context, Streaming, Unary
+from modelyard_serving.grpc.server import GrpcServer
+
+_LARGEST_MESSAGE = 1024 * 1024
+_FINISH_S = 5.0
+
+
+class GrpcDoorman:
+    """Accepts connections of the shared listener while it is open."""
+
+    def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
+        self._listener = listener
+        self._service = _Refusing(reason)
+        self._server: GrpcServer | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Answer who comes."""
+        if self._server is None:
+            loop = asyncio.get_running_loop()
+            self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_LARGEST_MESSAGE)
+            self._opening = loop.create_task(self._server.start(self._listener.dup()))
+
+    def close(self) -> None:
+        """Leave the door to the workers, and send visitors to them."""
+        server, opening = self._server, self._opening
+        if server is not None and opening is not None:
+            self._server = None
+            opening.add_done_callback(lambda _: _leave(server))
+
+    async def finish(self) -> None:
+        """Answer who is in, then nobody more."""
+        server, opening = self._server, self._opening
+        if server is not None and opening is not None:
+            self._server = None
+            await opening
+            await server.stop(_FINISH_S)
+
+
+def _leave(server: GrpcServer) -> None:
+    server.leave()
+    server.stop_accepting()
+
+
+class _Refusing:
+    """A service with every method there could be, none of which answers."""
+
+    def __init__(self, reason: Callable[[], str]) -> None:
+        self.unary: Mapping[bytes, Unary] = _Every(self._refuse)
+        self.streaming: Mapping[bytes, Streaming] = {}
+        self._reason = reason
+
+    def _refuse(self, _message: bytes, _context: Context) -> bytes:
+        raise ServingError(f"no worker is ready: {self._reason()}", kind=Kind.UNAVAILABLE)
+
+
+class _Every(Mapping[bytes, Unary]):
+    """The same method at every path."""
+
+    def __init__(self, method: Unary) -> None:
+        self._method = method
+
+    def __getitem__(self, path: bytes) -> Unary:
+        return self._method
+
+    def __contains__(self, path: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0

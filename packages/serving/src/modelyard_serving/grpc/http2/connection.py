@@ -1,0 +1,326 @@
+"""One HTTP/2 connection from a client: frames in, requests out to a handler, answers back. It bounds what a peer can
+make us do or keep, and ends the connection of one who goes beyond."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from modelyard_serving.grpc.http2 import frames
+from modelyard_serving.grpc.http2.frames import ConnectionFault, ErrorCode, FrameReader, frame
+from modelyard_serving.grpc.http2.headers import MAX_HEADER_LIST_SIZE, HeaderReader, Headers
+from modelyard_serving.grpc.http2.limits import ResetBudget, Signal
+from modelyard_serving.grpc.http2.outbox import DEFAULT_WINDOW, LARGEST_WINDOW, Outbox
+
+MAX_FRAME_SIZE = 1 << 20
+MAX_STREAMS = 1000
+CONNECTION_WINDOW = 1 << 24
+LAST_STREAM = 2**31 - 1
+_log = logging.getLogger(__name__)
+
+
+class Exchange(Protocol):
+    """The handler's side of one stream."""
+
+    def receive(self, data: bytes, *, is_last: bool) -> None:
+        """Some bytes of the request's body; called again until `is_last`."""
+
+    def abandon(self) -> None:
+        """The client, or the connection, is gone: nobody waits for an answer."""
+
+
+OpenExchange = Callable[["Connection", int, Headers], Exchange]
+
+
+class Connection(asyncio.Protocol):
+    """The server's side of a connection. `open_exchange` makes the handler of each request."""
+
+    def __init__(
+        self,
+        open_exchange: OpenExchange,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        stream_window: int,
+        connections: set["Connection"],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._open_exchange = open_exchange
+        self._loop = loop
+        self._stream_window = stream_window
+        self._connections = connections
+        self._on_closed = on_closed
+        self._reader = FrameReader(max_frame_size=MAX_FRAME_SIZE)
+        self._headers = HeaderReader()
+        self._outbox = Outbox()
+        self._exchanges: dict[int, Exchange] = {}
+        self._receiving: set[int] = set()
+        self._last_stream = 0
+        self._unacknowledged = 0
+        self._block: tuple[int, int, bytes] | None = None
+        self._resets = ResetBudget()
+        self._moved = Signal()
+        self._out: list[bytes] | None = None
+        self._transport: Any = None
+        self._is_leaving = False
+        self._handlers: tuple[Callable[[int, int, bytes], None], ...] = (
+            self._on_data,
+            self._on_headers,
+            self._ignore,
+            self._on_reset,
+            self._on_settings,
+            self._on_push,
+            self._on_ping,
+            self._ignore,
+            self._on_window,
+            self._on_continuation,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are not answered."""
+        return len(self._exchanges)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio says: it is open."""
+        self._transport = transport
+        self._connections.add(self)
+        self._send(
+            frames.settings(
+                {
+                    frames.SETTINGS_MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+                    frames.SETTINGS_INITIAL_WINDOW_SIZE: self._stream_window,
+                    frames.SETTINGS_MAX_FRAME_SIZE: MAX_FRAME_SIZE,
+                    frames.SETTINGS_MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_SIZE,
+                }
+            )
+            + frames.window_update(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature.
+        """asyncio says: it is closed."""
+        self._connections.discard(self)
+        for exchange in self._exchanges.values():
+            exchange.abandon()
+        self._exchanges.clear()
+        self._outbox = Outbox()
+        self._moved.set()
+        self._on_closed()
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio says: bytes came. All that they cause at once is written in one piece."""
+        self._out = []
+        try:
+            for kind, flags, stream, payload in self._reader.feed(data):
+                if self._block is not None:
+                    self._check_continued(kind)
+                if kind < len(self._handlers):
+                    self._handlers[kind](flags, stream, payload)
+        except ConnectionFault as fault:
+            self._fail(fault)
+        finally:
+            out, self._out = self._out, None
+            if out:
+                self._transport.write(b"".join(out))
+
+    def pause_writing(self) -> None:
+        """asyncio says: the client does not read its answers. Then it may ask nothing more."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio says: it reads again."""
+        self._transport.resume_reading()
+
+    def reply(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
+        """A whole answer at once."""
+        if self._outbox.is_closed(stream):
+            return
+        begin = frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=head)
+        self._send(begin + self._outbox.data(stream, data))
+        self.end(stream, trailers)
+
+    def head(self, stream: int, block: bytes) -> None:
+        """Begin an answer with this header block."""
+        if not self._outbox.is_closed(stream):
+            self._send(frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=block))
+
+    def body(self, stream: int, data: bytes) -> None:
+        """Bytes of an answer."""
+        if not self._outbox.is_closed(stream):
+            self._send(self._outbox.data(stream, data))
+
+    def end(self, stream: int, block: bytes) -> None:
+        """End an answer with this header block, which may be its only one."""
+        if self._outbox.is_closed(stream):
+            return
+        self._exchanges.pop(stream, None)
+        self._send(self._outbox.end(stream, block))
+        if stream in self._receiving:  # The rest of the request is not wanted any more.
+            self._receiving.discard(stream)
+            if self._outbox.is_closed(stream):
+                self._send(frames.rst_stream(stream, ErrorCode.NO_ERROR))
+        self._close_if_done()
+
+    def give(self, stream: int, size: int) -> None:
+        """Let the client send so many bytes more on a stream than the first window allowed."""
+        if stream in self._exchanges:
+            self._send(frames.window_update(stream, size))
+
+    async def taken(self, stream: int, size: int) -> None:
+        """Wait until the client has taken all but so many bytes of an answer, or does not wait for it any more."""
+        while self._outbox.held_back(stream) > size:
+            await self._moved.wait()
+
+    def leave(self) -> None:
+        """Ask the client to go elsewhere with its next requests; those that come nevertheless are answered."""
+        self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR))
+
+    def finish(self) -> None:
+        """Take no more requests, and close when the last one is answered."""
+        self._is_leaving = True
+        self._send(frames.goaway(self._last_stream, ErrorCode.NO_ERROR))
+        self._close_if_done()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def _send(self, data: bytes) -> None:
+        if self._out is not None:
+            self._out.append(data)
+        elif data:
+            self._transport.write(data)
+
+    def _fail(self, fault: ConnectionFault) -> None:
+        _log.info("a gRPC connection is closed: %s", fault.message)
+        self._send(frames.goaway(self._last_stream, fault.code, fault.message))
+        out, self._out = self._out or [], None
+        self._transport.write(b"".join(out))
+        self._transport.close()
+
+    def _close_if_done(self) -> None:
+        if self._is_leaving and not self._exchanges and self._outbox.is_idle:
+            self._loop.call_soon(self._transport.close)
+
+    def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
+        self._acknowledge(len(payload))
+        exchange = self._exchanges.get(stream)
+        if stream not in self._receiving or exchange is None:
+            if exchange is not None or stream > self._last_stream or not stream:
+                raise ConnectionFault(ErrorCode.STREAM_CLOSED, "data came for a stream that is not open")
+            return
+        if flags & frames.PADDED:
+            payload = frames.unpadded(flags, payload)
+        is_last = bool(flags & frames.END_STREAM)
+        if is_last:
+            self._receiving.discard(stream)
+        exchange.receive(payload, is_last=is_last)
+
+    def _acknowledge(self, size: int) -> None:
+        """Keep the connection's window open; what a stream may buffer is the exchange's business."""
+        self._unacknowledged += size
+        if self._unacknowledged > CONNECTION_WINDOW // 2:
+            self._send(frames.window_update(0, self._unacknowledged))
+            self._unacknowledged = 0
+
+    def _on_headers(self, flags: int, stream: int, payload: bytes) -> None:
+        if flags & (frames.PADDED | frames.HAS_PRIORITY):
+            payload = frames.unpadded(flags, payload)
+            if flags & frames.HAS_PRIORITY:
+                payload = payload[5:]
+        if flags & frames.END_HEADERS:
+            self._on_block(flags, stream, payload)
+        else:
+            self._block = (flags, stream, payload)
+
+    def _check_continued(self, kind: int) -> None:
+        if kind != frames.CONTINUATION:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
+
+    def _on_continuation(self, flags: int, stream: int, payload: bytes) -> None:
+        if self._block is None or self._block[1] != stream:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is continued that was not begun")
+        first_flags, _, begun = self._block
+        block = begun + payload
+        if len(block) > MAX_HEADER_LIST_SIZE:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too large")
+        self._block = (first_flags, stream, block)
+        if flags & frames.END_HEADERS:
+            self._block = None
+            self._on_block(first_flags, stream, block)
+
+    def _on_block(self, flags: int, stream: int, block: bytes) -> None:
+        headers = self._headers.read(block)
+        is_last = bool(flags & frames.END_STREAM)
+        if stream in self._receiving:  # Trailers; a gRPC request has none, but they end it.
+            self._receiving.discard(stream)
+            self._exchanges[stream].receive(b"", is_last=True)
+            return
+        if stream <= self._last_stream or not stream % 2:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"stream {stream} cannot be opened now")
+        self._last_stream = stream
+        if len(self._exchanges) >= MAX_STREAMS or self._is_leaving:
+            self._send(frames.rst_stream(stream, ErrorCode.REFUSED_STREAM))
+            return
+        self._outbox.open(stream)
+        exchange = self._open_exchange(self, stream, headers)
+        if self._outbox.is_closed(stream):
+            return
+        self._exchanges[stream] = exchange
+        if is_last:
+            exchange.receive(b"", is_last=True)
+        else:
+            self._receiving.add(stream)
+
+    def _on_reset(self, _flags: int, stream: int, payload: bytes) -> None:
+        if len(payload) != 4:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a RST_STREAM frame has 4 bytes")
+        if stream > self._last_stream or not stream:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream is reset that was never opened")
+        self._resets.spend(self._loop.time())
+        self._outbox.close(stream)
+        self._receiving.discard(stream)
+        exchange = self._exchanges.pop(stream, None)
+        if exchange is not None:
+            exchange.abandon()
+        self._moved.set()
+        self._close_if_done()
+
+    def _on_settings(self, flags: int, _stream: int, payload: bytes) -> None:
+        if flags & frames.ACK:
+            return
+        if len(payload) % 6:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS frame has 6 bytes for each setting")
+        for position in range(0, len(payload), 6):
+            name = int.from_bytes(payload[position : position + 2], "big")
+            self._set(name, int.from_bytes(payload[position + 2 : position + 6], "big"))
+        self._send(frame(frames.SETTINGS, flags=frames.ACK))
+
+    def _set(self, name: int, value: int) -> None:
+        if name == frames.SETTINGS_INITIAL_WINDOW_SIZE:
+            if value > LARGEST_WINDOW:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
+            self._send(self._outbox.set_initial_window(value))
+        elif name == frames.SETTINGS_MAX_FRAME_SIZE:
+            if not frames.DEFAULT_FRAME_SIZE <= value <= frames.LARGEST_FRAME_SIZE:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"frames of {value} bytes are not allowed")
+            self._outbox.max_frame_size = min(value, MAX_FRAME_SIZE)
+
+    def _on_push(self, _flags: int, _stream: int, _payload: bytes) -> None:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a client cannot push")
+
+    def _on_ping(self, flags: int, _stream: int, payload: bytes) -> None:
+        if len(payload) != 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a PING frame has 8 bytes")
+        if not flags & frames.ACK:
+            self._send(frame(frames.PING, flags=frames.ACK, payload=payload))
+
+    def _on_window(self, _flags: int, stream: int, payload: bytes) -> None:
+        size = int.from_bytes(payload, "big") & LARGEST_WINDOW
+        if len(payload) != 4 or not size:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a WINDOW_UPDATE frame has 4 bytes and is not 0")
+        self._send(self._outbox.widen(stream, size))
+        self._moved.set()
+        self._close_if_done()
+
+    def _ignore(self, _flags: int, _stream: int, _payload: bytes) -> None:
+        """PRIORITY means nothing here, and a client's GOAWAY is followed by its closing."""

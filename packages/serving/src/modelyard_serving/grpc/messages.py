@@ -1,0 +1,95 @@
+"""Messages in the body of a gRPC request or answer, and how much of them is held in memory."""
+
+import zlib
+
+from modelyard_serving.errors import InvalidInput, Kind, ServingError
+
+PREFIX_SIZE = 5
+WINDOW_BITS = {b"gzip": 31, b"deflate": 15}
+
+
+class Memory:
+    """The bytes of requests that all calls together hold while they are not whole."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            ServingError: of kind BUSY, when that is more than may be held.
+        """
+        if self._held + size > self._limit:
+            raise ServingError(f"requests of more than {self._limit} bytes are on their way", kind=Kind.BUSY)
+        self._held += size
+
+    def give(self, size: int) -> None:
+        """Let go of them."""
+        self._held -= size
+
+
+class Messages:
+    """Cuts a request's body into messages: a flag, a length of four bytes, and the message."""
+
+    def __init__(self, *, encoding: bytes | None, limit: int, memory: Memory) -> None:
+        self._encoding = encoding
+        self._limit = limit
+        self._memory = memory
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that are whole now.
+
+        Raises:
+            ServingError: a message is too large, or cannot be unpacked.
+        """
+        if not self._rest and len(data) >= PREFIX_SIZE and len(data) == PREFIX_SIZE + self._length(data):
+            return [self._unpacked(data[0], data[PREFIX_SIZE:])]
+        self._memory.take(len(data))
+        self._rest += data
+        messages = []
+        while len(self._rest) >= PREFIX_SIZE and len(self._rest) >= (end := PREFIX_SIZE + self._length(self._rest)):
+            messages.append(self._unpacked(self._rest[0], bytes(self._rest[PREFIX_SIZE:end])))
+            del self._rest[:end]
+            self._memory.give(end)
+        return messages
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no part of a message is left."""
+        return not self._rest
+
+    def close(self) -> None:
+        """Forget what is left."""
+        self._memory.give(len(self._rest))
+        self._rest = bytearray()
+
+    def _length(self, data: bytes | bytearray) -> int:
+        length = int.from_bytes(data[1:PREFIX_SIZE], "big")
+        if length > self._limit:
+            raise ServingError(f"the message has {length} bytes, at most {self._limit} are taken", kind=Kind.TOO_LARGE)
+        return length
+
+    def _unpacked(self, flag: int, data: bytes) -> bytes:
+        if not flag:
+            return data
+        bits = WINDOW_BITS.get(self._encoding or b"")
+        if bits is None:
+            raise InvalidInput("the message is compressed, but grpc-encoding does not say how")
+        unpacker = zlib.decompressobj(bits)
+        try:
+            message = unpacker.decompress(data, self._limit)
+        except zlib.error as exc:
+            raise InvalidInput("the message is not compressed as grpc-encoding says") from exc
+        if unpacker.unconsumed_tail:
+            raise ServingError(f"the message unpacks to more than {self._limit} bytes", kind=Kind.TOO_LARGE)
+        if not unpacker.eof:
+            raise InvalidInput("the compressed message is cut")
+        return message
+
+
+def framed(message: bytes) -> bytes:
+    """A message as it travels, not compressed."""
+    return b"\x00" + len(message).to_bytes(4, "big") + message

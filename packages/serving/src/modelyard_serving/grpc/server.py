@@ -1,0 +1,72 @@
+"""The gRPC side of a worker: connections of a listening socket that is shared with other workers, on the worker's own
+event loop. It has the verbs of `HttpServer`."""
+
+import asyncio
+import socket
+
+from modelyard_serving.grpc.calls import Calls, Service
+from modelyard_serving.grpc.http2.connection import Connection
+from modelyard_serving.grpc.messages import PREFIX_SIZE
+
+_SLACK = 65_536
+
+
+class GrpcServer:
+    """Serves one service until it is told to stop."""
+
+    def __init__(self, service: Service, *, loop: asyncio.AbstractEventLoop, max_message_bytes: int) -> None:
+        self._calls = Calls(service, max_message_bytes=max_message_bytes, loop=loop)
+        self._loop = loop
+        self._stream_window = min(max_message_bytes + PREFIX_SIZE + _SLACK, 2**31 - 1)
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that were begun and are not answered."""
+        return sum(connection.in_flight for connection in self._connections)
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections from now on. The socket is shared: closing it here closes it nowhere else."""
+        self._server = await self._loop.create_server(self._connect, sock=listener)
+
+    def leave(self) -> None:
+        """Ask every client to go elsewhere with its next call."""
+        for connection in list(self._connections):
+            connection.leave()
+
+    def stop_accepting(self) -> None:
+        """Leave new connections to others, and keep those that are here."""
+        if self._server is not None:
+            self._server.close()
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Take no new call, wait for those in flight, cut those that take too long.
+
+        Returns:
+            whether every call was answered.
+        """
+        self.stop_accepting()
+        for connection in list(self._connections):
+            connection.finish()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._connections:
+                    self._empty.clear()
+                    await self._empty.wait()
+        except TimeoutError:
+            pass
+        is_clean = not self.in_flight
+        for connection in list(self._connections):
+            connection.abort()
+        return is_clean
+
+    def _connect(self) -> Connection:
+        return Connection(
+            self._calls.open,
+            loop=self._loop,
+            stream_window=self._stream_window,
+            connections=self._connections,
+            on_closed=self._empty.set,
+        )

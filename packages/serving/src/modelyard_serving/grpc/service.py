@@ -1,0 +1,120 @@
+"""The services of a worker by their methods' paths: the protocol's, health for probes, and reflection. The data plane
+answers; these only convert."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from google.protobuf.message import Message
+
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.grpc.calls import Context, Streaming, Unary
+from modelyard_serving.grpc.inference import Inferences, parsed
+from modelyard_serving.grpc.reflection import REFLECTIONS, reflect
+from modelyard_serving.metrics.exposition import statistics
+from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.protocol.configuration import configuration
+from modelyard_serving.protocol.proto import health_pb2 as health
+from modelyard_serving.protocol.proto import open_inference_pb2 as pb
+
+INFERENCE = "inference.GRPCInferenceService"
+HEALTH = "grpc.health.v1.Health"
+SERVICES = (INFERENCE, HEALTH, *REFLECTIONS)
+_SERVING = health.HealthCheckResponse.ServingStatus
+
+
+class ModelService:
+    """The methods of one model's server."""
+
+    def __init__(self, plane: DataPlane, ledger: Ledger, *, request_timeout_s: float | None = None) -> None:
+        self._plane = plane
+        self._ledger = ledger
+        inferences = Inferences(plane, request_timeout_s=request_timeout_s)
+        simple: dict[str, tuple[type[Message], Callable[[Any], Message]]] = {
+            "ServerLive": (pb.ServerLiveRequest, self._server_live),
+            "ServerReady": (pb.ServerReadyRequest, self._server_ready),
+            "ModelReady": (pb.ModelReadyRequest, self._model_ready),
+            "ServerMetadata": (pb.ServerMetadataRequest, self._server_metadata),
+            "ModelMetadata": (pb.ModelMetadataRequest, self._model_metadata),
+            "ModelConfig": (pb.ModelConfigRequest, self._model_config),
+            "ModelStatistics": (pb.ModelStatisticsRequest, self._model_statistics),
+            "RepositoryIndex": (pb.RepositoryIndexRequest, self._repository_index),
+            "RepositoryModelLoad": (pb.RepositoryModelLoadRequest, _fixed),
+            "RepositoryModelUnload": (pb.RepositoryModelUnloadRequest, _fixed),
+        }
+        methods = {_path(INFERENCE, name): _converting(kind, answer) for name, (kind, answer) in simple.items()}
+        methods[_path(INFERENCE, "ModelInfer")] = inferences.infer
+        methods[_path(HEALTH, "Check")] = _converting(health.HealthCheckRequest, self._health)
+        self.unary: Mapping[bytes, Unary] = methods
+        self.streaming: Mapping[bytes, Streaming] = {
+            _path(INFERENCE, "ModelStreamInfer"): inferences.stream,
+            **{_path(name, "ServerReflectionInfo"): _reflection for name in REFLECTIONS},
+        }
+
+    def _server_live(self, _: pb.ServerLiveRequest) -> Message:
+        return pb.ServerLiveResponse(live=self._plane.server_live())
+
+    def _server_ready(self, _: pb.ServerReadyRequest) -> Message:
+        return pb.ServerReadyResponse(ready=self._plane.server_ready())
+
+    def _model_ready(self, request: pb.ModelReadyRequest) -> Message:
+        return pb.ModelReadyResponse(ready=self._plane.model_ready(request.name, request.version or None))
+
+    def _server_metadata(self, _: pb.ServerMetadataRequest) -> Message:
+        return pb.ServerMetadataResponse(**asdict(self._plane.server_metadata()))
+
+    def _model_metadata(self, request: pb.ModelMetadataRequest) -> Message:
+        metadata = self._plane.model_metadata(request.name, request.version or None)
+        message = pb.ModelMetadataResponse(name=metadata.name, versions=metadata.versions, platform=metadata.platform)
+        for specs, tensors in ((metadata.inputs, message.inputs), (metadata.outputs, message.outputs)):
+            for spec in specs:
+                tensors.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)
+        return message
+
+    def _model_config(self, request: pb.ModelConfigRequest) -> Message:
+        self._plane.check_name(request.name, request.version or None)
+        served = self._plane.served
+        told = configuration(name=served.name, platform=served.model.platform, signature=self._plane.signature)
+        return pb.ModelConfigResponse(config=pb.ModelConfig(**told))
+
+    def _model_statistics(self, request: pb.ModelStatisticsRequest) -> Message:
+        if request.name:
+            self._plane.check_name(request.name, request.version or None)
+        served = self._plane.served
+        told = statistics(self._ledger, model=served.name, version=served.version)
+        return pb.ModelStatisticsResponse(model_stats=[pb.ModelStatistics(**told)])
+
+    def _repository_index(self, request: pb.RepositoryIndexRequest) -> Message:
+        message = pb.RepositoryIndexResponse()
+        for entry in self._plane.repository_index(only_ready=request.ready):
+            message.models.add(**asdict(entry))
+        return message
+
+    def _health(self, request: health.HealthCheckRequest) -> Message:
+        if request.service not in ("", *SERVICES):
+            raise ServingError(f"there is no service {request.service!r}", kind=Kind.NOT_FOUND)
+        is_ready = self._plane.server_ready()
+        return health.HealthCheckResponse(status=_SERVING.SERVING if is_ready else _SERVING.NOT_SERVING)
+
+
+def _fixed(_: Message) -> Message:
+    raise ServingError("this server has one model, which is not loaded or unloaded by calls", kind=Kind.UNSUPPORTED)
+
+
+def _path(service: str, method: str) -> bytes:
+    return f"/{service}/{method}".encode()
+
+
+def _converting(kind: type[Message], answer: Callable[[Any], Message]) -> Unary:
+    """A method of bytes out of one of messages."""
+
+    def call(data: bytes, _: Context) -> bytes | Awaitable[bytes]:
+        return bytes(answer(parsed(kind, data)).SerializeToString())
+
+    return call
+
+
+async def _reflection(messages: AsyncIterator[bytes], _: Context) -> AsyncIterator[bytes]:
+    async for message in messages:
+        yield reflect(message, services=SERVICES)
