@@ -99,3 +99,45 @@ class Unloadable(UserModel):
 
     def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         return inputs
+
+
+class Echo(UserModel):
+    """Gives back two tensors of numbers and one of text."""
+
+    signature = Signature(
+        inputs=(
+            TensorSpec("x", Datatype.FP32, (-1, 3)),
+            TensorSpec("n", Datatype.INT8, (-1, 2)),
+            TensorSpec("s", Datatype.BYTES, (-1, 1)),
+        ),
+        outputs=(
+            TensorSpec("x_out", Datatype.FP32, (-1, 3)),
+            TensorSpec("n_out", Datatype.INT8, (-1, 2)),
+            TensorSpec("s_out", Datatype.BYTES, (-1, 1)),
+        ),
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {f"{name}_out": array for name, array in inputs.items()}
+
+
+class Scale(UserModel):
+    """Twice its input, which is its only one."""
+
+    signature = Signature(
+        inputs=(TensorSpec("x", Datatype.FP32, (-1, 4)),), outputs=(TensorSpec("y", Datatype.FP32, (-1, 4)),)
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {"y": inputs["x"] * 2}
+
+
+class Half(UserModel):
+    """Twice its input of half precision, which JSON cannot carry."""
+
+    signature = Signature(
+        inputs=(TensorSpec("x", Datatype.FP16, (-1, 2)),), outputs=(TensorSpec("y", Datatype.FP16, (-1, 2)),)
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {"y": inputs["x"] * 2}

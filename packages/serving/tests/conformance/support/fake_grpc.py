@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import grpc
 import numpy as np
 from fake_model import (
     DTYPES,
@@ -22,6 +21,7 @@ from fake_model import (
 from fake_rest import EXTENSIONS
 from google.protobuf.message import DecodeError, Message
 
+import grpc
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 CONTENTS = {

@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-import grpc
 from fake_grpc import LIMIT, FakeGrpc
 from fake_model import Refused
 from fake_rest import FakeRest, Reply, Request, encoded
+
+import grpc
 
 DEPTH = 100_000
 NO_ANSWER = "closes the connection at"
