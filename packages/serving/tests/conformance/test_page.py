@@ -44,3 +44,15 @@ class TestPage:
         assert "the reason" in kept
         assert "secret" not in kept
         assert "A B" in (tmp_path / "page.md").read_text()
+
+    def test_results_of_one_label_are_merged_and_a_rule_has_to_hold_in_each(self, tmp_path: Path) -> None:
+        outcomes = (Outcome.PASS, Outcome.FAIL, Outcome.SKIP)
+        paths = [tmp_path / f"{outcome}.json" for outcome in outcomes]
+        for path, outcome in zip(paths, outcomes, strict=True):
+            path.write_text(json.dumps(_report("A", outcome).to_json()))
+
+        main([str(tmp_path / "page"), *map(str, paths)])
+
+        (merged,) = read(tmp_path / "page")
+        assert {result.outcome for result in merged.results} == {Outcome.FAIL}
+        assert merged.models == ("m", "m", "m")

@@ -1,7 +1,8 @@
 """Writes the page of the documentation that lists every rule and what came of it for some servers.
 
 `python -m modelyard_serving.conformance.page FOLDER [RESULT.json …]` keeps new results in the folder, without the
-servers' own words, which may hold anything, and writes the page beside it, `FOLDER.md`.
+servers' own words, which may hold anything, and writes the page beside it, `FOLDER.md`. Results of one label are
+merged.
 """
 
 import json
@@ -24,8 +25,12 @@ def main(arguments: Sequence[str]) -> int:
     """Keep the results that are given and write the page; the exit code."""
     folder, *results = map(Path, arguments)
     folder.mkdir(parents=True, exist_ok=True)
+    reports: dict[str, Report] = {}
     for path in results:
-        _keep(from_json(json.loads(path.read_text())), folder)
+        report = from_json(json.loads(path.read_text()))
+        reports[report.label] = reports[report.label].merged(report) if report.label in reports else report
+    for report in reports.values():
+        _keep(report, folder)
     folder.with_suffix(".md").write_text(page(read(folder)))
     return 0
 

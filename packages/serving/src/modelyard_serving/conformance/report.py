@@ -1,11 +1,11 @@
 """What a run found, its score, and its form as JSON that can be kept and read again."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelyard_serving.conformance.rules import Level, Rule, Transport
-from modelyard_serving.conformance.suite import Outcome, Result
+from modelyard_serving.conformance.suite import Outcome, Result, worst
 
 SCHEMA = "modelyard.conformance/1"
 
@@ -45,6 +45,12 @@ class Report:
     def is_conformant(self) -> bool:
         """Whether no MUST fails."""
         return not any(r.outcome is Outcome.FAIL and r.rule.level is Level.MUST for r in self.results)
+
+    def merged(self, other: "Report") -> "Report":
+        """Two runs over models of the same server as one: a rule has to hold in both."""
+        others = {result.rule.id: result for result in other.results}
+        results = tuple(worst(result, others.get(result.rule.id, result)) for result in self.results)
+        return replace(self, models=(*self.models, *other.models), results=results)
 
     def scores(self) -> dict[tuple[Transport, Level], Score]:
         """The score for each transport and level."""

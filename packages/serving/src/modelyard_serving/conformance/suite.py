@@ -32,6 +32,11 @@ class Result:
     evidence: str = ""
 
 
+def worst(*results: Result) -> Result:
+    """What came of one rule for several models: failing for one is failing, and asked of one is asked."""
+    return max(results, key=lambda result: [Outcome.SKIP, Outcome.PASS, Outcome.FAIL].index(result.outcome))
+
+
 class Suite:
     """A run of some checks over the models of one server."""
 
@@ -46,7 +51,7 @@ class Suite:
     def run(self, checks: Iterable[Check]) -> Iterator[Result]:
         """One result for every check, as they come."""
         for check in checks:
-            yield max((self._run(check, subject) for subject in self._subjects), key=_weight)
+            yield worst(*(self._run(check, subject) for subject in self._subjects))
 
     def _run(self, check: Check, subject: Subject) -> Result:
         if self._is_gone:
@@ -74,11 +79,6 @@ class Suite:
             self._sleep(0.5)
             waited += 0.5
         self._is_gone = True
-
-
-def _weight(result: Result) -> int:
-    """A rule that fails for one model fails; one that could be asked of one model was asked."""
-    return [Outcome.SKIP, Outcome.PASS, Outcome.FAIL].index(result.outcome)
 
 
 def _is_ready(subject: Subject) -> bool:
