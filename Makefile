@@ -61,7 +61,8 @@ lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		-o requirements/uv.txt requirements/uv.in
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra onnx --extra sklearn --extra xgboost --extra lightgbm --extra frames --extra grpc --extra conformance \
+		--extra onnx --extra compile --extra sklearn --extra xgboost --extra lightgbm --extra catboost \
+		--extra frames --extra grpc --extra conformance \
 		--no-emit-package modelyard-client --no-emit-package modelyard-serving \
 		-o requirements/dev.txt $(PYPROJECTS) requirements/dev.in
 

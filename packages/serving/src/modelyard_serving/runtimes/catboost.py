@@ -72,13 +72,16 @@ def _model(model: Any, declared: MlflowSignature | None = None) -> Model:
     predict_proba = None
     if hasattr(model, "predict_proba"):
         classes = np.asarray(model.classes_)
-        label = TensorSpec(DEFAULT_OUTPUT, Datatype.of(classes.dtype), (-1,))
+        # CatBoost gives the labels of more than two classes as a column.
+        shape = (-1,) if len(classes) == 2 else (-1, 1)
+        label = TensorSpec(DEFAULT_OUTPUT, Datatype.of(classes.dtype), shape)
         known, predict_proba = known_signature(inputs, label, classes=len(classes)), model.predict_proba
     else:
         known = known_signature(inputs, TensorSpec(DEFAULT_OUTPUT, Datatype.FP64, (-1,)))
     signature = with_declared(known, declared)
     return EstimatorModel(
         platform="catboost_cbm",
+        estimator=model,
         signature=signature,
         labels=column_labels(signature, declared),
         predict=partial(model.predict, thread_count=1),

@@ -39,19 +39,26 @@ class EstimatorModel:
         self,
         *,
         platform: str,
+        estimator: Any,
         signature: Signature,
         labels: Sequence[str | int],
         predict: Predict,
         predict_proba: Predict | None = None,
         categories: Categories | None = None,
+        predict_function: str = "predict",
     ) -> None:
         """
         Args:
+            estimator: the library's own object; it is what verified compilation translates.
             labels: the labels of a frame's columns, as the estimator saw them.
             predict_proba: computes the output `probabilities`, which the signature then has as its last.
+            predict_function: the name of the estimator's method that `predict` is.
             categories: the categories of each column that was a pandas category in training.
         """
         self.platform = platform
+        self.estimator = estimator
+        self.predict_function = predict_function
+        self.categories = categories or {}
         self.signature = signature
         self._predict = predict
         self._predict_proba = predict_proba
@@ -76,7 +83,7 @@ class EstimatorModel:
             if outputs is None or any(spec.name in outputs for spec in self._outputs):
                 results |= named_outputs(self._predict(data), self._outputs)
             if self._predict_proba and outputs is not None and PROBABILITIES in outputs:
-                results[PROBABILITIES] = as_tensor(self._predict_proba(data))
+                results[PROBABILITIES] = as_tensor(self._predict_proba(data), self.signature.outputs[-1])
         except ValueError as error:
             if any(part in str(error) for part in _CALLERS_FAULT):
                 raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error

@@ -65,7 +65,8 @@ def _booster_model(booster: Any, declared: MlflowSignature | None = None) -> Mod
     width = booster.num_feature()
     output = output_like(booster.predict(np.zeros((1, width)), num_threads=1))
     known = known_signature(_known_columns(booster), output)
-    return _model(booster, known=known, declared=declared, predict=partial(booster.predict, num_threads=1))
+    predict = partial(booster.predict, num_threads=1)
+    return _model(booster, estimator=booster, known=known, declared=declared, predict=predict)
 
 
 def _wrapper_model(estimator: Any, declared: MlflowSignature | None) -> Model:
@@ -79,16 +80,28 @@ def _wrapper_model(estimator: Any, declared: MlflowSignature | None) -> Model:
         label = TensorSpec(DEFAULT_OUTPUT, Datatype.of(np.asarray(classes).dtype), (-1,))
         known, predict_proba = known_signature(inputs, label, classes=len(classes)), estimator.predict_proba
     return _model(
-        estimator.booster_, known=known, declared=declared, predict=estimator.predict, predict_proba=predict_proba
+        estimator.booster_,
+        estimator=estimator,
+        known=known,
+        declared=declared,
+        predict=estimator.predict,
+        predict_proba=predict_proba,
     )
 
 
 def _model(
-    booster: Any, *, known: Signature, declared: MlflowSignature | None, predict: Any, predict_proba: Any = None
+    booster: Any,
+    *,
+    estimator: Any,
+    known: Signature,
+    declared: MlflowSignature | None,
+    predict: Any,
+    predict_proba: Any = None,
 ) -> Model:
     signature = with_declared(known, declared)
     return EstimatorModel(
         platform="lightgbm_text",
+        estimator=estimator,
         signature=signature,
         labels=column_labels(signature, declared),
         predict=predict,

@@ -15,6 +15,7 @@ from modelyard_serving.errors import InvalidInput, InvalidModel, MissingExtra
 from modelyard_serving.mlmodel import MlflowModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
+from modelyard_serving.runtimes.compiled import DESCRIPTION_FILE, GRAPH_FILE, CompiledModel, GraphDescription
 from modelyard_serving.runtimes.results import as_tensor
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
@@ -96,6 +97,8 @@ class OnnxRuntime:
     extra = "onnx"
 
     def load(self, path: Path) -> Model:
+        if (path / DESCRIPTION_FILE).is_file():
+            return CompiledModel(open_session(path / GRAPH_FILE), GraphDescription.read(path / DESCRIPTION_FILE))
         model = MlflowModel.read(path) if path.is_dir() else None
         if model is None:
             session = open_session(path)
@@ -109,10 +112,11 @@ class OnnxRuntime:
         return OnnxModel(session, signature=signature, feed=Feed(nodes, signature=signature))
 
 
-def open_session(path: Path, *, options: Mapping[str, Any] | None = None) -> Any:
+def open_session(graph: Path | bytes, *, options: Mapping[str, Any] | None = None) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU.
 
     Args:
+        graph: its file, or its bytes.
         options: as MLflow's `onnx_session_options`: `intra_op_num_threads`, `inter_op_num_threads` (both 1 if not
             given), `execution_mode`, `graph_optimization_level`, `extra_session_config`.
 
@@ -126,16 +130,18 @@ def open_session(path: Path, *, options: Mapping[str, Any] | None = None) -> Any
         raise MissingExtra(extra="onnx", needed_for="an ONNX model") from error
     try:
         session_options = _session_options(onnxruntime, options or {})
-        return onnxruntime.InferenceSession(str(path), session_options, providers=["CPUExecutionProvider"])
+        source = graph if isinstance(graph, bytes) else str(graph)
+        return onnxruntime.InferenceSession(source, session_options, providers=["CPUExecutionProvider"])
     except Exception as error:  # Its exceptions share no public base class.
-        raise InvalidModel(f"{path} is not an ONNX model that onnxruntime can run: {error}") from error
+        name = "the graph" if isinstance(graph, bytes) else graph
+        raise InvalidModel(f"{name} is not an ONNX model that onnxruntime can run: {error}") from error
 
 
 def _session_options(onnxruntime: Any, options: Mapping[str, Any]) -> Any:
     session_options = onnxruntime.SessionOptions()
     session_options.intra_op_num_threads = options.get("intra_op_num_threads") or 1
     session_options.inter_op_num_threads = options.get("inter_op_num_threads") or 1
-    session_options.log_severity_level = 3
+    session_options.log_severity_level = 4  # What fails is raised; it need not be printed as well.
     if mode := options.get("execution_mode"):
         session_options.execution_mode = getattr(onnxruntime.ExecutionMode, f"ORT_{mode.upper()}")
     if level := options.get("graph_optimization_level"):

@@ -57,10 +57,12 @@ def estimator_model(
     has_probabilities = signature.outputs[-1].optional
     return EstimatorModel(
         platform=platform,
+        estimator=estimator,
         signature=signature,
         labels=column_labels(signature, declared),
         predict=getattr(estimator, predict_function),
         predict_proba=estimator.predict_proba if has_probabilities else None,
+        predict_function=predict_function,
     )
 
 

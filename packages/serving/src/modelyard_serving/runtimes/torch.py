@@ -32,7 +32,7 @@ class TorchModel:
     def __init__(self, module: Any, *, torch: Any, platform: str, signature: Signature) -> None:
         self.platform = platform
         self.signature = signature
-        self._module = module
+        self.module = module
         self._torch = torch
         weight = next((value for value in module.parameters() if value.is_floating_point()), None)
         self._dtype = None if weight is None else weight.dtype
@@ -46,11 +46,11 @@ class TorchModel:
     ) -> Tensors:
         params = {name: value for name, value in (parameters or {}).items() if name in self.signature.params}
         with self._torch.inference_mode():
-            prediction = self._module(*self._arguments(inputs), **params)
+            prediction = self.module(*self._arguments(inputs), **params)
         return _named(prediction, self.signature.outputs)
 
     def close(self) -> None:
-        self._module = None
+        self.module = None
 
     def _arguments(self, inputs: Tensors) -> list[Any]:
         names = [spec.name for spec in self.signature.inputs]

@@ -83,6 +83,7 @@ def _model(model: Any, xgboost: Any, declared: MlflowSignature | None = None) ->
     signature = with_declared(known, declared)
     return EstimatorModel(
         platform="xgboost_ubj",
+        estimator=model,
         signature=signature,
         labels=column_labels(signature, declared),
         predict=predict,

@@ -1,0 +1,72 @@
+"""What the boosters have in common: trees, a link from raw scores to an answer, and a wrapper's classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onnx import TensorProto
+
+from modelyard_serving.compile.errors import Untranslatable
+from modelyard_serving.compile.graph import Candidate, finished, graph_inputs
+from modelyard_serving.compile.links import GraphBuilder, add_binary, add_multiclass
+from modelyard_serving.compile.trees import Tree, regressor_node
+from modelyard_serving.runtimes.estimator import EstimatorModel
+from modelyard_serving.signature import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """A booster as numbers."""
+
+    trees: Sequence[Tree]
+    base: Sequence[float]
+    """The raw score before any tree, by target."""
+    link: str
+    """From raw scores to the booster's own answer: `identity`, `sigmoid`, `softmax` or `exp`."""
+    rounds_input: bool
+    """Whether it rounds its input to float32 before it compares."""
+
+
+_LINKS = {"sigmoid": "Sigmoid", "exp": "Exp", "identity": "Identity"}
+
+
+def candidate(model: EstimatorModel, boosted: Boosted) -> Candidate:
+    """The booster's graph, with the outputs of its signature."""
+    (place,) = graph_inputs(model.signature, by_column=False)
+    build = GraphBuilder()
+    source = "data"
+    if boosted.rounds_input:
+        source = build.cast(source, TensorProto.FLOAT)
+    sums = build.name("sums")
+    build.node(
+        regressor_node(
+            boosted.trees,
+            source=build.double(source),
+            output=sums,
+            targets=len(boosted.base),
+            base=boosted.base,
+            name="trees",
+        )
+    )
+    outputs = _add_outputs(build, build.double(sums), model, boosted)
+    body = build.model(inputs=[("data", TensorProto.DOUBLE)], outputs=list(outputs))
+    return Candidate("float64", finished(body, inputs=[place], outputs=outputs))
+
+
+def _add_outputs(build: GraphBuilder, raw: str, model: EstimatorModel, boosted: Boosted) -> dict[str, TensorSpec]:
+    default, *others = model.signature.outputs
+    classes = getattr(model.estimator, "classes_", None)
+    if classes is None:
+        if boosted.link == "softmax":
+            build.add("Softmax", [raw], "answer", axis=1)
+        else:
+            build.add(_LINKS[boosted.link], [raw], "answer")
+        return {"answer": default}
+    if boosted.link not in ("sigmoid", "softmax"):
+        raise Untranslatable(f"a classifier of which the link is {boosted.link} has no translation")
+    labels: list[Any] = [value.item() if hasattr(value, "item") else value for value in classes]
+    if boosted.link == "sigmoid":
+        add_binary(build, raw, classes=labels, label="label", probabilities="probabilities", zero_is_positive=False)
+    else:
+        add_multiclass(build, raw, classes=labels, label="label", probabilities="probabilities")
+    return {"label": default, **({"probabilities": others[0]} if others else {})}

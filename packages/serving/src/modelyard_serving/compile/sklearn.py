@@ -1,0 +1,125 @@
+"""scikit-learn to ONNX by skl2onnx, in float64 where its operators can, with converters of ours where they cannot.
+
+ONNX has no missing texts, so a copy of the model is taught a text that stands for them.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import (
+    BooleanTensorType,
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import OneHotEncoder
+
+from modelyard_serving.compile import sklearn_trees
+from modelyard_serving.compile.errors import Untranslatable
+from modelyard_serving.compile.graph import OPSETS, Candidate, GraphInput, finished, graph_inputs
+from modelyard_serving.compile.sklearn_encoders import CONVERTERS, SHAPES
+from modelyard_serving.runtimes.compiled import MISSING_TEXT
+from modelyard_serving.runtimes.estimator import EstimatorModel
+from modelyard_serving.signature import PROBABILITIES, Signature, TensorSpec
+
+_WIDE = {"f": DoubleTensorType, "i": DoubleTensorType, "u": DoubleTensorType, "b": DoubleTensorType}
+_EXACT = {"f": DoubleTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": BooleanTensorType}
+_NARROW = {"f": FloatTensorType, "i": FloatTensorType, "u": FloatTensorType, "b": FloatTensorType}
+_VARIANTS = {"float64": _WIDE, "float64 and whole numbers": _EXACT, "float32": _NARROW}
+
+
+def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
+    """Translations from the most exact on, or why there is none of a kind."""
+    estimator = _with_text_for_missing(model.estimator)
+    inputs = graph_inputs(model.signature, by_column=_picks_columns(estimator))
+    for name, types in _VARIANTS.items():
+        try:
+            yield Candidate(name, _translate(estimator, model, inputs, types))
+        except Exception as error:  # noqa: BLE001  # A converter fails in its own words on what it does not know.
+            yield Untranslatable(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+
+
+def _translate(estimator: Any, model: EstimatorModel, inputs: Sequence[GraphInput], types: dict[str, Any]) -> Any:
+    options: dict[str, Any] = {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
+    body = convert_sklearn(
+        estimator,
+        initial_types=[(place.name, _type(place, types)) for place in inputs],
+        options={id(estimator): options} if options else None,
+        target_opset=OPSETS,
+        custom_shape_calculators={**SHAPES, **sklearn_trees.SHAPES},
+        custom_conversion_functions={**CONVERTERS, **sklearn_trees.CONVERTERS},
+    )
+    names = [output.name for output in body.graph.output]
+    outputs = _outputs(names, model.signature, model.predict_function)
+    return finished(body, inputs=inputs, outputs=outputs)
+
+
+def _type(place: GraphInput, types: dict[str, Any]) -> Any:
+    kind = place.dtype.kind
+    return StringTensorType(list(place.shape)) if kind == "O" else types[kind](list(place.shape))
+
+
+def _outputs(names: Sequence[str], signature: Signature, predict_function: str) -> dict[str, TensorSpec]:
+    default = signature.outputs[0]
+    if predict_function == "predict_proba" and len(names) == 2:
+        return {names[1]: default}
+    if predict_function != "predict" or len(signature.default_outputs) != 1:
+        raise Untranslatable(f"the answer of {predict_function} is no output of a translated graph")
+    outputs = {names[0]: default}
+    for spec in signature.outputs[1:]:
+        if spec.name != PROBABILITIES or len(names) != 2:
+            raise Untranslatable(f"the output {spec.name!r} is no output of a translated graph")
+        outputs[names[1]] = spec
+    return outputs
+
+
+def _picks_columns(estimator: Any) -> bool:
+    """Whether the model itself takes its columns by name, so that the graph must get them one by one."""
+    return any(isinstance(part, ColumnTransformer) for part in _parts(estimator))
+
+
+def _with_text_for_missing(estimator: Any) -> Any:
+    """A copy that takes `MISSING_TEXT` where the model took NaN or None in a column of texts.
+
+    Imputers and ordinal encoders have converters of ours, which know it; others take it as one more category.
+    """
+    estimator = copy.deepcopy(estimator)
+    for part in _parts(estimator):
+        if isinstance(part, OneHotEncoder):
+            part.categories_ = [_texts(values) for values in part.categories_]
+    return estimator
+
+
+def _texts(categories: Any) -> Any:
+    if categories.dtype.kind != "O":
+        return categories
+    return np.array([MISSING_TEXT if _is_missing(value) else value for value in categories], dtype=object)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
+def _parts(estimator: Any) -> list[Any]:
+    """The estimator and everything fitted inside of it."""
+    found, waiting = [], [estimator]
+    while waiting:
+        part = waiting.pop()
+        found.append(part)
+        steps = [
+            *getattr(part, "steps", ()),
+            *getattr(part, "transformers_", ()),
+            *getattr(part, "transformer_list", ()),
+        ]
+        waiting += [step[1] for step in steps if hasattr(step[1], "get_params")]
+        waiting += [inner for name in _INNER if hasattr(inner := getattr(part, name, None), "get_params")]
+        waiting += [inner for inner in getattr(part, "estimators_", ()) if hasattr(inner, "get_params")]
+    return found
+
+
+_INNER = ("estimator_", "best_estimator_", "regressor_", "transformer_", "final_estimator_")

@@ -1,0 +1,168 @@
+"""A graph that verified compilation accepted, with the page that says how it is fed and what it must refuse.
+
+The graph stands for a native model whole: the same inputs, outputs and datatypes. What the native model refuses (a
+missing value where it knows none, an infinity) is refused here before the graph would compute nonsense from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from modelyard_serving.errors import InvalidInput, InvalidModel
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.signature import InputKind, Signature, TensorSpec
+
+GRAPH_FILE = "model.onnx"
+DESCRIPTION_FILE = "graph.json"
+REPORT_FILE = "report.json"
+SCHEMA = "modelyard.graph/1"
+MATRIX = "columns side by side"
+"""The name of the graph's input where all columns of a frame are fed as one matrix."""
+MISSING_TEXT = "\x00missing"
+"""What stands for a missing text in a graph, which has none: no text of a caller's holds a zero byte by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphDescription:
+    """What the server must know of a compiled graph besides the graph."""
+
+    signature: Signature
+    refuses_missing: tuple[str, ...] = ()
+    """Inputs in which the native model takes no missing value."""
+    refuses_infinite: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        document = {"schema": SCHEMA, **asdict(self)}
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+    @classmethod
+    def read(cls, path: Path) -> "GraphDescription":
+        """Raises InvalidModel where the file is not what `to_json` writes."""
+        try:
+            document = orjson.loads(path.read_bytes())
+            if document["schema"] != SCHEMA:
+                raise InvalidModel(f"{path}: expected schema {SCHEMA!r}, got {document['schema']!r}")
+            return cls(
+                signature=_signature(document["signature"]),
+                refuses_missing=tuple(document["refuses_missing"]),
+                refuses_infinite=tuple(document["refuses_infinite"]),
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise InvalidModel(f"{path} does not describe a compiled graph: {error!r}") from error
+
+
+class CompiledModel:
+    """One session that answers for a native model. Thread-safe."""
+
+    platform = "onnx_onnxv1"
+    is_thread_safe = True
+
+    def __init__(self, session: Any, description: GraphDescription) -> None:
+        self.signature = description.signature
+        self._session = session
+        self._description = description
+        self._defaults = [spec.name for spec in self.signature.default_outputs]
+        self._ranks = {node.name: len(node.shape) for node in session.get_inputs()}
+        self._is_matrix = set(self._ranks) == {MATRIX}
+
+    def predict(
+        self,
+        inputs: Tensors,
+        *,
+        outputs: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,  # noqa: ARG002  # A graph has none.
+    ) -> Tensors:
+        self._check(inputs)
+        names = self._defaults if outputs is None else list(outputs)
+        try:
+            values = self._session.run(names, self._feed(inputs))
+        except Exception as error:
+            # onnxruntime tells a category that the model never saw so; its exceptions have no public base class.
+            if "Unknown Category" in str(error) or "InvalidArgument" in type(error).__name__:
+                raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error
+            raise
+        return dict(zip(names, values, strict=True))
+
+    def close(self) -> None:
+        self._session = None
+
+    def _check(self, inputs: Tensors) -> None:
+        for name in self._description.refuses_missing:
+            if name not in inputs or _is_missing(inputs[name]):
+                raise InvalidInput(f"input {name!r} has a missing value, which the model does not take")
+        for name in self._description.refuses_infinite:
+            if name in inputs and inputs[name].dtype.kind == "f" and np.isinf(inputs[name]).any():
+                raise InvalidInput(f"input {name!r} has an infinite value, which the model does not take")
+
+    def _feed(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        if self._is_matrix:
+            return {MATRIX: np.stack([_numbers(inputs, spec) for spec in self.signature.inputs], axis=1)}
+        feed = {}
+        for spec in self.signature.inputs:
+            if spec.name in self._ranks:  # A column that the model never reads is none of the graph's inputs.
+                values = _texts(inputs, spec) if spec.datatype is Datatype.BYTES else _numbers(inputs, spec)
+                is_column = values.ndim == 1 and self._ranks[spec.name] == 2
+                feed[spec.name] = values.reshape(-1, 1) if is_column else values
+        return feed
+
+
+def fed_dtype(spec: TensorSpec) -> np.dtype[Any]:
+    """The dtype in which a graph gets this input: whole numbers that may be missing come as doubles."""
+    if spec.optional and spec.datatype.numpy_dtype.kind in "iu":
+        return np.dtype(np.float64)
+    return spec.datatype.numpy_dtype
+
+
+def _numbers(inputs: Tensors, spec: TensorSpec) -> npt.NDArray[Any]:
+    dtype = fed_dtype(spec)
+    if spec.name not in inputs:
+        return np.full(_rows(inputs), np.nan, dtype=dtype)
+    values = inputs[spec.name]
+    if values.dtype.kind == "O":
+        values = np.array([np.nan if value is None else value for value in values])
+    return values.astype(dtype, copy=False)
+
+
+def _texts(inputs: Tensors, spec: TensorSpec) -> npt.NDArray[Any]:
+    if spec.name not in inputs:
+        return np.full(_rows(inputs), MISSING_TEXT, dtype=object)
+    values = inputs[spec.name]
+    if None not in values.tolist():
+        return values
+    return np.array([MISSING_TEXT if value is None else value for value in values], dtype=object)
+
+
+def _rows(inputs: Tensors) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def _is_missing(values: npt.NDArray[Any]) -> bool:
+    if values.dtype.kind == "O":
+        return None in values.ravel().tolist()
+    return values.dtype.kind == "f" and bool(np.isnan(values).any())
+
+
+def _signature(document: Mapping[str, Any]) -> Signature:
+    return Signature(
+        inputs=tuple(_spec(spec) for spec in document["inputs"]),
+        outputs=tuple(_spec(spec) for spec in document["outputs"]),
+        kind=InputKind(document["kind"]),
+        is_declared=bool(document["is_declared"]),
+        params=dict(document["params"]),
+    )
+
+
+def _spec(document: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(
+        name=document["name"],
+        datatype=Datatype(document["datatype"]),
+        shape=tuple(document["shape"]),
+        optional=bool(document["optional"]),
+        logical_type=document["logical_type"],
+    )
