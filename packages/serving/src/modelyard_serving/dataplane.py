@@ -17,6 +17,7 @@ from modelyard_serving.protocol.contract import Contract
 from modelyard_serving.protocol.messages import InferRequest, InferResponse
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.witnesses import Witness
 
 SERVER_NAME = "modelyard-serving"
 EXTENSIONS = (
@@ -81,9 +82,17 @@ class Prediction:
 class DataPlane:
     """One model, ready to answer."""
 
-    def __init__(self, served: ServedModel, *, executor: Executor, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        served: ServedModel,
+        *,
+        executor: Executor,
+        recorder: Recorder,
+        witnesses: Sequence[Witness] = (),
+    ) -> None:
         self.served = served
         self.recorder = recorder
+        self.witnesses = witnesses
         self._model = served.model
         self._executor = executor
         self._contract = Contract(served.model.signature)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from pathlib import Path
 
 import orjson
 
@@ -17,6 +18,7 @@ from modelyard_serving.frames import decode_predict
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.settings import Settings
+from modelyard_serving.witnesses import Witness
 
 _log = logging.getLogger(__name__)
 _WARM_UP_ROUNDS = 5
@@ -84,7 +86,28 @@ def load(settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recor
         together=together,
         count=recorder.executed,
     )
-    return DataPlane(served, executor=executor, recorder=recorder)
+    return DataPlane(served, executor=executor, recorder=recorder, witnesses=_witnesses(settings, served, recorder))
+
+
+def _witnesses(settings: Settings, served: ServedModel, recorder: Recorder) -> list[Witness]:
+    witnesses: list[Witness] = []
+    if settings.otlp_endpoint is not None:
+        from modelyard_serving.witnesses.spans import SpanWitness  # noqa: PLC0415  # Its libraries are an extra.
+
+        witnesses.append(SpanWitness(settings.otlp_endpoint, model=served.name, version=served.version))
+    if settings.request_log is not None:
+        from modelyard_serving.witnesses.request_log import RequestLog  # noqa: PLC0415  # As above.
+
+        witnesses.append(
+            RequestLog(
+                Path(settings.request_log),
+                model=served.name,
+                version=served.version,
+                sample=settings.request_log_sample,
+                drop=recorder.log_dropped,
+            )
+        )
+    return witnesses
 
 
 def _batching(settings: Settings, model: Model, example: Tensors | None) -> BatchTogether | None:

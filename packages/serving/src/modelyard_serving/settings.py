@@ -35,6 +35,9 @@ class Settings:
     inline_limit_ms: float = 1.0
     batching: str = "auto"
     log_level: str = "info"
+    otlp_endpoint: str | None = None
+    request_log: str | None = None
+    request_log_sample: float = 0.01
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -115,4 +118,5 @@ _LEAST = {
     "max_concurrency": 1,
     "request_timeout_s": 0.001,
     "inline_limit_ms": 0,
+    "request_log_sample": 0,
 }

@@ -15,6 +15,7 @@ from modelyard_serving.http.exchange import Answer, Request, Response
 from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.protocol.messages import InferRequest
 from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.witnesses import Observation
 
 T = TypeVar("T")
 _LARGE_BYTES = 256 * 1024
@@ -48,6 +49,7 @@ class InferenceEndpoint:
         self._plane = plane
         self._codec = codec
         self._recorder = plane.recorder
+        self._witnesses = plane.witnesses
         self._request_timeout_s = request_timeout_s
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="codec")
 
@@ -61,7 +63,7 @@ class InferenceEndpoint:
             decoded = time.perf_counter()
             prediction = self._predict(job, request)
             if isinstance(prediction, Prediction):
-                return self._finish(prediction, job, started, decoded)
+                return self._finish(prediction, job, request, started, decoded)
             return self._later(prediction, job, request, started, decoded)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
             return self._fail(error, request, started)
@@ -75,9 +77,9 @@ class InferenceEndpoint:
         self, prediction: Awaitable[Prediction], job: Job, request: Request, started: float, decoded: float
     ) -> Response:
         try:
-            return self._finish(await prediction, job, started, decoded)
+            return self._finish(await prediction, job, request, started, decoded)
         except asyncio.CancelledError:
-            self._recorder.failed(Outcome.CANCELLED, total_s=time.perf_counter() - started)
+            self._note_failure(Outcome.CANCELLED, request, started)
             raise
         except Exception as error:  # noqa: BLE001  # As above.
             return self._fail(error, request, started)
@@ -93,23 +95,24 @@ class InferenceEndpoint:
             begun = time.perf_counter()
             response = await self._elsewhere(self._codec.encode, prediction, job)
         except asyncio.CancelledError:
-            self._recorder.failed(Outcome.CANCELLED, total_s=time.perf_counter() - started)
+            self._note_failure(Outcome.CANCELLED, request, started)
             raise
         except Exception as error:  # noqa: BLE001  # As above.
             return self._fail(error, request, started)
-        self._record(prediction, started, decoded, begun)
+        self._note(prediction, job, request, (started, decoded, begun))
         return response
 
     async def _elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def _finish(self, prediction: Prediction, job: Job, started: float, decoded: float) -> Response:
+    def _finish(self, prediction: Prediction, job: Job, request: Request, started: float, decoded: float) -> Response:
         begun = time.perf_counter()
         response = self._codec.encode(prediction, job)
-        self._record(prediction, started, decoded, begun)
+        self._note(prediction, job, request, (started, decoded, begun))
         return response
 
-    def _record(self, prediction: Prediction, started: float, decoded: float, begun: float) -> None:
+    def _note(self, prediction: Prediction, job: Job, request: Request, times: tuple[float, float, float]) -> None:
+        started, decoded, begun = times
         ended = time.perf_counter()
         self._recorder.answered(
             total_s=ended - started,
@@ -118,10 +121,29 @@ class InferenceEndpoint:
             compute_s=prediction.compute_s,
             encode_s=ended - begun,
         )
+        for witness in self._witnesses:
+            witness.saw(
+                Observation(
+                    verb=request.path,
+                    carrier=request.headers,
+                    outcome=Outcome.OK,
+                    total_s=ended - started,
+                    queue_s=prediction.queue_s,
+                    compute_s=prediction.compute_s,
+                    inputs=job.inputs,
+                    outputs=prediction.outputs,
+                )
+            )
+
+    def _note_failure(self, outcome: Outcome, request: Request, started: float) -> None:
+        total_s = time.perf_counter() - started
+        self._recorder.failed(outcome, total_s=total_s)
+        for witness in self._witnesses:
+            witness.saw(Observation(verb=request.path, carrier=request.headers, outcome=outcome, total_s=total_s))
 
     def _fail(self, error: Exception, request: Request, started: float) -> Response:
         kind = error.kind if isinstance(error, ServingError) else Kind.INTERNAL
-        self._recorder.failed(Outcome(kind), total_s=time.perf_counter() - started)
+        self._note_failure(Outcome(kind), request, started)
         return error_response(error, request)
 
     def _timeout_s(self, request: Request) -> float | None:

@@ -69,10 +69,10 @@ def _histograms(start: int, count: int, bounds: tuple[float, ...]) -> list[Histo
     return [HistogramCells(start + index * size, bounds) for index in range(count)]
 
 
-IS_USED, IN_FLIGHT, QUEUED, RSS_BYTES, LAST_INFERENCE_MS = range(5)
+IS_USED, IN_FLIGHT, QUEUED, RSS_BYTES, LAST_INFERENCE_MS, LOG_DROPPED = range(6)
 GAUGES = (IN_FLIGHT, QUEUED, RSS_BYTES)
 """Cells that say how it is now: they mean nothing when the worker is gone."""
-TOTALS = dict(zip(Outcome, _histograms(LAST_INFERENCE_MS + 1, len(Outcome), SECONDS), strict=True))
+TOTALS = dict(zip(Outcome, _histograms(LOG_DROPPED + 1, len(Outcome), SECONDS), strict=True))
 """The whole time of a request, by its outcome."""
 PHASES = dict(zip(Phase, _histograms(TOTALS[Outcome.CANCELLED].end, len(Phase), SECONDS), strict=True))
 BATCHES = HistogramCells(PHASES[Phase.ENCODE].end, ROWS)

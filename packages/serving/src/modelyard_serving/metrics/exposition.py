@@ -11,6 +11,7 @@ from modelyard_serving.metrics.cells import (
     BATCHES,
     IN_FLIGHT,
     LAST_INFERENCE_MS,
+    LOG_DROPPED,
     PHASES,
     QUEUED,
     REJECTIONS,
@@ -88,6 +89,7 @@ class _LedgerCollector(Collector):
         yield self._rejections()
         yield self._gauge("modelyard_requests_in_flight", "Requests that came and are not yet answered.", IN_FLIGHT)
         yield self._gauge("modelyard_queue_depth", "Requests that wait for the model.", QUEUED)
+        yield self._dropped()
         yield self._memory()
 
     def _totals(self) -> Metric:
@@ -116,6 +118,13 @@ class _LedgerCollector(Collector):
         for outcome in REJECTIONS:
             cells = TOTALS[outcome]
             family.add_metric([*self._labels, outcome], sum(self._ledger.totals(cells.start, cells.sum)))
+        return family
+
+    def _dropped(self) -> Metric:
+        family = CounterMetricFamily(
+            "modelyard_request_log_dropped", "Sampled requests that were not logged.", labels=["model", "version"]
+        )
+        family.add_metric(self._labels, self._ledger.total(LOG_DROPPED))
         return family
 
     def _gauge(self, name: str, told: str, cell: int) -> Metric:

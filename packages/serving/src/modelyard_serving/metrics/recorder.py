@@ -8,6 +8,7 @@ from modelyard_serving.metrics.cells import (
     IN_FLIGHT,
     IS_USED,
     LAST_INFERENCE_MS,
+    LOG_DROPPED,
     PHASES,
     QUEUED,
     ROWS,
@@ -48,6 +49,10 @@ class Recorder:
         """The model was called once, with so many rows."""
         self._cells[BATCHES.start + bisect_left(ROWS, rows)] += 1.0
         self._cells[BATCHES.sum] += rows
+
+    def log_dropped(self) -> None:
+        """The log of requests could not take one."""
+        self._cells[LOG_DROPPED] += 1.0
 
     def now(self, *, in_flight: int, queued: int, rss_bytes: int) -> None:
         """How it is with this worker."""

@@ -129,6 +129,8 @@ class Child:
         timeout_s = self._settings.drain_timeout_s
         if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
             _log.error("left with requests unanswered after %g s", timeout_s)
+        for witness in self._plane.witnesses:
+            witness.close()
 
 
 def main() -> None:

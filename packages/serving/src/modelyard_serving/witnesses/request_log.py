@@ -1,0 +1,149 @@
+"""A sample of requests with their rows and answers as Parquet files, for looking at drift and for training. A thread
+writes them; when it cannot follow, requests are dropped and counted, and never held up."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modelyard_serving.errors import MissingExtra
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.witnesses.witness import Observation
+
+_MOST_BYTES = 64 * 1024 * 1024
+"""What may wait to be written: requests keep their tensors in memory until then."""
+_ROWS_OF_A_FILE = 1000
+_LONGEST_WAIT_S = 10.0
+
+Entry = tuple[datetime, Observation]
+
+
+class RequestLog:
+    """Writes answered requests into `folder`, each file whole at once.
+
+    A row of a file is one request: `at`, `request_id`, `model`, `version`, `duration_s`, and a column for each tensor,
+    `input.<name>` and `output.<name>`, with its elements as a list beside its `shape`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        model: str,
+        version: str,
+        sample: float,
+        drop: Callable[[], None],
+        rows_of_a_file: int = _ROWS_OF_A_FILE,
+        most_bytes: int = _MOST_BYTES,
+        choose: Callable[[], float] = random.random,
+    ) -> None:
+        self._folder = folder
+        self._names = {"model": model, "version": version}
+        self._sample = sample
+        self._drop = drop
+        self._rows_of_a_file = rows_of_a_file
+        self._most_bytes = most_bytes
+        self._choose = choose
+        self._waiting: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._put_bytes = 0
+        self._taken_bytes = 0
+        """Each counted by one thread alone: what waits is the difference."""
+        self._lost = 0
+        self._told_lost = 0
+        self._number = 0
+        self._arrow = _arrow()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = threading.Thread(target=self._write_all, name="request-log", daemon=True)
+        self._writer.start()
+
+    def saw(self, observation: Observation) -> None:
+        """Keep a request, if the dice say so and there is room."""
+        if observation.inputs is None or observation.outputs is None or self._choose() >= self._sample:
+            return
+        while self._told_lost < self._lost:
+            self._told_lost += 1
+            self._drop()
+        size = _bytes_of(observation)
+        if self._put_bytes - self._taken_bytes + size > self._most_bytes:
+            self._drop()
+            return
+        self._put_bytes += size
+        self._waiting.put((datetime.now(UTC), observation))
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._waiting.put(None)
+        self._writer.join(_LONGEST_WAIT_S)
+
+    def _write_all(self) -> None:
+        entries: list[Entry] = []
+        until = time.monotonic() + _LONGEST_WAIT_S
+        is_open = True
+        while is_open:
+            try:
+                entry = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
+                is_open = entry is not None
+                if entry is not None:
+                    entries.append(entry)
+                    self._taken_bytes += _bytes_of(entry[1])
+            except queue.Empty:
+                pass
+            if entries and (len(entries) >= self._rows_of_a_file or time.monotonic() >= until or not is_open):
+                self._write(entries)
+                entries = []
+            if time.monotonic() >= until:
+                until = time.monotonic() + _LONGEST_WAIT_S
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        """One file, beside its place and then renamed into it. A full disk drops the requests."""
+        self._number += 1
+        name = f"{entries[0][0]:%Y%m%dT%H%M%S}-{threading.get_native_id()}-{self._number:06}.parquet"
+        beside = self._folder / f".{name}"
+        pa, pq = self._arrow
+        try:
+            pq.write_table(pa.Table.from_pylist([self._row(*entry) for entry in entries]), beside)
+            beside.replace(self._folder / name)
+        except (OSError, pa.ArrowException):
+            self._lost += len(entries)
+
+    def _row(self, at: datetime, observation: Observation) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "at": at,
+            "request_id": observation.carrier.get("x-request-id"),
+            **self._names,
+            "duration_s": observation.total_s,
+        }
+        row |= _columns("input", observation.inputs or {})
+        row |= _columns("output", observation.outputs or {})
+        return row
+
+
+def _columns(side: str, tensors: Tensors) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, array in tensors.items():
+        columns[f"{side}.{name}"] = [_plain(element) for element in array.ravel().tolist()]
+        columns[f"{side}.{name}.shape"] = list(array.shape)
+    return columns
+
+
+def _plain(element: Any) -> Any:
+    """Text that is not UTF-8 is kept readable, so that a column has one type."""
+    return element.decode(errors="backslashreplace") if isinstance(element, bytes) else element
+
+
+def _bytes_of(observation: Observation) -> int:
+    tensors = (*(observation.inputs or {}).values(), *(observation.outputs or {}).values())
+    return sum(array.nbytes for array in tensors) + 256
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  # An extra.
+        import pyarrow.parquet as pq  # noqa: PLC0415  # As above.
+    except ModuleNotFoundError as error:
+        raise MissingExtra(extra="frames", needed_for="--request-log") from error
+    return pa, pq
