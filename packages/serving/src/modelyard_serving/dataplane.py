@@ -58,6 +58,9 @@ class ModelMetadata:
     platform: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    """What a request gets that names no outputs."""
+    properties: Mapping[str, str]
+    """`optional_outputs`: the names of those that come only to who names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class DataPlane:
             versions=(self.served.version,),
             platform=self._model.platform,
             inputs=self.signature.inputs,
-            outputs=self.signature.outputs,
+            outputs=self.signature.default_outputs,
+            properties=_properties(self.signature),
         )
 
     def repository_index(self, *, only_ready: bool = False) -> Sequence[IndexEntry]:
@@ -225,3 +229,8 @@ class DataPlane:
             if any(0 in array.shape for array in inputs.values()):
                 raise InvalidInput("the model does not take an empty batch: send at least one row") from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
+
+
+def _properties(signature: Signature) -> dict[str, str]:
+    optional = [spec.name for spec in signature.outputs if spec.optional]
+    return {"optional_outputs": ",".join(optional)} if optional else {}

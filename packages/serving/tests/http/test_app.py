@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from planes import MODEL_NAME, Bench, bench
 from sample_models import Doubler, Sleeper
 
 from modelyard_serving.http.exchange import Response
+from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.signature import Signature, TensorSpec
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +45,33 @@ def assert_is_error(response: Response, status: int) -> str:
 @pytest.fixture
 async def doubler() -> Bench:
     return bench(Doubler())
+
+
+class Costly(Doubler):
+    """Its second output comes only to who names it."""
+
+    signature = Signature(
+        inputs=Doubler.signature.inputs,
+        outputs=(*Doubler.signature.outputs, TensorSpec("sum", Datatype.FP64, (-1,), optional=True)),
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {"y": inputs["x"] * 2, "sum": inputs["x"].sum(axis=1)}
+
+
+class TestOptionalOutputs:
+    async def test_the_metadata_lists_what_comes_unasked_and_tells_the_rest_in_its_properties(self) -> None:
+        costly = bench(Costly())
+        metadata = content(await costly.ask("GET", MODEL))
+        assert [output["name"] for output in metadata["outputs"]] == ["y"]
+        assert metadata["properties"] == {"optional_outputs": "sum"}
+
+    async def test_they_come_to_who_names_them(self) -> None:
+        costly = bench(Costly())
+        unasked = content(await costly.infer(ROW))
+        assert [output["name"] for output in unasked["outputs"]] == ["y"]
+        asked = content(await costly.infer({**ROW, "outputs": [{"name": "sum"}]}))
+        assert [(output["name"], output["data"]) for output in asked["outputs"]] == [("sum", [3.0])]
 
 
 class TestDescriptions:

@@ -67,6 +67,7 @@ class ModelService:
     def _model_metadata(self, request: pb.ModelMetadataRequest) -> Message:
         metadata = self._plane.model_metadata(request.name, request.version or None)
         message = pb.ModelMetadataResponse(name=metadata.name, versions=metadata.versions, platform=metadata.platform)
+        message.properties.update(metadata.properties)
         for specs, tensors in ((metadata.inputs, message.inputs), (metadata.outputs, message.outputs)):
             for spec in specs:
                 tensors.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)

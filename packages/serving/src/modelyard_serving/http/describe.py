@@ -59,6 +59,7 @@ class Describer:
                 "platform": metadata.platform,
                 "inputs": [_tensor(spec) for spec in metadata.inputs],
                 "outputs": [_tensor(spec) for spec in metadata.outputs],
+                **({"properties": metadata.properties} if metadata.properties else {}),
             }
         )
 
