@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard_serving.grpc.http2 import frames
-from modelyard_serving.grpc.http2.connection import MAX_FRAME_SIZE, MAX_STREAMS, Connection, Exchange
+from modelyard_serving.grpc.http2.connection import MAX_FRAME_SIZE, MAX_STREAMS, STALL_S, Connection, Exchange
 from modelyard_serving.grpc.http2.frames import PREFACE, ErrorCode, FrameReader, frame
 from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
 
@@ -59,8 +59,10 @@ class Transport(asyncio.Transport):
 class StandingLoop:
     """What a connection asks of its loop: here the clock stands still, and callbacks run at once."""
 
+    now = 0.0
+
     def time(self) -> float:
-        return 0.0
+        return self.now
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
         callback(*args)
@@ -77,6 +79,10 @@ class Echo:
         self.stream = stream
         self.body = b""
         self.is_abandoned = False
+
+    @property
+    def is_incomplete(self) -> bool:
+        return bool(self.body)
 
     def receive(self, data: bytes, *, is_last: bool) -> None:
         self.body += data
@@ -291,6 +297,33 @@ class TestFaults:
         for kind, flags, stream, payload in parts:
             if not peer.transport.closed:
                 peer.say(frame(kind, flags=flags, stream=stream, payload=payload))
+
+
+class TestStalling:
+    def test_a_client_that_never_begins_is_stalled(self) -> None:
+        connection = Connection(
+            lambda connection, stream, _: Echo(connection, stream),
+            loop=LOOP,
+            stream_window=1 << 20,
+            connections=set(),
+            on_closed=lambda: None,
+        )
+
+        assert not connection.is_stalled(STALL_S - 1)
+        assert connection.is_stalled(STALL_S)
+
+    def test_a_client_that_stops_in_the_middle_of_a_request_is_stalled(self) -> None:
+        peer = Peer()
+        peer.say(peer.request(1) + frame(frames.DATA, stream=1, payload=b"abc"))
+
+        assert not peer.connection.is_stalled(STALL_S - 1)
+        assert peer.connection.is_stalled(STALL_S)
+
+    def test_a_client_without_requests_or_with_a_slow_answer_may_wait(self) -> None:
+        peer = Peer(Silent)
+        assert not peer.connection.is_stalled(1e6)
+        peer.say(peer.request(1) + frame(frames.DATA, flags=frames.END_STREAM, stream=1, payload=b"abc"))
+        assert not peer.connection.is_stalled(1e6)
 
 
 class TestLeaving:

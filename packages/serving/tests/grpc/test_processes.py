@@ -83,7 +83,7 @@ class TestSlowPredictions:
             infer(channel, -2.0)
         assert caught.value.code() is grpc.StatusCode.INTERNAL
         assert "secret" not in caught.value.details()
-        assert "a secret of the model" in server.log.read_text()
+        server.wait(lambda _: "a secret of the model" in server.log.read_text())
 
     def test_a_message_over_the_limit_is_refused_and_the_connection_lives_on(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--grpc-port", "0", "--max-body-bytes", "1000")

@@ -52,6 +52,11 @@ class Calls:
         self._loop = loop
         self._memory = Memory(max_message_bytes * 4)
 
+    @property
+    def held(self) -> int:
+        """Bytes of requests that are not whole."""
+        return self._memory.held
+
     def open(self, connection: Connection, stream: int, headers: Headers) -> Exchange:
         """The call that a request begins; nothing when it is refused at once."""
         refusal = self._refusal(headers)
@@ -104,6 +109,10 @@ class UnaryCall:
         self._loop = loop
         self._message: bytes | None = None
         self._task: asyncio.Task[bytes] | None = None
+
+    @property
+    def is_incomplete(self) -> bool:
+        return self._task is None
 
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Bytes of the request."""
@@ -175,6 +184,10 @@ class StreamCall:
         self._alarm = loop.call_later(context.timeout_s, self._expire) if context.timeout_s is not None else None
         self._task = loop.create_task(self._run(method(self._requests(), context)))
 
+    @property
+    def is_incomplete(self) -> bool:
+        return not self._messages.is_whole
+
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Bytes of the requests."""
         try:
@@ -222,6 +235,8 @@ class StreamCall:
 
 class _Nothing:
     """The handler of a request that was refused before it was read."""
+
+    is_incomplete = False
 
     def receive(self, data: bytes, *, is_last: bool) -> None:
         pass

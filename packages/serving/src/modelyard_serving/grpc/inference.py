@@ -92,7 +92,7 @@ class Inferences:
     async def _later(self, prediction: Awaitable[Prediction], job: _Job) -> bytes:
         try:
             return self._finish(await prediction, job)
-        except Exception as error:
+        except BaseException as error:
             self._failed(error, job.started)
             raise
 
@@ -105,7 +105,7 @@ class Inferences:
                 prediction = await prediction
             begun = time.perf_counter()
             answer = await self._elsewhere(self._encode, prediction, job)
-        except Exception as error:
+        except BaseException as error:
             self._failed(error, started)
             raise
         self._answered(prediction, job, begun)
@@ -133,9 +133,12 @@ class Inferences:
             encode_s=ended - begun,
         )
 
-    def _failed(self, error: Exception, started: float) -> None:
-        kind = error.kind if isinstance(error, ServingError) else Kind.INTERNAL
-        self._plane.recorder.failed(Outcome(kind), total_s=time.perf_counter() - started)
+    def _failed(self, error: BaseException, started: float) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            outcome = Outcome.CANCELLED
+        else:
+            outcome = Outcome(error.kind if isinstance(error, ServingError) else Kind.INTERNAL)
+        self._plane.recorder.failed(outcome, total_s=time.perf_counter() - started)
 
 
 def parsed(kind: type[Parsed], data: bytes) -> Parsed:

@@ -13,7 +13,7 @@ class Memory:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held = 0
+        self.held = 0
 
     def take(self, size: int) -> None:
         """Hold so many bytes more.
@@ -21,13 +21,13 @@ class Memory:
         Raises:
             ServingError: of kind BUSY, when that is more than may be held.
         """
-        if self._held + size > self._limit:
+        if self.held + size > self._limit:
             raise ServingError(f"requests of more than {self._limit} bytes are on their way", kind=Kind.BUSY)
-        self._held += size
+        self.held += size
 
     def give(self, size: int) -> None:
         """Let go of them."""
-        self._held -= size
+        self.held -= size
 
 
 class Messages:

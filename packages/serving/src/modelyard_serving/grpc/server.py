@@ -9,6 +9,7 @@ from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.messages import PREFIX_SIZE
 
 _SLACK = 65_536
+_SWEEP_S = 5.0
 
 
 class GrpcServer:
@@ -21,6 +22,7 @@ class GrpcServer:
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
 
     @property
     def in_flight(self) -> int:
@@ -30,6 +32,7 @@ class GrpcServer:
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from now on. The socket is shared: closing it here closes it nowhere else."""
         self._server = await self._loop.create_server(self._connect, sock=listener)
+        self._sweep()
 
     def leave(self) -> None:
         """Ask every client to go elsewhere with its next call."""
@@ -48,6 +51,8 @@ class GrpcServer:
             whether every call was answered.
         """
         self.stop_accepting()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         for connection in list(self._connections):
             connection.finish()
         try:
@@ -61,6 +66,14 @@ class GrpcServer:
         for connection in list(self._connections):
             connection.abort()
         return is_clean
+
+    def _sweep(self) -> None:
+        """Every few seconds: part from clients that stand still, and from what they make us keep."""
+        now = self._loop.time()
+        for connection in list(self._connections):
+            if connection.is_stalled(now):
+                connection.abort()
+        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
 
     def _connect(self) -> Connection:
         return Connection(

@@ -16,11 +16,16 @@ MAX_FRAME_SIZE = 1 << 20
 MAX_STREAMS = 1000
 CONNECTION_WINDOW = 1 << 24
 LAST_STREAM = 2**31 - 1
+STALL_S = 30.0
 _log = logging.getLogger(__name__)
 
 
 class Exchange(Protocol):
     """The handler's side of one stream."""
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether it has begun to read something of which the rest must come soon."""
 
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Some bytes of the request's body; called again until `is_last`."""
@@ -55,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._exchanges: dict[int, Exchange] = {}
         self._receiving: set[int] = set()
         self._last_stream = 0
+        self._heard_at = loop.time()
         self._unacknowledged = 0
         self._block: tuple[int, int, bytes] | None = None
         self._resets = ResetBudget()
@@ -138,6 +144,12 @@ class Connection(asyncio.Protocol):
         self._send(begin + self._outbox.data(stream, data))
         self.end(stream, trailers)
 
+    def is_stalled(self, now: float) -> bool:
+        """Whether the client stands still in the middle of something, or never began."""
+        if now - self._heard_at < STALL_S:
+            return False
+        return not self._reader.is_begun or any(self._exchanges[stream].is_incomplete for stream in self._receiving)
+
     def head(self, stream: int, block: bytes) -> None:
         """Begin an answer with this header block."""
         if not self._outbox.is_closed(stream):
@@ -202,6 +214,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._transport.close)
 
     def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
+        self._heard_at = self._loop.time()
         self._acknowledge(len(payload))
         exchange = self._exchanges.get(stream)
         if stream not in self._receiving or exchange is None:
@@ -251,6 +264,7 @@ class Connection(asyncio.Protocol):
     def _on_block(self, flags: int, stream: int, block: bytes) -> None:
         headers = self._headers.read(block)
         is_last = bool(flags & frames.END_STREAM)
+        self._heard_at = self._loop.time()
         if stream in self._receiving:  # Trailers; a gRPC request has none, but they end it.
             self._receiving.discard(stream)
             self._exchanges[stream].receive(b"", is_last=True)

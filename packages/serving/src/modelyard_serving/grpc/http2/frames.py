@@ -56,7 +56,7 @@ class FrameReader:
         self._max_frame_size = max_frame_size
         self._rest = bytearray()
         self._needed = len(PREFACE)
-        self._is_begun = False
+        self.is_begun = False
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that are whole now.
@@ -71,7 +71,7 @@ class FrameReader:
             data = bytes(self._rest)
             self._rest.clear()
         position = 0
-        if not self._is_begun:
+        if not self.is_begun:
             position = self._begin(data)
         size = len(data)
         while (end := position + HEAD_SIZE) <= size:
@@ -92,7 +92,7 @@ class FrameReader:
         if len(data) < len(PREFACE):
             self._rest += data
             return len(data)
-        self._is_begun = True
+        self.is_begun = True
         return len(PREFACE)
 
     def _keep(self, data: bytes, position: int) -> None:
