@@ -38,6 +38,7 @@ _HELP = {
     "otlp_endpoint": "send a span for each request to this OpenTelemetry collector, e.g. http://localhost:4318",
     "request_log": "a folder for Parquet files of sampled requests with their rows and answers",
     "request_log_sample": "which part of the requests is sampled (0.01)",
+    "allow_repository_control": "let callers load the model anew and unload it",
     "log_level": "debug, info, warning or error (info)",
 }
 

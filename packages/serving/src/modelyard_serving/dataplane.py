@@ -4,7 +4,7 @@ called on the event loop's thread of one worker process."""
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from modelyard_serving import __version__
 from modelyard_serving.batching.together import BatchCall
@@ -82,6 +82,20 @@ class Prediction:
     compute_s: float = 0.0
 
 
+class Repository(Protocol):
+    """Loads and unloads the model of a server: of all its workers, this one included."""
+
+    async def load(self) -> None:
+        """Every worker has the model as it lies on disk now; each answered with the former one until then.
+
+        Raises:
+            ServingError: a worker could not load it, and goes on with what it had.
+        """
+
+    async def unload(self) -> None:
+        """No worker has the model any more. Nothing happens when none had it."""
+
+
 class DataPlane:
     """One model, ready to answer."""
 
@@ -93,14 +107,41 @@ class DataPlane:
         recorder: Recorder,
         witnesses: Sequence[Witness] = (),
     ) -> None:
-        self.served = served
         self.recorder = recorder
         self.witnesses = witnesses
+        self.repository: Repository | None = None
+        """None where loading and unloading are not allowed."""
+        self._is_leaving = False
+        self._take(served, executor)
+
+    def _take(self, served: ServedModel, executor: Executor) -> None:
+        self.served = served
         self._model = served.model
         self._executor = executor
         self._contract = Contract(served.model.signature)
         self._answerer = Answerer(served.name, served.version, served.model.signature)
-        self._is_leaving = False
+        self._is_loaded = True
+
+    def replace(self, served: ServedModel, executor: Executor) -> None:
+        """Answer with another model from now on. The former one finishes what it has and is closed.
+
+        Raises:
+            ServingError: it has another name or version, which a server does not change while it runs.
+        """
+        if (served.name, served.version) != (self.served.name, self.served.version):
+            served.model.close()
+            raise ServingError(
+                f"the path now has model {served.name!r} in version {served.version!r}: start the server anew for it",
+                kind=Kind.INVALID,
+            )
+        self.unload()
+        self._take(served, executor)
+
+    def unload(self) -> None:
+        """Have no model: not ready, and every request is refused until there is one again."""
+        if self._is_loaded:
+            self._is_loaded = False
+            self._executor.close(self._model.close)
 
     @property
     def queued(self) -> int:
@@ -115,7 +156,7 @@ class DataPlane:
         return True
 
     def server_ready(self) -> bool:
-        return not self._is_leaving
+        return self._is_loaded and not self._is_leaving
 
     def leave(self) -> None:
         """Be not ready from now on, and go on answering: the lame-duck window has begun."""
@@ -143,8 +184,33 @@ class DataPlane:
         """The models of this server, all or those that are ready."""
         if self.server_ready():
             return [IndexEntry(self.served.name, self.served.version, "READY")]
-        entry = IndexEntry(self.served.name, self.served.version, "UNAVAILABLE", "the server is stopping")
-        return [] if only_ready else [entry]
+        reason = "the server is stopping" if self._is_loaded else "unloaded"
+        return [] if only_ready else [IndexEntry(self.served.name, self.served.version, "UNAVAILABLE", reason)]
+
+    async def load_model(self, name: str) -> None:
+        """Load the model anew from its path, in every worker.
+
+        Raises:
+            ServingError: of kind NOT_FOUND or FORBIDDEN, or the model could not be loaded.
+        """
+        await self._allowed(name).load()
+
+    async def unload_model(self, name: str) -> None:
+        """Unload the model in every worker.
+
+        Raises:
+            ServingError: of kind NOT_FOUND or FORBIDDEN.
+        """
+        await self._allowed(name).unload()
+
+    def _allowed(self, name: str) -> Repository:
+        self.check_name(name, None)
+        if self.repository is None:
+            raise ServingError(
+                "loading and unloading are not allowed: start the server with --allow-repository-control",
+                kind=Kind.FORBIDDEN,
+            )
+        return self.repository
 
     def check_name(self, name: str, version: str | None) -> None:
         """Raises:
@@ -183,6 +249,8 @@ class DataPlane:
             InvalidInput: the model itself refuses the values.
             ServingError: busy, out of time, or of kind INTERNAL when the model fails; its cause is for the log.
         """
+        if not self._is_loaded:
+            raise ServingError(f"model {self.served.name!r} is unloaded", kind=Kind.UNAVAILABLE)
         rows = 1
         for array in inputs.values():
             if array.shape:

@@ -7,6 +7,7 @@ class Kind(StrEnum):
     """What an error is, apart from any transport."""
 
     INVALID = "invalid"  # The request is wrong: 400, INVALID_ARGUMENT.
+    FORBIDDEN = "forbidden"  # 403, PERMISSION_DENIED.
     NOT_FOUND = "not_found"  # 404, NOT_FOUND.
     METHOD_NOT_ALLOWED = "method_not_allowed"  # 405, UNIMPLEMENTED.
     TOO_LARGE = "too_large"  # 413, RESOURCE_EXHAUSTED.

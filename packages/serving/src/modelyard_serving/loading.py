@@ -68,6 +68,14 @@ def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
 
 def load(settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recorder) -> DataPlane:
     """A data plane whose model has predicted its example."""
+    served, executor = load_model(settings, loop=loop, recorder=recorder)
+    return DataPlane(served, executor=executor, recorder=recorder, witnesses=_witnesses(settings, served, recorder))
+
+
+def load_model(
+    settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recorder
+) -> tuple[ServedModel, Executor]:
+    """The model, warm, and what runs its calls. May be called on any thread."""
     served, opened = open_served(settings)
     pace = Pace()
     example = example_inputs(opened)
@@ -86,7 +94,22 @@ def load(settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recor
         together=together,
         count=recorder.executed,
     )
-    return DataPlane(served, executor=executor, recorder=recorder, witnesses=_witnesses(settings, served, recorder))
+    return served, executor
+
+
+def _batching(settings: Settings, model: Model, example: Tensors | None) -> BatchTogether | None:
+    """Batches, if the model's own curve says that they pay."""
+    if settings.batching == "off" or example is None:
+        return None
+    curve = measure(model.predict, example)
+    if curve is None or not curve.pays:
+        return None
+    _log.info(
+        "requests that wait are computed together, up to %d rows: %.1f times the rows per second",
+        curve.best_rows,
+        curve.gain,
+    )
+    return BatchTogether(curve.best_rows)
 
 
 def _witnesses(settings: Settings, served: ServedModel, recorder: Recorder) -> list[Witness]:
@@ -108,18 +131,3 @@ def _witnesses(settings: Settings, served: ServedModel, recorder: Recorder) -> l
             )
         )
     return witnesses
-
-
-def _batching(settings: Settings, model: Model, example: Tensors | None) -> BatchTogether | None:
-    """Batches, if the model's own curve says that they pay."""
-    if settings.batching == "off" or example is None:
-        return None
-    curve = measure(model.predict, example)
-    if curve is None or not curve.pays:
-        return None
-    _log.info(
-        "requests that wait are computed together, up to %d rows: %.1f times the rows per second",
-        curve.best_rows,
-        curve.gain,
-    )
-    return BatchTogether(curve.best_rows)

@@ -34,6 +34,7 @@ class Settings:
     request_timeout_s: float | None = None
     inline_limit_ms: float = 1.0
     batching: str = "auto"
+    allow_repository_control: bool = False
     log_level: str = "info"
     otlp_endpoint: str | None = None
     request_log: str | None = None

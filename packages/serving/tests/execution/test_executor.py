@@ -160,3 +160,21 @@ class TestDeadline:
         assert raised.value.kind is Kind.TIMEOUT
         gate.open()
         assert await runs.submit(call(int)) == 0
+
+
+class TestClose:
+    async def test_the_last_call_is_made_before_the_end_is_told_once(self) -> None:
+        gate, runs, ends = Gate(), executor(), list[str]()
+        first, second = runs.submit(call(gate)), runs.submit(call(int))
+        await begin(gate)
+        runs.close(lambda: ends.append("end"))
+        assert ends == []
+        gate.open()
+        assert (await first, await second) == ("through", 0)
+        await asyncio.sleep(0)
+        assert ends == ["end"]
+
+    async def test_an_idle_one_ends_at_once(self) -> None:
+        ends: list[str] = []
+        executor().close(lambda: ends.append("end"))
+        assert ends == ["end"]

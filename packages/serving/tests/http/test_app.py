@@ -5,6 +5,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from planes import MODEL_NAME, Bench, bench
 from sample_models import Doubler, Sleeper
 
+from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.http.exchange import Response
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
@@ -136,6 +138,58 @@ class TestDescriptions:
 
     async def test_head_is_get_and_the_query_is_nobodys_business(self, doubler: Bench) -> None:
         assert (await doubler.ask("HEAD", "/v2/health/live")).status == 200
+
+
+class FakeRepository:
+    """Loads and unloads in this process alone."""
+
+    def __init__(self, served: Bench) -> None:
+        self._served = served
+        self.error: ServingError | None = None
+
+    async def load(self) -> None:
+        if self.error is not None:
+            raise self.error
+        again = bench(Doubler())
+        self._served.plane.replace(again.plane.served, again.executor)
+
+    async def unload(self) -> None:
+        self._served.plane.unload()
+
+
+class TestRepository:
+    LOAD, UNLOAD = (f"/v2/repository/models/{MODEL_NAME}/{verb}" for verb in ("load", "unload"))
+
+    async def test_control_needs_to_be_allowed(self, doubler: Bench) -> None:
+        for path in (self.LOAD, self.UNLOAD):
+            assert "--allow-repository-control" in assert_is_error(await doubler.ask("POST", path), 403)
+
+    async def test_an_unloaded_model_is_not_ready_and_refuses_until_it_is_loaded(self, doubler: Bench) -> None:
+        doubler.plane.repository = FakeRepository(doubler)
+        response = await doubler.ask("POST", self.UNLOAD, {"parameters": {"unload_dependents": False}})
+        assert (response.status, response.body) == (200, b"")
+        assert (await doubler.ask("GET", "/v2/health/live")).status == 200
+        assert (await doubler.ask("GET", "/v2/health/ready")).status == 503
+        assert "unloaded" in assert_is_error(await doubler.infer(ROW), 503)
+        (entry,) = content(await doubler.ask("POST", "/v2/repository/index"))
+        assert (entry["state"], entry["reason"]) == ("UNAVAILABLE", "unloaded")
+        assert (await doubler.ask("POST", self.LOAD)).status == 200
+        assert (await doubler.infer(ROW)).status == 200
+
+    async def test_a_load_that_fails_is_told_and_takes_no_parameters(self, doubler: Bench) -> None:
+        repository = FakeRepository(doubler)
+        repository.error = ServingError("broken", kind=Kind.INVALID)
+        doubler.plane.repository = repository
+        assert assert_is_error(await doubler.ask("POST", self.LOAD), 400) == "broken"
+        assert_is_error(await doubler.ask("POST", self.LOAD, {"parameters": {"config": "{}"}}), 400)
+        assert (await doubler.infer(ROW)).status == 200
+
+    async def test_another_name_or_version_needs_another_server(self, doubler: Bench) -> None:
+        again = bench(Doubler())
+        other = replace(again.plane.served, version="4")
+        with pytest.raises(ServingError, match="now has model 'sample' in version '4'"):
+            doubler.plane.replace(other, again.executor)
+        assert (await doubler.infer(ROW)).status == 200
 
 
 class TestInfer:

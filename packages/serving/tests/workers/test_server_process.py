@@ -163,6 +163,20 @@ class TestWorkers:
         assert "MB of resident memory are over the 250 MB limit" in status["workers"][-1]["last_exit"]["reason"]
 
 
+class TestRepository:
+    def test_loading_and_unloading_reach_every_worker(self, start_server: StartServer) -> None:
+        server = start_server("Doubler", "--workers", "2", "--allow-repository-control")
+        model = f"{server.url}/v2/repository/models/Doubler"
+        ready = f"{server.url}/v2/health/ready"
+        assert httpx.post(f"{model}/unload", timeout=30).status_code == 200
+        assert {httpx.get(ready).status_code for _ in range(20)} == {503}
+        os.kill(server.status()["workers"][0]["pid"], signal.SIGKILL)
+        server.wait(lambda status: status["state"] == "ready" and status["workers"][0]["restarts"] == 1)
+        assert {httpx.get(ready).status_code for _ in range(20)} == {503}
+        assert httpx.post(f"{model}/load", timeout=30).status_code == 200
+        assert {httpx.get(ready).status_code for _ in range(20)} == {200}
+
+
 class TestScaling:
     def test_sighup_applies_workers_up_and_down_and_loses_no_request(
         self, start_server: StartServer, tmp_path: Path

@@ -80,6 +80,7 @@ class Executor:
         self._queue: list[tuple[int, int, _Waiting[Any]]] = []
         self._order = itertools.count()
         self._running = 0
+        self._when_idle: Callable[[], None] | None = None
 
     @property
     def makes_batches(self) -> bool:
@@ -129,12 +130,17 @@ class Executor:
         self._dispatch()
         return future
 
-    def close(self) -> None:
-        """Let go of the threads; queued calls are cancelled."""
-        for _, _, waiting in self._queue:
-            waiting.future.cancel()
-        self._queue.clear()
+    def close(self, when_idle: Callable[[], None] = lambda: None) -> None:
+        """Take no more calls. Those that came are made; after the last one `when_idle` is called, once."""
+        self._when_idle = when_idle
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._when_idle is None or self._running or self._queue:
+            return
+        when_idle, self._when_idle = self._when_idle, None
         self._threads.shutdown(wait=False)
+        when_idle()
 
     def _drop_abandoned(self) -> None:
         """Calls whose caller gave up or timed out while waiting make room."""
@@ -196,6 +202,7 @@ class Executor:
         self._running -= 1
         self._settle(made)
         self._dispatch()
+        self._close_if_idle()
 
     def _settle(self, made: "_Made") -> None:
         """Hand over what came of one call of the model."""

@@ -35,11 +35,11 @@ class App:
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
             answer = error_response(error, request)
         accepted, identity = headers.get("accept-encoding"), headers.get(REQUEST_ID)
+        if not isinstance(answer, Response):
+            return _finished_later(answer, request)
         if accepted is None and identity is None:
             return answer
-        if isinstance(answer, Response):
-            return _dressed(answer, accepted, identity)
-        return _dressed_later(answer, accepted, identity)
+        return _dressed(answer, accepted, identity)
 
     def _route(self, request: Request) -> Answer:
         handlers = self._routes.get(request.path)
@@ -75,8 +75,12 @@ class App:
         return ServingError(f"there is nothing at {path}", kind=Kind.NOT_FOUND)
 
 
-async def _dressed_later(answer: Awaitable[Response], accepted: str | None, identity: str | None) -> Response:
-    return _dressed(await answer, accepted, identity)
+async def _finished_later(answer: Awaitable[Response], request: Request) -> Response:
+    try:
+        response = await answer
+    except Exception as error:  # noqa: BLE001  # As above.
+        response = error_response(error, request)
+    return _dressed(response, request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID))
 
 
 def _dressed(response: Response, accepted: str | None, identity: str | None) -> Response:

@@ -83,6 +83,19 @@ class Describer:
             raise InvalidInput("ready must be true or false")
         return json_response([asdict(entry) for entry in self._plane.repository_index(only_ready=only_ready)])
 
+    async def load(self, request: Request) -> Response:
+        if _object(request).get("parameters"):
+            raise InvalidInput(
+                "load takes no parameters: the model comes from the path that the server was started with"
+            )
+        await self._plane.load_model(self._plane.served.name)
+        return Response(200)
+
+    async def unload(self, request: Request) -> Response:
+        _object(request)
+        await self._plane.unload_model(self._plane.served.name)
+        return Response(200)
+
     def metrics(self, _: Request) -> Response:
         served = self._plane.served
         body = expose(self._ledger, model=served.name, version=served.version)

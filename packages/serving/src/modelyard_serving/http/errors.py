@@ -11,6 +11,7 @@ from modelyard_serving.http.exchange import JSON, JSON_ONLY, Headers, Request, R
 
 STATUS: dict[Kind, int] = {
     Kind.INVALID: 400,
+    Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.TOO_LARGE: 413,

@@ -38,6 +38,9 @@ def build_app(
         "/invocations": {"POST": predict.handle},
     }
     served = plane.served
+    for name in {served.name, quote(served.name)}:
+        routes[f"/v2/repository/models/{name}/load"] = {"POST": describe.load}
+        routes[f"/v2/repository/models/{name}/unload"] = {"POST": describe.unload}
     for model in {f"/v2/models/{served.name}", f"/v2/models/{quote(served.name)}"}:
         for place in (model, f"{model}/versions/{served.version}"):
             routes[place] = {"GET": describe.model}

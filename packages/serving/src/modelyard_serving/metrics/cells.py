@@ -24,6 +24,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     INVALID = Kind.INVALID
+    FORBIDDEN = Kind.FORBIDDEN
     NOT_FOUND = Kind.NOT_FOUND
     TOO_LARGE = Kind.TOO_LARGE
     UNSUPPORTED = Kind.UNSUPPORTED

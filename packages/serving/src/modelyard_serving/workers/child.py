@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+from functools import partial
 from typing import Protocol
 
 import uvloop
@@ -19,12 +20,13 @@ import uvloop
 from modelyard_serving.errors import InvalidModel, ServingError
 from modelyard_serving.http.routes import build_app
 from modelyard_serving.http.server import HttpServer
-from modelyard_serving.loading import load
+from modelyard_serving.loading import load, load_model
 from modelyard_serving.logs import configure_logs
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.workers.boot import Boot, receive_boot
 from modelyard_serving.workers.channel import Channel, Message
 from modelyard_serving.workers.memory import resident_bytes
+from modelyard_serving.workers.repository import SharedRepository
 
 _BEAT_S = 0.5
 _SWITCH_S = 0.001
@@ -65,6 +67,13 @@ class Child:
         self._loop = loop
         self._recorder = Recorder(boot.ledger.row(boot.row))
         self._plane = load(settings, loop=loop, recorder=self._recorder)
+        self._repository = SharedRepository(
+            self._plane,
+            send=self._channel.send,
+            load=partial(load_model, settings, loop=loop, recorder=self._recorder),
+        )
+        if settings.allow_repository_control:
+            self._plane.repository = self._repository
         app = build_app(
             self._plane,
             ledger=boot.ledger,
@@ -97,6 +106,8 @@ class Child:
     def _on_message(self, message: Message) -> None:
         if message.get("command") == "drain":
             self._leave(is_last=bool(message["is_last"]))
+        else:
+            self._repository.on_message(message)
 
     def _on_orphaned(self) -> None:
         _log.error("the supervisor is gone: leaving the address to the next one")

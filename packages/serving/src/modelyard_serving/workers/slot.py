@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.process import Worker
 from modelyard_serving.workers.states import TRANSITIONS, Fact, WorkerState
 from modelyard_serving.workers.status import Exit, WorkerStatus
@@ -38,6 +39,11 @@ class Slot:
             raise AssertionError(f"worker {self.index} cannot go from {self.state} to {state}")
         self.state = state
         self.is_answering = state is WorkerState.READY or (state is WorkerState.DRAINING and self.is_answering)
+
+    def tell(self, message: Message) -> None:
+        """Tell its process something, if it has one."""
+        if self.worker is not None:
+            self.worker.send(message)
 
     @property
     def fact(self) -> Fact:

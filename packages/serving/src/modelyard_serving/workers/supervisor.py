@@ -20,6 +20,7 @@ from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.doorman import doormen
 from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.process import Spawn
+from modelyard_serving.workers.rounds import Rounds, Verb
 from modelyard_serving.workers.slot import Slot
 from modelyard_serving.workers.states import Backoff, ServerState, WorkerState, server_state
 from modelyard_serving.workers.status import Exit, Status, write_status
@@ -60,6 +61,7 @@ class Supervisor:
         self._leaving: list[Slot] = []
         self._lives: dict[Slot, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
+        self._rounds: Rounds[Slot] = Rounds()
         self._was_ready = False
         self._exit_code = 0
         self._written_at = float("-inf")
@@ -159,16 +161,34 @@ class Supervisor:
                 slot.move(WorkerState.READY)
                 slot.ready_since, self._was_ready = self._clock(), True
                 slot.failures = 0
+                if self._rounds.is_unloaded:
+                    slot.tell({"repository": "do", "verb": Verb.UNLOAD, "round": None})
                 self._changed()
+            case "repository":
+                self._begin_round(slot, Verb(message["verb"]), message["ticket"])
+            case "repository-done":
+                self._rounds.done(message["round"], slot, message["error"])
             case "closed":
                 slot.is_answering = False
                 self._changed()
+
+    def _begin_round(self, asker: Slot, verb: Verb, ticket: int) -> None:
+        """Have every ready worker do something with the model, and answer the one that asked for it."""
+
+        def answer(error: str | None) -> None:
+            asker.tell({"repository": "done", "ticket": ticket, "error": error})
+
+        members = [slot for slot in self._slots if slot.state is WorkerState.READY]
+        number = self._rounds.begin(verb, members, answer)
+        for slot in members:
+            slot.tell({"repository": "do", "verb": verb, "round": number})
 
     def _on_exit(self, slot: Slot, code: int) -> None:
         now = self._clock()
         if slot.ready_since is None or now - slot.ready_since < self._backoff.settled_s:
             slot.failures += 1
         slot.is_answering = False
+        self._rounds.gone(slot)
         self._ledger.clear_gauges(slot.row)
         if slot.state is not WorkerState.DRAINING:
             tail = slot.worker.log_tail if slot.worker else ""
