@@ -11,7 +11,7 @@ from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.grpc.http2.connection import Connection, Exchange
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed
-from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, failure
+from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, failure
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
@@ -22,7 +22,7 @@ MAX_HELD_BACK = 1 << 20
 class Context:
     """What a method may know of its call. `timeout_s` None is no deadline."""
 
-    headers: Headers
+    metadata: Metadata
     timeout_s: float | None = None
 
 
@@ -65,7 +65,7 @@ class Calls:
             return _Nothing()
         path = headers[b":path"]
         messages = Messages(encoding=headers.get(b"grpc-encoding"), limit=self._limit, memory=self._memory)
-        context = Context(headers, _timeout_s(headers))
+        context = Context(Metadata(headers), _timeout_s(headers))
         method = self._unary.get(path)
         if method is not None:
             return UnaryCall(connection, stream, method=method, context=context, messages=messages, loop=self._loop)
@@ -80,11 +80,11 @@ class Calls:
         path = headers.get(b":path", b"")
         if path not in self._unary and path not in self._streaming:
             message = f"there is no method {path[:200].decode(errors='replace')}"
-            return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED))
+            return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"identity" and encoding not in WINDOW_BITS:
             message = f"grpc-encoding {encoding[:40].decode(errors='replace')} is not known, only gzip and deflate"
-            return failure(ServingError(message, kind=Kind.UNSUPPORTED))
+            return failure(ServingError(message, kind=Kind.UNSUPPORTED), Metadata(headers))
         return None
 
 
@@ -160,7 +160,7 @@ class UnaryCall:
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
-        self._connection.end(self._stream, failure(error))
+        self._connection.end(self._stream, failure(error, self._context.metadata))
 
 
 class StreamCall:
@@ -179,6 +179,7 @@ class StreamCall:
         self._connection = connection
         self._stream = stream
         self._messages = messages
+        self._metadata = context.metadata
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._loop = loop
         self._alarm = loop.call_later(context.timeout_s, self._expire) if context.timeout_s is not None else None
@@ -218,13 +219,13 @@ class StreamCall:
                 await self._connection.taken(self._stream, MAX_HELD_BACK)
             self._connection.end(self._stream, OK_TRAILERS)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
-            self._connection.end(self._stream, failure(error, is_begun=True))
+            self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
         finally:
             self._close()
 
     def _expire(self) -> None:
         error = ServingError("the call's time ran out", kind=Kind.TIMEOUT)
-        self._connection.end(self._stream, failure(error, is_begun=True))
+        self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
         self.abandon()
 
     def _close(self) -> None:

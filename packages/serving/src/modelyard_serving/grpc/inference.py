@@ -19,10 +19,12 @@ from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.protocol.messages import InferRequest
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.witnesses import Observation
 
 T = TypeVar("T")
 Parsed = TypeVar("Parsed", bound=Message)
 _LARGE_BYTES = 256 * 1024
+VERB = "inference.GRPCInferenceService/ModelInfer"
 
 
 @dataclass(slots=True)
@@ -53,11 +55,11 @@ class Inferences:
             job = self._decode(message, started)
             prediction = self._predict(job, context)
             if isinstance(prediction, Prediction):
-                return self._finish(prediction, job)
+                return self._finish(prediction, job, context)
         except Exception as error:
-            self._failed(error, started)
+            self._note_failure(error, context, started)
             raise
-        return self._later(prediction, job)
+        return self._later(prediction, job, context)
 
     async def stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         """ModelStreamInfer, as Triton has it: an error is an answer, and the stream goes on."""
@@ -66,7 +68,7 @@ class Inferences:
                 answer = self.infer(message, context)
                 inferred = answer if isinstance(answer, bytes) else await answer
             except Exception as error:  # noqa: BLE001  # Whatever it is, the caller gets it as an answer.
-                _, text = told(error)
+                _, text = told(error, context.metadata)
                 yield pb.ModelStreamInferResponse(error_message=text).SerializeToString()
             else:
                 response = pb.ModelInferResponse.FromString(inferred)
@@ -89,11 +91,11 @@ class Inferences:
             timeout_s=min(limits, default=None),
         )
 
-    async def _later(self, prediction: Awaitable[Prediction], job: _Job) -> bytes:
+    async def _later(self, prediction: Awaitable[Prediction], job: _Job, context: Context) -> bytes:
         try:
-            return self._finish(await prediction, job)
+            return self._finish(await prediction, job, context)
         except BaseException as error:
-            self._failed(error, job.started)
+            self._note_failure(error, context, job.started)
             raise
 
     async def _in_thread(self, message: bytes, context: Context, started: float) -> bytes:
@@ -106,24 +108,24 @@ class Inferences:
             begun = time.perf_counter()
             answer = await self._elsewhere(self._encode, prediction, job)
         except BaseException as error:
-            self._failed(error, started)
+            self._note_failure(error, context, started)
             raise
-        self._answered(prediction, job, begun)
+        self._note(prediction, job, context, begun)
         return answer
 
     async def _elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def _finish(self, prediction: Prediction, job: _Job) -> bytes:
+    def _finish(self, prediction: Prediction, job: _Job, context: Context) -> bytes:
         begun = time.perf_counter()
         answer = self._encode(prediction, job)
-        self._answered(prediction, job, begun)
+        self._note(prediction, job, context, begun)
         return answer
 
     def _encode(self, prediction: Prediction, job: _Job) -> bytes:
         return write_response(self._plane.answer(prediction, job.request), is_raw=job.is_raw)
 
-    def _answered(self, prediction: Prediction, job: _Job, begun: float) -> None:
+    def _note(self, prediction: Prediction, job: _Job, context: Context, begun: float) -> None:
         ended = time.perf_counter()
         self._plane.recorder.answered(
             total_s=ended - job.started,
@@ -132,13 +134,29 @@ class Inferences:
             compute_s=prediction.compute_s,
             encode_s=ended - begun,
         )
+        for witness in self._plane.witnesses:
+            witness.saw(
+                Observation(
+                    verb=VERB,
+                    carrier=context.metadata,
+                    outcome=Outcome.OK,
+                    total_s=ended - job.started,
+                    queue_s=prediction.queue_s,
+                    compute_s=prediction.compute_s,
+                    inputs=job.inputs,
+                    outputs=prediction.outputs,
+                )
+            )
 
-    def _failed(self, error: BaseException, started: float) -> None:
+    def _note_failure(self, error: BaseException, context: Context, started: float) -> None:
         if isinstance(error, asyncio.CancelledError):
             outcome = Outcome.CANCELLED
         else:
             outcome = Outcome(error.kind if isinstance(error, ServingError) else Kind.INTERNAL)
-        self._plane.recorder.failed(outcome, total_s=time.perf_counter() - started)
+        total_s = time.perf_counter() - started
+        self._plane.recorder.failed(outcome, total_s=total_s)
+        for witness in self._plane.witnesses:
+            witness.saw(Observation(verb=VERB, carrier=context.metadata, outcome=outcome, total_s=total_s))
 
 
 def parsed(kind: type[Parsed], data: bytes) -> Parsed:

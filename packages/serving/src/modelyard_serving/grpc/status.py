@@ -1,16 +1,20 @@
 """How errors look over gRPC: the one table from kinds to status codes, and the header blocks that tell them."""
 
 import logging
+import re
+import secrets
 from enum import IntEnum
+from typing import Any
 from urllib.parse import quote
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.grpc.http2.headers import write_headers, write_trailers
+from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
 
-MESSAGE_LENGTH = 2000
-"""Clients give up at headers of 8 KB; a message may triple when it is quoted."""
+MESSAGE_LENGTH = 6000
+"""Clients give up at headers of 8 KB."""
 _CONTENT_TYPE = (b"content-type", b"application/grpc")
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+REQUEST_ID = "x-request-id"
 _log = logging.getLogger(__name__)
 
 
@@ -47,23 +51,42 @@ NOT_GRPC = write_headers([], status=415)
 NOT_POST = write_headers([(b"allow", b"POST")], status=405)
 
 
-def failure(error: BaseException, *, is_begun: bool = False) -> bytes:
+def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = False) -> bytes:
     """The header block that ends a failed call, alone or, where the answer is begun, as its trailers."""
-    code, message = told(error)
+    code, message = told(error, metadata)
     headers = [(b"grpc-status", b"%d" % code), (b"grpc-message", quoted(message))]
     return write_trailers(headers) if is_begun else write_headers([_CONTENT_TYPE, *headers])
 
 
-def told(error: BaseException) -> tuple[Code, str]:
-    """Code and message of an error. One that is not ours is INTERNAL, and its text stays in the log."""
-    if isinstance(error, ServingError):
-        if error.kind is Kind.INTERNAL:
-            _log.error("a call failed: %s", error.message, exc_info=error.__cause__)
+def told(error: BaseException, metadata: "Metadata") -> tuple[Code, str]:
+    """Code and message of an error. What is our fault or the model's is told by its request id, and logged by it."""
+    if isinstance(error, ServingError) and error.kind is not Kind.INTERNAL:
         return CODES[error.kind], error.message
-    _log.error("a call failed by a fault of the server", exc_info=error)
-    return Code.INTERNAL, "internal error"
+    identity = (metadata.get(REQUEST_ID) or secrets.token_hex(8))[:128]
+    sentence = error.message if isinstance(error, ServingError) else "the server failed"
+    _log.error(
+        sentence,
+        exc_info=error.__cause__ or error,
+        extra={"request_id": identity, "path": metadata.get(":path"), "traceparent": metadata.get("traceparent")},
+    )
+    return Code.INTERNAL, f"{sentence}; the log says why under request id {identity}"
+
+
+class Metadata:
+    """A call's headers as text, by lower-case name."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A header's value."""
+        value = self._headers.get(key.encode())
+        return default if value is None else value.decode(errors="replace")
 
 
 def quoted(message: str) -> bytes:
     """A message as gRPC sends it: what is not printable ASCII as percent-encoded UTF-8."""
-    return quote(message[:MESSAGE_LENGTH], safe=_PRINTABLE).encode()
+    whole = quote(message[:MESSAGE_LENGTH], safe=_PRINTABLE)
+    return re.sub(r"%.?$", "", whole[:MESSAGE_LENGTH]).encode()
