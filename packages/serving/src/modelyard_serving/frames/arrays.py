@@ -11,6 +11,8 @@ from modelyard_serving.errors import InvalidInput
 from modelyard_serving.frames.values import WrongValue, flat, numbers_buffer
 from modelyard_serving.signature import TensorSpec
 
+_ARRAYS = {list, simdjson.Array, np.ndarray}
+
 
 def tensor(value: Any, spec: TensorSpec, *, arrays: int = 0, checks_shape: bool = True) -> npt.NDArray[Any]:
     """`value` (nested lists or a simdjson array, row by row) as the tensor that `spec` declares.
@@ -53,17 +55,17 @@ def _shape(value: Any, spec: TensorSpec) -> tuple[int, ...]:
     level: list[Any] = [value]
     shape: list[int] = []
     while True:
-        lengths = {len(row) for row in level}
+        lengths = set(map(len, level))
         if len(lengths) > 1:
             raise InvalidInput(
                 f"input {spec.name!r}: rows at depth {len(shape)} differ in length: {sorted(lengths)[:5]}"
             )
         shape.append(lengths.pop())
-        if not shape[-1] or not _is_array(level[0][0]):
+        if not shape[-1] or type(level[0][0]) not in _ARRAYS:
             return tuple(shape)
         # The innermost rows are many, and their own elements are not looked at: that they are plain is for `column`.
         level = [child for row in level for child in row] if len(level) > 1 else list(level[0])
-        if not all(_is_array(child) for child in level):
+        if not set(map(type, level)) <= _ARRAYS:
             raise InvalidInput(f"input {spec.name!r}: arrays and single values are mixed at depth {len(shape)}")
 
 
@@ -77,7 +79,3 @@ def _checked(value: Any, spec: TensorSpec, shape: tuple[int, ...]) -> npt.NDArra
     except WrongValue as error:
         place = [int(index) for index in np.unravel_index(error.index, shape)]
         raise InvalidInput(f"input {spec.name!r} at {place}: {error}") from error
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, list | simdjson.Array | np.ndarray)

@@ -14,12 +14,17 @@ from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.signature import TensorSpec
 
-_BUFFERS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
-    "f": ("d", np.dtype("<f8")),
-    "i": ("i", np.dtype("<i8")),
-    "u": ("u", np.dtype("<u8")),
+_WIDE: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
+    "f": ("d", Datatype.FP64.numpy_dtype),
+    "i": ("i", Datatype.INT64.numpy_dtype),
+    "u": ("u", Datatype.UINT64.numpy_dtype),
 }
-"""How simdjson hands out an array of numbers without making a Python object of each."""
+"""How simdjson hands out an array of numbers without making a Python object of each, by the kind of their dtype."""
+_BUFFERS = {
+    datatype: (*_WIDE[datatype.numpy_dtype.kind], datatype.numpy_dtype)
+    for datatype in Datatype
+    if datatype.numpy_dtype.kind in _WIDE and datatype is not Datatype.BF16
+}
 _LARGEST_SHOWN = 60
 
 
@@ -63,15 +68,14 @@ def numbers_buffer(values: "simdjson.Array", datatype: Datatype) -> npt.NDArray[
 
     simdjson flattens, so whoever calls it knows that the array is as regular as it takes it for.
     """
-    dtype = datatype.numpy_dtype
-    if dtype.kind not in _BUFFERS or datatype is Datatype.BF16:
+    if datatype not in _BUFFERS:
         return None
-    code, wide = _BUFFERS[dtype.kind]
+    code, wide, dtype = _BUFFERS[datatype]
     try:
         numbers = np.frombuffer(values.as_buffer(of_type=code), dtype=wide)
     except (TypeError, ValueError):
         return None
-    if dtype == wide:
+    if dtype is wide:
         return numbers
     return numbers.astype(dtype) if len(numbers) and _fits(numbers, dtype) else None
 

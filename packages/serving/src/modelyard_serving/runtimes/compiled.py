@@ -66,10 +66,9 @@ class CompiledModel:
     def __init__(self, session: Any, description: GraphDescription) -> None:
         self.signature = description.signature
         self._session = session
-        self._description = description
         self._defaults = [spec.name for spec in self.signature.default_outputs]
-        self._ranks = {node.name: len(node.shape) for node in session.get_inputs()}
-        self._is_matrix = set(self._ranks) == {MATRIX}
+        ranks = {node.name: len(node.shape) for node in session.get_inputs()}
+        self._feed: _Feed = _Matrix(description) if set(ranks) == {MATRIX} else _Tensors(description, ranks)
 
     def predict(
         self,
@@ -78,7 +77,6 @@ class CompiledModel:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,  # noqa: ARG002  # A graph has none.
     ) -> Tensors:
-        self._check(inputs)
         names = self._defaults if outputs is None else list(outputs)
         try:
             values = self._session.run(names, self._feed(inputs))
@@ -92,24 +90,74 @@ class CompiledModel:
     def close(self) -> None:
         self._session = None
 
-    def _check(self, inputs: Tensors) -> None:
-        for name in self._description.refuses_missing:
-            if name not in inputs or _is_missing(inputs[name]):
-                raise InvalidInput(f"input {name!r} has a missing value, which the model does not take")
-        for name in self._description.refuses_infinite:
-            if name in inputs and inputs[name].dtype.kind == "f" and np.isinf(inputs[name]).any():
-                raise InvalidInput(f"input {name!r} has an infinite value, which the model does not take")
 
-    def _feed(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
-        if self._is_matrix:
-            return {MATRIX: np.stack([_numbers(inputs, spec) for spec in self.signature.inputs], axis=1)}
+class _Matrix:
+    """All columns of a frame side by side, made and checked in one step."""
+
+    def __init__(self, description: GraphDescription) -> None:
+        self._specs = description.signature.inputs
+        self._names = [spec.name for spec in self._specs]
+        self._dtype = np.result_type(*(fed_dtype(spec) for spec in self._specs))
+        self._refusals = _Refusals(description)
+        self._is_strict = self._refusals.finite >= set(self._names)
+
+    def __call__(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        columns = [inputs[name] for name in self._names if name in inputs]
+        if len(columns) != len(self._names) or any(column.dtype == object for column in columns):
+            columns = [_numbers(inputs, spec) for spec in self._specs]
+        rows = np.concatenate(columns, dtype=self._dtype).reshape(len(columns), -1).T
+        if not (self._is_strict and np.isfinite(rows).all()):
+            self._refusals.check(inputs)
+        return {MATRIX: np.ascontiguousarray(rows)}
+
+
+class _Tensors:
+    """Each input of the graph by itself."""
+
+    def __init__(self, description: GraphDescription, ranks: Mapping[str, int]) -> None:
+        # A column that the model never reads is none of the graph's inputs.
+        self._specs = [(spec, ranks[spec.name]) for spec in description.signature.inputs if spec.name in ranks]
+        self._refusals = _Refusals(description)
+
+    def __call__(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        self._refusals.check(inputs)
         feed = {}
-        for spec in self.signature.inputs:
-            if spec.name in self._ranks:  # A column that the model never reads is none of the graph's inputs.
-                values = _texts(inputs, spec) if spec.datatype is Datatype.BYTES else _numbers(inputs, spec)
-                is_column = values.ndim == 1 and self._ranks[spec.name] == 2
-                feed[spec.name] = values.reshape(-1, 1) if is_column else values
+        for spec, rank in self._specs:
+            values = _texts(inputs, spec) if spec.datatype is Datatype.BYTES else _numbers(inputs, spec)
+            feed[spec.name] = values.reshape(-1, 1) if values.ndim == 1 and rank == 2 else values
         return feed
+
+
+_Feed = _Matrix | _Tensors
+
+
+class _Refusals:
+    """What the native model does not take, input by input."""
+
+    def __init__(self, description: GraphDescription) -> None:
+        missing, infinite = set(description.refuses_missing), set(description.refuses_infinite)
+        self.finite = missing & infinite
+        """Inputs of which every number must be finite, which one call tells."""
+        self._missing = sorted(missing - infinite)
+        self._infinite = sorted(infinite - missing)
+        self._finite = sorted(self.finite)
+
+    def check(self, inputs: Tensors) -> None:
+        """Raises InvalidInput for the first value that the model does not take."""
+        for name in self._finite:
+            if name not in inputs or not _is_finite(inputs[name]):
+                raise _refusal(name, "missing" if name not in inputs or _is_missing(inputs[name]) else "infinite")
+        for name in self._missing:
+            if name not in inputs or _is_missing(inputs[name]):
+                raise _refusal(name, "missing")
+        for name in self._infinite:
+            if name in inputs and inputs[name].dtype.kind == "f" and np.isinf(inputs[name]).any():
+                raise _refusal(name, "infinite")
+
+
+def _refusal(name: str, kind: str) -> InvalidInput:
+    article = "an" if kind == "infinite" else "a"
+    return InvalidInput(f"input {name!r} has {article} {kind} value, which the model does not take")
 
 
 def fed_dtype(spec: TensorSpec) -> np.dtype[Any]:
@@ -140,6 +188,10 @@ def _texts(inputs: Tensors, spec: TensorSpec) -> npt.NDArray[Any]:
 
 def _rows(inputs: Tensors) -> int:
     return len(next(iter(inputs.values())))
+
+
+def _is_finite(values: npt.NDArray[Any]) -> bool:
+    return bool(np.isfinite(values).all()) if values.dtype.kind == "f" else not _is_missing(values)
 
 
 def _is_missing(values: npt.NDArray[Any]) -> bool:

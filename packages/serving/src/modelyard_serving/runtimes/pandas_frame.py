@@ -61,7 +61,8 @@ class FrameBuilder:
         """
         if self._is_matrix and all(inputs[spec.name].dtype == np.float64 for spec in self._specs):
             # Column after column, as pandas lays a frame out: sums in another order differ in their last bits.
-            matrix = np.stack([inputs[spec.name] for spec in self._specs]).T
+            doubles = [inputs[spec.name] for spec in self._specs]
+            matrix = np.concatenate(doubles).reshape(len(doubles), -1).T  # Many times as fast as `np.stack` for a row.
             return self._pandas.DataFrame(matrix, columns=self._index, copy=False)
         if not self._specs:
             return self._pandas.DataFrame({name: self._undeclared(values) for name, values in inputs.items()})
