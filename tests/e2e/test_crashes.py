@@ -111,10 +111,15 @@ class TestTheControlPlaneIsKilled:
     def test_in_training(self, stack: Stack, gates: Gates) -> None:
         job_id = stack.deploy(gates.script, model_name="killed-in-training", replicas=2)
         gates.await_reached("training")
+        before = {process.pid for process in stack.processes_in(stack.home / "jobs" / job_id)}
 
         kill_control_in(stack, "training", job_id)
+        stack.await_ready()
+        after = {process.pid for process in stack.processes_in(stack.home / "jobs" / job_id)}
         gates.open("training", "end")
 
+        assert before
+        assert after == before  # The run has not noticed.
         ends_as_it_would_have(stack, job_id)
 
     def test_in_training_which_ends_while_it_is_down(self, stack: Stack, gates: Gates) -> None:

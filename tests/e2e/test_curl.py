@@ -196,6 +196,16 @@ class TestTheDeployedModel:
         assert status == 200
         assert answer
 
+    def test_it_documents_itself_with_its_own_columns(self, stack: Stack, deployed: Any) -> None:
+        url = deployed["deployment_url"]
+
+        page = stack.anyone.get(f"{url}/docs")
+        description = stack.anyone.get(f"{url}/openapi.json")
+
+        assert page.status_code == description.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert "mean radius" in description.text
+
 
 def test_the_sample_requests_of_the_examples_are_json() -> None:
     requests = [path for name in ("request.json", "infer.json") for path in EXAMPLES.glob(f"*/{name}")]
