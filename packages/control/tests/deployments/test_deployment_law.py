@@ -1,0 +1,212 @@
+"""The law of deployments, held against random wishes, targets that misbehave, and crashes between two words."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from modelyard.access.domain import Principal, Role
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.environments import FakeEnvironments
+from modelyard.adapters.target.fake import FakeTarget
+from modelyard.adapters.tracking import FakeTracking
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.errors import Conflict
+from modelyard.outbox.service import Outbox
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.target import ServerSpec
+from modelyard.registry.service import RegistryService
+
+ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
+FILES = {"MLmodel": b"flavors: {sklearn: {}}\n", "model.pkl": b"never unpickled here"}
+MOVES = {f"deployment.{status}" for status in DeploymentStatus}
+
+
+class Crash(BaseException):
+    """What `kill -9` looks like from inside."""
+
+
+class DeploymentLaw(RuleBasedStateMachine):
+    """Whatever was wished and whatever broke: once it is quiet, exactly what is wanted runs, and it says so."""
+
+    template: Path
+    made: Bundle[str] = Bundle("made")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        shutil.copy(self.template, self.folder / "modelyard.db")
+        self.database = Database(f"sqlite:///{self.folder}/modelyard.db")
+        self.clock, self.target, self.tracking = ManualClock(), FakeTarget(), FakeTracking()
+        self.audit = AuditLog(database=self.database, clock=self.clock)
+        self.registry = RegistryService(
+            database=self.database,
+            clock=self.clock,
+            tracking=self.tracking,
+            audit=self.audit,
+            outbox=Outbox(database=self.database, clock=self.clock),
+            scratch=self.folder / "scratch",
+        )
+        self.packaging = PackagingService(
+            database=self.database,
+            clock=self.clock,
+            tracking=self.tracking,
+            registry=self.registry,
+            environments=FakeEnvironments(self.folder / "environments"),
+            folder=self.folder / "bundles",
+        )
+        logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
+        self.version = self.registry.register(ALICE, model_name="iris", logged=logged)
+        self.packaging.build(self.version, log=lambda _: None)
+        self.wanted: dict[str, int] = {}
+        self.count = 0
+        self.start()
+
+    def start(self) -> None:
+        """A process begins, the first or the next one after a crash."""
+        self.deployments = DeploymentService(
+            database=self.database, clock=self.clock, audit=self.audit, target=self.target.name
+        )
+        self.reconciler = Reconciler(
+            deployments=self.deployments,
+            registry=self.registry,
+            packaging=self.packaging,
+            target=self.target,
+            memory_bytes=None,
+            interval_seconds=1,
+        )
+
+    @rule(target=made, replicas=st.integers(1, 3))
+    def deploy(self, replicas: int) -> str:
+        self.count += 1
+        deployment = self.deployments.create(
+            ALICE, self.version, replicas=replicas, namespace="default", job_id=f"job-{self.count}"
+        )
+        self.wanted[deployment.deployment_id] = replicas
+        return deployment.deployment_id
+
+    @rule(deployment_id=made, replicas=st.integers(1, 3))
+    def scale(self, deployment_id: str, replicas: int) -> None:
+        try:
+            self.deployments.scale(ALICE, deployment_id, replicas)
+        except Conflict:
+            assert deployment_id not in self.wanted
+        else:
+            self.wanted[deployment_id] = replicas
+
+    @rule(deployment_id=made)
+    def undeploy(self, deployment_id: str) -> None:
+        assert not self.deployments.undeploy(ALICE, deployment_id).is_wanted
+        self.wanted.pop(deployment_id, None)
+
+    @rule(deployment_id=made, misfortune=st.sampled_from(["fail", "recover", "vanish"]))
+    def befall(self, deployment_id: str, misfortune: str) -> None:
+        if deployment_id not in self.target._servers:
+            return
+        if misfortune == "fail":
+            self.target.fail(deployment_id, "it broke")
+        else:
+            getattr(self.target, misfortune)(deployment_id)
+
+    @rule(is_answering=st.booleans())
+    def answer(self, is_answering: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
+        self.target.is_answering = is_answering
+
+    @rule()
+    def stray(self) -> None:
+        """A server stands there that no deployment knows of, left by who knows whom."""
+        if not self.target.is_answering:
+            return
+        bundle = self.packaging.bundle(self.version)
+        self.count += 1
+        self.target.apply(
+            ServerSpec(
+                deployment_id=f"dep-stray-{self.count}",
+                model_name="iris",
+                version=1,
+                bundle=bundle.path,
+                python=bundle.python,
+                replicas=1,
+                memory_bytes=None,
+            )
+        )
+
+    @rule(passes=st.integers(1, 4))
+    def reconcile(self, passes: int) -> None:
+        for _ in range(passes):
+            self.settle()
+
+    @rule(verb=st.sampled_from(["apply", "remove", "note"]), is_done=st.booleans())
+    def crash_at(self, verb: str, is_done: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
+        """The process dies when it says this word for the first time, before or after it was heard."""
+        owner: Any = self.deployments if verb == "note" else self.target
+        with self.dying_at(owner, verb, is_done=is_done):
+            self.settle()
+        self.start()
+
+    @invariant()
+    def every_way_is_in_the_table(self) -> None:
+        status: dict[str, DeploymentStatus] = {}
+        for entry in self.audit.entries(ALICE.tenant_id):
+            before = status.get(entry.subject, DeploymentStatus.PENDING)
+            if entry.action in MOVES:
+                moved = DeploymentStatus(entry.action.removeprefix("deployment."))
+                assert moved in TRANSITIONS[before]
+                status[entry.subject] = moved
+
+    def teardown(self) -> None:
+        self.target.is_answering = True
+        for deployment_id in self.target.deployment_ids():
+            self.target.recover(deployment_id)
+        for _ in range(4):
+            self.settle()
+        running = {one.deployment_id: one for one in self.deployments.running()}
+        assert set(self.target.deployment_ids()) == running.keys() == self.wanted.keys()
+        for deployment_id, deployment in running.items():
+            replicas = self.wanted[deployment_id]
+            assert (deployment.status, deployment.reason) == (DeploymentStatus.READY, None)
+            assert (deployment.replicas, deployment.ready_replicas) == (replicas, replicas)
+        self.reconciler.stop()
+        self.database.close()
+        shutil.rmtree(self.folder)
+
+    def settle(self) -> None:
+        """One pass, to its end. A target that does not answer is waited for by the loop around it."""
+        if self.target.is_answering:
+            self.reconciler.pass_over_all()
+            wait(self.reconciler._under_way.values())
+
+    @contextmanager
+    def dying_at(self, owner: Any, verb: str, *, is_done: bool) -> Iterator[None]:
+        real: Callable[..., Any] = getattr(owner, verb)
+
+        def dies(*args: Any, **kwargs: Any) -> None:
+            if is_done:
+                real(*args, **kwargs)
+            raise Crash
+
+        setattr(owner, verb, dies)
+        try:
+            yield
+        finally:
+            delattr(owner, verb)
+
+
+class TestDeployments:
+    def test_once_it_is_quiet_exactly_what_is_wanted_runs(self, sqlite_template: Path) -> None:
+        quick = settings(
+            max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+        DeploymentLaw.template = sqlite_template
+        run_state_machine_as_test(DeploymentLaw, settings=quick)
