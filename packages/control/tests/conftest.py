@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import delete
 
@@ -47,6 +48,16 @@ class Until(Protocol):
     """Waits for what real processes do."""
 
     def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent_log() -> None:
+    """What goes wrong in a test is told by the test."""
+
+    def drop(*_: object) -> str:
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[drop])
 
 
 @pytest.fixture

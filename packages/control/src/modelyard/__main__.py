@@ -1,15 +1,18 @@
 """`python -m modelyard`: the control plane in this process."""
 
 import os
+import sys
 
 import uvicorn
 
+from modelyard.logs import configure_logs
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.settings import Settings
 
 
 def main() -> None:
     """Serve the management API until a signal comes."""
+    configure_logs(sys.stderr)
     settings = Settings()
     control_plane = ControlPlane(settings, real_adapters(settings))
     uvicorn.run(

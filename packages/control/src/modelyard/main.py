@@ -22,6 +22,7 @@ from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
+from modelyard.atomic_file import replace_text
 from modelyard.audit.service import AuditLog
 from modelyard.bodies import bodies
 from modelyard.db import Database
@@ -217,7 +218,8 @@ class ControlPlane:
     def start(self) -> None:
         """Bring the schema up to date, make the first token, and begin the background work."""
         self.database.migrate()
-        self._keep_first_token()
+        token_file = self._settings.places.token_file
+        self.access.first_token(keep=lambda secret: replace_text(token_file, secret + "\n"))
         self._adapters.engine.start()
         self.jobs.resume()
         self.reconciler.start()
@@ -229,13 +231,6 @@ class ControlPlane:
         self.reconciler.stop()
         self._adapters.engine.stop()
         self.database.close()
-
-    def _keep_first_token(self) -> None:
-        secret = self.access.first_token()
-        if secret is not None:
-            path = self._settings.places.token_file
-            path.touch(mode=0o600)
-            path.write_text(secret + "\n", encoding="utf-8")
 
     def _workflows(self) -> dict[str, Workflow]:
         settings = self._settings

@@ -48,6 +48,22 @@ class TestFirstToken:
         assert access.first_token() is None
         assert access.authenticate(f"Bearer {secret}").role is Role.ADMIN
 
+    def test_one_that_could_not_be_kept_opens_nothing_and_the_next_start_makes_another(
+        self, make_access: Callable[[], AccessService]
+    ) -> None:
+        kept: list[str] = []
+
+        def keep_and_crash(secret: str) -> None:
+            kept.append(secret)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            make_access().first_token(keep=keep_and_crash)
+        with pytest.raises(Unauthenticated):
+            make_access().authenticate(f"Bearer {kept[0]}")
+        assert make_access().first_token(keep=kept.append) == kept[1]
+        assert make_access().authenticate(f"Bearer {kept[1]}").role is Role.ADMIN
+
     def test_the_secret_itself_is_not_in_the_database(self, database: Database, secret: str) -> None:
         with database.read() as connection:
             row = connection.execute(select(tokens)).one()
