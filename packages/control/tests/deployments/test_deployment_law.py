@@ -4,13 +4,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -22,7 +22,7 @@ from modelyard.db import Database
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
-from modelyard.errors import Conflict
+from modelyard.errors import Conflict, Unavailable
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec
@@ -110,24 +110,27 @@ class DeploymentLaw(RuleBasedStateMachine):
         assert not self.deployments.undeploy(ALICE, deployment_id).is_wanted
         self.wanted.pop(deployment_id, None)
 
-    @rule(deployment_id=made, misfortune=st.sampled_from(["fail", "recover", "vanish"]))
-    def befall(self, deployment_id: str, misfortune: str) -> None:
-        if deployment_id not in self.target._servers:
-            return
+    @precondition(lambda self: self.target.deployment_ids())
+    @rule(data=st.data(), misfortune=st.sampled_from(["fail", "recover", "vanish"]))
+    def befall(self, data: st.DataObject, misfortune: str) -> None:
+        """Something happens to a server that is there."""
+        server = data.draw(st.sampled_from(list(self.target.deployment_ids())))
         if misfortune == "fail":
-            self.target.fail(deployment_id, "it broke")
+            self.target.fail(server, "it broke")
         else:
-            getattr(self.target, misfortune)(deployment_id)
+            getattr(self.target, misfortune)(server)
 
-    @rule(is_answering=st.booleans())
-    def answer(self, is_answering: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
-        self.target.is_answering = is_answering
+    @rule()
+    def be_away(self) -> None:
+        """A pass finds that the target does not answer."""
+        self.target.is_answering = False
+        with suppress(Unavailable):
+            self.settle()
+        self.target.is_answering = True
 
     @rule()
     def stray(self) -> None:
         """A server stands there that no deployment knows of, left by who knows whom."""
-        if not self.target.is_answering:
-            return
         bundle = self.packaging.bundle(self.version)
         self.count += 1
         self.target.apply(
@@ -166,7 +169,6 @@ class DeploymentLaw(RuleBasedStateMachine):
                 status[entry.subject] = moved
 
     def teardown(self) -> None:
-        self.target.is_answering = True
         for deployment_id in self.target.deployment_ids():
             self.target.recover(deployment_id)
         for _ in range(4):
@@ -182,10 +184,9 @@ class DeploymentLaw(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def settle(self) -> None:
-        """One pass, to its end. A target that does not answer is waited for by the loop around it."""
-        if self.target.is_answering:
-            self.reconciler.pass_over_all()
-            wait(self.reconciler._under_way.values())
+        """One pass, to its end."""
+        self.reconciler.pass_over_all()
+        wait(self.reconciler._under_way.values())
 
     @contextmanager
     def dying_at(self, owner: Any, verb: str, *, is_done: bool) -> Iterator[None]:
@@ -206,7 +207,7 @@ class DeploymentLaw(RuleBasedStateMachine):
 class TestDeployments:
     def test_once_it_is_quiet_exactly_what_is_wanted_runs(self, sqlite_template: Path) -> None:
         quick = settings(
-            max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         )
         DeploymentLaw.template = sqlite_template
         run_state_machine_as_test(DeploymentLaw, settings=quick)

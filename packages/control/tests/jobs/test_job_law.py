@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
-    consumes,
     invariant,
     multiple,
     rule,
@@ -26,7 +25,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.jobs.domain import Job, JobKind
-from modelyard.jobs.service import JobService
+from modelyard.jobs.service import JobCancelled, JobService
 from modelyard.jobs.states import TRANSITIONS, JobStatus, Phase
 from modelyard.jobs.workflow import JobSteps, Result, workflow
 
@@ -37,6 +36,9 @@ KEYS = st.sampled_from([None, "a", "b"])
 
 class Crash(BaseException):
     """What `kill -9` looks like from inside."""
+
+
+FAULTS = [Crash, JobCancelled, Unavailable, Invalid, LookupError]
 
 
 class JobLaw(RuleBasedStateMachine):
@@ -60,7 +62,6 @@ class JobLaw(RuleBasedStateMachine):
         self.keys: dict[str, tuple[str, int]] = {}
         self.start()
 
-    @rule()
     def start(self) -> None:
         """A process begins, the first or the next one after a crash."""
         self.jobs = JobService(
@@ -85,7 +86,7 @@ class JobLaw(RuleBasedStateMachine):
             assert self.keys.setdefault(key, (job.job_id, number)) == (job.job_id, number)
         return job.job_id
 
-    @rule(job_id=consumes(jobs_made))
+    @rule(job_id=jobs_made)
     def cancel(self, job_id: str) -> None:
         """Somebody asks for a job's end."""
         try:
@@ -93,9 +94,9 @@ class JobLaw(RuleBasedStateMachine):
         except Conflict:
             assert job_id in self.ended
 
-    @rule(step=st.sampled_from(list(STEPS)), fault=st.sampled_from([Crash, Crash, Unavailable, Invalid, LookupError]))
+    @rule(step=st.sampled_from(list(STEPS)), fault=st.sampled_from(FAULTS))
     def break_at(self, step: str, fault: type[BaseException]) -> None:
-        """The next job that comes to this step breaks there, once."""
+        """The next job that comes to this step breaks there, once, or is cancelled while it is there."""
         self.faults[step] = self.error(fault)
 
     @rule()
@@ -152,8 +153,11 @@ class JobLaw(RuleBasedStateMachine):
         return {"model_version": 1}
 
     def step(self, job_id: str, name: str) -> Result:
-        if name in self.faults:
-            raise self.faults.pop(name)
+        fault = self.faults.pop(name, None)
+        if isinstance(fault, JobCancelled):
+            self.jobs.cancel(ALICE, job_id)
+        elif fault is not None:
+            raise fault
         self.finished[job_id, name] += 1
         return {"done": name}
 
@@ -167,7 +171,7 @@ class JobLaw(RuleBasedStateMachine):
 class TestJobs:
     def test_a_job_ends_once_and_no_finished_step_is_done_twice(self, sqlite_template: Path) -> None:
         quick = settings(
-            max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         )
         JobLaw.template = sqlite_template
         run_state_machine_as_test(JobLaw, settings=quick)
