@@ -283,6 +283,17 @@ class TestLeaving:
             assert (headers["connection"], body) == ("close", expected)
         assert await stopping is True
 
+    async def test_who_has_just_connected_is_still_asked_what_it_wants(self, served: Served) -> None:
+        asking, silent = await served.connect(), await served.connect()
+        await asyncio.sleep(0.05)
+        stopping = asyncio.create_task(served.server.stop(5))
+        await asyncio.sleep(0.2)
+        await asking.send(post(b"1"))
+        _, headers, body = await asking.receive()
+        assert (headers["connection"], body) == ("close", b"1")
+        assert await silent.is_closed()
+        assert await asyncio.wait_for(stopping, 5) is True
+
     async def test_what_takes_too_long_is_cut(self, served: Served) -> None:
         busy = await served.connect()
         await busy.send(post(b"", "/later"))

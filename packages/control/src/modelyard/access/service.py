@@ -96,8 +96,8 @@ class AccessService:
     def first_token(self, *, keep: Callable[[str], None] = lambda _: None) -> str | None:
         """Make the first tenant and its administrator's token.
 
-        `keep` puts the secret where its owner finds it, before it opens the door: a crash in between leaves one that opens
-        nothing, and the next start makes another.
+        `keep` puts the secret where its owner finds it, before it opens the door: a crash in between leaves a secret
+        that opens nothing, and the next start makes another.
 
         Returns:
             the secret, or None when there are tokens already: it cannot be told again.

@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         "_url",
         "_waiting",
         "deadline",
+        "has_asked",
     )
 
     def __init__(self, site: Site) -> None:
@@ -94,6 +95,8 @@ class Connection(asyncio.Protocol):
         self._is_lingering = False
         self._is_paused = False
         self.deadline = site.now + READ_GAP_S
+        self.has_asked = False
+        """Whether a request has begun on it, ever."""
 
     @property
     def is_idle(self) -> bool:
@@ -146,6 +149,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """The parser met the first byte of a request."""
         self._is_reading = True
+        self.has_asked = True
         self._url = b""
         self._headers = {}
         self._head_bytes = 0

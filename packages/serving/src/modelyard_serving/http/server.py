@@ -11,6 +11,9 @@ from modelyard_serving.http.wire import date_line
 
 _SWEEP_S = 1.0
 _POLL_S = 0.02
+_FIRST_REQUEST_S = 1.0
+"""How long a server that leaves waits for the first request on a connection that it took: whoever connected a moment
+before is on its way to ask."""
 
 
 class HttpServer:
@@ -51,10 +54,11 @@ class HttpServer:
         """
         self.leave()
         self.stop_accepting()
+        first_request_until = self._loop.time() + min(_FIRST_REQUEST_S, timeout_s)
         until = self._loop.time() + timeout_s
         while self._site.connections and self._loop.time() < until:
             for connection in list(self._site.connections):
-                if connection.is_idle:
+                if connection.is_idle and (connection.has_asked or self._loop.time() > first_request_until):
                     connection.close()
             await asyncio.sleep(_POLL_S)
         is_clean = not self._site.in_flight
