@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from modelyard import __version__
 from modelyard.access.service import AccessService
+from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
 from modelyard.http.middleware.authentication import Authentication
@@ -33,12 +34,12 @@ def create_app(
         version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         responses=ERRORS,
         generate_unique_id_function=_operation_id,
     )
-    for router in (_health_routes(is_ready), *routers):
+    for router in (_health_routes(is_ready), docs_routes(), *routers):
         app.include_router(router)
     add_error_handlers(app)
     refuse_unguarded_routes(app)

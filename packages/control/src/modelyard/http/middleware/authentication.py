@@ -9,10 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modelyard.access.domain import Principal
 from modelyard.access.service import AccessService
 from modelyard.errors import ModelyardError
+from modelyard.http.docs import DOCS_PATHS
 from modelyard.http.errors import error_response
 from modelyard.http.middleware.request_id import request_id_of
 
-PUBLIC = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs"})
+PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json"}
 _KEY = "modelyard.principal"
 
 
