@@ -45,6 +45,7 @@ from modelyard.ports.job_engine import JobEngine, Workflow
 from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
+from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
 from modelyard.promotion.service import PromotionService
 from modelyard.registry.registration import Registration
@@ -140,11 +141,15 @@ class ControlPlane:
             scratch=places.root / "scratch",
         )
         self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
+        auto_staging = AutoStaging(mover=mover, audit=self.audit)
+        self.registry.follow_registration_with(auto_staging.apply)
         self.promotion = PromotionService(
             database=self.database,
             clock=clock,
             registry=self.registry,
-            mover=StageMover(clock=clock, audit=self.audit, outbox=self.outbox),
+            mover=mover,
+            auto_staging=auto_staging,
             audit=self.audit,
         )
         self.jobs = JobService(

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -15,6 +16,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
 from modelyard.outbox.service import Outbox
+from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
 from modelyard.promotion.service import PromotionService
@@ -40,6 +42,7 @@ class Yard:
     audit: AuditLog
     clock: ManualClock
     tracking: FakeTracking
+    auto_staging: AutoStaging
 
     def register(self, **metrics: float) -> Version:
         """A version in stage none."""
@@ -83,8 +86,14 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
         database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
     )
     mover = StageMover(clock=clock, audit=audit, outbox=outbox)
-    promotion = PromotionService(database=database, clock=clock, registry=registry, mover=mover, audit=audit)
-    yield Yard(promotion=promotion, registry=registry, audit=audit, clock=clock, tracking=tracking)
+    auto_staging = AutoStaging(mover=mover, audit=audit)
+    registry.follow_registration_with(auto_staging.apply)
+    promotion = PromotionService(
+        database=database, clock=clock, registry=registry, mover=mover, auto_staging=auto_staging, audit=audit
+    )
+    yield Yard(
+        promotion=promotion, registry=registry, audit=audit, clock=clock, tracking=tracking, auto_staging=auto_staging
+    )
     database.close()
 
 
@@ -186,6 +195,67 @@ class TestRequests:
     def test_asking_twice_is_one_request(self, yard: Yard) -> None:
         version = yard.stage()
         assert yard.ask(version).request_id == yard.ask(version).request_id
+
+
+class TestAutomaticStaging:
+    RULE = Policy(
+        metrics=(MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8),), auto_staging=True
+    )
+
+    def test_a_version_that_meets_the_rule_is_in_staging_when_it_is_registered(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        version = yard.register(auc=0.9)
+        assert version.stage is Stage.STAGING
+        last = yard.audit.entries("acme", subject=version.subject)[-1]
+        assert (last.actor, last.action, last.reason) == ("policy", "version.staging", "the model's policy is met")
+        assert last.after == {
+            "stage": "staging",
+            "policy_revision": 1,
+            "findings": ["metric 'auc': expected at least 0.8, got 0.9"],
+        }
+
+    def test_a_version_that_does_not_meet_it_stays(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        assert yard.register(auc=0.7).stage is Stage.NONE
+
+    def test_without_the_rule_nothing_moves_by_itself(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, replace(self.RULE, auto_staging=False), revision=None)
+        assert yard.register(auc=0.9).stage is Stage.NONE
+
+    def test_the_check_that_was_missing_moves_it(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, replace(self.RULE, checks=("bias",)), revision=None)
+        version = yard.register(auc=0.9)
+        yard.promotion.record_check(ANNA, version, name="bias", is_passed=False, details="")
+        assert yard.stage_of(version) is Stage.NONE
+        yard.promotion.record_check(ANNA, version, name="bias", is_passed=True, details="")
+        assert yard.stage_of(version) is Stage.STAGING
+
+    def test_what_a_person_took_back_stays_where_they_put_it(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        version = yard.register(auc=0.9)
+        yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="it smells", revision=None)
+        yard.promotion.record_check(ANNA, version, name="smell", is_passed=True, details="")
+        assert yard.stage_of(version) is Stage.NONE
+
+    def test_a_registration_that_breaks_off_leaves_neither_version_nor_move(self, yard: Yard) -> None:
+        yard.register()
+        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        before = yard.audit.entries("acme")
+
+        def crash(connection: Connection, version: Version) -> Version:
+            yard.auto_staging.apply(connection, version)
+            raise RuntimeError("the power went")
+
+        yard.registry.follow_registration_with(crash)
+        with pytest.raises(RuntimeError):
+            yard.register(auc=0.9)
+        assert [version.version for version in yard.registry.versions(ANNA, MODEL)] == [1]
+        assert yard.audit.entries("acme") == before
 
 
 class TestRollback:

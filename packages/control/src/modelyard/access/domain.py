@@ -13,8 +13,8 @@ from modelyard.errors import Invalid
 TOKEN_PREFIX = "my_"  # noqa: S105 - not a secret: what each of ours begins with
 FIRST_TENANT = "default"
 """The tenant of the platform's operators."""
-RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard"})
-"""Whom the audit log names when nobody logged in, or nobody asked."""
+RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard", "policy"})
+"""Whom the audit log names when nobody logged in, nobody asked, or a rule decided."""
 
 _TENANT = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _TENANT_LENGTH = 40

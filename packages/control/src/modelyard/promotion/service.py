@@ -13,6 +13,7 @@ from modelyard.errors import Conflict, Forbidden, Invalid, NotFound, Preconditio
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.promotion import store
+from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Approval, Request, evidence_digest
 from modelyard.promotion.policy import Finding, Policy, evaluate, refusal_to_approve
 from modelyard.promotion.states import TRANSITIONS, RequestStatus
@@ -30,12 +31,20 @@ class PromotionService:
     """
 
     def __init__(
-        self, *, database: Database, clock: Clock, registry: RegistryService, mover: StageMover, audit: AuditLog
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        registry: RegistryService,
+        mover: StageMover,
+        auto_staging: AutoStaging,
+        audit: AuditLog,
     ) -> None:
         self._database = database
         self._clock = clock
         self._registry = registry
         self._mover = mover
+        self._auto_staging = auto_staging
         self._audit = audit
 
     def policy(self, principal: Principal, model_name: str) -> tuple[Policy, int]:
@@ -76,7 +85,7 @@ class PromotionService:
     def record_check(
         self, principal: Principal, version: Version, *, name: str, is_passed: bool, details: str
     ) -> Mapping[str, bool]:
-        """Record that the version passed a check, or did not. Gives all its checks."""
+        """Record that the version passed a check, or did not, which may send it to staging. Gives all its checks."""
         with self._database.write() as connection:
             self._mover.lock(connection, principal, version.model_name)
             store.put_check(
@@ -97,6 +106,8 @@ class PromotionService:
                 after={"check": name, "is_passed": is_passed},
             )
             self._expire_stale(connection, principal, version.model_name)
+            now = self._registry.version_within(connection, principal, version.model_name, version.version)
+            self._auto_staging.apply(connection, now)
             return store.checks_of(connection, version)
 
     def findings(self, principal: Principal, version: Version) -> tuple[Finding, ...]:

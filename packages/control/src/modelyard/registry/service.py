@@ -1,6 +1,6 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,9 @@ from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.registry.states import Stage
 
+AfterRegistration = Callable[[Connection, Version], Version]
+"""What follows a registration in its own transaction; gives the version as it is afterwards."""
+
 
 class RegistryService:
     """Models and versions of all tenants."""
@@ -41,6 +44,11 @@ class RegistryService:
         self._audit = audit
         self._outbox = outbox
         self._scratch = scratch
+        self._after_registration: AfterRegistration = _nothing_more
+
+    def follow_registration_with(self, rule: AfterRegistration) -> None:
+        """Name what follows each registration; before the first one."""
+        self._after_registration = rule
 
     def register(
         self,
@@ -231,7 +239,7 @@ class RegistryService:
                 topic=MIRROR_TOPIC,
                 payload={"tenant_id": tenant_id, "model_name": new.model_name, "version": number},
             )
-        return version
+            return self._after_registration(connection, version)
 
     def _hold_model(self, connection: Connection, principal: Principal, name: str, *, at: datetime) -> None:
         """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
@@ -261,3 +269,7 @@ class RegistryService:
         if model is None:
             raise NotFound(f"there is no model '{name}'", code="model_not_found")
         return model
+
+
+def _nothing_more(_: Connection, version: Version) -> Version:
+    return version

@@ -1,5 +1,8 @@
 """Moves versions between stages: the one place where a version's stage changes, inside the caller's transaction."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
@@ -31,9 +34,18 @@ class StageMover:
         return store.version_in(connection, principal.tenant_id, model_name, Stage.PRODUCTION)
 
     def move(
-        self, connection: Connection, principal: Principal, version: Version, to: Stage, *, reason: str
+        self,
+        connection: Connection,
+        principal: Principal,
+        version: Version,
+        to: Stage,
+        *,
+        reason: str,
+        evidence: Mapping[str, Any] | None = None,
     ) -> Version:
         """Move the version. To production: the version that is there is archived in the same transaction.
+
+        `evidence` is what a rule decided by, as JSON, for the audit entry.
 
         Raises:
             Conflict: code `stage_transition_refused`, when the table does not allow it.
@@ -54,10 +66,17 @@ class StageMover:
                 self._write(
                     connection, principal, former, Stage.ARCHIVED, reason=f"version {version.version} took its place"
                 )
-        return self._write(connection, principal, version, to, reason=reason)
+        return self._write(connection, principal, version, to, reason=reason, evidence=evidence)
 
     def _write(
-        self, connection: Connection, principal: Principal, version: Version, to: Stage, *, reason: str
+        self,
+        connection: Connection,
+        principal: Principal,
+        version: Version,
+        to: Stage,
+        *,
+        reason: str,
+        evidence: Mapping[str, Any] | None = None,
     ) -> Version:
         if not store.change_version(connection, version, stage=to):
             raise Precondition(
@@ -71,7 +90,7 @@ class StageMover:
             subject=version.subject,
             reason=reason,
             before={"stage": version.stage},
-            after={"stage": to},
+            after={"stage": to, **(evidence or {})},
         )
         self.announce(connection, version)
         moved = store.find_version(connection, version.tenant_id, version.model_name, version.version)
