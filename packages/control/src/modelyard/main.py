@@ -25,6 +25,8 @@ from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.atomic_file import replace_text
 from modelyard.audit.service import AuditLog
 from modelyard.bodies import bodies
+from modelyard.comparison.routes import comparison_routes
+from modelyard.comparison.service import ComparisonService
 from modelyard.db import Database
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.routes import deployment_routes
@@ -152,6 +154,7 @@ class ControlPlane:
             auto_staging=auto_staging,
             audit=self.audit,
         )
+        self.comparisons = ComparisonService(registry=self.registry, promotion=self.promotion)
         self.jobs = JobService(
             database=self.database, clock=clock, engine=adapters.engine, audit=self.audit, folder=places.jobs
         )
@@ -208,6 +211,7 @@ class ControlPlane:
                 catalogue_routes(self.registry, registration),
                 status_routes(platform),
                 deployment_routes(verbs),
+                comparison_routes(self.comparisons),
                 stage_routes(self.promotion, self.registry),
                 policy_routes(self.promotion),
                 request_routes(self.promotion),

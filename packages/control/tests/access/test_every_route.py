@@ -20,7 +20,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
 }
 """Of routes with an id, what makes a request whole; the others take an empty object."""
-QUERIES: dict[str, dict[str, Any]] = {"GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"}}
+QUERIES: dict[str, dict[str, Any]] = {
+    "GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"},
+    "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
+}
 
 
 @dataclass(frozen=True)

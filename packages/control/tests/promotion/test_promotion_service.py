@@ -22,7 +22,7 @@ from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
 from modelyard.promotion.service import PromotionService
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
-from modelyard.registry.metrics import Direction
+from modelyard.registry.metrics import Direction, MetricRule
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage
@@ -162,6 +162,30 @@ class TestRequests:
         yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
         (finding,) = yard.promotion.findings(ANNA, worse)
         assert not finding.is_met
+
+    def test_a_requirement_takes_its_direction_from_the_declared_rule(self, yard: Yard) -> None:
+        version = yard.stage(warmth=3.0)
+        requirement = MetricRequirement(metric="warmth", threshold=2.0)
+        rules = {"warmth": MetricRule(Direction.LOWER)}
+        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,), metric_rules=rules), revision=None)
+        (finding,) = yard.promotion.findings(ANNA, version)
+        assert finding.message == "metric 'warmth': expected at most 2, got 3"
+
+    def test_a_requirement_whose_direction_nobody_knows_is_refused(self, yard: Yard) -> None:
+        yard.register()
+        policy = Policy(metrics=(MetricRequirement(metric="warmth", threshold=2.0),))
+        with pytest.raises(Invalid, match=r"metrics\.0\.direction: expected higher or lower"):
+            yard.promotion.set_policy(BERT, MODEL, policy, revision=None)
+
+    def test_a_loss_within_the_declared_tolerance_is_none(self, yard: Yard) -> None:
+        yard.promote(auc=0.900)
+        candidate = yard.stage(auc=0.897)
+        requirement = MetricRequirement(metric="auc", baseline=Baseline.PRODUCTION)
+        strict, lenient = Policy(metrics=(requirement,)), MetricRule(Direction.HIGHER, tolerance=0.01)
+        yard.promotion.set_policy(BERT, MODEL, strict, revision=None)
+        assert not yard.promotion.findings(ANNA, candidate)[0].is_met
+        yard.promotion.set_policy(BERT, MODEL, replace(strict, metric_rules={"auc": lenient}), revision=None)
+        assert yard.promotion.findings(ANNA, candidate)[0].is_met
 
     def test_changed_evidence_expires_the_request(self, yard: Yard) -> None:
         version = yard.stage()

@@ -57,8 +57,12 @@ class Request:
 
 def evidence_digest(policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]) -> str:
     """SHA-256 over all that an approver looked at: when it changes, the request expires."""
+    rules = asdict(policy)
+    if not policy.metric_rules:
+        # As before there were such rules, so that requests of then do not expire with an upgrade.
+        del rules["metric_rules"]
     seen = {
-        "policy": asdict(policy),
+        "policy": rules,
         "manifest": version.manifest_digest,
         "metrics": dict(version.metrics),
         "tags": dict(version.tags),

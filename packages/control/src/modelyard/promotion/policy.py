@@ -1,11 +1,12 @@
 """A model's policy for promotion to production, and what a version is worth under it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from modelyard.errors import Invalid
 from modelyard.registry.domain import Version
-from modelyard.registry.metrics import Direction, MetricRule, Verdict, verdict
+from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 
 
 class Baseline(StrEnum):
@@ -21,11 +22,13 @@ class MetricRequirement:
     """A metric that must be there and good enough.
 
     ABSOLUTE: the value reaches `threshold`. PRODUCTION: it is better than production's value by `threshold`, in the
-    metric's own unit; 0 means not worse, a negative one allows for a loss.
+    metric's own unit; 0 means not worse, a negative one allows for a loss. A difference within the metric's declared
+    tolerance is none.
     """
 
     metric: str
-    direction: Direction
+    direction: Direction | None = None
+    """None: as the policy declares it for the metric, else as its name says."""
     baseline: Baseline = Baseline.ABSOLUTE
     threshold: float = 0.0
 
@@ -38,6 +41,8 @@ class Policy:
     approvers: tuple[str, ...] = ()
     """Who may approve, by subject; empty: everybody with the role."""
     metrics: tuple[MetricRequirement, ...] = ()
+    metric_rules: Mapping[str, MetricRule] = field(default_factory=dict)
+    """Which way metrics are better and what difference counts, here and in comparisons; else their names say."""
     tags: Mapping[str, str | None] = field(default_factory=dict)
     """Tags that must be there; None: whatever their value."""
     checks: tuple[str, ...] = ()
@@ -60,7 +65,7 @@ def evaluate(
     policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]
 ) -> tuple[Finding, ...]:
     """Every point of the policy but the approvals, in the policy's order. `checks` are the recorded ones."""
-    metrics = [_metric(requirement, version, production) for requirement in policy.metrics]
+    metrics = [_metric(requirement, _rule(policy, requirement), version, production) for requirement in policy.metrics]
     tags = [_tag(name, wanted, version) for name, wanted in policy.tags.items()]
     return (*metrics, *tags, *(_check(name, checks) for name in policy.checks))
 
@@ -76,21 +81,42 @@ def refusal_to_approve(policy: Policy, *, subject: str, requester: str, approver
     return None
 
 
-def _metric(requirement: MetricRequirement, version: Version, production: Version | None) -> Finding:
+def check_policy(policy: Policy) -> None:
+    """Whether every metric that it requires has a direction.
+
+    Raises:
+        Invalid: code `direction_unknown`.
+    """
+    for index, requirement in enumerate(policy.metrics):
+        if _rule(policy, requirement).direction is Direction.UNKNOWN:
+            raise Invalid(
+                f"metrics.{index}.direction: expected higher or lower, since neither metric_rules nor the name "
+                f"'{requirement.metric}' says which way is better",
+                code="direction_unknown",
+                field=f"metrics.{index}.direction",
+            )
+
+
+def _rule(policy: Policy, requirement: MetricRequirement) -> MetricRule:
+    rule = rule_for(requirement.metric, policy.metric_rules)
+    return rule if requirement.direction is None else replace(rule, direction=requirement.direction)
+
+
+def _metric(requirement: MetricRequirement, rule: MetricRule, version: Version, production: Version | None) -> Finding:
     name = requirement.metric
     value = version.metrics.get(name)
     if value is None:
         return _finding("metric", name, is_met=False, said="expected a value, the version has none")
     if requirement.baseline is Baseline.ABSOLUTE:
-        is_met = _reaches(value, requirement.threshold, requirement.direction)
-        word = "at least" if requirement.direction is Direction.HIGHER else "at most"
+        is_met = _reaches(value, requirement.threshold, rule)
+        word = "at least" if rule.direction is Direction.HIGHER else "at most"
         return _finding("metric", name, is_met=is_met, said=f"expected {word} {requirement.threshold:g}, got {value:g}")
     current = None if production is None else production.metrics.get(name)
     if current is None:
         return _finding("metric", name, is_met=True, said=f"got {value:g}; production has none to be measured against")
-    step = requirement.threshold if requirement.direction is Direction.HIGHER else -requirement.threshold
-    is_met = _reaches(value, current + step, requirement.direction)
-    said = f"expected {requirement.direction} than production's {current:g} by {requirement.threshold:g}, got {value:g}"
+    step = requirement.threshold if rule.direction is Direction.HIGHER else -requirement.threshold
+    is_met = _reaches(value, current + step, rule)
+    said = f"expected {rule.direction} than production's {current:g} by {requirement.threshold:g}, got {value:g}"
     return _finding("metric", name, is_met=is_met, said=said)
 
 
@@ -113,5 +139,5 @@ def _finding(kind: str, name: str, *, is_met: bool, said: str) -> Finding:
     return Finding(rule=f"{kind}:{name}", is_met=is_met, message=f"{kind} '{name}': {said}")
 
 
-def _reaches(value: float, threshold: float, direction: Direction) -> bool:
-    return verdict(threshold, value, MetricRule(direction)) in (Verdict.BETTER, Verdict.EQUAL)
+def _reaches(value: float, threshold: float, rule: MetricRule) -> bool:
+    return verdict(threshold, value, rule) in (Verdict.BETTER, Verdict.EQUAL)

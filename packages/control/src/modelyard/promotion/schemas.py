@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from modelyard.http.bodies import RequestBody
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Policy
-from modelyard.registry.metrics import Direction
+from modelyard.registry.metrics import Direction, MetricRule
 from modelyard.registry.states import Stage
 
 
@@ -36,9 +36,21 @@ class MetricRequirementBody(RequestBody):
     """A metric that must be there and good enough."""
 
     metric: str = Field(min_length=1, max_length=250)
-    direction: Direction = Field(strict=False)
+    direction: Direction | None = Field(
+        default=None,
+        strict=False,
+        description="null: as `metric_rules` declares it, else as the metric's name says",
+    )
     baseline: Baseline = Field(default=Baseline.ABSOLUTE, strict=False)
-    threshold: float = 0.0
+    # Within what every database gives back digit by digit, since the audit log hashes it.
+    threshold: float = Field(default=0.0, ge=-1e15, le=1e15)
+
+
+class MetricRuleBody(RequestBody):
+    """Which way a metric is better, and what difference counts."""
+
+    direction: Direction = Field(strict=False)
+    tolerance: float = Field(default=1e-9, ge=0, le=1, description="relative to the larger of the two values")
 
 
 class PolicyBody(RequestBody):
@@ -47,6 +59,7 @@ class PolicyBody(RequestBody):
     needed_approvals: int = Field(default=1, ge=1, le=20)
     approvers: list[str] = Field(default=[], max_length=100)
     metrics: list[MetricRequirementBody] = Field(default=[], max_length=50)
+    metric_rules: dict[str, MetricRuleBody] = Field(default={}, max_length=200)
     tags: dict[str, str | None] = Field(default={}, max_length=50)
     checks: list[str] = Field(default=[], max_length=50)
     expires_after_hours: float = Field(default=14 * 24.0, gt=0, le=24 * 365)
@@ -56,7 +69,7 @@ class PolicyBody(RequestBody):
         """As the domain knows it."""
         metrics = [
             MetricRequirement(
-                metric=item.metric, direction=item.direction, baseline=item.baseline, threshold=item.threshold
+                metric=item.metric, direction=item.direction, baseline=item.baseline, threshold=item.threshold + 0.0
             )
             for item in self.metrics
         ]
@@ -64,6 +77,7 @@ class PolicyBody(RequestBody):
             needed_approvals=self.needed_approvals,
             approvers=tuple(self.approvers),
             metrics=tuple(metrics),
+            metric_rules={name: MetricRule(rule.direction, rule.tolerance) for name, rule in self.metric_rules.items()},
             tags=self.tags,
             checks=tuple(self.checks),
             expires_after_hours=self.expires_after_hours,
@@ -83,6 +97,10 @@ class PolicyBody(RequestBody):
             needed_approvals=policy.needed_approvals,
             approvers=list(policy.approvers),
             metrics=metrics,
+            metric_rules={
+                name: MetricRuleBody(direction=rule.direction, tolerance=rule.tolerance)
+                for name, rule in policy.metric_rules.items()
+            },
             tags=dict(policy.tags),
             checks=list(policy.checks),
             expires_after_hours=policy.expires_after_hours,

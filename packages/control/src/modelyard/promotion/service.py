@@ -1,6 +1,7 @@
 """The verbs of promotion: ask, approve, reject, withdraw, go back; and the stages that need no approval."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from modelyard.ports.clock import Clock
 from modelyard.promotion import store
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Approval, Request, evidence_digest
-from modelyard.promotion.policy import Finding, Policy, evaluate, refusal_to_approve
+from modelyard.promotion.policy import Finding, Policy, check_policy, evaluate, refusal_to_approve
 from modelyard.promotion.states import TRANSITIONS, RequestStatus
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
@@ -56,7 +57,12 @@ class PromotionService:
     def set_policy(
         self, principal: Principal, model_name: str, policy: Policy, *, revision: int | None
     ) -> tuple[Policy, int]:
-        """Put a policy in place of the one before. Open requests of the model expire with their evidence."""
+        """Put a policy in place of the one before. Open requests of the model expire with their evidence.
+
+        Raises:
+            Invalid: code `direction_unknown`.
+        """
+        check_policy(policy)
         self._registry.model(principal, model_name)
         with self._database.write() as connection:
             self._mover.lock(connection, principal, model_name)
@@ -76,8 +82,8 @@ class PromotionService:
                 principal=principal,
                 action="policy.changed",
                 subject=f"models/{model_name}/policy",
-                before=_summary(before),
-                after=_summary(policy),
+                before=asdict(before),
+                after=asdict(policy),
             )
             self._expire_stale(connection, principal, model_name)
         return policy, current + 1
@@ -396,13 +402,3 @@ def _check_revision(expected: int | None, current: int) -> None:
         raise Precondition(
             f"If-Match: expected revision {expected}, but it is at revision {current} now", code="revision_changed"
         )
-
-
-def _summary(policy: Policy) -> dict[str, object]:
-    return {
-        "needed_approvals": policy.needed_approvals,
-        "approvers": list(policy.approvers),
-        "metrics": [requirement.metric for requirement in policy.metrics],
-        "tags": sorted(policy.tags),
-        "checks": list(policy.checks),
-    }

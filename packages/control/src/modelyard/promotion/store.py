@@ -12,7 +12,7 @@ from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Pol
 from modelyard.promotion.states import RequestStatus
 from modelyard.promotion.tables import approvals, policies, requests, version_checks
 from modelyard.registry.domain import Version
-from modelyard.registry.metrics import Direction
+from modelyard.registry.metrics import Direction, MetricRule
 
 
 def find_policy(connection: Connection, tenant_id: str, model_name: str) -> tuple[Policy, int]:
@@ -180,7 +180,7 @@ def _policy(content: dict[str, Any]) -> Policy:
     metrics = tuple(
         MetricRequirement(
             metric=item["metric"],
-            direction=Direction(item["direction"]),
+            direction=None if item["direction"] is None else Direction(item["direction"]),
             baseline=Baseline(item["baseline"]),
             threshold=item["threshold"],
         )
@@ -190,11 +190,16 @@ def _policy(content: dict[str, Any]) -> Policy:
         needed_approvals=content["needed_approvals"],
         approvers=tuple(content["approvers"]),
         metrics=metrics,
+        metric_rules={name: _rule(rule) for name, rule in content.get("metric_rules", {}).items()},
         tags=content["tags"],
         checks=tuple(content["checks"]),
         expires_after_hours=content["expires_after_hours"],
         auto_staging=content["auto_staging"],
     )
+
+
+def _rule(content: dict[str, Any]) -> MetricRule:
+    return MetricRule(Direction(content["direction"]), content["tolerance"])
 
 
 def _request(connection: Connection, row: Row[Any]) -> Request:

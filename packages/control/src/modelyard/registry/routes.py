@@ -1,18 +1,16 @@
-"""The routes of the catalogue (contract section 1): register, list, look, compare. Stages are promotion's."""
+"""The routes of the catalogue (contract section 1): register, list, look. Stages are promotion's."""
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
-from modelyard.errors import Invalid, NotFound
+from modelyard.errors import NotFound
 from modelyard.http.guard import Requires
 from modelyard.http.revision import set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import (
-    ComparisonAnswer,
     ModelAnswer,
     ModelsAnswer,
     RegisterBody,
@@ -26,9 +24,6 @@ Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=400)]
-
-_MAX_COMPARED = 20
-_NUMBERS = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})+")
 
 
 def catalogue_routes(registry: RegistryService, registration: Registration) -> APIRouter:
@@ -84,20 +79,4 @@ def catalogue_routes(registry: RegistryService, registration: Registration) -> A
         set_etag(response, found.revision)
         return VersionAnswer.of(found)
 
-    @router.get("/models/{name}/compare")
-    def compare(caller: Read, name: str, versions: str) -> ComparisonAnswer:
-        """Two or more versions side by side, with a recommendation that is computed."""
-        return ComparisonAnswer.of(name, registry.compare(caller, name, _numbers(versions)))
-
     return router
-
-
-def _numbers(text: str) -> list[int]:
-    numbers = list(dict.fromkeys(int(part) for part in text.split(","))) if _NUMBERS.fullmatch(text) else []
-    if not 2 <= len(numbers) <= _MAX_COMPARED:
-        raise Invalid(
-            f"versions: expected 2 to {_MAX_COMPARED} different numbers, like 2,3, got {text[:80]!r}",
-            code="versions_invalid",
-            field="versions",
-        )
-    return numbers

@@ -1,4 +1,4 @@
-"""The catalogue on the wire: models, versions, comparisons."""
+"""The catalogue on the wire: models and versions."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
-from modelyard.registry.comparison import Comparison, Difference, MetricRow
 from modelyard.registry.domain import Model, Version
 
 
@@ -114,87 +113,6 @@ class VersionsAnswer(Answer):
 
     versions: list[VersionAnswer]
     next_cursor: str | None
-
-
-class ComparedVersion(Answer):
-    """One version of a comparison."""
-
-    version: int
-    stage: str
-    metrics: dict[str, float | None]
-    size_bytes: int
-    created_at: datetime
-
-
-class MetricAnswer(Answer):
-    """One metric over the versions, in their order; verdicts are against the first."""
-
-    name: str
-    direction: str
-    tolerance: float
-    values: list[float | None]
-    verdicts: list[str]
-
-    @classmethod
-    def of(cls, row: MetricRow) -> "MetricAnswer":
-        """The row on the wire."""
-        return cls(
-            name=row.name,
-            direction=row.direction,
-            tolerance=row.tolerance,
-            values=list(row.values),
-            verdicts=[str(item) for item in row.verdicts],
-        )
-
-
-class DifferenceAnswer(Answer):
-    """A parameter or tag that is not the same in all versions."""
-
-    name: str
-    values: list[str | None]
-
-    @classmethod
-    def of(cls, difference: Difference) -> "DifferenceAnswer":
-        """The difference on the wire."""
-        return cls(name=difference.name, values=list(difference.values))
-
-
-class ComparisonAnswer(Answer):
-    """Versions side by side, and what to make of it."""
-
-    name: str
-    comparison: list[ComparedVersion]
-    recommendation: str
-    recommended_version: int | None
-    reasons: list[str]
-    metrics: list[MetricAnswer]
-    parameters: list[DifferenceAnswer]
-    tags: list[DifferenceAnswer]
-    breaking_changes: dict[int, list[str]]
-
-    @classmethod
-    def of(cls, name: str, found: Comparison) -> "ComparisonAnswer":
-        """The comparison on the wire."""
-        return cls(
-            name=name,
-            comparison=[
-                ComparedVersion(
-                    version=version.version,
-                    stage=version.stage,
-                    metrics=dict(version.metrics),
-                    size_bytes=version.size,
-                    created_at=version.created_at,
-                )
-                for version in found.versions
-            ],
-            recommendation=found.recommendation,
-            recommended_version=found.recommended,
-            reasons=list(found.reasons),
-            metrics=[MetricAnswer.of(row) for row in found.metrics],
-            parameters=[DifferenceAnswer.of(item) for item in found.parameters],
-            tags=[DifferenceAnswer.of(item) for item in found.tags],
-            breaking_changes={number: list(changes) for number, changes in found.breaking.items()},
-        )
 
 
 def _model_fields(model: Model) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,6 @@ from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
 from modelyard.registry import store
-from modelyard.registry.comparison import Comparison, compare
 from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
 from modelyard.registry.mirror_name import mirror_name
@@ -170,16 +169,15 @@ class RegistryService:
                 connection, principal.tenant_id, model_name, stage=stage, limit=limit, cursor=cursor
             )
 
-    def compare(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> Comparison:
-        """Two or more versions side by side.
+    def some_versions(self, principal: Principal, model_name: str, numbers: Iterable[int]) -> list[Version]:
+        """These versions of a model, as they are at one moment.
 
         Raises:
-            NotFound: code `version_not_found`.
+            NotFound: code `model_not_found` or `version_not_found`.
         """
         with self._database.read() as connection:
             self._model(connection, principal, model_name)
-            found = [self.version_within(connection, principal, model_name, number) for number in numbers]
-        return compare(found, {})
+            return [self.version_within(connection, principal, model_name, number) for number in numbers]
 
     def models(self, principal: Principal, *, limit: int = 50, cursor: str | None = None) -> Page[Model]:
         """Models by name."""

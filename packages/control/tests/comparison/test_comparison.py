@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from modelyard.registry.comparison import breaking_changes, compare
+from modelyard.comparison.domain import breaking_changes, compare
 from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 from modelyard.registry.states import Stage
@@ -76,6 +77,18 @@ class TestCompare:
     def test_a_value_that_is_not_finite_decides_nothing(self) -> None:
         assert compare([version(1, {"auc": math.nan}), version(2, {"auc": 0.9})], {}).recommended is None
 
+    def test_a_metric_that_one_version_lacks_decides_nothing_and_that_is_said(self) -> None:
+        found = compare([version(1, {"auc": 0.8, "f1": 0.7}), version(2, {"auc": 0.9})], {})
+        assert found.recommendation == "Version 2 shows improvement across all comparable metrics"
+        assert "f1 decides nothing: not every version has a value" in found.reasons
+
+    def test_what_they_were_made_of_is_listed_where_it_differs(self) -> None:
+        found = compare([version(1, {}), replace(version(2, {}), size=7, lock_digest="a" * 64)], {})
+        assert {fact.name: fact.values for fact in found.facts} == {
+            "environment": (None, "a" * 64),
+            "size": ("1", "7"),
+        }
+
     def test_differing_parameters_are_listed(self) -> None:
         (difference,) = compare([version(1, {}), version(2, {})], {}).parameters
         assert (difference.name, difference.values) == ("C", ("1", "2"))
@@ -98,6 +111,10 @@ class TestBreakingChanges:
     def test_a_new_required_input_breaks(self) -> None:
         after = {"inputs": [*self.BEFORE["inputs"], {"name": "city", "type": "string"}]}
         assert breaking_changes(self.BEFORE, after) == ("input 'city' is new and required",)
+
+    def test_an_optional_input_that_becomes_required_breaks(self) -> None:
+        before = {"inputs": [{"name": "age", "type": "long", "required": False}]}
+        assert breaking_changes(before, self.BEFORE) == ("input 'age' was optional and is required now",)
 
     def test_a_tensor_of_another_shape_breaks(self) -> None:
         before = {"inputs": [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 30]}}]}

@@ -23,7 +23,7 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A parameter or tag that is not the same in all versions; None where a version has none."""
+    """A parameter, tag or fact that is not the same in all versions; None where a version has none."""
 
     name: str
     values: tuple[str | None, ...]
@@ -37,6 +37,8 @@ class Comparison:
     metrics: tuple[MetricRow, ...]
     parameters: tuple[Difference, ...]
     tags: tuple[Difference, ...]
+    facts: tuple[Difference, ...]
+    """What they were made of, where it differs: data, environment, experiment, files, size in bytes."""
     breaking: Mapping[int, tuple[str, ...]]
     recommended: int | None
     """The version to take; None when the figures do not say."""
@@ -56,6 +58,7 @@ def compare(versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> 
         metrics=rows,
         parameters=_differences([version.parameters for version in ordered]),
         tags=_differences([version.tags for version in ordered]),
+        facts=_differences([_facts(version) for version in ordered]),
         breaking={number: changes for number, changes in breaking.items() if changes},
         recommended=recommended,
         recommendation=recommendation,
@@ -74,10 +77,13 @@ def breaking_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] 
         for name in old
         if name in new and _type(old[name]) != _type(new[name])
     ]
-    required = [
-        f"input '{name}' is new and required" for name in new if name not in old and new[name].get("required", True)
+    required = [f"input '{name}' is new and required" for name in new if name not in old and _is_required(new[name])]
+    no_longer_optional = [
+        f"input '{name}' was optional and is required now"
+        for name in old
+        if name in new and _is_required(new[name]) and not _is_required(old[name])
     ]
-    return (*gone, *retyped, *required)
+    return (*gone, *retyped, *required, *no_longer_optional)
 
 
 def _metric_row(name: str, versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> MetricRow:
@@ -95,15 +101,18 @@ def _metric_row(name: str, versions: Sequence[Version], declared: Mapping[str, M
 def _recommend(
     versions: Sequence[Version], rows: Sequence[MetricRow], breaking: Mapping[int, tuple[str, ...]]
 ) -> tuple[int | None, str, tuple[str, ...]]:
-    telling = [row for row in rows if row.direction is not Direction.UNKNOWN and None not in row.values]
+    shared = [row for row in rows if None not in row.values]
+    telling = [row for row in shared if row.direction is not Direction.UNKNOWN]
     if not telling:
-        shared = [row.name for row in rows if None not in row.values]
-        why = f"nobody said which way {', '.join(shared)} is better" if shared else "the versions share no metric"
+        names = ", ".join(row.name for row in shared)
+        why = f"nobody said which way {names} is better" if shared else "the versions share no metric"
         return None, f"{NOT_COMPARABLE}: {why}", (why,)
-    reasons = tuple(_reason(row, versions) for row in telling)
+    undecided = [f"{row.name} decides nothing: {_why_not(row)}" for row in rows if row not in telling]
+    reasons = (*(_reason(row, versions) for row in telling), *undecided)
     winners = [index for index in range(len(versions)) if _is_at_least_as_good(index, telling)]
     if len(winners) == 1:
-        return _one_winner(winners[0], versions, telling, breaking, reasons)
+        scope = "all metrics" if len(telling) == len(rows) else "all comparable metrics"
+        return _one_winner(winners[0], versions, telling, breaking, reasons, scope=scope)
     if len(winners) > 1:
         numbers = _numbers(versions, winners)
         return None, f"Versions {numbers} are equal within the tolerance across all metrics", reasons
@@ -116,12 +125,14 @@ def _one_winner(
     telling: Sequence[MetricRow],
     breaking: Mapping[int, tuple[str, ...]],
     reasons: tuple[str, ...],
+    *,
+    scope: str,
 ) -> tuple[int | None, str, tuple[str, ...]]:
     number = versions[index].version
     if index == 0:
         return number, f"Version {number} remains the best: no later version improves on it", reasons
     is_everywhere = all(row.verdicts[index] is Verdict.BETTER for row in telling)
-    text = f"Version {number} shows improvement across all metrics"
+    text = f"Version {number} shows improvement across {scope}"
     if not is_everywhere:
         better = [row.name for row in telling if row.verdicts[index] is Verdict.BETTER]
         text = f"Version {number} shows improvement in {', '.join(better)} and no loss elsewhere"
@@ -138,6 +149,11 @@ def _is_at_least_as_good(index: int, rows: Sequence[MetricRow]) -> bool:
         if any(verdict(row.values[index], other, rule) is Verdict.BETTER for other in row.values):
             return False
     return True
+
+
+def _why_not(row: MetricRow) -> str:
+    is_missing = row.direction is not Direction.UNKNOWN
+    return "not every version has a value" if is_missing else "nobody said which way it is better"
 
 
 def _reason(row: MetricRow, versions: Sequence[Version]) -> str:
@@ -162,6 +178,16 @@ def _names(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted({name for mapping in mappings for name in mapping})
 
 
+def _facts(version: Version) -> dict[str, str]:
+    facts = {
+        "environment": version.lock_digest,
+        "experiment": version.experiment_name,
+        "files": version.manifest_digest,
+        "size": str(version.size),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
 def _differences(mappings: Sequence[Mapping[str, str]]) -> tuple[Difference, ...]:
     rows = [Difference(name, tuple(mapping.get(name) for mapping in mappings)) for name in _names(mappings)]
     return tuple(row for row in rows if len(set(row.values)) > 1)
@@ -170,6 +196,10 @@ def _differences(mappings: Sequence[Mapping[str, str]]) -> tuple[Difference, ...
 def _inputs(signature: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     inputs = signature.get("inputs") or []
     return {str(item.get("name", index)): item for index, item in enumerate(inputs)}
+
+
+def _is_required(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("required", True))
 
 
 def _type(item: Mapping[str, Any]) -> str:

@@ -1,0 +1,57 @@
+"""The routes of comparison (contract section 1): as JSON, and as a picture."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from modelyard.access.domain import Permission, Principal
+from modelyard.comparison.picture import picture
+from modelyard.comparison.schemas import ComparisonAnswer
+from modelyard.comparison.service import ComparisonService
+from modelyard.errors import Invalid
+from modelyard.http.guard import Requires
+
+Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
+Versions = Annotated[str, Query(description="2 to 20 numbers, like 2,3; the lowest is the baseline", examples=["2,3"])]
+
+_MAX_COMPARED = 20
+_NUMBERS = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})+")
+_SVG = "image/svg+xml"
+# Opened by itself, a picture is a document: it may style itself and do nothing else.
+_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+class SvgResponse(Response):
+    """A picture."""
+
+    media_type = _SVG
+
+
+def comparison_routes(comparisons: ComparisonService) -> APIRouter:
+    """Versions of a model side by side."""
+    router = APIRouter(prefix="/api/v1/ml/registry", tags=["registry"])
+
+    @router.get("/models/{name}/compare")
+    def compare(caller: Read, name: str, versions: Versions) -> ComparisonAnswer:
+        """Two or more versions side by side, with a recommendation that is computed."""
+        return ComparisonAnswer.of(name, comparisons.compare(caller, name, _numbers(versions)))
+
+    @router.get("/models/{name}/compare.svg", response_class=SvgResponse)
+    def compare_picture(caller: Read, name: str, versions: Versions) -> SvgResponse:
+        """The same as a picture for people."""
+        found = comparisons.compare(caller, name, _numbers(versions))
+        return SvgResponse(picture(name, found), headers=_HEADERS)
+
+    return router
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = list(dict.fromkeys(int(part) for part in text.split(","))) if _NUMBERS.fullmatch(text) else []
+    if not 2 <= len(numbers) <= _MAX_COMPARED:
+        raise Invalid(
+            f"versions: expected 2 to {_MAX_COMPARED} different numbers, like 2,3, got {text[:80]!r}",
+            code="versions_invalid",
+            field="versions",
+        )
+    return numbers

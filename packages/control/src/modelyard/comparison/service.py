@@ -1,0 +1,26 @@
+"""The verb of comparison. It brings together what the catalogue knows of versions and the policy of metrics."""
+
+from collections.abc import Sequence
+
+from modelyard.access.domain import Principal
+from modelyard.comparison.domain import Comparison, compare
+from modelyard.promotion.service import PromotionService
+from modelyard.registry.service import RegistryService
+
+
+class ComparisonService:
+    """Comparisons of versions of one model. It changes nothing."""
+
+    def __init__(self, *, registry: RegistryService, promotion: PromotionService) -> None:
+        self._registry = registry
+        self._promotion = promotion
+
+    def compare(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> Comparison:
+        """Two or more versions side by side, by the metrics' directions that the model's policy declares.
+
+        Raises:
+            NotFound: code `model_not_found` or `version_not_found`.
+        """
+        versions = self._registry.some_versions(principal, model_name, numbers)
+        policy, _ = self._promotion.policy(principal, model_name)
+        return compare(versions, policy.metric_rules)
