@@ -1,7 +1,7 @@
 """The routes of comparison (contract section 1): as JSON, and as a picture."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -18,14 +18,9 @@ Versions = Annotated[str, Query(description="2 to 20 numbers, like 2,3; the lowe
 _MAX_COMPARED = 20
 _NUMBERS = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})+")
 _SVG = "image/svg+xml"
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {_SVG: {"schema": {"type": "string"}}}}}
 # Opened by itself, a picture is a document: it may style itself and do nothing else.
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-
-
-class SvgResponse(Response):
-    """A picture."""
-
-    media_type = _SVG
 
 
 def comparison_routes(comparisons: ComparisonService) -> APIRouter:
@@ -37,11 +32,11 @@ def comparison_routes(comparisons: ComparisonService) -> APIRouter:
         """Two or more versions side by side, with a recommendation that is computed."""
         return ComparisonAnswer.of(name, comparisons.compare(caller, name, _numbers(versions)))
 
-    @router.get("/models/{name}/compare.svg", response_class=SvgResponse)
-    def compare_picture(caller: Read, name: str, versions: Versions) -> SvgResponse:
+    @router.get("/models/{name}/compare.svg", response_class=Response, responses=_PICTURE)
+    def compare_picture(caller: Read, name: str, versions: Versions) -> Response:
         """The same as a picture for people."""
         found = comparisons.compare(caller, name, _numbers(versions))
-        return SvgResponse(picture(name, found), headers=_HEADERS)
+        return Response(picture(name, found), media_type=_SVG, headers=_HEADERS)
 
     return router
 
