@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from modelyard.access.claims import ClaimRules
 from modelyard.access.failures import FailedLogins
 from modelyard.access.members import Members
-from modelyard.access.routes import member_routes, tenant_routes, token_routes, whoami_routes
+from modelyard.access.routes import member_routes, tenant_life_routes, tenant_routes, token_routes, whoami_routes
 from modelyard.access.service import AccessService, Federation
+from modelyard.access.tenant_life import TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.system import SystemClock
@@ -125,6 +126,7 @@ class ControlPlane:
         self.tokens = Tokens(database=self.database, clock=clock, audit=self.audit)
         self.members = Members(database=self.database, clock=clock, audit=self.audit)
         self.tenants = Tenants(database=self.database, clock=clock, audit=self.audit, tokens=self.tokens)
+        self.tenant_life = TenantLife(database=self.database, clock=clock, audit=self.audit, tokens=self.tokens)
         self.access = AccessService(
             database=self.database,
             clock=clock,
@@ -177,6 +179,8 @@ class ControlPlane:
             memory_bytes=settings.replica_memory_bytes,
             interval_seconds=_RECONCILE_SECONDS,
         )
+        self.tenant_life.refuse_deletion_for(self.jobs.unfinished_within)
+        self.tenant_life.refuse_deletion_for(self.deployments.wanted_within)
         self.training = TrainingService(jobs=self.jobs)
         adapters.engine.register(self._workflows())
 
@@ -217,6 +221,7 @@ class ControlPlane:
                 request_routes(self.promotion),
                 whoami_routes(self.tenants),
                 tenant_routes(self.tenants),
+                tenant_life_routes(self.tenant_life),
                 member_routes(self.members),
                 token_routes(self.tokens),
             ],

@@ -10,6 +10,7 @@ from access_platform import Platform
 from modelyard.access.domain import FIRST_TENANT, Principal, Role
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
+from modelyard.access.tenant_life import TenantLife
 from modelyard.access.tenants import NewTenant, Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.manual import ManualClock
@@ -30,6 +31,11 @@ def members(database: Database, clock: ManualClock, audit: AuditLog) -> Members:
 @pytest.fixture
 def tenants(database: Database, clock: ManualClock, audit: AuditLog, member_tokens: Tokens) -> Tenants:
     return Tenants(database=database, clock=clock, audit=audit, tokens=member_tokens)
+
+
+@pytest.fixture
+def tenant_life(database: Database, clock: ManualClock, audit: AuditLog, member_tokens: Tokens) -> TenantLife:
+    return TenantLife(database=database, clock=clock, audit=audit, tokens=member_tokens)
 
 
 @pytest.fixture

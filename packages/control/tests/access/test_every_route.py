@@ -18,6 +18,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/checks": {"name": "bias", "is_passed": True},
     "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
+    "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
 }
 """Of routes with an id, what makes a request whole; the others take an empty object."""
 QUERIES: dict[str, dict[str, Any]] = {

@@ -116,6 +116,14 @@ class Tenant:
     name: str
     quotas: Quotas
     created_at: datetime
+    suspended_at: datetime | None = None
+    """Since when nobody of it is let in."""
+    deleted_at: datetime | None = None
+
+    @property
+    def path(self) -> str:
+        """As the audit log names it."""
+        return f"tenants/{self.tenant_id}"
 
 
 @dataclass(frozen=True, slots=True)

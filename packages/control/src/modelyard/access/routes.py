@@ -9,12 +9,14 @@ from modelyard.access.domain import Permission, Principal
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
 from modelyard.access.schemas import (
+    AdminRequest,
     IdentityAnswer,
     MemberAnswer,
     MemberRequest,
     MembersAnswer,
     NewTenantAnswer,
     NewTokenAnswer,
+    Reason,
     RoleChange,
     TenantAnswer,
     TenantChange,
@@ -24,6 +26,7 @@ from modelyard.access.schemas import (
     TokenRequest,
     TokensAnswer,
 )
+from modelyard.access.tenant_life import TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.http.guard import Requires
@@ -86,6 +89,34 @@ def tenant_routes(tenants: Tenants) -> APIRouter:
         """Another name, or other quotas."""
         quotas = None if body.quotas is None else Quotas(body.quotas)
         return TenantAnswer.of(tenants.change(caller, tenant_id, name=body.name, quotas=quotas))
+
+    return router
+
+
+def tenant_life_routes(life: TenantLife) -> APIRouter:
+    """Opening and shutting the door of a whole tenant."""
+    router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["access"])
+
+    @router.post("/{tenant_id}/suspend")
+    def suspend_tenant(caller: Operator, tenant_id: str, body: Reason) -> TenantAnswer:
+        """Let nobody of the tenant in; what it has deployed goes on serving."""
+        return TenantAnswer.of(life.suspend(caller, tenant_id, reason=body.reason))
+
+    @router.post("/{tenant_id}/resume")
+    def resume_tenant(caller: Operator, tenant_id: str, body: Reason) -> TenantAnswer:
+        """Let the tenant in again."""
+        return TenantAnswer.of(life.resume(caller, tenant_id, reason=body.reason))
+
+    @router.delete("/{tenant_id}", status_code=204)
+    def delete_tenant(caller: Operator, tenant_id: str, reason: Annotated[str, Query(max_length=2000)] = "") -> None:
+        """Shut a suspended tenant for ever; refused while anything of it runs."""
+        life.delete(caller, tenant_id, reason=reason)
+
+    @router.post("/{tenant_id}/admin-token", status_code=201)
+    def reissue_admin_token(caller: Operator, tenant_id: str, body: AdminRequest) -> NewTokenAnswer:
+        """A new token for an administrator of the tenant, in place of all that they had."""
+        token, secret = life.reissue(caller, tenant_id, admin=body.admin)
+        return NewTokenAnswer(token=TokenAnswer.of(token), secret=secret)
 
     return router
 

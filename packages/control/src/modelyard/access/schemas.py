@@ -34,6 +34,18 @@ class TenantChange(RequestBody):
     quotas: _Quotas | None = None
 
 
+class Reason(RequestBody):
+    """Why."""
+
+    reason: str = Field(default="", max_length=2000)
+
+
+class AdminRequest(RequestBody):
+    """The administrator who needs another token."""
+
+    admin: str = Field(max_length=200)
+
+
 class MemberRequest(RequestBody):
     """Who shall be a member."""
 
@@ -64,6 +76,7 @@ class TenantAnswer(BaseModel):
     name: str
     quotas: dict[Resource, int]
     created_at: datetime
+    suspended_at: datetime | None
 
     @classmethod
     def of(cls, tenant: Tenant) -> "TenantAnswer":
@@ -73,6 +86,7 @@ class TenantAnswer(BaseModel):
             name=tenant.name,
             quotas=dict(tenant.quotas.maxima),
             created_at=tenant.created_at,
+            suspended_at=tenant.suspended_at,
         )
 
 

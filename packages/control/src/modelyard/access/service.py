@@ -23,7 +23,7 @@ from modelyard.access.failures import FailedLogins, address_key
 from modelyard.access.quotas import Quotas
 from modelyard.access.tokens import Tokens
 from modelyard.db import Database
-from modelyard.errors import Unauthenticated, Unavailable
+from modelyard.errors import Forbidden, Unauthenticated, Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.ports.identity import IdentityProvider
 
@@ -71,6 +71,7 @@ class AccessService:
             Unauthenticated: no header, another scheme, or a token that is not let in. Of ours, unknown, expired and
                 revoked ones are told alike.
             Busy: code `too_many_failed_logins`.
+            Forbidden: code `tenant_suspended`.
             Unavailable: the database, or the identity provider, does not answer.
         """
         if self._is_open:
@@ -125,11 +126,13 @@ class AccessService:
         now = self._clock.now()
         with self._database.read() as connection:
             found = token_store.find_by_digest(connection, token_digest(secret))
+            tenant = None if found is None else store.find_tenant(connection, found[0].tenant_id)
         if found is None:
             raise _invalid()
         token, member = found
         if not token.is_valid(now) or member.removed_at is not None:
             raise _invalid()
+        _refuse_suspended(tenant)
         self._note_use(token)
         return Principal(tenant_id=token.tenant_id, subject=token.subject, role=member.role, scopes=token.scopes)
 
@@ -145,6 +148,7 @@ class AccessService:
         role = identity.role or (None if member is None else member.role)
         if role is None:
             raise Unauthenticated("the token's bearer is not a member", code="member_unknown")
+        _refuse_suspended(tenant)
         return Principal(tenant_id=tenant.tenant_id, subject=identity.subject, role=role)
 
     def _note_use(self, token: Token) -> None:
@@ -161,3 +165,8 @@ class AccessService:
 
 def _invalid() -> Unauthenticated:
     return Unauthenticated("the token is unknown, expired or revoked", code="token_invalid")
+
+
+def _refuse_suspended(tenant: Tenant | None) -> None:
+    if tenant is not None and tenant.suspended_at is not None:
+        raise Forbidden("the tenant is suspended: ask the platform's operators", code="tenant_suspended")

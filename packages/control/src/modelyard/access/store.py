@@ -26,26 +26,37 @@ def add_tenant(connection: Connection, tenant: Tenant) -> bool:
 
 
 def find_tenant(connection: Connection, tenant_id: str) -> Tenant | None:
-    """One tenant."""
-    row = connection.execute(select(tenants).where(tenants.c.id == tenant_id)).first()
+    """One tenant that is not deleted."""
+    row = connection.execute(select(tenants).where(tenants.c.id == tenant_id, tenants.c.deleted_at.is_(None))).first()
     return None if row is None else _tenant(row)
 
 
 def lock_tenant(connection: Connection, tenant_id: str) -> Tenant | None:
-    """One tenant, held until the transaction ends: of two that count its things at once, one waits for the other."""
+    """One tenant, also a deleted one, held until the transaction ends.
+
+    Of two that count its things at once, one waits for the other.
+    """
     row = connection.execute(select(tenants).where(tenants.c.id == tenant_id).with_for_update()).first()
     return None if row is None else _tenant(row)
 
 
-def change_tenant(connection: Connection, tenant_id: str, *, name: str, quotas: Quotas) -> None:
+def change_tenant(connection: Connection, tenant: Tenant) -> None:
     """Write what can change of a tenant."""
-    statement = update(tenants).where(tenants.c.id == tenant_id)
-    connection.execute(statement.values(name=name, quotas=dict(quotas.maxima)))
+    connection.execute(
+        update(tenants)
+        .where(tenants.c.id == tenant.tenant_id)
+        .values(
+            name=tenant.name,
+            quotas=dict(tenant.quotas.maxima),
+            suspended_at=tenant.suspended_at,
+            deleted_at=tenant.deleted_at,
+        )
+    )
 
 
 def page_of_tenants(connection: Connection, *, limit: int, cursor: str | None) -> Page[Tenant]:
-    """All tenants by id."""
-    query = select(tenants)
+    """All tenants that are not deleted, by id."""
+    query = select(tenants).where(tenants.c.deleted_at.is_(None))
     if cursor is not None:
         (after,) = decode_cursor(cursor, parts=1)
         query = query.where(tenants.c.id > after)
@@ -118,4 +129,11 @@ def _is(tenant_id: str, subject: str) -> Any:
 
 def _tenant(row: Row[Any]) -> Tenant:
     maxima = {Resource(name): int(maximum) for name, maximum in row.quotas.items()}
-    return Tenant(tenant_id=row.id, name=row.name, quotas=Quotas(maxima), created_at=row.created_at)
+    return Tenant(
+        tenant_id=row.id,
+        name=row.name,
+        quotas=Quotas(maxima),
+        created_at=row.created_at,
+        suspended_at=row.suspended_at,
+        deleted_at=row.deleted_at,
+    )

@@ -12,6 +12,9 @@ tenants = Table(
     # The most of each resource. Whoever makes something that is limited holds this row until the transaction ends.
     Column("quotas", Json, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+    Column("suspended_at", Timestamp),
+    # Kept after a deletion, so that no other tenant ever has this id.
+    Column("deleted_at", Timestamp),
 )
 
 members = Table(

@@ -1,6 +1,6 @@
 """The operators' verbs on tenants. A tenant is made with its first administrator, and its id never changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -43,11 +43,11 @@ class Tenants:
         validate_tenant_id(tenant_id)
         now = self._clock.now()
         tenant = Tenant(tenant_id=tenant_id, name=name, quotas=quotas, created_at=now)
-        inside = _acting_in(tenant_id, operator)
+        inside = acting_in(tenant_id, operator)
         with self._database.write() as connection:
             if not store.add_tenant(connection, tenant):
-                raise Conflict(f"there is a tenant '{tenant_id}' already", code="tenant_exists", field="tenant_id")
-            self._record(connection, operator, "tenant.created", None, tenant)
+                raise Conflict(f"there is or was a tenant '{tenant_id}'", code="tenant_exists", field="tenant_id")
+            record_for_both(self._audit, connection, operator, "tenant.created", before=None, after=tenant)
             member = Member(
                 tenant_id=tenant_id,
                 subject=admin,
@@ -66,17 +66,14 @@ class Tenants:
             NotFound: code `tenant_not_found`.
         """
         with self._database.write() as connection:
-            before = store.lock_tenant(connection, tenant_id)
-            if before is None:
-                raise _missing(tenant_id)
-            after = Tenant(
-                tenant_id=tenant_id,
+            before = locked_tenant(connection, tenant_id)
+            after = replace(
+                before,
                 name=before.name if name is None else name,
                 quotas=before.quotas if quotas is None else quotas,
-                created_at=before.created_at,
             )
-            store.change_tenant(connection, tenant_id, name=after.name, quotas=after.quotas)
-            self._record(connection, operator, "tenant.changed", before, after)
+            store.change_tenant(connection, after)
+            record_for_both(self._audit, connection, operator, "tenant.changed", before=before, after=after)
         return after
 
     def get(self, tenant_id: str) -> Tenant:
@@ -96,31 +93,57 @@ class Tenants:
         with self._database.read() as connection:
             return store.page_of_tenants(connection, limit=limit, cursor=cursor)
 
-    def _record(
-        self, connection: Connection, operator: Principal, action: str, before: Tenant | None, after: Tenant
-    ) -> None:
-        """In the operators' log and, where that is another, in the tenant's own."""
-        principals = [operator]
-        if after.tenant_id != operator.tenant_id:
-            principals.append(_acting_in(after.tenant_id, operator))
-        for principal in principals:
-            self._audit.record(
-                connection,
-                principal=principal,
-                action=action,
-                subject=f"tenants/{after.tenant_id}",
-                before=None if before is None else _told(before),
-                after=_told(after),
-            )
+
+def locked_tenant(connection: Connection, tenant_id: str) -> Tenant:
+    """One tenant that is not deleted, held until the transaction ends.
+
+    Raises:
+        NotFound: code `tenant_not_found`.
+    """
+    tenant = store.lock_tenant(connection, tenant_id)
+    if tenant is None or tenant.deleted_at is not None:
+        raise _missing(tenant_id)
+    return tenant
 
 
-def _acting_in(tenant_id: str, operator: Principal) -> Principal:
+def record_for_both(
+    audit: AuditLog,
+    connection: Connection,
+    operator: Principal,
+    action: str,
+    *,
+    before: Tenant | None,
+    after: Tenant,
+    reason: str = "",
+) -> None:
+    """Leave an entry in the operators' log and, where that is another, in the tenant's own."""
+    principals = [operator]
+    if after.tenant_id != operator.tenant_id:
+        principals.append(acting_in(after.tenant_id, operator))
+    for principal in principals:
+        audit.record(
+            connection,
+            principal=principal,
+            action=action,
+            subject=after.path,
+            reason=reason,
+            before=None if before is None else _told(before),
+            after=_told(after),
+        )
+
+
+def acting_in(tenant_id: str, operator: Principal) -> Principal:
     """The operator as another tenant's log names them: no member can have a name with a slash."""
     return Principal(tenant_id=tenant_id, subject=f"{FIRST_TENANT}/{operator.subject}", role=operator.role)
 
 
 def _told(tenant: Tenant) -> dict[str, object]:
-    return {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
+    told: dict[str, object] = {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
+    if tenant.suspended_at is not None:
+        told["suspended_at"] = tenant.suspended_at.isoformat()
+    if tenant.deleted_at is not None:
+        told["deleted_at"] = tenant.deleted_at.isoformat()
+    return told
 
 
 def _missing(tenant_id: str) -> NotFound:

@@ -79,6 +79,12 @@ def count_valid(connection: Connection, tenant_id: str, *, now: datetime) -> int
     ).scalar_one()
 
 
+def revoke_all(connection: Connection, tenant_id: str, *, at: datetime) -> int:
+    """Revoke every token of a tenant; says how many were not revoked before."""
+    statement = update(tokens).where(tokens.c.tenant_id == tenant_id, tokens.c.revoked_at.is_(None))
+    return connection.execute(statement.values(revoked_at=at)).rowcount
+
+
 def revoke(connection: Connection, tenant_id: str, *, at: datetime, token_id: str | None, subject: str) -> int:
     """Revoke one token of a member, or all; says how many were not revoked before."""
     statement = update(tokens).where(

@@ -90,6 +90,15 @@ class Tokens:
         self._add(connection, principal, token)
         return token, secret
 
+    def replace_all(
+        self, connection: Connection, principal: Principal, member: Member, *, name: str
+    ) -> tuple[Token, str]:
+        """A new token of the member's whole role in place of all of theirs, in the caller's transaction."""
+        token_store.revoke(connection, member.tenant_id, at=self._clock.now(), token_id=None, subject=member.subject)
+        token, secret = self._new(principal, member, name=name, scopes=None, lifetime=None)
+        self._add(connection, principal, token, action="token.reissued")
+        return token, secret
+
     def page(self, principal: Principal, *, limit: int, cursor: str | None) -> Page[Token]:
         """Tokens that the caller sees, newest first, those that were revoked or have expired too."""
         subject = None if principal.may(Permission.MEMBERS_WRITE) else principal.subject
@@ -150,11 +159,11 @@ class Tokens:
         )
         return token, secret
 
-    def _add(self, connection: Connection, principal: Principal, token: Token) -> None:
+    def _add(
+        self, connection: Connection, principal: Principal, token: Token, *, action: str = "token.created"
+    ) -> None:
         token_store.add_token(connection, token)
-        self._audit.record(
-            connection, principal=principal, action="token.created", subject=token.path, after=_told(token)
-        )
+        self._audit.record(connection, principal=principal, action=action, subject=token.path, after=_told(token))
 
 
 def _check_scopes(principal: Principal, member: Member, scopes: frozenset[Permission] | None) -> None:

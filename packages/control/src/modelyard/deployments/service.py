@@ -112,6 +112,11 @@ class DeploymentService:
         with self._database.read() as connection:
             return store.count_by_status(connection, principal.tenant_id)
 
+    def wanted_within(self, connection: Connection, tenant_id: str) -> str | None:
+        """What of a tenant's deployments shall run, in words, read in the caller's transaction."""
+        count = store.count_replicas(connection, tenant_id)
+        return f"{count} replicas deployed" if count else None
+
     def scale(self, principal: Principal, deployment_id: str, replicas: int) -> Deployment:
         """Set how many replicas shall run.
 

@@ -122,6 +122,11 @@ class JobService:
         with self._database.read() as connection:
             return store.count_by_status(connection, principal.tenant_id)
 
+    def unfinished_within(self, connection: Connection, tenant_id: str) -> str | None:
+        """What of a tenant's jobs has not ended, in words, read in the caller's transaction."""
+        count = store.count_unfinished(connection, tenant_id)
+        return f"{count} jobs that have not ended" if count else None
+
     def cancel(self, principal: Principal, job_id: str) -> Job:
         """Ask for the end of a job. One that waits ends at once; one that runs ends as soon as its work can be stopped.
 
