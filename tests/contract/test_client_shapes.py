@@ -12,16 +12,18 @@ from pydantic import BaseModel, TypeAdapter
 
 from modelyard.deployments.schemas import AcceptedDeployment, DeploymentAnswer, ReplicaAnswer
 from modelyard.mlops.schemas import Accepted, JobAnswer, StatusAnswer
+from modelyard.packaging.schemas import BundleAnswer
 from modelyard.registry.schemas import ModelWithVersionsAnswer, VersionAnswer
 from modelyard_client.deployments import Deployment, Replica
 from modelyard_client.jobs import Job, Submission
-from modelyard_client.models import Model, Version
+from modelyard_client.models import Bundle, Model, Version
 from modelyard_client.status import PlatformStatus
 
 READ: list[tuple[type[BaseModel], type[Any]]] = [
     (JobAnswer, Job),
     (VersionAnswer, Version),
     (ModelWithVersionsAnswer, Model),
+    (BundleAnswer, Bundle),
     (DeploymentAnswer, Deployment),
     (ReplicaAnswer, Replica),
     (StatusAnswer, PlatformStatus),
@@ -30,6 +32,7 @@ SAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (JobAnswer, standin.job()),
     (VersionAnswer, standin.version()),
     (ModelWithVersionsAnswer, standin.model(versions=[standin.version()])),
+    (BundleAnswer, standin.bundle()),
     (DeploymentAnswer, standin.deployment()),
     (ReplicaAnswer, standin.deployment()["replica_states"][0]),
     (StatusAnswer, standin.STATUS),

@@ -30,7 +30,9 @@ from modelyard.home import Home
 from modelyard.jobs.service import JobService
 from modelyard.main import Adapters, ControlPlane
 from modelyard.outbox.service import Outbox
+from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
+from modelyard.ports.runner import Limits
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
@@ -42,6 +44,7 @@ SKLEARN_MODEL = {
     "model.pkl": b"never unpickled here",
     "requirements.txt": b"mlflow==3.17.2\nscikit-learn==1.5.0\n",
 }
+TRIAL_LIMITS = Limits(seconds=60, memory_bytes=1 << 30, output_bytes=1 << 20, disk_bytes=1 << 30)
 
 
 class Until(Protocol):
@@ -264,6 +267,7 @@ def packaging(
     tracking: FakeTracking,
     registry: RegistryService,
     environments: FakeEnvironments,
+    runner: FakeRunner,
     tmp_path: Path,
 ) -> PackagingService:
     return PackagingService(
@@ -272,6 +276,7 @@ def packaging(
         tracking=tracking,
         registry=registry,
         environments=environments,
+        compiler=TrialCompiler(environments=environments, runner=runner, clock=clock, limits=TRIAL_LIMITS),
         folder=tmp_path / "bundles",
     )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelyard_client.jobs import Job as Job
     from modelyard_client.jobs import Submission as Submission
     from modelyard_client.log import LogLine as LogLine
+    from modelyard_client.models import Bundle as Bundle
     from modelyard_client.models import Model as Model
     from modelyard_client.models import Version as Version
     from modelyard_client.prediction.predictor import Predictor as Predictor
@@ -58,7 +59,7 @@ _MODULES = {
     ),
     "jobs": ("Failure", "Job", "Submission"),
     "log": ("LogLine",),
-    "models": ("Model", "Version"),
+    "models": ("Bundle", "Model", "Version"),
     "prediction.predictor": ("Predictor",),
     "scripts": ("Script",),
     "settings": ("Settings",),

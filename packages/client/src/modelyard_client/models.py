@@ -49,6 +49,29 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """What a version was built to. `compilation` is the report of its verified compilation, accepted or not."""
+
+    reference: str
+    runtime: str
+    is_compiled: bool
+    compilation: Mapping[str, Any] | None
+    created_at: datetime | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Bundle":
+        """Read a bundle of the API."""
+        fields = Fields(value, noun="bundle")
+        return cls(
+            reference=fields.text("reference"),
+            runtime=fields.text("runtime"),
+            is_compiled=fields.boolean("is_compiled"),
+            compilation=fields.optional_mapping("compilation"),
+            created_at=fields.optional_time("created_at"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """A registered model. `versions` is filled when one model is asked for, and empty in a list of models."""
 
@@ -97,6 +120,15 @@ class Models:
             NotFound: there is no such model.
         """
         return Model.from_json(self._transport.get(path("mlops", "models", name)))
+
+    def bundle(self, name: str, version: int) -> Bundle:
+        """What a version was built to.
+
+        Raises:
+            NotFound: there is no such version, or it was not built yet (code `bundle_not_found`).
+        """
+        place = path("api", "v1", "ml", "registry", "models", name, "versions", str(version), "bundle")
+        return Bundle.from_json(self._transport.get(place))
 
     def register(
         self,

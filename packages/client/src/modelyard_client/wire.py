@@ -51,6 +51,13 @@ class Fields:
             return value
         raise self._unexpected(name, "a whole number")
 
+    def boolean(self, name: str) -> bool:
+        """True or false."""
+        value = self._values.get(name)
+        if isinstance(value, bool):
+            return value
+        raise self._unexpected(name, "true or false")
+
     def optional_number(self, name: str) -> float | None:
         """A number or null."""
         value = self._values.get(name)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from cli_run import Run
-from modelyard_standin import StandIn, deployment, job, model, version
+from modelyard_standin import StandIn, bundle, deployment, job, model, version
 
 
 class TestJobs:
@@ -55,6 +55,18 @@ class TestModels:
         standin.models["churn"] = model(versions=[version(2), version(1, stage="production")])
         told = json.loads(run("models", "show", "churn", "--version", "1", "-o", "json").out)
         assert (told["version"], told["stage"]) == (1, "production")
+
+    def test_a_version_tells_how_it_is_served(self, standin: StandIn, run: Run) -> None:
+        standin.models["churn"] = model(versions=[version(1), version(2), version(3)])
+        standin.bundles["churn", "1"] = bundle()
+        refused = {"accepted": False, "reasons": ["float64: not faster"]}
+        standin.bundles["churn", "2"] = bundle(runtime="sklearn", is_compiled=False, compilation=refused)
+
+        told = [run("models", "show", "churn", "--version", number).out for number in ("1", "2", "3")]
+
+        assert "onnx, compiled: one row is 40.5 times as fast" in told[0]
+        assert "sklearn, not compiled: float64: not faster" in told[1]
+        assert "served as" not in told[2]
 
     def test_no_version_is_exit_code_3(self, standin: StandIn, run: Run) -> None:
         standin.models["churn"] = model(versions=[version(1)])

@@ -79,6 +79,18 @@ def model(name: str = "churn", **changes: Any) -> dict[str, Any]:
     return fields | changes
 
 
+def bundle(**changes: Any) -> dict[str, Any]:
+    """A compiled bundle of the API, with changes."""
+    fields: dict[str, Any] = {
+        "reference": "bundle:churn-v1@sha256:5f",
+        "runtime": "onnx",
+        "is_compiled": True,
+        "compilation": {"accepted": True, "reasons": [], "speed": [{"rows": 1, "speed_up": 40.5}]},
+        "created_at": CREATED,
+    }
+    return fields | changes
+
+
 def deployment(deployment_id: str = "dep-1", **changes: Any) -> dict[str, Any]:
     """A ready deployment of the API with one replica, with changes."""
     fields: dict[str, Any] = {
@@ -177,6 +189,8 @@ class StandIn:
     jobs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     logs: dict[str, bytes] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bundles: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """By model and version."""
     deployments: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=lambda: dict(STATUS))
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -288,6 +302,11 @@ ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("POST", "/mlops/registry", lambda s, r: reply(201, version(3, name=r.json["name"]))),
     ("GET", "/mlops/models", lambda s, r: _page(r, "models", list(s.models.values()))),
     ("GET", "/mlops/models/([^/]+)", lambda s, r, key: reply(200, s.models[key]) if key in s.models else NO_SUCH),
+    (
+        "GET",
+        "/api/v1/ml/registry/models/([^/]+)/versions/([^/]+)/bundle",
+        lambda s, r, *key: reply(200, s.bundles[key]) if key in s.bundles else NO_SUCH,
+    ),
     ("GET", "/mlops/status", lambda s, r: reply(200, s.status)),
     ("GET", "/health/ready", lambda s, r: reply(200, {"status": "ok"})),
     ("GET", "/api/v1/deployments", _list_deployments),

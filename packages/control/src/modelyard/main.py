@@ -41,6 +41,8 @@ from modelyard.local.supervisor import Supervisor
 from modelyard.mlops.routes import job_routes, model_routes, status_routes, training_routes
 from modelyard.mlops.status import PlatformStatus
 from modelyard.outbox.service import Outbox
+from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
+from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
@@ -112,6 +114,23 @@ def federation(settings: Settings) -> Federation | None:
     return Federation(provider, rules)
 
 
+def compiler(settings: Settings, adapters: Adapters) -> Compiler:
+    """What tries translations of models, if the settings want any."""
+    if not settings.compile_models:
+        return NoCompiler()
+    return TrialCompiler(
+        environments=adapters.environments,
+        runner=adapters.runner,
+        clock=adapters.clock,
+        limits=Limits(
+            seconds=settings.compile_seconds,
+            memory_bytes=settings.compile_memory_bytes,
+            output_bytes=settings.run_output_bytes,
+            disk_bytes=settings.run_disk_bytes,
+        ),
+    )
+
+
 class ControlPlane:
     """All services of one process, and what works in the background."""
 
@@ -166,6 +185,7 @@ class ControlPlane:
             tracking=adapters.tracking,
             registry=self.registry,
             environments=adapters.environments,
+            compiler=compiler(settings, adapters),
             folder=places.bundles,
         )
         self.deployments = DeploymentService(
@@ -213,6 +233,7 @@ class ControlPlane:
                 job_routes(self.jobs),
                 model_routes(self.registry, registration),
                 catalogue_routes(self.registry, registration),
+                bundle_routes(self.packaging, self.registry),
                 status_routes(platform),
                 deployment_routes(verbs),
                 comparison_routes(self.comparisons),

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     run_memory_mb: int = Field(default=8 * 1024, ge=64)
     run_output_mb: int = Field(default=64, ge=1)
     run_disk_mb: int = Field(default=16 * 1024, ge=1)
+    compile_models: bool = True
+    """Whether packaging tries a verified compilation; a version whose trial fails is served as it was logged."""
+    compile_seconds: float = Field(default=180, gt=0)
+    """How long a trial may take."""
+    compile_memory_mb: int = Field(default=4 * 1024, ge=64)
     replica_memory_mb: int | None = Field(default=4 * 1024, ge=64)
     ready_seconds: float = Field(default=120, gt=0)
     """How long a deployment may take until its first readiness."""
@@ -121,6 +126,11 @@ class Settings(BaseSettings):
     def run_disk_bytes(self) -> int:
         """Cap on each file that a run writes."""
         return self.run_disk_mb * _MEBIBYTE
+
+    @property
+    def compile_memory_bytes(self) -> int:
+        """Cap on the resident memory of a trial."""
+        return self.compile_memory_mb * _MEBIBYTE
 
     @property
     def replica_memory_bytes(self) -> int | None:

@@ -71,7 +71,7 @@ def things(platform: Platform) -> dict[str, str]:
     stage = "/api/v1/ml/registry/models/iris/versions/1/stage"
     assert owner.post(stage, json={"stage": "staging", **COMMENT}).status_code == 200
     asked = owner.post(stage, json={"stage": "production", **COMMENT})
-    deployed = owner.post("/api/v1/deployments", json={"model_name": "iris"})
+    deployed = owner.post("/api/v1/deployments", json={"model_name": "iris", "version": 1})
     assert (asked.status_code, deployed.status_code) == (202, 202)
     platform.engine.run_next()
     script = {"script_name": "train.py", "script_content": "log()", "requirements": []}

@@ -24,6 +24,7 @@ from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, Unavailable
 from modelyard.outbox.service import Outbox
+from modelyard.packaging.compiler import NoCompiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec
 from modelyard.registry.service import RegistryService
@@ -64,6 +65,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             tracking=self.tracking,
             registry=self.registry,
             environments=FakeEnvironments(self.folder / "environments"),
+            compiler=NoCompiler(),
             folder=self.folder / "bundles",
         )
         logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)

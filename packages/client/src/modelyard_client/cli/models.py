@@ -12,7 +12,8 @@ from modelyard_client.cli.terminal import age, print_facts, print_json, print_li
 from modelyard_client.errors import NotFound
 
 if TYPE_CHECKING:
-    from modelyard_client.models import Model, Version
+    from modelyard_client import Client
+    from modelyard_client.models import Bundle, Model, Version
 
 app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show.")
 
@@ -64,13 +65,22 @@ def show(
     """
     with connect(url, home) as client:
         found = client.models.get(model)
+        bundle = None if version is None or output is Output.JSON else _bundle(client, model, version)
     told: Model | Version = found if version is None else _version(found, version)
     if output is Output.JSON:
         print_json(told)
     elif version is None:
         _tell_model(found)
     else:
-        _tell_version(_version(found, version))
+        _tell_version(_version(found, version), bundle)
+
+
+def _bundle(client: "Client", model: str, version: int) -> "Bundle | None":
+    """What the version was built to; None before it was."""
+    try:
+        return client.models.bundle(model, version)
+    except NotFound:
+        return None
 
 
 def _version(model: "Model", number: int) -> "Version":
@@ -102,7 +112,7 @@ def _tell_model(model: "Model") -> None:
     )
 
 
-def _tell_version(version: "Version") -> None:
+def _tell_version(version: "Version", bundle: "Bundle | None") -> None:
     print_facts(
         {
             "model": version.name,
@@ -115,10 +125,21 @@ def _tell_version(version: "Version") -> None:
             "metrics": _pairs(version.metrics),
             "parameters": _pairs(version.parameters),
             "tags": _pairs(version.tags),
+            "served as": None if bundle is None else _served_as(bundle),
             "created": version.created_at,
             "created by": version.created_by,
         }
     )
+
+
+def _served_as(bundle: "Bundle") -> str:
+    """The runtime, and what came of the compilation."""
+    report = bundle.compilation or {}
+    if bundle.is_compiled:
+        speed = (report.get("speed") or [{}])[0].get("speed_up", "?")
+        return f"{bundle.runtime}, compiled: one row is {speed} times as fast"
+    reasons = report.get("reasons") or []
+    return f"{bundle.runtime}, not compiled" + (f": {reasons[-1]}" if reasons else "")
 
 
 def _pairs(values: Mapping[str, object]) -> str:

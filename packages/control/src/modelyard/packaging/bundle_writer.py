@@ -26,19 +26,24 @@ class BundleFacts:
     created_at: datetime
 
 
-def write_bundle(model: Path, place: Path, *, facts: BundleFacts, plan: ServingPlan, lock: Lock) -> None:
+def write_bundle(
+    model: Path, place: Path, *, facts: BundleFacts, plan: ServingPlan, lock: Lock, compiled: Path | None = None
+) -> None:
     """Move the version's files from `model` into a bundle at `place`.
+
+    Where there is a translation, in the folder `compiled`, the bundle holds that instead, and of the model only the
+    `MLmodel`, which tells its origin and its signature.
 
     It is written beside its place and renamed into it, so that what stands there is whole. What stood there before,
     left by a build that was cut off before it was noted, goes.
     """
     folder = Path(mkdtemp(dir=place.parent, prefix=".bundle-"))
     try:
-        model.rename(folder / "model")
         (folder / "requirements.txt").write_text(lock.text, encoding="utf-8")
-        if (example := example_of(folder / "model")) is not None:
+        if (example := example_of(model)) is not None:
             _write_json(folder / "example.json", example)
-        _write_json(folder / "bundle.json", _description(facts, plan))
+        source = _place(model, compiled, folder)
+        _write_json(folder / "bundle.json", _description(facts, plan, source))
         _write_json(folder / "manifest.json", _manifest(folder))
         shutil.rmtree(place, ignore_errors=True)
         folder.rename(place)
@@ -47,7 +52,18 @@ def write_bundle(model: Path, place: Path, *, facts: BundleFacts, plan: ServingP
         raise
 
 
-def _description(facts: BundleFacts, plan: ServingPlan) -> dict[str, object]:
+def _place(model: Path, compiled: Path | None, folder: Path) -> str:
+    """Put what the server loads into the bundle; gives its place there."""
+    if compiled is None:
+        model.rename(folder / "model")
+        return "model"
+    (folder / "model").mkdir()
+    shutil.copyfile(model / "MLmodel", folder / "model" / "MLmodel")
+    compiled.rename(folder / "compiled")
+    return "compiled"
+
+
+def _description(facts: BundleFacts, plan: ServingPlan, source: str) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "model": {
@@ -57,7 +73,7 @@ def _description(facts: BundleFacts, plan: ServingPlan) -> dict[str, object]:
             "mlflow_uri": facts.mlflow_uri,
         },
         "runtime": plan.runtime,
-        "source": "model",
+        "source": source,
         "created_at": facts.created_at.isoformat(),
     }
 

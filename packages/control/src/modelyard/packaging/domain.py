@@ -1,7 +1,10 @@
 """A bundle as we know it. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,14 @@ class Bundle:
     runtime: str
     lock_digest: str
     python: Path
+    compilation: Mapping[str, Any] | None
+    """The report of its verified compilation, accepted or not; None for what was built before there were any."""
+    created_at: datetime
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it holds the model's translation instead of the model."""
+        return self.compilation is not None and self.compilation["accepted"] is True
 
     @property
     def reference(self) -> str:

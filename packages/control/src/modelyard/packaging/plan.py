@@ -20,6 +20,7 @@ _RUNTIMES = (
     ("onnx", "onnx"),
 )
 _FALLBACK = "pyfunc"
+_FRAMES = "frames"
 _MLFLOW = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing"})
 
 
@@ -30,6 +31,16 @@ class ServingPlan:
     runtime: str
     server_extras: tuple[str, ...]
     requirements: tuple[str, ...]
+
+    @property
+    def is_native(self) -> bool:
+        """Whether a runtime of ours reads the model's own files; if not, only MLflow can."""
+        return self.runtime != _FALLBACK
+
+    def compiled(self) -> "ServingPlan":
+        """The plan for the model's accepted translation: neither its library nor any requirement of its own."""
+        frames = [extra for extra in self.server_extras if extra == _FRAMES]
+        return ServingPlan(runtime="onnx", server_extras=("onnx", *frames), requirements=())
 
 
 def plan_serving(folder: Path) -> ServingPlan:
@@ -50,7 +61,7 @@ def plan_serving(folder: Path) -> ServingPlan:
         requirements = [text for text in requirements if Requirement(text).name.lower() not in _MLFLOW]
     extras = ["mlflow" if runtime == _FALLBACK else runtime]
     if runtime == _FALLBACK or _takes_a_frame(folder):
-        extras.append("frames")
+        extras.append(_FRAMES)
     return ServingPlan(runtime=runtime, server_extras=tuple(extras), requirements=tuple(requirements))
 
 

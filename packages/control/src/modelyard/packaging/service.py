@@ -9,10 +9,12 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound
 from modelyard.packaging import store
 from modelyard.packaging.bundle_writer import BundleFacts, write_bundle
+from modelyard.packaging.compilation import Report
+from modelyard.packaging.compiler import Compiler, Serving
 from modelyard.packaging.domain import Bundle
-from modelyard.packaging.plan import ServingPlan, plan_serving
+from modelyard.packaging.plan import plan_serving
 from modelyard.ports.clock import Clock
-from modelyard.ports.environments import Environment, Environments, Lock, LogLine
+from modelyard.ports.environments import Environments, Lock, LogLine
 from modelyard.ports.tracking import Tracking
 from modelyard.registry.domain import Version, manifest_difference
 from modelyard.registry.files import manifest_of
@@ -30,6 +32,7 @@ class PackagingService:
         tracking: Tracking,
         registry: RegistryService,
         environments: Environments,
+        compiler: Compiler,
         folder: Path,
     ) -> None:
         self._database = database
@@ -37,6 +40,7 @@ class PackagingService:
         self._tracking = tracking
         self._registry = registry
         self._environments = environments
+        self._compiler = compiler
         self._folder = folder
         self._builds: dict[tuple[str, str], threading.Lock] = {}
 
@@ -91,32 +95,41 @@ class PackagingService:
             log(f"fetching version {version.version} of '{version.model_name}'")
             self._tracking.download(version.model_uri, model)
             self._check(version, model)
-            plan = plan_serving(model)
-            lock, environment = self._environment(version, plan, log=log)
-            write_bundle(model, place, facts=_facts(version), plan=plan, lock=lock)
+            report, serving = self._serving(version, model, Path(name) / "trial", log=log)
+            write_bundle(
+                model, place, facts=_facts(version), plan=serving.plan, lock=serving.lock, compiled=serving.compiled
+            )
         bundle = Bundle(
             model_name=version.model_name,
             version=version.version,
             path=place,
             manifest_digest=hashlib.sha256((place / "manifest.json").read_bytes()).hexdigest(),
-            runtime=plan.runtime,
-            lock_digest=lock.digest,
-            python=environment.python,
+            runtime=serving.plan.runtime,
+            lock_digest=serving.lock.digest,
+            python=serving.python,
+            compilation=report.document,
+            created_at=self._clock.now(),
         )
         with self._database.write() as connection:
-            store.add_lock(connection, digest=lock.digest, text=lock.text, at=self._clock.now())
-            store.put_bundle(connection, version.tenant_id, bundle, at=self._clock.now())
-        log(f"built {bundle.reference}, served by the {plan.runtime} runtime")
+            store.add_lock(connection, digest=serving.lock.digest, text=serving.lock.text, at=bundle.created_at)
+            store.put_bundle(connection, version.tenant_id, bundle)
+        log(f"built {bundle.reference}, served by the {bundle.runtime} runtime")
         return bundle
 
-    def _environment(self, version: Version, plan: ServingPlan, *, log: LogLine) -> tuple[Lock, Environment]:
+    def _serving(self, version: Version, model: Path, scratch: Path, *, log: LogLine) -> tuple[Report, Serving]:
+        """What the trial of the model's translation said, and how the better of the two is served."""
+        plan = plan_serving(model)
+        constraints = self._lock_text(version.lock_digest)
+        scratch.mkdir()
+        compilation = self._compiler.compile(model, scratch, plan=plan, constraints=constraints, log=log)
+        log(compilation.report.summary)
+        if compilation.serving is not None:
+            return compilation.report, compilation.serving
+        self._check(version, model)  # The trial has run the model's code beside its files.
         lock = self._environments.lock(
-            plan.requirements,
-            constraints=self._lock_text(version.lock_digest),
-            server_extras=plan.server_extras,
-            log=log,
+            plan.requirements, constraints=constraints, server_extras=plan.server_extras, log=log
         )
-        return lock, self._environments.ensure(lock, log=log)
+        return compilation.report, Serving(plan, lock, self._environments.ensure(lock, log=log).python)
 
     def _check(self, version: Version, folder: Path) -> None:
         different = manifest_difference(self._registry.manifest(version), manifest_of(folder))

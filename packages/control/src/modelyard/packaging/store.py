@@ -20,7 +20,7 @@ def find_lock(connection: Connection, digest: str) -> str | None:
     return connection.execute(select(locks.c.text).where(locks.c.digest == digest)).scalar_one_or_none()
 
 
-def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle, *, at: datetime) -> None:
+def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle) -> None:
     """Write down the bundle of a version, in place of one that was lost."""
     key = {"tenant_id": tenant_id, "model_name": bundle.model_name, "version": bundle.version}
     what = {
@@ -29,7 +29,8 @@ def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle, *, at: da
         "runtime": bundle.runtime,
         "lock_digest": bundle.lock_digest,
         "python": str(bundle.python),
-        "created_at": at,
+        "compilation": bundle.compilation,
+        "created_at": bundle.created_at,
     }
     if not insert_new(connection, bundles, **key, **what):
         connection.execute(update(bundles).filter_by(**key).values(**what))
@@ -52,4 +53,6 @@ def find_bundle(connection: Connection, tenant_id: str, model_name: str, version
         runtime=row.runtime,
         lock_digest=row.lock_digest,
         python=Path(row.python),
+        compilation=row.compilation,
+        created_at=row.created_at,
     )

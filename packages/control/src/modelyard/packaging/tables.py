@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKeyConstraint, Integer, String, Table, Text
 
-from modelyard.db.types import Timestamp, metadata
+from modelyard.db.types import Json, Timestamp, metadata
 
 locks = Table(
     "locks",
@@ -23,6 +23,7 @@ bundles = Table(
     Column("runtime", String(40), nullable=False),
     Column("lock_digest", String(64), nullable=False),
     Column("python", Text, nullable=False),
+    Column("compilation", Json),
     Column("created_at", Timestamp, nullable=False),
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
