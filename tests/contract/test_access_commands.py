@@ -1,38 +1,11 @@
-"""`modelyard tenants` and `modelyard tokens` against the real application over real HTTP."""
+"""`modelyard tenants`, `members` and `tokens` against the real application over real HTTP."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from access_platform import Platform
-
-from modelyard_client.cli import main
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    with Platform(tmp_path / "home") as platform:
-        yield platform
-
-
-@pytest.fixture
-def run(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs a command with a token; gives its exit code and what it wrote."""
-
-    def run_command(*arguments: str, token: str | None = None) -> tuple[int, str]:
-        monkeypatch.setenv("MODELYARD_URL", str(platform.at(None).base_url))
-        monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "elsewhere"))
-        monkeypatch.setenv("MODELYARD_TOKEN", token or platform.operator_token)
-        monkeypatch.setattr(sys, "argv", ["modelyard", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return run_command
 
 
 class TestTenants:
@@ -48,6 +21,41 @@ class TestTenants:
     @pytest.mark.parametrize("quota", ["models", "models=", "=3", "models=-1", "models=many"])
     def test_a_quota_that_is_none_is_refused_unsent(self, run: Run, quota: str) -> None:
         assert run("tenants", "quotas", "default", "--quota", quota)[0] == 2
+
+    def test_one_is_suspended_resumed_and_deleted(self, run: Run) -> None:
+        secret = json.loads(run("tenants", "create", "acme", "--admin", "ada", "-o", "json")[1])["admin_token"][
+            "secret"
+        ]
+        assert run("tenants", "delete", "acme")[0] == 6
+        assert run("tenants", "suspend", "acme", "--reason", "unpaid")[0] == 0
+        assert run("members", token=secret)[0] == 4
+        assert "suspended" in run("tenants")[1]
+        assert run("tenants", "resume", "acme")[0] == 0
+        assert run("members", token=secret)[0] == 0
+        assert run("tenants", "suspend", "acme")[0] == 0
+        assert run("tenants", "delete", "acme", "--reason", "they left")[0] == 0
+        assert run("tenants", "quotas", "acme")[0] == 3
+
+    def test_an_administrator_who_lost_the_token_gets_another(self, run: Run) -> None:
+        lost = json.loads(run("tenants", "create", "acme", "--admin", "ada", "-o", "json")[1])["admin_token"]["secret"]
+        code, out = run("tenants", "reissue", "acme", "--admin", "ada", "-o", "json")
+        assert code == 0
+        assert run("members", token=lost)[0] == 4
+        assert run("members", token=json.loads(out)["secret"])[0] == 0
+
+
+class TestMembers:
+    def test_one_is_added_given_another_role_and_removed(self, run: Run) -> None:
+        assert run("members", "add", "ci", "--role", "viewer", "--service")[0] == 0
+        assert run("members", "role", "ci", "approver")[0] == 0
+        listed = json.loads(run("members", "-o", "json")[1])["members"]
+        assert [(each["subject"], each["kind"], each["role"]) for each in listed] == [
+            ("admin", "person", "admin"),
+            ("ci", "service", "approver"),
+        ]
+        assert run("members", "remove", "ci")[0] == 0
+        assert run("members", "remove", "ci")[0] == 3
+        assert run("members", "remove", "admin")[0] == 6
 
 
 class TestTokens:

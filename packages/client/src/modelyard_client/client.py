@@ -5,9 +5,12 @@ from types import TracebackType
 from typing import Self
 
 from modelyard_client.clock import Clock
+from modelyard_client.comparison import Comparisons
 from modelyard_client.deployments import Deployments
 from modelyard_client.jobs import Jobs
+from modelyard_client.members import Members
 from modelyard_client.models import Models
+from modelyard_client.promotion import Promotion
 from modelyard_client.retry import Retry
 from modelyard_client.settings import Settings
 from modelyard_client.status import Status
@@ -40,8 +43,11 @@ class Client:
         self.training = Training(self._transport)
         self.jobs = Jobs(self._transport)
         self.models = Models(self._transport)
+        self.promotion = Promotion(self._transport)
+        self.comparisons = Comparisons(self._transport)
         self.deployments = Deployments(self._transport)
         self.status = Status(self._transport)
+        self.members = Members(self._transport)
         self.tenants = Tenants(self._transport)
         self.tokens = Tokens(self._transport)
 

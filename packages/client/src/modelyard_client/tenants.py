@@ -19,6 +19,7 @@ class Tenant:
     name: str
     quotas: Mapping[str, int]
     created_at: datetime | None
+    suspended_at: datetime | None
 
     @classmethod
     def from_json(cls, value: object) -> "Tenant":
@@ -29,6 +30,7 @@ class Tenant:
             name=fields.text("name"),
             quotas=fields.mapping("quotas"),
             created_at=fields.optional_time("created_at"),
+            suspended_at=fields.optional_time("suspended_at"),
         )
 
 
@@ -67,6 +69,30 @@ class Tenants:
         """Give another name, or other quotas in place of all of those before."""
         body = {"name": name, "quotas": None if quotas is None else dict(quotas)}
         return Tenant.from_json(self._transport.patch(_path(tenant_id), body))
+
+    def suspend(self, tenant_id: str, *, reason: str = "") -> Tenant:
+        """Let nobody of the tenant in; what it has deployed goes on serving."""
+        return Tenant.from_json(self._transport.post(f"{_path(tenant_id)}/suspend", {"reason": reason}))
+
+    def resume(self, tenant_id: str, *, reason: str = "") -> Tenant:
+        """Let the tenant in again."""
+        return Tenant.from_json(self._transport.post(f"{_path(tenant_id)}/resume", {"reason": reason}))
+
+    def delete(self, tenant_id: str, *, reason: str = "") -> None:
+        """Shut a suspended tenant for ever.
+
+        Raises:
+            Conflict: it is not suspended, or something of it still runs.
+        """
+        self._transport.send("DELETE", _path(tenant_id), query={"reason": reason})
+
+    def reissue_admin_token(self, tenant_id: str, *, admin: str) -> NewToken:
+        """A new token for an administrator, in place of all that they had; its secret is told only now.
+
+        Raises:
+            NotFound: the tenant has no such administrator.
+        """
+        return NewToken.from_json(self._transport.post(f"{_path(tenant_id)}/admin-token", {"admin": admin}))
 
 
 def _path(tenant_id: str) -> str:

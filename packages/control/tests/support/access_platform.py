@@ -97,8 +97,8 @@ class Platform:
         assert made.status_code == 201, made.text
         return self.at(made.json()["secret"])
 
-    def log_model(self) -> str:
+    def log_model(self, *, auc: float = 0.9) -> str:
         """The id of a run that logged a model."""
-        run_id = self.tracking.log_run("iris", metrics={"auc": 0.9})
+        run_id = self.tracking.log_run("iris", metrics={"auc": auc})
         self.tracking.log_model(run_id, "model", MODEL_FILES)
         return run_id

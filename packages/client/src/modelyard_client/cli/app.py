@@ -5,13 +5,19 @@ from typing import Annotated
 import typer
 
 from modelyard_client import __version__
+from modelyard_client.cli.compare import compare
+from modelyard_client.cli.decisions import approve, reject, withdraw
 from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
 from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.jobs import app as jobs
 from modelyard_client.cli.logs import logs
+from modelyard_client.cli.members import app as members
 from modelyard_client.cli.models import app as models
+from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
+from modelyard_client.cli.promote import promote, rollback
+from modelyard_client.cli.requests import app as requests
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
 from modelyard_client.cli.tenants import app as tenants
@@ -65,6 +71,11 @@ for command in (train, deploy, undeploy, scale, predict, logs):
 app.add_typer(jobs, name="jobs")
 app.add_typer(models, name="models")
 app.add_typer(deployments, name="deployments")
+for verb in (compare, promote, approve, reject, withdraw, rollback):
+    app.command()(verb)
+app.add_typer(requests, name="requests")
+app.add_typer(policy, name="policy")
 app.command()(status)
 app.add_typer(tenants, name="tenants")
+app.add_typer(members, name="members")
 app.add_typer(tokens, name="tokens")

@@ -1,4 +1,4 @@
-"""`modelyard tenants`: list, create, quotas."""
+"""`modelyard tenants`: list, create, quotas, suspend, resume, delete, reissue."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from modelyard_client.tenants import Tenant
 
 app = typer.Typer(
-    cls=NounGroup, rich_markup_mode=None, help="Tenants, for operators: list (the default), create, quotas."
+    cls=NounGroup,
+    rich_markup_mode=None,
+    help="Tenants, for operators: list (the default), create, quotas, suspend, resume, delete, reissue.",
 )
 TenantArgument = Annotated[str, typer.Argument(help="The tenant's id.", metavar="TENANT")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.", metavar="TEXT")]
 QuotaOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,8 +45,8 @@ def list_tenants(
     if output is Output.JSON:
         print_json({"tenants": found})
         return
-    rows = ((tenant.tenant_id, tenant.name, _shown(tenant), age(tenant.created_at)) for tenant in found)
-    print_table(("tenant", "name", "quotas", "age"), rows)
+    rows = ((tenant.tenant_id, tenant.name, _shown(tenant), _state(tenant), age(tenant.created_at)) for tenant in found)
+    print_table(("tenant", "name", "quotas", "state", "age"), rows)
 
 
 @app.command()
@@ -97,6 +100,79 @@ def quotas(
         print_json(found)
         return
     print_facts({"tenant": found.tenant_id, "quotas": _shown(found)})
+
+
+@app.command()
+def suspend(
+    tenant: TenantArgument, *, reason: ReasonOption = "", url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Let nobody of a tenant in. What it has deployed goes on serving.
+
+    \b
+    Examples:
+      modelyard tenants suspend acme --reason "the contract ended"
+    """
+    with connect(url, home) as client:
+        client.tenants.suspend(tenant, reason=reason)
+    say(f"{tenant} is suspended.")
+
+
+@app.command()
+def resume(
+    tenant: TenantArgument, *, reason: ReasonOption = "", url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Let a suspended tenant in again, with the tokens of before.
+
+    \b
+    Examples:
+      modelyard tenants resume acme
+    """
+    with connect(url, home) as client:
+        client.tenants.resume(tenant, reason=reason)
+    say(f"{tenant} is let in again.")
+
+
+@app.command()
+def delete(
+    tenant: TenantArgument, *, reason: ReasonOption = "", url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Shut a suspended tenant for ever; refused while anything of it runs.
+
+    \b
+    Examples:
+      modelyard tenants delete acme --reason "the contract ended"
+    """
+    with connect(url, home) as client:
+        client.tenants.delete(tenant, reason=reason)
+    say(f"{tenant} is deleted; its id is never used again.")
+
+
+@app.command()
+def reissue(
+    tenant: TenantArgument,
+    *,
+    admin: Annotated[str, typer.Option("--admin", help="An administrator of it.", metavar="NAME")],
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Give an administrator who lost the token another one, shown once, in place of all that they had.
+
+    \b
+    Examples:
+      modelyard tenants reissue acme --admin ada
+    """
+    with connect(url, home) as client:
+        token = client.tenants.reissue_admin_token(tenant, admin=admin)
+    if output is Output.JSON:
+        print_json(token)
+        return
+    print_facts({"tenant": tenant, "administrator": token.token.subject, "token": token.secret})
+    say("The token is shown only now.")
+
+
+def _state(tenant: "Tenant") -> str:
+    return "open" if tenant.suspended_at is None else "suspended"
 
 
 def _quotas(given: list[str] | None) -> dict[str, int]:

@@ -1,0 +1,110 @@
+"""A version's way to production and back on the command line, against the real application over real HTTP."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from access_platform import Platform
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def churn(platform: Platform) -> str:
+    """A model of two versions, the later one better."""
+    for auc in (0.8, 0.9):
+        run_id = platform.log_model(auc=auc)
+        answer = platform.operator.post("/mlops/registry", json={"name": "churn", "run_id": run_id})
+        assert answer.status_code == 201
+    return "churn"
+
+
+@pytest.fixture
+def approver(platform: Platform) -> str:
+    """The token of somebody else than the administrator who may approve."""
+    admin = platform.operator
+    admin.post("/api/v1/access/members", json={"subject": "petra", "role": "approver"})
+    made = admin.post("/api/v1/access/tokens", json={"name": "laptop", "subject": "petra"})
+    secret: str = made.json()["secret"]
+    return secret
+
+
+def promoted(run: Run, version: str, approver: str) -> None:
+    """The whole way."""
+    assert run("promote", version, "--to", "staging", "--comment", "reviewed")[0] == 0
+    assert run("promote", version, "--to", "production", "--comment", "better")[0] == 0
+    assert run("approve", version, "--comment", "agreed", token=approver)[0] == 0
+
+
+def stages(run: Run, model: str) -> dict[int, str]:
+    shown = json.loads(run("models", "show", model, "-o", "json")[1])
+    return {version["version"]: version["stage"] for version in shown["versions"]}
+
+
+class TestPromotion:
+    def test_a_version_goes_to_production_by_two_people_and_comes_back(
+        self, run: Run, churn: str, approver: str
+    ) -> None:
+        promoted(run, "churn/1", approver)
+        promoted(run, "churn/2", approver)
+        assert stages(run, churn) == {1: "archived", 2: "production"}
+        assert run("rollback", churn, "--comment", "it misbehaves")[0] == 0
+        assert stages(run, churn) == {1: "production", 2: "archived"}
+
+    def test_who_asks_does_not_approve(self, run: Run, churn: str) -> None:
+        run("promote", "churn/1", "--to", "staging", "--comment", "reviewed")
+        run("promote", "churn/1", "--to", "production", "--comment", "please")
+        assert run("approve", "churn/1")[0] == 4
+
+    def test_a_request_is_listed_shown_rejected_and_another_withdrawn(
+        self, run: Run, churn: str, approver: str
+    ) -> None:
+        run("promote", "churn/1", "--to", "staging", "--comment", "reviewed")
+        run("promote", "churn/1", "--to", "production", "--comment", "please")
+        (listed,) = json.loads(run("requests", "--status", "requested", "-o", "json")[1])["requests"]
+        reference = f"churn/{listed['request_id']}"
+        assert "requested" in run("requests", "show", reference)[1]
+        assert run("reject", reference, "--comment", "no", token=approver)[0] == 0
+        assert json.loads(run("requests", "show", reference, "-o", "json")[1])["reason"] == "no"
+        assert run("withdraw", "churn/1")[0] == 3
+        run("promote", "churn/1", "--to", "production", "--comment", "again")
+        assert run("withdraw", "churn/1")[0] == 0
+
+    @pytest.mark.parametrize("reference", ["churn", "churn/", "/1", "churn/0", "churn/one", "churn/-1"])
+    def test_a_version_that_is_none_is_refused_unsent(self, run: Run, reference: str) -> None:
+        assert run("promote", reference, "--to", "staging", "--comment", "x")[0] == 2
+
+
+class TestPolicy:
+    def test_what_was_shown_is_edited_and_given_back_once(self, run: Run, churn: str, tmp_path: Path) -> None:
+        shown = json.loads(run("policy", "show", churn, "-o", "json")[1])
+        shown["policy"] |= {"needed_approvals": 2, "metric_rules": {"warmth": {"direction": "lower"}}}
+        file = tmp_path / "policy.json"
+        file.write_text(json.dumps(shown))
+        code, out = run("policy", "set", churn, str(file), "-o", "json")
+        assert (code, json.loads(out)["policy"]["needed_approvals"]) == (0, 2)
+        assert run("policy", "set", churn, str(file))[0] == 6
+
+    def test_a_file_that_is_no_policy_is_refused(self, run: Run, churn: str, tmp_path: Path) -> None:
+        file = tmp_path / "policy.json"
+        for content in ("", "[]", "{"):
+            file.write_text(content)
+            assert run("policy", "set", churn, str(file))[0] == 2
+        file.write_text('{"needed_approval": 2}')
+        assert run("policy", "set", churn, str(file))[0] == 2
+
+
+class TestCompare:
+    def test_people_see_a_recommendation_and_signs(self, run: Run, churn: str) -> None:
+        code, out = run("compare", churn, "1", "2")
+        assert code == 0
+        assert out.startswith("Version 2 shows improvement across all metrics\n")
+        assert "0.9 ▲" in out
+
+    def test_programs_get_json_and_eyes_a_picture(self, run: Run, churn: str) -> None:
+        assert json.loads(run("compare", churn, "1", "2", "-o", "json")[1])["recommended_version"] == 2
+        assert ET.fromstring(run("compare", churn, "1", "2", "-o", "svg")[1]).tag == "{http://www.w3.org/2000/svg}svg"
+        assert run("compare", churn, "1", "7")[0] == 3
+        assert run("compare", churn, "1")[0] == 2
