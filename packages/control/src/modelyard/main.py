@@ -53,6 +53,7 @@ from modelyard.ports.tracking import Tracking
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
 from modelyard.promotion.service import PromotionService
+from modelyard.registry.editing import Editing
 from modelyard.registry.registration import Registration
 from modelyard.registry.routes import catalogue_routes
 from modelyard.registry.service import RegistryService
@@ -164,6 +165,7 @@ class ControlPlane:
             scratch=places.root / "scratch",
         )
         self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        self.editing = Editing(database=self.database, clock=clock, audit=self.audit, outbox=self.outbox)
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
         auto_staging = AutoStaging(mover=mover, audit=self.audit)
         self.registry.follow_registration_with(auto_staging.apply)
@@ -232,7 +234,7 @@ class ControlPlane:
                 training_routes(self.training, self.jobs),
                 job_routes(self.jobs),
                 model_routes(self.registry, registration),
-                catalogue_routes(self.registry, registration),
+                catalogue_routes(self.registry, registration, self.editing),
                 bundle_routes(self.packaging, self.registry),
                 status_routes(platform),
                 deployment_routes(verbs),

@@ -37,11 +37,11 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError) as exc:
-        raise _invalid() from exc
+        raise invalid_cursor() from exc
     if not isinstance(key, list) or len(key) != parts:
-        raise _invalid()
+        raise invalid_cursor()
     if not all(isinstance(part, str) and part.isprintable() for part in key):
-        raise _invalid()
+        raise invalid_cursor()
     return key
 
 
@@ -53,7 +53,7 @@ def decode_number_cursor(cursor: str) -> int:
     """
     (number,) = decode_cursor(cursor, parts=1)
     if not (number.isascii() and number.isdigit() and len(number) < _MAX_DIGITS):
-        raise _invalid()
+        raise invalid_cursor()
     return int(number)
 
 
@@ -72,13 +72,14 @@ def decode_time_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         time = datetime.fromisoformat(at)
         if time.tzinfo is None:
-            raise _invalid()
+            raise invalid_cursor()
         return time.astimezone(UTC), key
     except (ValueError, OverflowError) as exc:
-        raise _invalid() from exc
+        raise invalid_cursor() from exc
 
 
-def _invalid() -> Invalid:
+def invalid_cursor() -> Invalid:
+    """What every cursor that is none of ours is answered with."""
     return Invalid(
         "cursor: expected the next_cursor of an earlier page, got something else", code="cursor_invalid", field="cursor"
     )

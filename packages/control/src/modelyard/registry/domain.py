@@ -49,11 +49,19 @@ class Model:
     name: str
     description: str
     tags: Mapping[str, str]
+    owners: Sequence[str]
     created_at: datetime
     updated_at: datetime
+    revision: int
+    """Counts every change of the model and of its versions, for `If-Match`."""
     latest_version: int | None
     production_version: int | None
     staging_version: int | None
+
+    @property
+    def subject(self) -> str:
+        """As the audit log names it."""
+        return f"models/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

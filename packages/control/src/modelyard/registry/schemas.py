@@ -1,12 +1,19 @@
 """The catalogue on the wire: models and versions."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.domain import Model, Version
+from modelyard.registry.filters import MAX_METRIC_NAME
+
+MAX_TAGS = 100
+TagKey = Annotated[str, Field(min_length=1, max_length=250)]
+TagValue = Annotated[str, Field(max_length=5000)]
+MetricName = Annotated[str, Field(min_length=1, max_length=MAX_METRIC_NAME)]
+Owner = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Answer(BaseModel):
@@ -23,8 +30,27 @@ class RegisterBody(RequestBody):
         description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
     )
     description: str = Field(default="", max_length=10_000)
-    tags: dict[str, str] = Field(default={}, max_length=100)
-    metrics: dict[str, float] = Field(default={}, max_length=200)
+    tags: dict[TagKey, TagValue] = Field(default={}, max_length=MAX_TAGS)
+    metrics: dict[MetricName, float] = Field(default={}, max_length=200)
+
+
+class VersionChange(RequestBody):
+    """What may be edited of a version; what is left out stays. A tag with null goes, the others are set."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"tags": {"reviewed": "yes", "draft": None}}})
+
+    description: str | None = Field(default=None, max_length=10_000)
+    tags: dict[TagKey, TagValue | None] = Field(default={}, max_length=MAX_TAGS)
+
+
+class ModelChange(VersionChange):
+    """What may be edited of a model; what is left out stays. Owners are given whole."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"description": "Who will leave.", "owners": ["ada"], "tags": {"team": "churn"}}}
+    )
+
+    owners: list[Owner] | None = Field(default=None, max_length=50)
 
 
 class VersionAnswer(Answer):
@@ -81,8 +107,10 @@ class ModelAnswer(Answer):
     staging_version: int | None
     description: str
     tags: dict[str, str]
+    owners: list[str]
     created_at: datetime
     last_updated: datetime
+    revision: int
 
     @classmethod
     def of(cls, model: Model) -> "ModelAnswer":
@@ -123,6 +151,8 @@ def _model_fields(model: Model) -> dict[str, Any]:
         "staging_version": model.staging_version,
         "description": model.description,
         "tags": dict(model.tags),
+        "owners": list(model.owners),
         "created_at": model.created_at,
         "last_updated": model.updated_at,
+        "revision": model.revision,
     }

@@ -19,9 +19,18 @@ from modelyard.paging import Page
 from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
-from modelyard.registry import store
+from modelyard.registry import search, store
 from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
+from modelyard.registry.filters import (
+    EVERY_MODEL,
+    EVERY_VERSION,
+    NEWEST_FIRST,
+    ModelFilter,
+    ModelOrder,
+    VersionFilter,
+    VersionOrder,
+)
 from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -160,13 +169,25 @@ class RegistryService:
             return self._model(connection, principal, model_name)
 
     def page_of_versions(
-        self, principal: Principal, model_name: str, *, stage: Stage | None, limit: int, cursor: str | None
+        self,
+        principal: Principal,
+        model_name: str,
+        which: VersionFilter = EVERY_VERSION,
+        *,
+        order: VersionOrder = NEWEST_FIRST,
+        limit: int = 50,
+        cursor: str | None = None,
     ) -> Page[Version]:
-        """Versions of a model, newest first."""
+        """Versions of a model that meet the filter.
+
+        Raises:
+            NotFound: code `model_not_found`.
+            Invalid: code `cursor_invalid`.
+        """
         with self._database.read() as connection:
             self._model(connection, principal, model_name)
-            return store.page_of_versions(
-                connection, principal.tenant_id, model_name, stage=stage, limit=limit, cursor=cursor
+            return search.page_of_versions(
+                connection, principal.tenant_id, model_name, which, order=order, limit=limit, cursor=cursor
             )
 
     def some_versions(self, principal: Principal, model_name: str, numbers: Iterable[int]) -> list[Version]:
@@ -179,10 +200,24 @@ class RegistryService:
             self._model(connection, principal, model_name)
             return [self.version_within(connection, principal, model_name, number) for number in numbers]
 
-    def models(self, principal: Principal, *, limit: int = 50, cursor: str | None = None) -> Page[Model]:
-        """Models by name."""
+    def models(
+        self,
+        principal: Principal,
+        which: ModelFilter = EVERY_MODEL,
+        *,
+        order: ModelOrder = ModelOrder.NAME,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Model]:
+        """Models that meet the filter.
+
+        Raises:
+            Invalid: code `cursor_invalid`.
+        """
         with self._database.read() as connection:
-            return store.page_of_models(connection, principal.tenant_id, limit=limit, cursor=cursor)
+            return search.page_of_models(
+                connection, principal.tenant_id, which, order=order, limit=limit, cursor=cursor
+            )
 
     def count(self, principal: Principal) -> int:
         """How many models there are."""

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, Select, func, insert, select, update
 
 from modelyard.db.statements import insert_new
-from modelyard.paging import Page, decode_cursor, decode_number_cursor, encode_cursor
 from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.search_index import index_version_metrics, index_version_tags
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
 
@@ -21,9 +21,11 @@ def add_model(connection: Connection, tenant_id: str, name: str, *, at: datetime
         name=name,
         description="",
         tags={},
+        owners=[],
         last_version=0,
         created_at=at,
         updated_at=at,
+        revision=1,
     )
 
 
@@ -35,7 +37,12 @@ def allot_version(connection: Connection, tenant_id: str, name: str, *, at: date
     query = (
         update(models)
         .where(models.c.tenant_id == tenant_id, models.c.name == name)
-        .values(last_version=models.c.last_version + 1, updated_at=at, deleted_at=None)
+        .values(
+            last_version=models.c.last_version + 1,
+            updated_at=at,
+            revision=models.c.revision + 1,
+            deleted_at=None,
+        )
         .returning(models.c.last_version)
     )
     number: int = connection.execute(query).scalar_one()
@@ -71,6 +78,8 @@ def add_version(
     )
     rows = [{**key, "path": file.path, "sha256": file.sha256, "size": file.size} for file in new.manifest.files]
     connection.execute(insert(version_files), rows)
+    index_version_tags(connection, tenant_id, new.model_name, number, new.tags)
+    index_version_metrics(connection, tenant_id, new.model_name, number, new.metrics)
 
 
 def find_version(connection: Connection, tenant_id: str, name: str, number: int) -> Version | None:
@@ -82,7 +91,7 @@ def find_version(connection: Connection, tenant_id: str, name: str, number: int)
         versions.c.deleted_at.is_(None),
     )
     row = connection.execute(query).first()
-    return None if row is None else _version(row)
+    return None if row is None else version_of_row(row)
 
 
 def change_version(connection: Connection, version: Version, **values: Any) -> bool:
@@ -106,8 +115,19 @@ def touch_model(connection: Connection, tenant_id: str, name: str, *, at: dateti
 
     So all changes of one model's stages come one after the other.
     """
+    change_model(connection, tenant_id, name, at=at)
+
+
+def hold_model(connection: Connection, tenant_id: str, name: str) -> None:
+    """Let nobody else change the model or its versions until the transaction ends; on SQLite no writer can anyway."""
+    query = select(models.c.name).where(models.c.tenant_id == tenant_id, models.c.name == name)
+    connection.execute(query.with_for_update())
+
+
+def change_model(connection: Connection, tenant_id: str, name: str, *, at: datetime, **values: Any) -> None:
+    """Write some columns of a model."""
     statement = update(models).where(models.c.tenant_id == tenant_id, models.c.name == name)
-    connection.execute(statement.values(updated_at=at))
+    connection.execute(statement.values(updated_at=at, revision=models.c.revision + 1, **values))
 
 
 def version_in(connection: Connection, tenant_id: str, name: str, stage: Stage) -> Version | None:
@@ -119,13 +139,13 @@ def version_in(connection: Connection, tenant_id: str, name: str, stage: Stage) 
         versions.c.deleted_at.is_(None),
     )
     row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).first()
-    return None if row is None else _version(row)
+    return None if row is None else version_of_row(row)
 
 
 def find_version_of_job(connection: Connection, job_id: str) -> Version | None:
     """The version that this job registered."""
     row = connection.execute(select(versions).where(versions.c.job_id == job_id)).first()
-    return None if row is None else _version(row)
+    return None if row is None else version_of_row(row)
 
 
 def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Version]:
@@ -135,23 +155,7 @@ def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Versi
         .where(versions.c.tenant_id == tenant_id, versions.c.model_name == name, versions.c.deleted_at.is_(None))
         .order_by(versions.c.version.desc())
     )
-    return [_version(row) for row in connection.execute(query)]
-
-
-def page_of_versions(
-    connection: Connection, tenant_id: str, name: str, *, stage: Stage | None, limit: int, cursor: str | None
-) -> Page[Version]:
-    """Versions of a model that are not deleted, newest first."""
-    query = select(versions).where(
-        versions.c.tenant_id == tenant_id, versions.c.model_name == name, versions.c.deleted_at.is_(None)
-    )
-    if stage is not None:
-        query = query.where(versions.c.stage == stage)
-    if cursor is not None:
-        query = query.where(versions.c.version < decode_number_cursor(cursor))
-    rows = connection.execute(query.order_by(versions.c.version.desc()).limit(limit + 1)).all()
-    items = [_version(row) for row in rows[:limit]]
-    return Page(items, encode_cursor(str(items[-1].version)) if len(rows) > limit else None)
+    return [version_of_row(row) for row in connection.execute(query)]
 
 
 def manifest(connection: Connection, version: Version) -> Manifest:
@@ -170,19 +174,8 @@ def manifest(connection: Connection, version: Version) -> Manifest:
 
 def find_model(connection: Connection, tenant_id: str, name: str) -> Model | None:
     """One model that is not deleted."""
-    row = connection.execute(_models(tenant_id).where(models.c.name == name)).first()
-    return None if row is None else _model(row)
-
-
-def page_of_models(connection: Connection, tenant_id: str, *, limit: int, cursor: str | None) -> Page[Model]:
-    """Models of a tenant by name."""
-    query = _models(tenant_id)
-    if cursor is not None:
-        (after,) = decode_cursor(cursor, parts=1)
-        query = query.where(models.c.name > after)
-    rows = connection.execute(query.order_by(models.c.name).limit(limit + 1)).all()
-    items = [_model(row) for row in rows[:limit]]
-    return Page(items, encode_cursor(items[-1].name) if len(rows) > limit else None)
+    row = connection.execute(models_query(tenant_id).where(models.c.name == name)).first()
+    return None if row is None else model_of_row(row)
 
 
 def count_models(connection: Connection, tenant_id: str) -> int:
@@ -197,45 +190,46 @@ def count_versions(connection: Connection, tenant_id: str) -> int:
     return connection.execute(query.select_from(versions)).scalar_one()
 
 
-def _models(tenant_id: str) -> Select[Any]:
-    """Models with the versions that stand for them, in one query."""
+def models_query(tenant_id: str) -> Select[Any]:
+    """Models with the versions that stand for them: three look-ups in an index for each, however many there are."""
 
-    def newest_in(stage: Stage) -> Any:
-        return func.max(case((versions.c.stage == stage, versions.c.version)))
-
-    is_version_of = (
-        (versions.c.tenant_id == models.c.tenant_id)
-        & (versions.c.model_name == models.c.name)
-        & versions.c.deleted_at.is_(None)
-    )
-    return (
-        select(
-            models,
-            func.max(versions.c.version).label("latest_version"),
-            newest_in(Stage.PRODUCTION).label("production_version"),
-            newest_in(Stage.STAGING).label("staging_version"),
+    def newest(stage: Stage | None) -> ScalarSelect[Any]:
+        query = select(versions.c.version).where(
+            versions.c.tenant_id == models.c.tenant_id,
+            versions.c.model_name == models.c.name,
+            versions.c.deleted_at.is_(None),
         )
-        .outerjoin(versions, is_version_of)
-        .where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
-        .group_by(*models.primary_key.columns)
-    )
+        if stage is not None:
+            query = query.where(versions.c.stage == stage)
+        return query.order_by(versions.c.version.desc()).limit(1).correlate(models).scalar_subquery()
+
+    return select(
+        models,
+        newest(None).label("latest_version"),
+        newest(Stage.PRODUCTION).label("production_version"),
+        newest(Stage.STAGING).label("staging_version"),
+    ).where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
 
 
-def _model(row: Row[Any]) -> Model:
+def model_of_row(row: Row[Any]) -> Model:
+    """A row of `models_query` as the domain knows it."""
     return Model(
         tenant_id=row.tenant_id,
         name=row.name,
         description=row.description,
         tags=row.tags,
+        owners=tuple(row.owners),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        revision=row.revision,
         latest_version=row.latest_version,
         production_version=row.production_version,
         staging_version=row.staging_version,
     )
 
 
-def _version(row: Row[Any]) -> Version:
+def version_of_row(row: Row[Any]) -> Version:
+    """A row of `versions` as the domain knows it."""
     return Version(
         tenant_id=row.tenant_id,
         model_name=row.model_name,

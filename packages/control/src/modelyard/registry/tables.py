@@ -1,9 +1,10 @@
 """Rows of models, versions and their files. The database itself holds the laws: one number once, one production."""
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
+from sqlalchemy import BigInteger, Column, Float, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
 from modelyard.db.types import Json, Timestamp, metadata
 from modelyard.registry.domain import MAX_PATH_LENGTH
+from modelyard.registry.filters import MAX_METRIC_NAME
 
 models = Table(
     "models",
@@ -17,6 +18,11 @@ models = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("deleted_at", Timestamp),
+    Column("owners", Json, nullable=False, server_default="[]"),
+    # Counts every change of the model and of what is below it.
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Index("ix_models_created_at", "tenant_id", "created_at", "name"),
+    Index("ix_models_updated_at", "tenant_id", "updated_at", "name"),
 )
 
 versions = Table(
@@ -53,6 +59,7 @@ versions = Table(
         postgresql_where=text("stage = 'production'"),
     ),
     Index("ix_versions_run_id", "run_id"),
+    Index("ix_versions_stage", "tenant_id", "model_name", "stage", "version"),
 )
 
 version_files = Table(
@@ -67,4 +74,62 @@ version_files = Table(
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
+)
+
+# What a search looks up. The JSON of the row is the truth; these are written with it, in the same transaction, and a
+# tag is its digest, which fits into an index whatever the tag's length (docs/decisions/0301-search-by-indexed-rows.md).
+# SQLite keeps them in the order of their key, without a second copy.
+model_owners = Table(
+    "model_owners",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("owner", String(200), primary_key=True),
+    Column("model_name", String(100), primary_key=True),
+    ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"], ondelete="CASCADE"),
+    Index("ix_model_owners_model", "tenant_id", "model_name"),
+    sqlite_with_rowid=False,
+)
+
+model_tags = Table(
+    "model_tags",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("model_name", String(100), primary_key=True),
+    ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"], ondelete="CASCADE"),
+    Index("ix_model_tags_model", "tenant_id", "model_name"),
+    sqlite_with_rowid=False,
+)
+
+version_tags = Table(
+    "version_tags",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("model_name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    ForeignKeyConstraint(
+        ["tenant_id", "model_name", "version"],
+        ["versions.tenant_id", "versions.model_name", "versions.version"],
+        ondelete="CASCADE",
+    ),
+    Index("ix_version_tags_version", "tenant_id", "model_name", "version"),
+    sqlite_with_rowid=False,
+)
+
+version_metrics = Table(
+    "version_metrics",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("model_name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("name", String(MAX_METRIC_NAME), primary_key=True),
+    Column("value", Float(53), nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "model_name", "version"],
+        ["versions.tenant_id", "versions.model_name", "versions.version"],
+        ondelete="CASCADE",
+    ),
+    Index("ix_version_metrics_value", "tenant_id", "name", "model_name", "value", "version"),
+    sqlite_with_rowid=False,
 )

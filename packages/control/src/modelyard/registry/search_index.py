@@ -1,0 +1,52 @@
+"""Keeps the rows that a search looks up in step with what they are made of, in the caller's transaction."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert
+
+from modelyard.registry.filters import MAX_METRIC_NAME
+from modelyard.registry.tables import model_owners, model_tags, version_metrics, version_tags
+
+_DIGEST_LENGTH = 32
+
+
+def tag_digest(key: str, value: str) -> str:
+    """What stands for a tag in an index: half of a SHA-256, in hex. The key's length parts it from the value."""
+    text = f"{len(key)}:{key}{value}"
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+
+
+def index_model(
+    connection: Connection, tenant_id: str, name: str, *, tags: Mapping[str, str], owners: Sequence[str]
+) -> None:
+    """Replace what is looked up of a model."""
+    key = {"tenant_id": tenant_id, "model_name": name}
+    _replace(connection, model_tags, key, [{"digest": tag_digest(*tag)} for tag in tags.items()])
+    _replace(connection, model_owners, key, [{"owner": owner} for owner in owners])
+
+
+def index_version_tags(connection: Connection, tenant_id: str, name: str, number: int, tags: Mapping[str, str]) -> None:
+    """Replace what is looked up of a version's tags."""
+    key = {"tenant_id": tenant_id, "model_name": name, "version": number}
+    _replace(connection, version_tags, key, [{"digest": tag_digest(*tag)} for tag in tags.items()])
+
+
+def index_version_metrics(
+    connection: Connection, tenant_id: str, name: str, number: int, metrics: Mapping[str, float | None]
+) -> None:
+    """Replace what is looked up of a version's metrics. No tracker takes a longer name, so none is left out."""
+    key = {"tenant_id": tenant_id, "model_name": name, "version": number}
+    rows = [
+        {"name": metric, "value": float(value)}
+        for metric, value in metrics.items()
+        if value is not None and len(metric) <= MAX_METRIC_NAME
+    ]
+    _replace(connection, version_metrics, key, rows)
+
+
+def _replace(connection: Connection, table: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+    if rows:
+        connection.execute(insert(table), [{**key, **row} for row in rows])
