@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.setup-done
 PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml packages/control/pyproject.toml
+PEERS := $(basename $(notdir $(wildcard benchmarks/serving/requirements/*.in)))
 SOURCES := $(wildcard packages tests examples docs benchmarks)
 
 .DEFAULT_GOAL := help
@@ -42,8 +43,8 @@ format: setup  ## Format the sources and mend what can be mended.
 up: setup  ## Start the local stack.
 	$(BIN)/modelyard up
 
-bench: setup  ## Run the benchmarks side by side with their peers.
-	$(BIN)/python benchmarks/run.py
+bench: setup  ## Measure the model server beside its peers, about 12 minutes; BENCH="--whole" measures all.
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 proto: setup  ## Generate the protocol's gRPC messages anew from their .proto file.
 	$(BIN)/python packages/serving/tools/generate_proto.py
@@ -65,6 +66,8 @@ lock:  ## Compile the locked requirements anew.
 		--extra frames --extra grpc --extra otlp --extra conformance \
 		--no-emit-package modelyard-client --no-emit-package modelyard-serving \
 		-o requirements/dev.txt $(PYPROJECTS) requirements/dev.in
+	for peer in $(PEERS); do $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header -o benchmarks/serving/requirements/$$peer.txt benchmarks/serving/requirements/$$peer.in || exit 1; done
 
 clean:  ## Remove what setup and the checks made.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,17 @@
+"""Triton, by PyTriton. Its process of Python wants the Python that its wheel was built for: Debian's own."""
+
+from benchmarks.serving.dialects import OpenInference
+from benchmarks.serving.environments import Environment
+from benchmarks.serving.peers.peer import Peer, app
+from benchmarks.serving.workloads import Form
+
+ENVIRONMENT = Environment("pytriton", interpreter="/usr/bin/python3.11")
+
+PEER = Peer(
+    name="pytriton",
+    title="PyTriton 0.7.0",
+    environment=ENVIRONMENT,
+    dialect=OpenInference(Form.JSON, Form.BINARY, Form.GRPC),
+    start=lambda place: app(ENVIRONMENT, "pytriton_app.py", place, place.http_port, place.grpc_port),
+    settings="`@batch` with the dynamic batcher at its defaults, `max_batch_size=1024`, no metrics",
+)
