@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from audit_chain import assert_chain_holds
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
-from modelyard.audit.domain import GENESIS, entry_hash
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
@@ -311,14 +311,4 @@ class TestManyAtOnce:
         assert stages.count(Stage.PRODUCTION) == 1
         assert outcomes.count("approved") == 1
         assert set(outcomes) <= {"approved", "request_closed", "evidence_changed"}
-        assert_chain_holds(yard.audit)
-
-
-def assert_chain_holds(audit: AuditLog) -> None:
-    """Every entry's hash is over its own fields and the entry before."""
-    previous = GENESIS
-    for sequence, entry in enumerate(audit.entries("acme"), start=1):
-        fields = asdict(entry)
-        assert fields.pop("hash") == entry_hash(**fields)
-        assert (entry.sequence, entry.previous_hash) == (sequence, previous)
-        previous = entry.hash
+        assert_chain_holds(yard.audit.entries("acme"))

@@ -160,6 +160,7 @@ class PromotionService:
             if (open_request := store.find_open(connection, version)) is not None:
                 return open_request
             policy, _ = store.find_policy(connection, principal.tenant_id, version.model_name)
+            production = self._mover.current(connection, principal, version.model_name)
             request = Request(
                 request_id=f"req-{uuid4().hex}",
                 tenant_id=principal.tenant_id,
@@ -171,7 +172,7 @@ class PromotionService:
                 requested_at=now,
                 expires_at=now + timedelta(hours=policy.expires_after_hours),
                 findings=self._findings(connection, principal, policy, version),
-                evidence_digest=self._digest(connection, principal, policy, version),
+                evidence_digest=_digest(connection, policy, version, production=production),
                 needed_approvals=policy.needed_approvals,
                 approvals=(),
                 decided_by=None,
@@ -337,6 +338,7 @@ class PromotionService:
     def _expire_stale(self, connection: Connection, principal: Principal, model_name: str) -> None:
         """Expire every open request of the model whose time is over or whose evidence is not what was looked at."""
         policy, _ = store.find_policy(connection, principal.tenant_id, model_name)
+        production = self._mover.current(connection, principal, model_name)
         for request in store.open_requests(connection, principal.tenant_id, model_name):
             version = self._registry.version_within(connection, principal, model_name, request.version)
             reason = None
@@ -344,7 +346,7 @@ class PromotionService:
                 reason = "nobody decided it in time"
             elif version.stage is not Stage.STAGING:
                 reason = f"the version is in stage {version.stage} now"
-            elif self._digest(connection, principal, policy, version) != request.evidence_digest:
+            elif _digest(connection, policy, version, production=production) != request.evidence_digest:
                 reason = "the evidence has changed since it was made"
             if reason is not None:
                 self._move(connection, principal, request, RequestStatus.EXPIRED, reason=reason)
@@ -373,10 +375,6 @@ class PromotionService:
         production = self._mover.current(connection, principal, version.model_name)
         return evaluate(policy, version, production=production, checks=store.checks_of(connection, version))
 
-    def _digest(self, connection: Connection, principal: Principal, policy: Policy, version: Version) -> str:
-        production = self._mover.current(connection, principal, version.model_name)
-        return evidence_digest(policy, version, production=production, checks=store.checks_of(connection, version))
-
     def _record(
         self, connection: Connection, principal: Principal, action: str, request: Request, *, reason: str
     ) -> None:
@@ -395,6 +393,10 @@ class PromotionService:
         if request is None:
             raise NotFound(f"model '{model_name}' has no request '{request_id}'", code="request_not_found")
         return request
+
+
+def _digest(connection: Connection, policy: Policy, version: Version, *, production: Version | None) -> str:
+    return evidence_digest(policy, version, production=production, checks=store.checks_of(connection, version))
 
 
 def _check_revision(expected: int | None, current: int) -> None:
