@@ -24,6 +24,7 @@ from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.atomic_file import replace_text
+from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.audit.service import AuditLog
 from modelyard.bodies import bodies
 from modelyard.comparison.routes import comparison_routes
@@ -247,6 +248,8 @@ class ControlPlane:
                 tenant_life_routes(self.tenant_life),
                 member_routes(self.members),
                 token_routes(self.tokens),
+                audit_routes(self.audit),
+                production_routes(self.audit),
             ],
             is_ready=platform.is_ready,
             lifespan=lifespan,

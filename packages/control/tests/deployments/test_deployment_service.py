@@ -98,7 +98,9 @@ class TestScale:
         scaled = deployments.scale(alice, made.deployment_id, 5)
         assert (scaled.replicas, scaled.updated_at) == (5, clock.now())
         entry = audit.entries(alice.tenant_id, subject=made.subject)[-1]
-        assert (entry.action, entry.before, entry.after) == ("deployment.scaled", {"replicas": 2}, {"replicas": 5})
+        model = f"models/{made.model_name}/versions/{made.version}"
+        assert (entry.action, entry.before) == ("deployment.scaled", {"replicas": 2})
+        assert entry.after == {"replicas": 5, "model": model}
 
     def test_one_that_leaves_is_not_scaled(
         self, create: Create, deployments: DeploymentService, alice: Principal

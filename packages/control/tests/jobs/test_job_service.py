@@ -317,7 +317,7 @@ class TestLife:
         jobs.succeed(running.job_id)
         entries = audit.entries(alice.tenant_id, subject=f"jobs/{running.job_id}")
         assert [(entry.action, entry.before, entry.after) for entry in entries[1:]] == [
-            ("job.running", {"status": "queued"}, {"status": "running"}),
-            ("job.succeeded", {"status": "running"}, {"status": "succeeded"}),
+            ("job.running", {"status": "queued"}, {"status": "running", "model_name": running.model_name}),
+            ("job.succeeded", {"status": "running"}, {"status": "succeeded", "model_name": running.model_name}),
         ]
         assert {entry.actor for entry in entries} == {"alice"}

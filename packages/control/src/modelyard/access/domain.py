@@ -36,6 +36,7 @@ class Permission(StrEnum):
     DEPLOYMENTS_READ = "deployments:read"
     DEPLOYMENTS_WRITE = "deployments:write"
     STATUS_READ = "status:read"
+    AUDIT_READ = "audit:read"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     """Members of one's tenant, and the tokens of all of them."""

@@ -1,15 +1,23 @@
-"""What other nouns call to leave their mark in the log, inside their own transaction."""
+"""What other nouns call to leave their mark in the log, inside their own transaction; and what auditors ask of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
 from modelyard.audit import store
-from modelyard.audit.domain import Entry
+from modelyard.audit.domain import Anchor, Entry, Filter, InProduction, Verdict, prove
 from modelyard.db import Database
+from modelyard.errors import Invalid, NotFound
+from modelyard.paging import Page, decode_number_cursor, encode_cursor
 from modelyard.ports.clock import Clock
+
+Listener = Callable[[Connection, Entry], None]
+"""Hears of an entry in the transaction that writes it, and may write there too. What it raises undoes the change."""
+
+_BATCH = 1000
 
 
 class AuditLog:
@@ -18,6 +26,11 @@ class AuditLog:
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._listeners: list[Listener] = []
+
+    def tell(self, listener: Listener) -> None:
+        """Let somebody hear of every entry from now on."""
+        self._listeners.append(listener)
 
     def record(
         self,
@@ -31,7 +44,7 @@ class AuditLog:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Append one entry to the chain of the principal's tenant."""
-        store.append(
+        entry = store.append(
             connection,
             tenant_id=principal.tenant_id,
             at=self._clock.now(),
@@ -42,6 +55,8 @@ class AuditLog:
             before=before,
             after=after,
         )
+        for listener in self._listeners:
+            listener(connection, entry)
 
     def latest(self, connection: Connection, tenant_id: str, *, action: str, subject_prefix: str) -> Iterator[Entry]:
         """Entries of one action on subjects that begin so, newest first, in the caller's transaction."""
@@ -49,5 +64,57 @@ class AuditLog:
 
     def entries(self, tenant_id: str, *, subject: str | None = None) -> list[Entry]:
         """The tenant's log in order; of one subject when it is named."""
+        return list(self.stream(tenant_id, Filter(subject=subject)))
+
+    def page(self, principal: Principal, which: Filter, *, limit: int, cursor: str | None) -> Page[Entry]:
+        """Entries of the caller's tenant, newest first."""
+        before = None if cursor is None else decode_number_cursor(cursor)
         with self._database.read() as connection:
-            return store.entries(connection, tenant_id, subject=subject)
+            found = store.backward(connection, principal.tenant_id, which, before=before, limit=limit + 1)
+        items = found[:limit]
+        return Page(items, encode_cursor(str(items[-1].sequence)) if len(found) > limit else None)
+
+    def stream(self, tenant_id: str, which: Filter) -> Iterator[Entry]:
+        """Entries in their order up to the one that is the last now, in constant memory and short transactions."""
+        head = self.head(tenant_id)
+        done, last = 0, 0 if head is None else head.sequence
+        while done < last:
+            with self._database.read() as connection:
+                batch = store.forward(connection, tenant_id, which, after=done, through=last, limit=_BATCH)
+            yield from batch
+            done = batch[-1].sequence if len(batch) == _BATCH else last
+
+    def head(self, tenant_id: str) -> Anchor | None:
+        """The last entry's number and hash: what an operator keeps elsewhere."""
+        with self._database.read() as connection:
+            return store.head(connection, tenant_id)
+
+    def one(self, tenant_id: str, sequence: int) -> Entry:
+        """The entry of a number that is there."""
+        with self._database.read() as connection:
+            (entry,) = store.forward(connection, tenant_id, Filter(), after=sequence - 1, through=sequence, limit=1)
+        return entry
+
+    def verify(self, principal: Principal, *, expected: Anchor | None = None) -> Verdict:
+        """Prove the chain of the caller's tenant, in constant memory."""
+        return prove(self.stream(principal.tenant_id, Filter()), expected=expected)
+
+    def production_at(
+        self, principal: Principal, model: str, at: datetime | None
+    ) -> tuple[datetime, InProduction | None]:
+        """What was in production at a moment, now without one; also of a model that is gone since.
+
+        Raises:
+            NotFound: code `model_not_found`, when the log has never heard of it.
+            Invalid: code `at_in_future`.
+        """
+        now = self._clock.now()
+        moment = now if at is None else at
+        if moment > now:
+            raise Invalid(
+                f"at: expected a moment that has been, got {moment.isoformat()}", code="at_in_future", field="at"
+            )
+        with self._database.read() as connection:
+            if not store.knows_model(connection, principal.tenant_id, model):
+                raise NotFound(f"there is no model '{model}'", code="model_not_found")
+            return moment, store.in_production(connection, principal.tenant_id, model, moment)

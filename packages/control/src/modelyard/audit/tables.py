@@ -1,8 +1,11 @@
-"""Rows of the audit log. Nothing updates or deletes them."""
+"""Rows of the audit log. Nothing updates or deletes them: triggers of the database refuse it."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Index, Integer, String, Table, Text, text
 
 from modelyard.db.types import Json, Timestamp, metadata
+
+IN_PRODUCTION = "version.production"
+"""The action with which a version comes into production."""
 
 audit_entries = Table(
     "audit_entries",
@@ -18,5 +21,20 @@ audit_entries = Table(
     Column("after", Json),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    # Taken from the subject and from `after`, to be found by; they tell nothing new, so no hash is over them.
+    Column("model_name", String(200)),
+    Column("version", Integer),
     Index("ix_audit_entries_subject", "tenant_id", "subject", "sequence"),
+    Index("ix_audit_entries_at", "tenant_id", "at", "sequence"),
+    Index("ix_audit_entries_model", "tenant_id", "model_name", "sequence"),
+    Index("ix_audit_entries_actor", "tenant_id", "actor", "sequence"),
+    Index("ix_audit_entries_action", "tenant_id", "action", "sequence"),
+    Index(
+        "ix_audit_entries_production",
+        "tenant_id",
+        "model_name",
+        "sequence",
+        sqlite_where=text(f"action = '{IN_PRODUCTION}'"),
+        postgresql_where=text(f"action = '{IN_PRODUCTION}'"),
+    ),
 )

@@ -1,5 +1,6 @@
 """The verbs on deployments. It writes down what shall be; the reconciler makes it so."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -63,7 +64,7 @@ class DeploymentService:
             quotas = hold_quotas(connection, principal.tenant_id)
             if store.add(connection, deployment):
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-                wanted = {"model": version.subject, "replicas": replicas, "namespace": namespace}
+                wanted = {"replicas": replicas, "namespace": namespace}
                 self._record(connection, principal, "deployment.created", deployment, after=wanted)
                 return deployment
             earlier = store.find_of_job(connection, job_id)
@@ -201,11 +202,11 @@ class DeploymentService:
                 code="deployment_transition_refused",
             )
         store.change(connection, deployment.deployment_id, status=status)
-        self._audit.record(
+        self._record(
             connection,
-            principal=system_principal(deployment.tenant_id),
-            action=f"deployment.{status}",
-            subject=deployment.subject,
+            system_principal(deployment.tenant_id),
+            f"deployment.{status}",
+            deployment,
             reason=reason or "",
             before={"status": deployment.status},
             after={"status": status},
@@ -216,9 +217,25 @@ class DeploymentService:
         return _visible(store.lock(connection, deployment_id), principal, deployment_id)
 
     def _record(
-        self, connection: Connection, principal: Principal, action: str, deployment: Deployment, **what: Any
+        self,
+        connection: Connection,
+        principal: Principal,
+        action: str,
+        deployment: Deployment,
+        *,
+        reason: str = "",
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
     ) -> None:
-        self._audit.record(connection, principal=principal, action=action, subject=deployment.subject, **what)
+        self._audit.record(
+            connection,
+            principal=principal,
+            action=action,
+            subject=deployment.subject,
+            reason=reason,
+            before=before,
+            after={**(after or {}), "model": f"models/{deployment.model_name}/versions/{deployment.version}"},
+        )
 
 
 def system_principal(tenant_id: str) -> Principal:

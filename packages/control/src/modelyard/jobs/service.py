@@ -69,7 +69,7 @@ class JobService:
             quotas = hold_quotas(connection, principal.tenant_id)
             if store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
                 quotas.check(Resource.CONCURRENT_JOBS, lambda: store.count_unfinished(connection, principal.tenant_id))
-                self._record(connection, principal, "job.queued", job, after={"kind": kind, "model_name": model_name})
+                self._record(connection, principal, "job.queued", job, after={"kind": kind})
             else:
                 job = self._earlier(connection, principal, idempotency_key, digest)
         # Should we die before this line, `resume` hands it over at the next start.
@@ -255,13 +255,23 @@ class JobService:
         if status in FINAL:
             stamps["finished_at"] = self._clock.now()
         store.change(connection, job.job_id, status=status, **stamps)
-        self._record(
-            connection, owner_of(job), f"job.{status}", job, before={"status": job.status}, after={"status": status}
-        )
+        before, after = {"status": job.status}, {"status": status}
+        self._record(connection, owner_of(job), f"job.{status}", job, before=before, after=after)
         logger.info("job moved", job_id=job.job_id, status=status)
 
-    def _record(self, connection: Connection, principal: Principal, action: str, job: Job, **states: Any) -> None:
-        self._audit.record(connection, principal=principal, action=action, subject=f"jobs/{job.job_id}", **states)
+    def _record(
+        self,
+        connection: Connection,
+        principal: Principal,
+        action: str,
+        job: Job,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        told = {**(after or {}), "model_name": job.model_name}
+        subject = f"jobs/{job.job_id}"
+        self._audit.record(connection, principal=principal, action=action, subject=subject, before=before, after=told)
 
     def _find(self, job_id: str) -> Job | None:
         with self._database.read() as connection:

@@ -1,0 +1,92 @@
+"""The routes of the audit log, and of what was in production when."""
+
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response, StreamingResponse
+
+from modelyard.access.domain import Permission, Principal
+from modelyard.audit.domain import Anchor, Filter
+from modelyard.audit.export import ExportFormat, export
+from modelyard.audit.schemas import EntriesAnswer, EntryAnswer, HeadAnswer, ProductionAnswer, VerdictAnswer
+from modelyard.audit.service import AuditLog
+from modelyard.http.guard import Requires
+from modelyard.http.moment import Moment
+from modelyard.paging import MAX_LIMIT
+
+Read = Annotated[Principal, Depends(Requires(Permission.AUDIT_READ))]
+ReadModels = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=400)]
+Word = Annotated[str | None, Query(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_MEDIA = {ExportFormat.JSONL: "application/x-ndjson", ExportFormat.CSV: "text/csv"}
+_EXPORTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The log", "content": {media: {} for media in _MEDIA.values()}}
+}
+
+
+def _filter(
+    model: Annotated[
+        Word, Query(description="entries about this model, its versions, requests, jobs, deployments")
+    ] = None,
+    version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    subject: Word = None,
+    actor: Word = None,
+    action: Annotated[Word, Query(description="one action, or all of a noun: `version.*`")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="from this moment on")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="before this moment")] = None,
+) -> Filter:
+    return Filter(model=model, version=version, subject=subject, actor=actor, action=action, since=since, until=until)
+
+
+Which = Annotated[Filter, Depends(_filter)]
+
+
+def audit_routes(audit: AuditLog) -> APIRouter:
+    """Reading, exporting and proving the log of the caller's tenant."""
+    router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+
+    @router.get("")
+    def list_entries(caller: Read, which: Which, limit: Limit = 50, cursor: Cursor = None) -> EntriesAnswer:
+        """Every change of a life cycle, newest first."""
+        page = audit.page(caller, which, limit=limit, cursor=cursor)
+        return EntriesAnswer(entries=[EntryAnswer.of(entry) for entry in page.items], next_cursor=page.next_cursor)
+
+    @router.get("/export", responses=_EXPORTS, response_class=Response)
+    def export_entries(
+        caller: Read, which: Which, form: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL
+    ) -> Response:
+        """The log as a file, oldest first: JSON Lines to be verified anywhere, or CSV for a spreadsheet."""
+        blocks = export(audit.stream(caller.tenant_id, which), form)
+        first = next(blocks)  # A database that is away is told with a status, before the answer has begun.
+        headers = {"Content-Disposition": f'attachment; filename="audit-{caller.tenant_id}.{form}"'}
+        return StreamingResponse(chain([first], blocks), media_type=_MEDIA[form], headers=headers)
+
+    @router.get("/head")
+    def head(caller: Read) -> HeadAnswer:
+        """The last entry's number and hash, to be kept elsewhere."""
+        return HeadAnswer.of(audit.head(caller.tenant_id))
+
+    @router.get("/verify")
+    def verify(
+        caller: Read,
+        expect: Annotated[str | None, Query(max_length=100, description="an anchor kept elsewhere")] = None,
+    ) -> VerdictAnswer:
+        """Prove the whole chain. A log that was cut off at its end is found with an anchor only."""
+        return VerdictAnswer.of(audit.verify(caller, expected=None if expect is None else Anchor.parse(expect)))
+
+    return router
+
+
+def production_routes(audit: AuditLog) -> APIRouter:
+    """What was in production when."""
+    router = APIRouter(prefix="/api/v1/ml/registry", tags=["registry"])
+
+    @router.get("/models/{name}/production")
+    def production(caller: ReadModels, name: str, at: Moment | None = None) -> ProductionAnswer:
+        """The version that was in production at a moment, by the audit log; now, without one."""
+        moment, stay = audit.production_at(caller, name, at)
+        return ProductionAnswer.of(name, moment, stay)
+
+    return router
