@@ -10,6 +10,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -68,19 +70,39 @@ class Database:
             return False
         return True
 
-    def migrate(self) -> None:
-        """Bring the schema up to date. Two processes at once do it one after the other."""
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema up to date, or up to a revision. Two processes at once do it one after the other."""
+        config = _migrations()
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(7166051)"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
+
+    def revision(self) -> str | None:
+        """The revision of the schema that is there; None when there is none."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    @staticmethod
+    def newest_revision() -> str | None:
+        """The revision that `migrate` leads to."""
+        return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+    @staticmethod
+    def knows(revision: str) -> bool:
+        """Whether this is a revision of ours, and not of a later release."""
+        return revision in {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
 
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 @contextmanager

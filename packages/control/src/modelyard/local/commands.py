@@ -74,12 +74,12 @@ def up(
     """
     from modelyard.local.stack_file import Wanted
 
-    stack = _stack(home)
+    stack = stack_of(home)
     token_is_old = stack.home.token_file.exists()
     tracking_uri = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MODELYARD_MLFLOW_TRACKING_URI")
     wanted = Wanted(host=host, port=port, mlflow_port=mlflow_port, auth=auth, tracking_uri=tracking_uri)
     started = time.monotonic()
-    with _told(), _interruptible():
+    with told(), _interruptible():
         running, is_new = stack.up(wanted, tell=say)
     if not is_new:
         say("Modelyard is running already")
@@ -99,18 +99,19 @@ def down(*, home: HomeOption = None) -> None:
     Examples:
       modelyard down
     """
-    stack = _stack(home)
-    with _told():
+    stack = stack_of(home)
+    with told():
         was_running = stack.down(tell=say)
     say("Modelyard is down" if was_running else "Modelyard was not running")
 
 
-def _stack(home: Path | None) -> "LocalStack":
+def stack_of(home: Path | None) -> "LocalStack":
+    """The stack of the folder that the option or the environment names."""
     from modelyard.home import Home
     from modelyard.local.stack import LocalStack
 
     folder = home or Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard")
-    with _told():
+    with told():
         return LocalStack(Home(folder.expanduser().absolute()))
 
 
@@ -138,13 +139,13 @@ def _stay(stack: "LocalStack") -> None:
                 time.sleep(_FOLLOW_SECONDS)
     except KeyboardInterrupt:
         say("")
-        with _told():
+        with told():
             stack.down(tell=say)
     say("Modelyard is down")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Errors of the platform, as a command tells them."""
     try:
         yield

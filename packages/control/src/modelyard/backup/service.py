@@ -1,0 +1,144 @@
+"""The two verbs. A backup is taken while everything runs; a restore wants a home where nothing runs.
+
+In it are our rows, the local stack's own MLflow (database and artifacts), the logs of jobs and the first token. Not in
+it is what is made again: bundles, environments, locks of requirements, servers, checkpoints of jobs (an unfinished job
+begins anew; nothing that it made is made twice).
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from modelyard import __version__
+from modelyard.access.domain import Principal, Role
+from modelyard.audit.service import AuditLog
+from modelyard.backup.archive import Contents, Facts, packing, unpack
+from modelyard.backup.rows import dump, load
+from modelyard.db import Database
+from modelyard.errors import Conflict, Invalid
+from modelyard.ports.clock import Clock
+from modelyard.settings import Settings
+
+_ROWS, _TRACKER, _JOBS = "rows", "mlflow", "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back."""
+
+    contents: Contents
+    rows: dict[str, int]
+    audit_entries: int
+    """All of them proven."""
+
+
+def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]:
+    """Write a backup to `target`; what is in it, and the rows of each table.
+
+    Our rows are read first, as of one moment: whatever they point at is in what is copied after them.
+
+    Raises:
+        Conflict: code `file_exists`, or `schema_outdated` when the database was not brought up to date.
+        Unavailable: the database does not answer.
+    """
+    home = settings.places
+    database = Database(settings.database)
+    try:
+        revision = database.revision()
+        if revision is None or revision != database.newest_revision():
+            raise Conflict("the database is not of this release's schema: start it once", code="schema_outdated")
+        has_tracker = settings.mlflow_tracking_uri is None and (home.mlflow / "mlflow.db").exists()
+        with TemporaryDirectory(dir=home.root, prefix=".backup-") as name, packing(target) as packer:
+            scratch = Path(name)
+            counts = dump(database, scratch)
+            packer.add_below(scratch, _ROWS)
+            if has_tracker:
+                _copy_sqlite(home.mlflow / "mlflow.db", scratch / "mlflow.db")
+                packer.add(scratch / "mlflow.db", f"{_TRACKER}/mlflow.db")
+                packer.add_below(home.mlflow / "artifacts", f"{_TRACKER}/artifacts")
+            packer.add_below(home.jobs, _JOBS, "*.log")
+            packer.add(home.token_file, home.token_file.name)
+            facts = Facts(__version__, revision, datetime.now(UTC).isoformat(timespec="seconds"), has_tracker)
+            return packer.finish(facts), counts
+    finally:
+        database.close()
+
+
+def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) -> Restored:
+    """Put a backup back: first all of it is unpacked and checked, then it takes its place.
+
+    Raises:
+        Invalid: code `backup_damaged`, `backup_too_new`, or `audit_broken` when the log in it does not prove itself.
+        Conflict: code `home_not_empty`, `database_not_empty` or `database_in_use`.
+    """
+    home = settings.places
+    home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database)
+    try:
+        with TemporaryDirectory(dir=home.root, prefix=".restore-") as name:
+            staged = Path(name)
+            contents = unpack(source, staged)
+            if not database.knows(contents.facts.revision):
+                raise Invalid(
+                    f"{source} was made by Modelyard {contents.facts.made_by}, which is later than {__version__}",
+                    code="backup_too_new",
+                )
+            _refuse_full_home(settings, is_forced=is_forced)
+            home.make()
+            counts = load(database, staged / _ROWS, revision=contents.facts.revision, is_forced=is_forced)
+            proven = _prove(database, clock)
+            _put_in_place(settings, staged)
+        return Restored(contents, counts, proven)
+    finally:
+        database.close()
+
+
+def _refuse_full_home(settings: Settings, *, is_forced: bool) -> None:
+    home = settings.places
+    there = [place for place in (home.mlflow / "mlflow.db", home.token_file) if place.exists()]
+    if there and not is_forced:
+        raise Conflict(f"{there[0]} is there already: --force puts the backup in its place", code="home_not_empty")
+
+
+def _put_in_place(settings: Settings, staged: Path) -> None:
+    home = settings.places
+    if (staged / _TRACKER).exists():
+        shutil.rmtree(home.mlflow, ignore_errors=True)
+        (staged / _TRACKER).rename(home.mlflow)
+    for made_again in (home.jobs, home.bundles):
+        shutil.rmtree(made_again, ignore_errors=True)
+    for checkpoints in home.root.glob(f"{home.jobs_database_file.name}*"):
+        checkpoints.unlink()
+    if (staged / _JOBS).exists():
+        (staged / _JOBS).rename(home.jobs)
+    token = staged / home.token_file.name
+    if token.exists():
+        os.replace(token, home.token_file)  # noqa: PTH105 - says better than `rename` that it may replace.
+    home.make()
+
+
+def _prove(database: Database, clock: Clock) -> int:
+    """Prove every tenant's log, as it stands in the database now; how many entries there are.
+
+    Raises:
+        Invalid: code `audit_broken`.
+    """
+    audit = AuditLog(database=database, clock=clock)
+    proven = 0
+    for tenant_id in audit.tenants():
+        verdict = audit.verify(Principal(tenant_id=tenant_id, subject="modelyard", role=Role.ADMIN))
+        if not verdict.is_valid:
+            raise Invalid(f"the audit log of tenant '{tenant_id}': {verdict.reason}", code="audit_broken")
+        proven += verdict.entries
+    return proven
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy while others write."""
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
