@@ -89,6 +89,11 @@ class AuditLog:
         with self._database.read() as connection:
             return store.head(connection, tenant_id)
 
+    def tenants(self) -> list[str]:
+        """Every tenant that has a log."""
+        with self._database.read() as connection:
+            return store.tenants(connection)
+
     def one(self, tenant_id: str, sequence: int) -> Entry:
         """The entry of a number that is there."""
         with self._database.read() as connection:

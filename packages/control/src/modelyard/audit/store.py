@@ -63,6 +63,12 @@ def head(connection: Connection, tenant_id: str) -> Anchor | None:
     return None if last is None else Anchor(last.sequence, last.hash)
 
 
+def tenants(connection: Connection) -> list[str]:
+    """Every tenant that has a log, by id."""
+    column = audit_entries.c.tenant_id
+    return list(connection.execute(select(column).distinct().order_by(column)).scalars())
+
+
 def forward(
     connection: Connection, tenant_id: str, which: Filter, *, after: int, through: int, limit: int
 ) -> list[Entry]:

@@ -94,6 +94,8 @@ def _clear(database: Database, *, is_forced: bool) -> None:
             table.drop(connection)
         if _VERSION_TABLE in there.tables:
             there.tables[_VERSION_TABLE].drop(connection)
+        if not database.is_sqlite:
+            connection.execute(text("DROP FUNCTION IF EXISTS audit_entries_refuse()"))
 
 
 def _refuse_company(connection: Connection) -> None:
