@@ -54,6 +54,8 @@ from modelyard.ports.tracking import Tracking
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
 from modelyard.promotion.service import PromotionService
+from modelyard.registry.artifact_routes import artifact_routes
+from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.editing import Editing
 from modelyard.registry.registration import Registration
 from modelyard.registry.routes import catalogue_routes
@@ -166,6 +168,7 @@ class ControlPlane:
             scratch=places.root / "scratch",
         )
         self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        self.artifacts = Artifacts(registry=self.registry, tracking=adapters.tracking, scratch=places.root / "scratch")
         self.editing = Editing(database=self.database, clock=clock, audit=self.audit, outbox=self.outbox)
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
         auto_staging = AutoStaging(mover=mover, audit=self.audit)
@@ -236,6 +239,7 @@ class ControlPlane:
                 job_routes(self.jobs),
                 model_routes(self.registry, registration),
                 catalogue_routes(self.registry, registration, self.editing),
+                artifact_routes(self.artifacts),
                 bundle_routes(self.packaging, self.registry),
                 status_routes(platform),
                 deployment_routes(verbs),

@@ -22,6 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """Of routes with an id, what makes a request whole; the others take an empty object."""
 QUERIES: dict[str, dict[str, Any]] = {
+    "GET /api/v1/ml/registry/models/{name}/versions/{version}/artifacts/file": {"path": "MLmodel"},
     "GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"},
     "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
 }

@@ -15,6 +15,14 @@ def set_etag(response: Response, revision: int) -> None:
     response.headers["ETag"] = f'"{revision}"'
 
 
+def is_known(etag: str, if_none_match: str | None) -> bool:
+    """Whether the caller has what this `ETag` names, by its `If-None-Match` (RFC 9110, section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return "*" in known or etag.removeprefix("W/") in known
+
+
 def _expected(if_match: Annotated[str | None, Header()] = None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None

@@ -85,6 +85,17 @@ class Tracking(Protocol):
     def download(self, uri: str, folder: Path) -> None:
         """Write the model's files below `folder`, which exists and is empty. Nothing is loaded or unpickled."""
 
+    def download_file(self, uri: str, path: str, folder: Path) -> Path:
+        """Write one file of the model below `folder`, which exists and is empty; gives where it is.
+
+        `path` is one that a manifest of the model names, with `/`.
+        """
+
+    def store_model(
+        self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
+    ) -> LoggedModel:
+        """Log the files of `folder` as a model outside of any run; the same `key` gives the same model again."""
+
     def mirror_version(self, version: MirroredVersion) -> None:
         """Make the registered model and a version of it that carries tag `modelyard.version`, if they are not there,
         and bring tags and description up to date. Repeatable: a second call changes nothing."""

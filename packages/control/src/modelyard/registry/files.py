@@ -12,11 +12,12 @@ def manifest_of(folder: Path) -> Manifest:
     """Hash every file below a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return Manifest(
-        tuple(FileEntry(path.relative_to(folder).as_posix(), _sha256(path), path.stat().st_size) for path in paths)
+        tuple(FileEntry(path.relative_to(folder).as_posix(), sha256_of(path), path.stat().st_size) for path in paths)
     )
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

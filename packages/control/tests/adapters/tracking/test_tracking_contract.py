@@ -144,6 +144,42 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+class TestFiles:
+    def test_one_file_of_a_model_is_copied_alone(self, subject: Subject, name: str, tmp_path: Path) -> None:
+        run_id = subject.script.log_run(name)
+        subject.script.log_model(run_id, "model", FILES)
+        (model,) = subject.tracking.logged_models(run_id)
+        (folder := tmp_path / "one").mkdir()
+        copy = subject.tracking.download_file(model.uri, "data/weights.bin", folder)
+        assert copy.read_bytes() == FILES["data/weights.bin"]
+        assert [path for path in folder.rglob("*") if path.is_file()] == [copy]
+
+    def test_a_stored_model_is_one_that_was_logged(self, subject: Subject, name: str, tmp_path: Path) -> None:
+        folder, copy = tmp_path / "folder", tmp_path / "copy"
+        for path, content in FILES.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        copy.mkdir()
+        stored = subject.tracking.store_model(
+            folder, key=name, name="model", experiment_name=name, parameters={"depth": "3"}
+        )
+        assert (stored.run_id, stored.parameters) == (None, {"depth": "3"})
+        assert subject.tracking.logged_model(stored.uri) == stored
+        subject.tracking.download(stored.uri, copy)
+        found = {path.relative_to(copy).as_posix(): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+        assert found == FILES
+
+    def test_one_key_stores_one_model(self, subject: Subject, name: str, tmp_path: Path) -> None:
+        (tmp_path / "model.bin").write_bytes(b"x")
+
+        def store(key: str) -> str:
+            return subject.tracking.store_model(
+                tmp_path, key=key, name="model", experiment_name=name, parameters={}
+            ).uri
+
+        assert store(f"{name}-1") == store(f"{name}-1") != store(f"{name}-2")
+
+
 class TestReachability:
     def test_a_tracker_that_answers_is_reachable(self, subject: Subject) -> None:
         assert subject.tracking.is_reachable()

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.ports.tracking import LoggedModel, MirroredVersion, TrackedRun
 
+_KEY_TAG = "modelyard.key"
 _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
 
 
@@ -54,7 +55,13 @@ class FakeTracking:
         return run_id
 
     def log_model(
-        self, run_id: str | None, name: str, files: Mapping[str, bytes], *, tags: Mapping[str, str] | None = None
+        self,
+        run_id: str | None,
+        name: str,
+        files: Mapping[str, bytes],
+        *,
+        tags: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> LoggedModel:
         """Be the script that logs a model, in a run or outside of one."""
         model_id = f"m-{next(self._numbers):032x}"
@@ -64,6 +71,7 @@ class FakeTracking:
             run_id=run_id,
             uri=f"models:/{model_id}",
             artifact_uri=f"mlflow-artifacts:/models/{model_id}/artifacts",
+            parameters=dict(parameters or {}),
         )
         self._models.append(_Logged(model, dict(files), dict(tags or {})))
         return model
@@ -120,6 +128,28 @@ class FakeTracking:
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+
+    def download_file(self, uri: str, path: str, folder: Path) -> Path:
+        """Write one of the model's files."""
+        self._answer()
+        files = self._find(uri).files
+        if path not in files:
+            raise NotFound(f"The tracker has no file '{path}' of model '{uri}'.", code="not_tracked")
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(files[path])
+        return file
+
+    def store_model(
+        self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
+    ) -> LoggedModel:
+        """Keep the files as a model, once for each key."""
+        self.ensure_experiment(experiment_name)
+        for logged in self._models:
+            if logged.tags.get(_KEY_TAG) == key:
+                return logged.model
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        return self.log_model(None, name, files, tags={_KEY_TAG: key}, parameters=parameters)
 
     def mirror_version(self, version: MirroredVersion) -> None:
         """Keep the version as it is now."""

@@ -21,6 +21,7 @@ from modelyard.ports.tracking import LoggedModel, MirroredVersion, TrackedRun
 _OWN_PREFIX = "mlflow."
 _LEGACY_TAG = "mlflow.log-model.history"
 _VERSION_TAG = "modelyard.version"
+_KEY_TAG = "modelyard.key"
 _MODEL_ADDRESS = "models:/m-"
 _PAGE = 1000
 
@@ -126,6 +127,29 @@ class MlflowTracking:
             root = Path(self._library.download(model.artifact_uri, Path(beside)))
             for path in root.iterdir():
                 shutil.move(path, folder / path.name)
+
+    def download_file(self, uri: str, path: str, folder: Path) -> Path:
+        """Copy one of the model's files."""
+        model = self.logged_model(uri)
+        with self._call(f"file '{path}' of model '{uri}'"):
+            return Path(self._library.download_file(model.artifact_uri, path, folder))
+
+    def store_model(
+        self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
+    ) -> LoggedModel:
+        """Find the model that carries the key or make it, and copy the files; it is ready when all are there."""
+        experiment_id = self.ensure_experiment(experiment_name)
+        with self._call(f"model '{name}'") as client:
+            which = f"tags.`{_KEY_TAG}` = '{key}'"
+            found = client.search_logged_models([experiment_id], which, max_results=1)
+            model = found[0] if found else None
+            if model is None:
+                tags = {_KEY_TAG: key}
+                model = client.create_logged_model(experiment_id, name, tags=tags, params=dict(parameters))
+            if model.status != "READY":
+                client.log_model_artifacts(model.model_id, str(folder))
+                model = client.finalize_logged_model(model.model_id, "READY")
+            return _logged(model)
 
     def mirror_version(self, version: MirroredVersion) -> None:
         """Make what is missing, then bring it up to date. Of two versions that two calls made at once, one goes."""

@@ -50,6 +50,12 @@ class MlflowLibrary:
         artifacts = importlib.import_module("mlflow.artifacts")
         return str(artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
 
+    def download_file(self, uri: str, path: str, folder: Path) -> str:
+        """Copy one file of the artifact store below `folder`; gives the path of the copy."""
+        repositories = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
+        repository = repositories.get_artifact_repository(uri, tracking_uri=self._uri)
+        return str(repository.download_artifacts(path, dst_path=str(folder)))
+
     @property
     def Error(self) -> type[Any]:  # noqa: N802  # It stands for a class.
         """`mlflow.MlflowException`."""
