@@ -6,12 +6,13 @@ from modelyard.deployments.workflows import Deploying
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.training.workflows import Training
+from modelyard.uploads.workflows import Registering
 
 Body = Callable[[JobSteps], Result]
 OnFailure = Callable[[Job], None]
 
 
-def bodies(training: Training, deploying: Deploying) -> dict[JobKind, tuple[Body, OnFailure]]:
+def bodies(training: Training, deploying: Deploying, registering: Registering) -> dict[JobKind, tuple[Body, OnFailure]]:
     """By kind: the body, and what to do on failure."""
 
     def one_click(steps: JobSteps) -> Result:
@@ -30,4 +31,5 @@ def bodies(training: Training, deploying: Deploying) -> dict[JobKind, tuple[Body
         JobKind.TRAINING: (training.train_and_register, training.stop),
         JobKind.ONE_CLICK: (one_click, undo_both),
         JobKind.DEPLOYMENT: (deployment, deploying.give_up),
+        JobKind.REGISTRATION: (registering.register, registering.give_up),
     }

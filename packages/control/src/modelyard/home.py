@@ -61,6 +61,11 @@ class Home:
         return self.root / "bundles"
 
     @property
+    def uploads(self) -> Path:
+        """A folder for each upload that is not closed. Control planes that share a database share it."""
+        return self.root / "uploads"
+
+    @property
     def servers(self) -> Path:
         """A folder for each deployment on this machine: configuration, status and log."""
         return self.root / "servers"
@@ -78,6 +83,6 @@ class Home:
     def make(self) -> None:
         """Make the folders that are not there yet."""
         environments = (self.environments, self.locks, self.wheels)
-        work = (self.jobs, self.bundles, self.servers, self.supervisor, self.logs)
+        work = (self.jobs, self.bundles, self.uploads, self.servers, self.supervisor, self.logs)
         for place in (self.root, self.mlflow, *environments, *work):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -64,6 +65,9 @@ from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
+from modelyard.uploads.routes import upload_routes
+from modelyard.uploads.service import UploadLimits, UploadService
+from modelyard.uploads.workflows import Registering
 
 _RECONCILE_SECONDS = 0.5
 
@@ -207,6 +211,16 @@ class ControlPlane:
         )
         self.tenant_life.refuse_deletion_for(self.jobs.unfinished_within)
         self.tenant_life.refuse_deletion_for(self.deployments.wanted_within)
+        self.uploads = UploadService(
+            database=self.database,
+            clock=clock,
+            audit=self.audit,
+            jobs=self.jobs,
+            folder=places.uploads,
+            limits=UploadLimits(
+                max_bytes=settings.upload_mb * 1024 * 1024, idle=timedelta(seconds=settings.upload_idle_seconds)
+            ),
+        )
         self.training = TrainingService(jobs=self.jobs)
         adapters.engine.register(self._workflows())
 
@@ -240,6 +254,7 @@ class ControlPlane:
                 model_routes(self.registry, registration),
                 catalogue_routes(self.registry, registration, self.editing),
                 artifact_routes(self.artifacts),
+                upload_routes(self.uploads),
                 bundle_routes(self.packaging, self.registry),
                 status_routes(platform),
                 deployment_routes(verbs),
@@ -266,6 +281,7 @@ class ControlPlane:
         self.access.first_token(keep=lambda secret: replace_text(token_file, secret + "\n"))
         self._adapters.engine.start()
         self.jobs.resume()
+        self.uploads.sweep()
         self.reconciler.start()
         self.outbox.start()
 
@@ -302,6 +318,9 @@ class ControlPlane:
             clock=self._adapters.clock,
             ready_seconds=settings.ready_seconds,
         )
+        registering = Registering(
+            jobs=self.jobs, registry=self.registry, tracking=self._adapters.tracking, uploads=self.uploads
+        )
         return {
             kind: workflow(
                 body,
@@ -309,5 +328,5 @@ class ControlPlane:
                 clock=self._adapters.clock,
                 on_failure=on_failure,
             )
-            for kind, (body, on_failure) in bodies(training, deploying).items()
+            for kind, (body, on_failure) in bodies(training, deploying, registering).items()
         }

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     registry_cache_ttl: int = Field(default=300, ge=0, validation_alias="ML_REGISTRY_CACHE_TTL")
     """Seconds."""
 
+    upload_mb: int = Field(default=20 * 1024, ge=1)
+    """Of one uploaded file, and of what it unpacks to."""
+    upload_idle_seconds: float = Field(default=24 * 3600, gt=0)
+    """How long an upload waits for its next piece before it is given up."""
+
     concurrent_jobs: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1)
     run_seconds: float = Field(default=6 * 3600, gt=0)
     run_memory_mb: int = Field(default=8 * 1024, ge=64)

@@ -16,6 +16,8 @@ class Resource(StrEnum):
     """Of all deployments that are wanted, together."""
     CONCURRENT_JOBS = "concurrent_jobs"
     """Queued or running."""
+    UPLOAD_BYTES = "upload_bytes"
+    """Of all uploads that are not closed, together, as declared."""
     TOKENS = "tokens"
     """That open the door: neither revoked nor expired."""
 

@@ -17,12 +17,15 @@ class JobKind(StrEnum):
     TRAINING = "training"
     ONE_CLICK = "one_click"
     DEPLOYMENT = "deployment"
+    REGISTRATION = "registration"
+    """Of an upload."""
 
 
 PHASES: dict[JobKind, tuple[Phase, ...]] = {
     JobKind.TRAINING: (Phase.TRAINING, Phase.REGISTERING),
     JobKind.ONE_CLICK: (Phase.TRAINING, Phase.REGISTERING, Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
     JobKind.DEPLOYMENT: (Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
+    JobKind.REGISTRATION: (Phase.REGISTERING,),
 }
 
 

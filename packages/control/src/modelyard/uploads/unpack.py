@@ -1,0 +1,149 @@
+"""Unpacks an archive that a stranger made: plain files below one folder, and neither more nor larger than allowed.
+
+Refused are links, devices, absolute paths, `..`, two files of one name, encrypted entries, and more bytes than were
+agreed on, which are counted as they come out, whatever the archive declares. Compression is gzip or deflate only: what
+takes memory as the archive wishes is none of them.
+"""
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from modelyard.errors import Invalid
+from modelyard.registry.domain import MAX_PATH_LENGTH
+
+MAX_FILES = 10_000
+_CHUNK = 1024 * 1024
+_LARGEST_HEADER = 64 * 1024
+_EXTENDED = frozenset(
+    [
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE),
+    ]
+)
+_PLAIN_ZIP = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
+
+
+def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int) -> None:
+    """Write the files of the archive below `folder`, which exists and is empty.
+
+    Args:
+        name: the archive's own name, whose end tells its kind.
+        max_bytes: of all files together.
+
+    Raises:
+        Invalid: code `archive_invalid`.
+    """
+    unpacker = _Unpacker(folder, max_bytes)
+    with _told():
+        if name.lower().endswith(".zip"):
+            _unzip(archive, unpacker)
+        else:
+            _untar(archive, unpacker, mode="r|gz" if name.lower().endswith(("gz",)) else "r|")
+    _lift(folder)
+
+
+class _Unpacker:
+    """Writes one file after the other and counts."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._seen: set[str] = set()
+
+    def write(self, path: str, content: IO[bytes]) -> None:
+        place = self._folder / self._checked(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            target = place.open("xb")
+        except (FileExistsError, NotADirectoryError) as exc:
+            raise _invalid(f"it holds a file and a folder of one name: {path[:80]!a}") from exc
+        with target:
+            while chunk := content.read(_CHUNK):
+                self._left -= len(chunk)
+                if self._left < 0:
+                    raise _invalid(f"its files have more than {self._max_bytes} bytes")
+                target.write(chunk)
+
+    def _checked(self, path: str) -> str:
+        place = PurePosixPath(path)
+        is_plain = path.isprintable() and "\\" not in path and 0 < len(path) <= MAX_PATH_LENGTH
+        if not is_plain or place.is_absolute() or ".." in place.parts or not place.parts:
+            raise _invalid(f"it holds a file whose path is not a plain one below it: {path[:80]!a}")
+        if str(place) in self._seen:
+            raise _invalid(f"it holds two files of one name: {path[:80]!a}")
+        self._seen.add(str(place))
+        if len(self._seen) > MAX_FILES:
+            raise _invalid(f"it holds more than {MAX_FILES} files")
+        return str(place)
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose extended headers, which are read at once, are not larger than any that tells a path."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > _LARGEST_HEADER:
+            raise _invalid(f"it holds a header of {self.size} bytes")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # For subclasses, says its source.
+        return found
+
+
+def _untar(archive: Path, unpacker: _Unpacker, *, mode: str) -> None:
+    with tarfile.open(archive, mode, tarinfo=_Entry) as content:  # type: ignore[call-overload]  # A mode in a variable.
+        for count, member in enumerate(content):
+            if count > 2 * MAX_FILES:
+                raise _invalid(f"it holds more than {MAX_FILES} files and folders")
+            if member.isdir():
+                continue
+            file = content.extractfile(member) if member.isreg() else None
+            if file is None:
+                raise _invalid(f"it holds something that is neither a file nor a folder: {member.name[:80]!a}")
+            unpacker.write(member.name, file)
+            content.members = []  # Else it keeps every header.
+
+
+def _unzip(archive: Path, unpacker: _Unpacker) -> None:
+    with zipfile.ZipFile(archive) as content:
+        for member in content.infolist():
+            if member.is_dir():
+                continue
+            is_link = (member.external_attr >> 16) & 0o170000 == 0o120000
+            if is_link or member.flag_bits & 1 or member.compress_type not in _PLAIN_ZIP:
+                raise _invalid(
+                    f"it holds a link, or an entry that is encrypted or not packed by deflate: {member.filename[:80]!a}"
+                )
+            with content.open(member) as file:
+                unpacker.write(member.filename, file)
+
+
+def _lift(folder: Path) -> None:
+    """A folder that was packed with its own name becomes what it holds."""
+    inside = list(folder.iterdir())
+    if len(inside) != 1 or not (inside[0] / "MLmodel").is_file():
+        return
+    beside = folder.with_name(f"{folder.name}.lifted")
+    inside[0].rename(beside)
+    for path in beside.iterdir():
+        path.rename(folder / path.name)
+    beside.rmdir()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as exc:
+        if isinstance(exc, OSError) and not isinstance(exc, zipfile.BadZipFile | tarfile.TarError) and exc.errno:
+            raise  # The disk's own.
+        raise _invalid("it cannot be read to its end") from exc
+
+
+def _invalid(what: str) -> Invalid:
+    return Invalid(f"the archive: {what}", code="archive_invalid")

@@ -1,0 +1,114 @@
+"""The steps from a whole upload to a version: check and unpack, store in the tracker, register. Nothing is loaded."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelyard.errors import Conflict, Invalid
+from modelyard.jobs.domain import Job
+from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
+from modelyard.jobs.states import Phase
+from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.ports.tracking import Tracking
+from modelyard.registry.domain import check_manifest
+from modelyard.registry.files import manifest_of, sha256_of
+from modelyard.registry.mlmodel import read_signature
+from modelyard.registry.service import RegistryService
+from modelyard.uploads.domain import Upload, flavors_of
+from modelyard.uploads.service import UploadService
+from modelyard.uploads.unpack import unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """What the steps of a registration need."""
+
+    jobs: JobService
+    registry: RegistryService
+    tracking: Tracking
+    uploads: UploadService
+
+    def register(self, steps: JobSteps) -> Result:
+        """From bytes to version: gives `model_version`."""
+        job = steps.job
+        steps.enter(Phase.REGISTERING)
+        stored = steps.run("store", lambda: self._store(job))
+        registered = steps.run("register", lambda: self._register(job, stored["model_uri"]))
+        steps.run("clean", lambda: self._clean(job))
+        return registered
+
+    def give_up(self, job: Job) -> None:
+        """Remove the bytes of a job that failed or was cancelled."""
+        self.uploads.finish(job)
+
+    def _store(self, job: Job) -> Result:
+        """Check and unpack the file and copy it to the tracker, under a key that makes it one model there."""
+        upload = self.uploads.of_job(job)
+        folder = self.uploads.workplace(upload)
+        shutil.rmtree(folder, ignore_errors=True)  # Of a step that was cut off.
+        folder.mkdir(mode=0o700, parents=True)
+        self._say(job, f"checking {upload.file_name}: {upload.size} bytes")
+        self._check(upload)
+        model = folder / "model"
+        model.mkdir()
+        self._lay_out(upload, model)
+        manifest = manifest_of(model)
+        check_manifest(manifest)
+        read_signature(model)
+        self._say(job, f"storing {len(manifest.files)} files, {manifest.size} bytes")
+        stored = self.tracking.store_model(
+            model,
+            key=upload.upload_id,
+            name=upload.model_name,
+            experiment_name=upload.model_name,
+            parameters=upload.request.get("parameters", {}),
+        )
+        return {"model_uri": stored.uri, "manifest": manifest.digest}
+
+    def _check(self, upload: Upload) -> None:
+        file = self.uploads.pieces(upload).file
+        if not file.is_file():
+            raise Conflict("the uploaded bytes are not on this machine any more", code="upload_lost")
+        if (found := sha256_of(file)) != upload.sha256:
+            raise Invalid(
+                f"sha256: the file has {found}, not {upload.sha256} as declared: upload it again",
+                code="upload_corrupted",
+                field="sha256",
+            )
+
+    def _lay_out(self, upload: Upload, model: Path) -> None:
+        """An MLflow model's folder: the archive's, or one around a model that is one file."""
+        file = self.uploads.pieces(upload).file
+        if upload.is_archive:
+            unpack(file, model, name=upload.file_name, max_bytes=self.uploads.limits.max_bytes)
+            return
+        shutil.copyfile(file, model / upload.file_name)
+        (model / "MLmodel").write_text(
+            yaml.safe_dump({"flavors": flavors_of(upload.file_name)}, sort_keys=False), encoding="utf-8"
+        )
+        if requirements := upload.request.get("requirements"):
+            (model / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+
+    def _register(self, job: Job, model_uri: str) -> Result:
+        request: Any = self.uploads.of_job(job).request
+        version = self.registry.register(
+            owner_of(job),
+            model_name=job.model_name,
+            logged=self.tracking.logged_model(model_uri),
+            description=request.get("description", ""),
+            tags=request.get("tags", {}),
+            metrics=request.get("metrics", {}),
+            job_id=job.job_id,
+        )
+        self._say(job, f"registered version {version.version} of '{version.model_name}'")
+        return {"model_version": version.version}
+
+    def _clean(self, job: Job) -> Result:
+        self.uploads.finish(job)
+        return {}
+
+    def _say(self, job: Job, line: str) -> None:
+        self.jobs.log(job.job_id).write(AFTER_RUN, line)

@@ -1,0 +1,142 @@
+"""Archives from strangers: what is unpacked is plain files below one folder, and nothing else ever."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelyard.errors import Invalid
+from modelyard.uploads.unpack import unpack
+
+FILES = {"MLmodel": b"flavors: {}\n", "data/model.pkl": b"never unpickled"}
+
+
+def tar_of(*entries: tuple[str | tarfile.TarInfo, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in entries:
+            entry = tarfile.TarInfo(name) if isinstance(name, str) else name
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def zip_of(*entries: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, target
+    return entry
+
+
+def zip_link() -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo("link")
+    entry.external_attr = 0o120777 << 16
+    return entry
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Callable[..., dict[str, bytes]]:
+    """What comes out of an archive of this name; fails when anything was written elsewhere."""
+
+    def run(name: str, content: bytes, *, max_bytes: int = 1000) -> dict[str, bytes]:
+        archive, folder = tmp_path / "archive", tmp_path / "inside" / "out"
+        archive.write_bytes(content)
+        folder.mkdir(parents=True)
+        try:
+            unpack(archive, folder, name=name, max_bytes=max_bytes)
+        finally:
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "inside"]
+            assert [path.name for path in (tmp_path / "inside").iterdir()] == ["out"]
+            assert not [path for path in folder.rglob("*") if path.is_symlink()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    return run
+
+
+class TestUnpack:
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("m.tar", tar_of(*FILES.items())),
+            ("m.tar.gz", gzip.compress(tar_of(*FILES.items()))),
+            ("m.tgz", gzip.compress(tar_of(*FILES.items()))),
+            ("M.ZIP", zip_of(*FILES.items())),
+            ("m.tar", tar_of(*((f"churn/{path}", content) for path, content in FILES.items()))),
+            ("m.zip", zip_of(("churn/", b""), *((f"churn/{path}", content) for path, content in FILES.items()))),
+            ("m.tar", tar_of((special("data", tarfile.DIRTYPE), b""), *FILES.items())),
+        ],
+    )
+    def test_every_kind_gives_the_model_whether_or_not_its_folder_was_packed_with_it(
+        self, unpacked: Callable[..., dict[str, bytes]], name: str, content: bytes
+    ) -> None:
+        assert unpacked(name, content) == FILES
+
+    @pytest.mark.parametrize(
+        "path", ["../evil", "/etc/evil", "a/../../evil", "a\\..\\evil", "a\nb", "x" * 501, "\N{RIGHT-TO-LEFT OVERRIDE}"]
+    )
+    @pytest.mark.parametrize("kind", ["tar", "zip"])
+    def test_a_path_that_leads_elsewhere_is_refused(
+        self, unpacked: Callable[..., dict[str, bytes]], kind: str, path: str
+    ) -> None:
+        content = tar_of((path, b"x")) if kind == "tar" else zip_of((path, b"x"))
+        with pytest.raises(Invalid, match="path is not a plain one") as told:
+            unpacked(f"m.{kind}", content)
+        assert told.value.code == "archive_invalid"
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("m.tar", tar_of((special("link", tarfile.SYMTYPE, "/etc/passwd"), b""))),
+            ("m.tar", tar_of((special("link", tarfile.LNKTYPE, "MLmodel"), b""))),
+            ("m.tar", tar_of((special("device", tarfile.CHRTYPE), b""))),
+            ("m.tar", tar_of((special("pipe", tarfile.FIFOTYPE), b""))),
+            ("m.zip", zip_of((zip_link(), b"/etc/passwd"))),
+            ("m.zip", zip_of(("a", b"x" * 100), method=zipfile.ZIP_LZMA)),
+            ("m.tar", tar_of(("a", b"1"), ("./a", b"2"))),
+            ("m.tar", tar_of(("a", b"1"), ("a/b", b"2"))),
+            ("m.tar", tar_of(("a/b", b"1"), ("a", b"2"))),
+            ("m.tar", b"not an archive" * 100),
+            ("m.zip", b"not an archive" * 100),
+            ("m.tar.gz", gzip.compress(tar_of(("a", b"x" * 5000)))[:-40]),
+            ("m.tar", tar_of(("a", b"x" * 5000))[:2000]),
+            ("m.zip", zip_of(("a", bytes(range(256))))[:-60]),
+        ],
+    )
+    def test_what_is_no_plain_file_or_is_broken_is_refused(
+        self, unpacked: Callable[..., dict[str, bytes]], name: str, content: bytes
+    ) -> None:
+        with pytest.raises(Invalid) as told:
+            unpacked(name, content, max_bytes=10_000)
+        assert told.value.code == "archive_invalid"
+
+    def test_a_header_that_would_fill_the_memory_is_not_read(self, unpacked: Callable[..., dict[str, bytes]]) -> None:
+        header = special("pax", tarfile.XHDTYPE)
+        header.size = 8 * 1024**3
+        content = gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(3_000_000))
+        with pytest.raises(Invalid, match="header"):
+            unpacked("m.tar.gz", content)
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("m.tar", tar_of(("a", bytes(600)), ("b", bytes(600)))),
+            ("m.tar.gz", gzip.compress(tar_of(("a", bytes(10_000_000))))),
+            ("m.zip", zip_of(("a", bytes(10_000_000)))),
+        ],
+    )
+    def test_a_bomb_is_put_out_when_it_has_more_bytes_than_allowed(
+        self, unpacked: Callable[..., dict[str, bytes]], name: str, content: bytes
+    ) -> None:
+        with pytest.raises(Invalid, match="more than 1000 bytes"):
+            unpacked(name, content)
