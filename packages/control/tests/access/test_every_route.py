@@ -13,6 +13,7 @@ from modelyard.http.guard import _permissions
 from modelyard.http.middleware.authentication import PUBLIC
 
 COMMENT = {"comment": "because"}
+UPLOAD = {"name": "iris", "file_name": "model.tar", "size_bytes": 10_000, "sha256": "0" * 64}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/stage": {"stage": "staging", **COMMENT},
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/checks": {"name": "bias", "is_passed": True},
@@ -26,6 +27,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"},
     "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
 }
+
+HEADERS = {"PATCH /api/v1/ml/registry/uploads/{upload_id}": {"Upload-Offset": "0"}}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Route:
         is_training = self.path.startswith("/mlops/training/")
         path = self.path.format(**(ids | {"job_id": ids["training_job_id"]} if is_training else ids))
         body = None if self.method == "GET" else BODIES.get(self.title, {})
-        return caller.request(self.method, path, json=body, params=QUERIES.get(self.title))
+        return caller.request(
+            self.method, path, json=body, params=QUERIES.get(self.title), headers=HEADERS.get(self.title)
+        )
 
 
 def routes_of(platform: Platform) -> list[Route]:
@@ -78,6 +83,8 @@ def things(platform: Platform) -> dict[str, str]:
     script = {"script_name": "train.py", "script_content": "log()", "requirements": []}
     trained = owner.post("/mlops/training/upload", json=script)
     assert trained.status_code == 202
+    begun = owner.post("/api/v1/ml/registry/uploads", json=UPLOAD)
+    assert begun.status_code == 201
     platform.member(owner, "dora", "developer")
     token = owner.get("/api/v1/access/tokens").json()["tokens"][0]
     deployment = owner.get("/api/v1/deployments").json()["deployments"][0]
@@ -86,6 +93,7 @@ def things(platform: Platform) -> dict[str, str]:
         "model_name": "iris",
         "version": "1",
         "request_id": asked.json()["request"]["request_id"],
+        "upload_id": begun.json()["upload_id"],
         "job_id": deployed.json()["job_id"],
         "training_job_id": trained.json()["job_id"],
         "deployment_id": deployment["deployment_id"],
@@ -100,6 +108,7 @@ MISSING = {
     "model_name": "nosuch",
     "version": "1",
     "request_id": "request-0",
+    "upload_id": "up-0",
     "job_id": "job-0",
     "training_job_id": "job-0",
     "deployment_id": "dep-0",

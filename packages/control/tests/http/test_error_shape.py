@@ -105,6 +105,9 @@ def known(
     request = control_plane.promotion.request(alice, moved, comment="please")
     admin = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
     member = control_plane.members.add(admin, subject="dora", kind=MemberKind.SERVICE, role=Role.VIEWER)
+    upload = control_plane.uploads.create(
+        alice, model_name="iris", file_name="model.tar", size=10, sha256="0" * 64, request={}
+    )
     of_member, _ = control_plane.tokens.create(admin, subject=member.subject, name="ci")
     return {
         "name": "iris",
@@ -113,6 +116,7 @@ def known(
         "job_id": job.job_id,
         "deployment_id": deployment.deployment_id,
         "request_id": request.request_id,
+        "upload_id": upload.upload_id,
         "tenant_id": "default",
         "subject": member.subject,
         "token_id": of_member.token_id,
