@@ -2,7 +2,7 @@
 called on the event loop's thread of one worker process."""
 
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -111,6 +111,8 @@ class DataPlane:
         self.witnesses = witnesses
         self.repository: Repository | None = None
         """None where loading and unloading are not allowed."""
+        self.on_readiness: Callable[[], None] = _unheard
+        """Called when the server may have become ready, or not ready any more."""
         self._is_leaving = False
         self._take(served, executor)
 
@@ -121,6 +123,7 @@ class DataPlane:
         self._contract = Contract(served.model.signature)
         self._answerer = Answerer(served.name, served.version, served.model.signature)
         self._is_loaded = True
+        self.on_readiness()
 
     def replace(self, served: ServedModel, executor: Executor) -> None:
         """Answer with another model from now on. The former one finishes what it has and is closed.
@@ -141,6 +144,7 @@ class DataPlane:
         """Have no model: not ready, and every request is refused until there is one again."""
         if self._is_loaded:
             self._is_loaded = False
+            self.on_readiness()
             self._executor.close(self._model.close)
 
     @property
@@ -161,6 +165,7 @@ class DataPlane:
     def leave(self) -> None:
         """Be not ready from now on, and go on answering: the lame-duck window has begun."""
         self._is_leaving = True
+        self.on_readiness()
 
     def server_metadata(self) -> ServerMetadata:
         return ServerMetadata(SERVER_NAME, __version__, EXTENSIONS)
@@ -297,6 +302,10 @@ class DataPlane:
             if any(0 in array.shape for array in inputs.values()):
                 raise InvalidInput("the model does not take an empty batch: send at least one row") from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
+
+
+def _unheard() -> None:
+    """Nobody waits for a change of readiness."""
 
 
 def _properties(signature: Signature) -> dict[str, str]:

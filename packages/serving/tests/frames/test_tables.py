@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -62,6 +63,21 @@ def file(table: pd.DataFrame) -> bytes:
     sink = io.BytesIO()
     with pyarrow.ipc.new_file(sink, arrow_table.schema) as writer:
         writer.write_table(arrow_table)
+    return sink.getvalue()
+
+
+def ipc(batch: Any, *, form: Any = pa.ipc.new_stream, codec: str | None = None, times: int = 1) -> bytes:
+    """A stream or file of a batch, so many times."""
+    sink = io.BytesIO()
+    with form(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        for _ in range(times):
+            writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def parquet_of(table: Any) -> bytes:
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(table, sink)
     return sink.getvalue()
 
 
@@ -190,12 +206,56 @@ class TestArrow:
         with pytest.raises(InvalidInput, match=r"the body is not (Arrow|Parquet)"):
             decode(body, content_type, FRAME)
 
+    @pytest.mark.parametrize("codec", [None, "lz4", "zstd"])
+    @pytest.mark.parametrize("form", [pa.ipc.new_stream, pa.ipc.new_file])
+    def test_packed_streams_and_files_are_read(self, codec: str | None, form: Any) -> None:
+        body = ipc(pa.record_batch({"a": pa.array([1.5, 2.5] * 500)}), form=form, codec=codec)
+
+        assert decode(body, "application/vnd.apache.arrow.stream", UNKNOWN)["a"].tolist() == [1.5, 2.5] * 500
+
+    @pytest.mark.parametrize("form", [pa.ipc.new_stream, pa.ipc.new_file])
+    def test_a_small_body_that_says_it_unpacks_to_a_lot_is_refused_before_it_does(self, form: Any) -> None:
+        batch = pa.record_batch({"t": pa.array(["a" * 50_000_000])})
+        body = ipc(batch, form=form, codec="zstd", times=12)
+        before = pa.total_allocated_bytes()
+
+        with pytest.raises(ServingError, match="at most 536870912 are taken") as caught:
+            decode(body, "application/vnd.apache.arrow.stream", UNKNOWN)
+
+        assert len(body) < 1_000_000
+        assert caught.value.kind is Kind.TOO_LARGE
+        assert pa.total_allocated_bytes() - before < 200_000_000
+
+    def test_columns_without_buffers_are_counted_too(self) -> None:
+        body = ipc(pa.record_batch({"a": pa.nulls(100_000_000)}))
+
+        with pytest.raises(ServingError, match="more than 16000000 values"):
+            decode(body, "application/vnd.apache.arrow.stream", UNKNOWN)
+
+    @pytest.mark.parametrize("form", ["arrow", "parquet"])
+    def test_a_text_that_a_dictionary_repeats_is_held_once(self, form: str) -> None:
+        column = pa.DictionaryArray.from_arrays(pa.array([0, None] * 200_000, pa.int8()), pa.array(["a" * 100_000]))
+        body = ipc(pa.record_batch({"t": column})) if form == "arrow" else parquet_of(pa.table({"t": column}))
+
+        texts = decode(body, f"application/vnd.apache.{form.replace('arrow', 'arrow.stream')}", UNKNOWN)["t"]
+
+        assert {text for text in texts if isinstance(text, str)} == {"a" * 100_000}
+        assert len({id(text) for text in texts if isinstance(text, str)}) < 100
+
+    def test_offsets_that_point_out_of_their_buffers_are_refused(self) -> None:
+        offsets = [struct.pack("<3i", 0, 1, end) for end in (4, 2**30)]
+        body = ipc(pa.record_batch({"t": pa.array(["a", "bcd"])}))
+        assert body.count(offsets[0]) == 1
+
+        with pytest.raises(InvalidInput, match="the body is not Arrow"):
+            decode(body.replace(*offsets), "application/vnd.apache.arrow.stream", UNKNOWN)
+
     def test_a_small_body_of_very_many_rows_is_refused_before_they_are_read(self) -> None:
         zeros = pa.table({"a": pa.array(np.zeros(60_000_000, dtype=np.int8))})
         sink = io.BytesIO()
         pyarrow.parquet.write_table(zeros, sink, compression="zstd")
         assert len(sink.getvalue()) < 500_000
-        with pytest.raises(ServingError, match="more than 50000000 values") as caught:
+        with pytest.raises(ServingError, match="more than 16000000 values") as caught:
             decode(sink.getvalue(), "application/x-parquet", UNKNOWN)
         assert caught.value.kind is Kind.TOO_LARGE
 

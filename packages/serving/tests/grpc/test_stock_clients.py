@@ -1,6 +1,7 @@
 """Stock gRPC clients at their defaults, against a real server: both sides understand each other."""
 
 import queue
+import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 import grpc
+from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 StartServer = Callable[..., Any]
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -65,6 +67,19 @@ class TestTriton:
         assert answer.as_numpy("y").tolist() == (ROWS * 2).tolist()
         assert answer.get_response().id == "seven"
 
+    @pytest.mark.parametrize("rows", [200, 60_000])
+    @pytest.mark.parametrize("coding", ["gzip", "deflate"])
+    def test_a_compressed_call_gives_the_same_answer(self, address: str, coding: str, rows: int) -> None:
+        message = pb.ModelInferRequest(model_name="Doubler", raw_input_contents=[bytes(rows * 16)])
+        message.inputs.add(name="x", datatype="FP64", shape=[rows, 2])
+        compression = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[coding]
+        with grpc.insecure_channel(address) as channel:
+            infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            plain = infer(message.SerializeToString(), timeout=20)
+            packed = infer(message.SerializeToString(), timeout=20, compression=compression)
+
+        assert packed == plain
+
     def test_large_tensors_go_there_and_back(self, address: str) -> None:
         rows = np.random.default_rng(7).random((500_000, 2))
         with triton.InferenceServerClient(address) as client:
@@ -78,12 +93,25 @@ class TestTriton:
             with pytest.raises(InferenceServerException, match="no model 'Größe'") as caught:
                 client.infer("Größe", [triton_input(triton, ROWS)])
             assert caught.value.status() == "StatusCode.NOT_FOUND"
-            with pytest.raises(InferenceServerException, match="not loaded or unloaded by calls") as caught:
+            with pytest.raises(InferenceServerException, match="--allow-repository-control") as caught:
                 client.load_model("Doubler")
-            assert caught.value.status() == "StatusCode.UNIMPLEMENTED"
+            assert caught.value.status() == "StatusCode.PERMISSION_DENIED"
             with pytest.raises(InferenceServerException) as caught:
                 client.get_system_shared_memory_status()
             assert caught.value.status() == "StatusCode.UNIMPLEMENTED"
+
+    def test_a_model_is_unloaded_and_loaded_where_a_flag_allows_it(self, start_server: StartServer) -> None:
+        address = start_server("Doubler", "--grpc-port", "0", "--allow-repository-control").status()["grpc_address"]
+        with triton.InferenceServerClient(address) as client:
+            client.unload_model("Doubler")
+            assert not client.is_model_ready("Doubler")
+            client.load_model("Doubler")
+            assert client.is_model_ready("Doubler")
+            with pytest.raises(InferenceServerException, match="load takes no parameters"):
+                client.load_model("Doubler", config="{}")
+            with pytest.raises(InferenceServerException) as caught:
+                client.load_model("Other")
+            assert caught.value.status() == "StatusCode.NOT_FOUND"
 
     def test_a_stream_answers_each_request_and_goes_on_after_an_error(self, address: str) -> None:
         answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
@@ -147,6 +175,26 @@ class TestProbes:
             with pytest.raises(grpc.RpcError) as caught:
                 health.Check(health_pb2.HealthCheckRequest(service="other"), timeout=20)
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+    def test_a_watcher_hears_of_every_change_and_of_the_end(self, start_server: StartServer) -> None:
+        server = start_server("Doubler", "--grpc-port", "0", "--allow-repository-control")
+        serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+        address = server.status()["grpc_address"]
+        with grpc.insecure_channel(address) as channel, triton.InferenceServerClient(address) as client:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+            unknown = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="x"), timeout=60)
+            assert next(unknown).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+            assert next(watch).status == serving
+            client.unload_model("Doubler")
+            assert next(watch).status == not_serving
+            client.load_model("Doubler")
+            assert next(watch).status == serving
+            server.signal(signal.SIGTERM)
+            assert next(watch).status == not_serving
+            with pytest.raises(grpc.RpcError) as caught:
+                next(watch)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert server.process.wait(20) == 0
 
     def test_reflection_tells_the_services_and_their_files(self, address: str) -> None:
         with grpc.insecure_channel(address) as channel:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard_serving.errors import InvalidInput
+from modelyard_serving.protocol.elements import told
+
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ def schedule_of(parameters: Mapping[str, Any] | None, timeout_s: float | None = 
 
 def _whole(parameters: Mapping[str, Any], name: str) -> int:
     value = parameters.get(name, 0)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidInput(f"parameter {name!r} must be a whole number of at least 0, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise InvalidInput(
+            f"parameter {name!r} must be a whole number of at least 0, and below 2^63, not {told(value)}"
+        )
     return value

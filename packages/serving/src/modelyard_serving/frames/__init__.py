@@ -4,7 +4,7 @@ Between bytes and tensors there is one step more than in the protocol: a payload
 (`payload`), and only `columns` and `arrays` know what a signature allows. All forms share their errors so.
 """
 
-from modelyard_serving.frames.decode import PredictRequest, decode_predict
+from modelyard_serving.frames.decode import TABLES, PredictRequest, decode_predict, media_type
 from modelyard_serving.frames.encode import encode_predictions
 
-__all__ = ["PredictRequest", "decode_predict", "encode_predictions"]
+__all__ = ["TABLES", "PredictRequest", "decode_predict", "encode_predictions", "media_type"]

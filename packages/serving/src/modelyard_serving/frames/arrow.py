@@ -1,14 +1,18 @@
-"""Arrow IPC and Parquet. It needs pyarrow, and says so where that is not installed."""
+"""Arrow IPC and Parquet. It needs pyarrow, and says so where that is not installed. A body's size is known from what it
+says of itself before it is unpacked, and a text that a dictionary repeats is held once."""
 
 import importlib
 from collections.abc import Callable
 from typing import Any
 
 from modelyard_serving.errors import InvalidInput, Kind, MissingExtra, ServingError
-from modelyard_serving.frames.payload import Columns
+from modelyard_serving.frames.arrow_sizes import size_of
+from modelyard_serving.frames.payload import MOST_CELLS, Columns
 
-_MOST_CELLS = 50_000_000
-"""Both formats can say in a few bytes that one value is repeated a billion times."""
+_MOST_BYTES = 512 * 1024 * 1024
+"""What the columns of a body may take when they are unpacked."""
+_FILE_MAGIC = b"ARROW1\0\0"
+_BYTE_ARRAYS = frozenset({"BYTE_ARRAY"})
 
 
 def read_arrow(body: bytes) -> Columns:
@@ -16,28 +20,52 @@ def read_arrow(body: bytes) -> Columns:
 
     Raises:
         InvalidInput: the body is neither, or has a column of a type that no model takes.
+        ServingError: of kind TOO_LARGE, before anything is unpacked.
         MissingExtra: pyarrow is not installed.
     """
     pyarrow = _pyarrow("pyarrow.ipc")
+    # A file is a stream between two marks. Its footer, which may point anywhere and often, is left unread.
+    stream = pyarrow.py_buffer(body)[len(_FILE_MAGIC) :] if body.startswith(_FILE_MAGIC) else pyarrow.py_buffer(body)
 
     def read() -> Any:
-        is_file = body.startswith(b"ARROW1")
-        reader = pyarrow.ipc.open_file(body) if is_file else pyarrow.ipc.open_stream(body)
-        return reader.read_all()
+        _measure(stream, pyarrow)
+        return pyarrow.ipc.open_stream(stream).read_all()
 
-    return _columns(_read("Arrow", read, pyarrow), pyarrow)
+    return _read("Arrow", read, pyarrow)
 
 
 def read_parquet(body: bytes) -> Columns:
-    """A Parquet file. Raises as `read_arrow`, and ServingError of kind TOO_LARGE before any row is decoded."""
+    """A Parquet file. Raises as `read_arrow`."""
     pyarrow = _pyarrow("pyarrow.parquet")
 
     def read() -> Any:
-        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(body))
-        _limit(file.metadata.num_rows, file.metadata.num_columns)
+        metadata = pyarrow.parquet.read_metadata(pyarrow.BufferReader(body))
+        texts = _measured(metadata)
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(body), metadata=metadata, read_dictionary=texts)
         return file.read(use_threads=False)
 
-    return _columns(_read("Parquet", read, pyarrow), pyarrow)
+    return _read("Parquet", read, pyarrow)
+
+
+def _measure(stream: Any, pyarrow: Any) -> None:
+    """Refuse what unpacks to too much."""
+    cells = unpacked = 0
+    for message in pyarrow.ipc.MessageReader.open_stream(stream):
+        size = size_of(message.metadata.to_pybytes(), memoryview(message.body or b""))
+        cells += size.cells
+        unpacked += size.unpacked_bytes
+        _limit(cells, unpacked)
+
+
+def _measured(metadata: Any) -> list[str]:
+    """Refuse what unpacks to too much; the columns of texts, which are read without repeating any.
+
+    Of the metadata only whole numbers are asked: looking at a spoilt column chunk aborts the process (pyarrow 25).
+    """
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    _limit(metadata.num_rows * max(metadata.num_columns, 1), sum(group.total_byte_size for group in groups))
+    columns = map(metadata.schema.column, range(len(metadata.schema)))
+    return [column.path for column in columns if column.physical_type in _BYTE_ARRAYS]
 
 
 def _pyarrow(module: str) -> Any:
@@ -48,18 +76,26 @@ def _pyarrow(module: str) -> Any:
         raise MissingExtra(extra="frames", needed_for="a body of Arrow or Parquet") from error
 
 
-def _read(form: str, read: Callable[[], Any], pyarrow: Any) -> Any:
+def _read(form: str, read: Callable[[], Any], pyarrow: Any) -> Columns:
     try:
         table = read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InvalidInput(f"the body is not {form}: {str(error).splitlines()[0]}") from error
-    _limit(table.num_rows, table.num_columns)
-    return table
+        table.validate(full=True)  # Offsets that point out of their buffers would be followed.
+        _limit(table.num_rows * max(table.num_columns, 1), 0)
+        return _columns(table, pyarrow)
+    except ServingError:
+        raise
+    except Exception as error:  # Spoilt bytes make pyarrow raise whatever its C++ or its Python meets.
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(f"the body is not {form}: {told}") from error
 
 
-def _limit(rows: int, columns: int) -> None:
-    if rows * max(columns, 1) > _MOST_CELLS:
-        raise ServingError(f"{rows} rows of {columns} columns are more than {_MOST_CELLS} values", kind=Kind.TOO_LARGE)
+def _limit(cells: int, unpacked_bytes: int) -> None:
+    if cells > MOST_CELLS:
+        message = f"the body has {cells} values, more than {MOST_CELLS} values are not taken"
+        raise ServingError(message, kind=Kind.TOO_LARGE)
+    if unpacked_bytes > _MOST_BYTES:
+        message = f"the body unpacks to {unpacked_bytes} bytes, at most {_MOST_BYTES} are taken"
+        raise ServingError(message, kind=Kind.TOO_LARGE)
 
 
 def _columns(table: Any, pyarrow: Any) -> Columns:
@@ -73,6 +109,8 @@ def _columns(table: Any, pyarrow: Any) -> Columns:
 
 def _values(name: str, column: Any, pyarrow: Any) -> Any:
     types = pyarrow.types
+    if types.is_dictionary(column.type) and any(check(column.type.value_type) for check in _texts(types)):
+        return [value for chunk in column.chunks for value in _repeated(chunk)]
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
@@ -90,8 +128,17 @@ def _values(name: str, column: Any, pyarrow: Any) -> Any:
     raise InvalidInput(f"column {name!r}: the type {kind} is no input of a model")
 
 
+def _repeated(chunk: Any) -> list[Any]:
+    """Values of a dictionary by reference: each text is there once, however often it is meant."""
+    values = chunk.dictionary.to_pylist()
+    return [None if index is None else values[index] for index in chunk.indices.to_pylist()]
+
+
 def _plain_types(types: Any) -> list[Callable[[Any], bool]]:
     """The types whose Python values are what JSON would have brought."""
-    texts = [types.is_string, types.is_large_string, types.is_binary, types.is_large_binary]
     nested = [types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_struct]
-    return [types.is_null, *texts, *nested]
+    return [types.is_null, *_texts(types), *nested]
+
+
+def _texts(types: Any) -> list[Callable[[Any], bool]]:
+    return [types.is_string, types.is_large_string, types.is_binary, types.is_large_binary]

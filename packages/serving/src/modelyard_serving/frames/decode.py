@@ -32,7 +32,7 @@ _FORMS: dict[str, Callable[[Any, int], Payload]] = {
 }
 _JSON = "application/json"
 _CSV = "text/csv"
-_TABLES: dict[str, Callable[[bytes], Columns]] = {
+TABLES: dict[str, Callable[[bytes], Columns]] = {
     "application/vnd.apache.arrow.stream": read_arrow,
     "application/vnd.apache.arrow.file": read_arrow,
     "application/vnd.apache.parquet": read_parquet,
@@ -62,17 +62,22 @@ def decode_predict(body: bytes, content_type: str | None, signature: Signature) 
         ServingError: of kind UNSUPPORTED for a content type that is not read here.
         MissingExtra: Arrow or Parquet without pyarrow.
     """
-    media_type = (content_type or _JSON).partition(";")[0].strip().lower()
-    if media_type == _JSON or media_type.endswith("+json"):
+    form = media_type(content_type)
+    if form == _JSON or form.endswith("+json"):
         return _decode_json(body, signature)
-    if media_type == _CSV:
+    if form == _CSV:
         columns = read_csv(body, signature)
-    elif media_type in _TABLES:
-        columns = _TABLES[media_type](body)
+    elif form in TABLES:
+        columns = TABLES[form](body)
     else:
-        expected = ", ".join([_JSON, _CSV, *_TABLES])
-        raise ServingError(f"content type {media_type!r} is not read; expected {expected}", kind=Kind.UNSUPPORTED)
+        expected = ", ".join([_JSON, _CSV, *TABLES])
+        raise ServingError(f"content type {form!r} is not read; expected {expected}", kind=Kind.UNSUPPORTED)
     return PredictRequest(inputs=to_tensors(columns, signature), parameters={}, outputs=None)
+
+
+def media_type(content_type: str | None) -> str:
+    """The form that a header names, without its parameters."""
+    return (content_type or _JSON).partition(";")[0].strip().lower()
 
 
 def _decode_json(body: bytes, signature: Signature) -> PredictRequest:

@@ -11,8 +11,8 @@ from modelyard_serving.frames.values import shown
 
 _MOST_PROXIED = 256
 """simdjson looks a key up by walking the object: past this many keys, making Python objects of all is faster."""
-_MOST_CELLS = 50_000_000
-"""Records of different columns are filled up with missing values; a small body must not grow past this many."""
+MOST_CELLS = 16_000_000
+"""Values of one request. Formats that fill up what is missing, or repeat a value, say a lot in few bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ def _transposed(records: list[Any], field_name: str) -> Columns:
         if not isinstance(record, dict):
             raise InvalidInput(f"{field_name!r}, row {row}: expected an object, got {shown(record)}")
         names.update(dict.fromkeys(record))
-    if len(names) * len(records) > _MOST_CELLS:
+    if len(names) * len(records) > MOST_CELLS:
         raise ServingError(
-            f"{field_name!r}: {len(records)} records of {len(names)} columns are more than {_MOST_CELLS} values",
+            f"{field_name!r}: {len(records)} records of {len(names)} columns are more than {MOST_CELLS} values",
             kind=Kind.TOO_LARGE,
         )
     absent: dict[str, int] = {}

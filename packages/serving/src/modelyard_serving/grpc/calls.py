@@ -10,12 +10,14 @@ from typing import Protocol
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.grpc.http2.connection import Connection, Exchange
 from modelyard_serving.grpc.http2.headers import Headers
-from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed
-from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, failure
+from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed, packed
+from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, PACKED_HEADS, Metadata, failure
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 MAX_HELD_BACK = 1 << 20
+_WORTH_BYTES = 512
+_LARGE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class Context:
 
     metadata: Metadata
     timeout_s: float | None = None
+    encoding: bytes | None = None
+    """How an answer is compressed, for a caller that asks so."""
 
 
 Unary = Callable[[bytes, Context], bytes | Awaitable[bytes]]
@@ -40,6 +44,9 @@ class Service(Protocol):
     @property
     def streaming(self) -> Mapping[bytes, Streaming]:
         """Methods with streams both ways."""
+
+    def finish(self) -> None:
+        """End the calls that would never end by themselves."""
 
 
 class Calls:
@@ -65,7 +72,7 @@ class Calls:
             return _Nothing()
         path = headers[b":path"]
         messages = Messages(encoding=headers.get(b"grpc-encoding"), limit=self._limit, memory=self._memory)
-        context = Context(Metadata(headers), _timeout_s(headers))
+        context = Context(Metadata(headers), _timeout_s(headers), _wanted_encoding(headers))
         method = self._unary.get(path)
         if method is not None:
             return UnaryCall(connection, stream, method=method, context=context, messages=messages, loop=self._loop)
@@ -156,7 +163,19 @@ class UnaryCall:
             self._fail(error)
 
     def _answer(self, message: bytes) -> None:
-        self._connection.reply(self._stream, HEAD, framed(message), OK_TRAILERS)
+        encoding = self._context.encoding
+        if encoding is None or len(message) < _WORTH_BYTES:
+            self._connection.reply(self._stream, HEAD, framed(message), OK_TRAILERS)
+        elif len(message) < _LARGE_BYTES:
+            self._connection.reply(self._stream, PACKED_HEADS[encoding], packed(message, encoding), OK_TRAILERS)
+        else:
+            self._task = self._loop.create_task(self._answer_packed(message, encoding))
+
+    async def _answer_packed(self, message: bytes, encoding: bytes) -> bytes:
+        """The answer after a thread has packed it, which would hold the event loop for too long."""
+        data = await self._loop.run_in_executor(None, packed, message, encoding)
+        self._connection.reply(self._stream, PACKED_HEADS[encoding], data, OK_TRAILERS)
+        return data
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
@@ -248,6 +267,18 @@ class _Nothing:
 
 async def _awaited(answer: Awaitable[bytes]) -> bytes:
     return await answer
+
+
+def _wanted_encoding(headers: Headers) -> bytes | None:
+    """The coding of the request, if its sender takes it in an answer too.
+
+    Every client says what it could take; who compresses its own messages is the one that wants it.
+    """
+    encoding = headers.get(b"grpc-encoding")
+    if encoding not in WINDOW_BITS:
+        return None
+    accepted = headers.get(b"grpc-accept-encoding", b"").replace(b" ", b"").split(b",")
+    return encoding if encoding in accepted else None
 
 
 def _timeout_s(headers: Headers) -> float | None:

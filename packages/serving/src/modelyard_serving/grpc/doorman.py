@@ -57,6 +57,9 @@ class _Refusing:
         self.streaming: Mapping[bytes, Streaming] = {}
         self._reason = reason
 
+    def finish(self) -> None:
+        """Nothing here goes on."""
+
     def _refuse(self, _message: bytes, _context: Context) -> bytes:
         raise ServingError(f"no worker is ready: {self._reason()}", kind=Kind.UNAVAILABLE)
 

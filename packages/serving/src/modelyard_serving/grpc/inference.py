@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from google.protobuf.message import DecodeError, Message
-
 from modelyard_serving.dataplane import DataPlane, Prediction
-from modelyard_serving.errors import InvalidInput, Kind, ServingError
+from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context
 from modelyard_serving.grpc.convert import read_request, write_response
+from modelyard_serving.grpc.messages import parsed
 from modelyard_serving.grpc.status import told
 from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.protocol.messages import InferRequest
@@ -22,7 +21,6 @@ from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.witnesses import Observation
 
 T = TypeVar("T")
-Parsed = TypeVar("Parsed", bound=Message)
 _LARGE_BYTES = 256 * 1024
 VERB = "inference.GRPCInferenceService/ModelInfer"
 
@@ -157,16 +155,3 @@ class Inferences:
         self._plane.recorder.failed(outcome, total_s=total_s)
         for witness in self._plane.witnesses:
             witness.saw(Observation(verb=VERB, carrier=context.metadata, outcome=outcome, total_s=total_s))
-
-
-def parsed(kind: type[Parsed], data: bytes) -> Parsed:
-    """A message out of its bytes.
-
-    Raises:
-        InvalidInput: they are none.
-    """
-    try:
-        message: Parsed = kind.FromString(data)
-    except (DecodeError, RuntimeError) as error:
-        raise InvalidInput(f"the bytes are no {kind.DESCRIPTOR.name}") from error
-    return message

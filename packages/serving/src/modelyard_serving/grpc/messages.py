@@ -1,11 +1,16 @@
 """Messages in the body of a gRPC request or answer, and how much of them is held in memory."""
 
 import zlib
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 
 PREFIX_SIZE = 5
 WINDOW_BITS = {b"gzip": 31, b"deflate": 15}
+_LEVEL = 1
+Parsed = TypeVar("Parsed", bound=Message)
 
 
 class Memory:
@@ -93,3 +98,23 @@ class Messages:
 def framed(message: bytes) -> bytes:
     """A message as it travels, not compressed."""
     return b"\x00" + len(message).to_bytes(4, "big") + message
+
+
+def packed(message: bytes, encoding: bytes) -> bytes:
+    """A message as it travels, compressed as `encoding` of `WINDOW_BITS` says."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, WINDOW_BITS[encoding])
+    data = packer.compress(message) + packer.flush()
+    return b"\x01" + len(data).to_bytes(4, "big") + data
+
+
+def parsed(kind: type[Parsed], data: bytes) -> Parsed:
+    """A message out of its bytes.
+
+    Raises:
+        InvalidInput: they are none.
+    """
+    try:
+        message: Parsed = kind.FromString(data)
+    except (DecodeError, RuntimeError) as error:
+        raise InvalidInput(f"the bytes are no {kind.DESCRIPTOR.name}") from error
+    return message

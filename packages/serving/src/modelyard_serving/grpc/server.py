@@ -16,6 +16,7 @@ class GrpcServer:
     """Serves one service until it is told to stop."""
 
     def __init__(self, service: Service, *, loop: asyncio.AbstractEventLoop, max_message_bytes: int) -> None:
+        self._service = service
         self._calls = Calls(service, max_message_bytes=max_message_bytes, loop=loop)
         self._loop = loop
         self._stream_window = min(max_message_bytes + PREFIX_SIZE + _SLACK, 2**31 - 1)
@@ -51,6 +52,7 @@ class GrpcServer:
             whether every call was answered.
         """
         self.stop_accepting()
+        self._service.finish()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self._connections):

@@ -8,9 +8,11 @@ from typing import Any
 from google.protobuf.message import Message
 
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.errors import InvalidInput
 from modelyard_serving.grpc.calls import Context, Streaming, Unary
-from modelyard_serving.grpc.inference import Inferences, parsed
+from modelyard_serving.grpc.health import HEALTH, Health
+from modelyard_serving.grpc.inference import Inferences
+from modelyard_serving.grpc.messages import parsed
 from modelyard_serving.grpc.reflection import REFLECTIONS, reflect
 from modelyard_serving.metrics.exposition import statistics
 from modelyard_serving.metrics.ledger import Ledger
@@ -19,9 +21,7 @@ from modelyard_serving.protocol.proto import health_pb2 as health
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 INFERENCE = "inference.GRPCInferenceService"
-HEALTH = "grpc.health.v1.Health"
 SERVICES = (INFERENCE, HEALTH, *REFLECTIONS)
-_SERVING = health.HealthCheckResponse.ServingStatus
 
 
 class ModelService:
@@ -40,17 +40,23 @@ class ModelService:
             "ModelConfig": (pb.ModelConfigRequest, self._model_config),
             "ModelStatistics": (pb.ModelStatisticsRequest, self._model_statistics),
             "RepositoryIndex": (pb.RepositoryIndexRequest, self._repository_index),
-            "RepositoryModelLoad": (pb.RepositoryModelLoadRequest, _fixed),
-            "RepositoryModelUnload": (pb.RepositoryModelUnloadRequest, _fixed),
         }
         methods = {_path(INFERENCE, name): _converting(kind, answer) for name, (kind, answer) in simple.items()}
         methods[_path(INFERENCE, "ModelInfer")] = inferences.infer
-        methods[_path(HEALTH, "Check")] = _converting(health.HealthCheckRequest, self._health)
+        methods[_path(INFERENCE, "RepositoryModelLoad")] = self._load
+        methods[_path(INFERENCE, "RepositoryModelUnload")] = self._unload
+        self._health = Health(plane, SERVICES)
+        methods[_path(HEALTH, "Check")] = _converting(health.HealthCheckRequest, self._health.check)
         self.unary: Mapping[bytes, Unary] = methods
         self.streaming: Mapping[bytes, Streaming] = {
             _path(INFERENCE, "ModelStreamInfer"): inferences.stream,
+            _path(HEALTH, "Watch"): self._health.watch,
             **{_path(name, "ServerReflectionInfo"): _reflection for name in REFLECTIONS},
         }
+
+    def finish(self) -> None:
+        """End the calls that would never end by themselves."""
+        self._health.finish()
 
     def _server_live(self, _: pb.ServerLiveRequest) -> Message:
         return pb.ServerLiveResponse(live=self._plane.server_live())
@@ -92,15 +98,21 @@ class ModelService:
             message.models.add(**asdict(entry))
         return message
 
-    def _health(self, request: health.HealthCheckRequest) -> Message:
-        if request.service not in ("", *SERVICES):
-            raise ServingError(f"there is no service {request.service!r}", kind=Kind.NOT_FOUND)
-        is_ready = self._plane.server_ready()
-        return health.HealthCheckResponse(status=_SERVING.SERVING if is_ready else _SERVING.NOT_SERVING)
+    async def _load(self, data: bytes, _: Context) -> bytes:
+        request = parsed(pb.RepositoryModelLoadRequest, data)
+        if request.parameters:
+            raise InvalidInput(
+                "load takes no parameters: the model comes from the path that the server was started with"
+            )
+        await self._plane.load_model(request.model_name)
+        answer = pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
+        return bytes(answer.SerializeToString())
 
-
-def _fixed(_: Message) -> Message:
-    raise ServingError("this server has one model, which is not loaded or unloaded by calls", kind=Kind.UNSUPPORTED)
+    async def _unload(self, data: bytes, _: Context) -> bytes:
+        request = parsed(pb.RepositoryModelUnloadRequest, data)
+        await self._plane.unload_model(request.model_name)
+        answer = pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
+        return bytes(answer.SerializeToString())
 
 
 def _path(service: str, method: str) -> bytes:

@@ -46,6 +46,7 @@ CODES: dict[Kind, Code] = {
 }
 
 HEAD = write_headers([_CONTENT_TYPE])
+PACKED_HEADS = {name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name)]) for name in (b"gzip", b"deflate")}
 OK_TRAILERS = write_trailers([(b"grpc-status", b"0")])
 NOT_GRPC = write_headers([], status=415)
 NOT_POST = write_headers([(b"allow", b"POST")], status=405)

@@ -1,8 +1,11 @@
 """The routes of one model server. The paths of the model are known at start, so finding a handler is one look into
 a dictionary; only a path that is not there is taken apart, to say what is wrong with it."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import unquote
 
 from modelyard_serving.dataplane import DataPlane
@@ -10,8 +13,11 @@ from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.http.coding import pack, unpack
 from modelyard_serving.http.errors import REQUEST_ID, error_response
 from modelyard_serving.http.exchange import Answer, Handler, Request, Response
+from modelyard_serving.http.inference import LARGE_BYTES
 
 Routes = Mapping[str, Mapping[str, Handler]]
+_PACKED_BYTES = 2048
+"""Packed bodies over it are unpacked in a thread: deflate packs a thousand to one at best, so this is 2 MB."""
 _MODEL_PATH = re.compile(
     r"/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?(?:/(?:infer|ready|config|stats))?/?"
 )
@@ -24,22 +30,50 @@ class App:
         self._plane = plane
         self._routes = routes
         self._max_body_bytes = max_body_bytes
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="coding")
 
     def handle(self, request: Request) -> Answer:
         """The response to a request."""
         headers = request.headers
         try:
             if request.body and (coding := headers.get("content-encoding")) is not None:
+                if len(request.body) > _PACKED_BYTES:
+                    return self._finished_later(self._unpacked_later(request, coding), request)
                 request.body = unpack(request.body, coding, limit=self._max_body_bytes)
             answer = self._route(request)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
             answer = error_response(error, request)
         accepted, identity = headers.get("accept-encoding"), headers.get(REQUEST_ID)
         if not isinstance(answer, Response):
-            return _finished_later(answer, request)
-        if accepted is None and identity is None:
-            return answer
-        return _dressed(answer, accepted, identity)
+            return self._finished_later(answer, request)
+        if accepted is None:
+            return answer if identity is None else _named(answer, identity)
+        if len(answer.body) > LARGE_BYTES:
+            return self._packed_later(answer, accepted, identity)
+        return _named(pack(answer, accepted), identity)
+
+    async def _unpacked_later(self, request: Request, coding: str) -> Response:
+        """The answer to a request that is unpacked in a thread: a small body can take long."""
+        unpacking = partial(unpack, request.body, coding, limit=self._max_body_bytes)
+        request.body = await asyncio.get_running_loop().run_in_executor(self._threads, unpacking)
+        answer = self._route(request)
+        return answer if isinstance(answer, Response) else await answer
+
+    async def _finished_later(self, answer: Awaitable[Response], request: Request) -> Response:
+        try:
+            response = await answer
+        except Exception as error:  # noqa: BLE001  # As above.
+            response = error_response(error, request)
+        accepted, identity = request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID)
+        if accepted is None:
+            return _named(response, identity)
+        return await self._packed_later(response, accepted, identity)
+
+    async def _packed_later(self, response: Response, accepted: str, identity: str | None) -> Response:
+        if len(response.body) > LARGE_BYTES:
+            loop = asyncio.get_running_loop()
+            return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
+        return _named(pack(response, accepted), identity)
 
     def _route(self, request: Request) -> Answer:
         handlers = self._routes.get(request.path)
@@ -75,18 +109,8 @@ class App:
         return ServingError(f"there is nothing at {path}", kind=Kind.NOT_FOUND)
 
 
-async def _finished_later(answer: Awaitable[Response], request: Request) -> Response:
-    try:
-        response = await answer
-    except Exception as error:  # noqa: BLE001  # As above.
-        response = error_response(error, request)
-    return _dressed(response, request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID))
-
-
-def _dressed(response: Response, accepted: str | None, identity: str | None) -> Response:
-    """The response packed as the caller asks for, with the request's id."""
-    if accepted is not None:
-        response = pack(response, accepted)
+def _named(response: Response, identity: str | None) -> Response:
+    """The response with the request's id."""
     if identity is None:
         return response
     return Response(response.status, response.body, [*response.headers, (REQUEST_ID, identity[:128])])

@@ -4,7 +4,7 @@ import threading
 
 from modelyard_serving.dataplane import DataPlane, Prediction
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.frames import decode_predict, encode_predictions
+from modelyard_serving.frames import TABLES, decode_predict, encode_predictions, media_type
 from modelyard_serving.http.exchange import Request, Response
 from modelyard_serving.http.inference import Job
 from modelyard_serving.protocol.messages import InferRequest
@@ -27,6 +27,10 @@ class InferCodec:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
         self._readers = _Readers()
+
+    def is_long(self, request: Request) -> bool:  # noqa: ARG002  # The form of all codecs.
+        """Tensors are as long as their bytes."""
+        return False
 
     def decode(self, request: Request) -> Job:
         inference = self._read(request)
@@ -61,6 +65,10 @@ class PredictCodec:
 
     def __init__(self, plane: DataPlane) -> None:
         self._signature = plane.signature
+
+    def is_long(self, request: Request) -> bool:
+        """Arrow and Parquet can say a lot in few bytes."""
+        return media_type(request.headers.get("content-type")) in TABLES
 
     def decode(self, request: Request) -> Job:
         content_type = request.headers.get("content-type")

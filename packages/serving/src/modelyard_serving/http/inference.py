@@ -18,7 +18,7 @@ from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.witnesses import Observation
 
 T = TypeVar("T")
-_LARGE_BYTES = 256 * 1024
+LARGE_BYTES = 256 * 1024
 _TIMEOUT_HEADERS = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
 
 
@@ -34,6 +34,9 @@ class Job:
 
 class Codec(Protocol):
     """One form of requests and answers. It may be called by several threads."""
+
+    def is_long(self, request: Request) -> bool:
+        """Whether reading the request would hold the event loop for longer than a thread's hop costs."""
 
     def decode(self, request: Request) -> Job:
         """Raises ServingError for a request that is not right."""
@@ -57,7 +60,7 @@ class InferenceEndpoint:
         """The answer, or the error that came instead."""
         started = time.perf_counter()
         try:
-            if len(request.body) > _LARGE_BYTES:
+            if len(request.body) > LARGE_BYTES or self._codec.is_long(request):
                 return self._in_thread(request, started)
             job = self._codec.decode(request)
             decoded = time.perf_counter()

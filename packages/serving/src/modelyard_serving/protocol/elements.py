@@ -195,6 +195,9 @@ def _boolean(element: Any) -> bool:
     raise _Unfit
 
 
+_INFINITIES = (math.inf, -math.inf)
+
+
 def _float_within(largest: float) -> Callable[[Any], float]:
     def convert(element: Any) -> float:
         if element is None:
@@ -203,10 +206,9 @@ def _float_within(largest: float) -> Callable[[Any], float]:
             return _NAMED_FLOATS[element]
         if isinstance(element, bool) or not isinstance(element, (int, float)):
             raise _Unfit
-        number = float(element)
-        if abs(number) > largest and not math.isinf(number):
+        if abs(element) > largest and element not in _INFINITIES:
             raise _Unfit
-        return number
+        return float(element)
 
     return convert
 
@@ -215,10 +217,9 @@ def _integer_within(least: int, most: int) -> Callable[[Any], int]:
     def convert(element: Any) -> int:
         if isinstance(element, bool) or not isinstance(element, (int, float)):
             raise _Unfit
-        number = int(element) if math.isfinite(element) else 0
-        if number != element or not least <= number <= most:
+        if not least <= element <= most or element != int(element):
             raise _Unfit
-        return number
+        return int(element)
 
     return convert
 

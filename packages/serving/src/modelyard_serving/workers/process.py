@@ -81,13 +81,14 @@ class ProcessWorker:
         return code
 
     async def _relay(self) -> None:
-        """Pass its stderr on to ours, and keep the end of it."""
+        """Pass its stderr on to ours, and keep the end of it. Nobody may read ours any more: the worker goes on."""
         stream = self._process.stderr
         if stream is None:
             return
         while line := await _read_line(stream):
-            sys.stderr.buffer.write(line)
-            sys.stderr.buffer.flush()
+            with contextlib.suppress(OSError):
+                sys.stderr.buffer.write(line)
+                sys.stderr.buffer.flush()
             self._tail.append(line.decode(errors="replace").rstrip())
 
 
