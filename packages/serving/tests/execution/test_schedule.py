@@ -22,7 +22,7 @@ class TestScheduleOf:
         assert schedule_of({"timeout": 0}, 1.0).timeout_s == 1.0
         assert schedule_of(None, 1.0).timeout_s == 1.0
 
-    @pytest.mark.parametrize("value", [-1, 1.5, True, "soon", None])
+    @pytest.mark.parametrize("value", [-1, 1.5, True, "soon", None, 2**63, 10**400, "9" * 5000])
     @pytest.mark.parametrize("name", ["priority", "timeout"])
     def test_anything_but_a_whole_number_is_refused(self, name: str, value: Any) -> None:
         with pytest.raises(InvalidInput, match=f"parameter '{name}' must be a whole number of at least 0"):

@@ -8,7 +8,6 @@ import pytest
 
 from modelyard_serving.grpc.calls import Calls
 from modelyard_serving.grpc.http2.connection import Connection
-from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import framed
 from modelyard_serving.grpc.status import HEAD, PACKED_HEADS
 
@@ -39,7 +38,7 @@ class Service:
 
 async def answer(size: int, **more: bytes) -> tuple[bytes, bytes]:
     """Head and data of the answer to a gzipped message."""
-    told: Headers = {b":method": b"POST", b":path": PATH, b"content-type": b"application/grpc"}
+    told: dict[bytes, bytes] = {b":method": b"POST", b":path": PATH, b"content-type": b"application/grpc"}
     told |= {name.replace("_", "-").encode(): value for name, value in more.items()}
     recorder = Recorder()
     calls = Calls(Service(size), max_message_bytes=1000, loop=asyncio.get_running_loop())

@@ -35,6 +35,12 @@ class TestNumbers:
         assert array.dtype == datatype.numpy_dtype
         assert array.tolist() == values
 
+    @pytest.mark.parametrize("datatype", [Datatype.FP32, Datatype.FP64, Datatype.INT8, Datatype.UINT64])
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_a_whole_number_that_is_larger_than_any_float_is_refused(self, datatype: Datatype, sign: int) -> None:
+        with pytest.raises(InvalidInput, match=r"'x'.*1"):
+            elements([[1], [sign * 10**400]], datatype=datatype, shape=(2, 1), name="x")
+
     @pytest.mark.parametrize("datatype", INTEGERS)
     @pytest.mark.parametrize("side", ["min", "max"])
     def test_an_integer_past_the_end_is_refused_and_never_wrapped(self, datatype: Datatype, side: str) -> None:
