@@ -87,7 +87,7 @@ def _bars_of_ratios(axis: Any, summary: Summary, model: str, workload: str) -> N
     axis.minorticks_off()
     axis.set_ylim(len(order) - len(summary.servers) - 0.5, len(order) - 0.5)
     title = Workload.parse(workload).title
-    against = "" if _base_workload(summary, model, workload) is None else " (against its JSON)"
+    against = "" if _base_workload(summary, model, workload) is None else "\n(against its JSON)"
     axis.set_title(title + against, fontsize=8.5, loc="left")
     _plain(axis)
 

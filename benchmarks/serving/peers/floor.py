@@ -2,18 +2,25 @@
 
 from benchmarks.serving.cases import Case
 from benchmarks.serving.dialects import Floor, floor_answer
-from benchmarks.serving.peers.peer import APPS, WORKSPACE, WORKSPACE_BIN, Peer, Place, Start
+from benchmarks.serving.peers.peer import APPS, OURS, Peer, Place, Start
 from benchmarks.serving.workloads import Form
 
 
 def _granian(place: Place) -> Start:
-    command = [str(WORKSPACE_BIN / "granian"), "--interface", "rsgi", "granian_app:app", "--working-dir", str(APPS)]
+    command = [
+        str(OURS.folder / "bin" / "granian"),
+        "--interface",
+        "rsgi",
+        "granian_app:app",
+        "--working-dir",
+        str(APPS),
+    ]
     options = ["--host", "127.0.0.1", "--port", str(place.http_port), "--workers", "1", "--loop", "uvloop"]
     return Start([*command, *options, "--no-access-log", "--log-level", "warning"], _answers(place))
 
 
 def _httptools(place: Place) -> Start:
-    return Start([str(WORKSPACE.python), str(APPS / "httptools_app.py"), str(place.http_port)], _answers(place))
+    return Start([str(OURS.python), str(APPS / "httptools_app.py"), str(place.http_port)], _answers(place))
 
 
 def _answers(place: Place) -> dict[str, str]:
@@ -32,7 +39,7 @@ def _is_plain(case: Case) -> bool:
 GRANIAN = Peer(
     name="granian-echo",
     title="floor: Granian",
-    environment=WORKSPACE,
+    environment=OURS,
     dialect=Floor(),
     start=_granian,
     settings="RSGI, one worker: reads the body, answers bytes that it holds ready",
@@ -41,7 +48,7 @@ GRANIAN = Peer(
 HTTPTOOLS = Peer(
     name="httptools-echo",
     title="floor: httptools on uvloop",
-    environment=WORKSPACE,
+    environment=OURS,
     dialect=Floor(),
     start=_httptools,
     settings="an `asyncio.Protocol` of thirty lines, with no limits: reads the body, answers bytes that it holds ready",

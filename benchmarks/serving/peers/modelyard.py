@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from benchmarks.serving.dialects import MODEL, OpenInference
-from benchmarks.serving.peers.peer import WORKSPACE, WORKSPACE_BIN, Peer, Place, Start
+from benchmarks.serving.peers.peer import OURS, Peer, Place, Start
 from benchmarks.serving.workloads import Form
 
+_FROZEN_S = "86400"
+"""A server that stands still while others are measured is not one that hangs."""
 DIALECT = OpenInference(Form.JSON, Form.BINARY, Form.GRPC)
 
 
@@ -18,24 +20,25 @@ def _native(place: Place) -> Start:
 
 
 def _serve(place: Place, path: Path) -> Start:
-    options = ["--name", MODEL, "--version", "1", "--port", str(place.http_port), "--grpc-port", str(place.grpc_port)]
-    return Start([str(WORKSPACE_BIN / "modelyard-serve"), str(path), *options, "--log-level", "warning"])
+    ports = ["--port", str(place.http_port), "--grpc-port", str(place.grpc_port)]
+    options = ["--name", MODEL, "--version", "1", *ports, "--log-level", "warning", "--hang-timeout-s", _FROZEN_S]
+    return Start([str(OURS.folder / "bin" / "modelyard-serve"), str(path), *options])
 
 
 COMPILED = Peer(
     name="modelyard",
     title="Modelyard, compiled",
-    environment=WORKSPACE,
+    environment=OURS,
     dialect=DIALECT,
     start=_compiled,
-    settings="`modelyard-serve` at its defaults on the bundle that `modelyard-compile` wrote",
+    settings="`modelyard-serve` at its defaults, but for the watch on hanging, on what `modelyard-compile` wrote",
     serves=lambda case: case.bundle is not None,
 )
 NATIVE = Peer(
     name="modelyard-native",
     title="Modelyard, native",
-    environment=WORKSPACE,
+    environment=OURS,
     dialect=DIALECT,
     start=_native,
-    settings="`modelyard-serve` at its defaults on the folder that MLflow wrote",
+    settings="the same on the folder that MLflow wrote",
 )

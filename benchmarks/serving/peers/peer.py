@@ -1,6 +1,5 @@
 """What the benchmark must know of a server."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from benchmarks.serving.cases import Case
 from benchmarks.serving.dialects import Dialect
-from benchmarks.serving.environments import Environment
+from benchmarks.serving.environments import SERVING, Environment
 
 APPS = Path(__file__).parents[1] / "apps"
 MODEL_FOLDER = "MODELYARD_BENCH_MODEL"
@@ -64,5 +63,5 @@ def predictions(answer: Any) -> Sequence[Any]:
     return told
 
 
-WORKSPACE = Environment(None)
-WORKSPACE_BIN = Path(sys.executable).parent
+OURS = Environment("modelyard", source=SERVING)
+"""What a deployment of ours would have, and the floors' servers."""

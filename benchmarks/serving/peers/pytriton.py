@@ -1,11 +1,11 @@
-"""Triton, by PyTriton. Its process of Python wants the Python that its wheel was built for: Debian's own."""
+"""Triton, by PyTriton. It needs a Python with its shared library where the system has it: Debian's own."""
 
 from benchmarks.serving.dialects import OpenInference
 from benchmarks.serving.environments import Environment
 from benchmarks.serving.peers.peer import Peer, app
 from benchmarks.serving.workloads import Form
 
-ENVIRONMENT = Environment("pytriton", interpreter="/usr/bin/python3.11")
+ENVIRONMENT = Environment("pytriton")
 
 PEER = Peer(
     name="pytriton",
