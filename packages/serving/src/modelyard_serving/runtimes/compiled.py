@@ -106,7 +106,7 @@ class _Matrix:
         if len(columns) != len(self._names) or any(column.dtype == object for column in columns):
             columns = [_numbers(inputs, spec) for spec in self._specs]
         rows = np.concatenate(columns, dtype=self._dtype).reshape(len(columns), -1).T
-        if not (self._is_strict and np.isfinite(rows).all()):
+        if not (self._is_strict and _all_finite(rows)):
             self._refusals.check(inputs)
         return {MATRIX: np.ascontiguousarray(rows)}
 
@@ -191,7 +191,12 @@ def _rows(inputs: Tensors) -> int:
 
 
 def _is_finite(values: npt.NDArray[Any]) -> bool:
-    return bool(np.isfinite(values).all()) if values.dtype.kind == "f" else not _is_missing(values)
+    return _all_finite(values) if values.dtype.kind == "f" else not _is_missing(values)
+
+
+def _all_finite(numbers: npt.NDArray[Any]) -> bool:
+    """`np.isfinite(numbers).all()` in a third of its time for a row, and not slower for a thousand."""
+    return 0 not in np.isfinite(numbers).tobytes()
 
 
 def _is_missing(values: npt.NDArray[Any]) -> bool:
