@@ -14,6 +14,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
@@ -96,6 +97,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         runner=FakeRunner(Scripts(tracking)),
         target=FakeTarget(),
         tracking=tracking,
+        registered=FakeRegisteredModels(tracking),
     )
     control = ControlPlane(Settings(home=home), adapters)
     with served(control) as url, working(engine):

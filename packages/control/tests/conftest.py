@@ -22,6 +22,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.db.schema import metadata
@@ -29,6 +30,7 @@ from modelyard.deployments.service import DeploymentService
 from modelyard.home import Home
 from modelyard.jobs.service import JobService
 from modelyard.main import Adapters, ControlPlane
+from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
@@ -236,6 +238,12 @@ def tracking() -> FakeTracking:
 
 
 @pytest.fixture
+def registered(tracking: FakeTracking) -> FakeRegisteredModels:
+    """The tracker's registry of models."""
+    return FakeRegisteredModels(tracking)
+
+
+@pytest.fixture
 def environments(tmp_path: Path) -> FakeEnvironments:
     return FakeEnvironments(tmp_path / "environments")
 
@@ -256,10 +264,18 @@ def make_registry(
 
 
 @pytest.fixture
-def registry(make_registry: Callable[[], RegistryService], outbox: Outbox) -> RegistryService:
-    registry = make_registry()
-    outbox.deliver_with(MIRROR_TOPIC, registry.mirror)
-    return registry
+def registry(make_registry: Callable[[], RegistryService]) -> RegistryService:
+    return make_registry()
+
+
+@pytest.fixture
+def mirror(
+    database: Database, registry: RegistryService, registered: FakeRegisteredModels, outbox: Outbox
+) -> MirrorService:
+    """What the outbox's messages bring up to date."""
+    mirror = MirrorService(database=database, registry=registry, registered=registered)
+    outbox.deliver_with(MIRROR_TOPIC, mirror.deliver)
+    return mirror
 
 
 @pytest.fixture
@@ -320,10 +336,17 @@ def adapters(
     runner: FakeRunner,
     target: FakeTarget,
     tracking: FakeTracking,
+    registered: FakeRegisteredModels,
 ) -> Adapters:
     """The world outside, in memory."""
     return Adapters(
-        clock=clock, engine=engine, environments=environments, runner=runner, target=target, tracking=tracking
+        clock=clock,
+        engine=engine,
+        environments=environments,
+        runner=runner,
+        target=target,
+        tracking=tracking,
+        registered=registered,
     )
 
 

@@ -24,6 +24,7 @@ from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
+from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.atomic_file import replace_text
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.audit.service import AuditLog
@@ -40,6 +41,8 @@ from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
 from modelyard.local.supervisor import Supervisor
+from modelyard.mirror.parts import mirror_parts
+from modelyard.mirror.routes import mirror_routes
 from modelyard.mlops.routes import job_routes, model_routes, status_routes, training_routes
 from modelyard.mlops.status import PlatformStatus
 from modelyard.outbox.service import Outbox
@@ -49,6 +52,7 @@ from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine, Workflow
+from modelyard.ports.registered_models import RegisteredModels
 from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
@@ -82,6 +86,7 @@ class Adapters:
     runner: Runner
     target: Target
     tracking: Tracking
+    registered: RegisteredModels
 
 
 def real_adapters(settings: Settings) -> Adapters:
@@ -99,6 +104,7 @@ def real_adapters(settings: Settings) -> Adapters:
             places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
         ),
         tracking=MlflowTracking(uri=settings.tracking_uri),
+        registered=MlflowRegisteredModels(uri=settings.tracking_uri),
     )
 
 
@@ -171,7 +177,17 @@ class ControlPlane:
             outbox=self.outbox,
             scratch=places.root / "scratch",
         )
-        self.outbox.deliver_with(MIRROR_TOPIC, self.registry.mirror)
+        self.mirror = mirror_parts(
+            database=self.database,
+            clock=clock,
+            registry=self.registry,
+            registered=adapters.registered,
+            audit=self.audit,
+            tenants=self.tenants,
+            short_seconds=settings.mirror_seconds,
+            long_seconds=settings.mirror_all_seconds,
+        )
+        self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
         self.artifacts = Artifacts(registry=self.registry, tracking=adapters.tracking, scratch=places.root / "scratch")
         self.editing = Editing(database=self.database, clock=clock, audit=self.audit, outbox=self.outbox)
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
@@ -252,6 +268,7 @@ class ControlPlane:
                 training_routes(self.training, self.jobs),
                 job_routes(self.jobs),
                 model_routes(self.registry, registration),
+                mirror_routes(self.mirror.reconciliation),
                 catalogue_routes(self.registry, registration, self.editing),
                 artifact_routes(self.artifacts),
                 upload_routes(self.uploads),
@@ -284,9 +301,11 @@ class ControlPlane:
         self.uploads.sweep()
         self.reconciler.start()
         self.outbox.start()
+        self.mirror.reconciler.start()
 
     def stop(self) -> None:
         """End the background work; jobs go on in the next process."""
+        self.mirror.reconciler.stop()
         self.outbox.stop()
         self.reconciler.stop()
         self._adapters.engine.stop()

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = Field(default=24 * 3600, gt=0)
     """How long an upload waits for its next piece before it is given up."""
 
+    mirror_seconds: float = Field(default=30, gt=0)
+    """The pause between two looks at what was registered in MLflow."""
+    mirror_all_seconds: float = Field(default=600, gt=0)
+    """How often all models are compared with their mirrors, and repaired."""
+
     concurrent_jobs: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1)
     run_seconds: float = Field(default=6 * 3600, gt=0)
     run_memory_mb: int = Field(default=8 * 1024, ge=64)

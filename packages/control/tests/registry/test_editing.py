@@ -4,10 +4,11 @@ import pytest
 
 from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
-from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Precondition
+from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
 from modelyard.registry.domain import Version
 from modelyard.registry.editing import MAX_TAGS, Editing
@@ -96,12 +97,22 @@ class TestVersions:
             editing.edit_version(alice, "iris", 1, description="two", tags={}, revision=version.revision)
 
     def test_the_tracker_shows_it(
-        self, editing: Editing, alice: Principal, version: Version, outbox: Outbox, tracking: FakeTracking
+        self,
+        editing: Editing,
+        alice: Principal,
+        version: Version,
+        outbox: Outbox,
+        mirror: MirrorService,
+        registered: FakeRegisteredModels,
     ) -> None:
         editing.edit_version(alice, "iris", 1, description="good", tags={"new": "1"}, revision=None)
+        editing.edit_model(alice, "iris", description="flowers", tags={"team": "a"}, owners=None, revision=None)
         outbox.deliver_due()
-        shown = tracking.mirrored["iris", 1]
+        shown, model = registered.version("iris", 1), registered.model("iris")
+        assert shown is not None
+        assert model is not None
         assert (shown.description, shown.tags["new"]) == ("good", "1")
+        assert (model.description, model.tags) == ("flowers", {"team": "a"})
 
     def test_a_search_finds_the_new_tags_and_not_the_old(
         self, editing: Editing, alice: Principal, version: Version, registry: RegistryService

@@ -13,7 +13,6 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.outbox.service import Outbox
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import FileEntry, Version
 from modelyard.registry.service import RegistryService
@@ -232,60 +231,3 @@ class TestReading:
         assert cursor is None
         assert seen == sorted(names)
         assert registry.count(alice) == 5
-
-
-class TestMirror:
-    def test_a_new_version_is_shown_in_the_tracker_once_it_is_committed(
-        self, registry: RegistryService, tracking: FakeTracking, outbox: Outbox, version: Version
-    ) -> None:
-        assert tracking.mirrored == {}
-        assert outbox.deliver_due() == 1
-        mirrored = tracking.mirrored["iris", 1]
-        assert (mirrored.model_uri, mirrored.run_id) == (version.model_uri, version.run_id)
-        assert mirrored.tags == {
-            "by": "me",
-            "modelyard.stage": "none",
-            "modelyard.manifest": version.manifest_digest,
-        }
-
-    def test_a_version_that_could_not_be_written_is_not_announced(
-        self, registry: RegistryService, alice: Principal, log_model: LogModel, outbox: Outbox, tracking: FakeTracking
-    ) -> None:
-        def broken(*_: object, **__: object) -> None:
-            raise LookupError
-
-        registry._audit.record = broken  # type: ignore[method-assign]
-        with pytest.raises(LookupError):
-            registry.register(alice, model_name="iris", logged=log_model())
-        assert outbox.deliver_due() == 0
-
-    def test_a_tracker_that_is_away_delays_the_mirror_and_nothing_else(
-        self,
-        registry: RegistryService,
-        alice: Principal,
-        tracking: FakeTracking,
-        outbox: Outbox,
-        clock: ManualClock,
-        version: Version,
-    ) -> None:
-        tracking.is_available = False
-        assert outbox.deliver_due() == 0
-        assert registry.version(alice, "iris") == version
-        tracking.is_available = True
-        clock.sleep(1)
-        assert outbox.deliver_due() == 1
-        assert ("iris", 1) in tracking.mirrored
-
-    def test_a_version_that_is_gone_by_then_is_left_out(
-        self,
-        registry: RegistryService,
-        tracking: FakeTracking,
-        outbox: Outbox,
-        database: Database,
-        clock: ManualClock,
-        version: Version,
-    ) -> None:
-        with database.write() as connection:
-            connection.execute(update(versions).values(deleted_at=clock.now()))
-        assert outbox.deliver_due() == 1
-        assert tracking.mirrored == {}

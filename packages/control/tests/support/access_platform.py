@@ -15,6 +15,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase
 from modelyard.settings import Settings
@@ -32,6 +33,7 @@ class Platform:
     def __init__(self, home: Path, **settings: Any) -> None:
         self.clock = ManualClock()
         self.tracking = FakeTracking()
+        self.registered = FakeRegisteredModels(self.tracking)
         self.engine = InlineJobEngine()
         adapters = Adapters(
             clock=self.clock,
@@ -40,6 +42,7 @@ class Platform:
             runner=FakeRunner(lambda _: RunOutcome(RunPhase.FINISHED, exit_code=1, reason="not run here")),
             target=FakeTarget(),
             tracking=self.tracking,
+            registered=self.registered,
         )
         self.control = ControlPlane(Settings(home=home, **settings), adapters)
         self.app = self.control.app()

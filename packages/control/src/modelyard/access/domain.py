@@ -13,7 +13,9 @@ from modelyard.errors import Invalid
 TOKEN_PREFIX = "my_"  # noqa: S105 - not a secret: what each of ours begins with
 FIRST_TENANT = "default"
 """The tenant of the platform's operators."""
-RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard", "policy"})
+TRACKER_SUBJECT = "mlflow"
+"""Whom the audit log names when somebody did it in MLflow, which does not know who."""
+RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard", "policy", TRACKER_SUBJECT})
 """Whom the audit log names when nobody logged in, nobody asked, or a rule decided."""
 
 _TENANT = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

@@ -5,6 +5,7 @@ from modelyard.audit import tables as audit_tables
 from modelyard.db.types import metadata
 from modelyard.deployments import tables as deployment_tables
 from modelyard.jobs import tables as job_tables
+from modelyard.mirror import tables as mirror_tables
 from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
@@ -17,6 +18,7 @@ __all__ = [
     "deployment_tables",
     "job_tables",
     "metadata",
+    "mirror_tables",
     "outbox_tables",
     "packaging_tables",
     "promotion_tables",

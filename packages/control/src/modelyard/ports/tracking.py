@@ -1,4 +1,4 @@
-"""The experiment tracker (MLflow): runs, logged models, their files, and the mirror of our registry in it."""
+"""The experiment tracker (MLflow): runs, logged models and their files. Its registry is a port of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,18 +33,6 @@ class LoggedModel:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Those that were logged for the model itself; its run may have more."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class MirroredVersion:
-    """One version of ours, as the mirror shall show it."""
-
-    model_name: str
-    version: int
-    model_uri: str
-    run_id: str | None
-    description: str
-    tags: Mapping[str, str]
 
 
 class Tracking(Protocol):
@@ -95,7 +83,3 @@ class Tracking(Protocol):
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
     ) -> LoggedModel:
         """Log the files of `folder` as a model outside of any run; the same `key` gives the same model again."""
-
-    def mirror_version(self, version: MirroredVersion) -> None:
-        """Make the registered model and a version of it that carries tag `modelyard.version`, if they are not there,
-        and bring tags and description up to date. Repeatable: a second call changes nothing."""

@@ -71,6 +71,7 @@ class Editing:
                 before=_changed(before, after),
                 after=_changed(after, before),
             )
+            self._announce(connection, principal, name, None)
             return self._model(connection, principal, name, None)
 
     def edit_version(
@@ -113,13 +114,13 @@ class Editing:
                 before=_changed(before, after),
                 after=_changed(after, before),
             )
-            self._outbox.put(
-                connection,
-                tenant_id=principal.tenant_id,
-                topic=MIRROR_TOPIC,
-                payload={"tenant_id": principal.tenant_id, "model_name": name, "version": number},
-            )
+            self._announce(connection, principal, name, number)
             return self._version(connection, principal, name, number)
+
+    def _announce(self, connection: Connection, principal: Principal, name: str, number: int | None) -> None:
+        """Have the tracker's mirror brought up to date: of a version, or without a number of the model."""
+        payload = {"tenant_id": principal.tenant_id, "model_name": name, "version": number}
+        self._outbox.put(connection, tenant_id=principal.tenant_id, topic=MIRROR_TOPIC, payload=payload)
 
     @staticmethod
     def _model(connection: Connection, principal: Principal, name: str, revision: int | None) -> Model:

@@ -1,6 +1,7 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +17,9 @@ from modelyard.db import Database
 from modelyard.errors import NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
-from modelyard.plain import plain_json
+from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
-from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
+from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.registry import search, store
 from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
 from modelyard.registry.files import manifest_of
@@ -31,13 +32,23 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.registry.states import Stage
 
 AfterRegistration = Callable[[Connection, Version], Version]
 """What follows a registration in its own transaction; gives the version as it is afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What somebody registered elsewhere before it is registered here."""
+
+    model_description: str = ""
+    """For a model that is made by this."""
+    model_tags: Mapping[str, str] = field(default_factory=dict)
+    note: Callable[[Connection, Version], None] = lambda _connection, _version: None
+    """Writes where it was found, in the transaction that makes the version; what it raises undoes both."""
 
 
 class RegistryService:
@@ -69,11 +80,12 @@ class RegistryService:
         metrics: Mapping[str, float | None] | None = None,
         lock_digest: str | None = None,
         job_id: str | None = None,
+        found: Found | None = None,
     ) -> Version:
         """Register a logged model as the next version of `model_name`, which is made if it is not there.
 
         Every file is fetched once and hashed; nothing is loaded. With a `job_id`, the second call gives the version of
-        the first.
+        the first. `found` says that somebody registered it elsewhere before.
 
         Raises:
             NotFound: the run or the model is not in the tracker.
@@ -90,7 +102,7 @@ class RegistryService:
             artifact_uri=logged.artifact_uri,
             run_id=logged.run_id,
             experiment_name=run.experiment_name if run else None,
-            description=description,
+            description=plain_text(description),
             tags=plain_json({**(run.tags if run else {}), **(tags or {})}),
             metrics=plain_json({**logged.metrics, **(run.metrics if run else {}), **(metrics or {})}),
             parameters=plain_json({**logged.parameters, **(run.parameters if run else {})}),
@@ -99,7 +111,7 @@ class RegistryService:
             lock_digest=lock_digest,
             job_id=job_id,
         )
-        return self._add(principal, new)
+        return self._add(principal, new, found or Found())
 
     def find_logged(self, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
         """The models that a run logged, or the one at an address."""
@@ -134,6 +146,12 @@ class RegistryService:
         if version is None:
             raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
         return version
+
+    def versions_numbered(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> dict[int, Version]:
+        """Those of these versions that are there."""
+        with self._database.read() as connection:
+            found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
+        return {version.version: version for version in found}
 
     def former_production(self, connection: Connection, principal: Principal, model_name: str) -> Version | None:
         """The archived version that left production last, by the audit log."""
@@ -224,32 +242,12 @@ class RegistryService:
         with self._database.read() as connection:
             return store.count_models(connection, principal.tenant_id)
 
-    def mirror(self, payload: Mapping[str, Any]) -> None:
-        """Show one version in the tracker; the outbox calls it."""
-        with self._database.read() as connection:
-            version = store.find_version(
-                connection, payload["tenant_id"], payload["model_name"], int(payload["version"])
-            )
-        if version is None:
-            return
-        tags = {**version.tags, "modelyard.stage": str(version.stage), "modelyard.manifest": version.manifest_digest}
-        self._tracking.mirror_version(
-            MirroredVersion(
-                model_name=mirror_name(version.tenant_id, version.model_name),
-                version=version.version,
-                model_uri=version.model_uri,
-                run_id=version.run_id,
-                description=version.description,
-                tags=tags,
-            )
-        )
-
-    def _add(self, principal: Principal, new: NewVersion) -> Version:
+    def _add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
         now = self._clock.now()
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
             quotas = hold_quotas(connection, tenant_id)
-            self._hold_model(connection, principal, new.model_name, at=now)
+            self._hold_model(connection, principal, new.model_name, found, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
@@ -266,6 +264,7 @@ class RegistryService:
                 subject=version.subject,
                 after={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
             )
+            found.note(connection, version)
             self._outbox.put(
                 connection,
                 tenant_id=tenant_id,
@@ -274,9 +273,19 @@ class RegistryService:
             )
             return self._after_registration(connection, version)
 
-    def _hold_model(self, connection: Connection, principal: Principal, name: str, *, at: datetime) -> None:
+    def _hold_model(
+        self, connection: Connection, principal: Principal, name: str, found: Found, *, at: datetime
+    ) -> None:
         """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
-        if store.add_model(connection, principal.tenant_id, name, at=at):
+        is_new = store.add_model(
+            connection,
+            principal.tenant_id,
+            name,
+            description=plain_text(found.model_description),
+            tags=plain_json(found.model_tags),
+            at=at,
+        )
+        if is_new:
             self._audit.record(
                 connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
             )

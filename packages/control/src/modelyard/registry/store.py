@@ -1,5 +1,6 @@
 """Reads and writes models, versions and their files."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,26 +8,37 @@ from sqlalchemy import Connection, Row, ScalarSelect, Select, func, insert, sele
 
 from modelyard.db.statements import insert_new
 from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
-from modelyard.registry.search_index import index_version_metrics, index_version_tags
+from modelyard.registry.search_index import index_model, index_version_metrics, index_version_tags
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
 
 
-def add_model(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> bool:
+def add_model(
+    connection: Connection,
+    tenant_id: str,
+    name: str,
+    *,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+    at: datetime,
+) -> bool:
     """Insert a model without versions, unless there is or was one of this name; says whether it did."""
-    return insert_new(
+    is_new = insert_new(
         connection,
         models,
         tenant_id=tenant_id,
         name=name,
-        description="",
-        tags={},
+        description=description,
+        tags=dict(tags or {}),
         owners=[],
         last_version=0,
         created_at=at,
         updated_at=at,
         revision=1,
     )
+    if is_new and tags:
+        index_model(connection, tenant_id, name, tags=tags, owners=[])
+    return is_new
 
 
 def allot_version(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> int:
@@ -156,6 +168,17 @@ def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Versi
         .order_by(versions.c.version.desc())
     )
     return [version_of_row(row) for row in connection.execute(query)]
+
+
+def versions_numbered(connection: Connection, tenant_id: str, name: str, numbers: Sequence[int]) -> list[Version]:
+    """Those of these versions that are not deleted, oldest first."""
+    query = select(versions).where(
+        versions.c.tenant_id == tenant_id,
+        versions.c.model_name == name,
+        versions.c.version.in_(numbers),
+        versions.c.deleted_at.is_(None),
+    )
+    return [version_of_row(row) for row in connection.execute(query.order_by(versions.c.version))]
 
 
 def manifest(connection: Connection, version: Version) -> Manifest:

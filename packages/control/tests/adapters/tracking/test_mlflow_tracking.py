@@ -13,7 +13,6 @@ import pytest
 
 from modelyard.adapters.tracking import MlflowTracking
 from modelyard.errors import Conflict
-from modelyard.ports.tracking import MirroredVersion
 
 SCRIPT = """
 import mlflow
@@ -134,30 +133,6 @@ class TestLegacyModels:
         assert (folder / "MLmodel").read_text() == "flavors: {}\n"
         assert (folder / "data" / "weights").read_bytes() == b"123"
         assert len(list(folder.iterdir())) == 2
-
-    def test_it_is_mirrored(self, tracking: MlflowTracking, client: mlflow.MlflowClient, run_id: str) -> None:
-        name = f"legacy-{uuid4().hex}"
-        tracking.mirror_version(MirroredVersion(name, 1, f"runs:/{run_id}/model", run_id, "", {}))
-
-        (version,) = client.search_model_versions(f"name = '{name}'")
-        assert version.run_id == run_id
-        assert version.status == "READY"
-
-
-class TestStockClients:
-    @pytest.mark.filterwarnings("ignore:.*Any type hint")
-    def test_a_mirrored_version_is_loaded_by_its_name(
-        self, tracking: MlflowTracking, mlflow_server: str, ran: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        run = tracking.runs_tagged("modelyard.run_key", ran)[0]
-        (model,) = tracking.logged_models(run.run_id)
-        name = f"mirrored-{uuid4().hex}"
-        tracking.mirror_version(MirroredVersion(name, 1, model.uri, run.run_id, "", {}))
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-
-        loaded = mlflow.pyfunc.load_model(f"models:/{name}/1")
-
-        assert loaded.predict([[1], [2]]) == [1, 1]
 
 
 class TestOddities:

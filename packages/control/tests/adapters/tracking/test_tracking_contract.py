@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -12,7 +12,7 @@ import pytest
 
 from modelyard.adapters.tracking import FakeTracking, MlflowTracking
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.ports.tracking import MirroredVersion, Tracking
+from modelyard.ports.tracking import Tracking
 
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights.bin": bytes(range(256)), "empty": b""}
 
@@ -40,8 +40,6 @@ class Subject:
 
     tracking: Tracking
     script: Script
-    mirror: Callable[[str], list[MirroredVersion]]
-    """What the tracker shows of a registered model."""
     unanswered: Callable[[], Tracking]
     """The adapter, from now on without a tracker that answers."""
 
@@ -90,17 +88,6 @@ class MlflowScript:
             (folder / path).write_bytes(content)
         return folder
 
-    def mirror(self, model_name: str) -> list[MirroredVersion]:
-        """The versions of a registered model that carry our tag, oldest first."""
-        found = self.client.search_model_versions(f"name = '{model_name}'")
-        return [_mirrored(version) for version in sorted(found, key=lambda version: int(version.version))]
-
-
-def _mirrored(version: Any) -> MirroredVersion:
-    tags = dict(version.tags)
-    number = int(tags.pop("modelyard.version"))
-    return MirroredVersion(version.name, number, version.source, version.run_id, version.description, tags)
-
 
 @pytest.fixture(params=["mlflow", "fake"])
 def subject(request: pytest.FixtureRequest) -> Subject:
@@ -117,7 +104,7 @@ def mlflow_subject(mlflow_server: str, tmp_path: Path) -> Subject:
             probe.bind(("127.0.0.1", 0))
             return MlflowTracking(uri=f"http://127.0.0.1:{probe.getsockname()[1]}")
 
-    return Subject(MlflowTracking(uri=mlflow_server), script, script.mirror, unanswered)
+    return Subject(MlflowTracking(uri=mlflow_server), script, unanswered)
 
 
 @pytest.fixture
@@ -128,10 +115,7 @@ def fake_subject() -> Subject:
         fake.is_available = False
         return fake
 
-    def mirror(model_name: str) -> list[MirroredVersion]:
-        return [version for (name, _), version in sorted(fake.mirrored.items()) if name == model_name]
-
-    return Subject(fake, fake, mirror, unanswered)
+    return Subject(fake, fake, unanswered)
 
 
 @pytest.fixture
@@ -196,11 +180,8 @@ class TestReachability:
             lambda tracking, _: tracking.logged_models("0" * 32),
             lambda tracking, _: tracking.logged_model("models:/m-" + "0" * 32),
             lambda tracking, folder: tracking.download("models:/m-" + "0" * 32, folder),
-            lambda tracking, _: tracking.mirror_version(
-                MirroredVersion("model", 1, "models:/m-" + "0" * 32, None, "", {})
-            ),
         ],
-        ids=["experiment", "tagged", "run", "models", "model", "download", "mirror"],
+        ids=["experiment", "tagged", "run", "models", "model", "download"],
     )
     def test_every_call_says_when_the_tracker_does_not_answer(
         self, subject: Subject, tmp_path: Path, call: Callable[[Tracking, Path], object]
@@ -334,47 +315,3 @@ class TestModels:
         subject.tracking.download(model.uri, folder)
 
         assert files_below(folder) == FILES
-
-
-class TestMirror:
-    @pytest.fixture
-    def version(self, subject: Subject, name: str) -> MirroredVersion:
-        run_id = subject.script.log_run(name)
-        subject.script.log_model(run_id, "model", FILES)
-        (model,) = subject.tracking.logged_models(run_id)
-        return MirroredVersion(name, 7, model.uri, run_id, "A first try.", {"team": "red"})
-
-    def test_a_version_is_shown_with_all_that_is_said_of_it(self, subject: Subject, version: MirroredVersion) -> None:
-        subject.tracking.mirror_version(version)
-
-        assert subject.mirror(version.model_name) == [version]
-
-    def test_a_second_call_changes_nothing(self, subject: Subject, version: MirroredVersion) -> None:
-        subject.tracking.mirror_version(version)
-        subject.tracking.mirror_version(version)
-
-        assert subject.mirror(version.model_name) == [version]
-
-    def test_many_calls_at_once_make_one_version(self, subject: Subject, version: MirroredVersion) -> None:
-        with ThreadPoolExecutor(4) as threads:
-            for call in [threads.submit(subject.tracking.mirror_version, version) for _ in range(4)]:
-                call.result()
-
-        assert subject.mirror(version.model_name) == [version]
-
-    def test_a_later_call_brings_description_and_tags_up_to_date(
-        self, subject: Subject, version: MirroredVersion
-    ) -> None:
-        subject.tracking.mirror_version(version)
-        changed = replace(version, description="In use.", tags={"team": "blue", "stage": "staging"})
-
-        subject.tracking.mirror_version(changed)
-
-        assert subject.mirror(version.model_name) == [changed]
-
-    def test_versions_of_one_model_stand_side_by_side(self, subject: Subject, version: MirroredVersion) -> None:
-        later = replace(version, version=8)
-        subject.tracking.mirror_version(version)
-        subject.tracking.mirror_version(later)
-
-        assert subject.mirror(version.model_name) == [version, later]

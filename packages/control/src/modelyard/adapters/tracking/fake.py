@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.ports.tracking import LoggedModel, MirroredVersion, TrackedRun
+from modelyard.ports.tracking import LoggedModel, TrackedRun
 
 _KEY_TAG = "modelyard.key"
 _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
@@ -29,8 +29,6 @@ class FakeTracking:
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, TrackedRun] = {}
         self._models: list[_Logged] = []
-        self.mirrored: dict[tuple[str, int], MirroredVersion] = {}
-        """What the mirror shows, by model and version."""
         self.is_available = True
 
     def log_run(
@@ -80,6 +78,10 @@ class FakeTracking:
         """Change a file of a model that was logged, as somebody with access to the store could."""
         self._find(uri).files[path] = content
 
+    def forget(self, uri: str) -> None:
+        """Be somebody who deletes a logged model."""
+        self._models.remove(self._find(uri))
+
     @property
     def uri(self) -> str:
         """An address at which nobody answers."""
@@ -91,17 +93,17 @@ class FakeTracking:
 
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment."""
-        self._answer()
+        self.answer()
         return self._experiments.setdefault(name, str(len(self._experiments) + 1))
 
     def runs_tagged(self, key: str, value: str) -> Sequence[TrackedRun]:
         """The runs with this tag."""
-        self._answer()
+        self.answer()
         return [run for run in self._runs.values() if run.tags.get(key) == value]
 
     def run(self, run_id: str) -> TrackedRun:
         """The run."""
-        self._answer()
+        self.answer()
         if run_id not in self._runs:
             raise NotFound(f"The tracker has no run '{run_id}'.", code="not_tracked")
         return self._runs[run_id]
@@ -113,17 +115,17 @@ class FakeTracking:
 
     def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
         """The models with this tag."""
-        self._answer()
+        self.answer()
         return [logged.model for logged in self._models if logged.tags.get(key) == value]
 
     def logged_model(self, uri: str) -> LoggedModel:
         """The model at this address."""
-        self._answer()
+        self.answer()
         return self._find(uri).model
 
     def download(self, uri: str, folder: Path) -> None:
         """Write the model's files."""
-        self._answer()
+        self.answer()
         for path, content in self._find(uri).files.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +133,7 @@ class FakeTracking:
 
     def download_file(self, uri: str, path: str, folder: Path) -> Path:
         """Write one of the model's files."""
-        self._answer()
+        self.answer()
         files = self._find(uri).files
         if path not in files:
             raise NotFound(f"The tracker has no file '{path}' of model '{uri}'.", code="not_tracked")
@@ -151,12 +153,6 @@ class FakeTracking:
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         return self.log_model(None, name, files, tags={_KEY_TAG: key}, parameters=parameters)
 
-    def mirror_version(self, version: MirroredVersion) -> None:
-        """Keep the version as it is now."""
-        self._answer()
-        self.logged_model(version.model_uri)
-        self.mirrored[version.model_name, version.version] = replace(version, tags=dict(version.tags))
-
     def _find(self, uri: str) -> _Logged:
         if not _ADDRESS.fullmatch(uri):
             raise Invalid(
@@ -169,6 +165,7 @@ class FakeTracking:
                 return logged
         raise NotFound(f"The tracker has no model '{uri}'.", code="not_tracked")
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
+        """Refuse when it was switched off."""
         if not self.is_available:
             raise Unavailable("The tracker does not answer.", code="tracking_unavailable")

@@ -7,23 +7,17 @@ Other addresses of a model than `models:/m-…` and `runs:/<run>/<name>` are ref
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from modelyard.adapters.tracking.mlflow_library import MlflowLibrary
-from modelyard.errors import Conflict, Invalid, ModelyardError, NotFound, Unavailable
-from modelyard.ports.tracking import LoggedModel, MirroredVersion, TrackedRun
+from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
+from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.ports.tracking import LoggedModel, TrackedRun
 
 _OWN_PREFIX = "mlflow."
 _LEGACY_TAG = "mlflow.log-model.history"
-_VERSION_TAG = "modelyard.version"
 _KEY_TAG = "modelyard.key"
-_MODEL_ADDRESS = "models:/m-"
-_PAGE = 1000
 
 
 class MlflowTracking:
@@ -34,24 +28,21 @@ class MlflowTracking:
     """
 
     def __init__(self, *, uri: str) -> None:
-        self._uri = uri.rstrip("/")
-        self._library = MlflowLibrary(self._uri)
+        self._server = MlflowServer(uri=uri)
+        self._library = self._server.library
 
     @property
     def uri(self) -> str:
         """The server's address."""
-        return self._uri
+        return self._server.uri
 
     def is_reachable(self) -> bool:
         """Ask for its health, without the library."""
-        try:
-            return httpx.get(f"{self._uri}/health", timeout=1).is_success
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return False
+        return self._server.is_reachable()
 
     def ensure_experiment(self, name: str) -> str:
         """Find or make the experiment; of two that make it at once, the slower finds it."""
-        with self._call(f"experiment '{name}'") as client:
+        with self._server.call(f"experiment '{name}'") as client:
             try:
                 experiment = client.get_experiment_by_name(name) or client.get_experiment(
                     client.create_experiment(name)
@@ -70,9 +61,9 @@ class MlflowTracking:
 
     def runs_tagged(self, key: str, value: str) -> Sequence[TrackedRun]:
         """Search all experiments for runs with the tag."""
-        with self._call(f"run with tag {key}") as client:
-            experiments = {each.experiment_id: each.name for each in _pages(client.search_experiments)}
-            found = _pages(
+        with self._server.call(f"run with tag {key}") as client:
+            experiments = {each.experiment_id: each.name for each in pages(client.search_experiments)}
+            found = pages(
                 client.search_runs,
                 list(experiments),
                 f"tags.`{key}` = '{value}'",
@@ -82,21 +73,21 @@ class MlflowTracking:
 
     def run(self, run_id: str) -> TrackedRun:
         """Read the run and its experiment's name."""
-        with self._call(f"run '{run_id}'") as client:
+        with self._server.call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
             return _tracked(run, client.get_experiment(run.info.experiment_id).name)
 
     def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
         """Read the logged models of MLflow 3, and those that an older client put into the run."""
-        with self._call(f"run '{run_id}'") as client:
+        with self._server.call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
             found = _ready_models(client, [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
             return [*_legacy_models(run), *found]
 
     def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
         """Search all experiments for models with the tag."""
-        with self._call(f"model with tag {key}") as client:
-            experiments = [each.experiment_id for each in _pages(client.search_experiments)]
+        with self._server.call(f"model with tag {key}") as client:
+            experiments = [each.experiment_id for each in pages(client.search_experiments)]
             return _ready_models(client, experiments, f"tags.`{key}` = '{value}'")
 
     def logged_model(self, uri: str) -> LoggedModel:
@@ -104,7 +95,7 @@ class MlflowTracking:
         scheme, _, path = uri.partition(":/")
         first, _, name = path.partition("/")
         if scheme == "models" and first.startswith("m-") and not name:
-            with self._call(f"model '{uri}'") as client:
+            with self._server.call(f"model '{uri}'") as client:
                 return _logged(client.get_logged_model(first))
         if scheme != "runs" or not first or not name:
             raise Invalid(
@@ -121,7 +112,7 @@ class MlflowTracking:
         """Copy the model's files."""
         model = self.logged_model(uri)
         with (
-            self._call(f"model '{uri}'"),
+            self._server.call(f"model '{uri}'"),
             tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as beside,
         ):
             root = Path(self._library.download(model.artifact_uri, Path(beside)))
@@ -131,7 +122,7 @@ class MlflowTracking:
     def download_file(self, uri: str, path: str, folder: Path) -> Path:
         """Copy one of the model's files."""
         model = self.logged_model(uri)
-        with self._call(f"file '{path}' of model '{uri}'"):
+        with self._server.call(f"file '{path}' of model '{uri}'"):
             return Path(self._library.download_file(model.artifact_uri, path, folder))
 
     def store_model(
@@ -139,7 +130,7 @@ class MlflowTracking:
     ) -> LoggedModel:
         """Find the model that carries the key or make it, and copy the files; it is ready when all are there."""
         experiment_id = self.ensure_experiment(experiment_name)
-        with self._call(f"model '{name}'") as client:
+        with self._server.call(f"model '{name}'") as client:
             which = f"tags.`{_KEY_TAG}` = '{key}'"
             found = client.search_logged_models([experiment_id], which, max_results=1)
             model = found[0] if found else None
@@ -150,64 +141,6 @@ class MlflowTracking:
                 client.log_model_artifacts(model.model_id, str(folder))
                 model = client.finalize_logged_model(model.model_id, "READY")
             return _logged(model)
-
-    def mirror_version(self, version: MirroredVersion) -> None:
-        """Make what is missing, then bring it up to date. Of two versions that two calls made at once, one goes."""
-        model = self.logged_model(version.model_uri)
-        with self._call(f"model '{version.model_name}'") as client:
-            self._ensure_registered_model(client, version.model_name)
-            mirrors = _mirrors(client, version)
-            if not mirrors:
-                _create_mirror(client, version, model)
-                mirrors = _mirrors(client, version)
-            for surplus in mirrors[1:]:
-                self._delete_version(client, surplus)
-            _bring_up_to_date(client, mirrors[0], version)
-
-    def _ensure_registered_model(self, client: Any, name: str) -> None:
-        try:
-            client.get_registered_model(name)
-        except self._library.Error as missing:
-            if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            try:
-                client.create_registered_model(name)
-            except self._library.Error as exc:
-                if exc.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-
-    def _delete_version(self, client: Any, mirror: Any) -> None:
-        try:
-            client.delete_model_version(mirror.name, mirror.version)
-        except self._library.Error as exc:
-            if exc.error_code != "RESOURCE_DOES_NOT_EXIST":  # Else the other call deleted it.
-                raise
-
-    @contextmanager
-    def _call(self, wanted: str) -> Iterator[Any]:
-        """Give the client, and translate what the library raises."""
-        try:
-            yield self._library.client
-        except self._library.errors as exc:
-            raise self._translated(exc, wanted) from exc
-
-    def _translated(self, exc: Exception, wanted: str) -> ModelyardError:
-        if self._library.is_missing(exc):
-            return NotFound(f"The tracker has no {wanted}.", code="not_tracked")
-        if self._library.is_unreachable(exc) or not self.is_reachable():
-            return Unavailable(f"The tracker at {self._uri} does not answer.", code="tracking_unavailable")
-        return ModelyardError(f"The tracker refused a call about {wanted}.", code="tracking_failed")
-
-
-def _pages(search: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
-    """All results of a search, page after page."""
-    token = None
-    while True:
-        page = search(*arguments, max_results=_PAGE, page_token=token, **options)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _tracked(run: Any, experiment_name: str) -> TrackedRun:
@@ -224,7 +157,7 @@ def _tracked(run: Any, experiment_name: str) -> TrackedRun:
 
 def _ready_models(client: Any, experiments: Sequence[str], which: str) -> list[LoggedModel]:
     oldest_first = [{"field_name": "creation_timestamp", "ascending": True}]
-    found = _pages(client.search_logged_models, list(experiments), which, order_by=oldest_first)
+    found = pages(client.search_logged_models, list(experiments), which, order_by=oldest_first)
     return [_logged(model) for model in found if model.status == "READY"]
 
 
@@ -254,36 +187,3 @@ def _legacy_models(run: Any) -> list[LoggedModel]:
         )
         for path in paths
     ]
-
-
-def _mirrors(client: Any, version: MirroredVersion) -> list[Any]:
-    """The model versions that mirror this one, oldest first."""
-    found = _pages(
-        client.search_model_versions, f"name = '{version.model_name}' and tags.`{_VERSION_TAG}` = '{version.version}'"
-    )
-    return sorted(found, key=lambda mirror: int(mirror.version))
-
-
-def _create_mirror(client: Any, version: MirroredVersion, model: LoggedModel) -> None:
-    is_legacy = not model.uri.startswith(_MODEL_ADDRESS)
-    client.create_model_version(
-        version.model_name,
-        model.artifact_uri if is_legacy else model.uri,
-        run_id=version.run_id,
-        tags=_mirrored_tags(version),
-        description=version.description,
-        await_creation_for=0,
-        model_id=None if is_legacy else model.model_id,
-    )
-
-
-def _mirrored_tags(version: MirroredVersion) -> dict[str, str]:
-    return {**version.tags, _VERSION_TAG: str(version.version)}
-
-
-def _bring_up_to_date(client: Any, mirror: Any, version: MirroredVersion) -> None:
-    if (mirror.description or "") != version.description:
-        client.update_model_version(mirror.name, mirror.version, description=version.description)
-    for key, value in _mirrored_tags(version).items():
-        if mirror.tags.get(key) != value:
-            client.set_model_version_tag(mirror.name, mirror.version, key, value)

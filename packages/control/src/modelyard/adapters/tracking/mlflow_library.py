@@ -42,6 +42,13 @@ class MlflowLibrary:
                 self._client = importlib.import_module("mlflow").MlflowClient(self._uri, self._uri)
         return self._client
 
+    @property
+    def registry(self) -> Any:
+        """The registry's own client, which `MlflowClient` wraps."""
+        _ = self.client  # Its settings come first.
+        module = importlib.import_module("mlflow.tracking._model_registry.client")
+        return module.ModelRegistryClient(self._uri, self._uri)
+
     def download(self, uri: str, folder: Path) -> str:
         """Copy what is at an address of the artifact store below `folder`; gives the path of the copy.
 

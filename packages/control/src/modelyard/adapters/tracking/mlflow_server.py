@@ -1,0 +1,63 @@
+"""Calls to one MLflow server: whether it answers, and what its library's exceptions are in our words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+
+from modelyard.adapters.tracking.mlflow_library import MlflowLibrary
+from modelyard.errors import ModelyardError, NotFound, Unavailable
+
+_PAGE = 1000
+
+
+class MlflowServer:
+    """A server and its client.
+
+    Args:
+        uri: the server's address, http or https.
+    """
+
+    def __init__(self, *, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self.library = MlflowLibrary(self.uri)
+
+    def is_reachable(self) -> bool:
+        """Ask for its health, without the library."""
+        try:
+            return httpx.get(f"{self.uri}/health", timeout=1).is_success
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+
+    @contextmanager
+    def call(self, wanted: str) -> Iterator[Any]:
+        """Give the client, and translate what the library raises."""
+        try:
+            yield self.library.client
+        except self.library.errors as exc:
+            raise self._translated(exc, wanted) from exc
+
+    @contextmanager
+    def drop(self, unwanted: str) -> Iterator[Any]:
+        """As `call`, for taking away what may not be there."""
+        with suppress(NotFound), self.call(unwanted) as client:
+            yield client
+
+    def _translated(self, exc: Exception, wanted: str) -> ModelyardError:
+        if self.library.is_missing(exc):
+            return NotFound(f"The tracker has no {wanted}.", code="not_tracked")
+        if self.library.is_unreachable(exc) or not self.is_reachable():
+            return Unavailable(f"The tracker at {self.uri} does not answer.", code="tracking_unavailable")
+        return ModelyardError(f"The tracker refused a call about {wanted}.", code="tracking_failed")
+
+
+def pages(search: Callable[..., Any], *arguments: Any, max_results: int = _PAGE, **options: Any) -> Iterator[Any]:
+    """All results of a search, page after page."""
+    token = None
+    while True:
+        page = search(*arguments, max_results=max_results, page_token=token, **options)
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -1,0 +1,116 @@
+"""Takes over what people registered in the tracker: each of its versions becomes one version of ours, once.
+
+The link between the two is written in the transaction that makes ours, and is unique on both sides: so neither a crash
+nor two that import at once make a second one. That the tracker's version carries our marks is the mirror's work after.
+"""
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, Kind, ModelyardError
+from modelyard.mirror import store
+from modelyard.mirror.domain import Link, Refusal, own_tags, wait_after
+from modelyard.mirror.places import Place
+from modelyard.plain import plain_text
+from modelyard.ports.clock import Clock
+from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
+from modelyard.registry.domain import Version
+from modelyard.registry.service import Found, RegistryService
+
+_ALREADY = "already_imported"
+_PASSING = frozenset({Kind.UNAVAILABLE, Kind.BUSY})
+
+
+class Imports:
+    """Imports single versions."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        registry: RegistryService,
+        registered: RegisteredModels,
+        audit: AuditLog,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._registry = registry
+        self._registered = registered
+        self._audit = audit
+
+    def is_due(self, shown: ShownVersion) -> bool:
+        """Whether it was never refused, or long enough ago."""
+        with self._database.read() as connection:
+            refusal = store.find_refusal(connection, shown)
+        return refusal is None or refusal.next_attempt_at <= self._clock.now()
+
+    def take(self, principal: Principal, place: Place, shown: ShownVersion) -> Version | None:
+        """Register it as the next version of ours. None if somebody else just did.
+
+        Raises:
+            ModelyardError: why it cannot be; kept as a refusal, unless it passes by itself.
+        """
+        model = self._registered.model(shown.name)
+        try:
+            version = self._register(principal, place, shown, model)
+        except ModelyardError as exc:
+            if exc.code == _ALREADY:
+                return None
+            if exc.kind not in _PASSING:
+                self._refuse(shown, exc)
+            raise
+        with self._database.write() as connection:
+            store.drop_refusal(connection, shown)
+        return version
+
+    def _register(self, principal: Principal, place: Place, shown: ShownVersion, model: ShownModel | None) -> Version:
+        def note(connection: Connection, version: Version) -> None:
+            link = Link(
+                tenant_id=place.tenant_id,
+                model_name=place.model_name,
+                version=version.version,
+                tracker_name=shown.name,
+                tracker_version=shown.number,
+                made_at=shown.made_at,
+                is_released=False,
+            )
+            if not store.add_link(connection, link):
+                raise Conflict(f"version {shown.number} of '{shown.name}' is imported already", code=_ALREADY)
+            self._audit.record(
+                connection,
+                principal=principal,
+                action="version.imported",
+                subject=version.subject,
+                after={"mlflow_name": shown.name, "mlflow_version": shown.number, "source": plain_text(shown.source)},
+            )
+
+        return self._registry.register(
+            principal,
+            model_name=place.model_name,
+            logged=self._registered.logged_model(shown),
+            description=shown.description,
+            tags=own_tags(shown.tags),
+            found=Found(
+                model_description=model.description if model else "",
+                model_tags=own_tags(model.tags) if model else {},
+                note=note,
+            ),
+        )
+
+    def _refuse(self, shown: ShownVersion, exc: ModelyardError) -> None:
+        with self._database.write() as connection:
+            earlier = store.find_refusal(connection, shown)
+            attempts = 1 if earlier is None else earlier.attempts + 1
+            refusal = Refusal(
+                tracker_name=shown.name,
+                tracker_version=shown.number,
+                made_at=shown.made_at,
+                code=exc.code,
+                reason=exc.message,
+                attempts=attempts,
+                next_attempt_at=self._clock.now() + wait_after(attempts),
+            )
+            store.put_refusal(connection, refusal)

@@ -1,0 +1,39 @@
+"""The mirror's routes: what differs, its repair, and the import. Each answers a page of models."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from modelyard.access.domain import Permission, Principal
+from modelyard.http.guard import Requires
+from modelyard.mirror.reconciliation import Reconciliation
+from modelyard.mirror.schemas import ImportAnswer, MirrorAnswer, RepairAnswer
+from modelyard.paging import MAX_LIMIT
+
+Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
+Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
+Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=800)]
+
+
+def mirror_routes(reconciliation: Reconciliation) -> APIRouter:
+    """Everything below `/api/v1/ml/registry/mirror`."""
+    router = APIRouter(prefix="/api/v1/ml/registry/mirror", tags=["registry"])
+
+    @router.get("")
+    def status(caller: Read, limit: Limit = 50, cursor: Cursor = None) -> MirrorAnswer:
+        """Compare models with MLflow's registry, now. Changes nothing."""
+        return MirrorAnswer.of(reconciliation.report(caller, limit=limit, cursor=cursor))
+
+    @router.post("/repair")
+    def repair(caller: Govern, limit: Limit = 50, cursor: Cursor = None) -> RepairAnswer:
+        """Make MLflow's registry show what our tables say."""
+        return RepairAnswer.of(reconciliation.repair(caller, limit=limit, cursor=cursor))
+
+    @router.post("/import")
+    def import_(caller: Write, limit: Limit = 50, cursor: Cursor = None) -> ImportAnswer:
+        """Take over versions that were registered in MLflow, also those that were refused before."""
+        return ImportAnswer.of(reconciliation.import_all(caller, limit=limit, cursor=cursor))
+
+    return router
