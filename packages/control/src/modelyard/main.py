@@ -264,6 +264,8 @@ class ControlPlane:
 
         return create_app(
             access=self.access,
+            database=self.database,
+            keep_seconds=self._settings.registry_cache_ttl,
             routers=[
                 training_routes(self.training, self.jobs),
                 job_routes(self.jobs),

@@ -32,7 +32,9 @@ def address_of(route: RouteContext) -> str:
 
 
 def start(control_plane: ControlPlane, *routers: APIRouter) -> FastAPI:
-    return create_app(access=control_plane.access, routers=routers, is_ready=lambda: True)
+    return create_app(
+        access=control_plane.access, database=control_plane.database, routers=routers, is_ready=lambda: True
+    )
 
 
 async def unread() -> Message:

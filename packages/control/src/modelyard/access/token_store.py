@@ -101,6 +101,7 @@ def note_use(connection: Connection, token_id: str, *, at: datetime, grain: time
         update(tokens)
         .where(tokens.c.id == token_id, or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= at - grain))
         .values(last_used_at=at)
+        .execution_options(volatile=True)
     )
 
 

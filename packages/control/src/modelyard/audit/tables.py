@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text, text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 IN_PRODUCTION = "version.production"
@@ -37,4 +38,5 @@ audit_entries = Table(
         sqlite_where=text(f"action = '{IN_PRODUCTION}'"),
         postgresql_where=text(f"action = '{IN_PRODUCTION}'"),
     ),
+    info=VOLATILE,
 )

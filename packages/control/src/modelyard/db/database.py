@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from modelyard.db import changes
 from modelyard.errors import Unavailable
 
 _BUSY_SECONDS = 30
@@ -26,6 +28,7 @@ _POOL: dict[str, Any] = {
     "max_overflow": 20,
     # PostgreSQL refuses NaN, which JSON does not have; a SQLite that took it would break who reads it.
     "json_serializer": partial(json.dumps, allow_nan=False),
+    "json_deserializer": orjson.loads,
 }
 _WRITES = "modelyard_writes"
 
@@ -43,6 +46,8 @@ class Database:
         # Without it, PostgreSQL shows each statement of a transaction another state.
         one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self._engine.execution_options(**one_state)
+        changes.watch(self._engine)
+        self._changes = changes.ChangeCounter(self._engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,7 +64,16 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that may change rows."""
         with _translated(), self._writer.connect() as connection, connection.begin():
+            changes.begin(connection)
             yield connection
+            changes.end(connection)
+
+    def changes(self) -> int | None:
+        """A number that grows with every committed change of a table that is not volatile, of whichever process.
+
+        One statement on a connection that is kept. None when the database does not answer.
+        """
+        return self._changes.read()
 
     def is_reachable(self) -> bool:
         """Whether it answers now. Never raises."""
@@ -73,7 +87,7 @@ class Database:
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema up to date, or up to a revision. Two processes at once do it one after the other."""
         config = _migrations()
-        with self.write() as connection:
+        with _translated(), self._writer.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(7166051)"))
             config.attributes["connection"] = connection
@@ -96,6 +110,7 @@ class Database:
 
     def close(self) -> None:
         """Give back all connections."""
+        self._changes.close()
         self._engine.dispose()
 
 

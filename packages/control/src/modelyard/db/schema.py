@@ -2,6 +2,7 @@
 
 from modelyard.access import tables as access_tables
 from modelyard.audit import tables as audit_tables
+from modelyard.db import changes as change_tables
 from modelyard.db.types import metadata
 from modelyard.deployments import tables as deployment_tables
 from modelyard.jobs import tables as job_tables
@@ -24,4 +25,5 @@ __all__ = [
     "promotion_tables",
     "registry_tables",
     "upload_tables",
+    "change_tables",
 ]

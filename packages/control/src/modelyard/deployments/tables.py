@@ -2,6 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
 
 deployments = Table(
@@ -28,4 +29,5 @@ deployments = Table(
     ),
     Index("ix_deployments_tenant_id_created_at", "tenant_id", "created_at", "id"),
     Index("ix_deployments_status", "status"),
+    info=VOLATILE,
 )

@@ -9,11 +9,13 @@ from fastapi.routing import APIRoute
 
 from modelyard import __version__
 from modelyard.access.service import AccessService
+from modelyard.db import Database
 from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
 from modelyard.http.middleware.authentication import Authentication
 from modelyard.http.middleware.body_limit import BodyLimit
+from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
 
@@ -24,11 +26,13 @@ _DESCRIPTION = "From a training script to a governed, versioned production API."
 def create_app(
     *,
     access: AccessService,
+    database: Database,
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    keep_seconds: float = 0,
 ) -> FastAPI:
-    """The application. `lifespan` starts and stops what works in the background."""
+    """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`."""
     app = FastAPI(
         title="Modelyard",
         version=__version__,
@@ -45,7 +49,8 @@ def create_app(
     refuse_unguarded_routes(app)
     app.add_middleware(PlainUrl)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
-    app.add_middleware(Authentication, access=access)
+    app.add_middleware(KeptAnswers, ttl_seconds=keep_seconds)
+    app.add_middleware(Authentication, access=access, database=database)
     app.add_middleware(RequestId)
     return app
 

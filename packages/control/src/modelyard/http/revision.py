@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Response
 
 from modelyard.errors import Invalid
 
-_QUOTED = re.compile(r'(?:W/)?"(?:[a-z]*-)?(\d{1,18})"|(\d{1,18})')
+_QUOTED = re.compile(r'(?:W/)?"(?:[a-z]*-)?(\d{1,18})(?:\.[0-9a-f]+)?"|(\d{1,18})')
 
 
 def set_etag(response: Response, revision: int) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Index, String, Table, UniqueConstraint
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 jobs = Table(
@@ -27,4 +28,5 @@ jobs = Table(
     UniqueConstraint("tenant_id", "idempotency_key"),
     Index("ix_jobs_tenant_id_created_at", "tenant_id", "created_at", "id"),
     Index("ix_jobs_status", "status"),
+    info=VOLATILE,
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
+from modelyard.http.middleware.kept_answers import KEPT
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
@@ -183,18 +184,17 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
         )
         return VersionAnswer.of(version)
 
-    @router.get("/models")
+    @router.get("/models", dependencies=[KEPT])
     def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
         """Models by name."""
         page = registry.models(caller, limit=limit, cursor=cursor)
         return ModelsAnswer(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
 
-    @router.get("/models/{model_name}")
+    @router.get("/models/{model_name}", dependencies=[KEPT])
     def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:
-        """One model with its versions."""
-        return ModelWithVersionsAnswer.with_versions(
-            registry.model(caller, model_name), registry.versions(caller, model_name)
-        )
+        """One model with its versions, the newest 200 of them; the registry lists all."""
+        newest = registry.page_of_versions(caller, model_name, stage=None, limit=MAX_LIMIT, cursor=None)
+        return ModelWithVersionsAnswer.with_versions(registry.model(caller, model_name), newest.items)
 
     return router
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 outbox = Table(
@@ -17,4 +18,5 @@ outbox = Table(
     Column("delivered_at", Timestamp),
     Column("last_error", Text),
     Index("ix_outbox_next_attempt_at", "next_attempt_at"),
+    info=VOLATILE,
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, ForeignKeyConstraint, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 locks = Table(
@@ -10,6 +11,7 @@ locks = Table(
     Column("digest", String(64), primary_key=True),
     Column("text", Text, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+    info=VOLATILE,
 )
 
 bundles = Table(
@@ -28,4 +30,5 @@ bundles = Table(
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
+    info=VOLATILE,
 )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.errors import NotFound
 from modelyard.http.guard import Requires
+from modelyard.http.middleware.kept_answers import KEPT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.editing import Editing
@@ -51,7 +52,7 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         set_etag(response, version.revision)
         return VersionAnswer.of(version)
 
-    @router.get("/models")
+    @router.get("/models", dependencies=[KEPT])
     def list_models(
         caller: Read,
         which: Models,
@@ -69,7 +70,7 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         page = registry.models(caller, which, order=order, limit=limit, cursor=cursor)
         return ModelsAnswer(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
 
-    @router.get("/models/{name}")
+    @router.get("/models/{name}", dependencies=[KEPT])
     def one_model(caller: Read, name: str, response: Response) -> ModelAnswer:
         """One model; its revision is the ETag."""
         model = registry.model(caller, name)
@@ -87,7 +88,7 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         set_etag(response, model.revision)
         return ModelAnswer.of(model)
 
-    @router.get("/models/{name}/versions")
+    @router.get("/models/{name}/versions", dependencies=[KEPT])
     def list_versions(
         caller: Read, name: str, which: Versions, order: Order, limit: Limit = 50, cursor: Cursor = None
     ) -> VersionsAnswer:
@@ -108,7 +109,7 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         set_etag(response, found.revision)
         return VersionAnswer.of(found)
 
-    @router.get("/models/{name}/versions/{version}")
+    @router.get("/models/{name}/versions/{version}", dependencies=[KEPT])
     def one_version(caller: Read, name: str, version: int, response: Response) -> VersionAnswer:
         """One version; its revision is the ETag."""
         found = registry.version(caller, name, version)

@@ -1,0 +1,98 @@
+"""Times questions on kept connections, the products in turn, so that what disturbs one disturbs the other."""
+
+import http.client
+import json
+import random
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalogue import LONG_MODEL
+from reads import Read
+from servers import Server
+
+_SLICE = 20
+_WARM_UP = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Of one question to one product, in milliseconds."""
+
+    median: float
+    p99: float
+    count: int
+
+
+def ask(server: Server, connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
+    """One answer, and how many milliseconds it took to its last byte."""
+    begun = time.perf_counter()
+    connection.request("GET", path, headers=dict(server.headers))
+    response = connection.getresponse()
+    body = response.read()
+    taken = (time.perf_counter() - begun) * 1000
+    if response.status != http.client.OK:
+        raise RuntimeError(f"{server.name} answered {path} with {response.status}: {body[:300]!r}")
+    return taken, body
+
+
+def time_read(read: Read, servers: Sequence[Server], *, samples: int) -> tuple[dict[str, Timing], dict[str, Timing]]:
+    """Ask each product the same number of times, some times in a row, then the next one.
+
+    Returns:
+        by product: for questions that were never asked before, where there are so many; and for the same ones again.
+    """
+    paths: dict[str, Callable[[random.Random], str]] = {"modelyard": read.modelyard, "mlflow": read.mlflow}
+    dice = random.Random(read.title)
+    seeds = [dice.random() for _ in range(samples)]
+    for server in servers:
+        connection = server.connect()
+        for _ in range(_WARM_UP):
+            ask(server, connection, paths[server.name](random.Random(dice.random())))
+    first: dict[str, list[float]] = defaultdict(list)
+    again: dict[str, list[float]] = defaultdict(list)
+    for taken in (first, again):
+        for begin in range(0, samples, _SLICE):
+            for server in servers:
+                connection = server.connect()
+                for seed in seeds[begin : begin + _SLICE]:
+                    path = paths[server.name](random.Random(seed))
+                    taken[server.name].append(ask(server, connection, path)[0])
+    return _timings(first), _timings(again)
+
+
+def _timings(taken: dict[str, list[float]]) -> dict[str, Timing]:
+    return {name: timing(values) for name, values in taken.items()}
+
+
+def time_pages(server: Server, *, limit: int) -> tuple[Timing, int, int]:
+    """Walk a model's whole history page by page.
+
+    Returns:
+        how long a page took; how many versions came; how many bytes of memory the walk added.
+    """
+    connection, before = server.connect(), server.memory_bytes()
+    taken: list[float] = []
+    numbers: list[int] = []
+    cursor: str | None = None
+    while True:
+        suffix = f"&cursor={cursor}" if cursor else ""
+        path = f"/api/v1/ml/registry/models/{LONG_MODEL}/versions?limit={limit}{suffix}"
+        milliseconds, body = ask(server, connection, path)
+        taken.append(milliseconds)
+        page: dict[str, Any] = json.loads(body)
+        numbers += [version["version"] for version in page["versions"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    if numbers != list(range(len(numbers), 0, -1)):
+        raise RuntimeError("a page repeats or skips a version")
+    return timing(taken), len(numbers), server.memory_bytes() - before
+
+
+def timing(values: Sequence[float]) -> Timing:
+    """Median and 99th percentile."""
+    return Timing(statistics.median(values), statistics.quantiles(values, n=100)[98], len(values))

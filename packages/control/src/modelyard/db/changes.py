@@ -1,0 +1,92 @@
+"""A number that grows with every committed change of what answers tell, so that one who kept an answer can ask, in one
+short query, whether it still holds. It is the database's, so it holds for every process that shares it.
+
+Each writing transaction counts it up as its last statement: who reads a number sees all that was committed before it.
+"""
+
+import threading
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, PoolProxiedConnection, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.dml import UpdateBase
+
+from modelyard.db.types import metadata
+
+VOLATILE: dict[str, Any] = {"volatile": True}
+"""The `info` of a table, or the execution options of a statement, that change nothing of what kept answers tell."""
+_CHANGED = "modelyard_changed"
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
+_QUERY = "SELECT number FROM changes"
+
+
+def watch(engine: Engine) -> None:
+    """Notice, for every transaction, whether it changes a table that counts."""
+
+    @event.listens_for(engine, "before_execute")
+    def notice(connection: Connection, statement: Any, *_: Any) -> None:
+        if isinstance(statement, UpdateBase):
+            marks = {**statement.table.info, **statement.get_execution_options()}  # type: ignore[attr-defined]
+            if not marks.get("volatile", False):
+                connection.info[_CHANGED] = True
+
+
+def begin(connection: Connection) -> None:
+    """Nothing is changed yet."""
+    connection.info[_CHANGED] = False
+
+
+def end(connection: Connection) -> None:
+    """Count up, if something was changed. The row stays locked until the commit, which comes at once."""
+    if connection.info.pop(_CHANGED, False):
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        counted = insert(changes).values(id=1, number=1)
+        more = {"number": changes.c.number + 1}
+        connection.execute(counted.on_conflict_do_update(index_elements=["id"], set_=more))
+
+
+class ChangeCounter:
+    """Reads the number over a connection of its own, which it keeps."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._connection: PoolProxiedConnection | None = None
+
+    def read(self) -> int | None:
+        """The number now; None when the database does not answer."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                cursor = self._connection.cursor()
+                cursor.execute(_QUERY)
+                row = cursor.fetchone()
+                cursor.close()
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
+                self._drop()
+                return None
+        return 0 if row is None else int(row[0])
+
+    def close(self) -> None:
+        """Give the connection up."""
+        with self._lock:
+            self._drop()
+
+    def _connect(self) -> PoolProxiedConnection:
+        connection = self._engine.raw_connection()
+        if self._engine.dialect.name != "sqlite":
+            connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+        return connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()  # It is unlike the others of the pool.
+            self._connection = None

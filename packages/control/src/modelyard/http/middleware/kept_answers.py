@@ -1,0 +1,131 @@
+"""Gives an answer again, without asking anybody, while nothing that it tells was changed: in this process or another.
+
+An answer is kept with the count of the database's changes of before it was made. Who asks for the same while the count is
+the same gets it from memory, or 304 when they hold it already. Only routes that depend on `KEPT` are kept, and only answers of 200.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modelyard.http.middleware.authentication import changes_of, is_authenticated, principal_of
+
+_KEEP = "modelyard.keep"
+_MOST_BYTES = 64 * 1024 * 1024
+_LARGEST_BYTES = 1024 * 1024
+
+
+async def _keep(request: Request) -> None:
+    request.scope[_KEEP] = True
+
+
+KEPT = Depends(_keep)
+"""For routes whose answer tells of tables that are not volatile, and of nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    changes: int
+    until: float
+    start: Message
+    body: bytes
+    etag: str
+
+
+class KeptAnswers:
+    """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0."""
+
+    def __init__(self, app: ASGIApp, *, ttl_seconds: float) -> None:
+        self._app = app
+        self._ttl_seconds = ttl_seconds
+        self._answers: OrderedDict[Any, _Answer] = OrderedDict()
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from memory, or pass the request on and keep what comes back."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not is_authenticated(scope):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        key = (principal_of(scope), scope["path"], scope["query_string"], headers.get("accept"))
+        revision = changes_of(scope)
+        kept = self._find(key, revision)
+        if kept is not None:
+            await _give(kept, headers.get("if-none-match"), send)
+            return
+        start: Message | None = None
+        parts: list[bytes] = []
+
+        async def send_and_keep(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_to_keep(scope, message):
+                start = message
+                return
+            if start is None or message["type"] != "http.response.body":
+                await send(message)
+                return
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                answer = self._answer(start, b"".join(parts), revision)
+                self._keep(key, answer)
+                await _give(answer, headers.get("if-none-match"), send)
+
+        await self._app(scope, receive, send_and_keep)
+
+    def _find(self, key: Any, changes: int | None) -> _Answer | None:
+        kept = self._answers.get(key)
+        if kept is None:
+            return None
+        if kept.changes != changes or kept.until < time.monotonic():
+            self._forget(key)
+            return None
+        self._answers.move_to_end(key)
+        return kept
+
+    def _answer(self, start: Message, body: bytes, changes: int | None) -> _Answer:
+        headers = MutableHeaders(scope=start)
+        # What the route tells is the revision of one thing; the answer may tell of more than that.
+        revision_told = headers.get("ETag", "").strip('"')
+        etag = headers["ETag"] = f'"{revision_told}.{hashlib.sha256(body).hexdigest()[:16]}"'
+        headers["Cache-Control"] = "private, no-cache"
+        headers.add_vary_header("Authorization, Accept")
+        return _Answer(-1 if changes is None else changes, time.monotonic() + self._ttl_seconds, start, body, etag)
+
+    def _keep(self, key: Any, answer: _Answer) -> None:
+        if answer.changes < 0 or self._ttl_seconds == 0 or len(answer.body) > _LARGEST_BYTES:
+            return
+        if key in self._answers:
+            self._forget(key)
+        self._answers[key] = answer
+        self._bytes += len(answer.body)
+        while self._bytes > _MOST_BYTES:
+            self._forget(next(iter(self._answers)))
+
+    def _forget(self, key: Any) -> None:
+        self._bytes -= len(self._answers.pop(key).body)
+
+
+def _is_to_keep(scope: Scope, start: Message) -> bool:
+    return start["status"] == HTTPStatus.OK and _KEEP in scope
+
+
+async def _give(answer: _Answer, if_none_match: str | None, send: Send) -> None:
+    if if_none_match is not None and _matches(if_none_match, answer.etag):
+        described = (b"content-length", b"content-type")
+        kept = [(name, value) for name, value in answer.start["headers"] if name not in described]
+        await send({"type": "http.response.start", "status": HTTPStatus.NOT_MODIFIED, "headers": kept})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send({**answer.start, "headers": list(answer.start["headers"])})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    return if_none_match.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in if_none_match.split(","))

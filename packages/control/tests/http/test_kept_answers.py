@@ -1,0 +1,125 @@
+"""Answers that are given again, over both databases."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+
+from modelyard.access.domain import Principal, Role
+from modelyard.access.routes import PREFIX
+from modelyard.db import Database
+from modelyard.http.middleware.kept_answers import KeptAnswers
+from modelyard.main import ControlPlane
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.states import Stage
+
+MODELS = "/api/v1/ml/registry/models"
+ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
+
+
+@pytest.fixture
+def iris(control_plane: ControlPlane, log_model: Callable[..., LoggedModel], token: str) -> str:
+    control_plane.registry.register(ADMIN, model_name="iris", logged=log_model())
+    return f"{MODELS}/iris/versions/1"
+
+
+def to_staging(control_plane: ControlPlane) -> None:
+    version = control_plane.registry.version(ADMIN, "iris", 1)
+    control_plane.promotion.change_stage(ADMIN, version, Stage.STAGING, comment="tested", revision=None)
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """What the database is asked meanwhile, without the revision."""
+    seen: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        seen.append(statement)
+
+    event.listen(database._engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(database._engine, "before_cursor_execute", note)
+
+
+class TestKeptAnswers:
+    @pytest.mark.parametrize(
+        "path", [f"{MODELS}/iris/versions/1", f"{MODELS}/iris", f"{MODELS}/iris/versions", MODELS, "/mlops/models"]
+    )
+    def test_the_same_question_again_asks_the_database_nothing(
+        self, control_plane: ControlPlane, client: TestClient, iris: str, path: str
+    ) -> None:
+        first = client.get(path)
+        with statements(control_plane.database) as seen:
+            again = client.get(path)
+        assert seen == []
+        assert again.json() == first.json()
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+
+    def test_a_write_of_another_process_is_in_the_next_answer(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        assert client.get(iris).json()["stage"] == "none"
+        other = ControlPlane(control_plane._settings, control_plane._adapters)
+        to_staging(other)
+        assert client.get(iris).json()["stage"] == "staging"
+        other.database.close()
+
+    def test_who_holds_the_answer_is_told_that_it_holds(self, client: TestClient, iris: str) -> None:
+        etag = client.get(iris).headers["ETag"]
+        for held in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+            answer = client.get(iris, headers={"If-None-Match": held})
+            assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag)
+        assert client.get(iris, headers={"If-None-Match": '"other"'}).status_code == 200
+
+    def test_a_held_answer_that_was_changed_is_sent(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        etag = client.get(iris).headers["ETag"]
+        to_staging(control_plane)
+        assert client.get(iris, headers={"If-None-Match": etag}).json()["stage"] == "staging"
+
+    def test_a_revoked_token_gets_no_kept_answer(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        made = client.post(f"{PREFIX}/tokens", json={"name": "short"}).json()
+        headers = {"Authorization": f"Bearer {made['secret']}"}
+        assert client.get(iris, headers=headers).status_code == 200
+        client.delete(f"{PREFIX}/tokens/{made['token']['token_id']}")
+        assert client.get(iris, headers=headers).status_code == 401
+
+    def test_errors_are_not_kept(self, control_plane: ControlPlane, client: TestClient, iris: str) -> None:
+        for _ in range(2):
+            with statements(control_plane.database) as seen:
+                assert client.get(f"{MODELS}/iris/versions/9").status_code == 404
+            assert seen
+
+    def test_more_than_the_memory_is_forgotten_from_the_oldest(
+        self, client: TestClient, iris: str, monkeypatch: pytest.MonkeyPatch, control_plane: ControlPlane
+    ) -> None:
+        size = len(client.get(iris).content)
+        monkeypatch.setattr("modelyard.http.middleware.kept_answers._MOST_BYTES", int(size * 2.5))
+        for number in range(4):
+            client.get(f"{iris}?ask={number}")
+        asked = []
+        for number in range(4):
+            with statements(control_plane.database) as seen:
+                client.get(f"{iris}?ask={number}")
+            asked.append(bool(seen))
+        assert asked[0]
+
+    def test_a_time_to_live_of_nothing_keeps_nothing(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        app = control_plane.app()
+        for middleware in app.user_middleware:
+            if middleware.cls is KeptAnswers:
+                middleware.kwargs["ttl_seconds"] = 0
+        uncached = TestClient(app, headers=client.headers)
+        for _ in range(2):
+            with statements(control_plane.database) as seen:
+                assert uncached.get(iris).status_code == 200
+            assert seen
