@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalogue import LONG_MODEL
-from reads import Read
-from servers import Server
+from benchmarks.registry.catalogue import LONG_MODEL
+from benchmarks.registry.reads import Read
+from benchmarks.registry.servers import Server
 
 _SLICE = 20
 _WARM_UP = 60

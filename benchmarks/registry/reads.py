@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from catalogue import TEAMS, Size, model_name
+from benchmarks.registry.catalogue import TEAMS, Size, model_name
 
 _OURS = "/api/v1/ml/registry/models"
 _THEIRS = "/api/2.0/mlflow"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from itertools import groupby, islice
 
-from catalogue import Entry, model_tags
+from benchmarks.registry.catalogue import Entry, model_tags
 from mlflow.store.model_registry.dbmodels import models as tables
 from sqlalchemy import Connection, Table, create_engine, insert
 

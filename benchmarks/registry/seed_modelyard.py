@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby, islice
 
-from catalogue import Entry, model_tags
+from benchmarks.registry.catalogue import Entry, model_tags
 from sqlalchemy import insert, update
 
 from modelyard.access.domain import FIRST_TENANT
@@ -16,6 +16,7 @@ from modelyard.db import Database
 from modelyard.db.schema import metadata
 from modelyard.registry import store
 from modelyard.registry.domain import FileEntry, Manifest, NewVersion
+from modelyard.registry.search_index import index_model
 from modelyard.registry.tables import models, versions
 
 _FILES = Manifest(
@@ -79,6 +80,6 @@ def _add(database: Database, chunk: list[Entry]) -> None:
             if entry.stage != "none":
                 which = (versions.c.model_name == name) & (versions.c.version == entry.version)
                 connection.execute(update(versions).where(which).values(stage=entry.stage))
-        connection.execute(
-            update(models).where(models.c.name == name).values(last_version=last, tags=dict(model_tags(name)))
-        )
+        tags = dict(model_tags(name))
+        connection.execute(update(models).where(models.c.name == name).values(last_version=last, tags=tags))
+        index_model(connection, FIRST_TENANT, name, tags=tags, owners=())

@@ -5,15 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from postgres import free_port
+from benchmarks.registry.postgres import free_port
 
 _START_SECONDS = 120
+_QUIET_CPU_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -39,8 +40,14 @@ class Server:
 
     def memory_bytes(self) -> int:
         """Resident memory of all its processes together."""
-        processes = [self.process, *self.process.children(recursive=True)]
-        return sum(process.memory_info().rss for process in processes)
+        return sum(process.memory_info().rss for process in self._processes())
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its processes together."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 @contextmanager
@@ -69,6 +76,16 @@ def mlflow(home: Path, *, backend: str) -> Iterator[Server]:
         server = Server("mlflow", port, process, "/health")
         _await_answer(server)
         yield server
+
+
+def await_quiet(servers: Sequence[Server]) -> None:
+    """Wait until what they do at their start is done: MLflow's workers are still loading when the first one answers."""
+    for _ in range(_START_SECONDS):
+        before = sum(server.cpu_seconds() for server in servers)
+        time.sleep(1)
+        if sum(server.cpu_seconds() for server in servers) - before < _QUIET_CPU_SECONDS:
+            return
+    raise TimeoutError("the servers do not become quiet")
 
 
 @contextmanager

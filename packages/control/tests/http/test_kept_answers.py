@@ -11,7 +11,6 @@ from sqlalchemy import event
 from modelyard.access.domain import Principal, Role
 from modelyard.access.routes import PREFIX
 from modelyard.db import Database
-from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.states import Stage
@@ -114,12 +113,11 @@ class TestKeptAnswers:
     def test_a_time_to_live_of_nothing_keeps_nothing(
         self, control_plane: ControlPlane, client: TestClient, iris: str
     ) -> None:
-        app = control_plane.app()
-        for middleware in app.user_middleware:
-            if middleware.cls is KeptAnswers:
-                middleware.kwargs["ttl_seconds"] = 0
-        uncached = TestClient(app, headers=client.headers)
+        settings = control_plane._settings.model_copy(update={"registry_cache_ttl": 0})
+        other = ControlPlane(settings, control_plane._adapters)
+        uncached = TestClient(other.app(), headers=dict(client.headers))
         for _ in range(2):
-            with statements(control_plane.database) as seen:
+            with statements(other.database) as seen:
                 assert uncached.get(iris).status_code == 200
             assert seen
+        other.database.close()

@@ -215,7 +215,7 @@ class TestMigration:
         database = Database(f"sqlite:///{tmp_path}/old.db")
         config = Config()
         config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
-        with database.write() as connection:
+        with database._writer.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "0001")
             connection.execute(

@@ -11,11 +11,11 @@ from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
-from modelyard.uploads import tables as upload_tables
 
 __all__ = [
     "access_tables",
     "audit_tables",
+    "change_tables",
     "deployment_tables",
     "job_tables",
     "metadata",
@@ -24,6 +24,4 @@ __all__ = [
     "packaging_tables",
     "promotion_tables",
     "registry_tables",
-    "upload_tables",
-    "change_tables",
 ]

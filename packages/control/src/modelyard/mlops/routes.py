@@ -193,7 +193,7 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
     @router.get("/models/{model_name}", dependencies=[KEPT])
     def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:
         """One model with its versions, the newest 200 of them; the registry lists all."""
-        newest = registry.page_of_versions(caller, model_name, stage=None, limit=MAX_LIMIT, cursor=None)
+        newest = registry.page_of_versions(caller, model_name, limit=MAX_LIMIT)
         return ModelWithVersionsAnswer.with_versions(registry.model(caller, model_name), newest.items)
 
     return router

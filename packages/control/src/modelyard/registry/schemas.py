@@ -1,5 +1,6 @@
 """The catalogue on the wire: models and versions."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -124,7 +125,7 @@ class ModelWithVersionsAnswer(ModelAnswer):
     versions: list[VersionAnswer]
 
     @classmethod
-    def with_versions(cls, model: Model, versions: list[Version]) -> "ModelWithVersionsAnswer":
+    def with_versions(cls, model: Model, versions: Iterable[Version]) -> "ModelWithVersionsAnswer":
         """The model on the wire."""
         return cls(**_model_fields(model), versions=[VersionAnswer.of(version) for version in versions])
 

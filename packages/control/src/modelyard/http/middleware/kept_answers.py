@@ -1,12 +1,18 @@
 """Gives an answer again, without asking anybody, while nothing that it tells was changed: in this process or another.
 
-An answer is kept with the count of the database's changes of before it was made. Who asks for the same while the count is
-the same gets it from memory, or 304 when they hold it already. Only routes that depend on `KEPT` are kept, and only answers of 200.
+An answer is kept with the count of the database's changes of before it was made. Who asks for the same while the count
+is the same gets it from memory, or 304 when they hold it already. Only routes that depend on `KEPT` are kept, and only
+answers of 200.
+
+An ETag is the revision of the one thing that `If-Match` is about, where there is one, and a digest of the answer, which
+may tell of more than that thing: `"3.9f86d081884c7d65"`.
 """
 
 import hashlib
+import re
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modelyard.http.middleware.authentication import changes_of, is_authenticated, principal_of
 
 _KEEP = "modelyard.keep"
+_REVISION = re.compile(r'"\d+"')
 _MOST_BYTES = 64 * 1024 * 1024
 _LARGEST_BYTES = 1024 * 1024
 
@@ -50,34 +57,25 @@ class KeptAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or pass the request on and keep what comes back."""
-        if scope["type"] != "http" or scope["method"] != "GET" or not is_authenticated(scope):
+        if scope["type"] != "http" or not is_authenticated(scope):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        is_get = scope["method"] == "GET"
         key = (principal_of(scope), scope["path"], scope["query_string"], headers.get("accept"))
-        revision = changes_of(scope)
-        kept = self._find(key, revision)
+        held = headers.get("if-none-match") if is_get else None
+        kept = self._find(key, changes_of(scope)) if is_get else None
         if kept is not None:
-            await _give(kept, headers.get("if-none-match"), send)
+            await _give(kept, held, send)
             return
-        start: Message | None = None
-        parts: list[bytes] = []
 
-        async def send_and_keep(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and _is_to_keep(scope, message):
-                start = message
-                return
-            if start is None or message["type"] != "http.response.body":
-                await send(message)
-                return
-            parts.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                answer = self._answer(start, b"".join(parts), revision)
+        async def give(start: Message, body: bytes) -> None:
+            answer = self._answer(start, body, changes_of(scope))
+            if is_get and _KEEP in scope:
                 self._keep(key, answer)
-                await _give(answer, headers.get("if-none-match"), send)
+            await _give(answer, held, send)
 
-        await self._app(scope, receive, send_and_keep)
+        await self._app(scope, receive, _Whole(scope, send, give))
 
     def _find(self, key: Any, changes: int | None) -> _Answer | None:
         kept = self._answers.get(key)
@@ -112,8 +110,30 @@ class KeptAnswers:
         self._bytes -= len(self._answers.pop(key).body)
 
 
-def _is_to_keep(scope: Scope, start: Message) -> bool:
-    return start["status"] == HTTPStatus.OK and _KEEP in scope
+class _Whole:
+    """Passes messages on as they come, but for an answer that has, or shall have, an ETag: that is given whole."""
+
+    def __init__(self, scope: Scope, send: Send, give: Callable[[Message, bytes], Awaitable[None]]) -> None:
+        self._scope = scope
+        self._send = send
+        self._give = give
+        self._start: Message | None = None
+        self._parts: list[bytes] = []
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._is_tagged(message):
+            self._start = message
+        elif self._start is None or message["type"] != "http.response.body":
+            await self._send(message)
+        else:
+            self._parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                await self._give(self._start, b"".join(self._parts))
+
+    def _is_tagged(self, start: Message) -> bool:
+        if start["status"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            return False
+        return _KEEP in self._scope or _REVISION.fullmatch(Headers(raw=start["headers"]).get("etag", "")) is not None
 
 
 async def _give(answer: _Answer, if_none_match: str | None, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Reads of the registry beside MLflow's REST server: the same catalogue, the same questions, one run.
 
-    python benchmarks/registry/run.py [--models 2000] [--versions 50] [--long 200000] [--samples 400]
+    python -m benchmarks.registry [--models 2000] [--versions 50] [--long 200000] [--samples 400]
 
 Writes docs/benchmarks/registry.md with `--write`.
 """
@@ -15,14 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import seed_mlflow
-import seed_modelyard
-from catalogue import Size, entries
-from measure import Timing, time_pages, time_read
-from postgres import postgres
-from reads import reads
+from benchmarks.registry import seed_mlflow, seed_modelyard
+from benchmarks.registry.catalogue import Size, entries
+from benchmarks.registry.measure import Timing, time_pages, time_read
+from benchmarks.registry.postgres import postgres
+from benchmarks.registry.reads import reads
+from benchmarks.registry.servers import Server, await_quiet, mlflow, modelyard
 from rich.console import Console
-from servers import Server, mlflow, modelyard
 
 from modelyard.db import Database
 
@@ -98,6 +97,7 @@ def _measure(title: str, home: Path, ours: str, theirs: str, token: str, size: S
 @contextmanager
 def _servers(home: Path, ours: str, theirs: str, token: str) -> Iterator[list[Server]]:
     with modelyard(home, database_url=ours, token=token) as first, mlflow(home, backend=theirs) as second:
+        await_quiet([first, second])
         yield [first, second]
 
 
@@ -109,7 +109,8 @@ def _report(results: list[Result], size: Size) -> Iterator[str]:
         "run; ours checks a token at every call, MLflow asks for none. `first` is a question that was not asked "
         "before, `again` the same ones once more: ours then answers from memory, after asking the database whether "
         "anything was changed. Milliseconds to the last byte. "
-        f"Python {platform.python_version()}, {os.cpu_count()} cores. Made by `benchmarks/registry/run.py --write`.\n"
+        f"Python {platform.python_version()}, {os.cpu_count()} cores. Made by `python -m benchmarks.registry --write`."
+        "\n"
     )
     for result in results:
         yield f"## {result.database}\n"
