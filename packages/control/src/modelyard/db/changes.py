@@ -5,7 +5,7 @@ Each writing transaction counts it up as its last statement: who reads a number 
 """
 
 import threading
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, PoolProxiedConnection, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,8 +33,8 @@ def watch(engine: Engine) -> None:
     @event.listens_for(engine, "before_execute")
     def notice(connection: Connection, statement: Any, *_: Any) -> None:
         if isinstance(statement, UpdateBase):
-            table = cast("Table", statement.table)
-            if not {**table.info, **statement.get_execution_options()}.get("volatile", False):
+            marks = {**getattr(statement.table, "info", {}), **statement.get_execution_options()}
+            if not marks.get("volatile", False):
                 connection.info[_CHANGED] = True
 
 
