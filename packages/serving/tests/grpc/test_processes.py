@@ -40,19 +40,14 @@ def channel_to(server: Any) -> grpc.Channel:
 
 class TestSlowPredictions:
     @pytest.mark.parametrize("model", ["Sleeper", "Busy"])
-    def test_health_does_not_wait_for_them(self, start_server: StartServer, model: str) -> None:
+    def test_health_is_answered_while_they_run(self, start_server: StartServer, model: str) -> None:
         server = start_server(model, "--grpc-port", "0")
         with channel_to(server) as channel, ThreadPoolExecutor(1) as callers:
-            slow = callers.submit(infer, channel, 1.5, model=model)
-            time.sleep(0.2)
-            waits: list[float] = []
-            while not slow.done() and len(waits) < 50:
-                asked = time.perf_counter()
+            slow = callers.submit(infer, channel, 3, model=model)
+            for _ in range(30):
                 assert is_ready(channel)
-                waits.append(time.perf_counter() - asked)
-            assert slow.result() == 1.5
-        assert len(waits) >= 10
-        assert sorted(waits)[len(waits) // 2] < 0.05  # A machine that is shared is no place for a narrower one.
+                assert not slow.done()  # How long an answer takes is measured in `benchmarks/robustness/health.py`.
+            assert slow.result() == 3
 
     def test_a_deadline_holds_and_frees_the_queue(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--grpc-port", "0", "--max-concurrency", "1")

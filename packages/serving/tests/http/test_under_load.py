@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,23 +18,19 @@ def body(seconds: float) -> dict[str, Any]:
 
 class TestHealth:
     @pytest.mark.parametrize("model", ["Sleeper", "Busy"])
-    def test_it_does_not_wait_for_a_prediction(self, start_server: StartServer, model: str) -> None:
+    def test_it_is_answered_while_a_prediction_runs(self, start_server: StartServer, model: str) -> None:
         url = start_server(model).url
         slow = threading.Thread(
-            target=httpx.post, args=(f"{url}/v2/models/{model}/infer",), kwargs={"json": body(1.5), "timeout": 30}
+            target=httpx.post, args=(f"{url}/v2/models/{model}/infer",), kwargs={"json": body(3), "timeout": 30}
         )
         slow.start()
-        time.sleep(0.2)
         with httpx.Client() as client:
-            client.get(f"{url}/v2/health/ready")
-            waits: list[float] = []
-            while slow.is_alive() and len(waits) < 50:
-                asked = time.perf_counter()
+            answered = 0
+            while answered < 30:
                 assert client.get(f"{url}/v2/health/ready").status_code == 200
-                waits.append(time.perf_counter() - asked)
+                assert slow.is_alive()  # How long an answer takes is measured in `benchmarks/robustness/health.py`.
+                answered += 1
         slow.join()
-        assert len(waits) >= 10
-        assert sorted(waits)[len(waits) // 2] < 0.05  # A machine that is shared is no place for a narrower one.
 
 
 class TestQueue:
