@@ -201,6 +201,10 @@ class TestEveryRoute:
             assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
             check(response, f"TRACE {route.path}")
 
+    def test_names_every_method_of_a_path_that_it_has(self, client: TestClient) -> None:
+        response = client.request("TRACE", "/api/v1/access/tenants/acme")
+        assert response.headers["Allow"] == "DELETE, GET, PATCH"
+
 
 class TestLargeBodies:
     def test_one_that_says_that_it_is_too_large_is_refused_unread(self, client: TestClient) -> None:

@@ -2,12 +2,14 @@
 
 import math
 import reprlib
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -97,7 +99,8 @@ def add_error_handlers(app: FastAPI) -> None:
         body = error_body(
             ModelyardError(message, code=code, kind=Kind.NOT_FOUND), request_id=request_id_of(request.scope)
         )
-        return JSONResponse(body, exc.status_code, headers=exc.headers)
+        headers = {"Allow": _allowed(request)} if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED else exc.headers
+        return JSONResponse(body, exc.status_code, headers=headers)
 
     def on_anything(request: Request, exc: Exception) -> JSONResponse:
         logger.error("a request broke", path=request.url.path, exc_info=exc)
@@ -108,6 +111,16 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_anything)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the path: each is a route of its own, and the router names only those of the first."""
+    found = [
+        context.methods or set()
+        for context in iter_route_contexts(request.app.routes)
+        if context.path_regex.match(request.scope["path"])
+    ]
+    return ", ".join(sorted(set().union(*found)))
 
 
 def _invalid(exc: RequestValidationError) -> ModelyardError:

@@ -1,9 +1,19 @@
 """A moment in a query: ISO 8601 with a zone, told on in UTC."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _written_out(text: object) -> object:
+    """A bare number is no moment, although pydantic would take it for seconds."""
+    if isinstance(text, str) and not _DATE.match(text):
+        raise ValueError("expected a time like 2026-05-01T00:00:00Z")
+    return text
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -13,4 +23,4 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("expected a time of the years 1 to 9999") from exc
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
