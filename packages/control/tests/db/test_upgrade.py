@@ -1,0 +1,149 @@
+"""A database of an earlier release, with rows, is brought up to date: nothing is lost, and work goes on.
+
+`resources/schema-<revision>.*.sql` are dumps that the release itself wrote. When a release is made, dump its schema the
+same way on both databases, and add its migrations to RELEASED.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import MetaData, Select, Table, create_engine, select, text
+
+import modelyard.db.database
+from modelyard.access.domain import FIRST_TENANT, Principal, Role
+from modelyard.audit.domain import prove
+from modelyard.db import Database
+from modelyard.db.schema import metadata
+from modelyard.jobs.domain import JobKind
+from modelyard.main import Adapters, ControlPlane
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.states import Stage
+from modelyard.settings import Settings
+
+RESOURCES = Path(__file__).parents[1] / "resources"
+MIGRATIONS = Path(modelyard.db.database.__file__).parent / "migrations" / "versions"
+RELEASED = {"0001_first_schema.py": "cbab77ae75dcc3bf403328093944dd32d9d4c6dfb05eaba522fa8017c195d44c"}
+"""SHA-256 of the migrations of all releases."""
+SCHEMAS = ["0001"]
+ADMIN = Principal(tenant_id=FIRST_TENANT, subject="admin", role=Role.ADMIN)
+PETRA = Principal(tenant_id=FIRST_TENANT, subject="petra", role=Role.APPROVER)
+CARL = Principal(tenant_id=FIRST_TENANT, subject="carl", role=Role.APPROVER)
+
+
+def sqlite_of(schema: str, tmp_path: Path) -> str:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.executescript((RESOURCES / f"schema-{schema}.sqlite.sql").read_text())
+    return f"sqlite:///{tmp_path}/old.db"
+
+
+@pytest.fixture
+def postgres_of(postgres_url: str) -> Iterator[Callable[[str], str]]:
+    """Makes a database of its own on the shared server."""
+    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+
+    def make(schema: str) -> str:
+        with server.connect() as connection:
+            connection.execute(text("DROP DATABASE IF EXISTS upgraded WITH (FORCE)"))
+            connection.execute(text("CREATE DATABASE upgraded"))
+        url = f"{postgres_url.rpartition('/')[0]}/upgraded"
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql((RESOURCES / f"schema-{schema}.postgresql.sql").read_text())
+        engine.dispose()
+        return url
+
+    yield make
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS upgraded WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def old_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """The address of a database as a release left it, on each engine in turn."""
+    if request.param == "sqlite":
+        return lambda schema: sqlite_of(schema, tmp_path)
+    make: Callable[[str], str] = request.getfixturevalue("postgres_of")
+    return make
+
+
+Columns = dict[str, list[str]]
+
+
+def columns_of(database: Database) -> Columns:
+    """The columns of each table that is there."""
+    with database.read() as connection:
+        there = MetaData()
+        there.reflect(connection)
+        kept = {name: table for name, table in there.tables.items() if name != "alembic_version"}
+        return {name: [column.name for column in table.columns] for name, table in kept.items()}
+
+
+def rows_of(database: Database, columns: Columns) -> dict[str, list[str]]:
+    """All rows of these tables, in these columns, as text."""
+    with database.read() as connection:
+        there = MetaData()
+        there.reflect(connection)
+        return {
+            name: sorted(repr(row) for row in connection.execute(_select(there.tables[name], keys)))
+            for name, keys in columns.items()
+        }
+
+
+def _select(table: Table, keys: list[str]) -> Select[Any]:
+    return select(*(table.c[key] for key in keys))
+
+
+class TestReleasedMigrations:
+    def test_none_of_a_release_has_changed(self) -> None:
+        found = {name: hashlib.sha256((MIGRATIONS / name).read_bytes()).hexdigest() for name in RELEASED}
+        assert found == RELEASED
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+class TestUpgrade:
+    def test_every_row_is_kept_and_the_schema_is_todays(self, old_database: Callable[[str], str], schema: str) -> None:
+        database = Database(old_database(schema))
+        assert database.revision() == schema
+        columns = columns_of(database)
+        before = rows_of(database, columns)
+        assert min(len(before[name]) for name in ("versions", "audit_entries", "promotion_requests", "policies")) > 0
+        database.migrate()
+        assert rows_of(database, columns) == before
+        with database.write() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+        database.close()
+
+    def test_work_goes_on_where_it_stood(
+        self,
+        old_database: Callable[[str], str],
+        schema: str,
+        adapters: Adapters,
+        tmp_path: Path,
+        log_model: Callable[..., LoggedModel],
+    ) -> None:
+        control = ControlPlane(Settings(home=tmp_path / "home", database_url=old_database(schema)), adapters)
+        control.database.migrate()
+        stages = {version.version: version.stage for version in control.registry.versions(ADMIN, "churn")}
+        assert stages == {1: Stage.ARCHIVED, 2: Stage.PRODUCTION, 3: Stage.STAGING}
+        assert control.tenants.get("acme").suspended_at is None
+        (asked,) = [item for item in control.promotion.page(ADMIN, model_name="churn").items if item.is_open]
+        for approver in (PETRA, CARL):
+            control.promotion.approve(approver, "churn", asked.request_id, comment="yes", revision=None)
+        assert control.registry.version(ADMIN, "churn", 3).stage is Stage.PRODUCTION
+        assert control.promotion.rollback(ADMIN, "churn", comment="back").version == 2
+        assert control.registry.register(ADMIN, model_name="churn", logged=log_model()).version == 4
+        job = control.jobs.create(ADMIN, kind=JobKind.TRAINING, model_name="churn", request={})
+        assert control.jobs.get(ADMIN, job.job_id).job_id == job.job_id
+        assert len(control.deployments.running()) == 1
+        for tenant_id in (FIRST_TENANT, "acme"):
+            assert prove(control.audit.entries(tenant_id)).is_valid
+        control.database.close()
