@@ -18,6 +18,8 @@ from modelyard_client.tenants import Tenants
 from modelyard_client.tokens import Tokens
 from modelyard_client.training import Training
 from modelyard_client.transport import Transport
+from modelyard_client.uploads import Uploads
+from modelyard_client.versions import Versions
 
 
 class Client:
@@ -43,6 +45,8 @@ class Client:
         self.training = Training(self._transport)
         self.jobs = Jobs(self._transport)
         self.models = Models(self._transport)
+        self.versions = Versions(self._transport)
+        self.uploads = Uploads(self._transport)
         self.promotion = Promotion(self._transport)
         self.comparisons = Comparisons(self._transport)
         self.deployments = Deployments(self._transport)

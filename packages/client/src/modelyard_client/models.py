@@ -1,6 +1,6 @@
 """Models and their versions, as the registry tells of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,6 +83,7 @@ class Model:
     last_updated: datetime | None
     description: str | None
     tags: Mapping[str, str]
+    owners: tuple[str, ...]
     versions: tuple[Version, ...]
 
     @classmethod
@@ -98,8 +99,12 @@ class Model:
             last_updated=fields.optional_time("last_updated"),
             description=fields.optional_text("description"),
             tags=fields.mapping("tags"),
+            owners=tuple(str(owner) for owner in fields.items("owners")),
             versions=tuple(Version.from_json(item) for item in fields.items("versions")),
         )
+
+
+_CATALOGUE = "/api/v1/ml/registry/models"
 
 
 class Models:
@@ -112,6 +117,50 @@ class Models:
         """Models, fetched page by page as they are asked for; all of them without a limit."""
         pages = self._transport.pages("/mlops/models", plural="models", query={}, limit=limit)
         return (Model.from_json(item) for item in pages)
+
+    def search(
+        self,
+        *,
+        stage: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        metrics: Sequence[str] = (),
+        text: str | None = None,
+        owner: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Model]:
+        """Models that meet every filter, fetched page by page as they are asked for.
+
+        Args:
+            metrics: conditions like `accuracy>=0.9`; stage, metrics and tags are met by one version of the model.
+            order: `name`, `created_at` or `last_updated`; with a hyphen before it, backwards.
+        """
+        query: dict[str, Any] = {
+            "stage": stage,
+            "tag": [f"{key}:{value}" for key, value in (tags or {}).items()],
+            "metric": [*metrics],
+            "text": text,
+            "owner": owner,
+            "order": order,
+        }
+        pages = self._transport.pages(_CATALOGUE, plural="models", query=query, limit=limit)
+        return (Model.from_json(item) for item in pages)
+
+    def edit(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        owners: Sequence[str] | None = None,
+    ) -> Model:
+        """Change what may change. A tag with None goes, the others are set; owners are given whole."""
+        body: dict[str, Any] = {"tags": dict(tags or {})}
+        if description is not None:
+            body["description"] = description
+        if owners is not None:
+            body["owners"] = [*owners]
+        return Model.from_json(self._transport.patch(path("api", "v1", "ml", "registry", "models", name), body))
 
     def get(self, name: str) -> Model:
         """One model with its versions.

@@ -13,7 +13,10 @@ _COLLECTION = "/api/v1/access/tenants"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tenant:
-    """A tenant. What `quotas` does not name (models, versions, replicas, concurrent_jobs, tokens) has no limit."""
+    """A tenant. What `quotas` does not name has no limit.
+
+    It names models, versions, replicas, concurrent_jobs, upload_bytes and tokens.
+    """
 
     tenant_id: str
     name: str

@@ -19,7 +19,7 @@ from modelyard_client.settings import checked_url, is_loopback
 
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
 _PAGE = 200
-Query = Mapping[str, str | int | None]
+Query = Mapping[str, str | int | list[str] | None]
 
 
 def path(*segments: str | int) -> str:
@@ -182,5 +182,5 @@ def _content(body: object) -> dict[str, Any]:
     return {"content": body} if isinstance(body, bytes) else {"json": body}
 
 
-def _present(query: Query | None) -> dict[str, str | int]:
+def _present(query: Query | None) -> dict[str, str | int | list[str]]:
     return {name: value for name, value in (query or {}).items() if value is not None}

@@ -301,6 +301,7 @@ ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("POST", "/mlops/jobs/([^/]+)/cancel", _cancel),
     ("POST", "/mlops/registry", lambda s, r: reply(201, version(3, name=r.json["name"]))),
     ("GET", "/mlops/models", lambda s, r: _page(r, "models", list(s.models.values()))),
+    ("GET", "/api/v1/ml/registry/models", lambda s, r: _page(r, "models", list(s.models.values()))),
     ("GET", "/mlops/models/([^/]+)", lambda s, r, key: reply(200, s.models[key]) if key in s.models else NO_SUCH),
     (
         "GET",

@@ -17,6 +17,7 @@ from modelyard_client.cli.models import app as models
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
 from modelyard_client.cli.promote import promote, rollback
+from modelyard_client.cli.register import register
 from modelyard_client.cli.requests import app as requests
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
@@ -24,6 +25,7 @@ from modelyard_client.cli.tenants import app as tenants
 from modelyard_client.cli.tokens import app as tokens
 from modelyard_client.cli.train import train
 from modelyard_client.cli.undeploy import undeploy
+from modelyard_client.cli.versions import app as versions
 
 app = typer.Typer(
     name="modelyard",
@@ -70,6 +72,8 @@ for command in (train, deploy, undeploy, scale, predict, logs):
     app.command()(command)
 app.add_typer(jobs, name="jobs")
 app.add_typer(models, name="models")
+app.add_typer(versions, name="versions")
+app.command()(register)
 app.add_typer(deployments, name="deployments")
 for verb in (compare, promote, approve, reject, withdraw, rollback):
     app.command()(verb)

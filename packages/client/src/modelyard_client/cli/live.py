@@ -20,6 +20,7 @@ _PHASES = {
     "training": ("training", "registering"),
     "one_click": ("training", "registering", "building", "deploying"),
     "deployment": ("building", "deploying"),
+    "registration": ("registering",),
 }
 _MARKS = {
     "succeeded": Text("✓", style="green"),

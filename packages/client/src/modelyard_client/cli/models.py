@@ -1,10 +1,22 @@
-"""`modelyard models`: list, show."""
+"""`modelyard models`: list and search, show, edit."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelyard_client.cli.catalogue_options import (
+    DescriptionOption,
+    MetricFilterOption,
+    OrderOption,
+    RemoveTagOption,
+    StageFilterOption,
+    TagFilterOption,
+    TagOption,
+    TextOption,
+    pairs,
+    tag_changes,
+)
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
@@ -15,26 +27,44 @@ if TYPE_CHECKING:
     from modelyard_client import Client
     from modelyard_client.models import Bundle, Model, Version
 
-app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show.")
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show, edit.")
 
 
 @app.command("list")
 def list_models(
     *,
+    tag: TagFilterOption = None,
+    metric: MetricFilterOption = None,
+    stage: StageFilterOption = None,
+    text: TextOption = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only those of this owner.", metavar="NAME")] = None,
+    order: OrderOption = None,
     limit: LimitOption = 50,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """List registered models.
+    """List registered models, all or those that meet every filter.
 
     \b
     Examples:
       modelyard models
       modelyard models list --output json
+      modelyard models list --tag team=growth --metric "auc>=0.9" --stage production
+      modelyard models list --owner ada --order=-last_updated
     """
     with connect(url, home) as client:
-        found = list(client.models.list(limit=limit))
+        found = list(
+            client.models.search(
+                stage=stage,
+                tags=pairs(tag, option="--tag"),
+                metrics=metric or (),
+                text=text,
+                owner=owner,
+                order=order,
+                limit=limit,
+            )
+        )
     if output is Output.JSON:
         print_json({"models": found})
         return
@@ -75,6 +105,36 @@ def show(
         _tell_version(_version(found, version), bundle)
 
 
+@app.command()
+def edit(
+    model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
+    *,
+    description: DescriptionOption = None,
+    tag: TagOption = None,
+    remove_tag: RemoveTagOption = None,
+    owner: Annotated[
+        list[str] | None, typer.Option("--owner", help="Who owns it, in place of those before.", metavar="NAME")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Change a model's description, tags or owners.
+
+    \b
+    Examples:
+      modelyard models edit churn --description "Who will leave." --owner ada --owner bob
+      modelyard models edit churn --tag team=growth --remove-tag draft
+    """
+    changes = tag_changes(tag, remove_tag)
+    with connect(url, home) as client:
+        edited = client.models.edit(model, description=description, tags=changes, owners=owner)
+    if output is Output.JSON:
+        print_json(edited)
+    else:
+        _tell_facts(edited)
+
+
 def _bundle(client: "Client", model: str, version: int) -> "Bundle | None":
     """What the version was built to; None before it was."""
     try:
@@ -91,6 +151,18 @@ def _version(model: "Model", number: int) -> "Version":
 
 
 def _tell_model(model: "Model") -> None:
+    _tell_facts(model)
+    print_line("")
+    print_table(
+        ("version", "stage", "metrics", "run", "age"),
+        (
+            (version.version, version.stage, _pairs(version.metrics), version.run_id, age(version.created_at))
+            for version in model.versions
+        ),
+    )
+
+
+def _tell_facts(model: "Model") -> None:
     print_facts(
         {
             "model": model.name,
@@ -99,16 +171,9 @@ def _tell_model(model: "Model") -> None:
             "production": model.production_version,
             "staging": model.staging_version,
             "tags": _pairs(model.tags),
+            "owners": ", ".join(model.owners),
             "created": model.created_at,
         }
-    )
-    print_line("")
-    print_table(
-        ("version", "stage", "metrics", "run", "age"),
-        (
-            (version.version, version.stage, _pairs(version.metrics), version.run_id, age(version.created_at))
-            for version in model.versions
-        ),
     )
 
 

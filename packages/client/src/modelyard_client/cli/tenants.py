@@ -23,7 +23,7 @@ QuotaOption = Annotated[
     list[str] | None,
     typer.Option(
         "--quota",
-        help="The most of models, versions, replicas, concurrent_jobs or tokens; may be repeated.",
+        help="The most of models, versions, replicas, concurrent_jobs, upload_bytes or tokens; may be repeated.",
         metavar="RESOURCE=N",
     ),
 ]

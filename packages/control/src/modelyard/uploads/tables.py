@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, String, Table
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 uploads = Table(
@@ -25,4 +26,5 @@ uploads = Table(
     Column("open_key", String(300), unique=True),
     Index("ix_uploads_tenant", "tenant_id", "status", "created_at"),
     Index("ix_uploads_expires_at", "status", "expires_at"),
+    info=VOLATILE,
 )

@@ -1,0 +1,90 @@
+"""A folder as one tar archive that is never written anywhere: read once to be hashed, and again to be sent.
+
+The same files give the same bytes, so an upload that broke off goes on in the middle.
+"""
+
+import hashlib
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard_client.errors import Invalid
+
+_CHUNK = 1024 * 1024
+_END = bytes(2 * tarfile.BLOCKSIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, or a folder, that is uploaded as one file."""
+
+    path: Path
+
+    @property
+    def file_name(self) -> str:
+        """What it is called on the other side."""
+        return "model.tar" if self.path.is_dir() else self.path.name
+
+    def content(self) -> Iterator[bytes]:
+        """The bytes.
+
+        Raises:
+            Invalid: there is no such file, or the folder holds something that is neither file nor folder.
+        """
+        return _tar(self.path) if self.path.is_dir() else _file(self.path)
+
+    def measure(self) -> tuple[int, str]:
+        """How many bytes, and their SHA-256 in hex."""
+        size, digest = 0, hashlib.sha256()
+        for chunk in self.content():
+            size += len(chunk)
+            digest.update(chunk)
+        return size, digest.hexdigest()
+
+    def pieces(self, *, offset: int, size: int) -> Iterator[bytes]:
+        """The bytes from an offset on, in pieces of this size; the last may be smaller."""
+        left, kept = offset, bytearray()
+        for chunk in self.content():
+            rest = memoryview(chunk)[min(left, len(chunk)) :]
+            left -= len(chunk) - len(rest)
+            kept += rest
+            while len(kept) >= size:
+                yield bytes(kept[:size])
+                del kept[:size]
+        if kept:
+            yield bytes(kept)
+
+
+def _tar(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            continue
+        if not stat.S_ISREG(mode):
+            raise Invalid(f"{path}: expected a file or a folder, got a link or a device", code="path_invalid")
+        entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+        entry.size, entry.mode = path.stat().st_size, 0o644
+        yield entry.tobuf(tarfile.PAX_FORMAT)
+        yield from _exactly(path, entry.size)
+        yield bytes(-entry.size % tarfile.BLOCKSIZE)
+    yield _END
+
+
+def _exactly(path: Path, size: int) -> Iterator[bytes]:
+    left = size
+    for chunk in _file(path):
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise Invalid(f"{path}: it changes while it is read", code="path_invalid")
+
+
+def _file(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise Invalid(f"{path}: expected a file that can be read: {error.strerror}", code="path_invalid") from error

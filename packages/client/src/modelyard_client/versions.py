@@ -1,0 +1,138 @@
+"""Versions of models: found, edited, and their files loaded. What is loaded is compared with its hash."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from modelyard_client.errors import Internal, UnexpectedAnswer
+from modelyard_client.models import Version
+from modelyard_client.transport import Transport, path
+from modelyard_client.wire import Fields
+
+_ROOT = ("api", "v1", "ml", "registry", "models")
+Arrived = Callable[[int], None]
+"""Hears how many bytes more have arrived."""
+
+
+def _quiet(_: int) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """One file of a version. `role` tells what it is for: model, preprocessor, config, metrics, requirements, …"""
+
+    path: str
+    role: str
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def from_json(cls, value: object) -> "Artifact":
+        """Read an artifact of the API."""
+        fields = Fields(value, noun="artifact")
+        return cls(
+            path=fields.text("path"),
+            role=fields.text("role"),
+            size_bytes=fields.integer("size_bytes"),
+            sha256=fields.text("sha256"),
+        )
+
+
+class Versions:
+    """`client.versions`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        name: str,
+        *,
+        stage: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        metrics: Sequence[str] = (),
+        text: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Version]:
+        """Versions of a model that meet every filter, newest first, fetched page by page as they are asked for.
+
+        Args:
+            metrics: conditions like `accuracy>=0.9`.
+            order: `version` or `metrics.<name>`; with a hyphen before it, backwards.
+        """
+        query: dict[str, Any] = {
+            "stage": stage,
+            "tag": [f"{key}:{value}" for key, value in (tags or {}).items()],
+            "metric": [*metrics],
+            "text": text,
+            "order": order,
+        }
+        pages = self._transport.pages(path(*_ROOT, name, "versions"), plural="versions", query=query, limit=limit)
+        return (Version.from_json(item) for item in pages)
+
+    def get(self, name: str, version: int) -> Version:
+        """One version.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        return Version.from_json(self._transport.get(path(*_ROOT, name, "versions", version)))
+
+    def edit(
+        self,
+        name: str,
+        version: int,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> Version:
+        """Change what may change. A tag with None goes, the others are set; what is left out stays."""
+        body: dict[str, Any] = {"tags": dict(tags or {})}
+        if description is not None:
+            body["description"] = description
+        return Version.from_json(self._transport.patch(path(*_ROOT, name, "versions", version), body))
+
+    def artifacts(self, name: str, version: int) -> Sequence[Artifact]:
+        """The files of a version."""
+        answer = self._transport.get(path(*_ROOT, name, "versions", version, "artifacts"))
+        return [Artifact.from_json(item) for item in Fields(answer, noun="list").items("artifacts")]
+
+    def download(self, name: str, version: int, artifact: Artifact, folder: Path, *, arrived: Arrived = _quiet) -> Path:
+        """Load one file below a folder, under its own path there; gives where it is.
+
+        It gets its name when it is whole and its hash is right, so what has the name is the file.
+
+        Raises:
+            Internal: code `artifact_corrupted`, when other bytes came than were registered.
+        """
+        place = folder / _below(artifact.path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{place.name}.part")
+        where, digest = path(*_ROOT, name, "versions", version, "artifacts", "file"), hashlib.sha256()
+        try:
+            with (
+                part.open("wb") as file,
+                self._transport.stream(where, query={"path": artifact.path}, headers={}) as chunks,
+            ):
+                for chunk in chunks:
+                    digest.update(chunk)
+                    file.write(chunk)
+                    arrived(len(chunk))
+            if digest.hexdigest() != artifact.sha256:
+                raise Internal(f"{artifact.path}: other bytes came than were registered", code="artifact_corrupted")
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+        return place
+
+
+def _below(name: str) -> PurePosixPath:
+    """A path that a server told, when it leads nowhere but below a folder."""
+    place = PurePosixPath(name)
+    if place.is_absolute() or ".." in place.parts or not place.parts or "\\" in name or "\x00" in name:
+        raise UnexpectedAnswer(f"expected a path below the version, got {name[:80]!r}", code="answer_invalid")
+    return place
