@@ -300,8 +300,10 @@ def packaging(
 
 
 @pytest.fixture
-def deployments(database: Database, clock: ManualClock, audit: AuditLog, target: FakeTarget) -> DeploymentService:
-    return DeploymentService(database=database, clock=clock, audit=audit, target=target.name)
+def deployments(
+    database: Database, clock: ManualClock, audit: AuditLog, registry: RegistryService, target: FakeTarget
+) -> DeploymentService:
+    return DeploymentService(database=database, clock=clock, audit=audit, registry=registry, target=target.name)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from modelyard.deletion.workflows import Deleting
 from modelyard.deployments.workflows import Deploying
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.workflow import JobSteps, Result
@@ -12,7 +13,9 @@ Body = Callable[[JobSteps], Result]
 OnFailure = Callable[[Job], None]
 
 
-def bodies(training: Training, deploying: Deploying, registering: Registering) -> dict[JobKind, tuple[Body, OnFailure]]:
+def bodies(
+    training: Training, deploying: Deploying, registering: Registering, deleting: Deleting
+) -> dict[JobKind, tuple[Body, OnFailure]]:
     """By kind: the body, and what to do on failure."""
 
     def one_click(steps: JobSteps) -> Result:
@@ -32,4 +35,5 @@ def bodies(training: Training, deploying: Deploying, registering: Registering) -
         JobKind.ONE_CLICK: (one_click, undo_both),
         JobKind.DEPLOYMENT: (deployment, deploying.give_up),
         JobKind.REGISTRATION: (registering.register, registering.give_up),
+        JobKind.DELETION: (deleting.delete, deleting.deletions.give_up),
     }

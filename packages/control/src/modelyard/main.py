@@ -66,6 +66,7 @@ from modelyard.registry.registration import Registration
 from modelyard.registry.routes import catalogue_routes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC, StageMover
+from modelyard.removal import Removal
 from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
@@ -103,7 +104,7 @@ def real_adapters(settings: Settings) -> Adapters:
         target=LocalTarget(
             places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
         ),
-        tracking=MlflowTracking(uri=settings.tracking_uri),
+        tracking=MlflowTracking(uri=settings.tracking_uri, backend_uri=settings.tracking_backend),
         registered=MlflowRegisteredModels(uri=settings.tracking_uri),
     )
 
@@ -215,7 +216,11 @@ class ControlPlane:
             folder=places.bundles,
         )
         self.deployments = DeploymentService(
-            database=self.database, clock=clock, audit=self.audit, target=adapters.target.name
+            database=self.database,
+            clock=clock,
+            audit=self.audit,
+            registry=self.registry,
+            target=adapters.target.name,
         )
         self.reconciler = Reconciler(
             deployments=self.deployments,
@@ -224,6 +229,22 @@ class ControlPlane:
             target=adapters.target,
             memory_bytes=settings.replica_memory_bytes,
             interval_seconds=_RECONCILE_SECONDS,
+        )
+        self.removal = Removal(
+            database=self.database,
+            clock=clock,
+            audit=self.audit,
+            tracking=adapters.tracking,
+            jobs=self.jobs,
+            registry=self.registry,
+            editing=self.editing,
+            mover=mover,
+            promotion=self.promotion,
+            deployments=self.deployments,
+            mirror=self.mirror.service,
+            packaging=self.packaging,
+            grace=timedelta(days=settings.deletion_grace_days),
+            purge_seconds=settings.purge_interval_seconds,
         )
         self.tenant_life.refuse_deletion_for(self.jobs.unfinished_within)
         self.tenant_life.refuse_deletion_for(self.deployments.wanted_within)
@@ -288,6 +309,7 @@ class ControlPlane:
                 token_routes(self.tokens),
                 audit_routes(self.audit),
                 production_routes(self.audit),
+                *self.removal.routes(),
             ],
             is_ready=platform.is_ready,
             lifespan=lifespan,
@@ -304,9 +326,11 @@ class ControlPlane:
         self.reconciler.start()
         self.outbox.start()
         self.mirror.reconciler.start()
+        self.removal.purger.start()
 
     def stop(self) -> None:
         """End the background work; jobs go on in the next process."""
+        self.removal.purger.stop()
         self.mirror.reconciler.stop()
         self.outbox.stop()
         self.reconciler.stop()
@@ -349,5 +373,5 @@ class ControlPlane:
                 clock=self._adapters.clock,
                 on_failure=on_failure,
             )
-            for kind, (body, on_failure) in bodies(training, deploying, registering).items()
+            for kind, (body, on_failure) in bodies(training, deploying, registering, self.removal.deleting).items()
         }

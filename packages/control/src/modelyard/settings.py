@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     """A tracking server that is not ours; the local stack's own when it is not set."""
     mlflow_artifact_root: str | None = Field(default=None, validation_alias="MLFLOW_ARTIFACT_ROOT")
     """Where our tracking server keeps artifacts; a folder in the home when it is not set."""
+    mlflow_backend_uri: str | None = None
+    """MLflow's own database, to remove records of purged runs from it; that of our own server when it is not set."""
+    deletion_grace_days: float = Field(default=30, ge=0, le=3650)
+    """How long a deleted version can be restored, before its files are gone for good."""
+    purge_interval_seconds: float = Field(default=3600, gt=0)
+
     registry_cache_ttl: int = Field(default=300, ge=0, validation_alias="ML_REGISTRY_CACHE_TTL")
     """Seconds."""
 
@@ -116,6 +122,13 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """The tracking server's address."""
         return self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def tracking_backend(self) -> str | None:
+        """The tracking server's own database, where we know it."""
+        if self.mlflow_backend_uri is not None or self.mlflow_tracking_uri is not None:
+            return self.mlflow_backend_uri
+        return f"sqlite:///{self.places.mlflow / 'mlflow.db'}"
 
     @property
     def tracking_requirement(self) -> str:

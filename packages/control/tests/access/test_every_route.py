@@ -20,6 +20,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
+    "POST /api/v1/modelserving/models/{name}/versions": {"artifact_id": "0" * 32},
+    "POST /api/v1/ml/registry/models/{name}/versions/{version}/holds": {"reason": "law"},
+    "POST /api/v1/ml/registry/models/{name}/holds/{hold_id}/lift": {"reason": "done"},
 }
 """Of routes with an id, what makes a request whole; the others take an empty object."""
 QUERIES: dict[str, dict[str, Any]] = {
@@ -80,6 +83,8 @@ def things(platform: Platform) -> dict[str, str]:
     deployed = owner.post("/api/v1/deployments", json={"model_name": "iris", "version": 1})
     assert (asked.status_code, deployed.status_code) == (202, 202)
     platform.engine.run_next()
+    held = owner.post("/api/v1/ml/registry/models/iris/versions/1/holds", json={"reason": "law"})
+    assert held.status_code == 201
     script = {"script_name": "train.py", "script_content": "log()", "requirements": []}
     trained = owner.post("/mlops/training/upload", json=script)
     assert trained.status_code == 202
@@ -100,6 +105,7 @@ def things(platform: Platform) -> dict[str, str]:
         "subject": "dora",
         "token_id": token["token_id"],
         "tenant_id": FIRST_TENANT,
+        "hold_id": held.json()["hold_id"],
     }
 
 
@@ -115,6 +121,7 @@ MISSING = {
     "subject": "nobody",
     "token_id": "token-0",
     "tenant_id": "nosuch",
+    "hold_id": "hold-0",
 }
 
 

@@ -78,7 +78,11 @@ class DeploymentLaw(RuleBasedStateMachine):
     def start(self) -> None:
         """A process begins, the first or the next one after a crash."""
         self.deployments = DeploymentService(
-            database=self.database, clock=self.clock, audit=self.audit, target=self.target.name
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            registry=self.registry,
+            target=self.target.name,
         )
         self.reconciler = Reconciler(
             deployments=self.deployments,

@@ -120,6 +120,7 @@ def known(
         "tenant_id": "default",
         "subject": member.subject,
         "token_id": of_member.token_id,
+        "hold_id": control_plane.removal.holds.put(admin, "iris", 2, reason="law", until=None).hold_id,
     }
 
 

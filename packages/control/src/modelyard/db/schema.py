@@ -4,7 +4,9 @@ from modelyard.access import tables as access_tables
 from modelyard.audit import tables as audit_tables
 from modelyard.db import changes as change_tables
 from modelyard.db.types import metadata
+from modelyard.deletion import tables as deletion_tables
 from modelyard.deployments import tables as deployment_tables
+from modelyard.holds import tables as hold_tables
 from modelyard.jobs import tables as job_tables
 from modelyard.mirror import tables as mirror_tables
 from modelyard.outbox import tables as outbox_tables
@@ -16,7 +18,9 @@ __all__ = [
     "access_tables",
     "audit_tables",
     "change_tables",
+    "deletion_tables",
     "deployment_tables",
+    "hold_tables",
     "job_tables",
     "metadata",
     "mirror_tables",

@@ -19,6 +19,7 @@ from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.registry.domain import Version
+from modelyard.registry.service import RegistryService
 
 SYSTEM = "modelyard"
 """Who the audit log names when nobody asked for a change."""
@@ -27,10 +28,13 @@ SYSTEM = "modelyard"
 class DeploymentService:
     """All deployments of all tenants."""
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, target: str) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, audit: AuditLog, registry: RegistryService, target: str
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
+        self._registry = registry
         self._target = target
 
     def create(
@@ -39,7 +43,7 @@ class DeploymentService:
         """Write down that a version shall serve. The second call for the same job gives the deployment of the first.
 
         Raises:
-            Conflict: code `quota_exceeded`.
+            Conflict: code `quota_exceeded`, or `version_deleting`.
         """
         now = self._clock.now()
         deployment = Deployment(
@@ -63,6 +67,8 @@ class DeploymentService:
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
             if store.add(connection, deployment):
+                # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
+                self._registry.staying_within(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
                 wanted = {"replicas": replicas, "namespace": namespace}
                 self._record(connection, principal, "deployment.created", deployment, after=wanted)
@@ -158,6 +164,20 @@ class DeploymentService:
                 store.change(connection, deployment_id, is_wanted=False, updated_at=self._clock.now())
                 self._record(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
             return self._locked(connection, principal, deployment_id)
+
+    def of_version(
+        self, connection: Connection, principal: Principal, model_name: str, number: int | None
+    ) -> list[Deployment]:
+        """The deployments of a version, or of all versions of a model, that are not stopped; oldest first.
+
+        In the caller's transaction.
+        """
+        return store.of_version(connection, principal.tenant_id, model_name, number)
+
+    def left(self, principal: Principal, model_name: str, number: int | None) -> list[Deployment]:
+        """The same, now."""
+        with self._database.read() as connection:
+            return self.of_version(connection, principal, model_name, number)
 
     # What the reconciler calls.
 

@@ -62,6 +62,18 @@ def not_stopped(connection: Connection, target: str) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
+def of_version(connection: Connection, tenant_id: str, model_name: str, number: int | None) -> list[Deployment]:
+    """The deployments of a version, or of all versions of a model, that are not stopped; oldest first."""
+    query = select(deployments).where(
+        deployments.c.tenant_id == tenant_id,
+        deployments.c.model_name == model_name,
+        deployments.c.status != DeploymentStatus.STOPPED,
+    )
+    if number is not None:
+        query = query.where(deployments.c.version == number)
+    return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
+
+
 def count_replicas(connection: Connection, tenant_id: str) -> int:
     """How many replicas the tenant's deployments shall have together, less those that leave."""
     query = select(func.coalesce(func.sum(deployments.c.replicas), 0)).where(

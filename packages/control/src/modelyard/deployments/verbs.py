@@ -10,6 +10,7 @@ from modelyard.errors import Unavailable
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
+from modelyard.registry.domain import refuse_leaving
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import checked_deployment
 
@@ -42,8 +43,10 @@ class DeploymentVerbs:
         Raises:
             NotFound: there is no such model or version.
             Invalid: `replicas` or `namespace` is not what it should be.
+            Conflict: code `version_deleting`.
         """
         found = self._registry.version(principal, model_name, version)
+        refuse_leaving(found)
         request = {"version": found.version} | checked_deployment(replicas=replicas, namespace=namespace)
         return self._jobs.create(
             principal,

@@ -11,6 +11,7 @@ from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
+from modelyard.registry.domain import refuse_leaving
 from modelyard.registry.service import RegistryService
 
 _POLL_SECONDS = 0.2
@@ -47,9 +48,9 @@ class Deploying:
 
     def _build(self, job: Job, version: int) -> Result:
         log = self.jobs.log(job.job_id)
-        bundle = self.packaging.build(
-            self.registry.version(owner_of(job), job.model_name, version), log=lambda line: log.write(AFTER_RUN, line)
-        )
+        found = self.registry.version(owner_of(job), job.model_name, version)
+        refuse_leaving(found)
+        bundle = self.packaging.build(found, log=lambda line: log.write(AFTER_RUN, line))
         return {"model_version": version, "image": bundle.reference}
 
     def _create(self, job: Job, version: int) -> Result:

@@ -19,6 +19,7 @@ class JobKind(StrEnum):
     DEPLOYMENT = "deployment"
     REGISTRATION = "registration"
     """Of an upload."""
+    DELETION = "deletion"
 
 
 PHASES: dict[JobKind, tuple[Phase, ...]] = {
@@ -26,6 +27,13 @@ PHASES: dict[JobKind, tuple[Phase, ...]] = {
     JobKind.ONE_CLICK: (Phase.TRAINING, Phase.REGISTERING, Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
     JobKind.DEPLOYMENT: (Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
     JobKind.REGISTRATION: (Phase.REGISTERING,),
+    JobKind.DELETION: (
+        Phase.UNDEPLOYING,
+        Phase.REMOVING_IMAGES,
+        Phase.REMOVING_VERSIONS,
+        Phase.REMOVING_RUNS,
+        Phase.DELETED,
+    ),
 }
 
 

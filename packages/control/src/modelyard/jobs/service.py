@@ -1,6 +1,6 @@
 """Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -55,10 +55,12 @@ class JobService:
         model_name: str,
         request: Mapping[str, Any],
         idempotency_key: str | None = None,
+        alongside: Callable[[Connection, Job], None] = lambda _, __: None,
     ) -> Job:
         """Write the job down and hand it to the engine.
 
-        The same request with the same key is the same job, also when both come at once.
+        The same request with the same key is the same job, also when both come at once. `alongside` writes what shall
+        be true from the moment that the job is there, in the same transaction; when it raises, there is no job.
 
         Raises:
             Conflict: code `idempotency_key_reused`, when the key came with another request before, or `quota_exceeded`.
@@ -70,6 +72,7 @@ class JobService:
             if store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
                 quotas.check(Resource.CONCURRENT_JOBS, lambda: store.count_unfinished(connection, principal.tenant_id))
                 self._record(connection, principal, "job.queued", job, after={"kind": kind})
+                alongside(connection, job)
             else:
                 job = self._earlier(connection, principal, idempotency_key, digest)
         # Should we die before this line, `resume` hands it over at the next start.

@@ -32,3 +32,8 @@ class Phase(StrEnum):
     BUILDING = "building"
     DEPLOYING = "deploying"
     DEPLOYED = "deployed"
+    UNDEPLOYING = "undeploying"
+    REMOVING_IMAGES = "removing_images"
+    REMOVING_VERSIONS = "removing_versions"
+    REMOVING_RUNS = "removing_runs"
+    DELETED = "deleted"

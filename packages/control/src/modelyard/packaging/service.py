@@ -1,7 +1,9 @@
 """Builds the bundle of a version and the environment that serves it, once."""
 
 import hashlib
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -86,8 +88,30 @@ class PackagingService:
                 self._environments.ensure(lock, log=log)
             return bundle
 
+    def built(self, version: Version) -> Bundle | None:
+        """The bundle of a version, if it was built."""
+        with self._database.read() as connection:
+            return store.find_bundle(connection, version.tenant_id, version.model_name, version.version)
+
+    def remove(self, version: Version) -> None:
+        """Take the version's bundle away. One that is just being built is waited for. None there: nothing to do."""
+        with self._builds.setdefault((version.tenant_id, version.subject), threading.Lock()):
+            with self._database.write() as connection:
+                store.remove_bundle(connection, version.tenant_id, version.model_name, version.version)
+            shutil.rmtree(self._place(version), ignore_errors=True)
+
+    def sweep(self, is_gone: Callable[[str, str, int], bool]) -> None:
+        """Take away what lies here of versions that are gone: a build that was under way when one was deleted."""
+        for place in self._folder.glob("*/*/*"):
+            tenant_id, model_name, number = place.parts[-3:]
+            if number.isdecimal() and is_gone(tenant_id, model_name, int(number)):
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _place(self, version: Version) -> Path:
+        return self._folder / version.tenant_id / version.model_name / str(version.version)
+
     def _build(self, version: Version, *, log: LogLine) -> Bundle:
-        place = self._folder / version.tenant_id / version.model_name / str(version.version)
+        place = self._place(version)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=".build-") as name:
             model = Path(name) / "model"

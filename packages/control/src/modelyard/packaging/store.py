@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from modelyard.db.statements import insert_new
 from modelyard.packaging.domain import Bundle
@@ -34,6 +34,12 @@ def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle) -> None:
     }
     if not insert_new(connection, bundles, **key, **what):
         connection.execute(update(bundles).filter_by(**key).values(**what))
+
+
+def remove_bundle(connection: Connection, tenant_id: str, model_name: str, version: int) -> None:
+    """Forget the bundle of a version."""
+    key = {"tenant_id": tenant_id, "model_name": model_name, "version": version}
+    connection.execute(delete(bundles).filter_by(**key))
 
 
 def find_bundle(connection: Connection, tenant_id: str, model_name: str, version: int) -> Bundle | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from modelyard.ports.tracker_removal import TrackerRemoval
+
 
 @dataclass(frozen=True, slots=True)
 class TrackedRun:
@@ -35,8 +37,8 @@ class LoggedModel:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-class Tracking(Protocol):
-    """The tracker's verbs that we use. All are idempotent and may block for seconds.
+class Tracking(TrackerRemoval, Protocol):
+    """The tracker's verbs that we use, with those that remove. All are idempotent and may block for seconds.
 
     Every call raises Unavailable (code `tracking_unavailable`) when the tracker does not answer, and NotFound for
     a run or model that is not there.

@@ -143,7 +143,7 @@ class PromotionService:
         """Ask that a version in staging go to production. Asked again: the open request.
 
         Raises:
-            Conflict: code `stage_transition_refused`, when the version is not in staging.
+            Conflict: code `stage_transition_refused`, when the version is not in staging; `version_deleting`.
         """
         _check_revision(revision, version.revision)
         if version.stage is not Stage.STAGING:
@@ -156,6 +156,7 @@ class PromotionService:
         now = self._clock.now()
         with self._database.write() as connection:
             self._mover.lock(connection, principal, version.model_name)
+            self._registry.staying_within(connection, principal, version.model_name, version.version)
             self._expire_stale(connection, principal, version.model_name)
             if (open_request := store.find_open(connection, version)) is not None:
                 return open_request
@@ -256,6 +257,13 @@ class PromotionService:
         """
         with self._database.read() as connection:
             return self._find(connection, principal, model_name, request_id)
+
+    def open_within(self, connection: Connection, tenant_id: str, model_name: str) -> list[Request]:
+        """The requests of a model that wait for a decision, in the caller's transaction."""
+        now = self._clock.now()
+        return [
+            request for request in store.open_requests(connection, tenant_id, model_name) if now < request.expires_at
+        ]
 
     def page(
         self,

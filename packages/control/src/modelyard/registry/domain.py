@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from modelyard.errors import Invalid
+from modelyard.errors import Conflict, Invalid
 from modelyard.registry.states import Stage
 
 MAX_PATH_LENGTH = 500
@@ -57,6 +57,8 @@ class Model:
     latest_version: int | None
     production_version: int | None
     staging_version: int | None
+    deletion_job_id: str | None = None
+    """The job that deletes it and all of its versions."""
 
     @property
     def subject(self) -> str:
@@ -112,11 +114,36 @@ class Version:
     created_by: str
     revision: int
     """Counts the changes of its stage, description and tags, for `If-Match`."""
+    deletion_job_id: str | None = None
+    """The job that deletes it; from then on nothing new begins with it."""
 
     @property
     def subject(self) -> str:
         """As the audit log names it."""
         return f"models/{self.model_name}/versions/{self.version}"
+
+    @property
+    def key(self) -> str:
+        """Tells it apart from every other version of every tenant."""
+        return f"{self.tenant_id}/{self.model_name}/{self.version}"
+
+
+def can_be_a_number(number: int) -> bool:
+    """Whether a version can have this number. No database is asked for any other."""
+    return 0 < number <= MAX_VERSION
+
+
+def refuse_leaving(version: Version) -> None:
+    """Let nothing new begin with a version that is being deleted.
+
+    Raises:
+        Conflict: code `version_deleting`.
+    """
+    if version.deletion_job_id is not None:
+        raise Conflict(
+            f"version {version.version} of '{version.model_name}' is being deleted by job '{version.deletion_job_id}'",
+            code="version_deleting",
+        )
 
 
 def check_manifest(manifest: Manifest) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from modelyard.access.domain import Principal
 from modelyard.errors import Invalid
 from modelyard.naming import validate_model_name
+from modelyard.plain import plain_json
 from modelyard.ports.tracking import LoggedModel
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Model, Version
 from modelyard.registry.service import RegistryService
 from modelyard.training.domain import choose_logged_model
 
@@ -21,6 +22,16 @@ class Registration:
 
     def __init__(self, *, registry: RegistryService) -> None:
         self._registry = registry
+
+    def model(self, principal: Principal, *, name: str, description: str, tags: Mapping[str, str]) -> Model:
+        """Make a model without versions.
+
+        Raises:
+            Invalid: the name.
+            Conflict: code `model_exists`.
+        """
+        validate_model_name(name, field="name")
+        return self._registry.create(principal, name, description=description, tags=plain_json(tags))
 
     def by_hand(
         self,

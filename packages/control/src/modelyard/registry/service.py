@@ -14,14 +14,23 @@ from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import NotFound
+from modelyard.deletion.claims import hold_for_registration
+from modelyard.errors import Conflict, NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.registry import search, store
-from modelyard.registry.domain import MAX_VERSION, Manifest, Model, NewVersion, Version, check_manifest
+from modelyard.registry.domain import (
+    MAX_VERSION,
+    Manifest,
+    Model,
+    NewVersion,
+    Version,
+    check_manifest,
+    refuse_leaving,
+)
 from modelyard.registry.files import manifest_of
 from modelyard.registry.filters import (
     EVERY_MODEL,
@@ -32,6 +41,7 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
+from modelyard.registry.leaving import deleting_model, is_deleted, is_living_model
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.registry.states import Stage
@@ -153,6 +163,17 @@ class RegistryService:
             found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
         return {version.version: version for version in found}
 
+    def staying_within(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
+        """One version with which something new may begin, read in the caller's transaction.
+
+        Raises:
+            NotFound: code `version_not_found`.
+            Conflict: code `version_deleting`.
+        """
+        version = self.version_within(connection, principal, model_name, number)
+        refuse_leaving(version)
+        return version
+
     def former_production(self, connection: Connection, principal: Principal, model_name: str) -> Version | None:
         """The archived version that left production last, by the audit log."""
         prefix = f"models/{model_name}/versions/"
@@ -242,6 +263,34 @@ class RegistryService:
         with self._database.read() as connection:
             return store.count_models(connection, principal.tenant_id)
 
+    def count_within(self, connection: Connection, tenant_id: str) -> tuple[int, int]:
+        """How many models and versions a tenant has, in the caller's transaction."""
+        return store.count_models(connection, tenant_id), store.count_versions(connection, tenant_id)
+
+    def is_deleted(self, tenant_id: str, model_name: str, number: int) -> bool:
+        """Whether this version was deleted, and not restored."""
+        with self._database.read() as connection:
+            return is_deleted(connection, tenant_id, model_name, number)
+
+    def create(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
+        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
+
+        Raises:
+            Conflict: code `model_exists`, or `quota_exceeded`.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            quotas = hold_quotas(connection, principal.tenant_id)
+            if is_living_model(connection, principal.tenant_id, name):
+                raise Conflict(f"there is a model '{name}' already", code="model_exists", field="name")
+            store.add_model(connection, principal.tenant_id, name, at=now)
+            store.begin_model(connection, principal.tenant_id, name, at=now, description=description, tags=tags)
+            quotas.check(Resource.MODELS, lambda: store.count_models(connection, principal.tenant_id))
+            self._audit.record(
+                connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
+            )
+            return self._model(connection, principal, name)
+
     def _add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
         now = self._clock.now()
         tenant_id = principal.tenant_id
@@ -250,6 +299,9 @@ class RegistryService:
             self._hold_model(connection, principal, new.model_name, found, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
+            hold_for_registration(
+                connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
+            )
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
             store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
             version = store.find_version(connection, tenant_id, new.model_name, number)
@@ -290,6 +342,10 @@ class RegistryService:
                 connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
             )
         store.touch_model(connection, principal.tenant_id, name, at=at)
+        if (job_id := deleting_model(connection, principal.tenant_id, name)) is not None:
+            raise Conflict(
+                f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
+            )
 
     def _version_of_job(self, job_id: str) -> Version | None:
         with self._database.read() as connection:

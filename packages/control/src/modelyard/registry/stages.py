@@ -11,7 +11,7 @@ from modelyard.errors import Conflict, Precondition
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Version, refuse_leaving
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"
@@ -48,9 +48,10 @@ class StageMover:
         `evidence` is what a rule decided by, as JSON, for the audit entry.
 
         Raises:
-            Conflict: code `stage_transition_refused`, when the table does not allow it.
+            Conflict: code `stage_transition_refused`, when the table does not allow it; `version_deleting`.
             Precondition: code `revision_changed`, when somebody else changed the version since it was read.
         """
+        refuse_leaving(version)
         if to not in TRANSITIONS[version.stage]:
             allowed = ", ".join(sorted(TRANSITIONS[version.stage]))
             raise Conflict(

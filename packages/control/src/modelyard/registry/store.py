@@ -41,6 +41,26 @@ def add_model(
     return is_new
 
 
+def begin_model(
+    connection: Connection, tenant_id: str, name: str, *, at: datetime, description: str, tags: Mapping[str, str]
+) -> None:
+    """Write what a model begins with, also over what one of this name had before it was deleted."""
+    query = update(models).where(models.c.tenant_id == tenant_id, models.c.name == name)
+    connection.execute(
+        query.values(
+            description=description,
+            tags=dict(tags),
+            owners=[],
+            created_at=at,
+            updated_at=at,
+            revision=models.c.revision + 1,
+            deletion_job_id=None,
+            deleted_at=None,
+        )
+    )
+    index_model(connection, tenant_id, name, tags=tags, owners=[])
+
+
 def allot_version(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> int:
     """Count the model's last version up and give it.
 
@@ -53,6 +73,7 @@ def allot_version(connection: Connection, tenant_id: str, name: str, *, at: date
             last_version=models.c.last_version + 1,
             updated_at=at,
             revision=models.c.revision + 1,
+            deletion_job_id=None,
             deleted_at=None,
         )
         .returning(models.c.last_version)
@@ -248,6 +269,7 @@ def model_of_row(row: Row[Any]) -> Model:
         latest_version=row.latest_version,
         production_version=row.production_version,
         staging_version=row.staging_version,
+        deletion_job_id=row.deletion_job_id,
     )
 
 
@@ -274,4 +296,5 @@ def version_of_row(row: Row[Any]) -> Version:
         created_at=row.created_at,
         created_by=row.created_by,
         revision=row.revision,
+        deletion_job_id=row.deletion_job_id,
     )

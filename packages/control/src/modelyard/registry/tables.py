@@ -17,6 +17,8 @@ models = Table(
     Column("last_version", Integer, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
+    # The job that deletes it, or has deleted it; NULL for one that is there to stay.
+    Column("deletion_job_id", String(40)),
     Column("deleted_at", Timestamp),
     Column("owners", Json, nullable=False, server_default="[]"),
     # Counts every change of the model and of what is below it.
@@ -48,6 +50,8 @@ versions = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("created_by", String(200), nullable=False),
     Column("revision", Integer, nullable=False),
+    # The job that deletes it, or has deleted it; NULL for one that is there to stay.
+    Column("deletion_job_id", String(40)),
     Column("deleted_at", Timestamp),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
     Index(
@@ -60,6 +64,7 @@ versions = Table(
     ),
     Index("ix_versions_run_id", "run_id"),
     Index("ix_versions_stage", "tenant_id", "model_name", "stage", "version"),
+    Index("ix_versions_deletion_job_id", "deletion_job_id"),
 )
 
 version_files = Table(

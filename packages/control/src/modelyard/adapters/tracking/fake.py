@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from modelyard.adapters.tracking.fake_removal import FakeRemoval, Logged
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.ports.tracking import LoggedModel, TrackedRun
 
@@ -13,22 +13,16 @@ _KEY_TAG = "modelyard.key"
 _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
 
 
-@dataclass(slots=True)
-class _Logged:
-    model: LoggedModel
-    files: dict[str, bytes]
-    tags: dict[str, str]
-
-
-class FakeTracking:
+class FakeTracking(FakeRemoval):
     """Keeps the contract of `Tracking` without a server."""
 
     def __init__(self, *, uri: str = "http://tracking.invalid") -> None:
+        super().__init__()
         self._uri = uri
         self._numbers = count(1)
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, TrackedRun] = {}
-        self._models: list[_Logged] = []
+        self._models: list[Logged] = []
         self.is_available = True
 
     def log_run(
@@ -71,7 +65,7 @@ class FakeTracking:
             artifact_uri=f"mlflow-artifacts:/models/{model_id}/artifacts",
             parameters=dict(parameters or {}),
         )
-        self._models.append(_Logged(model, dict(files), dict(tags or {})))
+        self._models.append(Logged(model, dict(files), dict(tags or {})))
         return model
 
     def change_file(self, uri: str, path: str, content: bytes) -> None:
@@ -153,7 +147,7 @@ class FakeTracking:
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         return self.log_model(None, name, files, tags={_KEY_TAG: key}, parameters=parameters)
 
-    def _find(self, uri: str) -> _Logged:
+    def _find(self, uri: str) -> Logged:
         if not _ADDRESS.fullmatch(uri):
             raise Invalid(
                 f"model_uri: expected models:/m-… or runs:/<run>/<name>, got {uri!r}.",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from modelyard.adapters.tracking.mlflow_removal import MlflowRemoval
 from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
 from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.ports.tracking import LoggedModel, TrackedRun
@@ -20,15 +21,16 @@ _LEGACY_TAG = "mlflow.log-model.history"
 _KEY_TAG = "modelyard.key"
 
 
-class MlflowTracking:
+class MlflowTracking(MlflowRemoval):
     """The port `Tracking` on an MLflow tracking server.
 
     Args:
         uri: the server's address, http or https.
+        backend_uri: the address of the server's own database, if we may remove records for good.
     """
 
-    def __init__(self, *, uri: str) -> None:
-        self._server = MlflowServer(uri=uri)
+    def __init__(self, *, uri: str, backend_uri: str | None = None) -> None:
+        super().__init__(MlflowServer(uri=uri), backend_uri=backend_uri)
         self._library = self._server.library
 
     @property

@@ -63,6 +63,14 @@ class MlflowLibrary:
         repository = repositories.get_artifact_repository(uri, tracking_uri=self._uri)
         return str(repository.download_artifacts(path, dst_path=str(folder)))
 
+    def delete_files(self, uri: str, path: str | None = None) -> None:
+        """Delete what is at an address of the artifact store, or at a path below it; what is not there: no error.
+
+        Addresses below `mlflow-artifacts:/` without a host are the server's own.
+        """
+        registry = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
+        registry.get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts(path)
+
     @property
     def Error(self) -> type[Any]:  # noqa: N802  # It stands for a class.
         """`mlflow.MlflowException`."""

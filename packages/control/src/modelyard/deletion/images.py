@@ -1,0 +1,25 @@
+"""What was built of a version, wherever it lies: each place is one adapter of this small port."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelyard.registry.domain import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One thing that was built. `size` is in bytes."""
+
+    name: str
+    size: int
+
+
+class Images(Protocol):
+    """The images of versions in one place. All calls are idempotent; they raise Unavailable when it does not answer."""
+
+    def built(self, version: Version) -> Sequence[Image]:
+        """What is there of this version."""
+
+    def remove(self, version: Version) -> None:
+        """Take it all away. What is not there: nothing to do, no error."""

@@ -1,0 +1,128 @@
+"""Removes for good what could be restored long enough: files, records, and bundles that nobody uses. In the background.
+
+The tombstone itself stays for ever, and so do the version's number and its audit entries.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deletion import store
+from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.domain import DeleteMode, Tombstone
+from modelyard.deletion.states import VersionState
+from modelyard.deployments.service import system_principal
+from modelyard.errors import ModelyardError
+from modelyard.ports.clock import Clock
+from modelyard.ports.tracking import Tracking
+from modelyard.registry import leaving
+
+logger = structlog.get_logger()
+
+_BATCH = 100
+_STOP_SECONDS = 5
+
+
+class Purger:
+    """One pass looks at every tombstone whose time is over. It holds no state of its own.
+
+    Args:
+        sweep: takes away what is left of versions that are deleted, outside of our tables and of the tracker.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        audit: AuditLog,
+        tracking: Tracking,
+        sweep: Callable[[], None],
+        interval_seconds: float,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._tracking = tracking
+        self._sweep = sweep
+        self._interval_seconds = interval_seconds
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Purge in the background until `stop`."""
+        self._thread = threading.Thread(target=self._run, name="purge", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is at hand and end the thread; the next process goes on."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=_STOP_SECONDS)
+
+    def pass_over_due(self) -> int:
+        """Purge what is due. Gives how many tombstones were settled."""
+        with self._database.read() as connection:
+            due = store.due(connection, self._clock.now(), limit=_BATCH)
+        return sum(self._purge(tombstone) for tombstone in due)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            settled = 0
+            try:
+                settled = self.pass_over_due()
+                self._sweep()
+            except ModelyardError as exc:
+                logger.warning("the purge waits", reason=exc.message)
+            except Exception:
+                logger.exception("the purge broke off, and goes on")
+            if settled < _BATCH:
+                self._stopped.wait(self._interval_seconds)
+
+    def _purge(self, tombstone: Tombstone) -> bool:
+        begun = self._begin(tombstone)
+        if begun is None:
+            return False
+        is_record_gone = self._remove(begun)
+        with self._database.write() as connection:
+            if not store.move(connection, begun, VersionState.PURGED, settled_at=self._clock.now()):
+                return False
+            leaving.drop_files(connection, begun.tenant_id, begun.model_name, begun.version)
+            self._audit.record(
+                connection,
+                principal=system_principal(begun.tenant_id),
+                action="version.purged",
+                subject=begun.subject,
+                reason=f"deleted by {begun.deleted_by}, and nobody restored it in time",
+                after={"files": begun.takes_files, "run": begun.removed_run_id, "is_record_gone": is_record_gone},
+            )
+        return True
+
+    def _begin(self, tombstone: Tombstone) -> Tombstone | None:
+        """From here on it cannot be restored. None when another one still can, that needs the same run or files."""
+        if tombstone.state is VersionState.PURGING:
+            return tombstone
+        with self._database.write() as connection:
+            hold_for_burial(connection)
+            if store.restorable_on(connection, tombstone):
+                return None
+            takes_files = tombstone.mode is not DeleteMode.NOTHING and not leaving.users_of_files(
+                connection, [tombstone.model_uri], besides=()
+            )
+            if not store.move(connection, tombstone, VersionState.PURGING, takes_files=takes_files):
+                return None
+            return store.find(connection, tombstone)
+
+    def _remove(self, tombstone: Tombstone) -> bool:
+        """Everything outside of our tables. Says whether the tracker's records of it are gone too."""
+        if tombstone.takes_files:
+            self._tracking.purge_model(tombstone.model_uri)
+        is_gone = True
+        if tombstone.removed_run_id is not None:
+            is_gone = self._tracking.purge_run(tombstone.removed_run_id)
+        if tombstone.removed_experiment_id is not None:
+            is_gone = self._tracking.purge_experiment(tombstone.removed_experiment_id) and is_gone
+        return is_gone

@@ -1,0 +1,157 @@
+"""Plans, tombstones and accepted deletions on the wire."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelyard.deletion.domain import Plan, Tombstone
+from modelyard.http.bodies import RequestBody
+from modelyard.jobs.domain import Job
+from modelyard.registry.schemas import Answer
+
+
+class DeletionQuery(BaseModel):
+    """How to delete, and whether to do it at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delete_mode: str = Field(
+        default="0",
+        max_length=40,
+        description="0 or Nothing, 1 or DeleteRunIfNoMore, 2 or DeleteRunAndExperimentIfNoMore",
+    )
+    dry_run: bool = Field(default=False, description="answer the plan with 200, and change nothing")
+    undeploy: bool = Field(default=True, description="if not, something that is deployed stops the deletion")
+    reason: str = Field(default="", max_length=2000, description="for the audit log")
+
+
+class RestoreBody(RequestBody):
+    """Why a version comes back."""
+
+    reason: str = Field(default="", max_length=2000)
+
+
+class PieceAnswer(Answer):
+    """One thing that goes."""
+
+    kind: str
+    name: str
+    version: int | None
+    detail: str
+    size_bytes: int | None
+
+
+class KeptAnswer(Answer):
+    """One thing that stays, and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+class BlockerAnswer(Answer):
+    """What stops the deletion."""
+
+    code: str
+    version: int | None
+    message: str
+
+
+class PlanAnswer(Answer):
+    """All that a deletion would do. Nothing was changed."""
+
+    name: str
+    version: int | None
+    delete_mode: int
+    delete_mode_name: str
+    is_blocked: bool
+    removes: list[PieceAnswer] = Field(description="in the order in which it goes")
+    keeps: list[KeptAnswer]
+    blockers: list[BlockerAnswer]
+    size_bytes: int = Field(description="of all that goes, as far as it is known")
+    purge_after: datetime = Field(description="until then it can be restored, were it deleted now")
+
+    @classmethod
+    def of(cls, plan: Plan) -> "PlanAnswer":
+        """The plan on the wire."""
+        return cls(
+            name=plan.subject.model_name,
+            version=plan.subject.version,
+            delete_mode=plan.mode,
+            delete_mode_name=plan.mode.title,
+            is_blocked=bool(plan.blockers),
+            removes=[
+                PieceAnswer(
+                    kind=piece.kind,
+                    name=piece.name,
+                    version=piece.version,
+                    detail=piece.detail,
+                    size_bytes=piece.size,
+                )
+                for piece in plan.removes
+            ],
+            keeps=[KeptAnswer(kind=one.kind, name=one.name, reason=one.reason) for one in plan.keeps],
+            blockers=[BlockerAnswer(code=one.code, version=one.version, message=one.message) for one in plan.blockers],
+            size_bytes=sum(piece.size or 0 for piece in plan.removes),
+            purge_after=plan.purge_after,
+        )
+
+
+class AcceptedDeletion(Answer):
+    """A deletion's job was made, or is under way."""
+
+    job_id: str
+    model_name: str
+    version: int | None
+    delete_mode: int
+    status: str
+    message: str
+
+    @classmethod
+    def of(cls, job: Job) -> "AcceptedDeletion":
+        """The job on the wire."""
+        return cls(
+            job_id=job.job_id,
+            model_name=job.model_name,
+            version=job.request["version"],
+            delete_mode=job.request["mode"],
+            status=job.status,
+            message=f"the deletion was accepted; follow GET /mlops/jobs/{job.job_id}",
+        )
+
+
+class TombstoneAnswer(Answer):
+    """What is left of a version that was deleted."""
+
+    name: str
+    version: int
+    state: str
+    delete_mode: int
+    deleted_at: datetime
+    deleted_by: str
+    purge_after: datetime
+    job_id: str
+    run_id: str | None
+    is_run_removed: bool
+
+    @classmethod
+    def of(cls, tombstone: Tombstone) -> "TombstoneAnswer":
+        """The tombstone on the wire."""
+        return cls(
+            name=tombstone.model_name,
+            version=tombstone.version,
+            state=tombstone.state,
+            delete_mode=tombstone.mode,
+            deleted_at=tombstone.deleted_at,
+            deleted_by=tombstone.deleted_by,
+            purge_after=tombstone.purge_after,
+            job_id=tombstone.job_id,
+            run_id=tombstone.run_id,
+            is_run_removed=tombstone.removed_run_id is not None,
+        )
+
+
+class TombstonesAnswer(Answer):
+    """The deleted versions of a model, the oldest deletion first."""
+
+    tombstones: list[TombstoneAnswer]

@@ -1,0 +1,219 @@
+"""Asks for deletions, and writes their tombstones. What a deletion does outside of our tables is its workflow's."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Permission, Principal
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deletion import store
+from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.domain import DeleteMode, Plan, Sources, Subject, Tombstone, refuse_blocked
+from modelyard.deletion.planning import Planner
+from modelyard.deployments.service import DeploymentService
+from modelyard.errors import Conflict, Forbidden
+from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.service import JobService, owner_of
+from modelyard.mirror.service import MirrorService
+from modelyard.ports.clock import Clock
+from modelyard.registry import leaving
+from modelyard.registry.domain import Version
+
+
+class DeletionService:
+    """Deletions of all tenants. A version can be restored for `grace` after it was deleted."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        audit: AuditLog,
+        jobs: JobService,
+        planner: Planner,
+        deployments: DeploymentService,
+        mirror: MirrorService,
+        grace: timedelta,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._jobs = jobs
+        self._planner = planner
+        self._deployments = deployments
+        self._mirror = mirror
+        self._grace = grace
+
+    def plan(self, principal: Principal, subject: Subject, mode: DeleteMode, *, undeploys: bool) -> Plan:
+        """What a deletion would do now. Nothing is changed.
+
+        Raises:
+            NotFound: code `model_not_found` or `version_not_found`.
+        """
+        return self._planner.plan(principal, subject, mode, undeploys=undeploys)
+
+    def delete(self, principal: Principal, subject: Subject, mode: DeleteMode, *, undeploys: bool, reason: str) -> Job:
+        """A job that deletes it. Asked again while it is under way: the same job.
+
+        Raises:
+            NotFound: code `model_not_found` or `version_not_found`.
+            Conflict: code `deletion_blocked`; the sentence names every blocker.
+            Forbidden: code `permission_missing`, when something is deployed that the caller may not undeploy.
+        """
+        request = {"version": subject.version, "mode": int(mode), "undeploys": undeploys, "reason": reason}
+        if (earlier := self._under_way(principal, subject, mode)) is not None:
+            return earlier
+
+        def mark(connection: Connection, job: Job) -> None:
+            self._mark(connection, principal, subject, job)
+
+        try:
+            return self._jobs.create(
+                principal,
+                kind=JobKind.DELETION,
+                model_name=subject.model_name,
+                request=request,
+                alongside=mark,
+            )
+        except Conflict:
+            # Of two that ask at once, the second is told of the first one's job.
+            if (earlier := self._under_way(principal, subject, mode)) is not None:
+                return earlier
+            raise
+
+    # What the workflow calls.
+
+    def bury(self, job: Job) -> int:
+        """Write the tombstones of all that the job deletes, in one transaction, which compares everything once more.
+
+        Again: nothing more happens. Gives how many versions the job has deleted.
+
+        Raises:
+            Conflict: code `deletion_blocked`, when something stops it that was not there when it was asked for.
+        """
+        subject, mode, principal = subject_of(job), DeleteMode(job.request["mode"]), owner_of(job)
+        with self._database.write() as connection:
+            leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+            hold_for_burial(connection)
+            versions = leaving.marked_by(connection, job.job_id)
+            blockers = self._planner.blockers(connection, subject, versions, job_id=job.job_id)
+            if versions:
+                refuse_blocked(subject.title, blockers)
+            sources = self._planner.sources(connection, versions, mode)
+            for version in versions:
+                self._bury(connection, job, version, sources)
+            if leaving.bury(connection, job.job_id, at=self._clock.now()):
+                self._audit.record(
+                    connection,
+                    principal=principal,
+                    action="model.deleted",
+                    subject=subject.path,
+                    reason=job.request["reason"],
+                    before={"versions": len(versions)},
+                    after={"mode": mode.title},
+                )
+            return len(store.of_job(connection, job.job_id))
+
+    def tombstones(self, job: Job) -> list[Tombstone]:
+        """What the job has deleted."""
+        with self._database.read() as connection:
+            return store.of_job(connection, job.job_id)
+
+    def marked(self, job: Job) -> list[Version]:
+        """What the job deletes and has not deleted yet."""
+        with self._database.read() as connection:
+            return leaving.marked_by(connection, job.job_id)
+
+    def settle_experiment(self, tombstone: Tombstone, removed_id: str | None) -> None:
+        """Note that an experiment was removed with this version, or that it stays. From now on no version waits."""
+        with self._database.write() as connection:
+            store.change(connection, tombstone, claimed_experiment=None, removed_experiment_id=removed_id)
+
+    def give_up(self, job: Job) -> None:
+        """Let go of all that a job that failed or was cancelled has not deleted."""
+        with self._database.write() as connection:
+            leaving.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
+            for version in leaving.marked_by(connection, job.job_id):
+                self._audit.record(
+                    connection,
+                    principal=owner_of(job),
+                    action="version.deletion_given_up",
+                    subject=version.subject,
+                    reason=f"job '{job.job_id}' did not come so far",
+                )
+            leaving.unmark(connection, job.job_id)
+            store.drop_claims(connection, job.job_id)
+
+    def _mark(self, connection: Connection, principal: Principal, subject: Subject, job: Job) -> None:
+        leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+        versions = self._planner.subjects(connection, subject)
+        blockers = self._planner.blockers(connection, subject, versions)
+        deployed = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
+        if deployed and not job.request["undeploys"]:
+            blockers += self._planner.deployed(deployed)
+        refuse_blocked(subject.title, blockers)
+        if deployed and not principal.may(Permission.DEPLOYMENTS_WRITE):
+            raise Forbidden(
+                f"{subject.title} is deployed, and undeploying it needs the permission "
+                f"'{Permission.DEPLOYMENTS_WRITE}', which {principal.title} does not have",
+                code="permission_missing",
+            )
+        if subject.version is None:
+            leaving.mark_model(connection, subject.tenant_id, subject.model_name, job_id=job.job_id)
+        leaving.mark_versions(connection, subject.tenant_id, subject.model_name, subject.version, job_id=job.job_id)
+        self._audit.record(
+            connection,
+            principal=principal,
+            action="model.deletion_requested" if subject.version is None else "version.deletion_requested",
+            subject=subject.path,
+            reason=job.request["reason"],
+            after={"mode": DeleteMode(job.request["mode"]).title, "job_id": job.job_id},
+        )
+
+    def _bury(self, connection: Connection, job: Job, version: Version, sources: Sources) -> None:
+        now = self._clock.now()
+        mode = DeleteMode(job.request["mode"])
+        removed = version.run_id if version.run_id in sources.runs else None
+        claimed = version.experiment_name if version.experiment_name in sources.experiments else None
+        store.add(
+            connection,
+            version,
+            job_id=job.job_id,
+            mode=mode,
+            at=now,
+            by=job.created_by,
+            purge_after=now + self._grace,
+            removed_run_id=removed,
+            claimed_experiment=claimed,
+        )
+        if mode is DeleteMode.NOTHING:
+            self._mirror.release(connection, version.tenant_id, version.model_name, version.version)
+        self._audit.record(
+            connection,
+            principal=owner_of(job),
+            action="version.deleted",
+            subject=version.subject,
+            reason=job.request["reason"],
+            before={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
+            after={"mode": mode.title, "removed_run": removed},
+        )
+
+    def _under_way(self, principal: Principal, subject: Subject, mode: DeleteMode) -> Job | None:
+        """The job that deletes exactly this already."""
+        with self._database.read() as connection:
+            if subject.version is None:
+                job_id = leaving.deleting_model(connection, subject.tenant_id, subject.model_name)
+            else:
+                found = leaving.living(connection, subject.tenant_id, subject.model_name, subject.version)
+                job_id = found[0].deletion_job_id if found else None
+        if job_id is None:
+            return None
+        job = self._jobs.get(principal, job_id)
+        is_same = (job.request["version"], job.request["mode"]) == (subject.version, mode)
+        return job if is_same else None
+
+
+def subject_of(job: Job) -> Subject:
+    """What a deletion's job deletes."""
+    return Subject(job.tenant_id, job.model_name, job.request["version"])

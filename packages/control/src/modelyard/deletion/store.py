@@ -1,0 +1,159 @@
+"""Reads and writes tombstones."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+
+from modelyard.deletion.domain import DeleteMode, Subject, Tombstone
+from modelyard.deletion.states import VersionState
+from modelyard.deletion.tables import tombstones
+from modelyard.registry.domain import Version, can_be_a_number
+
+RESTORABLE = (VersionState.DELETED, VersionState.RESTORING)
+
+
+def add(
+    connection: Connection,
+    version: Version,
+    *,
+    job_id: str,
+    mode: DeleteMode,
+    at: datetime,
+    by: str,
+    purge_after: datetime,
+    removed_run_id: str | None,
+    claimed_experiment: str | None,
+) -> None:
+    """Write a version's tombstone."""
+    connection.execute(
+        insert(tombstones).values(
+            job_id=job_id,
+            version=version.version,
+            tenant_id=version.tenant_id,
+            model_name=version.model_name,
+            mode=mode,
+            state=VersionState.DELETED,
+            deleted_at=at,
+            deleted_by=by,
+            purge_after=purge_after,
+            model_uri=version.model_uri,
+            run_id=version.run_id,
+            removed_run_id=removed_run_id,
+            claimed_experiment=claimed_experiment,
+            takes_files=False,
+        )
+    )
+
+
+def of_job(connection: Connection, job_id: str) -> list[Tombstone]:
+    """What a job has deleted, oldest version first."""
+    return _found(connection, tombstones.c.job_id == job_id)
+
+
+def find(connection: Connection, tombstone: Tombstone) -> Tombstone | None:
+    """The same one as it is now."""
+    row = connection.execute(select(tombstones).where(_is(tombstone))).first()
+    return None if row is None else _tombstone(row)
+
+
+def latest(connection: Connection, subject: Subject) -> Tombstone | None:
+    """The last tombstone of a version; its row is held until the transaction ends."""
+    if subject.version is None or not can_be_a_number(subject.version):
+        return None
+    query = (
+        select(tombstones)
+        .where(
+            tombstones.c.tenant_id == subject.tenant_id,
+            tombstones.c.model_name == subject.model_name,
+            tombstones.c.version == subject.version,
+        )
+        .order_by(tombstones.c.deleted_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(query.with_for_update()).first()
+    return None if row is None else _tombstone(row)
+
+
+def of_model(connection: Connection, tenant_id: str, model_name: str) -> list[Tombstone]:
+    """The tombstones of a model's versions that are not taken back, oldest version first."""
+    return _found(
+        connection,
+        (tombstones.c.tenant_id == tenant_id)
+        & (tombstones.c.model_name == model_name)
+        & (tombstones.c.state != VersionState.ACTIVE),
+    )
+
+
+def with_removed_run(connection: Connection, run_ids: Collection[str]) -> list[Tombstone]:
+    """The tombstones with which these runs went."""
+    return _found(connection, tombstones.c.removed_run_id.in_(run_ids) & (tombstones.c.state != VersionState.ACTIVE))
+
+
+def due(connection: Connection, now: datetime, *, limit: int) -> list[Tombstone]:
+    """Tombstones whose time to be restored is over, and those whose purge was begun; the oldest first."""
+    is_due = (tombstones.c.state == VersionState.DELETED) & (tombstones.c.purge_after <= now)
+    return _found(connection, is_due | (tombstones.c.state == VersionState.PURGING), limit=limit)
+
+
+def restorable_on(connection: Connection, tombstone: Tombstone) -> bool:
+    """Whether another version that can still be restored was made of the same run or files."""
+    shares = tombstones.c.model_uri == tombstone.model_uri
+    if tombstone.run_id is not None:
+        shares |= tombstones.c.run_id == tombstone.run_id
+    is_other = (tombstones.c.job_id != tombstone.job_id) | (tombstones.c.version != tombstone.version)
+    query = select(tombstones.c.job_id).where(shares, is_other, tombstones.c.state.in_(RESTORABLE))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def move(connection: Connection, tombstone: Tombstone, state: VersionState, **values: Any) -> bool:
+    """Write a state if nobody has written another one since; says whether that was so."""
+    statement = update(tombstones).where(_is(tombstone), tombstones.c.state == tombstone.state)
+    return connection.execute(statement.values(state=state, **values)).rowcount == 1
+
+
+def change(connection: Connection, tombstone: Tombstone, **values: Any) -> None:
+    """Write some columns of a tombstone."""
+    connection.execute(update(tombstones).where(_is(tombstone)).values(**values))
+
+
+def give_back(connection: Connection, *, run_id: str | None, experiment_id: str | None) -> None:
+    """The run and the experiment are there again, so no tombstone has them any more."""
+    for column, value in (("removed_run_id", run_id), ("removed_experiment_id", experiment_id)):
+        if value is not None:
+            connection.execute(update(tombstones).where(tombstones.c[column] == value).values({column: None}))
+
+
+def drop_claims(connection: Connection, job_id: str) -> None:
+    """The job takes no experiment any more."""
+    connection.execute(update(tombstones).where(tombstones.c.job_id == job_id).values(claimed_experiment=None))
+
+
+def _is(tombstone: Tombstone) -> ColumnElement[bool]:
+    return (tombstones.c.job_id == tombstone.job_id) & (tombstones.c.version == tombstone.version)
+
+
+def _found(connection: Connection, which: ColumnElement[bool], *, limit: int | None = None) -> list[Tombstone]:
+    query = select(tombstones).where(which).order_by(tombstones.c.deleted_at, tombstones.c.version).limit(limit)
+    return [_tombstone(row) for row in connection.execute(query)]
+
+
+def _tombstone(row: Row[Any]) -> Tombstone:
+    return Tombstone(
+        job_id=row.job_id,
+        tenant_id=row.tenant_id,
+        model_name=row.model_name,
+        version=row.version,
+        mode=DeleteMode(row.mode),
+        state=VersionState(row.state),
+        deleted_at=row.deleted_at,
+        deleted_by=row.deleted_by,
+        purge_after=row.purge_after,
+        model_uri=row.model_uri,
+        run_id=row.run_id,
+        removed_run_id=row.removed_run_id,
+        claimed_experiment=row.claimed_experiment,
+        removed_experiment_id=row.removed_experiment_id,
+        takes_files=row.takes_files,
+    )

@@ -1,0 +1,103 @@
+"""The verbs on holds: put, lift, list. A hold stops a deletion until the version's tombstone stands, not after it."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.holds import store
+from modelyard.holds.domain import Hold
+from modelyard.ports.clock import Clock
+from modelyard.registry.leaving import hold_model
+from modelyard.registry.service import RegistryService
+
+
+class HoldService:
+    """Holds of all tenants."""
+
+    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, registry: RegistryService) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._registry = registry
+
+    def put(self, principal: Principal, model_name: str, number: int, *, reason: str, until: datetime | None) -> Hold:
+        """Put a hold on a version, also on one that is just being deleted: then the deletion stops.
+
+        Raises:
+            NotFound: code `version_not_found`.
+            Invalid: code `until_invalid`, when the time is over already.
+        """
+        now = self._clock.now()
+        if until is not None and until <= now:
+            raise Invalid(
+                f"until: expected a time that is still to come, got {until.isoformat()}",
+                code="until_invalid",
+                field="until",
+            )
+        hold = Hold(
+            hold_id=f"hold-{uuid4().hex}",
+            tenant_id=principal.tenant_id,
+            model_name=model_name,
+            version=number,
+            reason=reason,
+            until=until,
+            put_by=principal.subject,
+            put_at=now,
+            lifted_by=None,
+            lifted_at=None,
+            lift_reason=None,
+        )
+        with self._database.write() as connection:
+            hold_model(connection, principal.tenant_id, model_name, at=now)
+            self._registry.version_within(connection, principal, model_name, number)
+            store.add(connection, hold)
+            after = {"hold_id": hold.hold_id, "until": None if until is None else until.isoformat()}
+            self._audit.record(
+                connection, principal=principal, action="hold.put", subject=hold.subject, reason=reason, after=after
+            )
+        return hold
+
+    def lift(self, principal: Principal, model_name: str, hold_id: str, *, reason: str) -> Hold:
+        """Take a hold off.
+
+        Raises:
+            NotFound: code `hold_not_found`.
+            Conflict: code `hold_lifted`, when it was lifted before.
+        """
+        with self._database.write() as connection:
+            hold = self._hold(connection, principal, model_name, hold_id)
+            if hold.lifted_at is not None:
+                raise Conflict(f"hold '{hold_id}' was lifted by {hold.lifted_by} before", code="hold_lifted")
+            now = self._clock.now()
+            store.change(connection, hold, lifted_by=principal.subject, lifted_at=now, lift_reason=reason)
+            self._audit.record(
+                connection,
+                principal=principal,
+                action="hold.lifted",
+                subject=hold.subject,
+                reason=reason,
+                before={"hold_id": hold_id, "reason": hold.reason},
+            )
+            return self._hold(connection, principal, model_name, hold_id)
+
+    def of_model(self, principal: Principal, model_name: str, number: int | None = None) -> list[Hold]:
+        """All holds that lie or lay on a model's versions, or on one of them, the oldest first."""
+        with self._database.read() as connection:
+            return store.of_model(connection, principal.tenant_id, model_name, number)
+
+    def active_within(self, connection: Connection, tenant_id: str, model_name: str, number: int | None) -> list[Hold]:
+        """The holds that lie on the version now, or on any of the model's, in the caller's transaction."""
+        now = self._clock.now()
+        return [hold for hold in store.of_model(connection, tenant_id, model_name, number) if hold.is_active(now)]
+
+    @staticmethod
+    def _hold(connection: Connection, principal: Principal, model_name: str, hold_id: str) -> Hold:
+        hold = store.find(connection, principal.tenant_id, hold_id)
+        if hold is None or hold.model_name != model_name:
+            raise NotFound(f"model '{model_name}' has no hold '{hold_id}'", code="hold_not_found")
+        return hold

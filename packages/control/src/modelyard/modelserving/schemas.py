@@ -1,0 +1,132 @@
+"""Models and ModelVersions as `/api/v1/modelserving` shows them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import Field
+
+from modelyard.deletion.states import VersionState
+from modelyard.deployments.domain import Deployment
+from modelyard.http.bodies import RequestBody
+from modelyard.registry.domain import Model, Version
+from modelyard.registry.schemas import Answer
+
+
+class ModelBody(RequestBody):
+    """A model that has no version yet."""
+
+    name: str
+    description: str = Field(default="", max_length=10_000)
+    tags: dict[str, str] = Field(default={}, max_length=100)
+
+
+class VersionBody(RequestBody):
+    """A trained artifact that shall become the model's next version."""
+
+    artifact_id: str = Field(
+        description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
+    )
+    description: str = Field(default="", max_length=10_000)
+    tags: dict[str, str] = Field(default={}, max_length=100)
+    metrics: dict[str, float] = Field(default={}, max_length=200)
+
+
+class EndpointAnswer(Answer):
+    """Where a version answers, or will."""
+
+    deployment_id: str
+    status: str
+    url: str | None
+
+
+class ModelVersionAnswer(Answer):
+    """A ModelVersion."""
+
+    name: str
+    version: int
+    state: str = Field(description="`active`, or `deleting` while a job deletes it")
+    stage: str
+    description: str
+    tags: dict[str, str]
+    experiment_name: str | None
+    run_id: str | None
+    deployment_endpoint: str | None = Field(description="of the first deployment that is ready")
+    deployments: list[EndpointAnswer]
+    image_name: str | None
+    deletion_job_id: str | None
+    created_at: datetime
+    created_by: str
+    revision: int
+
+    @classmethod
+    def of(cls, version: Version, deployments: Sequence[Deployment], image_name: str | None) -> "ModelVersionAnswer":
+        """The version on the wire."""
+        ready = [one.url for one in deployments if one.status == "ready" and one.url is not None]
+        return cls(
+            name=version.model_name,
+            version=version.version,
+            state=VersionState.ACTIVE if version.deletion_job_id is None else VersionState.DELETING,
+            stage=version.stage,
+            description=version.description,
+            tags=dict(version.tags),
+            experiment_name=version.experiment_name,
+            run_id=version.run_id,
+            deployment_endpoint=ready[0] if ready else None,
+            deployments=[
+                EndpointAnswer(deployment_id=one.deployment_id, status=one.status, url=one.url) for one in deployments
+            ],
+            image_name=image_name,
+            deletion_job_id=version.deletion_job_id,
+            created_at=version.created_at,
+            created_by=version.created_by,
+            revision=version.revision,
+        )
+
+
+class ModelVersionsAnswer(Answer):
+    """A page of ModelVersions, newest first."""
+
+    versions: list[ModelVersionAnswer]
+    next_cursor: str | None
+
+
+class ServedModelAnswer(Answer):
+    """A Model."""
+
+    name: str
+    state: str = Field(description="`active`, or `deleting` while a job deletes it with all its versions")
+    description: str
+    tags: dict[str, str]
+    owners: list[str]
+    latest_version: int | None
+    production_version: int | None
+    staging_version: int | None
+    deletion_job_id: str | None
+    created_at: datetime
+    last_updated: datetime
+    revision: int
+
+    @classmethod
+    def of(cls, model: Model) -> "ServedModelAnswer":
+        """The model on the wire."""
+        return cls(
+            name=model.name,
+            state=VersionState.ACTIVE if model.deletion_job_id is None else VersionState.DELETING,
+            description=model.description,
+            tags=dict(model.tags),
+            owners=list(model.owners),
+            latest_version=model.latest_version,
+            production_version=model.production_version,
+            staging_version=model.staging_version,
+            deletion_job_id=model.deletion_job_id,
+            created_at=model.created_at,
+            last_updated=model.updated_at,
+            revision=model.revision,
+        )
+
+
+class ServedModelsAnswer(Answer):
+    """A page of Models, by name."""
+
+    models: list[ServedModelAnswer]
+    next_cursor: str | None

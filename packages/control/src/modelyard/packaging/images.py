@@ -1,0 +1,26 @@
+"""Bundles as images: what a deletion finds and removes of a version on this machine."""
+
+from collections.abc import Sequence
+
+from modelyard.deletion.images import Image
+from modelyard.packaging.service import PackagingService
+from modelyard.registry.domain import Version
+
+
+class Bundles:
+    """The port `Images` on the bundles of this machine."""
+
+    def __init__(self, packaging: PackagingService) -> None:
+        self._packaging = packaging
+
+    def built(self, version: Version) -> Sequence[Image]:
+        """The version's bundle, if it was built."""
+        bundle = self._packaging.built(version)
+        if bundle is None:
+            return []
+        files = (path for path in bundle.path.rglob("*") if path.is_file() and not path.is_symlink())
+        return [Image(bundle.reference, sum(path.stat().st_size for path in files))]
+
+    def remove(self, version: Version) -> None:
+        """Take it away."""
+        self._packaging.remove(version)
