@@ -25,7 +25,7 @@ FINAL = frozenset(status for status, following in TRANSITIONS.items() if not fol
 
 
 class Phase(StrEnum):
-    """What a running job is at; the names are the contract's."""
+    """What a running job is at; those of training and deploying are the contract's names."""
 
     TRAINING = "training"
     REGISTERING = "registering"

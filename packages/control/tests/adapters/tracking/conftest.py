@@ -6,20 +6,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its database and its files."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="session")
+def mlflow_backend(mlflow_folder: Path) -> str:
+    """The address of the server's own database."""
+    return f"sqlite:///{mlflow_folder}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(mlflow_folder: Path, mlflow_backend: str) -> Iterator[str]:
     """The address of an MLflow tracking server on SQLite."""
-    folder = tmp_path_factory.mktemp("mlflow")
+    folder = mlflow_folder
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    options = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
+    options = ["--backend-store-uri", mlflow_backend, "--artifacts-destination", str(folder / "files")]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [*command, *options],
