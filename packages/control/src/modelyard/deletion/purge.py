@@ -15,7 +15,7 @@ from modelyard.deletion.claims import hold_for_burial
 from modelyard.deletion.domain import DeleteMode, Tombstone
 from modelyard.deletion.states import VersionState
 from modelyard.deployments.service import system_principal
-from modelyard.errors import ModelyardError
+from modelyard.errors import ModelyardError, Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
 from modelyard.registry import leaving
@@ -67,7 +67,7 @@ class Purger:
         """Purge what is due. Gives how many tombstones were settled."""
         with self._database.read() as connection:
             due = store.due(connection, self._clock.now(), limit=_BATCH)
-        return sum(self._purge(tombstone) for tombstone in due)
+        return sum(self._guarded(tombstone) for tombstone in due)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -81,6 +81,16 @@ class Purger:
                 logger.exception("the purge broke off, and goes on")
             if settled < _BATCH:
                 self._stopped.wait(self._interval_seconds)
+
+    def _guarded(self, tombstone: Tombstone) -> bool:
+        """One that cannot be purged holds up none of the others."""
+        try:
+            return self._purge(tombstone)
+        except Unavailable:
+            raise
+        except ModelyardError as exc:
+            logger.warning("not purged", subject=tombstone.subject, reason=exc.message)
+            return False
 
     def _purge(self, tombstone: Tombstone) -> bool:
         begun = self._begin(tombstone)

@@ -11,7 +11,7 @@ import pytest
 
 from modelyard.adapters.tracking import FakeTracking, MlflowTracking
 from modelyard.errors import NotFound, Unavailable
-from modelyard.ports.tracking import LoggedModel, MirroredVersion, Tracking
+from modelyard.ports.tracking import LoggedModel, Tracking
 
 FILES = {"MLmodel": b"flavors: {}\n", "model.pkl": b"x"}
 NOBODY = "0" * 32
@@ -109,7 +109,6 @@ class TestRuns:
         subject.tracking.delete_run(NOBODY)
         subject.tracking.delete_experiment("99999")
         subject.tracking.purge_model(f"models:/m-{NOBODY}")
-        subject.tracking.forget_version("no-such-model", 1)
         assert subject.tracking.purge_run(NOBODY)
         assert subject.tracking.purge_experiment("99999")
         assert subject.tracking.experiment_of(NOBODY) is None
@@ -183,18 +182,6 @@ class TestExperiments:
         assert subject.tracking.experiment_of(run_id) is None
 
 
-class TestMirror:
-    def test_one_version_is_forgotten_and_the_others_stay(self, subject: Subject, name: str) -> None:
-        logged = subject.log(name)
-        for number in (1, 2):
-            subject.tracking.mirror_version(MirroredVersion(name, number, logged.uri, logged.run_id, "", {}))
-        for _ in range(2):
-            subject.tracking.forget_version(name, 1)
-        subject.tracking.mirror_version(MirroredVersion(name, 2, logged.uri, logged.run_id, "again", {}))
-        subject.tracking.forget_version(name, 2)
-        subject.tracking.forget_version(name, 2)
-
-
 class TestMlflowItself:
     def test_the_first_experiment_and_one_with_a_model_of_no_run_stay(self, mlflow_removal: Subject, name: str) -> None:
         logged = mlflow_removal.log(name)
@@ -203,20 +190,6 @@ class TestMlflowItself:
         alive = mlflow_removal.tracking.alive_in_experiment
         assert alive(mlflow_removal.experiment_of(run_id), besides=[run_id]) == f"model '{model_id}' is in it"
         assert alive("0") == "MLflow needs its first experiment"
-
-    def test_the_registered_model_goes_with_its_last_version(
-        self, mlflow_removal: Subject, name: str, client: Any
-    ) -> None:
-        logged = mlflow_removal.log(name)
-        for number in (1, 2):
-            mirrored = MirroredVersion(name, number, logged.uri, logged.run_id, "", {})
-            mlflow_removal.tracking.mirror_version(mirrored)
-
-        mlflow_removal.tracking.forget_version(name, 1)
-        (left,) = client.search_model_versions(f"name = '{name}'")
-        assert left.tags["modelyard.version"] == "2"
-        mlflow_removal.tracking.forget_version(name, 2)
-        assert not client.search_registered_models(f"name = '{name}'")
 
     def test_without_its_database_files_go_and_the_record_is_said_to_stay(
         self, mlflow_removal: Subject, name: str, mlflow_server: str, mlflow_folder: Path
@@ -238,7 +211,6 @@ class TestSilence:
     @pytest.mark.parametrize(
         "call",
         [
-            lambda tracking: tracking.forget_version("model", 1),
             lambda tracking: tracking.experiment_of(NOBODY),
             lambda tracking: tracking.alive_in_experiment("7"),
             lambda tracking: tracking.delete_run(NOBODY),
