@@ -13,6 +13,7 @@ from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
+from modelyard.uploads import tables as upload_tables
 
 __all__ = [
     "access_tables",
@@ -28,4 +29,5 @@ __all__ = [
     "packaging_tables",
     "promotion_tables",
     "registry_tables",
+    "upload_tables",
 ]

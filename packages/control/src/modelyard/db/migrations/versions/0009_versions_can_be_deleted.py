@@ -72,11 +72,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_tombstones_state_purge_after", ["state", "purge_after"], unique=False)
         batch_op.create_index("ix_tombstones_version", ["tenant_id", "model_name", "version"], unique=False)
 
-    with op.batch_alter_table("uploads", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_uploads_expires_at"))
-        batch_op.drop_index(batch_op.f("ix_uploads_tenant"))
-
-    op.drop_table("uploads")
     with op.batch_alter_table("models", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deletion_job_id", sa.String(length=40), nullable=True))
 
