@@ -44,18 +44,20 @@ class Dialect(Protocol):
 class OpenInference:
     """The Open Inference Protocol. `forms` are those that the server can do."""
 
-    def __init__(self, *forms: Form, dataframe_hint: bool = False) -> None:
+    def __init__(self, *forms: Form, dataframe_hint: bool = False, has_matrices: bool = False) -> None:
         """
         Args:
             dataframe_hint: tell that columns are a data frame, by MLServer's convention.
+            has_matrices: every tensor has two dimensions, a column's second one is 1.
         """
         self._forms = forms
         self._dataframe_hint = dataframe_hint
+        self._has_matrices = has_matrices
 
     def request(self, case: Case, form: Form, rows: int) -> Request | None:
         if form not in self._forms:
             return None
-        tensors = _tensors(case, rows)
+        tensors = _tensors(case, rows, column=[rows, 1] if self._has_matrices else [rows])
         if form is Form.GRPC:
             return _grpc(tensors, hint=self._dataframe_hint and case.is_table)
         if form is Form.BINARY:
@@ -125,13 +127,13 @@ class _Tensor:
     values: Any
 
 
-def _tensors(case: Case, rows: int) -> list[_Tensor]:
+def _tensors(case: Case, rows: int, *, column: list[int]) -> list[_Tensor]:
     asked = case.first(rows)
     if not isinstance(asked, Mapping):
         return [_Tensor(INPUT, case.datatype, [rows, len(asked[0])], asked)]
     return [
-        _Tensor(name, "BYTES" if isinstance(column[0], str) else "FP64", [rows], column)
-        for name, column in asked.items()
+        _Tensor(name, "BYTES" if isinstance(values[0], str) else "FP64", column, values)
+        for name, values in asked.items()
     ]
 
 

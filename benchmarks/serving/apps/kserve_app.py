@@ -21,8 +21,7 @@ class Predictor(Model):  # type: ignore[misc]  # Not installed here: it has an e
 
     def predict(self, payload: InferRequest, *_: Any, **__: Any) -> InferResponse:
         """The model's answer to each row."""
-        is_table = len(payload.inputs) > 1
-        answers = self.model(payload.as_dataframe() if is_table else payload.inputs[0].as_numpy())
+        answers = self.model(_table(payload) if len(payload.inputs) > 1 else payload.inputs[0].as_numpy())
         output = InferOutput("predictions", list(answers.shape), DATATYPES[str(answers.dtype)])
         output.set_data_from_numpy(answers, binary_data=False)
         return InferResponse(
@@ -32,6 +31,20 @@ class Predictor(Model):  # type: ignore[misc]  # Not installed here: it has an e
             requested_outputs=payload.request_outputs,
             use_binary_outputs=payload.use_binary_outputs,
         )
+
+
+def _table(payload: InferRequest) -> Any:
+    """The columns as a data frame. KServe's own `as_dataframe` is empty for raw contents."""
+    import pandas as pd  # noqa: PLC0415  # Only a table needs it.
+
+    columns = {tensor.name: tensor.as_numpy() for tensor in payload.inputs}
+    return pd.DataFrame(
+        {name: _texts(values) if values.dtype == object else values for name, values in columns.items()}
+    )
+
+
+def _texts(values: Any) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
 if __name__ == "__main__":

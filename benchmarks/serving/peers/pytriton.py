@@ -11,7 +11,7 @@ PEER = Peer(
     name="pytriton",
     title="PyTriton 0.7.0",
     environment=ENVIRONMENT,
-    dialect=OpenInference(Form.JSON, Form.BINARY, Form.GRPC),
+    dialect=OpenInference(Form.JSON, Form.BINARY, Form.GRPC, has_matrices=True),
     start=lambda place: app(ENVIRONMENT, "pytriton_app.py", place, place.http_port, place.grpc_port),
     settings="`@batch` with the dynamic batcher at its defaults, `max_batch_size=1024`, no metrics",
 )
