@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,23 @@ _LARGEST_MESSAGE = 64 * 1024 * 1024
 _TOLERANCE = 1e-4
 
 
-def ask(place: Place, form: Form, request: Request) -> Sequence[Any]:
-    """The predicted values of one answer.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came: the predicted values, and how many bytes carried them."""
+
+    values: Sequence[Any]
+    size: int
+
+
+def ask(place: Place, form: Form, request: Request) -> Answer:
+    """One answer.
 
     Raises:
         Exception: nobody listens, the status is not the one of success, or the answer cannot be read.
     """
     if form is Form.GRPC:
-        return request.read({}, _ask_grpc(place, request))
+        message = _ask_grpc(place, request)
+        return Answer(request.read({}, message), len(message))
     connection = http.client.HTTPConnection("127.0.0.1", place.http_port, timeout=_TIMEOUT_S)
     try:
         connection.request("POST", request.path, request.body, dict(request.headers))
@@ -34,7 +44,7 @@ def ask(place: Place, form: Form, request: Request) -> Sequence[Any]:
         if response.status != http.HTTPStatus.OK:
             raise BenchmarkError(f"{response.status}: {answer[:300].decode(errors='replace')}")
         headers = {name.lower(): value for name, value in response.getheaders()}
-        return request.read(headers, answer)
+        return Answer(request.read(headers, answer), len(answer))
     finally:
         connection.close()
 
@@ -50,14 +60,19 @@ def is_right(values: Sequence[Any], case: Case, rows: int) -> bool:
     return bool((came == expected).all())
 
 
-def check(place: Place, form: Form, request: Request, *, case: Case, rows: int) -> None:
-    """Raises BenchmarkError when the answer is not right."""
+def check(place: Place, form: Form, request: Request, *, case: Case, rows: int) -> int:
+    """How many bytes a right answer has.
+
+    Raises:
+        BenchmarkError: it is not right.
+    """
     try:
-        values = ask(place, form, request)
+        answer = ask(place, form, request)
     except Exception as error:
         raise BenchmarkError(f"no answer to {form} with {rows} rows of {case.model}: {error}") from error
-    if not is_right(values, case, rows):
-        raise BenchmarkError(f"a wrong answer to {form} with {rows} rows of {case.model}: {str(values)[:200]}")
+    if not is_right(answer.values, case, rows):
+        raise BenchmarkError(f"a wrong answer to {form} with {rows} rows of {case.model}: {str(answer.values)[:200]}")
+    return answer.size
 
 
 def _ask_grpc(place: Place, request: Request) -> bytes:

@@ -129,10 +129,15 @@ class _Rounds:
             return
         try:
             with server.awake():
-                check(server.place, workload.form, request, case=server.case, rows=workload.rows)
+                size = check(server.place, workload.form, request, case=server.case, rows=workload.rows)
                 before = server.cpu_s()
                 measured = load.run(
-                    server.place, workload, request, seconds=self._plan.seconds, core=self._cores.client
+                    server.place,
+                    workload,
+                    request,
+                    answer_bytes=size,
+                    seconds=self._plan.seconds,
+                    core=self._cores.client,
                 )
                 used, memory = server.cpu_s() - before, server.memory()
         except BenchmarkError as error:

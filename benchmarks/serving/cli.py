@@ -1,6 +1,8 @@
 """The command line of the benchmark: `run` measures, `report` writes the page; without a word it does both, quickly."""
 
 import argparse
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +27,7 @@ _EPILOG = """examples:
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 when all was measured, 1 when something could not be, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # The servers that were started are ended in any case.
     try:
         files = [Path(file) for file in options.results] or [cache_folder() / "results" / "serving.jsonl"]
         if not options.report_only:

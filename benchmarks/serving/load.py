@@ -1,5 +1,6 @@
 """The load: `h2load` (Debian: nghttp2-client), one program in C for HTTP/1.1 and gRPC alike, in a process of its own on
-the other core. What is not a 200 is counted as an error."""
+the other core. What is not a 200 is counted as an error, and so is a gRPC call that brought no message: its status is a
+200 in any case."""
 
 import re
 import shutil
@@ -34,8 +35,6 @@ class Measured:
     per_second: float
     p50: float | None
     p99: float | None
-    data_bytes: int
-    """Of all answers' bodies."""
     client_share: float
     """How much of its core the load generator used: near 1 it is the bottleneck."""
 
@@ -52,8 +51,10 @@ def tool() -> str:
     return found
 
 
-def run(place: Place, workload: Workload, request: Request, *, seconds: float, core: int | None) -> Measured:
-    """Load a server for some seconds, after a short warm-up that is not counted."""
+def run(
+    place: Place, workload: Workload, request: Request, *, answer_bytes: int, seconds: float, core: int | None
+) -> Measured:
+    """Load a server for some seconds, after a short warm-up that is not counted. A right answer has `answer_bytes`."""
     log, body = place.scratch / "h2load.tsv", place.scratch / "request"
     body.write_bytes(_framed(request.body) if workload.form is Form.GRPC else request.body)
     log.unlink(missing_ok=True)
@@ -70,11 +71,16 @@ def run(place: Place, workload: Workload, request: Request, *, seconds: float, c
     if done.returncode or not log.exists():
         raise BenchmarkError(f"h2load failed: {(done.stdout + done.stderr)[-500:]}")
     used = client_cpu_s() - before
-    return read(done.stdout, log, seconds=seconds, client_share=used / (seconds + WARM_UP_S))
+    size = answer_bytes + _PREFIX_BYTES if workload.form is Form.GRPC else None
+    return read(done.stdout, log, message_bytes=size, seconds=seconds, client_share=used / (seconds + WARM_UP_S))
 
 
-def read(told: str, log: Path, *, seconds: float, client_share: float) -> Measured:
-    """What h2load tells, and its log of requests: start, status, microseconds."""
+def read(told: str, log: Path, *, message_bytes: int | None, seconds: float, client_share: float) -> Measured:
+    """What h2load tells, and its log of requests: start, status, microseconds.
+
+    Args:
+        message_bytes: the size of every right answer, where the status alone does not tell a right one.
+    """
     failed, traffic = _FAILED.search(told), _TRAFFIC.search(told)
     if failed is None or traffic is None:
         raise BenchmarkError(f"h2load says what is not understood here: {told[-500:]}")
@@ -82,15 +88,17 @@ def read(told: str, log: Path, *, seconds: float, client_share: float) -> Measur
     starts, statuses, latencies = (np.array(lines[column::3], dtype=np.int64) for column in range(3))
     is_counted = starts >= (starts.min() if starts.size else 0) + WARM_UP_S * 1e6
     answered = latencies[is_counted & (statuses == 200)]
+    without_message = 0
+    if message_bytes is not None:
+        without_message = max(0, statuses.size - round(int(traffic[1]) / message_bytes))
     p50, p99 = np.percentile(answered, (50, 99)).tolist() if answered.size else (None, None)
     return Measured(
         requests=int(answered.size),
         handled=int(statuses.size),
-        errors=int((statuses != 200).sum()) + int(failed[2]) + int(failed[3]),
+        errors=int((statuses != 200).sum()) + int(failed[2]) + int(failed[3]) + without_message,
         per_second=answered.size / seconds,
         p50=p50,
         p99=p99,
-        data_bytes=int(traffic[1]),
         client_share=client_share,
     )
 

@@ -67,7 +67,7 @@ class Server:
         request = self.peer.dialect.request(self.case, Form.JSON, 1)
         while (seconds := time.perf_counter() - started) < _START_S and self._child.poll() is None:
             with contextlib.suppress(Exception):
-                if request is not None and is_right(ask(self.place, Form.JSON, request), self.case, 1):
+                if request is not None and is_right(ask(self.place, Form.JSON, request).values, self.case, 1):
                     return seconds
             time.sleep(_POLL_S)
         raise BenchmarkError(

@@ -24,19 +24,26 @@ def _log(folder: Path, rows: list[tuple[int, int, int]]) -> Path:
 class TestRead:
     def test_requests_of_the_warm_up_are_handled_but_not_counted(self, tmp_path: Path) -> None:
         log = _log(tmp_path, [(BEGUN, 200, 9000), (LATER, 200, 100), (LATER + 5, 200, 300)])
-        measured = read(TOLD, log, seconds=2.0, client_share=0.5)
+        measured = read(TOLD, log, message_bytes=None, seconds=2.0, client_share=0.5)
         assert (measured.handled, measured.requests, measured.per_second) == (3, 2, 1.0)
         assert measured.p50 == 200
 
     def test_answers_that_are_no_success_are_errors_and_no_throughput(self, tmp_path: Path) -> None:
         log = _log(tmp_path, [(BEGUN, 200, 100), (LATER, 500, 10), (LATER, 200, 100)])
-        measured = read(TOLD, log, seconds=1.0, client_share=0.5)
+        measured = read(TOLD, log, message_bytes=None, seconds=1.0, client_share=0.5)
         assert (measured.requests, measured.errors) == (1, 3)
 
     def test_a_server_that_answered_nothing_has_no_latency(self, tmp_path: Path) -> None:
-        measured = read(TOLD, _log(tmp_path, []), seconds=1.0, client_share=0.5)
+        measured = read(TOLD, _log(tmp_path, []), message_bytes=None, seconds=1.0, client_share=0.5)
         assert (measured.requests, measured.per_second, measured.p99) == (0, 0.0, None)
 
     def test_what_is_not_understood_ends_the_run(self, tmp_path: Path) -> None:
         with pytest.raises(BenchmarkError, match="not understood"):
-            read("Segmentation fault", _log(tmp_path, []), seconds=1.0, client_share=0.5)
+            read("Segmentation fault", _log(tmp_path, []), message_bytes=None, seconds=1.0, client_share=0.5)
+
+    def test_a_call_that_brought_no_message_is_an_error_though_its_status_is_one_of_success(
+        self, tmp_path: Path
+    ) -> None:
+        log = _log(tmp_path, [(BEGUN, 200, 100), (LATER, 200, 10), (LATER, 200, 100), (LATER, 200, 100)])
+        told = TOLD.replace("1 failed, 0 errored, 2 timeout", "0 failed, 0 errored, 0 timeout")
+        assert read(told, log, message_bytes=185, seconds=1.0, client_share=0.5).errors == 1
