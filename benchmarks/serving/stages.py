@@ -1,0 +1,128 @@
+"""Where the time of one request goes inside our server: each stage by itself and the whole, without sockets.
+
+    python -m benchmarks.serving.stages [MODEL]
+
+Each figure is the least of many repetitions, so that it holds on a busy machine too. The whole is more than its stages:
+run one after the other, they push each other out of the processor's caches.
+"""
+
+import asyncio
+import math
+import sys
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.serving.cases import Case, case
+from benchmarks.serving.dialects import MODEL
+from benchmarks.serving.errors import BenchmarkError
+from benchmarks.serving.peers.modelyard import DIALECT
+from benchmarks.serving.workloads import Form
+
+from modelyard_serving.bundle import open_model
+from modelyard_serving.dataplane import DataPlane, Prediction, ServedModel
+from modelyard_serving.execution.executor import Executor
+from modelyard_serving.execution.pace import Pace
+from modelyard_serving.http.codecs import InferCodec
+from modelyard_serving.http.connection import Connection, Site
+from modelyard_serving.http.exchange import Request, Response
+from modelyard_serving.http.inference import InferenceEndpoint
+from modelyard_serving.metrics.cells import CELLS
+from modelyard_serving.metrics.recorder import Recorder
+
+_REPEATS = 60
+_CALLS = 50
+Stages = dict[str, Callable[[], Any]]
+
+
+class _Sink(asyncio.Transport):
+    """A transport that takes what is written and keeps nothing."""
+
+    def write(self, data: Any) -> None:
+        """Nobody reads it."""
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class _Fixed:
+    """An application with one answer."""
+
+    def __init__(self, answer: Response) -> None:
+        self._answer = answer
+
+    def handle(self, request: Request) -> Response:  # noqa: ARG002  # The form of all applications.
+        """Always the same."""
+        return self._answer
+
+
+def _stages(asked: Case, loop: asyncio.AbstractEventLoop) -> Stages:
+    plane = _plane(asked, loop)
+    wanted = DIALECT.request(asked, Form.JSON, 1)
+    if wanted is None:
+        raise BenchmarkError(f"{asked.model} cannot be asked in JSON")
+    request = Request("POST", wanted.path, dict(wanted.headers), wanted.body)
+    codec = InferCodec(plane)
+    endpoint = InferenceEndpoint(plane, codec)
+    job = codec.decode(request)
+    prediction = plane.predict(job.inputs)
+    if not isinstance(prediction, Prediction):
+        raise BenchmarkError(f"{asked.model} was not computed at once")
+    connection = _connection(codec.encode(prediction, job), loop)
+    raw = _raw(wanted.path, wanted.body)
+    return {
+        "HTTP: parse the request, write the answer": lambda: connection.data_received(raw),
+        "decode: JSON to arrays, and the signature's checks": lambda: codec.decode(request),
+        "predict: data plane and model": lambda: plane.predict(job.inputs),
+        "… of which the model": lambda: plane.served.model.predict(job.inputs),
+        "encode: arrays to JSON": lambda: codec.encode(prediction, job),
+        "the whole endpoint: decode, predict, encode, metrics": lambda: endpoint.handle(request),
+    }
+
+
+def _plane(asked: Case, loop: asyncio.AbstractEventLoop) -> DataPlane:
+    if asked.bundle is None:
+        raise BenchmarkError(f"{asked.model} was not compiled")
+    opened = open_model(str(asked.bundle), name=MODEL, version="1", trust_pickle=False)
+    recorder = Recorder(memoryview(bytearray(8 * CELLS)).cast("d"))
+    executor = Executor(
+        loop=loop,
+        pace=Pace(),
+        concurrency=1,
+        max_queue=1,
+        inline_limit_s=math.inf,
+        is_thread_safe=True,
+        count=recorder.executed,
+    )
+    executor.called(rows=1, seconds=1e-5)
+    return DataPlane(ServedModel(opened.model, MODEL, "1"), executor=executor, recorder=recorder)
+
+
+def _connection(answer: Response, loop: asyncio.AbstractEventLoop) -> Connection:
+    date = b"\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n"
+    connection = Connection(Site(app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, date=date, now=loop.time()))
+    connection.connection_made(_Sink())
+    return connection
+
+
+def _raw(path: str, body: bytes) -> bytes:
+    """The request as h2load sends it."""
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1:8080",
+        "user-agent: h2load nghttp2/1.52.0",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def _main(model: str) -> None:
+    stages = _stages(case(model), asyncio.get_running_loop())
+    for name, stage in stages.items():
+        least = min(timeit.repeat(stage, number=_CALLS, repeat=_REPEATS)) / _CALLS
+        print(f"{least * 1e6:6.1f} µs  {name}")
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1] if len(sys.argv) > 1 else "logistic"))
