@@ -56,6 +56,8 @@ def fill(yard: ControlPlane, log_model: LogModel) -> None:
     model.write_bytes(b"never unpickled here")
     (home.jobs / "job-1").mkdir(parents=True)
     (home.jobs / "job-1" / "before.log").write_text("queued\n")
+    (home.uploads / "up-1").mkdir()
+    (home.uploads / "up-1" / "file").write_bytes(b"half of it")
 
 
 def rows_of(database: Database, folder: Path) -> dict[str, list[Any]]:
@@ -98,6 +100,7 @@ class TestRoundTrip:
             assert tracker.execute("SELECT id FROM runs").fetchall() == [("run-1",)]
         assert (home.mlflow / "artifacts/models/m-1/model.pkl").read_bytes() == b"never unpickled here"
         assert (home.jobs / "job-1" / "before.log").read_text() == "queued\n"
+        assert (home.uploads / "up-1" / "file").read_bytes() == b"half of it"
         assert again.access.authenticate(f"Bearer {home.token_file.read_text()}").subject == "admin"
         assert again.registry.register(ADMIN, model_name="iris", logged=log_model()).version == 3
         again.database.close()

@@ -1,6 +1,7 @@
 """The two verbs. A backup is taken while everything runs; a restore wants a home where nothing runs.
 
-In it are our rows, the local stack's own MLflow (database and artifacts), the logs of jobs and the first token. Not in
+In it are our rows, the local stack's own MLflow (database and artifacts), the logs of jobs, what uploads have
+received, and the first token. Not in
 it is what is made again: bundles, environments, locks of requirements, servers, checkpoints of jobs (an unfinished job
 begins anew; nothing that it made is made twice).
 """
@@ -24,7 +25,7 @@ from modelyard.errors import Conflict, Invalid
 from modelyard.ports.clock import Clock
 from modelyard.settings import Settings
 
-_ROWS, _TRACKER, _JOBS = "rows", "mlflow", "jobs"
+_ROWS, _TRACKER, _JOBS, _UPLOADS = "rows", "mlflow", "jobs", "uploads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]
                 packer.add(scratch / "mlflow.db", f"{_TRACKER}/mlflow.db")
                 packer.add_below(home.mlflow / "artifacts", f"{_TRACKER}/artifacts")
             packer.add_below(home.jobs, _JOBS, "*.log")
+            packer.add_below(home.uploads, _UPLOADS, "file")
             packer.add(home.token_file, home.token_file.name)
             facts = Facts(__version__, revision, datetime.now(UTC).isoformat(timespec="seconds"), has_tracker)
             return packer.finish(facts), counts
@@ -110,12 +112,13 @@ def _put_in_place(settings: Settings, staged: Path) -> None:
     if (staged / _TRACKER).exists():
         shutil.rmtree(home.mlflow, ignore_errors=True)
         (staged / _TRACKER).rename(home.mlflow)
-    for made_again in (home.jobs, home.bundles):
-        shutil.rmtree(made_again, ignore_errors=True)
+    for place in (home.jobs, home.uploads, home.bundles):
+        shutil.rmtree(place, ignore_errors=True)
     for checkpoints in home.root.glob(f"{home.jobs_database_file.name}*"):
         checkpoints.unlink()
-    if (staged / _JOBS).exists():
-        (staged / _JOBS).rename(home.jobs)
+    for name, place in ((_JOBS, home.jobs), (_UPLOADS, home.uploads)):
+        if (staged / name).exists():
+            (staged / name).rename(place)
     token = staged / home.token_file.name
     if token.exists():
         os.replace(token, home.token_file)  # noqa: PTH105 - says better than `rename` that it may replace.
