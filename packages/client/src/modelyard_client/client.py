@@ -9,6 +9,7 @@ from modelyard_client.comparison import Comparisons
 from modelyard_client.deployments import Deployments
 from modelyard_client.jobs import Jobs
 from modelyard_client.members import Members
+from modelyard_client.mirror import Mirror
 from modelyard_client.models import Models
 from modelyard_client.promotion import Promotion
 from modelyard_client.retry import Retry
@@ -47,6 +48,7 @@ class Client:
         self.models = Models(self._transport)
         self.versions = Versions(self._transport)
         self.uploads = Uploads(self._transport)
+        self.mirror = Mirror(self._transport)
         self.promotion = Promotion(self._transport)
         self.comparisons = Comparisons(self._transport)
         self.deployments = Deployments(self._transport)

@@ -13,6 +13,7 @@ from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.jobs import app as jobs
 from modelyard_client.cli.logs import logs
 from modelyard_client.cli.members import app as members
+from modelyard_client.cli.mirror import app as mirror
 from modelyard_client.cli.models import app as models
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
@@ -79,6 +80,7 @@ for verb in (compare, promote, approve, reject, withdraw, rollback):
     app.command()(verb)
 app.add_typer(requests, name="requests")
 app.add_typer(policy, name="policy")
+app.add_typer(mirror, name="mirror")
 app.command()(status)
 app.add_typer(tenants, name="tenants")
 app.add_typer(members, name="members")

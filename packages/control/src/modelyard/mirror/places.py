@@ -39,6 +39,12 @@ class Places:
             Invalid: code `cursor_invalid`.
         """
         side, after = decode_cursor(cursor, parts=2) if cursor is not None else (_OURS, "")
+        if side not in {_OURS, _THEIRS}:
+            raise Invalid(
+                "cursor: expected the next_cursor of an earlier page, got something else",
+                code="cursor_invalid",
+                field="cursor",
+            )
         if side == _OURS:
             models = self._registry.models(owner, limit=limit, cursor=after or None)
             places = [

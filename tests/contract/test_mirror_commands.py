@@ -1,0 +1,71 @@
+"""`modelyard mirror` and its routes against the real application over real HTTP."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from access_platform import Platform
+
+Run = Callable[..., tuple[int, str]]
+MIRROR = "/api/v1/ml/registry/mirror"
+
+
+@pytest.fixture
+def drifted(platform: Platform) -> None:
+    """`iris` is ours and not mirrored yet; `roses` was registered in MLflow; `My Model` too."""
+    registered = platform.operator.post("/mlops/registry", json={"name": "iris", "run_id": platform.log_model()})
+    assert registered.status_code == 201
+    platform.control.outbox.stop()
+    platform.registered.drop_model("iris")
+    run_id = platform.log_model()
+    (logged,) = platform.tracking.logged_models(run_id)
+    for name in ("roses", "My Model"):
+        platform.registered.register(name, logged.uri, run_id=run_id)
+
+
+class TestCommands:
+    def test_drift_is_told_repaired_and_imported(self, run: Run, drifted: None) -> None:
+        code, out = run("mirror", "status", "-o", "json")
+        assert code == 0
+        kinds = {(each["name"], each["kind"]) for each in json.loads(out)["drift"]}
+        assert kinds == {
+            *(("iris", "model_missing"), ("iris", "version_missing")),
+            *(("roses", "unimported"), ("My Model", "refused")),
+        }
+        assert "the tracker has no such registered model" in run("mirror", "status")[1]
+
+        code, out = run("mirror", "import", "-o", "json")
+        assert code == 0
+        told = json.loads(out)
+        assert told["imported"] == [{"name": "roses", "version": 1, "mlflow_name": "roses", "mlflow_version": 1}]
+        assert [each["mlflow_name"] for each in told["refused"]] == ["My Model"]
+
+        repaired = json.loads(run("mirror", "repair", "-o", "json")[1])
+        assert {each["name"] for each in repaired["repaired"]} == {"iris", "roses"}
+        assert [each["name"] for each in repaired["remaining"]] == ["My Model"]
+        remaining = json.loads(run("mirror", "status", "-o", "json")[1])["drift"]
+        assert [each["kind"] for each in remaining] == ["refused"]
+
+    def test_people_are_told_in_tables(self, run: Run, drifted: None) -> None:
+        assert "roses" in run("mirror", "import")[1]
+        assert "My Model" in run("mirror", "repair")[1]
+        assert "My Model" in run("mirror", "status")[1]
+
+    def test_only_administrators_repair(self, run: Run, platform: Platform) -> None:
+        developer = platform.member(platform.operator, "dora", "developer")
+        token = developer.headers["Authorization"].removeprefix("Bearer ")
+        assert run("mirror", "repair", token=token)[0] == 4
+        assert run("mirror", "import", token=token)[0] == 0
+        assert run("mirror", "status", token=token)[0] == 0
+
+    def test_mlflow_away_is_exit_code_5(self, run: Run, platform: Platform, drifted: None) -> None:
+        platform.tracking.is_available = False
+        assert run("mirror", "repair")[0] == 5
+        assert platform.operator.get(MIRROR).json()["code"] == "tracking_unavailable"
+
+
+class TestPages:
+    @pytest.mark.parametrize("cursor", ["x", "WyJ4IiwgIiJd", "WyJ0aGVpcnMiXQ"])
+    def test_a_cursor_that_is_none_of_ours_is_refused(self, platform: Platform, cursor: str) -> None:
+        answer = platform.operator.get(MIRROR, params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
