@@ -66,8 +66,8 @@ class Restoring:
     def _begin(self, principal: Principal, subject: Subject) -> Tombstone:
         with self._database.write() as connection:
             hold_for_burial(connection)
-            tombstone = store.latest(connection, subject)
-            if tombstone is None or tombstone.state is VersionState.ACTIVE:
+            tombstone = store.standing(connection, subject)
+            if tombstone is None:
                 raise NotFound(f"there is no deleted {subject.title}", code="tombstone_not_found")
             if not self._jobs.get(principal, tombstone.job_id).is_final:
                 raise Conflict(
@@ -111,7 +111,7 @@ class Restoring:
                     f"model '{subject.model_name}' is being deleted by job '{job_id}'", code="model_deleting"
                 )
             hold_for_burial(connection)
-            current = store.latest(connection, subject)
+            current = store.standing(connection, subject)
             version = leaving.find_deleted(connection, subject.tenant_id, subject.model_name, tombstone.version)
             if (
                 current is None

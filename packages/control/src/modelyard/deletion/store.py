@@ -58,19 +58,15 @@ def find(connection: Connection, tombstone: Tombstone) -> Tombstone | None:
     return None if row is None else _tombstone(row)
 
 
-def latest(connection: Connection, subject: Subject) -> Tombstone | None:
-    """The last tombstone of a version; its row is held until the transaction ends."""
+def standing(connection: Connection, subject: Subject) -> Tombstone | None:
+    """The tombstone of a version that is not restored; its row is held until the transaction ends."""
     if subject.version is None or not can_be_a_number(subject.version):
         return None
-    query = (
-        select(tombstones)
-        .where(
-            tombstones.c.tenant_id == subject.tenant_id,
-            tombstones.c.model_name == subject.model_name,
-            tombstones.c.version == subject.version,
-        )
-        .order_by(tombstones.c.deleted_at.desc())
-        .limit(1)
+    query = select(tombstones).where(
+        tombstones.c.tenant_id == subject.tenant_id,
+        tombstones.c.model_name == subject.model_name,
+        tombstones.c.version == subject.version,
+        tombstones.c.state != VersionState.ACTIVE,
     )
     row = connection.execute(query.with_for_update()).first()
     return None if row is None else _tombstone(row)
