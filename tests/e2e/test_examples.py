@@ -17,7 +17,6 @@ from uv import find_uv_bin
 TORCH = "torch==2.13.0"
 NOT_COMPILED = {
     "automobiles": "TransformedTargetRegressor",  # It has no translator.
-    "digits": "without an input example",  # MLflow 3.17 keeps none of a network that it exports.
 }
 """Examples that are served as they were logged, and a part of the reason that their reports give."""
 

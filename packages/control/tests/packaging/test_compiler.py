@@ -179,6 +179,31 @@ class TestRefused:
         assert bundle.compilation is not None
         assert "without an input example" in bundle.compilation["reasons"][0]
 
+    def test_a_network_is_tried_without_one_since_it_may_bring_its_own(
+        self,
+        packaging: PackagingService,
+        registry: RegistryService,
+        alice: Principal,
+        log_model: Callable[..., LoggedModel],
+        environments: FakeEnvironments,
+        clock: ManualClock,
+    ) -> None:
+        def run(spec: RunSpec) -> RunOutcome | None:
+            outcome = trial(ACCEPTED, exit_code=0)(spec)
+            (Path(arguments(spec)[2]) / "example.json").write_text('{"inputs": [[1.0]]}')
+            return outcome
+
+        network = log_model(files={"MLmodel": b"flavors: {pytorch: {model_data: data}}\n"})
+        version = registry.register(alice, model_name="iris", logged=network)
+        packaging._compiler = TrialCompiler(
+            environments=environments, runner=FakeRunner(run), clock=clock, limits=LIMITS
+        )
+
+        bundle = packaging.build(version, log=lambda _: None)
+
+        assert bundle.is_compiled
+        assert json.loads((bundle.path / "example.json").read_text()) == {"inputs": [[1.0]]}
+
     def test_an_environment_that_does_not_resolve_is_a_reason(
         self, packaging: PackagingService, candidate: Version, environments: FakeEnvironments, clock: ManualClock
     ) -> None:

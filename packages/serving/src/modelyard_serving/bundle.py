@@ -103,25 +103,28 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
         case _:
             raise InvalidModel(f"{folder / BUNDLE} needs strings 'runtime', 'source' and 'model.name'")
     example = folder / "example.json"
+    model = runtime(runtime_name).load(_inside(folder, source))
     return OpenedModel(
-        model=runtime(runtime_name).load(_inside(folder, source)),
+        model=model,
         name=name or own_name,
         version=version or told.get("version"),
         run_id=told.get("run_id"),
         mlflow_uri=told.get("mlflow_uri"),
-        example=_read_json(example) if example.is_file() else None,
+        example=_read_json(example) if example.is_file() else _own_example(model),
     )
 
 
 def _open_mlflow(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:
     described = MlflowModel.read(folder)
+    model = runtime(_runtime_of(described)).load(folder)
+    logged = described.read_example()
     return OpenedModel(
-        model=runtime(_runtime_of(described)).load(folder),
+        model=model,
         name=name or folder.resolve().name,
         version=version,
         run_id=described.run_id,
         mlflow_uri=described.uri,
-        example=described.read_example(),
+        example=_own_example(model) if logged is None else logged,
     )
 
 
@@ -143,7 +146,14 @@ def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickl
             f"{path} is a pickle, which can run any code when it is loaded: pass --trust-pickle to do so"
         )
     model = runtime(_SUFFIXES[path.suffix]).load(path)
-    return OpenedModel(model=model, name=name or path.stem, version=version, run_id=None, mlflow_uri=None, example=None)
+    return OpenedModel(
+        model=model,
+        name=name or path.stem,
+        version=version,
+        run_id=None,
+        mlflow_uri=None,
+        example=_own_example(model),
+    )
 
 
 def _open_class(path: str, *, name: str | None, version: str | None) -> OpenedModel:
@@ -154,8 +164,13 @@ def _open_class(path: str, *, name: str | None, version: str | None) -> OpenedMo
         version=version,
         run_id=None,
         mlflow_uri=None,
-        example=getattr(model, "example", None),
+        example=_own_example(model),
     )
+
+
+def _own_example(model: Model) -> Any | None:
+    """The payload that the model itself brings: a class of the user's, a program that was exported with one."""
+    return getattr(model, "example", None)
 
 
 def _inside(folder: Path, source: str) -> Path:

@@ -89,6 +89,7 @@ class TestFiles:
         assert (spec.datatype, spec.shape) == (Datatype.FP32, (-1, 64))
         assert served.model.signature.outputs == (TensorSpec("predictions", Datatype.FP32, (-1, 10)),)
         np.testing.assert_array_equal(answer(served, inputs=digits)["predictions"], _expected(network, digits))
+        assert served.example == {"inputs": digits[:4].tolist()}
 
     def test_torchscript_of_several_inputs_and_outputs_is_served(
         self, tmp_path: Path, opened: Open, answer: Answer

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from modelyard.packaging.example import example_of
 from modelyard.packaging.plan import ServingPlan
@@ -27,9 +29,16 @@ class BundleFacts:
 
 
 def write_bundle(
-    model: Path, place: Path, *, facts: BundleFacts, plan: ServingPlan, lock: Lock, compiled: Path | None = None
+    model: Path,
+    place: Path,
+    *,
+    facts: BundleFacts,
+    plan: ServingPlan,
+    lock: Lock,
+    compiled: Path | None = None,
+    example: Mapping[str, Any] | None = None,
 ) -> None:
-    """Move the version's files from `model` into a bundle at `place`.
+    """Move the version's files from `model` into a bundle at `place`, with `example` where none was logged.
 
     Where there is a translation, in the folder `compiled`, the bundle holds that instead, and of the model only the
     `MLmodel`, which tells its origin and its signature.
@@ -40,8 +49,8 @@ def write_bundle(
     folder = Path(mkdtemp(dir=place.parent, prefix=".bundle-"))
     try:
         (folder / "requirements.txt").write_text(lock.text, encoding="utf-8")
-        if (example := example_of(model)) is not None:
-            _write_json(folder / "example.json", example)
+        if (request := example_of(model) or example) is not None:
+            _write_json(folder / "example.json", request)
         source = _place(model, compiled, folder)
         _write_json(folder / "bundle.json", _description(facts, plan, source))
         _write_json(folder / "manifest.json", _manifest(folder))

@@ -4,14 +4,14 @@ It never loads a model, and whatever goes wrong in the trial is a reason in the 
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from modelyard.errors import ModelyardError
 from modelyard.packaging.compilation import Report, not_tried, read_report
-from modelyard.packaging.example import example_of
+from modelyard.packaging.example import example_of, read_request
 from modelyard.packaging.plan import ServingPlan
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
@@ -19,6 +19,8 @@ from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
 
 COMPILED_FILES = ("model.onnx", "graph.json", "report.json")
 _EXTRA = "compile"
+_BRINGS_EXAMPLE = "torch"
+"""The runtime whose files may hold an example of their own: a network is exported with one."""
 _SCRIPT = """import sys
 
 from modelyard_serving.compile.cli import main
@@ -41,6 +43,8 @@ class Serving:
     python: Path
     compiled: Path | None = None
     """The folder with `COMPILED_FILES`; None where the model itself is served."""
+    example: Mapping[str, Any] | None = None
+    """The request that the trial found in the model, for a model that was logged without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class TrialCompiler:
             return Compilation(not_tried("only MLflow can load this model, and it has no translator"))
         if plan.runtime == "onnx":
             return Compilation(not_tried("the model is an ONNX graph already"))
-        if example_of(model) is None:
+        if plan.runtime != _BRINGS_EXAMPLE and example_of(model) is None:
             return Compilation(not_tried("the model was logged without an input example to try a translation on"))
         try:
             compilation = self._tried(model, scratch, plan=plan, constraints=constraints, log=log)
@@ -121,15 +125,19 @@ class TrialCompiler:
             return Compilation(not_tried("the trial's report contradicts its exit code"))
         if not told.is_accepted:
             return Compilation(told)
-        return Compilation(told, self._serving(_taken(written / "compiled", scratch / "taken"), plan, lock, log=log))
+        files, example = _taken(written, scratch / "taken"), read_request(written / "example.json")
+        return Compilation(told, self._serving(files, example, plan=plan, trial=lock, log=log))
 
-    def _serving(self, files: Path, plan: ServingPlan, trial: Lock, *, log: LogLine) -> Serving:
+    def _serving(
+        self, files: Path, example: Mapping[str, Any] | None, *, plan: ServingPlan, trial: Lock, log: LogLine
+    ) -> Serving:
         """The environment of the translation: what is in both has the versions with which it was tried."""
         plan = plan.compiled()
         lock = self._environments.lock(
             plan.requirements, constraints=trial.text, server_extras=plan.server_extras, log=log
         )
-        return Serving(plan, lock, self._environments.ensure(lock, log=log).python, compiled=files)
+        python = self._environments.ensure(lock, log=log).python
+        return Serving(plan, lock, python, compiled=files, example=example)
 
     def _run(self, folder: Path, python: Path, arguments: Sequence[str]) -> RunOutcome:
         self._runner.start(
@@ -176,7 +184,7 @@ def _taken(written: Path, place: Path) -> Path:
     """The graph's own files, and nothing else that the model's code may have put beside them."""
     place.mkdir()
     for name in COMPILED_FILES:
-        source = written / name
+        source = written / "compiled" / name
         if source.is_symlink() or not source.is_file():
             raise FileNotFoundError(f"the accepted translation has no file {name}")
         shutil.copyfile(source, place / name)

@@ -16,11 +16,22 @@ def example_of(folder: Path) -> dict[str, Any] | None:
     path = folder / str(info.get("artifact_path", ""))
     if not path.is_file() or path.suffix != ".json" or not path.resolve().is_relative_to(folder.resolve()):
         return None
+    content = _object(path)
+    return None if content is None else _request(content)
+
+
+def read_request(path: Path) -> dict[str, Any] | None:
+    """A request of `/predict` that is there as such; None when the file is none."""
+    content = None if path.is_symlink() or not path.is_file() else _object(path)
+    return content if content is not None and "inputs" in content else None
+
+
+def _object(path: Path) -> dict[str, Any] | None:
     try:
         content = plain_json(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, RecursionError):
         return None
-    return _request(content) if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _request(content: dict[str, Any]) -> dict[str, Any] | None:

@@ -121,7 +121,13 @@ class PackagingService:
             self._check(version, model)
             report, serving = self._serving(version, model, Path(name) / "trial", log=log)
             write_bundle(
-                model, place, facts=_facts(version), plan=serving.plan, lock=serving.lock, compiled=serving.compiled
+                model,
+                place,
+                facts=_facts(version),
+                plan=serving.plan,
+                lock=serving.lock,
+                compiled=serving.compiled,
+                example=serving.example,
             )
         bundle = Bundle(
             model_name=version.model_name,

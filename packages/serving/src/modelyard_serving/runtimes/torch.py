@@ -33,6 +33,8 @@ class TorchModel:
         self.platform = platform
         self.signature = signature
         self.module = module
+        self.example: Any | None = None
+        """A payload in a form that `/predict` takes, where the file has one."""
         self._torch = torch
         weight = next((value for value in module.parameters() if value.is_floating_point()), None)
         self._dtype = None if weight is None else weight.dtype
@@ -122,7 +124,21 @@ def _exported(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Mo
     told = [outputs[name] for name in program.graph_signature.user_outputs if name in outputs]
     known = tuple(_spec(_output_name(index, len(told)), value) for index, value in enumerate(told))
     signature = _signature(declared, inputs=inputs, outputs=known)
-    return TorchModel(program.module(), torch=torch, platform="pytorch_exported", signature=signature)
+    model = TorchModel(program.module(), torch=torch, platform="pytorch_exported", signature=signature)
+    model.example = _example(program, signature)
+    return model
+
+
+def _example(program: Any, signature: Signature) -> dict[str, Any] | None:
+    """What the program was exported with, as a payload of `/predict`; MLflow keeps no other example of one."""
+    arguments, named = program.example_inputs or ((), {})
+    if named or signature.kind is InputKind.FRAME or len(arguments) != len(signature.inputs):
+        return None
+    values = [argument.tolist() for argument in arguments if hasattr(argument, "tolist")]
+    if len(values) != len(arguments):
+        return None
+    names = [spec.name for spec in signature.inputs]
+    return {"inputs": dict(zip(names, values, strict=True)) if len(names) > 1 else values[0]}
 
 
 def _scripted(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Model:
