@@ -96,6 +96,33 @@ class Versions:
             body["description"] = description
         return Version.from_json(self._transport.patch(path(*_ROOT, name, "versions", version), body))
 
+    def lineage(self, name: str, version: int) -> Mapping[str, Any]:
+        """From what a version came and to where it went, as the API tells it.
+
+        Its keys are `version`, `job`, `script`, `run` (with `data`), `image` and `deployments`.
+        """
+        answer: Mapping[str, Any] = self._transport.get(path(*_ROOT, name, "versions", version, "lineage"))
+        return answer
+
+    def made_from(
+        self,
+        *,
+        run_id: str | None = None,
+        job_id: str | None = None,
+        script_sha256: str | None = None,
+        deployment_id: str | None = None,
+    ) -> Sequence[tuple[str, int]]:
+        """Names and numbers of the versions that came of exactly one of these, newest first."""
+        query = {
+            "run_id": run_id,
+            "job_id": job_id,
+            "script_sha256": script_sha256,
+            "deployment_id": deployment_id,
+        }
+        answer = Fields(self._transport.get("/api/v1/ml/registry/lineage", query=query), noun="list")
+        found = [Fields(item, noun="version") for item in answer.items("versions")]
+        return [(each.text("name"), each.integer("version")) for each in found]
+
     def artifacts(self, name: str, version: int) -> Sequence[Artifact]:
         """The files of a version."""
         answer = self._transport.get(path(*_ROOT, name, "versions", version, "artifacts"))

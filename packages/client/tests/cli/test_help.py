@@ -7,7 +7,7 @@ class TestHelp:
         "command",
         [
             *("train", "deploy", "undeploy", "scale", "predict", "logs", "status"),
-            *("jobs list", "jobs show", "jobs cancel", "models list", "models show", "models edit"),
+            *("jobs list", "jobs show", "jobs cancel", "models list", "models show", "models edit", "models lineage"),
             *("versions list", "versions show", "versions edit", "versions artifacts", "versions download", "register"),
             *("deployments list", "deployments show"),
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),

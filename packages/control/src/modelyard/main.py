@@ -40,6 +40,8 @@ from modelyard.deployments.workflows import Deploying
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
+from modelyard.lineage.routes import lineage_routes
+from modelyard.lineage.service import LineageService
 from modelyard.local.supervisor import Supervisor
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
@@ -272,6 +274,13 @@ class ControlPlane:
             deployments=self.deployments,
             clock=self._adapters.clock,
         )
+        lineage = LineageService(
+            registry=self.registry,
+            jobs=self.jobs,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            tracking=self._adapters.tracking,
+        )
         registration = Registration(registry=self.registry)
         verbs = DeploymentVerbs(
             deployments=self.deployments, jobs=self.jobs, registry=self.registry, target=self._adapters.target
@@ -294,6 +303,7 @@ class ControlPlane:
                 mirror_routes(self.mirror.reconciliation),
                 catalogue_routes(self.registry, registration, self.editing),
                 artifact_routes(self.artifacts),
+                lineage_routes(lineage),
                 upload_routes(self.uploads),
                 bundle_routes(self.packaging, self.registry),
                 status_routes(platform),

@@ -11,6 +11,7 @@ from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
 from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.jobs import app as jobs
+from modelyard_client.cli.lineage import lineage
 from modelyard_client.cli.logs import logs
 from modelyard_client.cli.members import app as members
 from modelyard_client.cli.mirror import app as mirror
@@ -72,6 +73,7 @@ def modelyard(
 for command in (train, deploy, undeploy, scale, predict, logs):
     app.command()(command)
 app.add_typer(jobs, name="jobs")
+models.command()(lineage)
 app.add_typer(models, name="models")
 app.add_typer(versions, name="versions")
 app.command()(register)

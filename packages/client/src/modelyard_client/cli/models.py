@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from modelyard_client import Client
     from modelyard_client.models import Bundle, Model, Version
 
-app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show, edit.")
+app = typer.Typer(
+    cls=NounGroup, rich_markup_mode=None, help="Registered models: list (the default), show, edit, lineage."
+)
 
 
 @app.command("list")

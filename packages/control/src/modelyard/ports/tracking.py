@@ -9,6 +9,18 @@ from modelyard.ports.tracker_removal import TrackerRemoval
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedDataset:
+    """A dataset that a run logged as its input. `source` is MLflow's text, often JSON."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    context: str | None
+    """What it was for: `training`, `validation`; None when nobody said."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrackedRun:
     """A run with what it logged. `metrics` are the last values; `tags` leave out those that MLflow keeps for itself."""
 
@@ -20,6 +32,7 @@ class TrackedRun:
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    datasets: Sequence[TrackedDataset] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,26 @@ def page_of_versions(
     return Page(items, encode_cursor(_word(order), *value, str(items[-1].version)))
 
 
+def versions_from(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    run_id: str | None,
+    job_id: str | None,
+    tag: TagFilter | None,
+    limit: int,
+) -> list[Version]:
+    """Versions of any model that came of a run or a job, or have a tag, newest first."""
+    query = select(versions).where(versions.c.tenant_id == tenant_id, versions.c.deleted_at.is_(None))
+    for column, value in ((versions.c.run_id, run_id), (versions.c.job_id, job_id)):
+        if value is not None:
+            query = query.where(column == value)
+    if tag is not None:
+        query = query.join(version_tags, _is_of_version(version_tags) & _is_tag(version_tags, tenant_id, tag))
+    query = query.order_by(versions.c.created_at.desc(), versions.c.model_name, versions.c.version.desc())
+    return [version_of_row(row) for row in connection.execute(query.limit(limit))]
+
+
 def _versions(
     tenant_id: str, name: str, which: VersionFilter, order: VersionOrder
 ) -> tuple[Select[Any], list[ColumnElement[Any]]]:

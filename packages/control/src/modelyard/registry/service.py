@@ -38,6 +38,7 @@ from modelyard.registry.filters import (
     NEWEST_FIRST,
     ModelFilter,
     ModelOrder,
+    TagFilter,
     VersionFilter,
     VersionOrder,
 )
@@ -238,6 +239,21 @@ class RegistryService:
         with self._database.read() as connection:
             self._model(connection, principal, model_name)
             return [self.version_within(connection, principal, model_name, number) for number in numbers]
+
+    def versions_from(
+        self,
+        principal: Principal,
+        *,
+        run_id: str | None = None,
+        job_id: str | None = None,
+        tag: TagFilter | None = None,
+        limit: int,
+    ) -> list[Version]:
+        """Versions of any model that came of a run or a job, or have a tag, newest first."""
+        with self._database.read() as connection:
+            return search.versions_from(
+                connection, principal.tenant_id, run_id=run_id, job_id=job_id, tag=tag, limit=limit
+            )
 
     def models(
         self,

@@ -1,5 +1,6 @@
 """The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from modelyard.ports.environments import Environments
 from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.registry.service import RegistryService
-from modelyard.training.domain import choose_logged_model, script_environment, with_tracking_client
+from modelyard.training.domain import SCRIPT_TAG, choose_logged_model, script_environment, with_tracking_client
 
 RUN_KEY_TAG = "modelyard.run_key"
 JOB_TAG = "modelyard.job_id"
@@ -128,6 +129,7 @@ class Training:
             model_name=job.model_name,
             logged=logged,
             description=f"trained by {job.request['script_name']}",
+            tags={SCRIPT_TAG: hashlib.sha256(job.request["script_content"].encode()).hexdigest()},
             lock_digest=lock_digest,
             job_id=job.job_id,
         )

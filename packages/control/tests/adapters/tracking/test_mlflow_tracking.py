@@ -160,3 +160,15 @@ class TestOddities:
         script = "import sys, modelyard.adapters.tracking; print('mlflow' in sys.modules)"
 
         assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
+
+
+class TestData:
+    def test_what_a_run_logged_as_its_input_is_told_with_what_it_was_for(self, mlflow_server: str) -> None:
+        client = mlflow.MlflowClient(mlflow_server)
+        run_id = client.create_run("0").info.run_id
+        data = mlflow.entities.Dataset("customers", "abc123", "local", '{"uri": "customers.csv"}')
+        used = mlflow.entities.DatasetInput(data, [mlflow.entities.InputTag("mlflow.data.context", "training")])
+        client.log_inputs(run_id, [used])
+        (found,) = MlflowTracking(uri=mlflow_server).run(run_id).datasets
+        assert (found.name, found.digest, found.context) == ("customers", "abc123", "training")
+        assert (found.source_type, found.source) == ("local", '{"uri": "customers.csv"}')

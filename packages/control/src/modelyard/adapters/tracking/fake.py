@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelyard.adapters.tracking.fake_removal import FakeRemoval, Logged
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.ports.tracking import LoggedModel, TrackedRun
+from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun
 
 _KEY_TAG = "modelyard.key"
 _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
@@ -32,6 +32,7 @@ class FakeTracking(FakeRemoval):
         parameters: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
+        datasets: Sequence[TrackedDataset] = (),
     ) -> str:
         """Be the script that logs a run; gives its id."""
         run_id = f"{next(self._numbers):032x}"
@@ -43,6 +44,7 @@ class FakeTracking(FakeRemoval):
             parameters=dict(parameters or {}),
             metrics=dict(metrics or {}),
             tags=dict(tags or {}),
+            datasets=tuple(datasets),
         )
         return run_id
 

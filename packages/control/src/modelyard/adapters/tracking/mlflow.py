@@ -14,10 +14,11 @@ from typing import Any
 from modelyard.adapters.tracking.mlflow_removal import MlflowRemoval
 from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
 from modelyard.errors import Conflict, Invalid, NotFound
-from modelyard.ports.tracking import LoggedModel, TrackedRun
+from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun
 
 _OWN_PREFIX = "mlflow."
 _LEGACY_TAG = "mlflow.log-model.history"
+_CONTEXT_TAG = "mlflow.data.context"
 _KEY_TAG = "modelyard.key"
 
 
@@ -154,6 +155,17 @@ def _tracked(run: Any, experiment_name: str) -> TrackedRun:
         parameters=dict(run.data.params),
         metrics=dict(run.data.metrics),
         tags={key: value for key, value in run.data.tags.items() if not key.startswith(_OWN_PREFIX)},
+        datasets=[_dataset(each) for each in run.inputs.dataset_inputs] if run.inputs else [],
+    )
+
+
+def _dataset(used: Any) -> TrackedDataset:
+    return TrackedDataset(
+        name=used.dataset.name,
+        digest=used.dataset.digest,
+        source_type=used.dataset.source_type,
+        source=used.dataset.source,
+        context=next((tag.value for tag in used.tags if tag.key == _CONTEXT_TAG), None),
     )
 
 
