@@ -51,4 +51,5 @@ class TestContract:
             fill(platform)
             done = run(platform, tmp_path)
         assert done.returncode == 0, done.stdout[-20_000:]
-        assert " failures" not in done.stdout
+        # It may revoke the token that it was given: what comes after that would be checked for nothing.
+        assert "Authentication failed" not in done.stdout, done.stdout[-20_000:]
