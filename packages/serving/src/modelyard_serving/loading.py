@@ -87,7 +87,7 @@ def load_model(
     executor = Executor(
         loop=loop,
         pace=pace,
-        concurrency=settings.max_concurrency or ((os.cpu_count() or 1) if is_thread_safe else 1),
+        concurrency=settings.max_concurrency or (usable_cores() if is_thread_safe else 1),
         max_queue=settings.max_queue,
         inline_limit_s=inline_limit_ms / 1000,
         is_thread_safe=is_thread_safe,
@@ -95,6 +95,14 @@ def load_model(
         count=recorder.executed,
     )
     return served, executor
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on: in a container, or pinned, fewer than the machine has. On one core two
+    calls at a time would only take turns, and halve the batches."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _batching(settings: Settings, model: Model, example: Tensors | None) -> BatchTogether | None:
