@@ -22,10 +22,21 @@ _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1S
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its database and its files."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="session")
+def mlflow_backend(mlflow_folder: Path) -> str:
+    """The address of the server's own database."""
+    return f"sqlite:///{mlflow_folder}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(mlflow_folder: Path, mlflow_backend: str) -> Iterator[str]:
     """The address of an MLflow tracking server on SQLite, with artifacts on disk."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    with _mlflow(folder, backend=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "files")) as uri:
+    with _mlflow(mlflow_folder, backend=mlflow_backend, artifacts=str(mlflow_folder / "files")) as uri:
         yield uri
 
 
