@@ -95,7 +95,8 @@ def _mlflow(
     uri = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     options = ["--backend-store-uri", backend, "--artifacts-destination", artifacts]
-    variables = {"MLFLOW_DISABLE_TELEMETRY": "true", **(environment or {})}
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {**quiet, **(environment or {})}
     with _process([*command, *options], folder, variables, name="mlflow", health=f"{uri}/health"):
         yield uri
 
