@@ -6,6 +6,7 @@ from typing import Self
 
 from modelyard_client.clock import Clock
 from modelyard_client.comparison import Comparisons
+from modelyard_client.deletions import Deletions
 from modelyard_client.deployments import Deployments
 from modelyard_client.jobs import Jobs
 from modelyard_client.members import Members
@@ -47,6 +48,7 @@ class Client:
         self.jobs = Jobs(self._transport)
         self.models = Models(self._transport)
         self.versions = Versions(self._transport)
+        self.deletions = Deletions(self._transport)
         self.uploads = Uploads(self._transport)
         self.mirror = Mirror(self._transport)
         self.promotion = Promotion(self._transport)

@@ -83,9 +83,9 @@ class Transport:
         """The JSON that answers a PATCH to absolute values, which may therefore be repeated."""
         return _json(self.send("PATCH", where, body=body, is_repeatable=True))
 
-    def delete(self, where: str) -> Any:
+    def delete(self, where: str, *, query: Query | None = None) -> Any:
         """The JSON that answers a DELETE."""
-        return _json(self.send("DELETE", where))
+        return _json(self.send("DELETE", where, query=query))
 
     def pages(self, where: str, *, plural: str, query: Query, limit: int | None) -> Iterator[Any]:
         """Items of a list, page after page, fetched as they are asked for; at most `limit` of them."""

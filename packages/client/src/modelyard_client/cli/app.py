@@ -7,9 +7,11 @@ import typer
 from modelyard_client import __version__
 from modelyard_client.cli.compare import compare
 from modelyard_client.cli.decisions import approve, reject, withdraw
+from modelyard_client.cli.delete import delete, undelete
 from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
 from modelyard_client.cli.groups import RootGroup
+from modelyard_client.cli.holds import app as holds
 from modelyard_client.cli.jobs import app as jobs
 from modelyard_client.cli.lineage import lineage
 from modelyard_client.cli.logs import logs
@@ -80,6 +82,9 @@ app.command()(register)
 app.add_typer(deployments, name="deployments")
 for verb in (compare, promote, approve, reject, withdraw, rollback):
     app.command()(verb)
+app.command()(delete)
+app.command()(undelete)
+app.add_typer(holds, name="holds")
 app.add_typer(requests, name="requests")
 app.add_typer(policy, name="policy")
 app.add_typer(mirror, name="mirror")
