@@ -12,9 +12,8 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import ModelyardError
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import PHASES, Job, JobKind
 from modelyard.jobs.service import BEFORE_RUN
-from modelyard.jobs.states import Phase
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 
@@ -162,7 +161,7 @@ class TestJobs:
         self, client: TestClient, control_plane: ControlPlane, job: Job
     ) -> None:
         told = [client.get(f"/mlops/deployments/{job.job_id}").json()["status"]]
-        for phase in Phase:
+        for phase in PHASES[JobKind.ONE_CLICK]:
             control_plane.jobs.enter(job.job_id, phase)
             told.append(client.get(f"/mlops/deployments/{job.job_id}").json()["status"])
         assert told == ["training", "training", "registering", "building", "deploying", "deployed"]
