@@ -196,6 +196,7 @@ class ControlPlane:
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
         auto_staging = AutoStaging(mover=mover, audit=self.audit)
         self.registry.follow_registration_with(auto_staging.apply)
+        self.editing.follow_edits_with(auto_staging.apply)
         self.promotion = PromotionService(
             database=self.database,
             clock=clock,

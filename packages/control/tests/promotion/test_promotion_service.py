@@ -1,6 +1,6 @@
 """Promotion on a real database: who may do what, which evidence counts, and who wins when two come at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,9 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
+from modelyard.main import ControlPlane
 from modelyard.outbox.service import Outbox
+from modelyard.ports.tracking import LoggedModel
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
@@ -257,6 +259,18 @@ class TestAutomaticStaging:
         assert yard.stage_of(version) is Stage.NONE
         yard.promotion.record_check(ANNA, version, name="bias", is_passed=True, details="")
         assert yard.stage_of(version) is Stage.STAGING
+
+    def test_the_tag_that_was_missing_moves_it(
+        self, sqlite_control_plane: ControlPlane, log_model: Callable[..., LoggedModel]
+    ) -> None:
+        control = sqlite_control_plane
+        control.registry.register(ANNA, model_name=MODEL, logged=log_model())
+        rule = Policy(tags={"reviewed": "yes"}, auto_staging=True)
+        control.promotion.set_policy(BERT, MODEL, rule, revision=None)
+        control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
+        assert control.registry.version(ANNA, MODEL, 1).stage is Stage.NONE
+        edited = control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None)
+        assert edited.stage is Stage.STAGING
 
     def test_what_a_person_took_back_stays_where_they_put_it(self, yard: Yard) -> None:
         yard.register()

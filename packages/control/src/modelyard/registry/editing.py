@@ -1,6 +1,6 @@
 """Edits what may change of models and versions: descriptions, tags, owners. Numbers, files and stages are not its."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,6 +19,9 @@ from modelyard.registry.stages import MIRROR_TOPIC
 MAX_TAGS = 100
 _OURS = "modelyard."
 
+AfterEdit = Callable[[Connection, Version], Version]
+"""What follows an edit of a version in its own transaction; gives the version as it is afterwards."""
+
 
 class Editing:
     """Each edit is one transaction: the row, what a search looks up, the audit entry and the mirror's message.
@@ -31,6 +34,11 @@ class Editing:
         self._clock = clock
         self._audit = audit
         self._outbox = outbox
+        self._after_edit: AfterEdit = _nothing_more
+
+    def follow_edits_with(self, rule: AfterEdit) -> None:
+        """Name what follows each edit of a version; before the first one."""
+        self._after_edit = rule
 
     def edit_model(
         self,
@@ -115,7 +123,7 @@ class Editing:
                 after=_changed(after, before),
             )
             self._announce(connection, principal, name, number)
-            return self._version(connection, principal, name, number)
+            return self._after_edit(connection, self._version(connection, principal, name, number))
 
     def _announce(self, connection: Connection, principal: Principal, name: str, number: int | None) -> None:
         """Have the tracker's mirror brought up to date: of a version, or without a number of the model."""
@@ -162,3 +170,7 @@ def _stale(subject: str, current: int, expected: int) -> Precondition:
         code="revision_changed",
         field="If-Match",
     )
+
+
+def _nothing_more(_: Connection, version: Version) -> Version:
+    return version
