@@ -1,6 +1,6 @@
 """The routes of stages, policies, checks and requests, below a model of the registry."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -35,13 +35,16 @@ Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=400)]
 PREFIX = "/api/v1/ml/registry"
+_ASKED: dict[int | str, dict[str, Any]] = {
+    202: {"model": StageAnswer, "description": "Production is asked for; the request is in the answer"}
+}
 
 
 def stage_routes(promotion: PromotionService, registry: RegistryService) -> APIRouter:
     """Moving versions, and going back."""
     router = APIRouter(prefix=PREFIX, tags=["registry"])
 
-    @router.post("/models/{name}/versions/{version}/stage")
+    @router.post("/models/{name}/versions/{version}/stage", responses=_ASKED)
     def change_stage(
         caller: Write, name: str, version: int, body: StageChange, expected: ExpectedRevision, response: Response
     ) -> StageAnswer:
