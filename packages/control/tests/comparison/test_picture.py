@@ -15,13 +15,13 @@ from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
 
 SVG = "{http://www.w3.org/2000/svg}"
-Registered = Callable[..., Version]
+RegisterOne = Callable[..., Version]
 
 
 @pytest.fixture
-def registered(
+def register_one(
     sqlite_control_plane: ControlPlane, alice: Principal, log_model: Callable[..., LoggedModel]
-) -> Registered:
+) -> RegisterOne:
     """Registers a version of `churn` with these metrics and parameters."""
 
     def register(metrics: Mapping[str, float], **more: Any) -> Version:
@@ -45,40 +45,40 @@ def shapes(root: ET.Element, kind: str) -> list[ET.Element]:
 
 class TestPicture:
     def test_better_is_right_of_the_baseline_and_worse_left_of_it_each_with_a_word(
-        self, registered: Registered
+        self, register_one: RegisterOne
     ) -> None:
-        root = drawn(compare([registered({"auc": 0.8, "loss": 0.2}), registered({"auc": 0.9, "loss": 0.3})], {}))
+        root = drawn(compare([register_one({"auc": 0.8, "loss": 0.2}), register_one({"auc": 0.9, "loss": 0.3})], {}))
         (better,), (worse,) = shapes(root, "better"), shapes(root, "worse")
         assert float(better.attrib["x"]) == float(worse.attrib["x"]) + float(worse.attrib["width"])
         assert {"▲ better by 12.5 %", "▼ worse by 50 %"} <= set(texts(root))
 
-    def test_bars_of_all_metrics_have_one_scale(self, registered: Registered) -> None:
-        root = drawn(compare([registered({"auc": 0.5, "f1": 0.5}), registered({"auc": 0.6, "f1": 0.55})], {}))
+    def test_bars_of_all_metrics_have_one_scale(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({"auc": 0.5, "f1": 0.5}), register_one({"auc": 0.6, "f1": 0.55})], {}))
         widths = [float(bar.attrib["width"]) for bar in shapes(root, "better")]
         assert widths == [pytest.approx(2 * widths[1], abs=0.02), widths[1]]
 
-    def test_words_of_a_caller_are_text_and_nothing_else(self, registered: Registered) -> None:
+    def test_words_of_a_caller_are_text_and_nothing_else(self, register_one: RegisterOne) -> None:
         evil = '</text><script>alert("x")</script>'
-        root = drawn(compare([registered({evil: 1.0}), registered({"auc": 1.0}, tags={evil: evil})], {}))
+        root = drawn(compare([register_one({evil: 1.0}), register_one({"auc": 1.0}, tags={evil: evil})], {}))
         assert not list(root.iter(f"{SVG}script"))
         assert evil[:27] + "…" in texts(root)
 
-    def test_what_xml_cannot_hold_is_replaced(self, registered: Registered) -> None:
-        root = drawn(compare([registered({}, tags={"a": "x\x01y"}), registered({})], {}))
+    def test_what_xml_cannot_hold_is_replaced(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({}, tags={"a": "x\x01y"}), register_one({})], {}))
         assert "x�y" in texts(root)
 
-    def test_a_baseline_of_zero_has_no_per_cent(self, registered: Registered) -> None:
-        root = drawn(compare([registered({"auc": 0.0}), registered({"auc": 0.9})], {}))
+    def test_a_baseline_of_zero_has_no_per_cent(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({"auc": 0.0}), register_one({"auc": 0.9})], {}))
         assert "▲ better" in texts(root)
 
-    def test_a_metric_of_unknown_direction_gets_no_bar(self, registered: Registered) -> None:
-        root = drawn(compare([registered({"warmth": 1.0}), registered({"warmth": 2.0})], {}))
+    def test_a_metric_of_unknown_direction_gets_no_bar(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({"warmth": 1.0}), register_one({"warmth": 2.0})], {}))
         assert not shapes(root, "better") + shapes(root, "worse")
         assert "? unknown" in texts(root)
 
-    def test_many_metrics_are_counted_and_not_all_drawn(self, registered: Registered) -> None:
+    def test_many_metrics_are_counted_and_not_all_drawn(self, register_one: RegisterOne) -> None:
         metrics = {f"auc_{index}": 0.5 for index in range(75)}
-        assert "and 15 more metrics" in texts(drawn(compare([registered(metrics), registered(metrics)], {})))
+        assert "and 15 more metrics" in texts(drawn(compare([register_one(metrics), register_one(metrics)], {})))
 
 
 class TestRoute:
@@ -88,17 +88,19 @@ class TestRoute:
         client.headers["Authorization"] = f"Bearer {sqlite_control_plane.access.first_token()}"
         return client
 
-    def test_a_picture_may_do_nothing_but_style_itself(self, client: TestClient, registered: Registered) -> None:
-        registered({"auc": 0.8})
-        registered({"auc": 0.9})
+    def test_a_picture_may_do_nothing_but_style_itself(self, client: TestClient, register_one: RegisterOne) -> None:
+        register_one({"auc": 0.8})
+        register_one({"auc": 0.9})
         answer = client.get("/api/v1/ml/registry/models/churn/compare.svg?versions=1,2")
         assert answer.headers["content-type"].startswith("image/svg+xml")
         assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
         assert ET.fromstring(answer.text).tag == f"{SVG}svg"
 
-    def test_the_direction_that_the_policy_declares_decides(self, client: TestClient, registered: Registered) -> None:
-        registered({"warmth": 1.0})
-        registered({"warmth": 2.0})
+    def test_the_direction_that_the_policy_declares_decides(
+        self, client: TestClient, register_one: RegisterOne
+    ) -> None:
+        register_one({"warmth": 1.0})
+        register_one({"warmth": 2.0})
         compared = "/api/v1/ml/registry/models/churn/compare?versions=1,2"
         assert client.get(compared).json()["recommended_version"] is None
         rules = {"metric_rules": {"warmth": {"direction": "lower", "tolerance": 0.1}}}
@@ -107,7 +109,7 @@ class TestRoute:
         assert found["recommended_version"] == 1
         assert (found["metrics"][0]["direction"], found["metrics"][0]["tolerance"]) == ("lower", 0.1)
 
-    def test_a_versions_list_that_is_none_is_refused(self, client: TestClient, registered: Registered) -> None:
-        registered({})
+    def test_a_versions_list_that_is_none_is_refused(self, client: TestClient, register_one: RegisterOne) -> None:
+        register_one({})
         answer = client.get("/api/v1/ml/registry/models/churn/compare.svg?versions=1")
         assert (answer.status_code, answer.json()["code"]) == (400, "versions_invalid")
