@@ -43,8 +43,10 @@ def mlflow_server(mlflow_folder: Path, mlflow_backend: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mlflow_on_s3(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[str]:
     """The address of an MLflow tracking server on PostgreSQL, with artifacts in an S3 bucket."""
-    with create_engine(postgres_url, isolation_level="AUTOCOMMIT").connect() as connection:
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE mlflow"))
+    engine.dispose()
     backend = f"{postgres_url.rpartition('/')[0]}/mlflow"
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     folder = tmp_path_factory.mktemp("s3")
