@@ -143,7 +143,7 @@ class Editing:
     @staticmethod
     def _version(connection: Connection, principal: Principal, name: str, number: int) -> Version:
         version = None
-        if number <= MAX_VERSION:
+        if 0 < number <= MAX_VERSION:
             version = store.find_version(connection, principal.tenant_id, name, number)
         if version is None:
             raise NotFound(f"model '{name}' has no version {number}", code="version_not_found")

@@ -141,7 +141,7 @@ class RegistryService:
             if number is None:
                 number = self._model(connection, principal, model_name).latest_version
             version = None
-            if number is not None and number <= MAX_VERSION:
+            if number is not None and 0 < number <= MAX_VERSION:
                 version = store.find_version(connection, principal.tenant_id, model_name, number)
         if version is None:
             raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
