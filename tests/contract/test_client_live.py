@@ -11,6 +11,7 @@ import uvicorn
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -94,6 +95,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         clock=SystemClock(),
         engine=engine,
         environments=FakeEnvironments(home / "environments"),
+        receivers=FakeReceivers(),
         runner=FakeRunner(Scripts(tracking)),
         target=FakeTarget(),
         tracking=tracking,

@@ -19,6 +19,7 @@ from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -331,10 +332,16 @@ def runner() -> FakeRunner:
 
 
 @pytest.fixture
+def receivers() -> FakeReceivers:
+    return FakeReceivers()
+
+
+@pytest.fixture
 def adapters(
     clock: ManualClock,
     engine: InlineJobEngine,
     environments: FakeEnvironments,
+    receivers: FakeReceivers,
     runner: FakeRunner,
     target: FakeTarget,
     tracking: FakeTracking,
@@ -345,6 +352,7 @@ def adapters(
         clock=clock,
         engine=engine,
         environments=environments,
+        receivers=receivers,
         runner=runner,
         target=target,
         tracking=tracking,

@@ -21,6 +21,11 @@ class Home:
         return self.root / "token"
 
     @property
+    def webhook_key_file(self) -> Path:
+        """From which the secrets of webhooks are made; mode 0600."""
+        return self.root / "webhook.key"
+
+    @property
     def database_file(self) -> Path:
         """Our tables, when they are in SQLite."""
         return self.root / "modelyard.db"

@@ -21,6 +21,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.identity.oidc import OidcProvider
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
+from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
@@ -54,6 +55,7 @@ from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine, Workflow
+from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
 from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
@@ -75,8 +77,16 @@ from modelyard.training.workflows import Training
 from modelyard.uploads.routes import upload_routes
 from modelyard.uploads.service import UploadLimits, UploadService
 from modelyard.uploads.workflows import Registering
+from modelyard.webhooks.courier import Courier
+from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.queue import DeliveryQueue
+from modelyard.webhooks.routes import delivery_routes, webhook_routes
+from modelyard.webhooks.service import Webhooks
+from modelyard.webhooks.signing import Signer, kept_key
 
 _RECONCILE_SECONDS = 0.5
+_WEBHOOK_GRACE_SECONDS = 20
+"""How long after its timeout a post whose outcome nobody wrote down counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,7 @@ class Adapters:
     clock: Clock
     engine: JobEngine
     environments: Environments
+    receivers: Receivers
     runner: Runner
     target: Target
     tracking: Tracking
@@ -101,6 +112,11 @@ def real_adapters(settings: Settings) -> Adapters:
         engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
         environments=UvEnvironments(
             home=places, clock=clock, lock_ttl_seconds=settings.lock_ttl_seconds, environment=os.environ
+        ),
+        receivers=HttpReceivers(
+            allowed=settings.webhook_allowed_networks,
+            seconds=settings.webhook_timeout_seconds,
+            authorities=settings.webhook_ca_file,
         ),
         runner=LocalRunner(),
         target=LocalTarget(
@@ -262,7 +278,33 @@ class ControlPlane:
             ),
         )
         self.training = TrainingService(jobs=self.jobs)
+        self._build_webhooks()
         adapters.engine.register(self._workflows())
+
+    def _build_webhooks(self) -> None:
+        settings, clock, receivers = self._settings, self._adapters.clock, self._adapters.receivers
+        given = settings.webhook_key
+        signer = Signer(kept_key(settings.places.webhook_key_file) if given is None else given.get_secret_value())
+        self.webhooks = Webhooks(
+            database=self.database, clock=clock, audit=self.audit, signer=signer, receivers=receivers
+        )
+        self.audit.tell(self.webhooks.hear)
+        self.deliveries = Deliveries(database=self.database, clock=clock, audit=self.audit, webhooks=self.webhooks)
+        queue = DeliveryQueue(
+            database=self.database,
+            clock=clock,
+            audit=self.audit,
+            webhooks=self.webhooks,
+            lease=timedelta(seconds=settings.webhook_timeout_seconds + _WEBHOOK_GRACE_SECONDS),
+            kept=timedelta(days=settings.webhook_log_days),
+        )
+        self.courier = Courier(
+            queue=queue,
+            receivers=receivers,
+            signer=signer,
+            clock=clock,
+            most_attempts=settings.webhook_attempts,
+        )
 
     def app(self) -> FastAPI:
         """The management API, which starts the background work with itself."""
@@ -318,6 +360,8 @@ class ControlPlane:
                 tenant_life_routes(self.tenant_life),
                 member_routes(self.members),
                 token_routes(self.tokens),
+                webhook_routes(self.webhooks),
+                delivery_routes(self.deliveries),
                 audit_routes(self.audit),
                 production_routes(self.audit),
                 *self.removal.routes(),
@@ -338,9 +382,11 @@ class ControlPlane:
         self.outbox.start()
         self.mirror.reconciler.start()
         self.removal.purger.start()
+        self.courier.start()
 
     def stop(self) -> None:
         """End the background work; jobs go on in the next process."""
+        self.courier.stop()
         self.removal.purger.stop()
         self.mirror.reconciler.stop()
         self.outbox.stop()

@@ -2,10 +2,11 @@
 
 import importlib.metadata
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from modelyard.access.domain import Role
@@ -74,6 +75,19 @@ class Settings(BaseSettings):
     """The pause between two looks at what was registered in MLflow."""
     mirror_all_seconds: float = Field(default=600, gt=0)
     """How often all models are compared with their mirrors, and repaired."""
+
+    webhook_key: SecretStr | None = Field(default=None, min_length=32)
+    """From which the secrets of webhooks are made; a file in the home when it is not set. All control planes of one
+    database need the same."""
+    webhook_allowed_networks: list[IPv4Network | IPv6Network] = []
+    """As JSON, `["10.0.0.0/8"]`: where receivers may be besides public addresses, also without encryption."""
+    webhook_ca_file: Path | None = None
+    """Certificates of authorities that are trusted besides the system's."""
+    webhook_attempts: int = Field(default=12, ge=1, le=100)
+    """After so many a delivery is a dead letter; twelve take a day and more."""
+    webhook_timeout_seconds: float = Field(default=10, gt=0, le=60)
+    webhook_log_days: float = Field(default=30, gt=0)
+    """How long deliveries that arrived stay in the log."""
 
     concurrent_jobs: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1)
     run_seconds: float = Field(default=6 * 3600, gt=0)

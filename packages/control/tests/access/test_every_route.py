@@ -19,6 +19,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/checks": {"name": "bias", "is_passed": True},
     "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
+    "POST /api/v1/webhooks/{webhook_id}/replay": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
     "POST /api/v1/modelserving/models/{name}/versions": {"artifact_id": "0" * 32},
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/holds": {"reason": "law"},
@@ -92,6 +93,8 @@ def things(platform: Platform) -> dict[str, str]:
     assert begun.status_code == 201
     platform.member(owner, "dora", "developer")
     token = owner.get("/api/v1/access/tokens").json()["tokens"][0]
+    hook = owner.post("/api/v1/webhooks", json={"url": "https://hooks.example.com/"}).json()["webhook"]["webhook_id"]
+    delivery = owner.post(f"/api/v1/webhooks/{hook}/test").json()
     deployment = owner.get("/api/v1/deployments").json()["deployments"][0]
     return {
         "name": "iris",
@@ -106,6 +109,8 @@ def things(platform: Platform) -> dict[str, str]:
         "token_id": token["token_id"],
         "tenant_id": FIRST_TENANT,
         "hold_id": held.json()["hold_id"],
+        "webhook_id": hook,
+        "delivery_id": delivery["delivery_id"],
     }
 
 
@@ -122,6 +127,8 @@ MISSING = {
     "token_id": "token-0",
     "tenant_id": "nosuch",
     "hold_id": "hold-0",
+    "webhook_id": "hook-0",
+    "delivery_id": "dlv-0",
 }
 
 
@@ -184,7 +191,7 @@ class TestTenants:
     def test_no_list_shows_another_tenants_names(
         self, platform: Platform, other: Client, things: dict[str, str]
     ) -> None:
-        secret_names = {things[key] for key in ("name", "job_id", "deployment_id", "subject", "token_id")}
+        secret_names = {things[key] for key in ("name", "job_id", "deployment_id", "subject", "token_id", "webhook_id")}
         for route in routes_of(platform):
             if route.method != "GET" or route.parameters:
                 continue

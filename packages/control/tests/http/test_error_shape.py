@@ -109,6 +109,7 @@ def known(
     upload = control_plane.uploads.create(
         alice, model_name="iris", file_name="model.tar", size=10, sha256="0" * 64, request={}
     )
+    hook, _ = control_plane.webhooks.create(admin, url="https://hooks.example.com/", description="", event_types=["*"])
     of_member, _ = control_plane.tokens.create(admin, subject=member.subject, name="ci")
     return {
         "name": "iris",
@@ -122,6 +123,8 @@ def known(
         "subject": member.subject,
         "token_id": of_member.token_id,
         "hold_id": control_plane.removal.holds.put(admin, "iris", 2, reason="law", until=None).hold_id,
+        "webhook_id": hook.webhook_id,
+        "delivery_id": control_plane.deliveries.test(admin, hook.webhook_id).delivery_id,
     }
 
 

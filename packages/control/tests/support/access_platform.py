@@ -12,6 +12,7 @@ import uvicorn
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -39,6 +40,7 @@ class Platform:
             clock=self.clock,
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
+            receivers=FakeReceivers(),
             runner=FakeRunner(lambda _: RunOutcome(RunPhase.FINISHED, exit_code=1, reason="not run here")),
             target=FakeTarget(),
             tracking=self.tracking,

@@ -39,6 +39,9 @@ class Permission(StrEnum):
     DEPLOYMENTS_WRITE = "deployments:write"
     STATUS_READ = "status:read"
     AUDIT_READ = "audit:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
+    """Saying who hears of the tenant's events."""
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     """Members of one's tenant, and the tokens of all of them."""
@@ -65,7 +68,10 @@ class MemberKind(StrEnum):
     SERVICE = "service"
 
 
-_VIEWER = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
+# Addresses of receivers often hold a secret of theirs, so they are for administrators.
+_VIEWER = frozenset(permission for permission in Permission if permission.value.endswith(":read")) - {
+    Permission.WEBHOOKS_READ
+}
 _DEVELOPER = _VIEWER | {
     Permission.MODELS_WRITE,
     Permission.JOBS_WRITE,

@@ -1,6 +1,6 @@
 """What other nouns call to leave their mark in the log, inside their own transaction; and what auditors ask of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -94,11 +94,10 @@ class AuditLog:
         with self._database.read() as connection:
             return store.tenants(connection)
 
-    def one(self, tenant_id: str, sequence: int) -> Entry:
-        """The entry of a number that is there."""
+    def numbered(self, tenant_id: str, sequences: Iterable[int]) -> dict[int, Entry]:
+        """Entries by their numbers."""
         with self._database.read() as connection:
-            (entry,) = store.forward(connection, tenant_id, Filter(), after=sequence - 1, through=sequence, limit=1)
-        return entry
+            return {entry.sequence: entry for entry in store.numbered(connection, tenant_id, list(sequences))}
 
     def verify(self, principal: Principal, *, expected: Anchor | None = None) -> Verdict:
         """Prove the chain of the caller's tenant, in constant memory."""

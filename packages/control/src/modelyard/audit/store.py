@@ -1,6 +1,6 @@
 """Appends to the log inside the transaction that makes the change, and reads it back in the order of its numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from modelyard.audit.tables import IN_PRODUCTION, audit_entries
 
 _LEAVES_PRODUCTION = (
     *("version.none", "version.staging", "version.archived", "version.deleted", "version.purged"),
-    *("model.deleted", "model.purged"),
+    "model.deleted",
 )
 _COLUMNS = [audit_entries.c[name] for name in Entry.__dataclass_fields__]
 
@@ -88,6 +88,12 @@ def backward(connection: Connection, tenant_id: str, which: Filter, *, before: i
     """Entries newest first, those before a number."""
     bound = [] if before is None else [audit_entries.c.sequence < before]
     return _read(connection, tenant_id, which, *bound, order=audit_entries.c.sequence.desc(), limit=limit)
+
+
+def numbered(connection: Connection, tenant_id: str, sequences: Sequence[int]) -> list[Entry]:
+    """Entries of these numbers."""
+    query = select(*_COLUMNS).where(audit_entries.c.tenant_id == tenant_id, audit_entries.c.sequence.in_(sequences))
+    return [_entry(row) for row in connection.execute(query)]
 
 
 def latest(connection: Connection, tenant_id: str, *, action: str, subject_prefix: str) -> Iterator[Entry]:

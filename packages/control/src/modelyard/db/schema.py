@@ -14,6 +14,7 @@ from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
 from modelyard.uploads import tables as upload_tables
+from modelyard.webhooks import tables as webhook_tables
 
 __all__ = [
     "access_tables",
@@ -30,4 +31,5 @@ __all__ = [
     "promotion_tables",
     "registry_tables",
     "upload_tables",
+    "webhook_tables",
 ]

@@ -1,0 +1,85 @@
+"""The parts of webhooks, built as `main.py` builds them, over both databases and receivers in memory."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from modelyard.access.domain import Principal, Role
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.receiver.fake import FakeReceivers
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.webhooks.courier import Courier
+from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.queue import DeliveryQueue
+from modelyard.webhooks.service import Webhooks
+from modelyard.webhooks.signing import Signer
+
+LEASE = timedelta(seconds=30)
+KEPT = timedelta(days=30)
+
+
+@pytest.fixture
+def admin() -> Principal:
+    return Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer("a key of a control plane, kept outside")
+
+
+@pytest.fixture
+def receivers() -> FakeReceivers:
+    return FakeReceivers()
+
+
+@pytest.fixture
+def webhooks(
+    database: Database, clock: ManualClock, audit: AuditLog, signer: Signer, receivers: FakeReceivers
+) -> Webhooks:
+    webhooks = Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
+    audit.tell(webhooks.hear)
+    return webhooks
+
+
+@pytest.fixture
+def deliveries(database: Database, clock: ManualClock, audit: AuditLog, webhooks: Webhooks) -> Deliveries:
+    return Deliveries(database=database, clock=clock, audit=audit, webhooks=webhooks)
+
+
+@pytest.fixture
+def queue(database: Database, clock: ManualClock, audit: AuditLog, webhooks: Webhooks) -> DeliveryQueue:
+    return DeliveryQueue(database=database, clock=clock, audit=audit, webhooks=webhooks, lease=LEASE, kept=KEPT)
+
+
+@pytest.fixture
+def courier(queue: DeliveryQueue, receivers: FakeReceivers, signer: Signer, clock: ManualClock) -> Courier:
+    return Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, most_attempts=3)
+
+
+@pytest.fixture
+def deliver(courier: Courier) -> Callable[[], int]:
+    """One round of the courier; says how many posts it made."""
+    return lambda: asyncio.run(courier.deliver_due())
+
+
+@pytest.fixture
+def happen(database: Database, audit: AuditLog, admin: Principal) -> Callable[..., None]:
+    """Something changes."""
+
+    def record(action: str = "version.production", number: int = 1) -> None:
+        with database.write() as connection:
+            audit.record(
+                connection,
+                principal=admin,
+                action=action,
+                subject=f"models/iris/versions/{number}",
+                reason="größer",
+                before={"stage": "staging"},
+                after={"stage": "production"},
+            )
+
+    return record
