@@ -16,6 +16,7 @@ GENESIS = "0" * 64
 _ANCHOR = re.compile(r"([1-9]\d{0,17}):([0-9a-f]{64})")
 _MODEL = re.compile(r"models/([^/]+)(?:/versions/(\d{1,9}))?(?:/.*)?")
 _WRITTEN_OUT = 1e16
+_INTEGERS = range(-(2**63), 2**64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,14 @@ def entry_hash(fields: Mapping[str, Any]) -> str:
 def durable(value: Any) -> Any:
     """The JSON value in the one form that every database gives back as it was.
 
-    PostgreSQL writes large floats out (1e16 comes back as an integer) and knows no negative zero, so they are made
-    integers before they are hashed.
+    PostgreSQL writes large floats out, without a fraction, and knows no negative zero; readers of JSON make a whole
+    number of 64 bits an integer, and a larger one a float. So whole numbers get that form before they are hashed.
     """
     if isinstance(value, float) and value.is_integer() and (abs(value) >= _WRITTEN_OUT or value == 0):
-        return int(value) if value else 0
+        whole = int(value)
+        return whole if whole in _INTEGERS else value
+    if isinstance(value, int) and not isinstance(value, bool) and value not in _INTEGERS:
+        return float(value)
     if isinstance(value, Mapping):
         return {str(key): durable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
