@@ -4,6 +4,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from modelyard_client.audit import Audit
 from modelyard_client.clock import Clock
 from modelyard_client.comparison import Comparisons
 from modelyard_client.deletions import Deletions
@@ -22,6 +23,7 @@ from modelyard_client.training import Training
 from modelyard_client.transport import Transport
 from modelyard_client.uploads import Uploads
 from modelyard_client.versions import Versions
+from modelyard_client.webhooks import Webhooks
 
 
 class Client:
@@ -58,6 +60,8 @@ class Client:
         self.members = Members(self._transport)
         self.tenants = Tenants(self._transport)
         self.tokens = Tokens(self._transport)
+        self.audit = Audit(self._transport)
+        self.webhooks = Webhooks(self._transport)
 
     @classmethod
     def from_environment(cls, *, url: str | None = None, home: Path | None = None) -> "Client":

@@ -12,6 +12,9 @@ class TestHelp:
             *("deployments list", "deployments show"),
             *("delete", "undelete", "holds list", "holds put", "holds lift"),
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),
+            *("audit list", "audit verify", "audit export", "audit production", "webhooks list", "webhooks create"),
+            *("webhooks show", "webhooks test", "webhooks deliveries", "webhooks replay", "webhooks dead-letters"),
+            *("webhooks rotate", "webhooks pause", "webhooks resume", "webhooks delete"),
         ],
     )
     def test_each_command_shows_examples_of_itself(self, run: Run, command: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from modelyard_client import __version__
+from modelyard_client.cli.audit import app as audit
 from modelyard_client.cli.compare import compare
 from modelyard_client.cli.decisions import approve, reject, withdraw
 from modelyard_client.cli.delete import delete, undelete
@@ -30,6 +31,7 @@ from modelyard_client.cli.tokens import app as tokens
 from modelyard_client.cli.train import train
 from modelyard_client.cli.undeploy import undeploy
 from modelyard_client.cli.versions import app as versions
+from modelyard_client.cli.webhooks import app as webhooks
 
 app = typer.Typer(
     name="modelyard",
@@ -92,3 +94,5 @@ app.command()(status)
 app.add_typer(tenants, name="tenants")
 app.add_typer(members, name="members")
 app.add_typer(tokens, name="tokens")
+app.add_typer(audit, name="audit")
+app.add_typer(webhooks, name="webhooks")

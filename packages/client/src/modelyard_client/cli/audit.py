@@ -1,0 +1,163 @@
+"""`modelyard audit`: list, verify, export, production."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelyard_client.cli.connection import connect
+from modelyard_client.cli.errors import ExitCode
+from modelyard_client.cli.groups import NounGroup
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.terminal import print_facts, print_json, print_table, say
+
+app = typer.Typer(
+    cls=NounGroup, rich_markup_mode=None, help="The audit log: list (the default), verify, export, production."
+)
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="About this model.", metavar="NAME")]
+ActorOption = Annotated[str | None, typer.Option("--actor", help="By this member.", metavar="NAME")]
+ActionOption = Annotated[
+    str | None, typer.Option("--action", help="One action, or all of a noun: version.*", metavar="ACTION")
+]
+FromOption = Annotated[str | None, typer.Option("--from", help="From this moment on, ISO 8601 with a zone.")]
+ToOption = Annotated[str | None, typer.Option("--to", help="Before this moment.")]
+
+
+@app.command("list")
+def list_entries(
+    *,
+    model: ModelOption = None,
+    version: VersionOption = None,
+    actor: ActorOption = None,
+    action: ActionOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    limit: LimitOption = 50,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """List changes, newest first: who, when, what, why.
+
+    \b
+    Examples:
+      modelyard audit
+      modelyard audit list --model churn --action 'version.*'
+      modelyard audit list --actor alice --from 2026-05-01T00:00:00Z --output json
+    """
+    which = {"model": model, "version": version, "actor": actor, "action": action, "since": since, "until": until}
+    with connect(url, home) as client:
+        found = list(client.audit.list(limit=limit, **which))
+    if output is Output.JSON:
+        print_json({"entries": found})
+        return
+    print_table(
+        ("entry", "at", "actor", "action", "subject", "reason"),
+        ((entry.sequence, entry.at, entry.actor, entry.action, entry.subject, entry.reason) for entry in found),
+    )
+
+
+@app.command()
+def verify(
+    *,
+    expect: Annotated[
+        str | None, typer.Option("--expect", help="An anchor that was kept elsewhere.", metavar="NUMBER:HASH")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="An export in JSON Lines, proven here.", exists=True, dir_okay=False),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Prove that no entry was changed, taken out or put between; exit code 1 when one was.
+
+    That the end was cut off shows only with an anchor: the one that an earlier verification told.
+
+    \b
+    Examples:
+      modelyard audit verify
+      modelyard audit verify --expect 17:5f1c…
+      modelyard audit verify --file audit.jsonl
+    """
+    if file is None:
+        with connect(url, home) as client:
+            verdict = client.audit.verify(expect=expect)
+    else:
+        from modelyard_client.audit import verify_lines
+
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            verdict = verify_lines(lines, expect=expect)
+    if output is Output.JSON:
+        print_json(verdict)
+    else:
+        told = "yes" if verdict.is_valid else "no"
+        print_facts({"holds": told, "entries": verdict.entries, "anchor": verdict.anchor, "reason": verdict.reason})
+    if not verdict.is_valid:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; .csv makes CSV, all else JSON Lines.", metavar="FILE")],
+    *,
+    model: ModelOption = None,
+    actor: ActorOption = None,
+    action: ActionOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the log to a file, oldest first. Only a whole export can be verified.
+
+    \b
+    Examples:
+      modelyard audit export audit.jsonl
+      modelyard audit export may.csv --from 2026-05-01T00:00:00Z --to 2026-06-01T00:00:00Z
+    """
+    form = "csv" if file.suffix == ".csv" else "jsonl"
+    which = {"model": model, "actor": actor, "action": action, "since": since, "until": until}
+    draft = file.with_name(f".{file.name}.part")
+    try:
+        with connect(url, home) as client, draft.open("wb") as target:
+            target.writelines(client.audit.export(form, **which))
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    say(f"{file} is written.")
+
+
+@app.command()
+def production(
+    model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
+    *,
+    at: Annotated[str | None, typer.Option("--at", help="ISO 8601 with a zone; else now.", metavar="TIME")] = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show what was in production at a moment, by the log; also of a model that is gone.
+
+    \b
+    Examples:
+      modelyard audit production churn
+      modelyard audit production churn --at 2026-05-01T12:00:00Z --output json
+    """
+    with connect(url, home) as client:
+        found = client.audit.production(model, at=at)
+    if output is Output.JSON:
+        print_json(found)
+        return
+    print_facts(
+        {
+            "model": found.name,
+            "at": found.at,
+            "version": "none" if found.version is None else found.version,
+            "since": found.since,
+            "until": found.until,
+            "by": found.by,
+            "reason": found.reason,
+        }
+    )
