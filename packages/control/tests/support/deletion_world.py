@@ -14,6 +14,7 @@ from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -80,6 +81,7 @@ class World:
             clock=self.clock,
             engine=self.engine,
             environments=FakeEnvironments(self.home / "environments"),
+            receivers=FakeReceivers(),
             runner=FakeRunner(),
             target=self.target,
             tracking=self.tracking,
