@@ -28,9 +28,12 @@ class DeletionLaw(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.world = World(self.folder / "home", self.template)
         self.numbers: dict[str, int] = {"iris": 0, "wine": 0}
-        self.runs: list[str] = []
+        self.runs = [self.world.tracking.log_run("e")]
+        for name in self.numbers:
+            self.world.register(self.world.log_model(run_id=self.runs[0]), name=name)
+            self.numbers[name] = 1
 
-    @rule(name=NAMES, data=st.data(), shares=st.booleans())
+    @rule(name=NAMES, data=st.data(), shares=st.sampled_from([True, True, False]))
     def register(self, name: str, data: st.DataObject, *, shares: bool) -> None:
         run_id = data.draw(st.sampled_from(self.runs)) if shares and self.runs else self.world.tracking.log_run("e")
         self.runs.append(run_id)
@@ -41,17 +44,25 @@ class DeletionLaw(RuleBasedStateMachine):
         self.numbers[name] += 1
         assert version.version == self.numbers[name]
 
-    @rule(name=NAMES, number=st.one_of(st.none(), st.integers(1, 6)), mode=st.sampled_from(DeleteMode))
-    def ask(self, name: str, number: int | None, mode: DeleteMode) -> None:
+    @rule(name=NAMES, back=st.integers(0, 2), mode=st.sampled_from(DeleteMode), is_done=st.booleans())
+    def delete(self, name: str, back: int, mode: DeleteMode, *, is_done: bool) -> None:
+        """One of the newest versions, at once or when somebody works."""
         with suppress(Conflict, NotFound):
-            self.world.ask(number, mode, name=name)
+            self.world.ask(self.numbers[name] - back, mode, name=name)
+        if is_done:
+            self.work()
+
+    @rule(name=NAMES, mode=st.sampled_from(DeleteMode))
+    def delete_model(self, name: str, mode: DeleteMode) -> None:
+        with suppress(Conflict, NotFound):
+            self.world.ask(None, mode, name=name)
 
     @rule()
     def work(self) -> None:
         while self.world.engine.run_next():
             pass
 
-    @rule(name=NAMES, number=st.integers(1, 6), words=st.one_of(st.none(), st.integers(0, 12)))
+    @rule(name=NAMES, number=st.integers(1, 4), words=st.one_of(st.none(), st.integers(0, 12)))
     def restore(self, name: str, number: int, words: int | None) -> None:
         subject = Subject("default", name, number)
         self.dying_after(words, lambda: self.world.control.removal.restoring.restore(ALICE, subject, reason=""))
@@ -102,7 +113,7 @@ class DeletionLaw(RuleBasedStateMachine):
 class TestDeletions:
     def test_no_number_comes_twice_and_no_run_goes_from_under_a_version(self, sqlite_template: Path) -> None:
         quick = settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         )
         DeletionLaw.template = sqlite_template
         run_state_machine_as_test(DeletionLaw, settings=quick)
