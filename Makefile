@@ -8,6 +8,9 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 PEERS := $(basename $(notdir $(wildcard benchmarks/serving/requirements/*.in)))
 SOURCES := $(wildcard packages tests examples docs benchmarks)
 
+# How many processes share the tests; each has its own stack and its own PostgreSQL.
+WORKERS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format up bench lock proto diagrams openapi conformance-page clean
 
@@ -28,7 +31,7 @@ demo: setup  ## Train, register, package, deploy and ask the breast-cancer examp
 	$(BIN)/python examples/demo.py
 
 test: setup  ## Run all tests. Those that need an engine which is not there say so.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: setup  ## Lint, format check, types, import contracts.
 	$(BIN)/ruff check $(SOURCES)

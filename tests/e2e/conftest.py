@@ -1,4 +1,4 @@
-"""One stack for all end-to-end tests, and the figures that they measured, at the end of the report."""
+"""One stack for all end-to-end tests of a process."""
 
 import time
 from collections.abc import Iterator
@@ -7,12 +7,6 @@ from pathlib import Path
 import pytest
 from tests.e2e.stack import Stack, end_all, free_ports
 
-FIGURES = pytest.StashKey[dict[str, str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = {}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -20,20 +14,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(600))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    figures = config.stash[FIGURES]
-    if figures:
-        terminalreporter.section("figures of this run, on this machine")
-        for name, figure in figures.items():
-            terminalreporter.write_line(f"{name}: {figure}")
-
-
-@pytest.fixture(scope="session")
-def figures(pytestconfig: pytest.Config) -> dict[str, str]:
-    """What was measured, by name."""
-    return pytestconfig.stash[FIGURES]
 
 
 @pytest.fixture(scope="session")
