@@ -12,7 +12,7 @@ SOURCES := $(wildcard packages tests examples docs benchmarks)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up bench lock proto diagrams openapi conformance-page clean
+.PHONY: help setup demo test check format up bench bench-registry lock proto diagrams openapi conformance-page clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ up: setup  ## Start the local stack.
 
 bench: setup  ## Measure the model server beside its peers, about 12 minutes; BENCH="--whole" measures all.
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+bench-registry: setup  ## Time reads of the registry beside MLflow's server.
+	$(BIN)/python -m benchmarks.registry --write
 
 proto: setup  ## Generate the protocol's gRPC messages anew from their .proto file.
 	$(BIN)/python packages/serving/tools/generate_proto.py

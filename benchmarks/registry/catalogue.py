@@ -55,23 +55,27 @@ def entries(size: Size) -> Iterator[Entry]:
     """Every version, model by model, oldest first; the long history comes last."""
     for number in range(size.models):
         yield from _history(model_name(number), size.versions)
-    yield from _history(LONG_MODEL, size.long_versions)
+    yield from _history(LONG_MODEL, size.long_versions, is_tagged=False)
 
 
-def _history(model: str, count: int) -> Iterator[Entry]:
+def _history(model: str, count: int, *, is_tagged: bool = True) -> Iterator[Entry]:
     for version in range(1, count + 1):
         yield Entry(
             model=model,
             version=version,
             stage={count: "staging", count - 1: "production"}.get(version, "none"),
             run_id=f"{sum(model.encode()):08x}{version:024x}",
-            tags={
-                "commit": f"{version * 2654435761 % 2**32:08x}",
-                "data": f"snapshot-{version % 12}",
-                "owner": f"person-{version % 25}",
-                "framework": ("sklearn", "xgboost", "torch")[version % 3],
-                "validated": "yes" if version % 2 else "no",
-            },
+            tags=_tags(version) if is_tagged else {},
             metrics={"accuracy": 0.8 + version % 20 / 100, "loss": 1 / version},
             created_at=BEGINNING + timedelta(minutes=version),
         )
+
+
+def _tags(version: int) -> Mapping[str, str]:
+    return {
+        "commit": f"{version * 2654435761 % 2**32:08x}",
+        "data": f"snapshot-{version % 12}",
+        "owner": f"person-{version % 25}",
+        "framework": ("sklearn", "xgboost", "torch")[version % 3],
+        "validated": "yes" if version % 2 else "no",
+    }

@@ -58,7 +58,8 @@ def _add(connection: Connection, name: str, chunk: list[Entry]) -> None:
         for entry in chunk
         for key, value in entry.tags.items()
     ]
-    connection.execute(insert(_VERSION_TAGS), tags)
+    if tags:
+        connection.execute(insert(_VERSION_TAGS), tags)
     aliases = [
         {"name": name, "alias": entry.stage, "version": entry.version} for entry in chunk if entry.stage != "none"
     ]

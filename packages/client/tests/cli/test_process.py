@@ -44,7 +44,7 @@ class TestStart:
 
     def test_the_shell_can_complete_commands(self, environ: dict[str, str]) -> None:
         asked = {"_MODELYARD_COMPLETE": "complete_bash", "COMP_WORDS": "modelyard de", "COMP_CWORD": "1"}
-        assert run(env=environ | asked).stdout.split() == ["deploy", "deployments"]
+        assert run(env=environ | asked).stdout.split() == ["deploy", "delete", "deployments"]
 
 
 class TestStreams:

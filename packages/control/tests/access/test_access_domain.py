@@ -17,8 +17,9 @@ class TestRoles:
         assert all(principal(Role.ADMIN).may(permission) for permission in Permission)
 
     @pytest.mark.parametrize("permission", Permission)
-    def test_a_viewer_may_read_and_nothing_else(self, permission: Permission) -> None:
-        assert principal(Role.VIEWER).may(permission) == permission.value.endswith(":read")
+    def test_a_viewer_may_read_all_but_webhooks_and_nothing_else(self, permission: Permission) -> None:
+        is_readable = permission.value.endswith(":read") and permission is not Permission.WEBHOOKS_READ
+        assert principal(Role.VIEWER).may(permission) == is_readable
 
     @pytest.mark.parametrize("role", [Role.DEVELOPER, Role.APPROVER])
     def test_whoever_may_write_may_read_too(self, role: Role) -> None:

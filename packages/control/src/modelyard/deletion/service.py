@@ -64,6 +64,8 @@ class DeletionService:
         request = {"version": subject.version, "mode": int(mode), "undeploys": undeploys, "reason": reason}
         if (earlier := self._under_way(principal, subject, mode)) is not None:
             return earlier
+        with self._database.read() as connection:
+            self._planner.subjects(connection, subject)  # What is not there, or could not be, makes no job.
 
         def mark(connection: Connection, job: Job) -> None:
             self._mark(connection, principal, subject, job)

@@ -1,11 +1,13 @@
 """Holds on the wire."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from modelyard.holds.domain import Hold
 from modelyard.http.bodies import RequestBody
+from modelyard.http.moment import Moment
 from modelyard.registry.schemas import Answer
 
 
@@ -13,7 +15,7 @@ class HoldBody(RequestBody):
     """Why a version must be kept, and until when; without an end, until somebody lifts the hold."""
 
     reason: str = Field(min_length=1, max_length=2000)
-    until: AwareDatetime | None = Field(default=None, strict=False)
+    until: Annotated[Moment, Field(strict=False)] | None = None
 
 
 class LiftBody(RequestBody):

@@ -115,12 +115,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _allowed(request: Request) -> str:
     """All methods of the path: each is a route of its own, and the router names only those of the first."""
-    found = [
-        context.methods or set()
-        for context in iter_route_contexts(request.app.routes)
-        if context.path_regex.match(request.scope["path"])
-    ]
-    return ", ".join(sorted(set().union(*found)))
+    path = request.scope["path"]
+    matching = [context for context in iter_route_contexts(request.app.routes) if context.path_regex.match(path)]
+    literal = [context for context in matching if context.path == path]
+    return ", ".join(sorted(set().union(*(context.methods or set() for context in literal or matching))))
 
 
 def _invalid(exc: RequestValidationError) -> ModelyardError:

@@ -1,4 +1,4 @@
-"""A moment in a query: ISO 8601 with a zone, told on in UTC."""
+"""A moment in a query or a body: ISO 8601 with a zone, told on in UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -9,11 +9,11 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
 
-def _written_out(text: object) -> object:
+def _written_out(value: object) -> object:
     """A bare number is no moment, although pydantic would take it for seconds."""
-    if isinstance(text, str) and not _DATE.match(text):
-        raise ValueError("expected a time like 2026-05-01T00:00:00Z")
-    return text
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("expected a time like 2026-05-01T00:00:00Z")
 
 
 def _in_utc(moment: datetime) -> datetime:

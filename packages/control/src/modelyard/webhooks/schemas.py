@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
+from modelyard.http.moment import Moment
 from modelyard.webhooks.domain import EVERYTHING, MAX_URL, Delivery, Webhook
 
 _Description = Annotated[str, Field(max_length=500)]
@@ -16,7 +17,7 @@ _EventTypes = Annotated[
 ]
 _Url = Annotated[str, Field(max_length=MAX_URL, examples=["https://hooks.example.com/modelyard"])]
 # Times come as text, which a strict body would not take for them.
-_Time = Annotated[AwareDatetime, Field(strict=False)]
+_Time = Annotated[Moment, Field(strict=False)]
 
 
 class WebhookRequest(RequestBody):
