@@ -7,7 +7,7 @@ from pydantic import Field
 
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
-from modelyard.jobs.states import JobStatus
+from modelyard.jobs.states import JobStatus, Phase
 from modelyard.registry.schemas import Answer
 
 
@@ -137,6 +137,8 @@ def one_click_status(job: Job) -> str:
         return "deployed"
     if job.is_final:
         return job.status
+    if job.phase is Phase.DEPLOYED:
+        return Phase.DEPLOYING  # It is deployed when its job has ended, with all that the answer then tells.
     return "training" if job.phase is None else job.phase
 
 
