@@ -45,6 +45,21 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedData:
+    """The data for one purpose; `verdict` is same, different or unknown; None where a version recorded none."""
+
+    purpose: str
+    verdict: str
+    values: tuple[str | None, ...]
+
+    @classmethod
+    def from_json(cls, value: object) -> "ComparedData":
+        """Read a row of the API."""
+        fields = Fields(value, noun="data")
+        return cls(purpose=fields.text("purpose"), verdict=fields.text("verdict"), values=tuple(fields.items("values")))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
     """What was found. `versions` are in their order, the baseline first; `stages` are theirs."""
 
@@ -58,6 +73,7 @@ class Comparison:
     parameters: tuple[Difference, ...]
     tags: tuple[Difference, ...]
     facts: tuple[Difference, ...]
+    data: tuple[ComparedData, ...]
     breaking_changes: Mapping[str, Sequence[str]]
 
     @classmethod
@@ -76,6 +92,7 @@ class Comparison:
             parameters=tuple(Difference.from_json(item) for item in fields.items("parameters")),
             tags=tuple(Difference.from_json(item) for item in fields.items("tags")),
             facts=tuple(Difference.from_json(item) for item in fields.items("facts")),
+            data=tuple(ComparedData.from_json(item) for item in fields.items("data")),
             breaking_changes=fields.mapping("breaking_changes"),
         )
 

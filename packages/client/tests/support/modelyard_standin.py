@@ -54,6 +54,7 @@ def version(number: int = 1, **changes: Any) -> dict[str, Any]:
         "tags": {},
         "description": "",
         "signature": None,
+        "datasets": [],
         "manifest_sha256": "5f",
         "size_bytes": 4711,
         "created_at": CREATED,

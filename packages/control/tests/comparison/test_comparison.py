@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from modelyard.comparison.domain import breaking_changes, compare
-from modelyard.registry.domain import Version
+from modelyard.comparison.domain import Comparison, breaking_changes, compare
+from modelyard.registry.domain import Dataset, Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 from modelyard.registry.states import Stage
 
@@ -99,6 +99,55 @@ class TestCompare:
         found = compare([version(1, {"auc": 0.8}, old), version(2, {"auc": 0.9}, new)], {})
         assert found.breaking == {2: ("input 'age' changed from long to double",)}
         assert "breaks callers" in found.recommendation
+
+
+def on_data(version: Version, *data: tuple[str | None, str]) -> Version:
+    """The version with data, each for a purpose and with a digest."""
+    datasets = [Dataset("churn", digest, "local", "churn.csv", context) for context, digest in data]
+    return replace(version, datasets=tuple(datasets))
+
+
+class TestData:
+    BETTER = (version(1, {"auc": 0.8}), version(2, {"auc": 0.9}))
+
+    def compared(self, *data: tuple[tuple[str | None, str], ...]) -> Comparison:
+        return compare([on_data(one, *used) for one, used in zip(self.BETTER, data, strict=True)], {})
+
+    def test_the_same_data_by_its_digest_is_said_to_be_the_same(self) -> None:
+        found = self.compared((("test", "a1"), ("train", "b1")), (("testing", "a1"), ("training", "b1")))
+        assert [(row.purpose, row.verdict) for row in found.data] == [("test", "same"), ("training", "same")]
+        assert found.recommendation == "Version 2 shows improvement across all metrics"
+        assert not any("data" in reason for reason in found.reasons)
+
+    @pytest.mark.parametrize("context", ["test", "validation", "eval"])
+    def test_figures_of_different_data_are_not_comparable(self, context: str) -> None:
+        found = self.compared(((context, "a1"),), ((context, "a2"),))
+        assert (found.recommended, found.data[0].verdict) == (None, "different")
+        assert found.recommendation == (
+            "not comparable: the versions were evaluated on different data: "
+            "churn (a1) in version 1, churn (a2) in version 2"
+        )
+
+    def test_one_of_several_that_was_evaluated_on_other_data_makes_all_of_them_not_comparable(self) -> None:
+        versions = [on_data(version(number, {"auc": 0.8}), ("test", digest)) for number, digest in enumerate("aab", 1)]
+        assert compare(versions, {}).recommended is None
+
+    @pytest.mark.parametrize("context", ["training", "other", None])
+    def test_other_data_than_the_evaluations_may_differ_and_that_is_a_reason(self, context: str | None) -> None:
+        found = self.compared(((context, "a1"),), ((context, "a2"),))
+        assert found.recommended == 2
+        assert found.reasons[-1].endswith(": churn (a1) in version 1, churn (a2) in version 2")
+
+    @pytest.mark.parametrize("other", [(), (("training", "a1"),)])
+    def test_what_only_some_recorded_is_unknown_and_that_is_a_reason(self, other: tuple[tuple[str, str], ...]) -> None:
+        found = self.compared((("test", "a1"),), other)
+        assert found.recommended == 2
+        assert {row.verdict for row in found.data} == {"unknown"}
+        assert "only some versions recorded their test data, so the figures may be of different data" in found.reasons
+
+    def test_the_order_in_which_a_run_told_of_its_data_says_nothing(self) -> None:
+        found = self.compared((("test", "a1"), ("test", "a2")), (("test", "a2"), ("test", "a1")))
+        assert [row.verdict for row in found.data] == ["same"]
 
 
 class TestBreakingChanges:

@@ -1,6 +1,7 @@
 """The picture of a comparison: whole, escaped, and readable without colours."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ from modelyard.comparison.domain import Comparison, compare
 from modelyard.comparison.picture import picture
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Dataset, Version
 
 SVG = "{http://www.w3.org/2000/svg}"
 RegisterOne = Callable[..., Version]
@@ -66,6 +67,14 @@ class TestPicture:
     def test_what_xml_cannot_hold_is_replaced(self, register_one: RegisterOne) -> None:
         root = drawn(compare([register_one({}, tags={"a": "x\x01y"}), register_one({})], {}))
         assert "x�y" in texts(root)
+
+    def test_data_is_listed_with_a_word_whether_it_is_the_same(self, register_one: RegisterOne) -> None:
+        first, second = register_one({"auc": 0.8}), register_one({"auc": 0.9})
+        data = [Dataset("churn", digest, "local", "{}", "test") for digest in ("a1", "a2")]
+        versions = [replace(first, datasets=(data[0],)), replace(second, datasets=(data[1],))]
+        said = texts(drawn(compare(versions, {})))
+        assert {"≠ test: different", "churn (a1)", "churn (a2)"} <= set(said)
+        assert any(line.startswith("not comparable: the versions were evaluated on different data") for line in said)
 
     def test_a_baseline_of_zero_has_no_per_cent(self, register_one: RegisterOne) -> None:
         root = drawn(compare([register_one({"auc": 0.0}), register_one({"auc": 0.9})], {}))

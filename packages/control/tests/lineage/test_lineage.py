@@ -1,16 +1,19 @@
 """The way of a version over HTTP, forth and back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from access_platform import MODEL_FILES, Platform
 from httpx import Client
+from sqlalchemy import update
 
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.ports.tracking import TrackedDataset
+from modelyard.registry.tables import versions as rows_of_versions
 from modelyard.training.workflows import RUN_KEY_TAG
 
 ROOT = "/api/v1/ml/registry"
@@ -94,7 +97,28 @@ class TestForth:
             way = owner.get(f"{ROOT}/models/churn/versions/1/lineage").json()
         finally:
             platform.tracking.is_available = True
-        assert (way["run"]["is_known"], way["run"]["data"], way["job"]["job_id"]) == (False, [], made["job_id"])
+        assert (way["run"]["is_known"], way["job"]["job_id"]) == (False, made["job_id"])
+
+    def test_the_data_is_kept_with_the_version_whatever_becomes_of_the_run(
+        self, owner: Client, platform: Platform, made: dict[str, str]
+    ) -> None:
+        run = platform.tracking._runs[made["run_id"]]
+        platform.tracking._runs[made["run_id"]] = replace(run, datasets=())
+        try:
+            way = owner.get(f"{ROOT}/models/churn/versions/1/lineage").json()
+        finally:
+            platform.tracking._runs[made["run_id"]] = run
+        assert [each["digest"] for each in way["run"]["data"]] == ["abc123"]
+        assert owner.get(f"{ROOT}/models/churn/versions/1").json()["datasets"] == way["run"]["data"]
+
+    def test_a_version_from_before_there_was_a_list_tells_what_its_run_tells(
+        self, owner: Client, platform: Platform, made: dict[str, str]
+    ) -> None:
+        with platform.control.database.write() as connection:
+            connection.execute(update(rows_of_versions).values(datasets=None))
+        way = owner.get(f"{ROOT}/models/churn/versions/1/lineage").json()
+        assert (way["run"]["run_id"], way["run"]["data"][0]["digest"]) == (made["run_id"], "abc123")
+        assert owner.get(f"{ROOT}/models/churn/versions/1").json()["datasets"] is None
 
     def test_who_may_not_read_jobs_is_not_told_of_them(self, platform: Platform, made: dict[str, str]) -> None:
         narrow = platform.member(platform.operator, "narrow", "viewer", scopes=["models:read"])

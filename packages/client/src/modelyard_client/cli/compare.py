@@ -68,6 +68,9 @@ def _tell(found: "Comparison") -> None:
         if differences:
             print_line("")
             print_table((title, *numbers), ((item.name, *item.values) for item in differences))
+    if found.data:
+        print_line("")
+        print_table(("data", "is", *numbers), ((row.purpose, row.verdict, *row.values) for row in found.data))
 
 
 def _cell(value: float | None, verdict: str) -> str:

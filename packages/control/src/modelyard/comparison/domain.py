@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.comparison.data import DataRow, data_reasons, data_rows, evaluated_apart
 from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 
@@ -38,7 +39,9 @@ class Comparison:
     parameters: tuple[Difference, ...]
     tags: tuple[Difference, ...]
     facts: tuple[Difference, ...]
-    """What they were made of, where it differs: data, environment, experiment, files, size in bytes."""
+    """What they were made of, where it differs: environment, experiment, files, size in bytes."""
+    data: tuple[DataRow, ...]
+    """What data they were made with, the same or not."""
     breaking: Mapping[int, tuple[str, ...]]
     recommended: int | None
     """The version to take; None when the figures do not say."""
@@ -52,13 +55,15 @@ def compare(versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> 
     rows = tuple(_metric_row(name, ordered, declared) for name in _names([version.metrics for version in ordered]))
     baseline = ordered[0]
     breaking = {version.version: breaking_changes(baseline.signature, version.signature) for version in ordered[1:]}
-    recommended, recommendation, reasons = _recommend(ordered, rows, breaking)
+    data = data_rows(ordered)
+    recommended, recommendation, reasons = _judge(ordered, rows, breaking, data)
     return Comparison(
         versions=ordered,
         metrics=rows,
         parameters=_differences([version.parameters for version in ordered]),
         tags=_differences([version.tags for version in ordered]),
         facts=_differences([_facts(version) for version in ordered]),
+        data=data,
         breaking={number: changes for number, changes in breaking.items() if changes},
         recommended=recommended,
         recommendation=recommendation,
@@ -96,6 +101,20 @@ def _metric_row(name: str, versions: Sequence[Version], declared: Mapping[str, M
         values=values,
         verdicts=tuple(verdict(values[0], value, rule) for value in values),
     )
+
+
+def _judge(
+    versions: Sequence[Version],
+    rows: Sequence[MetricRow],
+    breaking: Mapping[int, tuple[str, ...]],
+    data: Sequence[DataRow],
+) -> tuple[int | None, str, tuple[str, ...]]:
+    """What the figures say, unless they are of different data."""
+    recommended, recommendation, reasons = _recommend(versions, rows, breaking)
+    reasons = (*reasons, *data_reasons(data, versions))
+    if (why := evaluated_apart(data, versions)) is not None:
+        return None, f"{NOT_COMPARABLE}: {why}", (why, *reasons)
+    return recommended, recommendation, reasons
 
 
 def _recommend(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from modelyard.comparison.data import DataRow, DataVerdict
 from modelyard.comparison.domain import Comparison, Difference, MetricRow
 from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, Verdict
@@ -64,6 +65,7 @@ def picture(name: str, comparison: Comparison) -> str:
         ("Parameters that differ", comparison.parameters),
         ("Tags that differ", comparison.tags),
         ("Made of", comparison.facts),
+        ("Data", [_shown(row) for row in comparison.data]),
     ):
         _differences(sheet, title, differences, comparison.versions)
     return sheet.document()
@@ -218,6 +220,11 @@ def _differences(sheet: _Sheet, title: str, differences: Sequence[Difference], v
         sheet.text(_MARGIN, f"and {len(differences) - _MOST_ROWS} more", "quiet")
         sheet.y += _ROW
     sheet.y += 16
+
+
+def _shown(row: DataRow) -> Difference:
+    sign = {DataVerdict.SAME: "=", DataVerdict.DIFFERENT: "≠", DataVerdict.UNKNOWN: "?"}[row.verdict]
+    return Difference(f"{sign} {row.purpose}: {row.verdict}", row.texts)
 
 
 def _first(comparison: Comparison) -> int:

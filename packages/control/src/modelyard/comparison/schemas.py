@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
+from modelyard.comparison.data import DataRow
 from modelyard.comparison.domain import Comparison, Difference, MetricRow
 from modelyard.registry.schemas import Answer
 
@@ -49,6 +52,19 @@ class DifferenceAnswer(Answer):
         return cls(name=difference.name, values=list(difference.values))
 
 
+class DataAnswer(Answer):
+    """The data for one purpose over the versions, in their order: names and digests; null where none was recorded."""
+
+    purpose: str = Field(description="`training`, `validation`, `test`, `evaluation`, another word, or `unspecified`")
+    verdict: str = Field(description="`same`, `different`, or `unknown` when not all versions recorded any")
+    values: list[str | None]
+
+    @classmethod
+    def of(cls, row: DataRow) -> "DataAnswer":
+        """The row on the wire."""
+        return cls(purpose=row.purpose, verdict=row.verdict, values=list(row.texts))
+
+
 class ComparisonAnswer(Answer):
     """Versions side by side, and what to make of it."""
 
@@ -61,6 +77,7 @@ class ComparisonAnswer(Answer):
     parameters: list[DifferenceAnswer]
     tags: list[DifferenceAnswer]
     facts: list[DifferenceAnswer]
+    data: list[DataAnswer]
     breaking_changes: dict[int, list[str]]
 
     @classmethod
@@ -85,5 +102,6 @@ class ComparisonAnswer(Answer):
             parameters=[DifferenceAnswer.of(item) for item in found.parameters],
             tags=[DifferenceAnswer.of(item) for item in found.tags],
             facts=[DifferenceAnswer.of(item) for item in found.facts],
+            data=[DataAnswer.of(row) for row in found.data],
             breaking_changes={number: list(changes) for number, changes in found.breaking.items()},
         )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from modelyard.lineage.service import Lineage
 from modelyard.registry.domain import Version
-from modelyard.registry.schemas import Answer
+from modelyard.registry.schemas import Answer, DatasetAnswer
 
 
 class VersionReference(Answer):
@@ -43,23 +43,13 @@ class LineageScript(Answer):
     sha256: str
 
 
-class LineageData(Answer):
-    """A dataset that the run says it used."""
-
-    name: str
-    digest: str
-    source_type: str
-    source: str
-    context: str | None
-
-
 class LineageRun(Answer):
     """The run that logged the model. `is_known` is false while the tracker does not tell of it."""
 
     run_id: str
     experiment_name: str | None
     is_known: bool
-    data: list[LineageData]
+    data: list[DatasetAnswer]
 
 
 class LineageImage(Answer):
@@ -135,14 +125,5 @@ def _run(lineage: Lineage) -> LineageRun | None:
         run_id=version.run_id,
         experiment_name=version.experiment_name,
         is_known=run is not None,
-        data=[
-            LineageData(
-                name=each.name,
-                digest=each.digest,
-                source_type=each.source_type,
-                source=each.source,
-                context=each.context,
-            )
-            for each in (run.datasets if run is not None else ())
-        ],
+        data=[DatasetAnswer.of(each) for each in lineage.datasets],
     )

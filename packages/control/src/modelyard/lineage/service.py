@@ -14,9 +14,9 @@ from modelyard.jobs.service import JobService
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.tracking import TrackedRun, Tracking
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Dataset, Version
 from modelyard.registry.filters import TagFilter
-from modelyard.registry.service import RegistryService
+from modelyard.registry.service import RegistryService, datasets_of
 from modelyard.training.domain import SCRIPT_TAG
 
 _MOST = 200
@@ -44,6 +44,11 @@ class Lineage:
     bundle: Bundle | None
     deployments: Sequence[Deployment]
     """Newest first; those that are stopped too."""
+
+    @property
+    def datasets(self) -> Sequence[Dataset]:
+        """The data that the version was made with: its own list, or for one from before there was any, its run's."""
+        return datasets_of(self.run) if self.version.datasets is None else self.version.datasets
 
 
 class LineageService:

@@ -42,6 +42,18 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data that a version's run says it used. The digest tells it from every other state of it."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    context: str | None
+    """What it was for, in the run's own word; None when nobody said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A name in the catalogue, with where its versions stand."""
 
@@ -87,6 +99,7 @@ class NewVersion:
     lock_digest: str | None
     """The exact environment that it was trained in, where we know it."""
     job_id: str | None
+    datasets: Sequence[Dataset] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,8 @@ class Version:
     """Counts the changes of its stage, description and tags, for `If-Match`."""
     deletion_job_id: str | None = None
     """The job that deletes it; from then on nothing new begins with it."""
+    datasets: Sequence[Dataset] | None = None
+    """As its run told of them at registration; None of a version that is older than this list."""
 
     @property
     def subject(self) -> str:

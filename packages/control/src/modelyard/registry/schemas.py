@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
-from modelyard.registry.domain import Model, Version
+from modelyard.registry.domain import Dataset, Model, Version
 from modelyard.registry.filters import MAX_METRIC_NAME
 
 MAX_TAGS = 100
@@ -54,6 +54,27 @@ class ModelChange(VersionChange):
     owners: list[Owner] | None = Field(default=None, max_length=50)
 
 
+class DatasetAnswer(Answer):
+    """Data that the run says it used."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    context: str | None = Field(description="what it was for, in the run's own word: `training`, `test`, …")
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DatasetAnswer":
+        """The dataset on the wire."""
+        return cls(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type=dataset.source_type,
+            source=dataset.source,
+            context=dataset.context,
+        )
+
+
 class VersionAnswer(Answer):
     """A version in the catalogue."""
 
@@ -68,6 +89,9 @@ class VersionAnswer(Answer):
     tags: dict[str, str]
     description: str
     signature: dict[str, Any] | None
+    datasets: list[DatasetAnswer] | None = Field(
+        description="as the run told of them at registration; null of a version that is older than this list"
+    )
     manifest_sha256: str
     size_bytes: int
     created_at: datetime
@@ -90,6 +114,7 @@ class VersionAnswer(Answer):
             tags=dict(version.tags),
             description=version.description,
             signature=None if version.signature is None else dict(version.signature),
+            datasets=None if version.datasets is None else [DatasetAnswer.of(one) for one in version.datasets],
             manifest_sha256=version.manifest_digest,
             size_bytes=version.size,
             created_at=version.created_at,

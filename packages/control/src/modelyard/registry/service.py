@@ -1,7 +1,7 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +20,11 @@ from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
-from modelyard.ports.tracking import LoggedModel, Tracking
+from modelyard.ports.tracking import LoggedModel, TrackedRun, Tracking
 from modelyard.registry import search, store
 from modelyard.registry.domain import (
     MAX_VERSION,
+    Dataset,
     Manifest,
     Model,
     NewVersion,
@@ -121,6 +122,7 @@ class RegistryService:
             manifest=manifest,
             lock_digest=lock_digest,
             job_id=job_id,
+            datasets=datasets_of(run),
         )
         return self._add(principal, new, found or Found())
 
@@ -383,6 +385,11 @@ class RegistryService:
         if model is None:
             raise NotFound(f"there is no model '{name}'", code="model_not_found")
         return model
+
+
+def datasets_of(run: TrackedRun | None) -> tuple[Dataset, ...]:
+    """The data that a run says it used, as a version keeps it."""
+    return tuple(Dataset(**plain_json(asdict(dataset))) for dataset in (run.datasets if run else ()))
 
 
 def _nothing_more(_: Connection, version: Version) -> Version:

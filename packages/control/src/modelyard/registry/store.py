@@ -1,13 +1,14 @@
 """Reads and writes models, versions and their files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, Select, func, insert, select, update
 
 from modelyard.db.statements import insert_new
-from modelyard.registry.domain import FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
 from modelyard.registry.search_index import index_model, index_version_metrics, index_version_tags
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
@@ -104,6 +105,7 @@ def add_version(
             size=new.manifest.size,
             lock_digest=new.lock_digest,
             job_id=new.job_id,
+            datasets=[asdict(dataset) for dataset in new.datasets],
             created_at=at,
             created_by=created_by,
             revision=1,
@@ -297,4 +299,5 @@ def version_of_row(row: Row[Any]) -> Version:
         created_by=row.created_by,
         revision=row.revision,
         deletion_job_id=row.deletion_job_id,
+        datasets=None if row.datasets is None else tuple(Dataset(**dataset) for dataset in row.datasets),
     )

@@ -53,6 +53,8 @@ versions = Table(
     # The job that deletes it, or has deleted it; NULL for one that is there to stay.
     Column("deletion_job_id", String(40)),
     Column("deleted_at", Timestamp),
+    # NULL for a version that was registered before datasets were written down.
+    Column("datasets", Json),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
     Index(
         "ix_versions_one_production",

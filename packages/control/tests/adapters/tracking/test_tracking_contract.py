@@ -1,7 +1,7 @@
 """What every adapter of `Tracking` keeps."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from modelyard.adapters.tracking import FakeTracking, MlflowTracking
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.ports.tracking import Tracking
+from modelyard.ports.tracking import TrackedDataset, Tracking
 
 FILES = {"MLmodel": b"flavors: {}\n", "data/weights.bin": bytes(range(256)), "empty": b""}
 
@@ -27,6 +27,7 @@ class Script(Protocol):
         parameters: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
+        datasets: Sequence[TrackedDataset] = (),
     ) -> str: ...
 
     def log_model(
@@ -42,6 +43,13 @@ class Subject:
     script: Script
     unanswered: Callable[[], Tracking]
     """The adapter, from now on without a tracker that answers."""
+
+
+def _input(dataset: TrackedDataset) -> Any:
+    from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415  # Takes seconds.
+
+    tags = [] if dataset.context is None else [InputTag("mlflow.data.context", dataset.context)]
+    return DatasetInput(Dataset(dataset.name, dataset.digest, dataset.source_type, dataset.source), tags)
 
 
 class MlflowScript:
@@ -60,6 +68,7 @@ class MlflowScript:
         parameters: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
+        datasets: Sequence[TrackedDataset] = (),
     ) -> str:
         experiment = self.client.get_experiment_by_name(experiment_name)
         experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(experiment_name)
@@ -69,6 +78,7 @@ class MlflowScript:
         for metric, number in (metrics or {}).items():
             self.client.log_metric(run_id, metric, number - 1)
             self.client.log_metric(run_id, metric, number)
+        self.client.log_inputs(run_id, [_input(dataset) for dataset in datasets])
         self.client.set_terminated(run_id)
         return run_id
 
@@ -223,6 +233,14 @@ class TestRuns:
         assert run.parameters == {"c": "0.5"}
         assert run.metrics == {"accuracy": 0.9}
         assert run.tags == tags
+
+    def test_the_data_of_a_run_is_told_with_what_it_was_for(self, subject: Subject, name: str) -> None:
+        source = '{"uri": "s3://churn/test.csv"}'
+        data = [TrackedDataset("churn", "a1b2", "local", source, "test"), TrackedDataset("x", "c3", "s3", "{}", None)]
+        run_id = subject.script.log_run(name, datasets=data)
+        told = subject.tracking.run(run_id).datasets
+        assert sorted(told, key=lambda dataset: dataset.name) == data
+        assert list(subject.tracking.run(subject.script.log_run(name)).datasets) == []
 
     def test_a_run_that_is_not_there_is_not_found(self, subject: Subject) -> None:
         with pytest.raises(NotFound):
