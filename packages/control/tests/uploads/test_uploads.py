@@ -20,10 +20,11 @@ ROOT = "/api/v1/ml/registry/uploads"
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 
 
-def model_tar(weights: bytes = b"weights") -> bytes:
+def model_tar(weights: bytes = b"weights", **more: bytes) -> bytes:
     packed = io.BytesIO()
+    files = {"MLmodel": b"flavors: {sklearn: {pickled_model: model.pkl}}\n", "model.pkl": weights, **more}
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, content in (("MLmodel", b"flavors: {sklearn: {pickled_model: model.pkl}}\n"), ("model.pkl", weights)):
+        for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
@@ -207,12 +208,34 @@ class TestFinish:
         assert [each["path"] for each in owner.get(root).json()["artifacts"]] == ["MLmodel", "net.onnx"]
         assert "data: net.onnx" in owner.get(f"{root}/file", params={"path": "MLmodel"}).text
 
+    def test_what_the_archives_config_and_metrics_say_is_the_versions_own_below_what_was_said_by_hand(
+        self, owner: Client, platform: Platform
+    ) -> None:
+        config = b'{"depth": 7, "criterion": "gini", "is_balanced": true, "layers": [64, 32]}'
+        files = {
+            "config.json": config,
+            "metrics.json": b'{"auc": 0.5, "loss": 1, "odd": NaN}',
+            "deep/config.json": b"no",
+        }
+        upload_id = upload(owner, model_tar(**files), metrics={"auc": 0.9}, parameters={"depth": "3"})
+        job_id = owner.post(f"{ROOT}/{upload_id}/finish").json()["job_id"]
+        platform.engine.run_next()
+        version = owner.get("/api/v1/ml/registry/models/churn/versions/1").json()
+        assert version["parameters"] == {"depth": "3", "criterion": "gini", "is_balanced": "true"}
+        assert version["metrics"] == {"auc": 0.9, "loss": 1.0, "odd": None}
+        assert (
+            "config.json: no plain values, so told by the file alone: layers"
+            in owner.get(f"/mlops/jobs/{job_id}/log").text
+        )
+
     @pytest.mark.parametrize(
         ("content", "body", "code"),
         [
             (model_tar(), {"sha256": "0" * 64}, "upload_corrupted"),
             (b"no archive" * 100, {}, "archive_invalid"),
             (b"PK", {"file_name": "model.zip"}, "archive_invalid"),
+            (model_tar(**{"config.json": b"{"}), {}, "config_invalid"),
+            (model_tar(**{"metrics.json": b'{"auc": "high"}'}), {}, "metrics_invalid"),
         ],
     )
     def test_what_is_not_what_it_should_be_is_told_and_registers_nothing(
@@ -224,6 +247,7 @@ class TestFinish:
         job = owner.get(f"/mlops/jobs/{job_id}").json()
         assert (job["status"], job["error"]["code"]) == ("failed", code)
         assert owner.get("/api/v1/ml/registry/models/churn").status_code == 404
+        assert platform.tracking.models_tagged("modelyard.key", upload_id) == []
         assert kept(platform) == []
 
     def test_one_that_is_not_whole_is_not_finished(self, owner: Client) -> None:

@@ -12,6 +12,7 @@ from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.plain import plain_json
 from modelyard.ports.tracking import Tracking
 from modelyard.registry.domain import check_manifest
 from modelyard.registry.files import manifest_of, sha256_of
@@ -19,7 +20,10 @@ from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.service import RegistryService
 from modelyard.uploads.domain import Upload, flavors_of
 from modelyard.uploads.service import UploadService
+from modelyard.uploads.sidecars import CONFIG, NOTHING_TOLD, read_sidecars
 from modelyard.uploads.unpack import unpack
+
+_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Registering:
         job = steps.job
         steps.enter(Phase.REGISTERING)
         stored = steps.run("store", lambda: self._store(job))
-        registered = steps.run("register", lambda: self._register(job, stored["model_uri"]))
+        registered = steps.run("register", lambda: self._register(job, stored))
         steps.run("clean", lambda: self._clean(job))
         return registered
 
@@ -58,6 +62,7 @@ class Registering:
         manifest = manifest_of(model)
         check_manifest(manifest)
         read_signature(model)
+        told = self._read_sidecars(job, upload, model)
         self._say(job, f"storing {len(manifest.files)} files, {manifest.size} bytes")
         stored = self.tracking.store_model(
             model,
@@ -66,7 +71,18 @@ class Registering:
             experiment_name=upload.model_name,
             parameters=upload.request.get("parameters", {}),
         )
-        return {"model_uri": stored.uri, "manifest": manifest.digest}
+        return {"model_uri": stored.uri, "manifest": manifest.digest, **told}
+
+    def _read_sidecars(self, job: Job, upload: Upload, model: Path) -> Result:
+        """What the archive says of itself, in JSON; what was said when the upload was begun goes before it."""
+        sidecars = read_sidecars(model) if upload.is_archive else NOTHING_TOLD
+        if sidecars.left:
+            names = ", ".join(sidecars.left[:_LISTED])
+            self._say(job, f"{CONFIG}: no plain values, so told by the file alone: {names}")
+        return {
+            "parameters": plain_json({**sidecars.parameters, **upload.request.get("parameters", {})}),
+            "metrics": plain_json({**sidecars.metrics, **upload.request.get("metrics", {})}),
+        }
 
     def _check(self, upload: Upload) -> None:
         file = self.uploads.pieces(upload).file
@@ -92,15 +108,16 @@ class Registering:
         if requirements := upload.request.get("requirements"):
             (model / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
 
-    def _register(self, job: Job, model_uri: str) -> Result:
+    def _register(self, job: Job, stored: Result) -> Result:
         request: Any = self.uploads.of_job(job).request
         version = self.registry.register(
             owner_of(job),
             model_name=job.model_name,
-            logged=self.tracking.logged_model(model_uri),
+            logged=self.tracking.logged_model(stored["model_uri"]),
             description=request.get("description", ""),
             tags=request.get("tags", {}),
-            metrics=request.get("metrics", {}),
+            metrics=stored["metrics"],
+            parameters=stored["parameters"],
             job_id=job.job_id,
         )
         self._say(job, f"registered version {version.version} of '{version.model_name}'")
