@@ -50,6 +50,7 @@ from modelyard.mlops.routes import job_routes, model_routes, status_routes, trai
 from modelyard.mlops.status import PlatformStatus
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
+from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
@@ -244,7 +245,7 @@ class ControlPlane:
         self.reconciler = Reconciler(
             deployments=self.deployments,
             registry=self.registry,
-            packaging=self.packaging,
+            rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
             target=adapters.target,
             memory_bytes=settings.replica_memory_bytes,
             interval_seconds=_RECONCILE_SECONDS,

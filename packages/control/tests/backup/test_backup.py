@@ -9,18 +9,22 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.target.fake import FakeTarget
 from modelyard.backup.rows import dump
 from modelyard.backup.service import back_up, restore
 from modelyard.db import Database
 from modelyard.db.schema import metadata
-from modelyard.errors import Conflict, Invalid
+from modelyard.deployments.states import DeploymentStatus
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.states import Stage
@@ -29,6 +33,12 @@ from modelyard.settings import Settings
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 PETRA = Principal(tenant_id="default", subject="petra", role=Role.APPROVER)
 LogModel = Callable[..., LoggedModel]
+
+
+class Until(Protocol):
+    """Waits for what other threads do."""
+
+    def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
 
 
 @pytest.fixture
@@ -103,6 +113,34 @@ class TestRoundTrip:
         assert (home.uploads / "up-1" / "file").read_bytes() == b"half of it"
         assert again.access.authenticate(f"Bearer {home.token_file.read_text()}").subject == "admin"
         assert again.registry.register(ADMIN, model_name="iris", logged=log_model()).version == 3
+        again.database.close()
+
+    def test_what_was_deployed_serves_again_though_no_bundle_was_in_the_backup(
+        self, yard: ControlPlane, adapters: Adapters, clock: ManualClock, until: Until, tmp_path: Path
+    ) -> None:
+        version = yard.registry.version(ADMIN, "iris", 1)
+        built = yard.packaging.build(version, log=lambda _: None)
+        made = yard.deployments.create(ADMIN, version, replicas=1, namespace="default", job_id="job-1")
+        for _ in range(3):
+            yard.reconciler.reconcile(yard.deployments.get(ADMIN, made.deployment_id))
+        assert yard.deployments.get(ADMIN, made.deployment_id).status is DeploymentStatus.READY
+        back_up(settings_of(yard), tmp_path / "backup.tar.gz")
+        settings = Settings(home=tmp_path / "restored")
+        restore(settings, tmp_path / "backup.tar.gz", clock=clock, is_forced=False)
+
+        again = ControlPlane(settings, replace(adapters, target=FakeTarget()))
+        look = partial(again.deployments.get, ADMIN, made.deployment_id)
+        with pytest.raises(Unavailable, match="is being built again"):
+            again.reconciler.reconcile(look())
+        assert look().status is DeploymentStatus.DEGRADED
+        until(lambda: again.packaging.ready(version))
+        for _ in range(3):
+            again.reconciler.reconcile(look())
+        assert (look().status, look().reason) == (DeploymentStatus.READY, None)
+        found = again.packaging.bundle(version)
+        assert (found.path.exists(), found.path == built.path) == (True, False)
+        assert found.manifest_digest == built.manifest_digest
+        again.reconciler.stop()
         again.database.close()
 
     def test_a_laptop_moves_to_postgresql_and_back(

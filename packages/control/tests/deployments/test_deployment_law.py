@@ -25,6 +25,7 @@ from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, Unavailable
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
+from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec
 from modelyard.registry.service import RegistryService
@@ -87,7 +88,7 @@ class DeploymentLaw(RuleBasedStateMachine):
         self.reconciler = Reconciler(
             deployments=self.deployments,
             registry=self.registry,
-            packaging=self.packaging,
+            rebuilding=Rebuilding(packaging=self.packaging, clock=self.clock),
             target=self.target,
             memory_bytes=None,
             interval_seconds=1,

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from modelyard.access.domain import Principal
+from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Invalid, Unavailable
+from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec, ServerState
 from modelyard.registry.domain import Version
@@ -22,7 +24,7 @@ MakeReconciler = Callable[[FakeTarget], Reconciler]
 
 @pytest.fixture
 def make_reconciler(
-    deployments: DeploymentService, registry: RegistryService, packaging: PackagingService
+    deployments: DeploymentService, registry: RegistryService, packaging: PackagingService, clock: ManualClock
 ) -> Iterator[MakeReconciler]:
     made: list[Reconciler] = []
 
@@ -30,7 +32,7 @@ def make_reconciler(
         reconciler = Reconciler(
             deployments=deployments,
             registry=registry,
-            packaging=packaging,
+            rebuilding=Rebuilding(packaging=packaging, clock=clock),
             target=target,
             memory_bytes=1024,
             interval_seconds=0.01,

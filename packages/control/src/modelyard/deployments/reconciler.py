@@ -7,8 +7,9 @@ import structlog
 
 from modelyard.deployments.domain import Action, Decision, Deployment, decide
 from modelyard.deployments.service import DeploymentService, system_principal
+from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import ModelyardError
-from modelyard.packaging.service import PackagingService
+from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.ports.target import ServerObservation, ServerSpec, Target
 from modelyard.registry.service import RegistryService
 
@@ -26,14 +27,14 @@ class Reconciler:
         *,
         deployments: DeploymentService,
         registry: RegistryService,
-        packaging: PackagingService,
+        rebuilding: Rebuilding,
         target: Target,
         memory_bytes: int | None,
         interval_seconds: float,
     ) -> None:
         self._deployments = deployments
         self._registry = registry
-        self._packaging = packaging
+        self._rebuilding = rebuilding
         self._target = target
         self._memory_bytes = memory_bytes
         self._interval_seconds = interval_seconds
@@ -56,6 +57,7 @@ class Reconciler:
         if self._thread is not None:
             self._thread.join(timeout=_STOP_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._rebuilding.stop()
         wait(self._under_way.values(), timeout=_STOP_SECONDS)
 
     def pass_over_all(self) -> None:
@@ -76,7 +78,7 @@ class Reconciler:
         observed = self._target.observe(deployment.deployment_id)
         decision = decide(deployment, observed)
         if decision.action is Action.APPLY:
-            self._apply(deployment, observed)
+            self._apply(deployment, decision, observed)
         self._note(deployment, decision, observed)
         if decision.action is Action.REMOVE:
             self._target.remove(deployment.deployment_id)
@@ -103,12 +105,14 @@ class Reconciler:
         except Exception:
             logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
 
-    def _apply(self, deployment: Deployment, observed: ServerObservation) -> None:
+    def _apply(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         try:
             self._target.apply(self._spec(deployment))
         except ModelyardError as exc:
-            # It stands as it stood; that it gets no further, and why, is for everybody to see.
-            self._note(deployment, Decision(Action.APPLY, deployment.status, exc.message), observed)
+            # One that was never begun still is not; that it gets no further, and why, is for everybody to see.
+            is_pending = deployment.status is DeploymentStatus.PENDING
+            status = deployment.status if is_pending else decision.status
+            self._note(deployment, Decision(Action.APPLY, status, exc.message), observed)
             raise
 
     def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
@@ -123,7 +127,7 @@ class Reconciler:
     def _spec(self, deployment: Deployment) -> ServerSpec:
         owner = system_principal(deployment.tenant_id)
         version = self._registry.version(owner, deployment.model_name, deployment.version)
-        bundle = self._packaging.bundle(version)
+        bundle = self._rebuilding.bundle(version)
         return ServerSpec(
             deployment_id=deployment.deployment_id,
             model_name=deployment.model_name,

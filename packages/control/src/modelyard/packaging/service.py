@@ -93,6 +93,11 @@ class PackagingService:
         with self._database.read() as connection:
             return store.find_bundle(connection, version.tenant_id, version.model_name, version.version)
 
+    def ready(self, version: Version) -> Bundle | None:
+        """The bundle of a version, if it was built and all of it is on this machine."""
+        bundle = self.built(version)
+        return bundle if bundle is not None and bundle.path.exists() and bundle.python.exists() else None
+
     def remove(self, version: Version) -> None:
         """Take the version's bundle away. One that is just being built is waited for. None there: nothing to do."""
         with self._builds.setdefault((version.tenant_id, version.subject), threading.Lock()):
