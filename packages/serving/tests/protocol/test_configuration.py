@@ -1,7 +1,10 @@
 """The model configuration extension, as performance analysers read it."""
 
+from google.protobuf.json_format import ParseDict
+
 from modelyard_serving.protocol.configuration import LARGEST_BATCH, configuration
 from modelyard_serving.protocol.datatypes import Datatype
+from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.signature import Signature, TensorSpec
 
 
@@ -19,11 +22,31 @@ class TestConfiguration:
             "output": [{"name": "y", "data_type": "TYPE_STRING", "dims": [1]}],
         }
 
-    def test_columns_are_told_dimension_by_dimension(self) -> None:
+    def test_columns_are_batches_of_single_values(self) -> None:
         signature = Signature(
             inputs=(TensorSpec("a", Datatype.INT64, (-1,), optional=True),),
             outputs=(TensorSpec("y", Datatype.FP64, (-1,)),),
         )
         told = configuration(name="m", platform="sklearn_pickle", signature=signature)
+        assert told["max_batch_size"] == LARGEST_BATCH
+        assert told["input"] == [{"name": "a", "data_type": "TYPE_INT64", "dims": [], "optional": True}]
+
+    def test_a_tensor_that_does_not_begin_with_the_rows_is_told_dimension_by_dimension(self) -> None:
+        signature = Signature(
+            inputs=(TensorSpec("x", Datatype.FP32, (2, -1)),), outputs=(TensorSpec("y", Datatype.FP32, (-1,)),)
+        )
+        told = configuration(name="m", platform="torch_exported", signature=signature)
         assert told["max_batch_size"] == 0
-        assert told["input"] == [{"name": "a", "data_type": "TYPE_INT64", "dims": [-1], "optional": True}]
+        assert told["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [2, -1]}]
+
+    def test_outputs_that_come_only_by_name_are_not_told_for_the_metadata_has_none_of_them(self) -> None:
+        signature = Signature(
+            inputs=(TensorSpec("x", Datatype.FP32, (-1, 3)),),
+            outputs=(
+                TensorSpec("y", Datatype.INT64, (-1,)),
+                TensorSpec("probabilities", Datatype.FP64, (-1, 2), optional=True),
+            ),
+        )
+        told = configuration(name="m", platform="onnx_onnxv1", signature=signature)
+        assert [tensor["name"] for tensor in told["output"]] == ["y"]
+        assert ParseDict(told, pb.ModelConfig()).max_batch_size == LARGEST_BATCH

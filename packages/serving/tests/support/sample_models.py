@@ -141,3 +141,19 @@ class Half(UserModel):
 
     def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         return {"y": inputs["x"] * 2}
+
+
+class Labeller(UserModel):
+    """A classifier's form: a label for each row, and the probabilities only for who names them."""
+
+    signature = Signature(
+        inputs=(TensorSpec("x", Datatype.FP64, (-1, 3)),),
+        outputs=(
+            TensorSpec("label", Datatype.INT64, (-1,)),
+            TensorSpec("probabilities", Datatype.FP64, (-1, 2), optional=True),
+        ),
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        sure = (inputs["x"][:, 0] > 0).astype(np.float64)
+        return {"label": sure.astype(np.int64), "probabilities": np.column_stack([1 - sure, sure])}

@@ -13,23 +13,24 @@ LARGEST_BATCH = 4096
 def configuration(*, name: str, platform: str, signature: Signature) -> dict[str, Any]:
     """The configuration that performance analysers ask for.
 
-    A model all of whose tensors are rows of a fixed shape takes batches, and its dimensions are told without the batch;
-    any other is told as one without batches, dimension by dimension.
+    A model all of whose tensors begin with the rows takes batches, and its dimensions are told without them: a column
+    has none left. Any other is told as one without batches, dimension by dimension. The outputs are the metadata's, for
+    Triton's analyser looks each one up there.
     """
     specs = (*signature.inputs, *signature.default_outputs)
-    has_batches = bool(specs) and all(len(spec.shape) > 1 and spec.shape[0] == -1 for spec in specs)
+    has_batches = bool(specs) and all(spec.shape[:1] == (-1,) for spec in specs)
     return {
         "name": name,
         "platform": platform,
         "backend": platform.partition("_")[0],
         "max_batch_size": LARGEST_BATCH if has_batches else 0,
         "input": _tensors(signature.inputs, has_batches=has_batches),
-        "output": _tensors(signature.outputs, has_batches=has_batches),
+        "output": _tensors(signature.default_outputs, has_batches=has_batches),
     }
 
 
 def _tensors(specs: Sequence[TensorSpec], *, has_batches: bool) -> list[dict[str, Any]]:
-    return [_tensor(spec, spec.shape[1:] if has_batches and len(spec.shape) > 1 else spec.shape) for spec in specs]
+    return [_tensor(spec, spec.shape[1:] if has_batches else spec.shape) for spec in specs]
 
 
 def _tensor(spec: TensorSpec, dims: Sequence[int]) -> dict[str, Any]:
