@@ -62,8 +62,8 @@ from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.promotion.automation import AutoStaging
+from modelyard.promotion.parts import promotion_parts
 from modelyard.promotion.routes import policy_routes, request_routes, stage_routes
-from modelyard.promotion.service import PromotionService
 from modelyard.registry.artifact_routes import artifact_routes
 from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.editing import Editing
@@ -211,18 +211,17 @@ class ControlPlane:
         self.artifacts = Artifacts(registry=self.registry, tracking=adapters.tracking, scratch=places.root / "scratch")
         self.editing = Editing(database=self.database, clock=clock, audit=self.audit, outbox=self.outbox)
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
-        auto_staging = AutoStaging(mover=mover, audit=self.audit)
-        self.registry.follow_registration_with(auto_staging.apply)
-        self.editing.follow_edits_with(auto_staging.apply)
-        self.promotion = PromotionService(
+        promotion = promotion_parts(
             database=self.database,
             clock=clock,
-            registry=self.registry,
-            mover=mover,
-            auto_staging=auto_staging,
             audit=self.audit,
+            registry=self.registry,
+            editing=self.editing,
+            mover=mover,
+            auto_staging=AutoStaging(mover=mover, audit=self.audit),
         )
-        self.comparisons = ComparisonService(registry=self.registry, promotion=self.promotion)
+        self.promotion, self.policies = promotion.service, promotion.policies
+        self.comparisons = ComparisonService(registry=self.registry, policies=self.policies)
         self.jobs = JobService(
             database=self.database, clock=clock, engine=adapters.engine, audit=self.audit, folder=places.jobs
         )
@@ -354,7 +353,7 @@ class ControlPlane:
                 deployment_routes(verbs),
                 comparison_routes(self.comparisons),
                 stage_routes(self.promotion, self.registry),
-                policy_routes(self.promotion),
+                policy_routes(self.policies, self.registry),
                 request_routes(self.promotion),
                 whoami_routes(self.tenants),
                 tenant_routes(self.tenants),

@@ -30,10 +30,11 @@ from modelyard.db.schema import metadata
 from modelyard.errors import ModelyardError
 from modelyard.outbox.service import Outbox
 from modelyard.promotion.automation import AutoStaging
+from modelyard.promotion.parts import promotion_parts
 from modelyard.promotion.policy import MetricRequirement, Policy
-from modelyard.promotion.service import PromotionService
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Manifest, Version
+from modelyard.registry.editing import Editing
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import TRANSITIONS, Stage
@@ -80,21 +81,25 @@ class GovernanceLaw(RuleBasedStateMachine):
             outbox=self.outbox,
             scratch=self.folder / "scratch",
         )
+        self.editing = Editing(database=self.database, clock=self.clock, audit=self.audit, outbox=self.outbox)
         self.mover = StageMover(clock=self.clock, audit=self.audit, outbox=self.outbox)
         self.auto_staging = AutoStaging(mover=self.mover, audit=self.audit)
+
+        parts = promotion_parts(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            registry=self.registry,
+            editing=self.editing,
+            mover=self.mover,
+            auto_staging=self.auto_staging,
+        )
+        self.promotion, self.policies = parts.service, parts.policies
 
         def stage(connection: Connection, version: Version) -> Version:
             return self.auto_staging.apply(connection, version)  # Looked up late, since it may die.
 
         self.registry.follow_registration_with(stage)
-        self.promotion = PromotionService(
-            database=self.database,
-            clock=self.clock,
-            registry=self.registry,
-            mover=self.mover,
-            auto_staging=self.auto_staging,
-            audit=self.audit,
-        )
 
     @initialize(who=people)
     def begin(self, who: Principal) -> None:
@@ -147,7 +152,16 @@ class GovernanceLaw(RuleBasedStateMachine):
     def check(self, who: Principal, is_passed: bool, data: st.DataObject, death: Death | None) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
         version = self.some_version(data)
         self.act(
-            lambda by: self.promotion.record_check(by, version, name="bias", is_passed=is_passed, details=""),
+            lambda by: self.policies.record_check(by, version, name="bias", is_passed=is_passed, details=""),
+            who,
+            death,
+        )
+
+    @rule(who=people, owner=st.sampled_from(["ops", "risk"]), data=st.data(), death=deaths)
+    def tag(self, who: Principal, owner: str, data: st.DataObject, death: Death | None) -> None:
+        number, tags = self.some_version(data).version, {"owner": owner}
+        self.act(
+            lambda by: self.editing.edit_version(by, MODEL, number, description=None, tags=tags, revision=None),
             who,
             death,
         )
@@ -156,7 +170,7 @@ class GovernanceLaw(RuleBasedStateMachine):
     def set_policy(self, who: Principal, approvals: int, automatic: bool, checks: tuple[str, ...]) -> None:  # noqa: FBT001 - as above.
         requirement = MetricRequirement(metric="auc", threshold=0.8)
         policy = Policy(needed_approvals=approvals, metrics=(requirement,), checks=checks, auto_staging=automatic)
-        self.act(lambda by: self.promotion.set_policy(by, MODEL, policy, revision=None), who, None)
+        self.act(lambda by: self.policies.put(by, MODEL, policy, revision=None), who, None)
 
     @rule(hours=st.sampled_from([1.0, 400.0]))
     def wait(self, hours: float) -> None:
@@ -176,7 +190,7 @@ class GovernanceLaw(RuleBasedStateMachine):
     def law_1_a_version_is_what_was_registered(self, versions: dict[int, Version]) -> None:
         for number, (version, manifest) in self.registered.items():
             now = versions[number]
-            assert replace(version, stage=now.stage, revision=now.revision) == now
+            assert replace(version, stage=now.stage, tags=now.tags, revision=now.revision) == now
             assert self.registry.manifest(now) == manifest
 
     def law_4_the_log_alone_tells_where_every_version_is_and_who_let_it_go_there(

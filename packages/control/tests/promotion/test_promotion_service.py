@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from audit_chain import assert_chain_holds
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -20,14 +20,18 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.tracking import LoggedModel
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Request
+from modelyard.promotion.parts import promotion_parts
+from modelyard.promotion.policies import Policies
 from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
 from modelyard.promotion.service import PromotionService
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
+from modelyard.registry.editing import Editing
 from modelyard.registry.metrics import Direction, MetricRule
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage
+from modelyard.registry.tables import versions
 
 ANNA = Principal(tenant_id="acme", subject="anna", role=Role.DEVELOPER)
 BERT = Principal(tenant_id="acme", subject="bert", role=Role.APPROVER)
@@ -39,8 +43,11 @@ MODEL = "churn"
 class Yard:
     """The services of one test, and short ways to speak to them."""
 
+    database: Database
     promotion: PromotionService
+    policies: Policies
     registry: RegistryService
+    editing: Editing
     audit: AuditLog
     clock: ManualClock
     tracking: FakeTracking
@@ -71,6 +78,10 @@ class Yard:
         self.approve(self.ask(version))
         return self.registry.version(ANNA, MODEL, version.version)
 
+    def tag(self, version: Version, **tags: str) -> None:
+        """Tags of the version."""
+        self.editing.edit_version(ANNA, MODEL, version.version, description=None, tags=tags, revision=None)
+
     def stage_of(self, version: Version) -> Stage:
         """Where a version is now."""
         return self.registry.version(ANNA, MODEL, version.version).stage
@@ -87,14 +98,28 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     registry = RegistryService(
         database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
     )
+    editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
     mover = StageMover(clock=clock, audit=audit, outbox=outbox)
     auto_staging = AutoStaging(mover=mover, audit=audit)
-    registry.follow_registration_with(auto_staging.apply)
-    promotion = PromotionService(
-        database=database, clock=clock, registry=registry, mover=mover, auto_staging=auto_staging, audit=audit
+    parts = promotion_parts(
+        database=database,
+        clock=clock,
+        audit=audit,
+        registry=registry,
+        editing=editing,
+        mover=mover,
+        auto_staging=auto_staging,
     )
     yield Yard(
-        promotion=promotion, registry=registry, audit=audit, clock=clock, tracking=tracking, auto_staging=auto_staging
+        database=database,
+        promotion=parts.service,
+        policies=parts.policies,
+        registry=registry,
+        editing=editing,
+        audit=audit,
+        clock=clock,
+        tracking=tracking,
+        auto_staging=auto_staging,
     )
     database.close()
 
@@ -133,7 +158,7 @@ class TestRequests:
 
     def test_two_needed_approvals_are_two_people(self, yard: Yard) -> None:
         version = yard.stage()
-        yard.promotion.set_policy(BERT, MODEL, Policy(needed_approvals=2), revision=0)
+        yard.policies.put(BERT, MODEL, Policy(needed_approvals=2), revision=0)
         request = yard.ask(version)
         yard.approve(request)
         assert yard.stage_of(version) is Stage.STAGING
@@ -144,14 +169,14 @@ class TestRequests:
 
     def test_an_approver_whom_the_policy_does_not_name_is_refused(self, yard: Yard) -> None:
         version = yard.stage()
-        yard.promotion.set_policy(BERT, MODEL, Policy(approvers=("carl",)), revision=None)
+        yard.policies.put(BERT, MODEL, Policy(approvers=("carl",)), revision=None)
         with pytest.raises(Forbidden, match="does not name"):
             yard.approve(yard.ask(version))
 
     def test_an_unmet_policy_is_told_and_blocks_the_approval(self, yard: Yard) -> None:
         version = yard.stage(auc=0.7)
         requirement = MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8)
-        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
+        yard.policies.put(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
         request = yard.ask(version)
         assert [finding.message for finding in request.findings] == ["metric 'auc': expected at least 0.8, got 0.7"]
         with pytest.raises(Conflict, match=r"at least 0\.8"):
@@ -161,38 +186,38 @@ class TestRequests:
         yard.promote(loss=0.2)
         requirement = MetricRequirement(metric="loss", direction=Direction.LOWER, baseline=Baseline.PRODUCTION)
         worse = yard.stage(loss=0.3)
-        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
-        (finding,) = yard.promotion.findings(ANNA, worse)
+        yard.policies.put(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
+        (finding,) = yard.policies.findings(ANNA, worse)
         assert not finding.is_met
 
     def test_a_requirement_takes_its_direction_from_the_declared_rule(self, yard: Yard) -> None:
         version = yard.stage(warmth=3.0)
         requirement = MetricRequirement(metric="warmth", threshold=2.0)
         rules = {"warmth": MetricRule(Direction.LOWER)}
-        yard.promotion.set_policy(BERT, MODEL, Policy(metrics=(requirement,), metric_rules=rules), revision=None)
-        (finding,) = yard.promotion.findings(ANNA, version)
+        yard.policies.put(BERT, MODEL, Policy(metrics=(requirement,), metric_rules=rules), revision=None)
+        (finding,) = yard.policies.findings(ANNA, version)
         assert finding.message == "metric 'warmth': expected at most 2, got 3"
 
     def test_a_requirement_whose_direction_nobody_knows_is_refused(self, yard: Yard) -> None:
         yard.register()
         policy = Policy(metrics=(MetricRequirement(metric="warmth", threshold=2.0),))
         with pytest.raises(Invalid, match=r"metrics\.0\.direction: expected higher or lower"):
-            yard.promotion.set_policy(BERT, MODEL, policy, revision=None)
+            yard.policies.put(BERT, MODEL, policy, revision=None)
 
     def test_a_loss_within_the_declared_tolerance_is_none(self, yard: Yard) -> None:
         yard.promote(auc=0.900)
         candidate = yard.stage(auc=0.897)
         requirement = MetricRequirement(metric="auc", baseline=Baseline.PRODUCTION)
         strict, lenient = Policy(metrics=(requirement,)), MetricRule(Direction.HIGHER, tolerance=0.01)
-        yard.promotion.set_policy(BERT, MODEL, strict, revision=None)
-        assert not yard.promotion.findings(ANNA, candidate)[0].is_met
-        yard.promotion.set_policy(BERT, MODEL, replace(strict, metric_rules={"auc": lenient}), revision=None)
-        assert yard.promotion.findings(ANNA, candidate)[0].is_met
+        yard.policies.put(BERT, MODEL, strict, revision=None)
+        assert not yard.policies.findings(ANNA, candidate)[0].is_met
+        yard.policies.put(BERT, MODEL, replace(strict, metric_rules={"auc": lenient}), revision=None)
+        assert yard.policies.findings(ANNA, candidate)[0].is_met
 
     def test_changed_evidence_expires_the_request(self, yard: Yard) -> None:
         version = yard.stage()
         request = yard.ask(version)
-        yard.promotion.record_check(ANNA, version, name="bias-review", is_passed=True, details="")
+        yard.policies.record_check(ANNA, version, name="bias-review", is_passed=True, details="")
         found = yard.promotion.get(ANNA, MODEL, request.request_id)
         assert (found.status, found.reason) == (RequestStatus.EXPIRED, "the evidence has changed since it was made")
         with pytest.raises(Conflict, match="decided before"):
@@ -204,6 +229,45 @@ class TestRequests:
         with pytest.raises(Conflict, match="expired"):
             yard.approve(request)
         assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
+    def test_a_version_that_left_staging_since_it_was_read_is_not_asked_into_production(self, yard: Yard) -> None:
+        read = yard.stage()
+        yard.promotion.change_stage(ANNA, read, Stage.NONE, comment="back", revision=None)
+        with pytest.raises(Conflict, match="only a version in staging"):
+            yard.ask(read)
+
+    def test_the_request_stands_on_the_version_as_it_is_now(self, yard: Yard) -> None:
+        read = yard.stage()
+        yard.tag(read, reviewed="yes")
+        assert yard.approve(yard.ask(read)).status is RequestStatus.APPROVED
+
+    def test_another_tag_expires_the_request_at_once(self, yard: Yard) -> None:
+        version = yard.stage()
+        request = yard.ask(version)
+        yard.tag(version, reviewed="no")
+        assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
+    def test_an_overdue_request_of_a_deleted_version_holds_up_nothing(self, yard: Yard) -> None:
+        """A deletion waits for open requests, and not for overdue ones that nobody has looked at since."""
+        gone, stays = yard.stage(), yard.stage()
+        overdue = yard.ask(gone)
+        yard.clock.sleep(15 * 24 * 3600)
+        with yard.database.write() as connection:
+            is_gone = versions.c.version == gone.version
+            connection.execute(update(versions).where(is_gone).values(deleted_at=yard.clock.now()))
+        with pytest.raises(Conflict, match="the version is deleted"):
+            yard.approve(overdue)
+        assert yard.approve(yard.ask(stays)).status is RequestStatus.APPROVED
+
+    def test_a_page_of_requests_tells_who_approved_each(self, yard: Yard) -> None:
+        staged = [yard.stage() for _ in range(3)]
+        yard.policies.put(BERT, MODEL, Policy(needed_approvals=2), revision=None)
+        asked = [yard.ask(version) for version in staged]
+        yard.approve(asked[0])
+        yard.approve(asked[2], by=CARL)
+        page = yard.promotion.page(ANNA, model_name=MODEL)
+        approvers = {item.version: [given.subject for given in item.approvals] for item in page.items}
+        assert approvers == {1: ["bert"], 2: [], 3: ["carl"]}
 
     def test_only_the_requester_withdraws(self, yard: Yard) -> None:
         request = yard.ask(yard.stage())
@@ -230,7 +294,7 @@ class TestAutomaticStaging:
 
     def test_a_version_that_meets_the_rule_is_in_staging_when_it_is_registered(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
         version = yard.register(auc=0.9)
         assert version.stage is Stage.STAGING
         last = yard.audit.entries("acme", subject=version.subject)[-1]
@@ -243,21 +307,21 @@ class TestAutomaticStaging:
 
     def test_a_version_that_does_not_meet_it_stays(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
         assert yard.register(auc=0.7).stage is Stage.NONE
 
     def test_without_the_rule_nothing_moves_by_itself(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, replace(self.RULE, auto_staging=False), revision=None)
+        yard.policies.put(BERT, MODEL, replace(self.RULE, auto_staging=False), revision=None)
         assert yard.register(auc=0.9).stage is Stage.NONE
 
     def test_the_check_that_was_missing_moves_it(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, replace(self.RULE, checks=("bias",)), revision=None)
+        yard.policies.put(BERT, MODEL, replace(self.RULE, checks=("bias",)), revision=None)
         version = yard.register(auc=0.9)
-        yard.promotion.record_check(ANNA, version, name="bias", is_passed=False, details="")
+        yard.policies.record_check(ANNA, version, name="bias", is_passed=False, details="")
         assert yard.stage_of(version) is Stage.NONE
-        yard.promotion.record_check(ANNA, version, name="bias", is_passed=True, details="")
+        yard.policies.record_check(ANNA, version, name="bias", is_passed=True, details="")
         assert yard.stage_of(version) is Stage.STAGING
 
     def test_the_tag_that_was_missing_moves_it(
@@ -266,7 +330,7 @@ class TestAutomaticStaging:
         control = sqlite_control_plane
         control.registry.register(ANNA, model_name=MODEL, logged=log_model())
         rule = Policy(tags={"reviewed": "yes"}, auto_staging=True)
-        control.promotion.set_policy(BERT, MODEL, rule, revision=None)
+        control.policies.put(BERT, MODEL, rule, revision=None)
         control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
         assert control.registry.version(ANNA, MODEL, 1).stage is Stage.NONE
         edited = control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None)
@@ -274,15 +338,15 @@ class TestAutomaticStaging:
 
     def test_what_a_person_took_back_stays_where_they_put_it(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
         version = yard.register(auc=0.9)
         yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="it smells", revision=None)
-        yard.promotion.record_check(ANNA, version, name="smell", is_passed=True, details="")
+        yard.policies.record_check(ANNA, version, name="smell", is_passed=True, details="")
         assert yard.stage_of(version) is Stage.NONE
 
     def test_a_registration_that_breaks_off_leaves_neither_version_nor_move(self, yard: Yard) -> None:
         yard.register()
-        yard.promotion.set_policy(BERT, MODEL, self.RULE, revision=None)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
         before = yard.audit.entries("acme")
 
         def crash(connection: Connection, version: Version) -> Version:

@@ -9,6 +9,7 @@ from modelyard.http.guard import Requires
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.promotion.domain import Request
+from modelyard.promotion.policies import Policies
 from modelyard.promotion.schemas import (
     CheckRecord,
     ChecksAnswer,
@@ -63,10 +64,33 @@ def stage_routes(promotion: PromotionService, registry: RegistryService) -> APIR
         """Put the former production version back; the present one is archived."""
         return _stage(promotion.rollback(caller, name, comment=body.comment), None)
 
+    return router
+
+
+def policy_routes(policies: Policies, registry: RegistryService) -> APIRouter:
+    """A model's policy, what it says of versions, and the checks that it asks for."""
+    router = APIRouter(prefix=PREFIX, tags=["registry"])
+
+    @router.get("/models/{name}/policy")
+    def policy(caller: Read, name: str, response: Response) -> PolicyAnswer:
+        """What a promotion of this model needs."""
+        found, revision = policies.of_model(caller, name)
+        set_etag(response, revision)
+        return PolicyAnswer(name=name, policy=PolicyBody.of(found), revision=revision)
+
+    @router.put("/models/{name}/policy")
+    def set_policy(
+        caller: Govern, name: str, body: PolicyBody, expected: ExpectedRevision, response: Response
+    ) -> PolicyAnswer:
+        """Put a policy in place of the one before; open requests expire with their evidence."""
+        found, revision = policies.put(caller, name, body.policy(), revision=expected)
+        set_etag(response, revision)
+        return PolicyAnswer(name=name, policy=PolicyBody.of(found), revision=revision)
+
     @router.get("/models/{name}/versions/{version}/findings")
     def findings(caller: Read, name: str, version: int) -> FindingsAnswer:
         """What the model's policy says of a version now."""
-        found = promotion.findings(caller, registry.version(caller, name, version))
+        found = policies.findings(caller, registry.version(caller, name, version))
         return FindingsAnswer(
             name=name,
             version=version,
@@ -77,7 +101,7 @@ def stage_routes(promotion: PromotionService, registry: RegistryService) -> APIR
     @router.post("/models/{name}/versions/{version}/checks")
     def record_check(caller: Write, name: str, version: int, body: CheckRecord) -> ChecksAnswer:
         """Record that a version passed a check, or did not."""
-        checks = promotion.record_check(
+        checks = policies.record_check(
             caller,
             registry.version(caller, name, version),
             name=body.name,
@@ -85,29 +109,6 @@ def stage_routes(promotion: PromotionService, registry: RegistryService) -> APIR
             details=body.details,
         )
         return ChecksAnswer(name=name, version=version, checks=dict(checks))
-
-    return router
-
-
-def policy_routes(promotion: PromotionService) -> APIRouter:
-    """A model's policy."""
-    router = APIRouter(prefix=PREFIX, tags=["registry"])
-
-    @router.get("/models/{name}/policy")
-    def policy(caller: Read, name: str, response: Response) -> PolicyAnswer:
-        """What a promotion of this model needs."""
-        found, revision = promotion.policy(caller, name)
-        set_etag(response, revision)
-        return PolicyAnswer(name=name, policy=PolicyBody.of(found), revision=revision)
-
-    @router.put("/models/{name}/policy")
-    def set_policy(
-        caller: Govern, name: str, body: PolicyBody, expected: ExpectedRevision, response: Response
-    ) -> PolicyAnswer:
-        """Put a policy in place of the one before; open requests expire with their evidence."""
-        found, revision = promotion.set_policy(caller, name, body.policy(), revision=expected)
-        set_etag(response, revision)
-        return PolicyAnswer(name=name, policy=PolicyBody.of(found), revision=revision)
 
     return router
 

@@ -1,23 +1,20 @@
 """The verbs of promotion: ask, approve, reject, withdraw, go back; and the stages that need no approval."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
-from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Conflict, Forbidden, Invalid, NotFound, Precondition
+from modelyard.errors import Conflict, Forbidden, Invalid
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.promotion import store
-from modelyard.promotion.automation import AutoStaging
-from modelyard.promotion.domain import Approval, Request, evidence_digest
-from modelyard.promotion.policy import Finding, Policy, check_policy, evaluate, refusal_to_approve
-from modelyard.promotion.states import TRANSITIONS, RequestStatus
+from modelyard.promotion.book import RequestBook, check_revision
+from modelyard.promotion.domain import Approval, Request
+from modelyard.promotion.policy import refusal_to_approve
+from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
@@ -25,102 +22,20 @@ from modelyard.registry.states import Stage
 
 
 class PromotionService:
-    """Policies, requests and stages of all tenants.
+    """Requests and stages of all tenants.
 
     Every verb that changes something takes the revision that the caller saw, if it saw one; a stale one is refused with
     Precondition (code `revision_changed`), so of two at once exactly one wins and the other is told.
     """
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Clock,
-        registry: RegistryService,
-        mover: StageMover,
-        auto_staging: AutoStaging,
-        audit: AuditLog,
+        self, *, database: Database, clock: Clock, registry: RegistryService, mover: StageMover, book: RequestBook
     ) -> None:
         self._database = database
         self._clock = clock
         self._registry = registry
         self._mover = mover
-        self._auto_staging = auto_staging
-        self._audit = audit
-
-    def policy(self, principal: Principal, model_name: str) -> tuple[Policy, int]:
-        """The model's policy and its revision."""
-        self._registry.model(principal, model_name)
-        with self._database.read() as connection:
-            return store.find_policy(connection, principal.tenant_id, model_name)
-
-    def set_policy(
-        self, principal: Principal, model_name: str, policy: Policy, *, revision: int | None
-    ) -> tuple[Policy, int]:
-        """Put a policy in place of the one before. Open requests of the model expire with their evidence.
-
-        Raises:
-            Invalid: code `direction_unknown`.
-        """
-        check_policy(policy)
-        self._registry.model(principal, model_name)
-        with self._database.write() as connection:
-            self._mover.lock(connection, principal, model_name)
-            before, current = store.find_policy(connection, principal.tenant_id, model_name)
-            _check_revision(revision, current)
-            store.put_policy(
-                connection,
-                principal.tenant_id,
-                model_name,
-                policy,
-                revision=current + 1,
-                at=self._clock.now(),
-                by=principal.subject,
-            )
-            self._audit.record(
-                connection,
-                principal=principal,
-                action="policy.changed",
-                subject=f"models/{model_name}/policy",
-                before=asdict(before),
-                after=asdict(policy),
-            )
-            self._expire_stale(connection, principal, model_name)
-        return policy, current + 1
-
-    def record_check(
-        self, principal: Principal, version: Version, *, name: str, is_passed: bool, details: str
-    ) -> Mapping[str, bool]:
-        """Record that the version passed a check, or did not, which may send it to staging. Gives all its checks."""
-        with self._database.write() as connection:
-            self._mover.lock(connection, principal, version.model_name)
-            store.put_check(
-                connection,
-                version,
-                name=name,
-                is_passed=is_passed,
-                details=details,
-                at=self._clock.now(),
-                by=principal.subject,
-            )
-            self._audit.record(
-                connection,
-                principal=principal,
-                action="check.recorded",
-                subject=version.subject,
-                reason=details,
-                after={"check": name, "is_passed": is_passed},
-            )
-            self._expire_stale(connection, principal, version.model_name)
-            now = self._registry.version_within(connection, principal, version.model_name, version.version)
-            self._auto_staging.apply(connection, now)
-            return store.checks_of(connection, version)
-
-    def findings(self, principal: Principal, version: Version) -> tuple[Finding, ...]:
-        """What the policy says of a version now."""
-        with self._database.read() as connection:
-            policy, _ = store.find_policy(connection, principal.tenant_id, version.model_name)
-            return self._findings(connection, principal, policy, version)
+        self._book = book
 
     def change_stage(
         self, principal: Principal, version: Version, to: Stage, *, comment: str, revision: int | None
@@ -133,10 +48,10 @@ class PromotionService:
         """
         if to is Stage.PRODUCTION:
             raise Invalid("stage: production needs an approved request", code="approval_needed", field="stage")
-        _check_revision(revision, version.revision)
+        check_revision(revision, version.revision)
         with self._database.write() as connection:
             moved = self._mover.move(connection, principal, version, to, reason=comment)
-            self._expire_stale(connection, principal, version.model_name)
+            self._book.expire_stale(connection, principal, version.model_name)
             return moved
 
     def request(self, principal: Principal, version: Version, *, comment: str, revision: int | None = None) -> Request:
@@ -145,44 +60,17 @@ class PromotionService:
         Raises:
             Conflict: code `stage_transition_refused`, when the version is not in staging; `version_deleting`.
         """
-        _check_revision(revision, version.revision)
-        if version.stage is not Stage.STAGING:
-            raise Conflict(
-                f"version {version.version} of '{version.model_name}' is in stage {version.stage}: only a version in "
-                "staging can be asked into production",
-                code="stage_transition_refused",
-                field="stage",
-            )
-        now = self._clock.now()
         with self._database.write() as connection:
             self._mover.lock(connection, principal, version.model_name)
-            self._registry.staying_within(connection, principal, version.model_name, version.version)
-            self._expire_stale(connection, principal, version.model_name)
-            if (open_request := store.find_open(connection, version)) is not None:
+            current = self._registry.staying_within(connection, principal, version.model_name, version.version)
+            check_revision(revision, current.revision)
+            _refuse_unstaged(current)
+            self._book.expire_stale(connection, principal, current.model_name)
+            if (open_request := store.find_open(connection, current)) is not None:
                 return open_request
-            policy, _ = store.find_policy(connection, principal.tenant_id, version.model_name)
-            production = self._mover.current(connection, principal, version.model_name)
-            request = Request(
-                request_id=f"req-{uuid4().hex}",
-                tenant_id=principal.tenant_id,
-                model_name=version.model_name,
-                version=version.version,
-                status=RequestStatus.REQUESTED,
-                comment=comment,
-                requested_by=principal.subject,
-                requested_at=now,
-                expires_at=now + timedelta(hours=policy.expires_after_hours),
-                findings=self._findings(connection, principal, policy, version),
-                evidence_digest=_digest(connection, policy, version, production=production),
-                needed_approvals=policy.needed_approvals,
-                approvals=(),
-                decided_by=None,
-                decided_at=None,
-                reason=None,
-                revision=1,
-            )
+            request = self._new_request(connection, principal, current, comment=comment)
             store.add(connection, request)
-            self._record(connection, principal, "request.requested", request, reason=comment)
+            self._book.record(connection, principal, "request.requested", request, reason=comment)
             return request
 
     def approve(
@@ -196,10 +84,10 @@ class PromotionService:
             Conflict: code `request_closed`, `evidence_changed` (the request has then expired) or `policy_not_met`.
         """
         with self._database.write() as connection:
-            request, policy, version = self._open(connection, principal, model_name, request_id, revision)
+            request = self._open(connection, principal, model_name, request_id, revision)
             if request.is_open:
-                self._agree(connection, principal, request, policy, version, comment=comment)
-            request = self._find(connection, principal, model_name, request_id)
+                self._agree(connection, principal, request, comment=comment)
+            request = self._book.find(connection, principal, model_name, request_id)
         # The expiry is kept, although the approval is refused: so it is told only after the transaction.
         if request.status is RequestStatus.EXPIRED:
             raise Conflict(f"the request has expired: {request.reason}", code="evidence_changed")
@@ -246,7 +134,7 @@ class PromotionService:
             reason = f"rollback from {source}: {comment}"
             staged = self._mover.move(connection, principal, former, Stage.STAGING, reason=reason)
             restored = self._mover.move(connection, principal, staged, Stage.PRODUCTION, reason=reason)
-            self._expire_stale(connection, principal, model_name)
+            self._book.expire_stale(connection, principal, model_name)
             return restored
 
     def get(self, principal: Principal, model_name: str, request_id: str) -> Request:
@@ -256,7 +144,7 @@ class PromotionService:
             NotFound: code `request_not_found`.
         """
         with self._database.read() as connection:
-            return self._find(connection, principal, model_name, request_id)
+            return self._book.find(connection, principal, model_name, request_id)
 
     def open_within(self, connection: Connection, tenant_id: str, model_name: str) -> list[Request]:
         """The requests of a model that wait for a decision, in the caller's transaction."""
@@ -280,16 +168,43 @@ class PromotionService:
                 connection, principal.tenant_id, model_name=model_name, status=status, limit=limit, cursor=cursor
             )
 
-    def _agree(
-        self,
-        connection: Connection,
-        principal: Principal,
-        request: Request,
-        policy: Policy,
-        version: Version,
-        *,
-        comment: str,
-    ) -> None:
+    def _new_request(self, connection: Connection, principal: Principal, version: Version, *, comment: str) -> Request:
+        now = self._clock.now()
+        policy, _ = store.find_policy(connection, principal.tenant_id, version.model_name)
+        return Request(
+            request_id=f"req-{uuid4().hex}",
+            tenant_id=principal.tenant_id,
+            model_name=version.model_name,
+            version=version.version,
+            status=RequestStatus.REQUESTED,
+            comment=comment,
+            requested_by=principal.subject,
+            requested_at=now,
+            expires_at=now + timedelta(hours=policy.expires_after_hours),
+            findings=self._book.findings(connection, principal, policy, version),
+            evidence_digest=self._book.digest(connection, principal, policy, version),
+            needed_approvals=policy.needed_approvals,
+            approvals=(),
+            decided_by=None,
+            decided_at=None,
+            reason=None,
+            revision=1,
+        )
+
+    def _open(
+        self, connection: Connection, principal: Principal, model_name: str, request_id: str, revision: int | None
+    ) -> Request:
+        """The request, locked; expired by this call if its evidence has changed."""
+        self._mover.lock(connection, principal, model_name)
+        request = self._book.find(connection, principal, model_name, request_id)
+        if not request.is_open:
+            raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
+        check_revision(revision, request.revision)
+        self._book.expire_stale(connection, principal, model_name)
+        return self._book.find(connection, principal, model_name, request_id)
+
+    def _agree(self, connection: Connection, principal: Principal, request: Request, *, comment: str) -> None:
+        policy, _ = store.find_policy(connection, principal.tenant_id, request.model_name)
         refusal = refusal_to_approve(
             policy,
             subject=principal.subject,
@@ -303,13 +218,14 @@ class PromotionService:
             raise Conflict(f"the model's policy is not met: {'; '.join(unmet)}", code="policy_not_met")
         now = self._clock.now()
         store.add_approval(connection, request.request_id, Approval(principal.subject, now, comment))
-        self._record(connection, principal, "request.approval_given", request, reason=comment)
+        self._book.record(connection, principal, "request.approval_given", request, reason=comment)
         if len(request.approvals) + 1 < request.needed_approvals:
-            store.change(connection, request)
+            self._book.change(connection, request)
             return
-        self._move(connection, principal, request, RequestStatus.APPROVED, reason=comment)
+        self._book.move(connection, principal, request, RequestStatus.APPROVED, reason=comment)
+        version = self._registry.version_within(connection, principal, request.model_name, request.version)
         self._mover.move(connection, principal, version, Stage.PRODUCTION, reason=request.comment)
-        self._expire_stale(connection, principal, request.model_name)
+        self._book.expire_stale(connection, principal, request.model_name)
 
     def _close(
         self,
@@ -322,93 +238,19 @@ class PromotionService:
         revision: int | None,
     ) -> Request:
         with self._database.write() as connection:
-            request, _, _ = self._open(connection, principal, model_name, request_id, revision)
+            request = self._open(connection, principal, model_name, request_id, revision)
             if request.is_open:
                 if status is RequestStatus.WITHDRAWN and principal.subject != request.requested_by:
                     raise Forbidden("only who made a request can withdraw it", code="not_the_requester")
-                self._move(connection, principal, request, status, reason=comment)
-            return self._find(connection, principal, model_name, request_id)
-
-    def _open(
-        self, connection: Connection, principal: Principal, model_name: str, request_id: str, revision: int | None
-    ) -> tuple[Request, Policy, Version]:
-        """The request with its policy and version, locked; expired by this call if its evidence has changed."""
-        self._mover.lock(connection, principal, model_name)
-        request = self._find(connection, principal, model_name, request_id)
-        if not request.is_open:
-            raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
-        _check_revision(revision, request.revision)
-        self._expire_stale(connection, principal, model_name)
-        policy, _ = store.find_policy(connection, principal.tenant_id, model_name)
-        version = self._registry.version_within(connection, principal, model_name, request.version)
-        return self._find(connection, principal, model_name, request_id), policy, version
-
-    def _expire_stale(self, connection: Connection, principal: Principal, model_name: str) -> None:
-        """Expire every open request of the model whose time is over or whose evidence is not what was looked at."""
-        policy, _ = store.find_policy(connection, principal.tenant_id, model_name)
-        production = self._mover.current(connection, principal, model_name)
-        for request in store.open_requests(connection, principal.tenant_id, model_name):
-            version = self._registry.version_within(connection, principal, model_name, request.version)
-            reason = None
-            if self._clock.now() >= request.expires_at:
-                reason = "nobody decided it in time"
-            elif version.stage is not Stage.STAGING:
-                reason = f"the version is in stage {version.stage} now"
-            elif _digest(connection, policy, version, production=production) != request.evidence_digest:
-                reason = "the evidence has changed since it was made"
-            if reason is not None:
-                self._move(connection, principal, request, RequestStatus.EXPIRED, reason=reason)
-
-    def _move(
-        self, connection: Connection, principal: Principal, request: Request, status: RequestStatus, *, reason: str
-    ) -> None:
-        """The one place where a request's status changes."""
-        if status not in TRANSITIONS[request.status]:
-            raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
-        changed = store.change(
-            connection,
-            request,
-            status=status,
-            reason=reason,
-            decided_by=principal.subject,
-            decided_at=self._clock.now(),
-        )
-        if not changed:
-            raise Precondition("the request was changed by somebody else", code="revision_changed")
-        self._record(connection, principal, f"request.{status}", request, reason=reason)
-
-    def _findings(
-        self, connection: Connection, principal: Principal, policy: Policy, version: Version
-    ) -> tuple[Finding, ...]:
-        production = self._mover.current(connection, principal, version.model_name)
-        return evaluate(policy, version, production=production, checks=store.checks_of(connection, version))
-
-    def _record(
-        self, connection: Connection, principal: Principal, action: str, request: Request, *, reason: str
-    ) -> None:
-        self._audit.record(
-            connection,
-            principal=principal,
-            action=action,
-            subject=request.subject,
-            reason=reason,
-            after={"version": request.version},
-        )
-
-    @staticmethod
-    def _find(connection: Connection, principal: Principal, model_name: str, request_id: str) -> Request:
-        request = store.find(connection, principal.tenant_id, model_name, request_id)
-        if request is None:
-            raise NotFound(f"model '{model_name}' has no request '{request_id}'", code="request_not_found")
-        return request
+                self._book.move(connection, principal, request, status, reason=comment)
+            return self._book.find(connection, principal, model_name, request_id)
 
 
-def _digest(connection: Connection, policy: Policy, version: Version, *, production: Version | None) -> str:
-    return evidence_digest(policy, version, production=production, checks=store.checks_of(connection, version))
-
-
-def _check_revision(expected: int | None, current: int) -> None:
-    if expected is not None and expected != current:
-        raise Precondition(
-            f"If-Match: expected revision {expected}, but it is at revision {current} now", code="revision_changed"
+def _refuse_unstaged(version: Version) -> None:
+    if version.stage is not Stage.STAGING:
+        raise Conflict(
+            f"version {version.version} of '{version.model_name}' is in stage {version.stage}: only a version in "
+            "staging can be asked into production",
+            code="stage_transition_refused",
+            field="stage",
         )

@@ -1,5 +1,6 @@
 """Reads and writes policies, checks, requests and approvals."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -115,7 +116,7 @@ def find(connection: Connection, tenant_id: str, model_name: str, request_id: st
             requests.c.id == request_id, requests.c.tenant_id == tenant_id, requests.c.model_name == model_name
         )
     ).first()
-    return None if row is None else _request(connection, row)
+    return None if row is None else _requests(connection, [row])[0]
 
 
 def find_open(connection: Connection, version: Version) -> Request | None:
@@ -128,7 +129,7 @@ def find_open(connection: Connection, version: Version) -> Request | None:
             requests.c.status == RequestStatus.REQUESTED,
         )
     ).first()
-    return None if row is None else _request(connection, row)
+    return None if row is None else _requests(connection, [row])[0]
 
 
 def open_requests(connection: Connection, tenant_id: str, model_name: str) -> list[Request]:
@@ -140,7 +141,7 @@ def open_requests(connection: Connection, tenant_id: str, model_name: str) -> li
             requests.c.status == RequestStatus.REQUESTED,
         )
     ).all()
-    return [_request(connection, row) for row in rows]
+    return _requests(connection, rows)
 
 
 def page(
@@ -163,7 +164,7 @@ def page(
         query = query.where(key < tuple_(*decode_time_cursor(cursor)))
     query = query.order_by(desc(requests.c.requested_at), desc(requests.c.id)).limit(limit + 1)
     rows = connection.execute(query).all()
-    items = [_request(connection, row) for row in rows[:limit]]
+    items = _requests(connection, rows[:limit])
     more = len(rows) > limit
     return Page(items, encode_time_cursor(items[-1].requested_at, items[-1].request_id) if more else None)
 
@@ -202,8 +203,16 @@ def _rule(content: dict[str, Any]) -> MetricRule:
     return MetricRule(Direction(content["direction"]), content["tolerance"])
 
 
-def _request(connection: Connection, row: Row[Any]) -> Request:
-    given = connection.execute(select(approvals).where(approvals.c.request_id == row.id).order_by(approvals.c.at))
+def _requests(connection: Connection, rows: Sequence[Row[Any]]) -> list[Request]:
+    """The requests of these rows; their approvals are read together."""
+    given: dict[str, list[Approval]] = {row.id: [] for row in rows}
+    query = select(approvals).where(approvals.c.request_id.in_(given)).order_by(approvals.c.at, approvals.c.subject)
+    for item in connection.execute(query) if rows else ():
+        given[item.request_id].append(Approval(item.subject, item.at, item.comment))
+    return [_request(row, given[row.id]) for row in rows]
+
+
+def _request(row: Row[Any], given: Sequence[Approval]) -> Request:
     return Request(
         request_id=row.id,
         tenant_id=row.tenant_id,
@@ -217,7 +226,7 @@ def _request(connection: Connection, row: Row[Any]) -> Request:
         findings=tuple(Finding(**finding) for finding in row.findings),
         evidence_digest=row.evidence_digest,
         needed_approvals=row.needed_approvals,
-        approvals=tuple(Approval(item.subject, item.at, item.comment) for item in given),
+        approvals=tuple(given),
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         reason=row.reason,

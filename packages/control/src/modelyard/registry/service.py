@@ -164,7 +164,14 @@ class RegistryService:
     def versions_numbered(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> dict[int, Version]:
         """Those of these versions that are there."""
         with self._database.read() as connection:
-            found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
+            return self.numbered_within(connection, principal, model_name, numbers)
+
+    @staticmethod
+    def numbered_within(
+        connection: Connection, principal: Principal, model_name: str, numbers: Sequence[int]
+    ) -> dict[int, Version]:
+        """The same, read in the caller's transaction."""
+        found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
         return {version.version: version for version in found}
 
     def staying_within(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
@@ -184,10 +191,11 @@ class RegistryService:
         for entry in self._audit.latest(
             connection, principal.tenant_id, action=f"version.{Stage.ARCHIVED}", subject_prefix=prefix
         ):
+            if entry.before is None or entry.before.get("stage") != Stage.PRODUCTION:
+                continue
             number = int(entry.subject.removeprefix(prefix))
             version = store.find_version(connection, principal.tenant_id, model_name, number)
-            left_production = entry.before is not None and entry.before.get("stage") == Stage.PRODUCTION
-            if version is not None and left_production and version.stage is Stage.ARCHIVED:
+            if version is not None and version.stage is Stage.ARCHIVED:
                 return version
         return None
 
@@ -348,22 +356,20 @@ class RegistryService:
         self, connection: Connection, principal: Principal, name: str, found: Found, *, at: datetime
     ) -> None:
         """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
-        is_new = store.add_model(
-            connection,
-            principal.tenant_id,
-            name,
-            description=plain_text(found.model_description),
-            tags=plain_json(found.model_tags),
-            at=at,
-        )
+        tenant_id = principal.tenant_id
+        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
+        is_new = store.add_model(connection, tenant_id, name, description=description, tags=tags, at=at)
+        store.touch_model(connection, tenant_id, name, at=at)
+        if (job_id := deleting_model(connection, tenant_id, name)) is not None:
+            raise Conflict(
+                f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
+            )
+        if not is_living_model(connection, tenant_id, name):
+            store.begin_model(connection, tenant_id, name, at=at, description=description, tags=tags)
+            is_new = True
         if is_new:
             self._audit.record(
                 connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
-            )
-        store.touch_model(connection, principal.tenant_id, name, at=at)
-        if (job_id := deleting_model(connection, principal.tenant_id, name)) is not None:
-            raise Conflict(
-                f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
             )
 
     def _version_of_job(self, job_id: str) -> Version | None:

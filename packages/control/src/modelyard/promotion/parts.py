@@ -1,0 +1,61 @@
+"""Puts the parts of promotion together, for the composition root."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal, Role
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.ports.clock import Clock
+from modelyard.promotion.automation import ACTOR, AutoStaging
+from modelyard.promotion.book import RequestBook
+from modelyard.promotion.policies import Policies
+from modelyard.promotion.service import PromotionService
+from modelyard.registry.domain import Version
+from modelyard.registry.editing import Editing
+from modelyard.registry.service import RegistryService
+from modelyard.registry.stages import StageMover
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What moves versions through their stages, and the rules by which it does."""
+
+    service: PromotionService
+    policies: Policies
+
+
+def promotion_parts(
+    *,
+    database: Database,
+    clock: Clock,
+    audit: AuditLog,
+    registry: RegistryService,
+    editing: Editing,
+    mover: StageMover,
+    auto_staging: AutoStaging,
+) -> Promotion:
+    """The parts of one process. From now on registrations and edits are followed by the models' rules."""
+    book = RequestBook(clock=clock, registry=registry, mover=mover, audit=audit)
+
+    def after_edit(connection: Connection, version: Version) -> Version:
+        """Tags are evidence: what stood on the former ones expires."""
+        by = Principal(tenant_id=version.tenant_id, subject=ACTOR, role=Role.DEVELOPER)
+        book.expire_stale(connection, by, version.model_name)
+        return auto_staging.apply(connection, version)
+
+    registry.follow_registration_with(auto_staging.apply)
+    editing.follow_edits_with(after_edit)
+    return Promotion(
+        service=PromotionService(database=database, clock=clock, registry=registry, mover=mover, book=book),
+        policies=Policies(
+            database=database,
+            clock=clock,
+            registry=registry,
+            mover=mover,
+            auto_staging=auto_staging,
+            book=book,
+            audit=audit,
+        ),
+    )
