@@ -5,12 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
+from modelyard.audit.tables import audit_entries
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.ports.tracking import LoggedModel
@@ -139,13 +140,23 @@ class TestNumbers:
         version: Version,
         log_model: LogModel,
     ) -> None:
-        with database.write() as connection:
-            connection.execute(update(versions).values(deleted_at=clock.now()))
-            connection.execute(update(models).values(deleted_at=clock.now()))
+        delete_all(database, clock)
         with pytest.raises(NotFound):
             registry.model(alice, "iris")
         assert registry.register(alice, model_name="iris", logged=log_model()).version == 2
         assert [one.version for one in registry.versions(alice, "iris")] == [2]
+
+    def test_a_model_that_was_deleted_begins_anew_and_the_log_tells_it(
+        self, registry: RegistryService, database: Database, clock: ManualClock, alice: Principal, log_model: LogModel
+    ) -> None:
+        registry.create(alice, "iris", description="of the last project", tags={"team": "old"})
+        delete_all(database, clock)
+        registry.register(alice, model_name="iris", logged=log_model())
+        model = registry.model(alice, "iris")
+        assert (model.description, model.tags) == ("", {})
+        with database.read() as connection:
+            log = select(audit_entries.c.action).order_by(audit_entries.c.sequence)
+            assert connection.execute(log).scalars().all() == ["model.created", "model.created", "version.registered"]
 
     def test_tenants_count_apart(
         self, registry: RegistryService, stranger: Principal, version: Version, log_model: LogModel
@@ -158,6 +169,13 @@ class TestNumbers:
         registry.register(alice, model_name="iris", logged=log_model())
         with pytest.raises(Exception, match=r"(?i)unique"), database.write() as connection:
             connection.execute(update(versions).values(stage=Stage.PRODUCTION))
+
+
+def delete_all(database: Database, clock: ManualClock) -> None:
+    """What a deletion writes at its end."""
+    with database.write() as connection:
+        connection.execute(update(versions).values(deleted_at=clock.now()))
+        connection.execute(update(models).values(deleted_at=clock.now()))
 
 
 class TestJobs:

@@ -112,7 +112,8 @@ class Editing:
             if after == before:
                 return version
             store.touch_model(connection, principal.tenant_id, name, at=self._clock.now())
-            store.change_version(connection, version, **after)
+            if not store.change_version(connection, version, **after):
+                raise AssertionError("nobody else writes a version whose model is held")
             index_version_tags(connection, principal.tenant_id, name, number, after["tags"])
             self._audit.record(
                 connection,

@@ -74,8 +74,6 @@ def allot_version(connection: Connection, tenant_id: str, name: str, *, at: date
             last_version=models.c.last_version + 1,
             updated_at=at,
             revision=models.c.revision + 1,
-            deletion_job_id=None,
-            deleted_at=None,
         )
         .returning(models.c.last_version)
     )
