@@ -91,6 +91,24 @@ class TestDelivery:
         assert [payload["number"] for payload in receiver.got] == list(range(120))
 
 
+class TestForgetting:
+    def test_what_was_delivered_a_week_ago_goes_and_what_waits_stays(
+        self, database: Database, clock: ManualClock, outbox: Outbox, receiver: Receiver
+    ) -> None:
+        put(database, outbox, 1)
+        put(database, outbox, 2, topic="nobody-listens")
+        assert outbox.deliver_due() == 1
+        clock.sleep(timedelta(days=7).total_seconds())
+        put(database, outbox, 3)
+        assert outbox.deliver_due() == 1
+        assert outbox.forget() == 0
+        clock.sleep(1)
+        assert outbox.forget() == 1
+        with database.read() as connection:
+            kept = connection.execute(select(rows.c.payload).order_by(rows.c.id)).scalars().all()
+        assert [payload["number"] for payload in kept] == [2, 3]
+
+
 class TestBackOff:
     def test_waits_grow_from_a_second_to_five_minutes(
         self, database: Database, clock: ManualClock, outbox: Outbox, receiver: Receiver

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
@@ -23,6 +23,9 @@ Handler = Callable[[Mapping[str, Any]], None]
 _BATCH = 50
 _LONGEST_WAIT = timedelta(minutes=5)
 _IDLE_SECONDS = 1.0
+_KEPT = timedelta(days=7)
+_FORGET_AT_ONCE = 1000
+_FORGET_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,13 @@ class Outbox:
             ).all()
         return sum(self._deliver(_Message(*row)) for row in rows)
 
+    def forget(self) -> int:
+        """Delete some of what was delivered a week ago; says how many."""
+        delivered = outbox.c.delivered_at < self._clock.now() - _KEPT
+        oldest = select(outbox.c.id).where(delivered).order_by(outbox.c.id).limit(_FORGET_AT_ONCE)
+        with self._database.write() as connection:
+            return connection.execute(delete(outbox).where(outbox.c.id.in_(oldest))).rowcount
+
     def start(self) -> None:
         """Deliver in a thread of its own until `stop`."""
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -85,10 +95,13 @@ class Outbox:
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        forget_at = self._clock.now()
         while not self._stopped.is_set():
             delivered = 0
             try:
                 delivered = self.deliver_due()
+                if self._clock.now() >= forget_at and self.forget() < _FORGET_AT_ONCE:
+                    forget_at = self._clock.now() + _FORGET_EVERY
             except ModelyardError as exc:
                 logger.warning("the outbox waits", reason=exc.message)
             except Exception:
