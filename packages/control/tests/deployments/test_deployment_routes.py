@@ -46,6 +46,20 @@ class TestDeploy:
         assert (job.kind, job.model_name) == (JobKind.DEPLOYMENT, "iris")
         assert job.request == {"version": 2, "replicas": 1, "namespace": "default"}
 
+    def test_the_same_key_is_the_same_job_after_a_newer_version_too(
+        self,
+        client: TestClient,
+        control_plane: ControlPlane,
+        alice: Principal,
+        iris: Version,
+        log_model: Callable[..., LoggedModel],
+    ) -> None:
+        headers = {"Idempotency-Key": "k"}
+        first = client.post(PATH, json={"model_name": "iris"}, headers=headers).json()["job_id"]
+        control_plane.registry.register(alice, model_name="iris", logged=log_model())
+        again = client.post(PATH, json={"model_name": "iris"}, headers=headers)
+        assert (again.status_code, again.json()["job_id"]) == (202, first)
+
     def test_the_same_key_for_another_model_is_another_request(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal, log_model: Callable[..., LoggedModel]
     ) -> None:

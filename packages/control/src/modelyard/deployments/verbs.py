@@ -47,12 +47,13 @@ class DeploymentVerbs:
         """
         found = self._registry.version(principal, model_name, version)
         refuse_leaving(found)
-        request = {"version": found.version} | checked_deployment(replicas=replicas, namespace=namespace)
+        wanted = checked_deployment(replicas=replicas, namespace=namespace)
         return self._jobs.create(
             principal,
             kind=JobKind.DEPLOYMENT,
             model_name=model_name,
-            request=request,
+            request={"version": found.version, **wanted},
+            asked={"version": version, **wanted},
             idempotency_key=idempotency_key,
         )
 

@@ -55,17 +55,20 @@ class JobService:
         model_name: str,
         request: Mapping[str, Any],
         idempotency_key: str | None = None,
+        asked: Mapping[str, Any] | None = None,
         alongside: Callable[[Connection, Job], None] = lambda _, __: None,
     ) -> Job:
         """Write the job down and hand it to the engine.
 
-        The same request with the same key is the same job, also when both come at once. `alongside` writes what shall
-        be true from the moment that the job is there, in the same transaction; when it raises, there is no job.
+        The same request with the same key is the same job, also when both come at once. `asked` is what was asked for,
+        where `request` says what that came to mean (the newest version), which may be another thing later. `alongside`
+        writes what shall be true from the moment that the job is there, in the same transaction; when it raises, there
+        is no job.
 
         Raises:
             Conflict: code `idempotency_key_reused`, when the key came with another request before, or `quota_exceeded`.
         """
-        digest = request_digest(kind, model_name, request)
+        digest = request_digest(kind, model_name, request if asked is None else asked)
         job = self._new(principal, kind=kind, model_name=model_name, request=request)
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
