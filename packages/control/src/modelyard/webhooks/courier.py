@@ -93,7 +93,10 @@ class Courier:
             posts = await self._pause(posts, is_idle=not dispatches)
         if posts:
             await asyncio.wait(posts)
-        await self._write_down()
+        try:
+            await self._write_down()
+        except ModelyardError as exc:
+            logger.warning("webhooks go out again at the next start", reason=exc.message)
         await self._receivers.close()
         self._rows.shutdown(wait=False)
 

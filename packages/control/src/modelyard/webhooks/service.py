@@ -178,13 +178,17 @@ class Webhooks:
             self._record(connection, principal, "webhook.deleted", webhook, before=_told(webhook))
 
     def disable(self, connection: Connection, webhook: Webhook, *, reason: str) -> None:
-        """Keep no more events for a webhook whose receiver is gone. Again: nothing more happens."""
+        """Keep no more events for a webhook whose receiver is gone. Again: nothing more happens.
+
+        Nor does anything when somebody changes it at this moment: they may have mended it.
+        """
         system = Principal(tenant_id=webhook.tenant_id, subject=_SYSTEM, role=Role.DEVELOPER)
         current = store.find(connection, webhook.tenant_id, webhook.webhook_id)
         if current is None or current.status is WebhookStatus.DISABLED or current.url != webhook.url:
             return
-        self._write(connection, current, status=WebhookStatus.DISABLED, reason=reason)
-        self._record(connection, system, "webhook.disabled", current, reason=reason)
+        now = self._clock.now()
+        if store.change(connection, current, updated_at=now, status=WebhookStatus.DISABLED, reason=reason):
+            self._record(connection, system, "webhook.disabled", current, reason=reason)
 
     def _write(self, connection: Connection, webhook: Webhook, **values: Any) -> None:
         if not store.change(connection, webhook, updated_at=self._clock.now(), **values):
