@@ -297,6 +297,7 @@ def packaging(
         environments=environments,
         compiler=TrialCompiler(environments=environments, runner=runner, clock=clock, limits=TRIAL_LIMITS),
         folder=tmp_path / "bundles",
+        scratch=tmp_path / "scratch",
     )
 
 

@@ -66,6 +66,11 @@ class Home:
         return self.root / "bundles"
 
     @property
+    def scratch(self) -> Path:
+        """A folder for each process, for what is not done yet; that of a process that is gone is taken away."""
+        return self.root / "scratch"
+
+    @property
     def uploads(self) -> Path:
         """A folder for each upload that is not closed. Control planes that share a database share it."""
         return self.root / "uploads"

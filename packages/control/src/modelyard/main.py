@@ -72,6 +72,7 @@ from modelyard.registry.routes import catalogue_routes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 from modelyard.removal import Removal
+from modelyard.scratch import Scratch
 from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
@@ -174,6 +175,7 @@ class ControlPlane:
         self._settings = settings
         self._adapters = adapters
         self.database = Database(settings.database)
+        self.scratch = Scratch(places.scratch)
         clock = adapters.clock
         self.audit = AuditLog(database=self.database, clock=clock)
         self.tokens = Tokens(database=self.database, clock=clock, audit=self.audit)
@@ -195,7 +197,7 @@ class ControlPlane:
             tracking=adapters.tracking,
             audit=self.audit,
             outbox=self.outbox,
-            scratch=places.root / "scratch",
+            scratch=self.scratch.folder,
         )
         self.mirror = mirror_parts(
             database=self.database,
@@ -208,7 +210,7 @@ class ControlPlane:
             long_seconds=settings.mirror_all_seconds,
         )
         self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
-        self.artifacts = Artifacts(registry=self.registry, tracking=adapters.tracking, scratch=places.root / "scratch")
+        self.artifacts = Artifacts(registry=self.registry, tracking=adapters.tracking, scratch=self.scratch.folder)
         self.editing = Editing(database=self.database, clock=clock, audit=self.audit, outbox=self.outbox)
         mover = StageMover(clock=clock, audit=self.audit, outbox=self.outbox)
         promotion = promotion_parts(
@@ -233,6 +235,7 @@ class ControlPlane:
             environments=adapters.environments,
             compiler=compiler(settings, adapters),
             folder=places.bundles,
+            scratch=self.scratch.folder,
         )
         self.deployments = DeploymentService(
             database=self.database,
@@ -375,6 +378,8 @@ class ControlPlane:
         self.database.migrate()
         token_file = self._settings.places.token_file
         self.access.first_token(keep=lambda secret: replace_text(token_file, secret + "\n"))
+        self.scratch.sweep()
+        self.uploads.sweep_folder()
         self._adapters.engine.start()
         self.jobs.resume()
         self.uploads.sweep()

@@ -251,7 +251,7 @@ class TestRefusals:
         with pytest.raises(Invalid) as caught:
             restore(settings, file, clock=clock, is_forced=False)
         assert caught.value.code == "backup_damaged"
-        assert list(settings.places.root.iterdir()) == []
+        assert list(settings.places.root.rglob("*")) == [settings.places.scratch]
 
     def test_a_log_that_does_not_prove_itself_is_told(
         self, yard: ControlPlane, clock: ManualClock, tmp_path: Path

@@ -68,6 +68,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             environments=FakeEnvironments(self.folder / "environments"),
             compiler=NoCompiler(),
             folder=self.folder / "bundles",
+            scratch=self.folder / "scratch",
         )
         logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
         self.version = self.registry.register(ALICE, model_name="iris", logged=logged)

@@ -172,6 +172,23 @@ class TestRefusals:
         assert kept(platform) == []
         assert begin(owner, content).json()["upload_id"] != upload_id
 
+    def test_bytes_of_an_upload_whose_server_died_while_closing_it_go_at_the_next_start(
+        self, owner: Client, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = model_tar()
+        closed, kept_open = (begin(owner, content, tags={"n": number}).json()["upload_id"] for number in "12")
+        for upload_id in (closed, kept_open):
+            send(owner, upload_id, content[:10], 0)
+        with monkeypatch.context() as dying:
+            dying.setattr(Pieces, "remove", lambda _: None)
+            owner.delete(f"{ROOT}/{closed}")
+        workplace = platform.control._settings.places.uploads / f"{closed}.work"
+        workplace.mkdir()
+        assert kept(platform) == sorted([closed, f"{closed}.work", kept_open])
+        assert platform.control.uploads.sweep_folder() == 2
+        assert kept(platform) == [kept_open]
+        assert send(owner, kept_open, content[10:], 10).status_code == 200
+
 
 class TestFinish:
     def test_the_file_becomes_the_next_version(self, owner: Client, platform: Platform) -> None:

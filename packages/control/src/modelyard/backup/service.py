@@ -9,11 +9,11 @@ begins anew; nothing that it made is made twice).
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from modelyard import __version__
 from modelyard.access.domain import Principal, Role
@@ -22,7 +22,9 @@ from modelyard.backup.archive import Contents, Facts, packing, unpack
 from modelyard.backup.rows import dump, load
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid
+from modelyard.home import Home
 from modelyard.ports.clock import Clock
+from modelyard.scratch import Scratch
 from modelyard.settings import Settings
 
 _ROWS, _TRACKER, _JOBS, _UPLOADS = "rows", "mlflow", "jobs", "uploads"
@@ -54,8 +56,7 @@ def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]
         if revision is None or revision != database.newest_revision():
             raise Conflict("the database is not of this release's schema: start it once", code="schema_outdated")
         has_tracker = settings.mlflow_tracking_uri is None and (home.mlflow / "mlflow.db").exists()
-        with TemporaryDirectory(dir=home.root, prefix=".backup-") as name, packing(target) as packer:
-            scratch = Path(name)
+        with _working_in(home) as scratch, packing(target) as packer:
             counts = dump(database, scratch)
             packer.add_below(scratch, _ROWS)
             if has_tracker:
@@ -83,8 +84,7 @@ def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) 
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
     try:
-        with TemporaryDirectory(dir=home.root, prefix=".restore-") as name:
-            staged = Path(name)
+        with _working_in(home) as staged:
             contents = unpack(source, staged)
             if not database.knows(contents.facts.revision):
                 raise Invalid(
@@ -99,6 +99,14 @@ def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) 
         return Restored(contents, counts, proven)
     finally:
         database.close()
+
+
+@contextmanager
+def _working_in(home: Home) -> Iterator[Path]:
+    """A folder of the home, of which nothing is left. One that was killed here before is cleaned up after."""
+    with closing(Scratch(home.scratch)) as scratch:
+        scratch.sweep()
+        yield scratch.folder
 
 
 def _refuse_full_home(settings: Settings, *, is_forced: bool) -> None:

@@ -43,10 +43,10 @@ def write_bundle(
     Where there is a translation, in the folder `compiled`, the bundle holds that instead, and of the model only the
     `MLmodel`, which tells its origin and its signature.
 
-    It is written beside its place and renamed into it, so that what stands there is whole. What stood there before,
-    left by a build that was cut off before it was noted, goes.
+    It is written beside `model` and renamed into its place, so that what stands there is whole. What stood there
+    before, left by a build that was cut off before it was noted, goes.
     """
-    folder = Path(mkdtemp(dir=place.parent, prefix=".bundle-"))
+    folder = Path(mkdtemp(dir=model.parent, prefix="bundle-"))
     try:
         (folder / "requirements.txt").write_text(lock.text, encoding="utf-8")
         if (request := example_of(model) or example) is not None:

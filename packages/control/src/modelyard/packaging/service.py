@@ -24,7 +24,7 @@ from modelyard.registry.service import RegistryService
 
 
 class PackagingService:
-    """Bundles of all versions, on this machine."""
+    """Bundles of all versions, on this machine. They are made in `scratch`, which is on the file system of `folder`."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class PackagingService:
         environments: Environments,
         compiler: Compiler,
         folder: Path,
+        scratch: Path,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -44,6 +45,7 @@ class PackagingService:
         self._environments = environments
         self._compiler = compiler
         self._folder = folder
+        self._scratch = scratch
         self._builds: dict[tuple[str, str], threading.Lock] = {}
 
     def keep_lock(self, lock: Lock) -> None:
@@ -118,7 +120,8 @@ class PackagingService:
     def _build(self, version: Version, *, log: LogLine) -> Bundle:
         place = self._place(version)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent, prefix=".build-") as name:
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._scratch, prefix="build-") as name:
             model = Path(name) / "model"
             model.mkdir()
             log(f"fetching version {version.version} of '{version.model_name}'")

@@ -31,6 +31,7 @@ from modelyard.uploads.states import TRANSITIONS, UploadStatus
 
 _SWEPT_AT_ONCE = 100
 _CHECKSUM = "sha256 "
+_WORK = ".work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,16 @@ class UploadService:
             self.pieces(upload).remove()
         return len(expired)
 
+    def sweep_folder(self) -> int:
+        """Remove what lies here of uploads that are closed: whoever closed one died before it removed its bytes."""
+        places = [path for path in self._folder.glob("up-*") if path.is_dir()]
+        with self._database.read() as connection:
+            living = store.living(connection, {_upload_of(path) for path in places})
+        dead = [path for path in places if _upload_of(path) not in living]
+        for path in dead:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(dead)
+
     # What the job calls.
 
     def of_job(self, job: Job) -> Upload:
@@ -250,7 +261,7 @@ class UploadService:
 
     def workplace(self, upload: Upload) -> Path:
         """Where the upload is unpacked."""
-        return self._folder / f"{upload.upload_id}.work"
+        return self._folder / f"{upload.upload_id}{_WORK}"
 
     def _open(self, principal: Principal, upload_id: str) -> Upload:
         upload = self.get(principal, upload_id)
@@ -284,6 +295,10 @@ class UploadService:
 
     def _record(self, connection: Connection, principal: Principal, action: str, upload: Upload, **states: Any) -> None:
         self._audit.record(connection, principal=principal, action=action, subject=upload.subject, **states)
+
+
+def _upload_of(place: Path) -> str:
+    return place.name.removesuffix(_WORK)
 
 
 def _theirs(upload: Upload | None, principal: Principal, upload_id: str) -> Upload:

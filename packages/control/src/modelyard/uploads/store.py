@@ -1,5 +1,6 @@
 """Reads and writes uploads."""
 
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.states import UploadStatus
 from modelyard.uploads.tables import uploads
+
+_BATCH = 500
 
 
 def add(connection: Connection, upload: Upload, *, digest: str) -> bool:
@@ -45,6 +48,15 @@ def find(connection: Connection, upload_id: str) -> Upload | None:
     """One upload, of any tenant."""
     row = connection.execute(select(uploads).where(uploads.c.id == upload_id)).first()
     return None if row is None else _upload(row)
+
+
+def living(connection: Connection, upload_ids: Collection[str]) -> set[str]:
+    """Those of these uploads that are not closed."""
+    found: set[str] = set()
+    for batch in _batches(sorted(upload_ids)):
+        query = select(uploads.c.id).where(uploads.c.id.in_(batch), uploads.c.status != UploadStatus.CLOSED)
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def lock(connection: Connection, upload_id: str) -> Upload | None:
@@ -97,6 +109,10 @@ def page(
     items = [_upload(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Page(items, encode_time_cursor(items[-1].created_at, items[-1].upload_id) if more else None)
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
 def _open_key(upload: Upload, digest: str) -> str:

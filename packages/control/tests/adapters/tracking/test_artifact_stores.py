@@ -160,6 +160,7 @@ class TestStores:
             environments=environments,
             compiler=TrialCompiler(environments=environments, runner=FakeRunner(), clock=clock, limits=LIMITS),
             folder=home.bundles,
+            scratch=home.scratch,
         )
         bundle = packaging.build(registry.version(ADMIN, name, 1), log=lambda _: None)
         assert (bundle.path / "model" / "artifacts" / "large.bin").read_bytes() == LARGE
