@@ -26,7 +26,7 @@ from modelyard_serving.execution.pace import Pace
 from modelyard_serving.http.codecs import InferCodec
 from modelyard_serving.http.connection import Connection, Site
 from modelyard_serving.http.exchange import Request, Response
-from modelyard_serving.http.inference import InferenceEndpoint
+from modelyard_serving.inference import Inference
 from modelyard_serving.metrics.cells import CELLS
 from modelyard_serving.metrics.recorder import Recorder
 
@@ -63,7 +63,7 @@ def _stages(asked: Case, loop: asyncio.AbstractEventLoop) -> Stages:
         raise BenchmarkError(f"{asked.model} cannot be asked in JSON")
     request = Request("POST", wanted.path, dict(wanted.headers), wanted.body)
     codec = InferCodec(plane)
-    endpoint = InferenceEndpoint(plane, codec)
+    endpoint = Inference(plane, codec)
     job = codec.decode(request)
     prediction = plane.predict(job.inputs)
     if not isinstance(prediction, Prediction):

@@ -2,7 +2,7 @@
 called on the event loop's thread of one worker process."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from modelyard_serving import __version__
 from modelyard_serving.batching.together import BatchCall
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor
+from modelyard_serving.execution.promise import Promise
 from modelyard_serving.execution.schedule import schedule_of
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.protocol.answer import Answerer
@@ -244,8 +245,8 @@ class DataPlane:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
-    ) -> Prediction | Awaitable[Prediction]:
-        """The model's outputs for checked inputs: at once when the model is short, else awaited.
+    ) -> Prediction | Promise[Prediction]:
+        """The model's outputs for checked inputs: at once when the model is short, else promised.
 
         Args:
             timeout_s: how long the caller waits at most; the parameter `timeout` may shorten it.
@@ -256,40 +257,31 @@ class DataPlane:
         """
         if not self._is_loaded:
             raise ServingError(f"model {self.served.name!r} is unloaded", kind=Kind.UNAVAILABLE)
-        rows = 1
-        for array in inputs.values():
-            if array.shape:
-                rows = array.shape[0]
-                break
+        rows = _rows(inputs)
         schedule = schedule_of(parameters, timeout_s)
         executor = self._executor
-        if executor.may_run_here(rows):
-            started = time.perf_counter()
-            try:
-                result = self._call_model(inputs, outputs, parameters)
-            finally:
-                seconds = time.perf_counter() - started
-                executor.called(rows=rows, seconds=seconds)
-            return Prediction(result, 0.0, seconds)
+        is_short = executor.may_run_here(rows)
+        if is_short and not executor.should_gather(rows):
+            return self._predict_now(inputs, outputs, parameters, rows)
         function = BatchCall(self._call_model, inputs, outputs, parameters)
         likeness = function.key() if executor.makes_batches else None
-        return self._predict_later(Call(function=function, rows=rows, schedule=schedule, likeness=likeness))
+        call: Call[Tensors] = Call(function=function, rows=rows, schedule=schedule, likeness=likeness)
+        return _predicted(executor.gather(call) if is_short else executor.submit(call), call)
+
+    def _predict_now(
+        self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None, rows: int
+    ) -> Prediction:
+        started = time.perf_counter()
+        try:
+            result = self._call_model(inputs, outputs, parameters)
+        finally:
+            seconds = time.perf_counter() - started
+            self._executor.called(rows=rows, seconds=seconds)
+        return Prediction(result, 0.0, seconds)
 
     def answer(self, prediction: Prediction, request: InferRequest) -> InferResponse:
         """The protocol's answer to a request, of what the model gave."""
         return self._answerer.answer(prediction.outputs, request)
-
-    async def infer(self, request: InferRequest, *, timeout_s: float | None = None) -> InferResponse:
-        """The three steps of an inference, for a transport that counts none of them."""
-        wanted = None if request.outputs is None else [output.name for output in request.outputs]
-        prediction = self.predict(
-            self.check(request), outputs=wanted, parameters=request.parameters, timeout_s=timeout_s
-        )
-        return self.answer(prediction if isinstance(prediction, Prediction) else await prediction, request)
-
-    async def _predict_later(self, call: Call[Tensors]) -> Prediction:
-        outputs = await self._executor.submit(call)
-        return Prediction(outputs, call.queue_s, call.compute_s)
 
     def _call_model(
         self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None
@@ -302,6 +294,28 @@ class DataPlane:
             if any(0 in array.shape for array in inputs.values()):
                 raise InvalidInput("the model does not take an empty batch: send at least one row") from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
+
+
+def _rows(inputs: Tensors) -> int:
+    """The first dimension of the first tensor that has one."""
+    for array in inputs.values():
+        if array.shape:
+            return int(array.shape[0])
+    return 1
+
+
+def _predicted(outputs: Promise[Tensors], call: Call[Tensors]) -> Promise[Prediction]:
+    """The outputs with the times that they took."""
+    predicted: Promise[Prediction] = Promise(outputs.cancel)
+
+    def read(outcome: Tensors | BaseException) -> None:
+        if isinstance(outcome, BaseException):
+            predicted.settle(outcome)
+        else:
+            predicted.settle(Prediction(outcome, call.queue_s, call.compute_s))
+
+    outputs.then(read)
+    return predicted
 
 
 def _unheard() -> None:

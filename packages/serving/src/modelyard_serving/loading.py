@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from modelyard_serving.batching.curve import measure
+from modelyard_serving.batching.curve import Curve, measure
 from modelyard_serving.batching.together import BatchTogether
 from modelyard_serving.bundle import OpenedModel, open_model
 from modelyard_serving.dataplane import DataPlane, ServedModel
@@ -23,7 +23,8 @@ from modelyard_serving.witnesses import Witness
 _log = logging.getLogger(__name__)
 _WARM_UP_ROUNDS = 5
 _INLINE_BATCHED_MS = 0.1
-"""A model that gains by batches is called on the event loop only where a call costs less than a thread's hop."""
+"""A model that gains by batches, and takes longer than a thread's hop for one row, is called in threads: what comes
+meanwhile is the next batch."""
 UNVERSIONED = "1"
 """The version of a model that nobody gave one."""
 
@@ -58,9 +59,11 @@ def example_inputs(opened: OpenedModel) -> Tensors | None:
 
 
 def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
-    """Predict the example a few times, so that the first caller meets a warm model and its pace is known."""
+    """Predict the example a few times, so that the first caller meets a warm model and its pace is known. The first
+    time is not counted: it pays for what is made once."""
     rows = max((array.shape[0] for array in example.values() if array.shape), default=1)
-    for _ in range(_WARM_UP_ROUNDS):
+    served.model.predict(example)
+    for _ in range(_WARM_UP_ROUNDS - 1):
         started = time.perf_counter()
         served.model.predict(example)
         pace.observe(rows=rows, seconds=time.perf_counter() - started)
@@ -81,8 +84,10 @@ def load_model(
     example = example_inputs(opened)
     if example is not None:
         warm_up(served, example, pace)
-    together = _batching(settings, served.model, example)
-    inline_limit_ms = min(settings.inline_limit_ms, _INLINE_BATCHED_MS) if together else settings.inline_limit_ms
+    curve = _batch_curve(settings, served.model, example)
+    inline_limit_ms = settings.inline_limit_ms
+    if curve is not None and curve.seconds[1] * 1000 >= _INLINE_BATCHED_MS:
+        inline_limit_ms = min(inline_limit_ms, _INLINE_BATCHED_MS)
     is_thread_safe = served.model.is_thread_safe
     executor = Executor(
         loop=loop,
@@ -91,7 +96,7 @@ def load_model(
         max_queue=settings.max_queue,
         inline_limit_s=inline_limit_ms / 1000,
         is_thread_safe=is_thread_safe,
-        together=together,
+        together=None if curve is None else BatchTogether(curve.best_rows),
         count=recorder.executed,
     )
     return served, executor
@@ -105,19 +110,19 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _batching(settings: Settings, model: Model, example: Tensors | None) -> BatchTogether | None:
-    """Batches, if the model's own curve says that they pay."""
+def _batch_curve(settings: Settings, model: Model, example: Tensors | None) -> Curve | None:
+    """What batches of the model cost; None unless its own curve says that they pay."""
     if settings.batching == "off" or example is None:
         return None
     curve = measure(model.predict, example)
     if curve is None or not curve.pays:
         return None
     _log.info(
-        "requests that wait are computed together, up to %d rows: %.1f times the rows per second",
+        "requests that come together are computed together, up to %d rows: %.1f times the rows per second",
         curve.best_rows,
         curve.gain,
     )
-    return BatchTogether(curve.best_rows)
+    return curve
 
 
 def _witnesses(settings: Settings, served: ServedModel, recorder: Recorder) -> list[Witness]:

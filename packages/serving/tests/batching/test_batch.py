@@ -1,7 +1,7 @@
 """Joining and splitting: everyone gets their own rows and nobody else's."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,8 +105,8 @@ class TestCurve:
         assert curve is not None
         assert not curve.pays
 
-    def test_a_very_short_call_does_not(self) -> None:
-        assert not Curve(flat(0.00001)).pays
+    def test_a_very_short_call_pays_too(self) -> None:
+        assert Curve(flat(0.00001)).pays
 
     def test_the_best_size_is_where_more_rows_gain_no_more(self) -> None:
         assert Curve({1: 0.001, 4: 0.001, 16: 0.004, 64: 0.016}).best_rows == 4
@@ -148,44 +148,61 @@ REQUESTS = st.lists(
 )
 
 
+def executor(*, most_rows: int, concurrency: int = 1, count: Callable[[int], None] = lambda _: None) -> Executor:
+    return Executor(
+        loop=asyncio.get_running_loop(),
+        pace=Pace(),
+        concurrency=concurrency,
+        max_queue=100,
+        inline_limit_s=0,
+        is_thread_safe=True,
+        together=BatchTogether(most_rows),
+        count=count,
+    )
+
+
+def batch_call(rows: Sequence[int], parameters: Mapping[str, Any] | None = None, **schedule: Any) -> Call[Tensors]:
+    function = BatchCall(model, {"x": np.array(rows)}, None, parameters)
+    return Call(function=function, rows=len(rows), schedule=Schedule(**schedule), likeness=function.key())
+
+
 class TestTogether:
     @settings(deadline=None)
-    @given(REQUESTS, st.integers(1, 12), st.sampled_from([1, 2]))
+    @given(REQUESTS, st.integers(1, 12), st.sampled_from([1, 2]), st.sampled_from(["gather", "submit"]))
     def test_everyone_gets_what_they_would_get_alone(
-        self, requests: list[tuple[list[int], int, int, float | None, bool]], most_rows: int, concurrency: int
+        self,
+        requests: list[tuple[list[int], int, int, float | None, bool]],
+        most_rows: int,
+        concurrency: int,
+        way: str,
     ) -> None:
         """Whatever the batches: rows, parameters, priorities, one that is wrong, one that gave up, one out of time."""
-        asyncio.run(self._check(requests, most_rows, concurrency))
+        asyncio.run(self._check(requests, most_rows, concurrency, way=way))
 
     async def _check(
-        self, requests: list[tuple[list[int], int, int, float | None, bool]], most_rows: int, concurrency: int
+        self,
+        requests: list[tuple[list[int], int, int, float | None, bool]],
+        most_rows: int,
+        concurrency: int,
+        *,
+        way: str,
     ) -> None:
-        executor = Executor(
-            loop=asyncio.get_running_loop(),
-            pace=Pace(),
-            concurrency=concurrency,
-            max_queue=100,
-            inline_limit_s=0,
-            is_thread_safe=True,
-            together=BatchTogether(most_rows),
-        )
-        futures = []
+        runs = executor(most_rows=most_rows, concurrency=concurrency)
+        promises = []
         for rows, parameter, priority, timeout_s, gives_up in requests:
             parameters = {"k": parameter, "priority": priority}
-            function = BatchCall(model, {"x": np.array(rows)}, None, parameters)
-            call: Call[Tensors] = Call(
-                function=function, rows=len(rows), schedule=Schedule(priority, timeout_s), likeness=function.key()
-            )
-            futures.append(executor.submit(call))
+            call = batch_call(rows, parameters, priority=priority, timeout_s=timeout_s)
+            promises.append(runs.gather(call) if way == "gather" else runs.submit(call))
             if gives_up:
-                futures[-1].cancel()
-        outcomes = await asyncio.gather(*futures, return_exceptions=True)
-        executor.close()
+                promises[-1].cancel()
+        outcomes = await asyncio.gather(*promises, return_exceptions=True)
+        runs.close()
         for (rows, parameter, _, timeout_s, gives_up), outcome in zip(requests, outcomes, strict=True):
             if gives_up:
                 assert isinstance(outcome, asyncio.CancelledError)
             elif isinstance(outcome, ServingError) and outcome.kind is Kind.TIMEOUT:
                 assert timeout_s is not None
+                assert way == "submit"
             elif min(rows) < 0:
                 assert isinstance(outcome, InvalidInput)
             else:
@@ -196,20 +213,66 @@ class TestTogether:
         called: list[int] = []
 
         async def run() -> None:
-            executor = Executor(
-                loop=asyncio.get_running_loop(),
-                pace=Pace(),
-                concurrency=1,
-                max_queue=100,
-                inline_limit_s=0,
-                is_thread_safe=False,
-                together=BatchTogether(8),
-                count=called.append,
-            )
-            functions = [BatchCall(model, {"x": np.array([row])}, None, None) for row in range(10)]
-            calls = [Call(function=function, rows=1, likeness=function.key()) for function in functions]
-            await asyncio.gather(*[executor.submit(call) for call in calls])
-            executor.close()
+            runs = executor(most_rows=8, count=called.append)
+            await asyncio.gather(*[runs.submit(batch_call([row])) for row in range(10)])
+            runs.close()
 
         asyncio.run(run())
         assert called == [1, 8, 1]
+
+
+class TestGathered:
+    """Calls that came in one turn of the event loop."""
+
+    def run(self, *calls: Callable[[], Call[Tensors]], most_rows: int = 8) -> tuple[list[Any], list[int]]:
+        """What came of them, and the rows of each call of the model."""
+        called: list[int] = []
+
+        async def gathered() -> list[Any]:
+            runs = executor(most_rows=most_rows, count=called.append)
+            promises = [runs.gather(call()) for call in calls]
+            outcomes = await asyncio.gather(*promises, return_exceptions=True)
+            runs.close()
+            return outcomes
+
+        return asyncio.run(gathered()), called
+
+    def test_alike_ones_are_one_call_of_the_model(self) -> None:
+        outcomes, called = self.run(lambda: batch_call([1, 2]), lambda: batch_call([3]))
+        assert [outcome["y"].tolist() for outcome in outcomes] == [[10, 20], [30]]
+        assert called == [3]
+
+    def test_others_are_calls_of_their_own(self) -> None:
+        outcomes, called = self.run(
+            lambda: batch_call([1]), lambda: batch_call([1], {"k": 5}), lambda: batch_call([2]), lambda: batch_call([])
+        )
+        assert [outcome["y"].tolist() for outcome in outcomes] == [[10], [15], [20], []]
+        assert called == [2, 1, 0]
+
+    def test_no_call_has_more_rows_than_is_best(self) -> None:
+        _, called = self.run(*[lambda: batch_call([1, 2])] * 5, most_rows=5)
+        assert called == [4, 4, 2]
+
+    def test_a_wrong_one_fails_alone(self) -> None:
+        outcomes, _ = self.run(lambda: batch_call([1]), lambda: batch_call([-1]), lambda: batch_call([2]))
+        assert isinstance(outcomes[1], InvalidInput)
+        assert [outcomes[at]["y"].tolist() for at in (0, 2)] == [[10], [20]]
+
+    def test_none_is_lost_when_the_model_is_replaced_in_their_turn(self) -> None:
+        ends: list[str] = []
+
+        async def run() -> Tensors:
+            runs = executor(most_rows=8)
+            promise = runs.gather(batch_call([1]))
+            runs.close(lambda: ends.append("end"))
+            assert ends == []
+            return await promise
+
+        assert asyncio.run(run())["y"].tolist() == [10]
+        assert ends == ["end"]
+
+    def test_they_tell_how_long_they_waited_and_ran(self) -> None:
+        calls = [batch_call([1]), batch_call([2])]
+        self.run(*[lambda call=call: call for call in calls])
+        assert calls[0].compute_s == calls[1].compute_s > 0
+        assert calls[0].queue_s > calls[1].queue_s > 0

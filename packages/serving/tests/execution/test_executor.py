@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.execution.executor import Call, Executor
+from modelyard_serving.execution.executor import Call, Executor, Together
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.execution.schedule import Schedule
 
@@ -15,7 +15,12 @@ pytestmark = pytest.mark.anyio
 
 
 def executor(
-    *, pace: Pace | None = None, concurrency: int = 1, max_queue: int = 16, is_thread_safe: bool = False
+    *,
+    pace: Pace | None = None,
+    concurrency: int = 1,
+    max_queue: int = 16,
+    is_thread_safe: bool = False,
+    together: Together | None = None,
 ) -> Executor:
     return Executor(
         loop=asyncio.get_running_loop(),
@@ -24,6 +29,7 @@ def executor(
         max_queue=max_queue,
         inline_limit_s=0.001,
         is_thread_safe=is_thread_safe,
+        together=together,
     )
 
 
@@ -31,6 +37,15 @@ def short() -> Pace:
     pace = Pace()
     pace.observe(rows=1, seconds=1e-5)
     return pace
+
+
+class Never:
+    """Makes no calls together, though it says that it could."""
+
+    most_rows = 8
+
+    def __call__(self, calls: Sequence[Call[object]]) -> Sequence[object]:
+        raise AssertionError(f"{len(calls)} calls that are not alike")
 
 
 class Gate:
@@ -160,6 +175,29 @@ class TestDeadline:
         assert raised.value.kind is Kind.TIMEOUT
         gate.open()
         assert await runs.submit(call(int)) == 0
+
+
+class TestGather:
+    async def test_what_is_not_safe_for_threads_or_gains_nothing_is_never_gathered(self) -> None:
+        assert not executor(is_thread_safe=True).should_gather(1)
+
+    async def test_what_came_alone_is_soon_made_at_once_and_company_is_noticed_again(self) -> None:
+        runs = executor(pace=short(), is_thread_safe=True, together=Never())
+        for _ in range(4):
+            if runs.should_gather(1):
+                await runs.gather(call(int))
+        assert not runs.should_gather(1)
+        asked = 1
+        while not runs.should_gather(1):
+            asked += 1
+        assert asked < 32
+        await asyncio.gather(runs.gather(call(int)), runs.gather(call(int)))
+        assert runs.should_gather(1)
+
+    async def test_calls_of_many_rows_are_made_at_once(self) -> None:
+        runs = executor(pace=short(), is_thread_safe=True, together=Never())
+        assert runs.should_gather(Never.most_rows - 1)
+        assert not runs.should_gather(Never.most_rows)
 
 
 class TestClose:

@@ -50,7 +50,10 @@ def _request(name: str, *values: float, model: str = MODEL_NAME) -> bytes:
 
 async def _call(service: ModelService, path: bytes, message: bytes, metadata: Metadata = NOBODY) -> bytes:
     answer = service.unary[path](message, Context(metadata))
-    return await answer if isinstance(answer, Awaitable) else answer
+    reply = await answer if isinstance(answer, Awaitable) else answer
+    if isinstance(reply, BaseException):
+        raise reply
+    return reply
 
 
 class TestInference:

@@ -45,8 +45,10 @@ def split(outputs: Tensors, rows: Sequence[int]) -> list[Tensors]:
     for name, array in outputs.items():
         if not array.shape or array.shape[0] != total:
             raise NotSplittableError(f"output {name!r} of {total} rows has shape {list(array.shape)}")
-    ends = np.cumsum(rows)
-    starts = ends - np.asarray(rows)
-    return [
-        {name: array[start:end] for name, array in outputs.items()} for start, end in zip(starts, ends, strict=True)
-    ]
+    parts: list[Tensors] = []
+    start = 0
+    for count in rows:
+        end = start + count
+        parts.append({name: array[start:end] for name, array in outputs.items()})
+        start = end
+    return parts

@@ -1,5 +1,6 @@
-"""Whether batches pay: the model is measured with one row and with many, before it is ready. It must give each row the
-same answer alone and in company, or it is never batched."""
+"""Whether batches pay: the model is measured with one row and with many, before it is ready. What is measured is what a
+batch costs: its inputs joined, the call, its outputs split. It must give each row the same answer alone and in company,
+or it is never batched."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelyard_serving.batching.batch import join, split
 from modelyard_serving.runtimes.base import Tensors
 
 _SIZES = (1, 4, 16, 64, 256)
 _ROUNDS = 3
 _LONGEST_CALL_S = 0.25
 _LEAST_GAIN = 2.0
-_LEAST_CALL_S = 0.0001
-"""A shorter call is made on the event loop at once: a batch could only wait for it."""
 _STILL_GAINS = 1.1
 
 Predict = Callable[[Tensors], Tensors]
@@ -43,7 +43,7 @@ class Curve:
     @property
     def pays(self) -> bool:
         """Whether requests should be computed together."""
-        return self.seconds[1] >= _LEAST_CALL_S and self.gain >= _LEAST_GAIN
+        return self.gain >= _LEAST_GAIN
 
     def _rate(self, rows: int) -> float:
         return rows / self.seconds[rows]
@@ -57,27 +57,25 @@ def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = 
     """
     if any(not array.shape or array.shape[0] == 0 for array in example.values()):
         return None
-    alone = predict(_rows(example, 1))
+    one = {name: array[:1] for name, array in example.items()}
+    alone = predict(one)
     seconds: dict[int, float] = {}
     for rows in _SIZES:
-        inputs = _rows(example, rows)
-        if rows > 1 and not _is_alike(alone, predict(inputs), rows):
+        if rows > 1 and not _is_alike(alone, predict(join([one] * rows)), rows):
             return None
-        seconds[rows] = min(_timed(predict, inputs, clock) for _ in range(_ROUNDS))
+        seconds[rows] = min(_timed(predict, one, rows, clock) for _ in range(_ROUNDS))
         if seconds[rows] > _LONGEST_CALL_S:
             break
     return Curve(seconds)
 
 
-def _timed(predict: Predict, inputs: Tensors, clock: Callable[[], float]) -> float:
+def _timed(predict: Predict, one: Tensors, rows: int, clock: Callable[[], float]) -> float:
     started = clock()
-    predict(inputs)
+    if rows == 1:
+        predict(one)
+    else:
+        split(predict(join([one] * rows)), [1] * rows)
     return max(clock() - started, 1e-9)
-
-
-def _rows(example: Tensors, rows: int) -> Tensors:
-    """The example's first row, as often as it takes."""
-    return {name: np.repeat(array[:1], rows, axis=0) for name, array in example.items()}
 
 
 def _is_alike(alone: Tensors, together: Tensors, rows: int) -> bool:

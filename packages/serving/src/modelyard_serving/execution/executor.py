@@ -1,18 +1,20 @@
-"""Runs the calls of one model: short ones at once on the event loop, others in threads, by priority, behind a bounded
-queue; calls that wait and are alike are made together. It never runs two calls at once for a model that is not safe for
-threads."""
+"""Runs the calls of one model: short ones on the event loop, others in threads, by priority, behind a bounded queue;
+calls that wait, or came in the same turn of the loop, and are alike are made together. It never runs two calls at once
+for a model that is not safe for threads."""
 
 import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.execution.company import Company
 from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.promise import Promise
 from modelyard_serving.execution.schedule import AT_LEISURE, Schedule
 
 T = TypeVar("T")
@@ -49,8 +51,9 @@ class Together(Protocol):
 @dataclass(slots=True, eq=False)
 class _Waiting(Generic[T]):
     call: Call[T]
-    future: asyncio.Future[T]
+    promise: Promise[T]
     since: float
+    alarm: asyncio.TimerHandle | None = None
 
 
 class Executor:
@@ -78,6 +81,8 @@ class Executor:
         self._count = count
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="predict")
         self._queue: list[tuple[int, int, _Waiting[Any]]] = []
+        self._gathered: list[_Waiting[Any]] = []
+        self._company = Company()
         self._order = itertools.count()
         self._running = 0
         self._when_idle: Callable[[], None] | None = None
@@ -106,29 +111,44 @@ class Executor:
             and self._pace.expect(rows) <= self._inline_limit_s
         )
 
+    def should_gather(self, rows: int) -> bool:
+        """Whether a call that may run here should be gathered with what else comes in this turn of the loop; asked once
+        for each call."""
+        if self._together is None or not self._is_thread_safe or rows >= self._together.most_rows:
+            return False
+        return bool(self._gathered) or self._company.is_expected()
+
     def called(self, *, rows: int, seconds: float) -> None:
         """The model was called once."""
         self._pace.observe(rows=rows, seconds=seconds)
         self._count(rows)
 
-    def submit(self, call: Call[T]) -> "asyncio.Future[T]":
-        """Run the call when its turn comes. A future that its caller cancels leaves the queue.
+    def gather(self, call: Call[T]) -> Promise[T]:
+        """Make the call on the event loop when it has read all that came with it, those that are alike as one: what the
+        loop found ready at one look costs one call of the model. For calls that may run here and it should gather."""
+        promise: Promise[T] = Promise()
+        self._gathered.append(_Waiting(call, promise, time.perf_counter()))
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._make_gathered)
+        return promise
+
+    def submit(self, call: Call[T]) -> Promise[T]:
+        """Run the call when its turn comes. One that its caller cancels leaves the queue.
 
         Raises:
-            ServingError: of kind BUSY when the queue is full. The future may raise TIMEOUT, or what the call raises.
+            ServingError: of kind BUSY when the queue is full. The promise may bring TIMEOUT, or what the call raises.
         """
         if self._running >= self._concurrency and len(self._queue) >= self._max_queue:
             self._drop_abandoned()
             if len(self._queue) >= self._max_queue:
                 raise ServingError(f"the server is busy: {len(self._queue)} requests are waiting", kind=Kind.BUSY)
-        future: asyncio.Future[T] = self._loop.create_future()
+        waiting: _Waiting[T] = _Waiting(call, Promise(), time.perf_counter())
         if call.schedule.timeout_s is not None:
-            alarm = self._loop.call_later(call.schedule.timeout_s, _expire, future)
-            future.add_done_callback(lambda _: alarm.cancel())
-        waiting: _Waiting[Any] = _Waiting(call, future, time.perf_counter())
+            error = ServingError("the request's time ran out", kind=Kind.TIMEOUT)
+            waiting.alarm = self._loop.call_later(call.schedule.timeout_s, waiting.promise.settle, error)
         heapq.heappush(self._queue, (call.schedule.priority or _LAST, next(self._order), waiting))
         self._dispatch()
-        return future
+        return waiting.promise
 
     def close(self, when_idle: Callable[[], None] = lambda: None) -> None:
         """Take no more calls. Those that came are made; after the last one `when_idle` is called, once."""
@@ -136,7 +156,7 @@ class Executor:
         self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._when_idle is None or self._running or self._queue:
+        if self._when_idle is None or self._running or self._queue or self._gathered:
             return
         when_idle, self._when_idle = self._when_idle, None
         self._threads.shutdown(wait=False)
@@ -144,8 +164,40 @@ class Executor:
 
     def _drop_abandoned(self) -> None:
         """Calls whose caller gave up or timed out while waiting make room."""
-        self._queue = [entry for entry in self._queue if not entry[2].future.done()]
+        self._queue = [entry for entry in self._queue if not entry[2].promise.is_done]
         heapq.heapify(self._queue)
+
+    def _make_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._company.met(len(gathered))
+        now = time.perf_counter()
+        for group in self._groups(gathered):
+            for waiting in group:
+                waiting.call.queue_s = now - waiting.since
+            made = _made_together(group, self._together) if len(group) > 1 and self._together is not None else None
+            if made is not None:
+                self._settle(made)
+                continue
+            for waiting in group:
+                self._settle(_made_alone(waiting))
+        self._close_if_idle()
+
+    def _groups(self, gathered: "Iterable[_Waiting[Any]]") -> "Iterable[list[_Waiting[Any]]]":
+        """Those that may be made together, in the order of the first of each."""
+        most_rows = self._together.most_rows if self._together is not None else 1
+        groups: list[list[_Waiting[Any]]] = []
+        open_groups: dict[Hashable, tuple[int, list[_Waiting[Any]]]] = {}
+        for waiting in gathered:
+            if waiting.promise.is_done:
+                continue
+            likeness, rows = waiting.call.likeness, waiting.call.rows
+            taken, group = open_groups.get(likeness, (0, None)) if likeness is not None else (0, None)
+            if group is None or taken + rows > most_rows:
+                taken, group = 0, []
+                groups.append(group)
+            group.append(waiting)
+            open_groups[likeness] = (taken + rows, group)
+        return groups
 
     def _dispatch(self) -> None:
         """Start what waits: in threads, or here where it turned out to be short, as long as the loop can spare."""
@@ -155,7 +207,7 @@ class Executor:
                 self._loop.call_soon(self._dispatch)
                 return
             _, _, waiting = heapq.heappop(self._queue)
-            if waiting.future.done():
+            if waiting.promise.is_done:
                 continue
             group = [waiting, *self._alike(waiting)]
             now = time.perf_counter()
@@ -178,7 +230,7 @@ class Executor:
         left: list[tuple[int, int, _Waiting[Any]]] = []
         for entry in sorted(self._queue):
             waiting = entry[2]
-            if waiting.future.done():
+            if waiting.promise.is_done:
                 continue
             if waiting.call.likeness == likeness and waiting.call.rows <= room:
                 room -= waiting.call.rows
@@ -209,12 +261,9 @@ class Executor:
         self.called(rows=made.rows, seconds=made.seconds)
         for waiting, result in zip(made.group, made.results, strict=True):
             waiting.call.compute_s = made.seconds
-            if waiting.future.done():
-                continue
-            if made.error is None:
-                waiting.future.set_result(result)
-            else:
-                waiting.future.set_exception(made.error)
+            if waiting.alarm is not None:
+                waiting.alarm.cancel()
+            waiting.promise.settle(result if made.error is None else made.error)
 
 
 @dataclass(slots=True)
@@ -233,7 +282,7 @@ def _made_alone(waiting: _Waiting[Any]) -> _Made:
     started = time.perf_counter()
     try:
         result = waiting.call.function()
-    except BaseException as raised:  # noqa: BLE001  # It is handed to the caller's future, whatever it is.
+    except BaseException as raised:  # noqa: BLE001  # It is handed to the caller, whatever it is.
         error = raised
     return _Made([waiting], waiting.call.rows, time.perf_counter() - started, [result], error)
 
@@ -247,8 +296,3 @@ def _made_together(group: Sequence[_Waiting[Any]], together: Together) -> _Made 
         return None
     rows = sum(waiting.call.rows for waiting in group)
     return _Made(group, rows, time.perf_counter() - started, results)
-
-
-def _expire(future: "asyncio.Future[Any]") -> None:
-    if not future.done():
-        future.set_exception(ServingError("the request's time ran out", kind=Kind.TIMEOUT))

@@ -5,9 +5,10 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
+from modelyard_serving.execution.promise import Promise, promised
 from modelyard_serving.grpc.http2.connection import Connection, Exchange
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed, packed
@@ -30,7 +31,9 @@ class Context:
     """How an answer is compressed, for a caller that asks so."""
 
 
-Unary = Callable[[bytes, Context], bytes | Awaitable[bytes]]
+Reply = bytes | BaseException
+"""The answer's message, or the error that came instead."""
+Unary = Callable[[bytes, Context], Reply | Awaitable[Reply]]
 Streaming = Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]
 
 
@@ -115,11 +118,11 @@ class UnaryCall:
         self._messages = messages
         self._loop = loop
         self._message: bytes | None = None
-        self._task: asyncio.Task[bytes] | None = None
+        self._pending: Promise[Any] | None = None
 
     @property
     def is_incomplete(self) -> bool:
-        return self._task is None
+        return self._pending is None
 
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Bytes of the request."""
@@ -133,8 +136,8 @@ class UnaryCall:
     def abandon(self) -> None:
         """Nobody waits for the answer."""
         self._messages.close()
-        if self._task is not None:
-            self._task.cancel()
+        if self._pending is not None:
+            self._pending.cancel()
 
     def _gather(self, data: bytes) -> None:
         for message in self._messages.feed(data) if data else ():
@@ -147,20 +150,17 @@ class UnaryCall:
             raise InvalidInput("one message was expected, none came whole")
         answer = self._method(self._message, self._context)
         self._message = None
-        if isinstance(answer, bytes):
-            self._answer(answer)
+        if isinstance(answer, (bytes, BaseException)):
+            self._reply(answer)
         else:
-            self._task = self._loop.create_task(_awaited(answer))
-            self._task.add_done_callback(self._settle)
+            self._pending = promised(answer)
+            self._pending.then(self._reply)
 
-    def _settle(self, task: "asyncio.Task[bytes]") -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            self._answer(task.result())
+    def _reply(self, reply: Reply) -> None:
+        if isinstance(reply, BaseException):
+            self._fail(reply)
         else:
-            self._fail(error)
+            self._answer(reply)
 
     def _answer(self, message: bytes) -> None:
         encoding = self._context.encoding
@@ -169,13 +169,12 @@ class UnaryCall:
         elif len(message) < _LARGE_BYTES:
             self._connection.reply(self._stream, PACKED_HEADS[encoding], packed(message, encoding), OK_TRAILERS)
         else:
-            self._task = self._loop.create_task(self._answer_packed(message, encoding))
+            self._pending = promised(self._answer_packed(message, encoding))
 
-    async def _answer_packed(self, message: bytes, encoding: bytes) -> bytes:
+    async def _answer_packed(self, message: bytes, encoding: bytes) -> None:
         """The answer after a thread has packed it, which would hold the event loop for too long."""
         data = await self._loop.run_in_executor(None, packed, message, encoding)
         self._connection.reply(self._stream, PACKED_HEADS[encoding], data, OK_TRAILERS)
-        return data
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
@@ -263,10 +262,6 @@ class _Nothing:
 
     def abandon(self) -> None:
         pass
-
-
-async def _awaited(answer: Awaitable[bytes]) -> bytes:
-    return await answer
 
 
 def _wanted_encoding(headers: Headers) -> bytes | None:

@@ -10,10 +10,11 @@ from urllib.parse import unquote
 
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.execution.promise import Promise, promised
 from modelyard_serving.http.coding import pack, unpack
 from modelyard_serving.http.errors import REQUEST_ID, error_response
 from modelyard_serving.http.exchange import Answer, Handler, Request, Response
-from modelyard_serving.http.inference import LARGE_BYTES
+from modelyard_serving.inference import LARGE_BYTES
 
 Routes = Mapping[str, Mapping[str, Handler]]
 _PACKED_BYTES = 2048
@@ -34,23 +35,19 @@ class App:
 
     def handle(self, request: Request) -> Answer:
         """The response to a request."""
-        headers = request.headers
         try:
-            if request.body and (coding := headers.get("content-encoding")) is not None:
+            if request.body and (coding := request.headers.get("content-encoding")) is not None:
                 if len(request.body) > _PACKED_BYTES:
-                    return self._finished_later(self._unpacked_later(request, coding), request)
+                    return self._promised(self._unpacked_later(request, coding), request)
                 request.body = unpack(request.body, coding, limit=self._max_body_bytes)
             answer = self._route(request)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
             answer = error_response(error, request)
-        accepted, identity = headers.get("accept-encoding"), headers.get(REQUEST_ID)
-        if not isinstance(answer, Response):
-            return self._finished_later(answer, request)
-        if accepted is None:
-            return answer if identity is None else _named(answer, identity)
-        if len(answer.body) > LARGE_BYTES:
-            return self._packed_later(answer, accepted, identity)
-        return _named(pack(answer, accepted), identity)
+        if isinstance(answer, Response):
+            return self._dressed(answer, request)
+        headers = request.headers
+        is_plain = isinstance(answer, Promise) and "accept-encoding" not in headers and REQUEST_ID not in headers
+        return answer if is_plain else self._promised(answer, request)
 
     async def _unpacked_later(self, request: Request, coding: str) -> Response:
         """The answer to a request that is unpacked in a thread: a small body can take long."""
@@ -59,21 +56,34 @@ class App:
         answer = self._route(request)
         return answer if isinstance(answer, Response) else await answer
 
-    async def _finished_later(self, answer: Awaitable[Response], request: Request) -> Response:
-        try:
-            response = await answer
-        except Exception as error:  # noqa: BLE001  # As above.
-            response = error_response(error, request)
+    def _promised(self, answer: Awaitable[Response], request: Request) -> Promise[Response]:
+        """What will be the answer, as its caller wants it."""
+        naked = promised(answer)
+        finished: Promise[Response] = Promise(naked.cancel)
+
+        def read(outcome: Response | BaseException) -> None:
+            response = error_response(outcome, request) if isinstance(outcome, BaseException) else outcome
+            dressed = self._dressed(response, request)
+            if isinstance(dressed, Response):
+                finished.settle(dressed)
+            else:
+                promised(dressed).then(finished.settle)
+
+        naked.then(read)
+        return finished
+
+    def _dressed(self, response: Response, request: Request) -> Answer:
+        """The response with the request's id, packed if its caller takes that; a large one is packed in a thread."""
         accepted, identity = request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID)
         if accepted is None:
             return _named(response, identity)
-        return await self._packed_later(response, accepted, identity)
+        if len(response.body) > LARGE_BYTES:
+            return self._packed_later(response, accepted, identity)
+        return _named(pack(response, accepted), identity)
 
     async def _packed_later(self, response: Response, accepted: str, identity: str | None) -> Response:
-        if len(response.body) > LARGE_BYTES:
-            loop = asyncio.get_running_loop()
-            return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
-        return _named(pack(response, accepted), identity)
+        loop = asyncio.get_running_loop()
+        return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
 
     def _route(self, request: Request) -> Answer:
         handlers = self._routes.get(request.path)

@@ -5,15 +5,47 @@ import threading
 from modelyard_serving.dataplane import DataPlane, Prediction
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.frames import TABLES, decode_predict, encode_predictions, media_type
+from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import Request, Response
-from modelyard_serving.http.inference import Job
+from modelyard_serving.inference import LARGE_BYTES, Job
 from modelyard_serving.protocol.messages import InferRequest
 from modelyard_serving.protocol.rest_request import RestReader, read_raw
 from modelyard_serving.protocol.rest_response import encode_response
+from modelyard_serving.witnesses.witness import Carrier
 
 JSON_LENGTH = "inference-header-content-length"
 _CURL_DEFAULT = "application/x-www-form-urlencoded"
 """What `curl -d` says of every body unless it is told better. Nobody sends a form to a model: it is read as JSON."""
+
+
+_TIMEOUT_HEADERS = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
+
+
+class _Http:
+    """What all forms over HTTP have in common."""
+
+    def is_long(self, request: Request) -> bool:
+        """Most forms are as long as their bytes."""
+        return len(request.body) > LARGE_BYTES
+
+    def timeout_s(self, request: Request) -> float | None:
+        """What the headers say, the shorter one of them; 0 milliseconds are no limit."""
+        shortest: float | None = None
+        for name in _TIMEOUT_HEADERS:
+            told = request.headers.get(name)
+            if told is None:
+                continue
+            if not (told.isascii() and told.isdigit()):
+                raise InvalidInput(f"{name} must be a whole number of milliseconds, not {told[:40]!r}")
+            if milliseconds := int(told[:12]):
+                shortest = min(milliseconds / 1000, shortest or float("inf"))
+        return shortest
+
+    def refuse(self, error: BaseException, request: Request) -> Response:
+        return error_response(error, request)
+
+    def origin(self, request: Request) -> tuple[str, Carrier]:
+        return request.path, request.headers
 
 
 class _Readers(threading.local):
@@ -21,16 +53,12 @@ class _Readers(threading.local):
         self.reader = RestReader()
 
 
-class InferCodec:
+class InferCodec(_Http):
     """The protocol's own form."""
 
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
         self._readers = _Readers()
-
-    def is_long(self, request: Request) -> bool:  # noqa: ARG002  # The form of all codecs.
-        """Tensors are as long as their bytes."""
-        return False
 
     def decode(self, request: Request) -> Job:
         inference = self._read(request)
@@ -60,7 +88,7 @@ class InferCodec:
         return self._readers.reader.read(request.body, json_length=int(told))
 
 
-class PredictCodec:
+class PredictCodec(_Http):
     """Columns, records, rows, CSV, Arrow and Parquet in; `predictions` out."""
 
     def __init__(self, plane: DataPlane) -> None:
@@ -68,7 +96,7 @@ class PredictCodec:
 
     def is_long(self, request: Request) -> bool:
         """Arrow and Parquet can say a lot in few bytes."""
-        return media_type(request.headers.get("content-type")) in TABLES
+        return super().is_long(request) or media_type(request.headers.get("content-type")) in TABLES
 
     def decode(self, request: Request) -> Job:
         content_type = request.headers.get("content-type")

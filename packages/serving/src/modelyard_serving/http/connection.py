@@ -3,13 +3,13 @@ and meaning are the application's. It refuses heads and bodies over the limits b
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httptools
 
 from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.execution.promise import Promise, promised
 from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import Answer, Request, Response
 from modelyard_serving.http.wire import CONTINUE, render_head
@@ -70,8 +70,8 @@ class Connection(asyncio.Protocol):
         "_is_paused",
         "_is_reading",
         "_parser",
+        "_pending",
         "_site",
-        "_task",
         "_transport",
         "_url",
         "_waiting",
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._exchange: _Exchange | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._pending: Promise[Response] | None = None
         self._waiting: deque[_Exchange] = deque()
         self._is_reading = False
         self._is_lingering = False
@@ -116,8 +116,11 @@ class Connection(asyncio.Protocol):
         self._site.connections.discard(self)
         self._site.in_flight -= len(self._waiting)
         self._waiting.clear()
-        if self._task is not None:
-            self._task.cancel()
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+            self._exchange = None
+            self._site.in_flight -= 1
 
     def data_received(self, data: bytes) -> None:
         if self._is_lingering:
@@ -216,20 +219,14 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Response):
             self._respond(answer)
         else:
-            self._task = self._site.loop.create_task(self._answer_later(answer))
+            self._pending = promised(answer)
+            self._pending.then(self._answer_late)
 
-    async def _answer_later(self, answer: Awaitable[Response]) -> None:
-        try:
-            response = await answer
-        except asyncio.CancelledError:
-            self._site.in_flight -= 1
-            self._exchange = None
-            raise
-        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
-            response = error_response(error)
-        self._task = None
-        self._respond(response)
-        self._answer_next()
+    def _answer_late(self, outcome: Response | BaseException) -> None:
+        self._pending = None
+        self._respond(error_response(outcome) if isinstance(outcome, BaseException) else outcome)
+        if self._waiting:
+            self._site.loop.call_soon(self._answer_next)  # Not from within: each answer would be a step deeper.
 
     def _answer_next(self) -> None:
         while self._waiting and self._exchange is None and not self._is_paused:

@@ -7,7 +7,7 @@ from modelyard_serving.http.app import App
 from modelyard_serving.http.codecs import InferCodec, PredictCodec
 from modelyard_serving.http.describe import Describer
 from modelyard_serving.http.exchange import Handler
-from modelyard_serving.http.inference import InferenceEndpoint
+from modelyard_serving.inference import Inference
 from modelyard_serving.metrics.ledger import Ledger
 
 
@@ -20,8 +20,8 @@ def build_app(
 ) -> App:
     """The application of one model."""
     describe = Describer(plane, ledger)
-    infer = InferenceEndpoint(plane, InferCodec(plane), request_timeout_s=request_timeout_s)
-    predict = InferenceEndpoint(plane, PredictCodec(plane), request_timeout_s=request_timeout_s)
+    infer = Inference(plane, InferCodec(plane), request_timeout_s=request_timeout_s)
+    predict = Inference(plane, PredictCodec(plane), request_timeout_s=request_timeout_s)
     routes: dict[str, dict[str, Handler]] = {
         "/v2": {"GET": describe.server},
         "/v2/health/live": {"GET": describe.live},

@@ -1,0 +1,90 @@
+"""A result that comes later on the event loop's thread, for one who reads it by a callback: without a task, and without
+a turn of the loop between the result and its reader."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Promise(Generic[T]):
+    """Settled once, read once. It may be awaited too, by whom a task costs nothing."""
+
+    __slots__ = ("_on_cancel", "_outcome", "_reader", "is_done")
+
+    def __init__(self, on_cancel: Callable[[], object] | None = None) -> None:
+        """Args:
+        on_cancel: called when nobody waits for the result any more.
+        """
+        self._on_cancel = on_cancel
+        self._outcome: T | BaseException | None = None
+        self._reader: Callable[[Any], object] | None = None
+        self.is_done = False
+        """Settled or cancelled."""
+
+    def then(self, reader: Callable[[T | BaseException], object]) -> None:
+        """Call the reader with the outcome: when it comes, or now when it is there. The reader raises nothing."""
+        if self.is_done:
+            reader(self._outcome)  # type: ignore[arg-type]  # What is done has an outcome.
+        else:
+            self._reader = reader
+
+    def settle(self, outcome: T | BaseException) -> None:
+        """The outcome is there. It is dropped when another one was first, or nobody waits any more."""
+        if self.is_done:
+            return
+        self.is_done = True
+        self._outcome = outcome
+        if self._reader is not None:
+            self._reader(outcome)
+
+    def cancel(self) -> None:
+        """Nobody waits any more. Its reader is not called."""
+        if self.is_done:
+            return
+        self.is_done = True
+        self._outcome = asyncio.CancelledError()
+        if self._on_cancel is not None:
+            self._on_cancel()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.then(partial(_hand_over, future))
+        try:
+            return (yield from future)
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+
+
+def promised(awaitable: Awaitable[T]) -> Promise[T]:
+    """The promise itself, or what a task makes of another awaitable; to cancel it cancels the task."""
+    if isinstance(awaitable, Promise):
+        return awaitable
+    task = asyncio.get_running_loop().create_task(_awaited(awaitable))
+    promise: Promise[T] = Promise(task.cancel)
+    task.add_done_callback(lambda done: promise.settle(_outcome(done)))
+    return promise
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def _outcome(task: "asyncio.Task[T]") -> T | BaseException:
+    if task.cancelled():
+        return asyncio.CancelledError()
+    return task.exception() or task.result()
+
+
+def _hand_over(future: "asyncio.Future[T]", outcome: T | BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, asyncio.CancelledError):
+        future.cancel()
+    elif isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
