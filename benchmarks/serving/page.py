@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.serving.owed import debts, number, times
-from benchmarks.serving.peers.registry import BASE, PEERS
-from benchmarks.serving.results import Line, Run
+from benchmarks.serving.peers.registry import BASE, PEERS, SLOWER_BASE
+from benchmarks.serving.results import Failure, Line, Repeated, Run
 from benchmarks.serving.summary import Summary
 from benchmarks.serving.workloads import Workload
 
@@ -18,7 +18,8 @@ same model, the same rows and its production settings (below). Servers are measu
 an order that is drawn anew for each round, while all others are stopped in their tracks; **ratios are between slices
 of the same round**, given as the median over the rounds and the range. Before each slice one answer is compared with
 the process that trained the model, and whatever is not a 200 is counted. Processor time is that of all of a server's
-processes for each request. The base of the ratios is {base}.
+processes for each request. The base of the ratios is {base} at its fastest settings; the ratios to the same
+server as it comes stand beside them.
 """
 _READING = """How it is made, how to run it, and how to add a server: `benchmarks/serving/README.md`.
 """
@@ -65,7 +66,7 @@ def _workload(summary: Summary, model: str, workload: str) -> Iterator[str]:
         return
     yield f"### {Workload.parse(workload).title}\n"
     rows = sorted((_row(summary, server, model, workload) for server in servers), key=lambda row: -row[0])
-    heads = ("", "requests/s", "× MLServer", "p50 ms", "p99 ms", "processor µs", "errors")
+    heads = ("", "requests/s", "× MLServer", "× its defaults", "p50 ms", "p99 ms", "processor µs", "errors")
     yield from _table(heads, [row[1] for row in rows])
 
 
@@ -75,11 +76,11 @@ def _row(summary: Summary, server: str, model: str, workload: str) -> tuple[floa
         return "–" if value is None else number(value * scale)
 
     rate = summary.value("per_second", server, model=model, workload=workload) or 0.0
-    ratio = summary.ratio("per_second", server, BASE, model=model, workload=workload)
+    ratios = [summary.ratio("per_second", server, base, model=model, workload=workload) for base in (BASE, SLOWER_BASE)]
     return rate, (
         PEERS[server].title,
         f"{rate:,.0f}" if rate >= 100 else number(rate),
-        "–" if ratio is None else times(ratio),
+        *("–" if ratio is None else times(ratio) for ratio in ratios),
         told("p50_us", 1e-3),
         told("p99_us", 1e-3),
         told("cpu_us"),
@@ -122,14 +123,25 @@ def _settings(summary: Summary) -> Iterator[str]:
 
 
 def _failures(summary: Summary) -> Iterator[str]:
-    if not summary.failures:
-        return
-    yield "## What could not be measured\n"
-    rows = [
-        (PEERS[line.server].title, line.model, line.workload or "start", line.reason.splitlines()[0][:200])
-        for line in summary.failures
-    ]
+    if summary.failures:
+        yield "## What could not be measured\n"
+        yield from _lost(summary.failures)
+    if summary.repeated:
+        yield "## What was measured on a second attempt\n"
+        yield "The server was lost, or did not start, and was started anew; the slice was taken then.\n"
+        yield from _lost(summary.repeated)
+
+
+def _lost(lines: Sequence[Failure | Repeated]) -> Iterator[str]:
+    rows = [(PEERS[line.server].title, line.model, line.workload or "start", _reason(line.reason)) for line in lines]
     yield from _table(("", "model", "what", "why"), rows)
+
+
+def _reason(told: str) -> str:
+    """The sentence and, where a log follows, its last line."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    ending = f" {lines[-1][:200]}" if len(lines) > 1 else ""
+    return f"{lines[0][:300]}{ending}".replace("|", "\\|")
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

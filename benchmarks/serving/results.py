@@ -67,8 +67,25 @@ class Failure:
     reason: str
 
 
-Line = Run | Started | Slice | Failure
-_KINDS: dict[str, type[Any]] = {"run": Run, "started": Started, "slice": Slice, "failure": Failure}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """What was lost the first time, and tried once more with the server started anew."""
+
+    kind: str = "repeated"
+    server: str
+    model: str
+    workload: str | None
+    reason: str
+
+
+Line = Run | Started | Slice | Failure | Repeated
+_KINDS: dict[str, type[Any]] = {
+    "run": Run,
+    "started": Started,
+    "slice": Slice,
+    "failure": Failure,
+    "repeated": Repeated,
+}
 
 
 class Writer:

@@ -106,6 +106,12 @@ class Server:
         """Stop it in its tracks."""
         self._signal(signal.SIGSTOP)
 
+    def ending(self) -> str:
+        """The end of its log where it has ended by itself, to add to a sentence; empty while it runs."""
+        if all(process.status() != psutil.STATUS_ZOMBIE for process in self._alive()) and self._child.poll() is None:
+            return ""
+        return f"; a process of it has ended, and its log ends with:\n{self._tail()}"
+
     def stop(self) -> None:
         """End it, and all that it started."""
         processes = self._alive()

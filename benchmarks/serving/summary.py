@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.serving.results import Failure, Line, Run, Slice, Started
+from benchmarks.serving.results import Failure, Line, Repeated, Run, Slice, Started
 
 MEASURES = ("per_second", "p50_us", "p99_us", "cpu_us", "memory_mb", "largest_mb", "client_share")
 
@@ -26,6 +26,7 @@ class Summary:
         kept = list(lines)
         self.runs = [line for line in kept if isinstance(line, Run)]
         self.failures = [line for line in kept if isinstance(line, Failure)]
+        self.repeated = [line for line in kept if isinstance(line, Repeated)]
         self._slices = [line for line in kept if isinstance(line, Slice)]
         self._starts = [line for line in kept if isinstance(line, Started)]
         self.models = _in_order(line.model for line in self._slices)

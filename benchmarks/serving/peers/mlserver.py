@@ -1,6 +1,7 @@
-"""MLServer."""
+"""MLServer: as fast as it can be made on one core, and as it comes."""
 
 import json
+from typing import Any
 
 from benchmarks.serving.dialects import MODEL, OpenInference
 from benchmarks.serving.environments import Environment
@@ -11,20 +12,21 @@ ENVIRONMENT = Environment("mlserver")
 
 
 def _start(place: Place) -> Start:
-    settings = {
-        "host": "127.0.0.1",
-        "http_port": place.http_port,
-        "grpc_port": place.grpc_port,
-        "metrics_endpoint": None,
-        "parallel_workers": 0,
-        "debug": False,
-        "logging_settings": {
-            "version": 1,
-            "root": {"level": "WARNING"},
-            "loggers": {"mlserver": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
-        },
+    quiet = {
+        "version": 1,
+        "root": {"level": "WARNING"},
+        "loggers": {"mlserver": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
     }
-    (place.scratch / "settings.json").write_text(json.dumps(settings))
+    return _with(place, metrics_endpoint=None, parallel_workers=0, debug=False, logging_settings=quiet)
+
+
+def _start_at_defaults(place: Place) -> Start:
+    return _with(place, metrics_port=place.metrics_port)
+
+
+def _with(place: Place, **settings: Any) -> Start:
+    told = {"host": "127.0.0.1", "http_port": place.http_port, "grpc_port": place.grpc_port, **settings}
+    (place.scratch / "settings.json").write_text(json.dumps(told))
     (place.scratch / "model-settings.json").write_text(
         json.dumps({"name": MODEL, "implementation": "mlserver_model.Model", "parameters": {"version": "1"}})
     )
@@ -38,5 +40,19 @@ PEER = Peer(
     environment=ENVIRONMENT,
     dialect=OpenInference(Form.JSON, Form.GRPC, dataframe_hint=True),
     start=_start,
-    settings="`parallel_workers: 0`, the fastest for one worker on one core; `debug: false`; no log of requests",
+    settings=(
+        "`parallel_workers: 0`: the model runs in the server's own process, which spares each request the way to a"
+        " second one and back, and is the fastest on one core; `debug: false`; no metrics, no log of requests"
+    ),
+)
+AT_DEFAULTS = Peer(
+    name="mlserver-defaults",
+    title="MLServer 1.7.1 at its defaults",
+    environment=ENVIRONMENT,
+    dialect=PEER.dialect,
+    start=_start_at_defaults,
+    settings=(
+        "nothing but ports: `parallel_workers: 1`, so the model runs in a process beside the server's; `debug: true`;"
+        " metrics and a log of requests"
+    ),
 )

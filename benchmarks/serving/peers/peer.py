@@ -21,6 +21,8 @@ class Place:
     scratch: Path
     http_port: int
     grpc_port: int
+    metrics_port: int
+    """For servers that tell their metrics elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

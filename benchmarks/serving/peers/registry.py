@@ -21,6 +21,7 @@ PEERS: dict[str, Peer] = {
         modelyard.COMPILED,
         modelyard.NATIVE,
         mlserver.PEER,
+        mlserver.AT_DEFAULTS,
         kserve.PEER,
         pytriton.PEER,
         mlflow.PEER,
@@ -34,6 +35,8 @@ PEERS: dict[str, Peer] = {
 }
 BASE = mlserver.PEER.name
 """Whom the others are compared with."""
+SLOWER_BASE = mlserver.AT_DEFAULTS.name
+"""The same server as it comes; told besides."""
 
 
 def peer(name: str) -> Peer:

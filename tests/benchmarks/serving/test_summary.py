@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from benchmarks.serving.owed import debts
 from benchmarks.serving.page import write_page
-from benchmarks.serving.results import Failure, Line, Slice, Started, Writer, read
+from benchmarks.serving.results import Failure, Line, Repeated, Slice, Started, Writer, read
 from benchmarks.serving.summary import Ratio, Summary
 
 
@@ -90,6 +90,23 @@ class TestPage:
                 Writer(opened).write(line)
         write_page(read([file]), tmp_path / "page" / "serving.md")
         page = (tmp_path / "page" / "serving.md").read_text()
-        assert "| Modelyard, compiled | 20,000 | 20.0 × (20.0 to 21.0) | 0.50 | 0.90 | 40.0 | 0 |" in page
-        assert "| Ray Serve 2.60.0 | logistic | start | Ray Serve did not answer |" in page
+        assert "| Modelyard, compiled | 20,000 | 20.0 × (20.0 to 21.0) | – | 0.50 | 0.90 | 40.0 | 0 |" in page
+        assert "| Ray Serve 2.60.0 | logistic | start | Ray Serve did not answer its log |" in page
         assert (tmp_path / "page" / "serving-logistic.svg").read_text().count("Modelyard, compiled") == 1
+
+    def test_what_came_only_on_a_second_attempt_is_told_with_the_last_line_of_the_log(self, tmp_path: Path) -> None:
+        lost = Repeated(server="ray", model="logistic", workload="json-1-16", reason="no answer; its log:\none\ntwo|2")
+        write_page([*_lines(), lost], tmp_path / "serving.md")
+        page = (tmp_path / "serving.md").read_text()
+        assert "## What could not be measured" not in page
+        assert "| Ray Serve 2.60.0 | logistic | json-1-16 | no answer; its log: two\\|2 |" in page
+
+    def test_the_ratio_to_the_base_at_its_defaults_stands_beside(self, tmp_path: Path) -> None:
+        name = "mlserver-defaults"
+        slower: list[Line] = [
+            Started(server=name, model="logistic", seconds=1.0),
+            _slice(name, round=1, per_second=500),
+        ]
+        write_page([*_lines(), *slower], tmp_path / "serving.md")
+        page = (tmp_path / "serving.md").read_text()
+        assert "| 20,000 | 20.0 × (20.0 to 21.0) | 40.0 × (40.0 to 40.0) |" in page
