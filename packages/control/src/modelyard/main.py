@@ -67,8 +67,9 @@ from modelyard.promotion.routes import policy_routes, request_routes, stage_rout
 from modelyard.registry.artifact_routes import artifact_routes
 from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.editing import Editing
+from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.registration import Registration
-from modelyard.registry.routes import catalogue_routes
+from modelyard.registry.routes import catalogue_reads, catalogue_writes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 from modelyard.removal import Removal
@@ -343,11 +344,13 @@ class ControlPlane:
             database=self.database,
             keep_seconds=self._settings.registry_cache_ttl,
             routers=[
+                # Routes are tried in this order: first the ones that are asked all day.
+                catalogue_reads(self.registry, CatalogueReading(self.database)),
+                catalogue_writes(registration, self.editing),
                 training_routes(self.training, self.jobs),
                 job_routes(self.jobs),
                 model_routes(self.registry, registration),
                 mirror_routes(self.mirror.reconciliation),
-                catalogue_routes(self.registry, registration, self.editing),
                 artifact_routes(self.artifacts),
                 lineage_routes(lineage),
                 upload_routes(self.uploads),

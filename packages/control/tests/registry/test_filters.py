@@ -17,11 +17,11 @@ from modelyard.registry.filters import (
 
 class TestTags:
     def test_the_key_ends_at_the_first_colon(self) -> None:
-        assert parse_tags(["team:fraud", "at:12:30", "empty:"]) == [
+        assert parse_tags(["team:fraud", "at:12:30", "empty:"]) == (
             TagFilter("team", "fraud"),
             TagFilter("at", "12:30"),
             TagFilter("empty", ""),
-        ]
+        )
 
     @pytest.mark.parametrize("text", ["team", ":fraud", ""])
     def test_what_is_none_is_told_as_it_came(self, text: str) -> None:
@@ -47,7 +47,7 @@ class TestMetrics:
         ],
     )
     def test_a_name_a_comparison_and_a_number(self, text: str, expected: MetricFilter) -> None:
-        assert parse_metrics([text]) == [expected]
+        assert parse_metrics([text]) == (expected,)
 
     @pytest.mark.parametrize(
         "text",

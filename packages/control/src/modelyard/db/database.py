@@ -1,8 +1,9 @@
 """Connections and transactions. A write on SQLite takes the lock at its start, so it never fails half way."""
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelyard.db import changes
+from modelyard.db.lookups import Lookups
 from modelyard.errors import Unavailable
 
 _BUSY_SECONDS = 30
@@ -31,6 +33,7 @@ _POOL: dict[str, Any] = {
     "json_deserializer": orjson.loads,
 }
 _WRITES = "modelyard_writes"
+_ALONE = "modelyard_alone"
 
 
 class Database:
@@ -48,6 +51,8 @@ class Database:
         self._reader = self._engine.execution_options(**one_state)
         changes.watch(self._engine)
         self._changes = changes.ChangeCounter(self._engine)
+        alone: dict[str, Any] = {_ALONE: True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._lookups = Lookups(self._engine.execution_options(**alone))
 
     @property
     def is_sqlite(self) -> bool:
@@ -74,6 +79,15 @@ class Database:
         One statement on a connection that is kept. None when the database does not answer.
         """
         return self._changes.read()
+
+    async def look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of one short statement, in the state of its moment.
+
+        It shall find what it asks for in an index: a file is read where we stand, a server is waited for in a thread.
+        """
+        if self.is_sqlite:
+            return self._look_up(statement, parameters)
+        return await asyncio.to_thread(self._look_up, statement, parameters)
 
     def is_reachable(self) -> bool:
         """Whether it answers now. Never raises."""
@@ -111,7 +125,12 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self._changes.close()
+        self._lookups.close()
         self._engine.dispose()
+
+    def _look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        with _translated():
+            return self._lookups.rows(statement, parameters)
 
 
 def _migrations() -> Config:
@@ -160,6 +179,7 @@ def _sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options: dict[str, Any] = dict(connection.get_execution_options())
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+        if not options.get(_ALONE):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
     return engine

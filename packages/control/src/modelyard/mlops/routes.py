@@ -27,7 +27,7 @@ from modelyard.mlops.status import PlatformStatus
 from modelyard.mlops.upload import read_upload
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.registration import Registration
-from modelyard.registry.schemas import ModelAnswer, ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
+from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import Script, TrainingService
 
@@ -187,8 +187,7 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
     @router.get("/models", dependencies=[KEPT])
     def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
         """Models by name."""
-        page = registry.models(caller, limit=limit, cursor=cursor)
-        return ModelsAnswer(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
+        return ModelsAnswer.of(registry.models(caller, limit=limit, cursor=cursor))
 
     @router.get("/models/{model_name}", dependencies=[KEPT])
     def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:

@@ -98,7 +98,7 @@ EVERY_VERSION = VersionFilter()
 NEWEST_FIRST = VersionOrder()
 
 
-def parse_tags(texts: Sequence[str]) -> list[TagFilter]:
+def parse_tags(texts: Sequence[str]) -> tuple[TagFilter, ...]:
     """Filters like `team:fraud`; the key ends at the first colon.
 
     Raises:
@@ -106,17 +106,17 @@ def parse_tags(texts: Sequence[str]) -> list[TagFilter]:
     """
     _refuse_many(texts, "tag")
     found = [TagFilter(*text.split(":", 1)) if ":" in text else _bad_tag(text) for text in texts]
-    return [tag if tag.key else _bad_tag(f":{tag.value}") for tag in found]
+    return tuple(tag if tag.key else _bad_tag(f":{tag.value}") for tag in found)
 
 
-def parse_metrics(texts: Sequence[str]) -> list[MetricFilter]:
+def parse_metrics(texts: Sequence[str]) -> tuple[MetricFilter, ...]:
     """Filters like `accuracy>=0.9`.
 
     Raises:
         Invalid: code `metric_invalid`.
     """
     _refuse_many(texts, "metric")
-    return [_metric(text) for text in texts]
+    return tuple(_metric(text) for text in texts)
 
 
 def parse_version_order(text: str) -> VersionOrder:

@@ -1,7 +1,9 @@
 """The routes of the catalogue (contract section 1): register, list, look. Stages are promotion's."""
 
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
@@ -11,10 +13,12 @@ from modelyard.http.middleware.kept_answers import KEPT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.editing import Editing
-from modelyard.registry.filters import ModelFilter, ModelOrder, VersionFilter, VersionOrder
+from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.queries import model_filter, version_filter, version_order
+from modelyard.registry.reading import CatalogueReading, Told
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import (
+    Answer,
     ModelAnswer,
     ModelChange,
     ModelsAnswer,
@@ -25,6 +29,8 @@ from modelyard.registry.schemas import (
 )
 from modelyard.registry.service import RegistryService
 
+_PREFIX = "/api/v1/ml/registry"
+
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
@@ -34,9 +40,66 @@ Models = Annotated[ModelFilter, Depends(model_filter)]
 Versions = Annotated[VersionFilter, Depends(version_filter)]
 
 
-def catalogue_routes(registry: RegistryService, registration: Registration, editing: Editing) -> APIRouter:
-    """Everything below `/api/v1/ml/registry` that is not a stage."""
-    router = APIRouter(prefix="/api/v1/ml/registry", tags=["registry"])
+def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> APIRouter:
+    """Look at models and versions: what `reading` finds at once, and otherwise the service's answer."""
+    router = APIRouter(prefix=_PREFIX, tags=["registry"])
+
+    @router.get("/models/{name}/versions/{version}", dependencies=[KEPT], response_model=VersionAnswer)
+    async def one_version(caller: Read, name: str, version: int) -> Response:
+        """One version; its revision is the ETag."""
+        told = await reading.version(caller.tenant_id, name, version)
+        if told is not None:
+            return _respond(told)
+        found = await to_thread.run_sync(registry.version, caller, name, version)
+        return _respond(_told(VersionAnswer.of(found), found.revision))
+
+    @router.get("/models/{name}", dependencies=[KEPT], response_model=ModelAnswer)
+    async def one_model(caller: Read, name: str) -> Response:
+        """One model; its revision is the ETag."""
+        told = await reading.model(caller.tenant_id, name)
+        if told is not None:
+            return _respond(told)
+        model = await to_thread.run_sync(registry.model, caller, name)
+        return _respond(_told(ModelAnswer.of(model), model.revision))
+
+    @router.get("/models/{name}/versions", dependencies=[KEPT], response_model=VersionsAnswer)
+    async def list_versions(
+        caller: Read, name: str, which: Versions, order: Order, limit: Limit = 50, cursor: Cursor = None
+    ) -> Response:
+        """Versions of a model that meet every filter, newest first unless another order is asked for."""
+        if which == VersionFilter(stage=which.stage) and order.metric is None:
+            told = await reading.versions(
+                caller.tenant_id, name, stage=which.stage, order=order, limit=limit, cursor=cursor
+            )
+            if told is not None:
+                return _respond(told)
+        find = partial(registry.page_of_versions, caller, name, which, order=order, limit=limit, cursor=cursor)
+        page = await to_thread.run_sync(find)
+        return _respond(_told(VersionsAnswer.of(page)))
+
+    @router.get("/models", dependencies=[KEPT], response_model=ModelsAnswer)
+    async def list_models(
+        caller: Read,
+        which: Models,
+        order: ModelOrder = ModelOrder.NAME,
+        tenant_id: str | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Models of the caller's tenant that meet every filter."""
+        _refuse_other_tenant(caller, tenant_id)
+        if which == EVERY_MODEL:
+            return _respond(await reading.models(caller.tenant_id, order=order, limit=limit, cursor=cursor))
+        find = partial(registry.models, caller, which, order=order, limit=limit, cursor=cursor)
+        page = await to_thread.run_sync(find)
+        return _respond(_told(ModelsAnswer.of(page)))
+
+    return router
+
+
+def catalogue_writes(registration: Registration, editing: Editing) -> APIRouter:
+    """Register versions and edit what may be edited."""
+    router = APIRouter(prefix=_PREFIX, tags=["registry"])
 
     @router.post("/models", status_code=201)
     def register(body: RegisterBody, caller: Write, response: Response) -> VersionAnswer:
@@ -52,31 +115,6 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         set_etag(response, version.revision)
         return VersionAnswer.of(version)
 
-    @router.get("/models", dependencies=[KEPT])
-    def list_models(
-        caller: Read,
-        which: Models,
-        order: ModelOrder = ModelOrder.NAME,
-        tenant_id: str | None = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-    ) -> ModelsAnswer:
-        """Models of the caller's tenant that meet every filter."""
-        if tenant_id not in (None, caller.tenant_id):
-            # The same answer whether there is such a tenant or not: nobody can guess another's name.
-            raise NotFound(
-                "tenant_id: there is no such tenant for this token", code="tenant_not_found", field="tenant_id"
-            )
-        page = registry.models(caller, which, order=order, limit=limit, cursor=cursor)
-        return ModelsAnswer(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
-
-    @router.get("/models/{name}", dependencies=[KEPT])
-    def one_model(caller: Read, name: str, response: Response) -> ModelAnswer:
-        """One model; its revision is the ETag."""
-        model = registry.model(caller, name)
-        set_etag(response, model.revision)
-        return ModelAnswer.of(model)
-
     @router.patch("/models/{name}")
     def edit_model(
         caller: Write, name: str, body: ModelChange, expected: ExpectedRevision, response: Response
@@ -87,16 +125,6 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         )
         set_etag(response, model.revision)
         return ModelAnswer.of(model)
-
-    @router.get("/models/{name}/versions", dependencies=[KEPT])
-    def list_versions(
-        caller: Read, name: str, which: Versions, order: Order, limit: Limit = 50, cursor: Cursor = None
-    ) -> VersionsAnswer:
-        """Versions of a model that meet every filter, newest first unless another order is asked for."""
-        page = registry.page_of_versions(caller, name, which, order=order, limit=limit, cursor=cursor)
-        return VersionsAnswer(
-            versions=[VersionAnswer.of(version) for version in page.items], next_cursor=page.next_cursor
-        )
 
     @router.patch("/models/{name}/versions/{version}")
     def edit_version(
@@ -109,11 +137,21 @@ def catalogue_routes(registry: RegistryService, registration: Registration, edit
         set_etag(response, found.revision)
         return VersionAnswer.of(found)
 
-    @router.get("/models/{name}/versions/{version}", dependencies=[KEPT])
-    def one_version(caller: Read, name: str, version: int, response: Response) -> VersionAnswer:
-        """One version; its revision is the ETag."""
-        found = registry.version(caller, name, version)
-        set_etag(response, found.revision)
-        return VersionAnswer.of(found)
-
     return router
+
+
+def _refuse_other_tenant(caller: Principal, tenant_id: str | None) -> None:
+    if tenant_id not in (None, caller.tenant_id):
+        # The same answer whether there is such a tenant or not: nobody can guess another's name.
+        raise NotFound("tenant_id: there is no such tenant for this token", code="tenant_not_found", field="tenant_id")
+
+
+def _told(answer: Answer, revision: int | None = None) -> Told:
+    return Told(answer.model_dump_json().encode(), revision)
+
+
+def _respond(told: Told) -> Response:
+    response = Response(told.body, media_type="application/json")
+    if told.revision is not None:
+        set_etag(response, told.revision)
+    return response

@@ -3,16 +3,13 @@
 On SQLite a condition is tried row by row in the list's order; PostgreSQL chooses its own way by its statistics.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, or_, select
 
-from modelyard.errors import Invalid
-from modelyard.paging import Page, decode_cursor, encode_cursor, invalid_cursor
-from modelyard.registry.domain import MAX_VERSION, Model, Version
+from modelyard.paging import Page
+from modelyard.registry.domain import Model, Version
 from modelyard.registry.filters import (
     Comparison,
     MetricFilter,
@@ -22,9 +19,18 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
+from modelyard.registry.page_keys import (
+    is_after,
+    model_cursor,
+    model_key,
+    model_keys,
+    ordered,
+    version_cursor,
+    version_key,
+)
 from modelyard.registry.search_index import tag_digest
 from modelyard.registry.states import Stage
-from modelyard.registry.store import model_of_row, models_query, version_of_row
+from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import model_owners, model_tags, models, version_metrics, version_tags, versions
 
 _COMPARED: dict[Comparison, Callable[[Any, float], ColumnElement[bool]]] = {
@@ -35,30 +41,22 @@ _COMPARED: dict[Comparison, Callable[[Any, float], ColumnElement[bool]]] = {
     Comparison.EQUAL: lambda value, bound: value == bound,
     Comparison.OTHER: lambda value, bound: value != bound,
 }
-_MODEL_ORDERS: dict[str, Column[Any]] = {
-    "name": models.c.name,
-    "created_at": models.c.created_at,
-    "last_updated": models.c.updated_at,
-}
 
 
 def page_of_models(
     connection: Connection, tenant_id: str, which: ModelFilter, *, order: ModelOrder, limit: int, cursor: str | None
 ) -> Page[Model]:
     """Models of a tenant that meet the filter, in the order."""
-    column = _MODEL_ORDERS[order.lstrip("-")]
-    keys = list(dict.fromkeys([column, models.c.name]))
+    keys = model_keys(order)
     query = models_query(tenant_id).where(*_conditions_of_model(which))
     if cursor is not None:
-        after = _model_key(order, cursor)
-        query = query.where(_is_after(keys, after, is_descending=order.is_descending))
-    query = query.order_by(*(key.desc() if order.is_descending else key for key in keys))
-    rows = connection.execute(query.limit(limit + 1)).all()
+        query = query.where(is_after(keys, model_key(order, cursor), is_descending=order.is_descending))
+    rows = connection.execute(ordered(query, keys, is_descending=order.is_descending).limit(limit + 1)).all()
     items = [model_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)
-    last = rows[limit - 1]
-    return Page(items, encode_cursor(order, *(_text(getattr(last, key.name)) for key in keys)))
+    last = items[-1]
+    return Page(items, model_cursor(order, name=last.name, created_at=last.created_at, updated_at=last.updated_at))
 
 
 def page_of_versions(
@@ -74,14 +72,13 @@ def page_of_versions(
     """Versions of a model that are not deleted and meet the filter, in the order."""
     query, keys = _versions(tenant_id, name, which, order)
     if cursor is not None:
-        query = query.where(_is_after(keys, _version_key(order, cursor), is_descending=order.is_descending))
-    query = query.order_by(*(key.desc() if order.is_descending else key for key in keys))
-    rows = connection.execute(query.limit(limit + 1)).all()
+        query = query.where(is_after(keys, version_key(order, cursor), is_descending=order.is_descending))
+    rows = connection.execute(ordered(query, keys, is_descending=order.is_descending).limit(limit + 1)).all()
     items = [version_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)
-    value = [] if order.metric is None else [repr(rows[limit - 1].ordered_by)]
-    return Page(items, encode_cursor(_word(order), *value, str(items[-1].version)))
+    value = None if order.metric is None else rows[limit - 1].ordered_by
+    return Page(items, version_cursor(order, items[-1].version, value=value))
 
 
 def versions_from(
@@ -115,7 +112,7 @@ def _versions(
     query: Select[Any] = select(versions).where(is_one)
     number: ColumnElement[Any] = versions.c.version
     if which.stage is not None:
-        query = query.where(versions.c.stage == which.stage)
+        query = query.where(is_in(which.stage))
     if which.text:
         query = query.where(versions.c.description.icontains(which.text, autoescape=True))
     for tag in which.tags:
@@ -178,7 +175,7 @@ def _some_version(
     """There is a version like this; a tag of `either` may be its own or its model's."""
     version = _version_of_model()
     if stage is not None:
-        version = version.where(versions.c.stage == stage)
+        version = version.where(is_in(stage))
     for tag in tags:
         row = version_tags.alias()
         is_named = (row.c.model_name == models.c.name) & _is_tag(row, models.c.tenant_id, tag)
@@ -231,54 +228,3 @@ def _is_tag(row: FromClause, tenant_id: Any, tag: TagFilter) -> ColumnElement[bo
 
 def _meets(row: FromClause, metric: MetricFilter) -> ColumnElement[bool]:
     return and_(row.c.name == metric.name, _COMPARED[metric.comparison](row.c.value, metric.bound))
-
-
-def _is_after(keys: list[Any], after: list[Any], *, is_descending: bool) -> ColumnElement[bool]:
-    left, right = (tuple_(*keys), tuple_(*after)) if len(keys) > 1 else (keys[0], after[0])
-    is_after: ColumnElement[bool] = left < right if is_descending else left > right
-    return is_after
-
-
-def _model_key(order: ModelOrder, cursor: str) -> list[Any]:
-    is_by_name = order in {ModelOrder.NAME, ModelOrder.NAME_DOWN}
-    word, *key = decode_cursor(cursor, parts=2 if is_by_name else 3)
-    if word != order:
-        raise _other_order()
-    if is_by_name:
-        return key
-    try:
-        at = datetime.fromisoformat(key[0])
-        return [(at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), key[1]]
-    except (ValueError, OverflowError) as exc:
-        raise invalid_cursor() from exc
-
-
-def _version_key(order: VersionOrder, cursor: str) -> list[Any]:
-    word, *key = decode_cursor(cursor, parts=2 if order.metric is None else 3)
-    if word != _word(order):
-        raise _other_order()
-    try:
-        number = int(key[-1])
-        values = [float(value) for value in key[:-1]]
-    except ValueError as exc:
-        raise invalid_cursor() from exc
-    if not 0 <= number <= MAX_VERSION or not all(map(math.isfinite, values)):
-        raise invalid_cursor()
-    return [*values, number]
-
-
-def _word(order: VersionOrder) -> str:
-    sign = "-" if order.is_descending else ""
-    return sign + ("version" if order.metric is None else f"metrics.{order.metric}")
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _other_order() -> Invalid:
-    return Invalid(
-        "cursor: expected the next_cursor of a page in this order, got one of another order",
-        code="cursor_invalid",
-        field="cursor",
-    )

@@ -5,7 +5,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from modelyard.db.statements import insert_new
 from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
@@ -168,7 +179,7 @@ def version_in(connection: Connection, tenant_id: str, name: str, stage: Stage) 
     query = select(versions).where(
         versions.c.tenant_id == tenant_id,
         versions.c.model_name == name,
-        versions.c.stage == stage,
+        is_in(stage),
         versions.c.deleted_at.is_(None),
     )
     row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).first()
@@ -234,24 +245,33 @@ def count_versions(connection: Connection, tenant_id: str) -> int:
     return connection.execute(query.select_from(versions)).scalar_one()
 
 
+def newest_version(stage: Stage | None = None) -> ScalarSelect[Any]:
+    """The number of a model's newest version, in a stage or in any: one look-up in an index, however many there are."""
+    query = select(versions.c.version).where(
+        versions.c.tenant_id == models.c.tenant_id,
+        versions.c.model_name == models.c.name,
+        versions.c.deleted_at.is_(None),
+    )
+    if stage is not None:
+        query = query.where(is_in(stage))
+    return query.order_by(versions.c.version.desc()).limit(1).correlate(models).scalar_subquery()
+
+
+def is_in(stage: Stage) -> ColumnElement[bool]:
+    """Whether a version is in the stage, which is written into the statement.
+
+    There is an index of those in production; SQLite plans a statement anew each time that a parameter might name them.
+    """
+    return versions.c.stage == literal_column(f"'{stage}'")
+
+
 def models_query(tenant_id: str) -> Select[Any]:
-    """Models with the versions that stand for them: three look-ups in an index for each, however many there are."""
-
-    def newest(stage: Stage | None) -> ScalarSelect[Any]:
-        query = select(versions.c.version).where(
-            versions.c.tenant_id == models.c.tenant_id,
-            versions.c.model_name == models.c.name,
-            versions.c.deleted_at.is_(None),
-        )
-        if stage is not None:
-            query = query.where(versions.c.stage == stage)
-        return query.order_by(versions.c.version.desc()).limit(1).correlate(models).scalar_subquery()
-
+    """Models with the versions that stand for them."""
     return select(
         models,
-        newest(None).label("latest_version"),
-        newest(Stage.PRODUCTION).label("production_version"),
-        newest(Stage.STAGING).label("staging_version"),
+        newest_version().label("latest_version"),
+        newest_version(Stage.PRODUCTION).label("production_version"),
+        newest_version(Stage.STAGING).label("staging_version"),
     ).where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
 
 

@@ -1,0 +1,192 @@
+"""The look-ups that a catalogue is asked all day: one version, one model, a plain page. Each is one statement, built
+once, whose columns are the answer's fields (schemas.py): a row becomes the answer's bytes with nothing in between.
+
+What filters by more than the stage, and what must tell why nothing came, is the service's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, ColumnElement, Integer, Row, Select, String, bindparam, exists, select
+
+from modelyard.db import Database
+from modelyard.registry.domain import MAX_VERSION
+from modelyard.registry.filters import ModelOrder, VersionOrder
+from modelyard.registry.page_keys import (
+    is_after,
+    model_cursor,
+    model_key,
+    model_keys,
+    ordered,
+    version_cursor,
+    version_key,
+)
+from modelyard.registry.schemas import DatasetAnswer
+from modelyard.registry.states import Stage
+from modelyard.registry.store import is_in, newest_version
+from modelyard.registry.tables import models, versions
+
+_VERSION: dict[str, ColumnElement[Any]] = {
+    "name": versions.c.model_name,
+    "version": versions.c.version,
+    "stage": versions.c.stage,
+    "artifact_uri": versions.c.artifact_uri,
+    "run_id": versions.c.run_id,
+    "experiment_name": versions.c.experiment_name,
+    "metrics": versions.c.metrics,
+    "parameters": versions.c.parameters,
+    "tags": versions.c.tags,
+    "description": versions.c.description,
+    "signature": versions.c.signature,
+    "datasets": versions.c.datasets,
+    "manifest_sha256": versions.c.manifest_digest,
+    "size_bytes": versions.c.size,
+    "created_at": versions.c.created_at,
+    "created_by": versions.c.created_by,
+    "job_id": versions.c.job_id,
+    "revision": versions.c.revision,
+}
+_MODEL: dict[str, ColumnElement[Any]] = {
+    "name": models.c.name,
+    "latest_version": newest_version(),
+    "production_version": newest_version(Stage.PRODUCTION),
+    "staging_version": newest_version(Stage.STAGING),
+    "description": models.c.description,
+    "tags": models.c.tags,
+    "owners": models.c.owners,
+    "created_at": models.c.created_at,
+    "last_updated": models.c.updated_at,
+    "revision": models.c.revision,
+}
+_TENANT = bindparam("tenant_id", type_=String)
+_NAME = bindparam("name", type_=String)
+_NUMBER = bindparam("number", type_=Integer)
+_LIMIT = bindparam("limit", type_=Integer)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer in JSON, and the revision of the one thing that it tells of."""
+
+    body: bytes
+    revision: int | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], revision: int | None = None) -> "Told":
+        """The same bytes, and so the same ETag, as when a schema writes them."""
+        return cls(orjson.dumps(answer, option=orjson.OPT_UTC_Z), revision)
+
+
+class CatalogueReading:
+    """Reads of all tenants, for the wire."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def version(self, tenant_id: str, name: str, number: int) -> Told | None:
+        """One version; None if it is not there."""
+        if not 0 < number <= MAX_VERSION:
+            return None
+        asked = {"tenant_id": tenant_id, "name": name, "number": number}
+        rows = await self._database.look_up(_one_version(), asked)
+        return Told.of(_version(rows[0]), rows[0].revision) if rows else None
+
+    async def model(self, tenant_id: str, name: str) -> Told | None:
+        """One model; None if it is not there."""
+        rows = await self._database.look_up(_one_model(), {"tenant_id": tenant_id, "name": name})
+        return Told.of(rows[0]._asdict(), rows[0].revision) if rows else None
+
+    async def versions(
+        self, tenant_id: str, name: str, *, stage: Stage | None, order: VersionOrder, limit: int, cursor: str | None
+    ) -> Told | None:
+        """A page of a model's versions by their number; None if there is none, or no such model.
+
+        Raises:
+            Invalid: code `cursor_invalid`.
+        """
+        after = [] if cursor is None else version_key(order, cursor)
+        statement = _versions(stage, is_first=cursor is None, is_descending=order.is_descending)
+        asked = {"tenant_id": tenant_id, "name": name, "limit": limit + 1, **_after(after)}
+        rows = await self._database.look_up(statement, asked)
+        if not rows:
+            return None
+        told = [_version(row) for row in rows[:limit]]
+        more = version_cursor(order, rows[limit - 1].version) if len(rows) > limit else None
+        return Told.of({"versions": told, "next_cursor": more})
+
+    async def models(self, tenant_id: str, *, order: ModelOrder, limit: int, cursor: str | None) -> Told:
+        """A page of all models.
+
+        Raises:
+            Invalid: code `cursor_invalid`.
+        """
+        after = [] if cursor is None else model_key(order, cursor)
+        asked = {"tenant_id": tenant_id, "limit": limit + 1, **_after(after)}
+        rows = await self._database.look_up(_models(order, is_first=cursor is None), asked)
+        told = [row._asdict() for row in rows[:limit]]
+        more = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            more = model_cursor(order, name=last.name, created_at=last.created_at, updated_at=last.last_updated)
+        return Told.of({"models": told, "next_cursor": more})
+
+
+def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+    return select(*(column.label(name) for name, column in fields.items()))
+
+
+@cache
+def _one_version() -> Select[Any]:
+    return _select(_VERSION).where(
+        versions.c.tenant_id == _TENANT,
+        versions.c.model_name == _NAME,
+        versions.c.version == _NUMBER,
+        versions.c.deleted_at.is_(None),
+    )
+
+
+@cache
+def _one_model() -> Select[Any]:
+    return _select(_MODEL).where(models.c.tenant_id == _TENANT, models.c.name == _NAME, models.c.deleted_at.is_(None))
+
+
+@cache
+def _versions(stage: Stage | None, *, is_first: bool, is_descending: bool) -> Select[Any]:
+    of_model = (models.c.tenant_id == _TENANT) & (models.c.name == _NAME) & models.c.deleted_at.is_(None)
+    query = _select(_VERSION).where(
+        versions.c.tenant_id == _TENANT,
+        versions.c.model_name == _NAME,
+        versions.c.deleted_at.is_(None),
+        exists().where(of_model),
+    )
+    if stage is not None:
+        query = query.where(is_in(stage))
+    return _page(query, [versions.c.version], is_first=is_first, is_descending=is_descending)
+
+
+@cache
+def _models(order: ModelOrder, *, is_first: bool) -> Select[Any]:
+    query = _select(_MODEL).where(models.c.tenant_id == _TENANT, models.c.deleted_at.is_(None))
+    return _page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
+
+
+def _page(query: Select[Any], keys: Sequence[Column[Any]], *, is_first: bool, is_descending: bool) -> Select[Any]:
+    if not is_first:
+        after = [bindparam(f"after_{place}", type_=key.type) for place, key in enumerate(keys)]
+        query = query.where(is_after(keys, after, is_descending=is_descending))
+    return ordered(query, keys, is_descending=is_descending).limit(_LIMIT)
+
+
+def _after(key: Sequence[Any]) -> dict[str, Any]:
+    return {f"after_{place}": value for place, value in enumerate(key)}
+
+
+def _version(row: Row[Any]) -> dict[str, Any]:
+    told = row._asdict()
+    if told["datasets"]:
+        # PostgreSQL keeps the fields of an object in an order of its own.
+        told["datasets"] = [{field: one[field] for field in DatasetAnswer.model_fields} for one in told["datasets"]]
+    return told
