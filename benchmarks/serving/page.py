@@ -15,7 +15,8 @@ _INTRODUCTION = """# The serving benchmark
 
 Written by `make bench`. One server (one worker) on one core, the load generator on the other; every server has the
 same model, the same rows and its production settings (below). Servers are measured one at a time in short slices, in
-an order that is drawn anew for each round, while all others are stopped in their tracks; **ratios are between slices
+an order that is drawn anew for each round, while the others are stopped in their tracks (where one cannot be,
+its settings say so); **ratios are between slices
 of the same round**, given as the median over the rounds and the range. Before each slice one answer is compared with
 the process that trained the model, and whatever is not a 200 is counted. Processor time is that of all of a server's
 processes for each request. The base of the ratios is {base} at its fastest settings; the ratios to the same

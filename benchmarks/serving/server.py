@@ -57,6 +57,11 @@ class Server:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._child.pid
+
     def wait(self) -> float:
         """Wait for the first right answer.
 
@@ -103,8 +108,9 @@ class Server:
             self.freeze()
 
     def freeze(self) -> None:
-        """Stop it in its tracks."""
-        self._signal(signal.SIGSTOP)
+        """Stop it in its tracks, if it can bear that."""
+        if self.peer.survives_a_stop:
+            self._signal(signal.SIGSTOP)
 
     def ending(self) -> str:
         """The end of its log where it has ended by itself, to add to a sentence; empty while it runs."""

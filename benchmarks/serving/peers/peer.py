@@ -46,6 +46,8 @@ class Peer:
     """Its configuration, in a sentence for the report."""
     serves: Callable[[Case], bool] = lambda _: True
     """Whether it can serve a model at all."""
+    survives_a_stop: bool = True
+    """Whether its processes may be stopped in their tracks while others are measured."""
 
 
 def app(environment: Environment, name: str, place: Place, *arguments: Any) -> Start:

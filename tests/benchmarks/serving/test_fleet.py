@@ -3,9 +3,11 @@
 import io
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from benchmarks.serving.asking import ask, is_right
 from benchmarks.serving.cases import Case
@@ -47,16 +49,23 @@ class Harness:
         case = Case("tiny", folder, [[1.0]], "FP64", [2.0])
         self.fleet = Fleet(case, Harbour(folder, Ports(), Writer(self.written), None))
 
-    def start(self, *, answers_from_start: int) -> None:
+    def start(self, *, answers_from_start: int, survives_a_stop: bool = True) -> None:
         def command(place: Place) -> Start:
             marker = str(self._folder / "starts")
             return Start([sys.executable, "-c", PROGRAM, str(place.http_port), marker, str(answers_from_start)])
 
         environment = Environment("none")
         dialect = PlainJson("/predict", predictions)
-        self.fleet.start(
-            Peer(name="tiny", title="Tiny", environment=environment, dialect=dialect, start=command, settings="none")
+        peer = Peer(
+            name="tiny",
+            title="Tiny",
+            environment=environment,
+            dialect=dialect,
+            start=command,
+            settings="none",
+            survives_a_stop=survives_a_stop,
         )
+        self.fleet.start(peer)
 
     def kinds(self) -> list[str]:
         return [json.loads(line)["kind"] for line in self.written.getvalue().splitlines()]
@@ -95,3 +104,19 @@ class TestFleet:
         harness.fleet.start_again("tiny")
         assert harness.fleet["tiny"] is not lost
         assert harness.answers()
+
+    def test_it_is_stopped_in_its_tracks_until_it_is_asked(self, harness: Harness) -> None:
+        harness.start(answers_from_start=1)
+        process = psutil.Process(harness.fleet["tiny"].pid)
+        until = time.monotonic() + 10
+        while process.status() != psutil.STATUS_STOPPED and time.monotonic() < until:
+            time.sleep(0.01)
+        assert process.status() == psutil.STATUS_STOPPED
+        assert harness.answers()
+
+    def test_one_that_does_not_survive_a_stop_is_left_awake(self, harness: Harness) -> None:
+        harness.start(answers_from_start=1, survives_a_stop=False)
+        server = harness.fleet["tiny"]
+        request = server.peer.dialect.request(server.case, Form.JSON, 1)
+        assert request is not None
+        assert ask(server.place, Form.JSON, request).values == [2.0]
