@@ -12,8 +12,8 @@ from typing import Protocol
 
 import pytest
 import structlog
+from empty_postgres import empty
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, text
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -26,7 +26,6 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.deployments.service import DeploymentService
 from modelyard.home import Home
 from modelyard.jobs.service import JobService
@@ -174,11 +173,7 @@ def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]
 def postgres_database(migrated_postgres: Database) -> Iterator[Database]:
     """The one that all tests share, one after the other, and leave empty."""
     yield migrated_postgres
-    with migrated_postgres.write() as connection:
-        # The audit log refuses to be emptied; here its triggers sleep.
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+    empty(migrated_postgres)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,6 +1,7 @@
 """A deletion from its request to the tombstone: what goes, in which mode, what stays, and what stops it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,51 @@ def go_to(world: World, version: Version, *stages: Stage) -> Version:
             mover = world.control.promotion._mover
             version = mover.move(connection, ALICE, version, stage, reason="a test")
     return version
+
+
+class TestOnPostgresql:
+    """What the other classes hold on SQLite, where the databases differ: locks, and what a statement sees."""
+
+    @pytest.fixture
+    def make_world(self, make_world_on_postgres: Callable[[], World]) -> Callable[[], World]:
+        return make_world_on_postgres
+
+    @pytest.mark.parametrize(("mode", "runs", "experiments"), [(NOTHING, 2, 0), (RUN, 1, 0), (EXPERIMENT, 1, 1)])
+    def test_each_mode_takes_what_it_says(self, world: World, mode: DeleteMode, runs: int, experiments: int) -> None:
+        version = world.register()
+        world.deploy(version)
+        world.register(world.log_model("other"), name="kept")
+        world.mirror()
+
+        job = world.delete(1, mode)
+
+        assert (job.status, job.result["undeployed"], job.result["images"]) == (JobStatus.SUCCEEDED, 1, 1)
+        assert (len(active_runs(world)), len(world.tracking.deleted_experiments)) == (runs, experiments)
+        assert world.target.deployment_ids() == []
+        assert world.register().version == 2
+
+    def test_a_hold_that_comes_in_time_stops_it_and_the_version_is_whole_again(self, world: World) -> None:
+        version = world.register()
+        job = world.ask(1, EXPERIMENT)
+        world.control.removal.holds.put(ALICE, "iris", 1, reason="wait", until=None)
+        assert world.work(job).status is JobStatus.FAILED
+        assert world.control.registry.version(ALICE, "iris", 1).deletion_job_id is None
+        assert active_runs(world) == {version.run_id}
+
+    def test_of_registering_on_a_run_and_deleting_its_version_at_once_one_is_told_of_the_other(
+        self, world: World
+    ) -> None:
+        """However they meet, what a living version is made of is there."""
+        for number in range(1, 9):
+            version = world.register()
+            logged = world.log_model(run_id=version.run_id)
+            job = world.ask(number, RUN)
+            with ThreadPoolExecutor(2) as pool:
+                late = pool.submit(world.register, logged, name="late")
+                removed = pool.submit(world.work, job).result().result["runs"]
+                refused = isinstance(late.exception(), Conflict)
+            assert removed == (1 if refused else 0)
+            assert (version.run_id in active_runs(world)) is not refused
 
 
 class TestModes:
@@ -371,6 +417,13 @@ class TestCrashes:
     @pytest.mark.parametrize("version", [1, None])
     def test_killed_at_every_word_it_ends_right(self, make_world: Callable[[], World], version: int | None) -> None:
         """Every transaction, before and after; every word to the tracker, before it is heard and after it."""
+        self.kill(make_world, version)
+
+    def test_so_it_does_on_postgresql(self, make_world_on_postgres: Callable[[], World]) -> None:
+        """At every third word, so before some and after others."""
+        self.kill(make_world_on_postgres, None, every=3)
+
+    def kill(self, make_world: Callable[[], World], version: int | None, *, every: int = 1) -> None:
         dies_at, is_dead = 0, True
         while is_dead:
             world = make_world()
@@ -378,7 +431,7 @@ class TestCrashes:
             world.words, world.dies_at = 0, dies_at
             is_dead = self.dies(world, version)
             self.check(world, kept)
-            dies_at += 1
+            dies_at += every
         assert dies_at > 20
 
     def prepare(self, world: World) -> Version:

@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from deletion_world import ALICE, Crash, World
+from empty_postgres import empty
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from modelyard.db import Database
 from modelyard.deletion.domain import DeleteMode, Subject
 from modelyard.errors import Conflict, NotFound
 
@@ -21,12 +23,13 @@ DAY = 24 * 3600
 class DeletionLaw(RuleBasedStateMachine):
     """A number is used once; what a version is made of is there as long as the version is, or can come back."""
 
-    template: Path
+    begin: Callable[[Path], World]
+    """Begins a world in this home, over an empty database."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.world = World(self.folder / "home", self.template)
+        self.world = type(self).begin(self.folder / "home")
         self.numbers: dict[str, int] = {"iris": 0, "wine": 0}
         self.runs = [self.world.tracking.log_run("e")]
         for name in self.numbers:
@@ -110,10 +113,22 @@ class DeletionLaw(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+def hold(begin: Callable[[Path], World], *, examples: int) -> None:
+    """Hold the law against so many histories, each in a world of its own."""
+    quick = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    DeletionLaw.begin = staticmethod(begin)
+    run_state_machine_as_test(DeletionLaw, settings=quick)
+
+
 class TestDeletions:
     def test_no_number_comes_twice_and_no_run_goes_from_under_a_version(self, sqlite_template: Path) -> None:
-        quick = settings(
-            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-        )
-        DeletionLaw.template = sqlite_template
-        run_state_machine_as_test(DeletionLaw, settings=quick)
+        hold(lambda home: World(home, template=sqlite_template), examples=30)
+
+    def test_so_it_is_on_postgresql(self, postgres_url: str, postgres_database: Database) -> None:
+        def begin(home: Path) -> World:
+            empty(postgres_database)
+            return World(home, database_url=postgres_url)
+
+        hold(begin, examples=6)

@@ -57,7 +57,9 @@ class World:
     """One home with the world outside of it; `start` begins the next process over both."""
 
     home: Path
-    template: Path
+    template: Path | None = None
+    """A SQLite file with the schema and no rows; None for the database at `database_url`, which is empty."""
+    database_url: str | None = None
     clock: WorldClock = field(default_factory=WorldClock)
     engine: InlineJobEngine = field(default_factory=InlineJobEngine)
     target: FakeTarget = field(default_factory=FakeTarget)
@@ -69,7 +71,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
-        shutil.copy(self.template, self.home / "modelyard.db")
+        if self.template is not None:
+            shutil.copy(self.template, self.home / "modelyard.db")
         self.registered = FakeRegisteredModels(self.tracking)
         self._speaking_tracker()
         self._numbers = count(1)
@@ -87,7 +90,8 @@ class World:
             tracking=self.tracking,
             registered=self.registered,
         )
-        self.control = ControlPlane(Settings(home=self.home, compile_models=False), adapters)
+        settings = Settings(home=self.home, database_url=self.database_url, compile_models=False)
+        self.control = ControlPlane(settings, adapters)
         self._speaking_database()
         self.clock.meanwhile = self.settle
         return self.control
