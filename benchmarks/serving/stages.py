@@ -25,7 +25,8 @@ from benchmarks.serving.workloads import Form
 
 from modelyard_serving.batching.together import BatchTogether
 from modelyard_serving.bundle import open_model
-from modelyard_serving.dataplane import DataPlane, Prediction, ServedModel
+from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.execution.promise import Promise

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from modelyard_serving import __version__
 from modelyard_serving.batching.together import BatchCall
+from modelyard_serving.described import IndexEntry, ModelMetadata, ServedModel, ServerMetadata
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor
 from modelyard_serving.execution.promise import Promise
@@ -16,62 +16,9 @@ from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.protocol.answer import Answerer
 from modelyard_serving.protocol.contract import Contract
 from modelyard_serving.protocol.messages import InferRequest, InferResponse
-from modelyard_serving.runtimes.base import Model, Tensors
-from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.signature import Signature
 from modelyard_serving.witnesses import Witness
-
-SERVER_NAME = "modelyard-serving"
-EXTENSIONS = (
-    "binary_tensor_data",
-    "classification",
-    "model_configuration",
-    "model_repository",
-    "parameters",
-    "schedule_policy",
-    "statistics",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A loaded model with the names under which it is known."""
-
-    model: Model
-    name: str
-    version: str
-    run_id: str | None = None
-    mlflow_uri: str | None = None
-    example: Any = None
-    """A payload in a form that `/predict` takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerMetadata:
-    name: str
-    version: str
-    extensions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelMetadata:
-    name: str
-    versions: tuple[str, ...]
-    platform: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    """What a request gets that names no outputs."""
-    properties: Mapping[str, str]
-    """`optional_outputs`: the names of those that come only to who names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
-    """One model of the repository, as its index tells it."""
-
-    name: str
-    version: str
-    state: str
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -169,7 +116,7 @@ class DataPlane:
         self.on_readiness()
 
     def server_metadata(self) -> ServerMetadata:
-        return ServerMetadata(SERVER_NAME, __version__, EXTENSIONS)
+        return ServerMetadata()
 
     def model_ready(self, name: str, version: str | None = None) -> bool:
         self.check_name(name, version)
@@ -177,14 +124,7 @@ class DataPlane:
 
     def model_metadata(self, name: str, version: str | None = None) -> ModelMetadata:
         self.check_name(name, version)
-        return ModelMetadata(
-            name=self.served.name,
-            versions=(self.served.version,),
-            platform=self._model.platform,
-            inputs=self.signature.inputs,
-            outputs=self.signature.default_outputs,
-            properties=_properties(self.signature),
-        )
+        return ModelMetadata.of(self.served)
 
     def repository_index(self, *, only_ready: bool = False) -> Sequence[IndexEntry]:
         """The models of this server, all or those that are ready."""
@@ -320,8 +260,3 @@ def _predicted(outputs: Promise[Tensors], call: Call[Tensors]) -> Promise[Predic
 
 def _unheard() -> None:
     """Nobody waits for a change of readiness."""
-
-
-def _properties(signature: Signature) -> dict[str, str]:
-    optional = [spec.name for spec in signature.outputs if spec.optional]
-    return {"optional_outputs": ",".join(optional)} if optional else {}

@@ -11,7 +11,8 @@ import orjson
 from modelyard_serving.batching.curve import Curve, measure
 from modelyard_serving.batching.together import BatchTogether
 from modelyard_serving.bundle import OpenedModel, open_model
-from modelyard_serving.dataplane import DataPlane, ServedModel
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.frames import decode_predict

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from modelyard_serving.dataplane import DataPlane, ServedModel
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.http.app import App

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from modelyard_serving import __version__
-from modelyard_serving.dataplane import ServedModel
+from modelyard_serving.described import ServedModel
 from modelyard_serving.frames import decode_predict
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors

@@ -6,7 +6,8 @@ import itertools
 import logging
 from collections.abc import Callable
 
-from modelyard_serving.dataplane import DataPlane, ServedModel
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.described import ServedModel
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.workers.channel import Message

@@ -1,0 +1,79 @@
+"""What a server tells of itself and of its model, as the protocol's metadata and index have it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard_serving import __version__
+from modelyard_serving.runtimes.base import Model
+from modelyard_serving.signature import Signature, TensorSpec
+
+SERVER_NAME = "modelyard-serving"
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A loaded model with the names under which it is known."""
+
+    model: Model
+    name: str
+    version: str
+    run_id: str | None = None
+    mlflow_uri: str | None = None
+    example: Any = None
+    """A payload in a form that `/predict` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    name: str = SERVER_NAME
+    version: str = __version__
+    extensions: tuple[str, ...] = EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    name: str
+    versions: tuple[str, ...]
+    platform: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    """What a request gets that names no outputs."""
+    properties: Mapping[str, str]
+    """`optional_outputs`: the names of those that come only to who names them."""
+
+    @classmethod
+    def of(cls, served: ServedModel) -> "ModelMetadata":
+        signature = served.model.signature
+        return cls(
+            name=served.name,
+            versions=(served.version,),
+            platform=served.model.platform,
+            inputs=signature.inputs,
+            outputs=signature.default_outputs,
+            properties=_properties(signature),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One model of the repository, as its index tells it."""
+
+    name: str
+    version: str
+    state: str
+    reason: str = ""
+
+
+def _properties(signature: Signature) -> dict[str, str]:
+    optional = [spec.name for spec in signature.outputs if spec.optional]
+    return {"optional_outputs": ",".join(optional)} if optional else {}
