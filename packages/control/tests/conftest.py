@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ import pytest
 import structlog
 from empty_postgres import empty
 from fastapi.testclient import TestClient
+from ports import find_free_port
+from tracking_servers import serve_mlflow
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -106,17 +107,10 @@ def _as_a_user(command: list[str]) -> list[str]:
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def free_port() -> int:
     """A port of this machine where nobody listens."""
-    return _free_port()
+    return find_free_port()
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +120,7 @@ def postgres_url() -> Iterator[str]:
     if binaries is None:
         pytest.skip("PostgreSQL's server binaries (pg_config, initdb) are not on this machine")
     folder = Path(tempfile.mkdtemp(prefix="modelyard-postgres-"))
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", find_free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200"
     control = [str(binaries / "pg_ctl"), "--pgdata", str(data), "--wait", "--silent"]
     initialise = [str(binaries / "initdb"), "--pgdata", str(data), "--username=postgres", "--auth=trust", "--no-sync"]
@@ -158,6 +152,25 @@ def migrated_postgres(postgres_url: str) -> Iterator[Database]:
     database.migrate()
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def mlflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its database and its files."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="session")
+def mlflow_backend(mlflow_folder: Path) -> str:
+    """The address of the server's own database."""
+    return f"sqlite:///{mlflow_folder}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(mlflow_folder: Path, mlflow_backend: str) -> Iterator[str]:
+    """The address of an MLflow tracking server on SQLite, with artifacts on disk."""
+    with serve_mlflow(mlflow_folder, backend=mlflow_backend, artifacts=str(mlflow_folder / "files")) as uri:
+        yield uri
 
 
 @pytest.fixture
