@@ -7,6 +7,7 @@ import ipaddress
 import threading
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from modelyard.errors import Busy
 from modelyard.ports.clock import Clock
@@ -64,6 +65,7 @@ class FailedLogins:
         return failures
 
 
+@lru_cache(maxsize=_MOST_KEYS)
 def address_key(address: str | None) -> str:
     """The key of an address. Whoever has one IPv6 address has the whole network of it, so that counts as one."""
     try:

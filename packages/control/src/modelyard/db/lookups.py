@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select
 from sqlalchemy.exc import DBAPIError
 
-_MOST_IDLE = 8
+MOST_IDLE = 8
 
 
 class Lookups:
@@ -51,7 +51,7 @@ class Lookups:
             connection.close()
             raise
         with self._lock:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < MOST_IDLE:
                 self._idle.append(connection)
                 return rows
         connection.close()

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
 
 tombstones = Table(
@@ -35,4 +36,5 @@ tombstones = Table(
     Index("ix_tombstones_model_uri", "model_uri"),
     Index("ix_tombstones_removed_run_id", "removed_run_id"),
     Index("ix_tombstones_claimed_experiment", "claimed_experiment"),
+    info=VOLATILE,
 )

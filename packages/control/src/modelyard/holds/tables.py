@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
 
 holds = Table(
@@ -22,4 +23,5 @@ holds = Table(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
     Index("ix_retention_holds_version", "tenant_id", "model_name", "version"),
+    info=VOLATILE,
 )

@@ -43,7 +43,7 @@ def create_app(
         responses=ERRORS,
         generate_unique_id_function=_operation_id,
     )
-    for router in (_health_routes(is_ready), docs_routes(), *routers):
+    for router in (*routers, _health_routes(is_ready), docs_routes()):
         app.include_router(router)
     add_error_handlers(app)
     refuse_unguarded_routes(app)

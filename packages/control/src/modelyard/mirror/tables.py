@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
 
 _NAME = String(256)  # As long as MLflow's own.
@@ -19,6 +20,7 @@ mirror_links = Table(
     # Without a foreign key: a link outlives a version that is purged, so that it is never taken for a new one.
     # One version of the tracker's is one of ours: this is what keeps an import from happening twice.
     Index("ix_mirror_links_tracker", "tracker_name", "tracker_version", "made_at", unique=True),
+    info=VOLATILE,
 )
 
 mirror_refusals = Table(
@@ -31,6 +33,7 @@ mirror_refusals = Table(
     Column("reason", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Timestamp, nullable=False),
+    info=VOLATILE,
 )
 
 mirror_leases = Table(
@@ -39,4 +42,5 @@ mirror_leases = Table(
     Column("name", String(40), primary_key=True),
     Column("holder", String(40), nullable=False),
     Column("expires_at", Timestamp, nullable=False),
+    info=VOLATILE,
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 policies = Table(
@@ -14,6 +15,7 @@ policies = Table(
     Column("updated_at", Timestamp, nullable=False),
     Column("updated_by", String(200), nullable=False),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
+    info=VOLATILE,
 )
 
 version_checks = Table(
@@ -30,6 +32,7 @@ version_checks = Table(
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
+    info=VOLATILE,
 )
 
 requests = Table(
@@ -64,6 +67,7 @@ requests = Table(
         sqlite_where=text("status = 'requested'"),
         postgresql_where=text("status = 'requested'"),
     ),
+    info=VOLATILE,
 )
 
 approvals = Table(
@@ -73,4 +77,5 @@ approvals = Table(
     Column("subject", String(200), primary_key=True),
     Column("at", Timestamp, nullable=False),
     Column("comment", Text, nullable=False),
+    info=VOLATILE,
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 from modelyard.registry.domain import MAX_PATH_LENGTH
 from modelyard.registry.filters import MAX_METRIC_NAME
@@ -81,6 +82,7 @@ version_files = Table(
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
+    info=VOLATILE,
 )
 
 # What a search looks up. The JSON of the row is the truth; these are written with it, in the same transaction, and a

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text
 
+from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 
 webhooks = Table(
@@ -22,6 +23,7 @@ webhooks = Table(
     Column("updated_at", Timestamp, nullable=False),
     Column("revision", Integer, nullable=False),
     Index("ix_webhooks_tenant_id", "tenant_id", "created_at", "id"),
+    info=VOLATILE,
 )
 
 # No foreign key: a change that makes an event must not fail because its webhook is deleted at that moment.
@@ -47,4 +49,5 @@ deliveries = Table(
     Index("ix_webhook_deliveries_log", "webhook_id", "created_at", "id"),
     Index("ix_webhook_deliveries_status", "webhook_id", "status", "created_at", "id"),
     Index("ix_webhook_deliveries_finished_at", "finished_at"),
+    info=VOLATILE,
 )

@@ -57,16 +57,10 @@ class Authentication:
     async def _principal(self, scope: Scope) -> Principal:
         header = Headers(scope=scope).get("authorization")
         address = scope["client"][0] if scope.get("client") else None
-        changes = scope[_CHANGES] = await self._count()
+        changes = scope[_CHANGES] = await self._database.count_changes()
         if changes is not None:
             recalled = self._access.recall(header, address=address, changes=changes)
             if recalled is not None:
                 return recalled
         authenticate = partial(self._access.authenticate, header, address=address, changes=changes)
         return await to_thread.run_sync(authenticate)
-
-    async def _count(self) -> int | None:
-        """A file is read in microseconds, a server is waited for in a thread."""
-        if self._database.is_sqlite:
-            return self._database.changes()
-        return await to_thread.run_sync(self._database.changes)
