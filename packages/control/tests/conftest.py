@@ -1,4 +1,4 @@
-"""The units of the control plane, each built of the next as `main.py` does it, over both databases."""
+"""The units of the control plane, each built of the next as `main` does it, over both databases."""
 
 import os
 import shutil

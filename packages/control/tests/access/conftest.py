@@ -1,4 +1,4 @@
-"""The services of access, each built as `main.py` does it, and the whole application over fakes."""
+"""The services of access, each built as `main` does it, and the whole application over fakes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -331,9 +331,11 @@ class TestAutomaticStaging:
         control.registry.register(ANNA, model_name=MODEL, logged=log_model())
         rule = Policy(tags={"reviewed": "yes"}, auto_staging=True)
         control.policies.put(BERT, MODEL, rule, revision=None)
-        control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
+        control.catalogue.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
         assert control.registry.version(ANNA, MODEL, 1).stage is Stage.NONE
-        edited = control.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None)
+        edited = control.catalogue.editing.edit_version(
+            ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None
+        )
         assert edited.stage is Stage.STAGING
 
     def test_what_a_person_took_back_stays_where_they_put_it(self, yard: Yard) -> None:

@@ -105,7 +105,7 @@ class World:
 
     def close(self) -> None:
         """Give back what the process holds."""
-        self.control.reconciler.stop()
+        self.control.work.reconciler.stop()
         self.control.database.close()
 
     def log_model(self, experiment: str = "iris", *, run_id: str | None = None) -> LoggedModel:
@@ -127,8 +127,8 @@ class World:
 
     def settle(self) -> None:
         """One pass of the reconciler, to its end."""
-        self.control.reconciler.pass_over_all()
-        for future in list(self.control.reconciler._under_way.values()):
+        self.control.work.reconciler.pass_over_all()
+        for future in list(self.control.work.reconciler._under_way.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
 
     def mirror(self) -> None:

@@ -1,4 +1,4 @@
-"""The parts of webhooks, built as `main.py` builds them, over both databases and receivers in memory."""
+"""The parts of webhooks, built as `main` builds them, over both databases and receivers in memory."""
 
 import asyncio
 from collections.abc import Callable

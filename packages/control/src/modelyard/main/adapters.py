@@ -1,0 +1,102 @@
+"""Builds what stands for the world outside: one adapter for each port, as the settings want it."""
+
+import os
+from dataclasses import dataclass
+
+from modelyard.access.claims import ClaimRules
+from modelyard.access.service import Federation
+from modelyard.adapters.clock.system import SystemClock
+from modelyard.adapters.environments.uv import UvEnvironments
+from modelyard.adapters.identity.oidc import OidcProvider
+from modelyard.adapters.job_engine.dbos import DbosJobEngine
+from modelyard.adapters.receiver.http import HttpReceivers
+from modelyard.adapters.runner.local import LocalRunner
+from modelyard.adapters.target.local import LocalTarget
+from modelyard.adapters.tracking.mlflow import MlflowTracking
+from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
+from modelyard.local.supervisor import Supervisor
+from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
+from modelyard.ports.clock import Clock
+from modelyard.ports.environments import Environments
+from modelyard.ports.job_engine import JobEngine
+from modelyard.ports.receiver import Receivers
+from modelyard.ports.registered_models import RegisteredModels
+from modelyard.ports.runner import Limits, Runner
+from modelyard.ports.target import Target
+from modelyard.ports.tracking import Tracking
+from modelyard.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The world outside, one adapter for each port."""
+
+    clock: Clock
+    engine: JobEngine
+    environments: Environments
+    receivers: Receivers
+    runner: Runner
+    target: Target
+    tracking: Tracking
+    registered: RegisteredModels
+
+
+def real_adapters(settings: Settings) -> Adapters:
+    """The adapters of a local stack."""
+    places = settings.places
+    clock = SystemClock()
+    return Adapters(
+        clock=clock,
+        engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
+        environments=UvEnvironments(
+            home=places, clock=clock, lock_ttl_seconds=settings.lock_ttl_seconds, environment=os.environ
+        ),
+        receivers=HttpReceivers(
+            allowed=settings.webhook_allowed_networks,
+            seconds=settings.webhook_timeout_seconds,
+            authorities=settings.webhook_ca_file,
+        ),
+        runner=LocalRunner(),
+        target=LocalTarget(
+            places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
+        ),
+        tracking=MlflowTracking(uri=settings.tracking_uri, backend_uri=settings.tracking_backend),
+        registered=MlflowRegisteredModels(uri=settings.tracking_uri),
+    )
+
+
+def federation(settings: Settings) -> Federation | None:
+    """The identity provider of the settings, if they name one."""
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    provider = OidcProvider(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        keys_url=settings.oidc_keys_url,
+        leeway_seconds=settings.oidc_leeway_seconds,
+    )
+    rules = ClaimRules(
+        subject_claim=settings.oidc_subject_claim,
+        tenant_claim=settings.oidc_tenant_claim,
+        tenants=settings.oidc_tenants,
+        role_claim=settings.oidc_role_claim,
+        roles=settings.oidc_roles,
+    )
+    return Federation(provider, rules)
+
+
+def compiler(settings: Settings, adapters: Adapters) -> Compiler:
+    """What tries translations of models, if the settings want any."""
+    if not settings.compile_models:
+        return NoCompiler()
+    return TrialCompiler(
+        environments=adapters.environments,
+        runner=adapters.runner,
+        clock=adapters.clock,
+        limits=Limits(
+            seconds=settings.compile_seconds,
+            memory_bytes=settings.compile_memory_bytes,
+            output_bytes=settings.run_output_bytes,
+            disk_bytes=settings.run_disk_bytes,
+        ),
+    )

@@ -1,0 +1,109 @@
+"""One process of the control plane: its nouns, the surface over them, and what works in the background."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from modelyard.audit.routes import audit_routes, production_routes
+from modelyard.http.app import create_app
+from modelyard.main.adapters import Adapters
+from modelyard.main.catalogue import Catalogue
+from modelyard.main.doors import Doors
+from modelyard.main.ground import Ground
+from modelyard.main.hooks import Hooks
+from modelyard.main.removal import Removal
+from modelyard.main.work import Work
+from modelyard.mirror.parts import mirror_parts
+from modelyard.mirror.routes import mirror_routes
+from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.settings import Settings
+
+
+class ControlPlane:
+    """All nouns of one process. Nothing works in the background before `start`."""
+
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        self._settings = settings
+        self._adapters = adapters
+        ground = Ground.of(settings, adapters)
+        self.database, self.audit, self.outbox, self.scratch = (
+            ground.database,
+            ground.audit,
+            ground.outbox,
+            ground.scratch,
+        )
+        self.doors = doors = Doors(ground)
+        self.access, self.tokens, self.members = doors.access, doors.tokens, doors.members
+        self.catalogue = catalogue = Catalogue(ground)
+        self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
+        self.work = work = Work(ground, self.registry)
+        self.jobs, self.packaging, self.deployments = work.jobs, work.packaging, work.deployments
+        self.mirror = mirror_parts(
+            database=self.database,
+            clock=ground.clock,
+            registry=self.registry,
+            registered=adapters.registered,
+            audit=self.audit,
+            tenants=doors.tenants,
+            short_seconds=settings.mirror_seconds,
+            long_seconds=settings.mirror_all_seconds,
+        )
+        self.removal = Removal(ground, catalogue, work, self.mirror.service)
+        self.hooks = Hooks(ground)
+        self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
+        doors.keep_tenants_that_have(self.jobs.unfinished_within, self.deployments.wanted_within)
+        adapters.engine.register(work.workflows(self.removal.deleting))
+
+    def app(self) -> FastAPI:
+        """The management API, which starts the background work with itself."""
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            await to_thread.run_sync(self.start)
+            yield
+            await to_thread.run_sync(self.stop)
+
+        return create_app(
+            access=self.access,
+            database=self.database,
+            keep_seconds=self._settings.registry_cache_ttl,
+            routers=[
+                *self.catalogue.routes(),
+                *self.work.routes(),
+                mirror_routes(self.mirror.reconciliation),
+                *self.doors.routes(),
+                *self.hooks.routes(),
+                audit_routes(self.audit),
+                production_routes(self.audit),
+                *self.removal.routes(),
+            ],
+            is_ready=self.work.platform.is_ready,
+            lifespan=lifespan,
+        )
+
+    def start(self) -> None:
+        """Bring the schema up to date, make the first token, and begin the background work."""
+        self.database.migrate()
+        self.doors.make_first_token()
+        self.scratch.sweep()
+        self.work.uploads.sweep_folder()
+        self._adapters.engine.start()
+        self.jobs.resume()
+        self.work.uploads.sweep()
+        self.work.reconciler.start()
+        self.outbox.start()
+        self.mirror.reconciler.start()
+        self.removal.purger.start()
+        self.hooks.courier.start()
+
+    def stop(self) -> None:
+        """End the background work; jobs go on in the next process."""
+        self.hooks.courier.stop()
+        self.removal.purger.stop()
+        self.mirror.reconciler.stop()
+        self.outbox.stop()
+        self.work.reconciler.stop()
+        self._adapters.engine.stop()
+        self.database.close()

@@ -1,0 +1,54 @@
+"""Puts the nouns of webhooks together: who hears of what, and what carries it to them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from modelyard.main.ground import Ground
+from modelyard.settings import Settings
+from modelyard.webhooks.courier import Courier
+from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.queue import DeliveryQueue
+from modelyard.webhooks.routes import delivery_routes, webhook_routes
+from modelyard.webhooks.service import Webhooks
+from modelyard.webhooks.signing import Signer, kept_key
+
+_GRACE_SECONDS = 20
+"""How long after its timeout a post whose outcome nobody wrote down counts as lost."""
+
+
+class Hooks:
+    """Webhooks, the log of their deliveries, and the courier. From now on they hear of every entry of the audit log."""
+
+    def __init__(self, ground: Ground) -> None:
+        database, clock, audit, settings = ground.database, ground.clock, ground.audit, ground.settings
+        receivers = ground.adapters.receivers
+        signer = _signer(settings)
+        self.webhooks = Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
+        audit.tell(self.webhooks.hear)
+        self.deliveries = Deliveries(database=database, clock=clock, audit=audit, webhooks=self.webhooks)
+        queue = DeliveryQueue(
+            database=database,
+            clock=clock,
+            audit=audit,
+            webhooks=self.webhooks,
+            lease=timedelta(seconds=settings.webhook_timeout_seconds + _GRACE_SECONDS),
+            kept=timedelta(days=settings.webhook_log_days),
+        )
+        self.courier = Courier(
+            queue=queue,
+            receivers=receivers,
+            signer=signer,
+            clock=clock,
+            most_attempts=settings.webhook_attempts,
+        )
+
+    def routes(self) -> Sequence[APIRouter]:
+        """The surface `/api/v1/webhooks`."""
+        return [webhook_routes(self.webhooks), delivery_routes(self.deliveries)]
+
+
+def _signer(settings: Settings) -> Signer:
+    given = settings.webhook_key
+    return Signer(kept_key(settings.places.webhook_key_file) if given is None else given.get_secret_value())

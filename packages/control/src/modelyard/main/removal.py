@@ -1,0 +1,95 @@
+"""Puts the nouns of deleting together over those that own what goes."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from modelyard.deletion.planning import Planner
+from modelyard.deletion.purge import Purger
+from modelyard.deletion.restoring import Restoring
+from modelyard.deletion.service import DeletionService
+from modelyard.deletion.workflows import Deleting
+from modelyard.holds.routes import hold_routes
+from modelyard.holds.service import HoldService
+from modelyard.main.catalogue import Catalogue
+from modelyard.main.ground import Ground
+from modelyard.main.work import Work
+from modelyard.mirror.service import MirrorService
+from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
+from modelyard.modelserving.surface import Surface
+from modelyard.packaging.images import Bundles
+
+
+class Removal:
+    """Holds, deletions, restoring and the purge, over the nouns that own what goes."""
+
+    def __init__(self, ground: Ground, catalogue: Catalogue, work: Work, mirror: MirrorService) -> None:
+        database, clock, audit = ground.database, ground.clock, ground.audit
+        tracking, registry, packaging = ground.adapters.tracking, catalogue.registry, work.packaging
+        grace = timedelta(days=ground.settings.deletion_grace_days)
+        self._clock = clock
+        self._catalogue = catalogue
+        self._deployments = work.deployments
+        self.images = [Bundles(packaging)]
+        self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
+        self.deletions = DeletionService(
+            database=database,
+            clock=clock,
+            audit=audit,
+            jobs=work.jobs,
+            planner=Planner(
+                database=database,
+                clock=clock,
+                tracking=tracking,
+                deployments=work.deployments,
+                promotion=catalogue.promotion,
+                holds=self.holds,
+                images=self.images,
+                grace=grace,
+            ),
+            deployments=work.deployments,
+            mirror=mirror,
+            grace=grace,
+        )
+        self.restoring = Restoring(
+            database=database,
+            clock=clock,
+            audit=audit,
+            jobs=work.jobs,
+            registry=registry,
+            mover=catalogue.mover,
+            tracking=tracking,
+        )
+        self.purger = Purger(
+            database=database,
+            clock=clock,
+            audit=audit,
+            tracking=tracking,
+            sweep=lambda: packaging.sweep(registry.is_deleted),
+            interval_seconds=ground.settings.purge_interval_seconds,
+        )
+        self.deleting = Deleting(
+            jobs=work.jobs,
+            deletions=self.deletions,
+            deployments=work.deployments,
+            images=self.images,
+            mirror=mirror,
+            tracking=tracking,
+            clock=clock,
+        )
+
+    def routes(self) -> Sequence[APIRouter]:
+        """The surface `/api/v1/modelserving`, and holds."""
+        registry, registration, editing = (
+            self._catalogue.registry,
+            self._catalogue.registration,
+            self._catalogue.editing,
+        )
+        surface = Surface(deployments=self._deployments)
+        return [
+            served_model_routes(registry, registration, editing),
+            served_version_routes(registry, registration, editing, surface),
+            deletion_routes(self.deletions, self.restoring, registry, surface),
+            hold_routes(self.holds, registry, self._clock),
+        ]

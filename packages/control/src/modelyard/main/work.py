@@ -1,0 +1,156 @@
+"""Puts the nouns of work together: jobs and what each kind does, uploads, bundles, deployments."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from modelyard.deletion.workflows import Deleting
+from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.routes import deployment_routes
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.verbs import DeploymentVerbs
+from modelyard.deployments.workflows import Deploying
+from modelyard.jobs.service import JobService
+from modelyard.jobs.workflow import workflow
+from modelyard.lineage.routes import lineage_routes
+from modelyard.lineage.service import LineageService
+from modelyard.main.adapters import compiler
+from modelyard.main.bodies import bodies
+from modelyard.main.ground import Ground
+from modelyard.mlops.routes import job_routes, status_routes, training_routes
+from modelyard.mlops.status import PlatformStatus
+from modelyard.packaging.rebuilding import Rebuilding
+from modelyard.packaging.routes import bundle_routes
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.job_engine import Workflow
+from modelyard.ports.runner import Limits
+from modelyard.registry.service import RegistryService
+from modelyard.training.service import TrainingService
+from modelyard.training.workflows import Training
+from modelyard.uploads.routes import upload_routes
+from modelyard.uploads.service import UploadLimits, UploadService
+from modelyard.uploads.workflows import Registering
+
+_RECONCILE_SECONDS = 0.5
+
+
+class Work:
+    """What takes time, and what runs."""
+
+    def __init__(self, ground: Ground, registry: RegistryService) -> None:
+        database, clock, audit = ground.database, ground.clock, ground.audit
+        settings, adapters = ground.settings, ground.adapters
+        self._ground = ground
+        self._registry = registry
+        self.jobs = JobService(
+            database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.places.jobs
+        )
+        self.training = TrainingService(jobs=self.jobs)
+        self.uploads = UploadService(
+            database=database,
+            clock=clock,
+            audit=audit,
+            jobs=self.jobs,
+            folder=settings.places.uploads,
+            limits=UploadLimits(
+                max_bytes=settings.upload_mb * 1024 * 1024, idle=timedelta(seconds=settings.upload_idle_seconds)
+            ),
+        )
+        self.packaging = PackagingService(
+            database=database,
+            clock=clock,
+            tracking=adapters.tracking,
+            registry=registry,
+            environments=adapters.environments,
+            compiler=compiler(settings, adapters),
+            folder=settings.places.bundles,
+            scratch=ground.scratch.folder,
+        )
+        self.deployments = DeploymentService(
+            database=database, clock=clock, audit=audit, registry=registry, target=adapters.target.name
+        )
+        self.reconciler = Reconciler(
+            deployments=self.deployments,
+            registry=registry,
+            rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
+            target=adapters.target,
+            memory_bytes=settings.replica_memory_bytes,
+            interval_seconds=_RECONCILE_SECONDS,
+        )
+        self.platform = PlatformStatus(
+            database=database,
+            tracking=adapters.tracking,
+            target=adapters.target,
+            jobs=self.jobs,
+            registry=registry,
+            deployments=self.deployments,
+            clock=clock,
+        )
+
+    def routes(self) -> Sequence[APIRouter]:
+        """The surfaces of jobs, uploads, bundles and deployments, and the platform's state."""
+        lineage = LineageService(
+            registry=self._registry,
+            jobs=self.jobs,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            tracking=self._ground.adapters.tracking,
+        )
+        verbs = DeploymentVerbs(
+            deployments=self.deployments,
+            jobs=self.jobs,
+            registry=self._registry,
+            target=self._ground.adapters.target,
+        )
+        return [
+            training_routes(self.training, self.jobs),
+            job_routes(self.jobs),
+            upload_routes(self.uploads),
+            bundle_routes(self.packaging, self._registry),
+            lineage_routes(lineage),
+            status_routes(self.platform),
+            deployment_routes(verbs),
+        ]
+
+    def workflows(self, deleting: Deleting) -> Mapping[str, Workflow]:
+        """What each kind of job does."""
+        kinds = bodies(self._training(), self._deploying(), self._registering(), deleting)
+        return {
+            kind: workflow(body, jobs=self.jobs, clock=self._ground.clock, on_failure=on_failure)
+            for kind, (body, on_failure) in kinds.items()
+        }
+
+    def _training(self) -> Training:
+        settings, adapters = self._ground.settings, self._ground.adapters
+        return Training(
+            jobs=self.jobs,
+            registry=self._registry,
+            packaging=self.packaging,
+            environments=adapters.environments,
+            runner=adapters.runner,
+            tracking=adapters.tracking,
+            clock=self._ground.clock,
+            limits=Limits(
+                seconds=settings.run_seconds,
+                memory_bytes=settings.run_memory_bytes,
+                output_bytes=settings.run_output_bytes,
+                disk_bytes=settings.run_disk_bytes,
+            ),
+            tracking_requirement=settings.tracking_requirement,
+        )
+
+    def _deploying(self) -> Deploying:
+        return Deploying(
+            jobs=self.jobs,
+            registry=self._registry,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            clock=self._ground.clock,
+            ready_seconds=self._ground.settings.ready_seconds,
+        )
+
+    def _registering(self) -> Registering:
+        return Registering(
+            jobs=self.jobs, registry=self._registry, tracking=self._ground.adapters.tracking, uploads=self.uploads
+        )
