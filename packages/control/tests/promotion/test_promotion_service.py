@@ -142,6 +142,12 @@ class TestStages:
         with pytest.raises(Precondition, match="If-Match"):
             yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="back", revision=version.revision - 1)
 
+    def test_of_two_that_move_what_both_have_read_the_second_is_told(self, yard: Yard) -> None:
+        read = yard.register()
+        yard.promotion.change_stage(ANNA, read, Stage.STAGING, comment="ready", revision=None)
+        with pytest.raises(Precondition, match="changed by somebody else"):
+            yard.promotion.change_stage(BERT, read, Stage.STAGING, comment="ready too", revision=None)
+
 
 class TestRequests:
     def test_the_approval_promotes_and_archives_the_former(self, yard: Yard) -> None:
