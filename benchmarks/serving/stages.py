@@ -25,9 +25,9 @@ from benchmarks.serving.workloads import Form
 
 from modelyard_serving.batching.together import BatchTogether
 from modelyard_serving.bundle import open_model
-from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.described import ServedModel
-from modelyard_serving.execution.executor import Executor
+from modelyard_serving.execution.executor import Executor, Prediction
 from modelyard_serving.execution.pace import Pace
 from modelyard_serving.execution.promise import Promise
 from modelyard_serving.http.codecs import InferCodec

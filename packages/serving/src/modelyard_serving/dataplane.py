@@ -3,13 +3,12 @@ called on the event loop's thread of one worker process."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modelyard_serving.batching.together import BatchCall
 from modelyard_serving.described import IndexEntry, ModelMetadata, ServedModel, ServerMetadata
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
-from modelyard_serving.execution.executor import Call, Executor
+from modelyard_serving.execution.executor import Call, Executor, Prediction
 from modelyard_serving.execution.promise import Promise
 from modelyard_serving.execution.schedule import schedule_of
 from modelyard_serving.metrics.recorder import Recorder
@@ -19,15 +18,6 @@ from modelyard_serving.protocol.messages import InferRequest, InferResponse
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature
 from modelyard_serving.witnesses import Witness
-
-
-@dataclass(slots=True)
-class Prediction:
-    """The model's outputs by name, and how long they took."""
-
-    outputs: Tensors
-    queue_s: float = 0.0
-    compute_s: float = 0.0
 
 
 class Repository(Protocol):
@@ -185,7 +175,7 @@ class DataPlane:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
-    ) -> Prediction | Promise[Prediction]:
+    ) -> Prediction[Tensors] | Promise[Prediction[Tensors]]:
         """The model's outputs for checked inputs: at once when the model is short, else promised.
 
         Args:
@@ -206,11 +196,11 @@ class DataPlane:
         function = BatchCall(self._call_model, inputs, outputs, parameters)
         likeness = function.key() if executor.makes_batches else None
         call: Call[Tensors] = Call(function=function, rows=rows, schedule=schedule, likeness=likeness)
-        return _predicted(executor.gather(call) if is_short else executor.submit(call), call)
+        return executor.gather(call) if is_short else executor.submit(call)
 
     def _predict_now(
         self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None, rows: int
-    ) -> Prediction:
+    ) -> Prediction[Tensors]:
         started = time.perf_counter()
         try:
             result = self._call_model(inputs, outputs, parameters)
@@ -219,7 +209,7 @@ class DataPlane:
             self._executor.called(rows=rows, seconds=seconds)
         return Prediction(result, 0.0, seconds)
 
-    def answer(self, prediction: Prediction, request: InferRequest) -> InferResponse:
+    def answer(self, prediction: Prediction[Tensors], request: InferRequest) -> InferResponse:
         """The protocol's answer to a request, of what the model gave."""
         return self._answerer.answer(prediction.outputs, request)
 
@@ -242,20 +232,6 @@ def _rows(inputs: Tensors) -> int:
         if array.shape:
             return int(array.shape[0])
     return 1
-
-
-def _predicted(outputs: Promise[Tensors], call: Call[Tensors]) -> Promise[Prediction]:
-    """The outputs with the times that they took."""
-    predicted: Promise[Prediction] = Promise(outputs.cancel)
-
-    def read(outcome: Tensors | BaseException) -> None:
-        if isinstance(outcome, BaseException):
-            predicted.settle(outcome)
-        else:
-            predicted.settle(Prediction(outcome, call.queue_s, call.compute_s))
-
-    outputs.then(read)
-    return predicted
 
 
 def _unheard() -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
+from modelyard_serving.execution.executor import Prediction
 from modelyard_serving.execution.promise import Promise
 from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.protocol.messages import InferRequest
@@ -56,7 +57,7 @@ class Codec(Protocol[Asked_contra, Answer_co]):
     def decode(self, request: Asked_contra) -> Job:
         """Raises ServingError for a request that is not right."""
 
-    def encode(self, prediction: Prediction, job: Job) -> Answer_co:
+    def encode(self, prediction: Prediction[Tensors], job: Job) -> Answer_co:
         """The answer's bytes."""
 
     def refuse(self, error: BaseException, request: Asked_contra) -> Answer_co:
@@ -106,14 +107,14 @@ class Inference(Generic[Asked, Answer]):
         prediction.then(lambda outcome: answer.settle(self._finish(course, outcome)))
         return answer
 
-    def _predict(self, job: Job, request: Asked) -> Prediction | Promise[Prediction]:
+    def _predict(self, job: Job, request: Asked) -> Prediction[Tensors] | Promise[Prediction[Tensors]]:
         """Within the shorter one of the server's time and the caller's."""
         timeout_s = self._codec.timeout_s(request)
         if timeout_s is None or (self._request_timeout_s is not None and self._request_timeout_s < timeout_s):
             timeout_s = self._request_timeout_s
         return self._plane.predict(job.inputs, outputs=job.outputs, parameters=job.parameters, timeout_s=timeout_s)
 
-    def _finish(self, course: _Course[Asked], outcome: Prediction | BaseException) -> Answer:
+    def _finish(self, course: _Course[Asked], outcome: Prediction[Tensors] | BaseException) -> Answer:
         if isinstance(outcome, BaseException):
             return self._fail(outcome, course.request, course.started)
         begun = time.perf_counter()
@@ -145,7 +146,7 @@ class Inference(Generic[Asked, Answer]):
     async def _elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def _give_up(self, prediction: Promise[Prediction], course: _Course[Asked]) -> None:
+    def _give_up(self, prediction: Promise[Prediction[Tensors]], course: _Course[Asked]) -> None:
         prediction.cancel()
         self._note_failure(Outcome.CANCELLED, course.request, course.started)
 
@@ -154,7 +155,7 @@ class Inference(Generic[Asked, Answer]):
         self._note_failure(Outcome(kind), request, started)
         return self._codec.refuse(error, request)
 
-    def _note(self, course: _Course[Asked], prediction: Prediction, begun: float) -> None:
+    def _note(self, course: _Course[Asked], prediction: Prediction[Tensors], begun: float) -> None:
         ended = time.perf_counter()
         total_s = ended - course.started
         self._recorder.answered(
@@ -179,7 +180,7 @@ class Inference(Generic[Asked, Answer]):
         request: Asked,
         total_s: float,
         job: Job | None = None,
-        prediction: Prediction | None = None,
+        prediction: Prediction[Tensors] | None = None,
     ) -> None:
         verb, carrier = self._codec.origin(request)
         seen = Observation(

@@ -207,7 +207,7 @@ class TestTogether:
                 assert isinstance(outcome, InvalidInput)
             else:
                 assert not isinstance(outcome, BaseException)
-                assert outcome["y"].tolist() == [row * 10 + parameter for row in rows]
+                assert outcome.outputs["y"].tolist() == [row * 10 + parameter for row in rows]
 
     def test_what_waits_is_made_in_one_call(self) -> None:
         called: list[int] = []
@@ -239,14 +239,14 @@ class TestGathered:
 
     def test_alike_ones_are_one_call_of_the_model(self) -> None:
         outcomes, called = self.run(lambda: batch_call([1, 2]), lambda: batch_call([3]))
-        assert [outcome["y"].tolist() for outcome in outcomes] == [[10, 20], [30]]
+        assert [outcome.outputs["y"].tolist() for outcome in outcomes] == [[10, 20], [30]]
         assert called == [3]
 
     def test_others_are_calls_of_their_own(self) -> None:
         outcomes, called = self.run(
             lambda: batch_call([1]), lambda: batch_call([1], {"k": 5}), lambda: batch_call([2]), lambda: batch_call([])
         )
-        assert [outcome["y"].tolist() for outcome in outcomes] == [[10], [15], [20], []]
+        assert [outcome.outputs["y"].tolist() for outcome in outcomes] == [[10], [15], [20], []]
         assert called == [2, 1, 0]
 
     def test_no_call_has_more_rows_than_is_best(self) -> None:
@@ -256,7 +256,7 @@ class TestGathered:
     def test_a_wrong_one_fails_alone(self) -> None:
         outcomes, _ = self.run(lambda: batch_call([1]), lambda: batch_call([-1]), lambda: batch_call([2]))
         assert isinstance(outcomes[1], InvalidInput)
-        assert [outcomes[at]["y"].tolist() for at in (0, 2)] == [[10], [20]]
+        assert [outcomes[at].outputs["y"].tolist() for at in (0, 2)] == [[10], [20]]
 
     def test_none_is_lost_when_the_model_is_replaced_in_their_turn(self) -> None:
         ends: list[str] = []
@@ -266,13 +266,12 @@ class TestGathered:
             promise = runs.gather(batch_call([1]))
             runs.close(lambda: ends.append("end"))
             assert ends == []
-            return await promise
+            return (await promise).outputs
 
         assert asyncio.run(run())["y"].tolist() == [10]
         assert ends == ["end"]
 
     def test_they_tell_how_long_they_waited_and_ran(self) -> None:
-        calls = [batch_call([1]), batch_call([2])]
-        self.run(*[lambda call=call: call for call in calls])
-        assert calls[0].compute_s == calls[1].compute_s > 0
-        assert calls[0].queue_s > calls[1].queue_s > 0
+        (first, second), _ = self.run(lambda: batch_call([1]), lambda: batch_call([2]))
+        assert first.compute_s == second.compute_s > 0
+        assert first.queue_s > second.queue_s > 0

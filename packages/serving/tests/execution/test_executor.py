@@ -76,7 +76,7 @@ class TestWhere:
     async def test_a_call_of_unknown_length_runs_in_a_thread(self) -> None:
         runs = executor()
         assert not runs.may_run_here(1)
-        assert await runs.submit(call(threading.current_thread)) is not threading.current_thread()
+        assert (await runs.submit(call(threading.current_thread))).outputs is not threading.current_thread()
 
     async def test_a_short_call_may_run_on_the_loop(self) -> None:
         assert executor(pace=short()).may_run_here(1)
@@ -105,7 +105,7 @@ class TestWhere:
         await first
         for _ in range(100):  # The first call's own time made the model look slow; it is forgotten.
             runs.called(rows=1, seconds=1e-6)
-        assert isinstance(await second, threading.Thread)
+        assert isinstance((await second).outputs, threading.Thread)
 
     async def test_a_call_that_raises_raises_at_its_caller(self) -> None:
         with pytest.raises(ZeroDivisionError):
@@ -132,7 +132,7 @@ class TestOrder:
             runs.submit(call(int))
         assert raised.value.kind is Kind.BUSY
         gate.open()
-        assert await second == 0
+        assert (await second).outputs == 0
         await first
 
     async def test_callers_that_gave_up_make_room(self) -> None:
@@ -142,7 +142,7 @@ class TestOrder:
         runs.submit(call(int)).cancel()
         third = runs.submit(call(int))
         gate.open()
-        assert await third == 0
+        assert (await third).outputs == 0
         await first
 
     async def test_concurrency_bounds_what_runs_at_a_time(self) -> None:
@@ -174,7 +174,7 @@ class TestDeadline:
             await runs.submit(call(gate, timeout_s=0.01))
         assert raised.value.kind is Kind.TIMEOUT
         gate.open()
-        assert await runs.submit(call(int)) == 0
+        assert (await runs.submit(call(int))).outputs == 0
 
 
 class TestGather:
@@ -208,7 +208,7 @@ class TestClose:
         runs.close(lambda: ends.append("end"))
         assert ends == []
         gate.open()
-        assert (await first, await second) == ("through", 0)
+        assert ((await first).outputs, (await second).outputs) == ("through", 0)
         await asyncio.sleep(0)
         assert ends == ["end"]
 

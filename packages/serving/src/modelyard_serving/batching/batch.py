@@ -19,15 +19,28 @@ class NotSplittableError(Exception):
 def batch_key(inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None) -> Key | None:
     """What requests must have in common to be computed together: names, datatypes, the shape of a row, wanted outputs
     and parameters. None for a request without rows, whose tensors differ in rows, or that has an odd parameter."""
-    shapes = [array.shape for array in inputs.values()]
-    if not shapes or any(not shape or shape[0] != shapes[0][0] or shape[0] == 0 for shape in shapes):
+    tensors = []
+    rows = -1
+    for name, array in inputs.items():
+        shape = array.shape
+        if not shape or shape[0] == 0 or rows not in (-1, shape[0]):
+            return None
+        rows = shape[0]
+        tensors.append((name, array.dtype, shape[1:]))
+    if not tensors:
         return None
-    asked = tuple(sorted((parameters or {}).items()))
-    kept = tuple((name, type(value), value) for name, value in asked if name not in _NOT_THE_MODELS)
-    if not all(isinstance(value, (str, bool, int, float)) for _, _, value in kept):
+    kept = _kept(parameters) if parameters else ()
+    if kept is None:
         return None
-    tensors = tuple((name, array.dtype, array.shape[1:]) for name, array in inputs.items())
-    return (tensors, None if outputs is None else tuple(outputs), kept)
+    return (tuple(tensors), None if outputs is None else tuple(outputs), kept)
+
+
+def _kept(parameters: Mapping[str, Any]) -> Key | None:
+    """The parameters that the model sees; None where one is odd."""
+    kept = tuple(
+        (name, type(value), value) for name, value in sorted(parameters.items()) if name not in _NOT_THE_MODELS
+    )
+    return kept if all(isinstance(value, (str, bool, int, float)) for _, _, value in kept) else None
 
 
 def join(requests: Sequence[Tensors]) -> Tensors:

@@ -25,13 +25,20 @@ _LOOP_SHARE_S = 0.005
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Call(Generic[T]):
-    """One prediction to be made. The executor writes down how long it waited and how long it ran."""
+    """One prediction to be made."""
 
     function: Callable[[], T]
     rows: int
     schedule: Schedule = AT_LEISURE
     likeness: Hashable | None = None
     """Calls of the same likeness may be made together; one without any is made alone."""
+
+
+@dataclass(slots=True)
+class Prediction(Generic[T]):
+    """What a call gave, how long it waited and how long it ran, alone or together with others."""
+
+    outputs: T
     queue_s: float = 0.0
     compute_s: float = 0.0
 
@@ -51,8 +58,9 @@ class Together(Protocol):
 @dataclass(slots=True, eq=False)
 class _Waiting(Generic[T]):
     call: Call[T]
-    promise: Promise[T]
+    promise: Promise[Prediction[T]]
     since: float
+    queue_s: float = 0.0
     alarm: asyncio.TimerHandle | None = None
 
 
@@ -123,16 +131,16 @@ class Executor:
         self._pace.observe(rows=rows, seconds=seconds)
         self._count(rows)
 
-    def gather(self, call: Call[T]) -> Promise[T]:
+    def gather(self, call: Call[T]) -> Promise[Prediction[T]]:
         """Make the call on the event loop when it has read all that came with it, those that are alike as one: what the
         loop found ready at one look costs one call of the model. For calls that may run here and it should gather."""
-        promise: Promise[T] = Promise()
+        promise: Promise[Prediction[T]] = Promise()
         self._gathered.append(_Waiting(call, promise, time.perf_counter()))
         if len(self._gathered) == 1:
             self._loop.call_soon(self._make_gathered)
         return promise
 
-    def submit(self, call: Call[T]) -> Promise[T]:
+    def submit(self, call: Call[T]) -> Promise[Prediction[T]]:
         """Run the call when its turn comes. One that its caller cancels leaves the queue.
 
         Raises:
@@ -173,7 +181,7 @@ class Executor:
         now = time.perf_counter()
         for group in self._groups(gathered):
             for waiting in group:
-                waiting.call.queue_s = now - waiting.since
+                waiting.queue_s = now - waiting.since
             made = _made_together(group, self._together) if len(group) > 1 and self._together is not None else None
             if made is not None:
                 self._settle(made)
@@ -212,7 +220,7 @@ class Executor:
             group = [waiting, *self._alike(waiting)]
             now = time.perf_counter()
             for member in group:
-                member.call.queue_s = now - member.since
+                member.queue_s = now - member.since
             is_free = self._is_thread_safe or not self._running
             if len(group) == 1 and is_free and self._pace.expect(waiting.call.rows) <= self._inline_limit_s:
                 self._settle(_made_alone(waiting))
@@ -260,10 +268,9 @@ class Executor:
         """Hand over what came of one call of the model."""
         self.called(rows=made.rows, seconds=made.seconds)
         for waiting, result in zip(made.group, made.results, strict=True):
-            waiting.call.compute_s = made.seconds
             if waiting.alarm is not None:
                 waiting.alarm.cancel()
-            waiting.promise.settle(result if made.error is None else made.error)
+            waiting.promise.settle(made.error or Prediction(result, waiting.queue_s, made.seconds))
 
 
 @dataclass(slots=True)

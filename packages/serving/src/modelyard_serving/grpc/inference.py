@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 
-from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.execution.executor import Prediction
 from modelyard_serving.grpc.calls import Context, Reply
 from modelyard_serving.grpc.convert import read_request, write_response
 from modelyard_serving.grpc.messages import parsed
 from modelyard_serving.grpc.status import told
 from modelyard_serving.inference import LARGE_BYTES, Inference, Job
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
+from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.witnesses.witness import Carrier
 
 VERB = "inference.GRPCInferenceService/ModelInfer"
@@ -39,7 +41,7 @@ class _Codec:
         inputs = self._plane.check(request)
         return Job(inputs, outputs, request.parameters, request, is_raw=bool(message.raw_input_contents))
 
-    def encode(self, prediction: Prediction, job: Job) -> Reply:
+    def encode(self, prediction: Prediction[Tensors], job: Job) -> Reply:
         if job.origin is None:
             raise TypeError("a job of another codec")
         return write_response(self._plane.answer(prediction, job.origin), is_raw=job.is_raw)

@@ -2,8 +2,9 @@
 
 import threading
 
-from modelyard_serving.dataplane import DataPlane, Prediction
+from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import InvalidInput
+from modelyard_serving.execution.executor import Prediction
 from modelyard_serving.frames import TABLES, decode_predict, encode_predictions, media_type
 from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import Request, Response
@@ -11,6 +12,7 @@ from modelyard_serving.inference import LARGE_BYTES, Job
 from modelyard_serving.protocol.messages import InferRequest
 from modelyard_serving.protocol.rest_request import RestReader, read_raw
 from modelyard_serving.protocol.rest_response import encode_response
+from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.witnesses.witness import Carrier
 
 JSON_LENGTH = "inference-header-content-length"
@@ -66,7 +68,7 @@ class InferCodec(_Http):
         outputs = None if inference.outputs is None else [output.name for output in inference.outputs]
         return Job(inputs, outputs, inference.parameters, inference)
 
-    def encode(self, prediction: Prediction, job: Job) -> Response:
+    def encode(self, prediction: Prediction[Tensors], job: Job) -> Response:
         if job.origin is None:
             raise TypeError("a job of another codec")
         body, json_length = encode_response(self._plane.answer(prediction, job.origin), job.origin)
@@ -105,5 +107,5 @@ class PredictCodec(_Http):
         wanted = decode_predict(request.body, content_type, self._signature)
         return Job(wanted.inputs, wanted.outputs, wanted.parameters)
 
-    def encode(self, prediction: Prediction, job: Job) -> Response:  # noqa: ARG002  # The form of all codecs.
+    def encode(self, prediction: Prediction[Tensors], job: Job) -> Response:  # noqa: ARG002  # The form of all codecs.
         return Response(200, encode_predictions(prediction.outputs, self._signature))

@@ -15,14 +15,14 @@ from modelyard_serving.metrics.cells import (
     RSS_BYTES,
     SECONDS,
     TOTALS,
-    HistogramCells,
     Outcome,
     Phase,
     Row,
 )
 
-_OK = TOTALS[Outcome.OK]
-_QUEUE, _DECODE, _COMPUTE, _ENCODE = (PHASES[phase] for phase in Phase)
+_ANSWERED = tuple(cells.start for cells in (TOTALS[Outcome.OK], *(PHASES[phase] for phase in Phase)))
+"""Where the histograms of an answered request begin: its whole time, and that of each phase in their order."""
+_SUM = len(SECONDS) + 1
 
 
 class Recorder:
@@ -34,16 +34,17 @@ class Recorder:
 
     def answered(self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float) -> None:
         """A request was answered."""
-        self._add(_OK, total_s)
-        self._add(_QUEUE, queue_s)
-        self._add(_DECODE, decode_s)
-        self._add(_COMPUTE, compute_s)
-        self._add(_ENCODE, encode_s)
-        self._cells[LAST_INFERENCE_MS] = time.time() * 1000
+        cells = self._cells
+        for start, seconds in zip(_ANSWERED, (total_s, queue_s, decode_s, compute_s, encode_s), strict=True):
+            cells[start + bisect_left(SECONDS, seconds)] += 1.0
+            cells[start + _SUM] += seconds
+        cells[LAST_INFERENCE_MS] = time.time() * 1000
 
     def failed(self, outcome: Outcome, *, total_s: float) -> None:
         """A request ended without an answer of the model."""
-        self._add(TOTALS[outcome], total_s)
+        start = TOTALS[outcome].start
+        self._cells[start + bisect_left(SECONDS, total_s)] += 1.0
+        self._cells[start + _SUM] += total_s
 
     def executed(self, rows: int) -> None:
         """The model was called once, with so many rows."""
@@ -59,12 +60,3 @@ class Recorder:
         self._cells[IN_FLIGHT] = in_flight
         self._cells[QUEUED] = queued
         self._cells[RSS_BYTES] = rss_bytes
-
-    def _add(self, histogram: HistogramCells, seconds: float) -> None:
-        cells = self._cells
-        start = histogram.start
-        cells[start + bisect_left(SECONDS, seconds)] += 1.0
-        cells[start + _SUM] += seconds
-
-
-_SUM = len(SECONDS) + 1
