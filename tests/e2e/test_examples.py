@@ -15,10 +15,6 @@ from tests.e2e.stack import EXAMPLES, Json, Stack, wait_for
 from uv import find_uv_bin
 
 TORCH = "torch==2.13.0"
-NOT_COMPILED = {
-    "automobiles": "TransformedTargetRegressor",  # It has no translator.
-}
-"""Examples that are served as they were logged, and a part of the reason that their reports give."""
 
 
 def holdout_of(stack: Stack, run_id: str) -> Json:
@@ -127,15 +123,11 @@ class TestExamples:
     def test_the_report_says_whether_the_translation_is_served_and_why(
         self, stack: Stack, example: Example, figures: dict[str, str]
     ) -> None:
-        folder, job = example
+        _, job = example
 
         bundle = bundle_of(stack, job)
 
         report = bundle["compilation"]
-        if folder.name in NOT_COMPILED:
-            assert bundle["is_compiled"] is False
-            assert NOT_COMPILED[folder.name] in report["reasons"][-1]
-            return
         assert bundle["is_compiled"], report["reasons"]
         assert (bundle["runtime"], report["accepted"]) == ("onnx", True)
         assert report["rows"]["sampled"] >= 100

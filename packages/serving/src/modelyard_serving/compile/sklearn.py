@@ -4,7 +4,8 @@ ONNX has no missing texts, so a copy of the model is taught a text that stands f
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
 from sklearn.preprocessing import OneHotEncoder
 
-from modelyard_serving.compile import sklearn_trees
+from modelyard_serving.compile import sklearn_imputer, sklearn_numbers, sklearn_texts, sklearn_trees
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import OPSETS, Candidate, GraphInput, finished, graph_inputs
-from modelyard_serving.compile.sklearn_encoders import CONVERTERS, SHAPES
+from modelyard_serving.compile.sklearn_targets import add_inverses, without_targets
+from modelyard_serving.compile.sklearn_texts import stands_for_missing
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.signature import PROBABILITIES, Signature, TensorSpec
@@ -30,30 +33,45 @@ from modelyard_serving.signature import PROBABILITIES, Signature, TensorSpec
 _WIDE = {"f": DoubleTensorType, "i": DoubleTensorType, "u": DoubleTensorType, "b": DoubleTensorType}
 _EXACT = {"f": DoubleTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": BooleanTensorType}
 _NARROW = {"f": FloatTensorType, "i": FloatTensorType, "u": FloatTensorType, "b": FloatTensorType}
+_OURS = (sklearn_imputer, sklearn_numbers, sklearn_texts, sklearn_trees)
+_CONVERTERS = {kind: convert for room in _OURS for kind, convert in room.CONVERTERS.items()}
+_SHAPES = {kind: shape for room in _OURS for kind, shape in room.SHAPES.items()}
 _VARIANTS = {"float64": _WIDE, "float64 and whole numbers": _EXACT, "float32": _NARROW}
 
 
 def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
     """Translations from the most exact on, or why there is none of a kind."""
     estimator = _with_text_for_missing(model.estimator)
+    estimator, targets = without_targets(estimator)
     inputs = graph_inputs(model.signature, by_column=_picks_columns(estimator))
-    for name, types in _VARIANTS.items():
+    checks = (True, False) if any(getattr(part, "func", None) is not None for part in _parts(estimator)) else (False,)
+    for (name, types), is_checked in itertools.product(_VARIANTS.items(), checks):
+        converters = {**_CONVERTERS, **sklearn_numbers.CHECKED} if is_checked else _CONVERTERS
         try:
-            yield Candidate(name, _translate(estimator, model, inputs, types))
+            yield Candidate(name, _translate(estimator, model, inputs, types, targets=targets, converters=converters))
         except Exception as error:  # noqa: BLE001  # A converter fails in its own words on what it does not know.
             yield Untranslatable(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
 
 
-def _translate(estimator: Any, model: EstimatorModel, inputs: Sequence[GraphInput], types: dict[str, Any]) -> Any:
+def _translate(
+    estimator: Any,
+    model: EstimatorModel,
+    inputs: Sequence[GraphInput],
+    types: dict[str, Any],
+    *,
+    targets: Sequence[Any],
+    converters: Mapping[type, Any],
+) -> Any:
     options: dict[str, Any] = {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
     body = convert_sklearn(
         estimator,
         initial_types=[(place.name, _type(place, types)) for place in inputs],
         options={id(estimator): options} if options else None,
         target_opset=OPSETS,
-        custom_shape_calculators={**SHAPES, **sklearn_trees.SHAPES},
-        custom_conversion_functions={**CONVERTERS, **sklearn_trees.CONVERTERS},
+        custom_shape_calculators=_SHAPES,
+        custom_conversion_functions=dict(converters),
     )
+    add_inverses(body, targets)
     names = [output.name for output in body.graph.output]
     outputs = _outputs(names, model.signature, model.predict_function)
     return finished(body, inputs=inputs, outputs=outputs)
@@ -92,17 +110,15 @@ def _with_text_for_missing(estimator: Any) -> Any:
     for part in _parts(estimator):
         if isinstance(part, OneHotEncoder):
             part.categories_ = [_texts(values) for values in part.categories_]
+        if isinstance(part, VotingClassifier):
+            part.flatten_transform = False  # It tells of `transform` only, but no other value is translated.
     return estimator
 
 
 def _texts(categories: Any) -> Any:
     if categories.dtype.kind != "O":
         return categories
-    return np.array([MISSING_TEXT if _is_missing(value) else value for value in categories], dtype=object)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
+    return np.array([MISSING_TEXT if stands_for_missing(value) else value for value in categories], dtype=object)
 
 
 def _parts(estimator: Any) -> list[Any]:

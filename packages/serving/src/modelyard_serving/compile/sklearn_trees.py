@@ -24,6 +24,14 @@ from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
 from modelyard_serving.compile.trees import Tree, regressor_node
 
 Convert = Callable[[Any, Any, Any], None]
+_LINKS = {
+    "absolute_error": "Identity",
+    "gamma": "Exp",
+    "poisson": "Exp",
+    "quantile": "Identity",
+    "squared_error": "Identity",
+}
+"""From the raw score of histogram gradient boosting to its prediction, by its loss."""
 
 
 def _convert_averaging_classifier(scope: Any, operator: Any, container: Any) -> None:
@@ -69,9 +77,9 @@ def _convert_histogram_classifier(scope: Any, operator: Any, container: Any) -> 
 
 def _convert_histogram_regressor(scope: Any, operator: Any, container: Any) -> None:
     model, build = operator.raw_operator, ContainerBuilder(scope, container)
-    if model.loss not in ("squared_error", "absolute_error", "quantile"):
+    if model.loss not in _LINKS:
         raise NotImplementedError(f"the loss {model.loss!r} has no translation")
-    build.add("Identity", [_histogram(model, build, operator)], operator.outputs[0].full_name)
+    build.add(_LINKS[model.loss], [_histogram(model, build, operator)], operator.outputs[0].full_name)
 
 
 def _boosted(model: Any, build: Builder, operator: Any) -> str:

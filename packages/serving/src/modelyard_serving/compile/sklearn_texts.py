@@ -1,0 +1,159 @@
+"""skl2onnx converters of what encodes texts, to be used in place of its own, which give a missing text no place, hold
+numbers in float32, and know no infrequent categories.
+
+Each text becomes the place of its category, and the place a number in float64. A text that the model refuses gets a
+place outside of all: onnxruntime fails there, and the server answers that the model refuses the value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+from skl2onnx.operator_converters.one_hot_encoder import convert_sklearn_one_hot_encoder
+from skl2onnx.shape_calculators.one_hot_encoder import calculate_sklearn_one_hot_encoder_output_shapes
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
+from modelyard_serving.runtimes.compiled import MISSING_TEXT
+
+_ML = "ai.onnx.ml"
+
+
+def stands_for_missing(value: Any) -> bool:
+    """Whether scikit-learn takes it for a missing value."""
+    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
+
+
+def _convert_ordinal_encoder(scope: Any, operator: Any, container: Any) -> None:
+    """Text by text to its code."""
+    encoder, build = operator.raw_operator, ContainerBuilder(scope, container)
+    refuses_unknown = encoder.handle_unknown == "error"
+    codes = []
+    for index, column in enumerate(_columns(build, operator)):
+        categories = encoder.categories_[index].tolist()
+        values = [float(code) for code in _grouped(encoder, index)]
+        for place, category in enumerate(categories):
+            if stands_for_missing(category):
+                values[place] = float(encoder.encoded_missing_value)
+        unknown = [] if refuses_unknown else [float(encoder.unknown_value)]
+        codes.append(_values(build, _place(build, categories, column), [*values, *unknown]))
+    _side_by_side(build, codes, operator)
+
+
+def _convert_target_encoder(scope: Any, operator: Any, container: Any) -> None:
+    """Text by text to the mean of its targets; one that was not seen to the mean of all."""
+    encoder, build = operator.raw_operator, ContainerBuilder(scope, container)
+    if encoder.target_type_ == "multiclass":
+        raise NotImplementedError("a target encoder of more than two classes has no translation")
+    means = []
+    for index, column in enumerate(_columns(build, operator)):
+        values = [*encoder.encodings_[index].tolist(), float(encoder.target_mean_)]
+        means.append(_values(build, _place(build, encoder.categories_[index].tolist(), column), values))
+    _side_by_side(build, means, operator)
+
+
+def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
+    """Where there may be infrequent categories here, else by skl2onnx."""
+    encoder, build = operator.raw_operator, ContainerBuilder(scope, container)
+    if not _may_have_groups(encoder):
+        convert_sklearn_one_hot_encoder(scope, operator, container)
+        return
+    if encoder.drop_idx_ is not None:
+        raise NotImplementedError("infrequent categories of which one is dropped have no translation")
+    flags = []
+    for index, column in enumerate(_columns(build, operator)):
+        groups = _grouped(encoder, index)
+        count = max(groups) + 1
+        place = _place(build, encoder.categories_[index].tolist(), column)
+        group = _values(build, place, [float(value) for value in [*groups, *_unknown_group(encoder, index, count)]])
+        all_groups = build.constant([float(value) for value in range(count)])
+        flags.append(build.double(build.add("Equal", [group, all_groups])))
+    _side_by_side(build, flags, operator)
+
+
+def _unknown_group(encoder: Any, index: int, count: int) -> list[int]:
+    """The group of what was never seen: none where it is refused, one beyond all where it is ignored."""
+    if encoder.handle_unknown == "error":
+        return []
+    is_infrequent = encoder.handle_unknown == "infrequent_if_exist" and _mapping(encoder, index) is not None
+    return [count - 1 if is_infrequent else count]
+
+
+def _may_have_groups(encoder: Any) -> bool:
+    return bool(encoder._infrequent_enabled) or encoder.handle_unknown == "infrequent_if_exist"  # noqa: SLF001
+
+
+def _mapping(encoder: Any, index: int) -> Any:
+    """From the place of each category to its code; None where the column has no infrequent ones."""
+    return encoder._default_to_infrequent_mappings[index] if encoder._infrequent_enabled else None  # noqa: SLF001
+
+
+def _grouped(encoder: Any, index: int) -> list[int]:
+    """The code of each category of a column: infrequent ones share the last."""
+    mapping = _mapping(encoder, index)
+    return list(range(len(encoder.categories_[index]))) if mapping is None else [int(code) for code in mapping]
+
+
+def _columns(build: Builder, operator: Any) -> list[str]:
+    """Each column of texts by itself."""
+    if not all(isinstance(place.type, StringTensorType) for place in operator.inputs):
+        raise NotImplementedError(f"{type(operator.raw_operator).__name__} of numbers has no translation")
+    source = joined(build, operator)
+    places = [build.constant([at], element_type=TensorProto.INT64) for at in range(_width(operator))]
+    return [build.add("Gather", [source, place], axis=1) for place in places]
+
+
+def _place(build: Builder, categories: Sequence[Any], column: str) -> str:
+    """The place of each text among the categories, and one beyond them for any other text."""
+    texts = [MISSING_TEXT if stands_for_missing(category) else str(category) for category in categories]
+    return build.add(
+        "LabelEncoder",
+        [column],
+        domain=_ML,
+        keys_strings=texts,
+        values_int64s=list(range(len(texts))),
+        default_int64=len(texts),
+    )
+
+
+def _values(build: Builder, places: str, values: Sequence[float]) -> str:
+    """What stands at each place; one where nothing stands is an error."""
+    return build.add("Gather", [build.constant(values), places], axis=0)
+
+
+def _side_by_side(build: Builder, columns: Sequence[str], operator: Any) -> None:
+    output = operator.outputs[0].full_name
+    joint = columns[0] if len(columns) == 1 else build.add("Concat", columns, axis=1)
+    build.add("Identity", [joint], output)
+
+
+def _width(operator: Any) -> int:
+    return len(operator.raw_operator.categories_)
+
+
+def _as_many_columns(operator: Any) -> None:
+    operator.outputs[0].type = DoubleTensorType([None, _width(operator)])
+
+
+def _one_hot_shape(operator: Any) -> None:
+    encoder = operator.raw_operator
+    if not _may_have_groups(encoder):
+        calculate_sklearn_one_hot_encoder_output_shapes(operator)
+        return
+    columns = sum(max(_grouped(encoder, index)) + 1 for index in range(_width(operator)))
+    operator.outputs[0].type = DoubleTensorType([None, columns])
+
+
+CONVERTERS: Mapping[type, Callable[[Any, Any, Any], None]] = {
+    OneHotEncoder: _convert_one_hot_encoder,
+    OrdinalEncoder: _convert_ordinal_encoder,
+    TargetEncoder: _convert_target_encoder,
+}
+SHAPES: Mapping[type, Callable[[Any], None]] = {
+    OneHotEncoder: _one_hot_shape,
+    OrdinalEncoder: _as_many_columns,
+    TargetEncoder: _as_many_columns,
+}
