@@ -1,6 +1,7 @@
 """Pieces of scikit-learn that have converters of ours: each answers as the original does, and refuses what it does."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_selection import RFE, VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -26,13 +28,14 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from sklearn.tree import DecisionTreeClassifier
 
 from modelyard_serving.compile.compiler import Compilation, compile_model
 from modelyard_serving.compile.speed import Speed
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
-from modelyard_serving.runtimes.compiled import CompiledModel
+from modelyard_serving.runtimes.compiled import CompiledModel, GraphDescription
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.runtimes.onnx import open_session
 from modelyard_serving.runtimes.sklearn import estimator_model
@@ -153,6 +156,28 @@ class TestNumbers:
     def test_losses_of_histogram_boosting_with_a_logarithmic_link(self, loss: Any) -> None:
         model = HistGradientBoostingRegressor(loss=loss, max_iter=5).fit(DIABETES, PROGRESS)
         _assert_same(_on_array(model), {"input": DIABETES[:30]}, {"input": DIABETES[30:]})
+
+    @pytest.mark.parametrize(
+        "selector",
+        [VarianceThreshold(0.01), RFE(DecisionTreeClassifier(random_state=0), n_features_to_select=2)],
+    )
+    def test_a_column_that_a_selector_drops_may_hold_anything_and_a_kept_one_may_not(
+        self, selector: Any, tmp_path: Path
+    ) -> None:
+        x = CANCER[:, [0, 1]]
+        x = np.column_stack([x, np.full(len(x), 0.5)])
+        pipeline = make_pipeline(selector, StandardScaler(), LogisticRegression()).fit(x, LABELS)
+        original = _on_array(pipeline)
+        compilation = compile_model(original, {"input": x[:30]}, measure=_fast)
+        assert compilation.description is not None
+        (tmp_path / "graph.json").write_bytes(compilation.description.to_json())
+        assert GraphDescription.read(tmp_path / "graph.json") == compilation.description
+        compiled = _compiled(compilation)
+        rows = {"input": np.array([[14.0, 20.0, np.nan]])}
+        assert compiled.predict(rows)["predictions"].tolist() == original.predict(rows)["predictions"].tolist()
+        for model in (original, compiled):
+            with pytest.raises(InvalidInput):
+                model.predict({"input": np.array([[np.nan, 20.0, 0.5]])})
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,8 @@ class _Trial:
             signature=self._model.signature,
             refuses_missing=self._refusals.missing,
             refuses_infinite=self._refusals.infinite,
+            missing_columns=self._refusals.missing_columns,
+            infinite_columns=self._refusals.infinite_columns,
         )
         difference = Difference()
         try:

@@ -1,11 +1,12 @@
-"""What a native model refuses, found by asking it: missing values and infinities, input by input."""
+"""What a native model refuses, found by asking it: missing values and infinities, input by input and, where an array's
+columns differ (one that a selector drops may hold anything), column by column."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
@@ -18,6 +19,9 @@ class Refusals:
 
     missing: tuple[str, ...]
     infinite: tuple[str, ...]
+    missing_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of an array that is refused in some of its columns only: which ones."""
+    infinite_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def takes_missing(self, signature: Signature) -> list[str]:
         """The inputs that may be tried with missing values."""
@@ -25,34 +29,39 @@ class Refusals:
 
 
 def refusals(model: Model, example: Tensors) -> Refusals:
-    """Ask the model with one row of the example, spoilt in one place at a time.
-
-    Raises:
-        Untranslatable: an array in which only some of its columns are refused, which the server could not tell.
-    """
+    """Ask the model with one row of the example, spoilt in one place at a time."""
     row = {name: values[:1].copy() for name, values in example.items()}
-    missing, infinite = [], []
-    for spec in model.signature.inputs:
-        if _may_be_missing(spec) and _refuses(model, row, spec, None):
-            missing.append(spec.name)
-        if spec.datatype.numpy_dtype.kind == "f" and _refuses(model, row, spec, np.inf):
-            infinite.append(spec.name)
-    return Refusals(missing=tuple(missing), infinite=tuple(infinite))
+    specs = [spec for spec in model.signature.inputs if spec.name in row]
+    missing = {spec.name: _refused(model, row, spec, None) for spec in specs if _may_be_missing(spec)}
+    infinite = {
+        spec.name: _refused(model, row, spec, np.inf) for spec in specs if spec.datatype.numpy_dtype.kind == "f"
+    }
+    return Refusals(
+        missing=_wholly(missing, row),
+        infinite=_wholly(infinite, row),
+        missing_columns=_partly(missing, row),
+        infinite_columns=_partly(infinite, row),
+    )
+
+
+def _wholly(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> tuple[str, ...]:
+    return tuple(name for name, places in refused.items() if places and len(places) == row[name].size)
+
+
+def _partly(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: places for name, places in refused.items() if 0 < len(places) < row[name].size}
 
 
 def _may_be_missing(spec: TensorSpec) -> bool:
     return spec.datatype.numpy_dtype.kind == "f" or spec.optional or spec.datatype is Datatype.BYTES
 
 
-def _refuses(model: Model, row: Tensors, spec: TensorSpec, value: Any) -> bool:
-    if spec.name not in row:
-        return False
+def _refused(model: Model, row: Tensors, spec: TensorSpec, value: Any) -> tuple[int, ...]:
+    """The places of the input in which the model refuses such a value."""
     values = row[spec.name]
-    places = range(values.size)
-    told = {_is_refused(model, {**row, spec.name: _spoilt(values, place, value)}) for place in places}
-    if len(told) > 1:
-        raise Untranslatable(f"the model refuses such values in some columns of {spec.name!r} and takes them in others")
-    return told == {True}
+    return tuple(
+        place for place in range(values.size) if _is_refused(model, {**row, spec.name: _spoilt(values, place, value)})
+    )
 
 
 def _spoilt(values: Any, place: int, value: Any) -> Any:

@@ -5,7 +5,7 @@ missing value where it knows none, an infinity) is refused here before the graph
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ class GraphDescription:
     refuses_missing: tuple[str, ...] = ()
     """Inputs in which the native model takes no missing value."""
     refuses_infinite: tuple[str, ...] = ()
+    missing_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The columns of an input in which it takes none, where it takes some in others."""
+    infinite_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         document = {"schema": SCHEMA, **asdict(self)}
@@ -52,6 +55,8 @@ class GraphDescription:
                 signature=_signature(document["signature"]),
                 refuses_missing=tuple(document["refuses_missing"]),
                 refuses_infinite=tuple(document["refuses_infinite"]),
+                missing_columns=_places(document.get("missing_columns", {})),
+                infinite_columns=_places(document.get("infinite_columns", {})),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise InvalidModel(f"{path} does not describe a compiled graph: {error!r}") from error
@@ -141,6 +146,8 @@ class _Refusals:
         self._missing = sorted(missing - infinite)
         self._infinite = sorted(infinite - missing)
         self._finite = sorted(self.finite)
+        self._missing_columns = sorted(description.missing_columns.items())
+        self._infinite_columns = sorted(description.infinite_columns.items())
 
     def check(self, inputs: Tensors) -> None:
         """Raises InvalidInput for the first value that the model does not take."""
@@ -153,6 +160,20 @@ class _Refusals:
         for name in self._infinite:
             if name in inputs and inputs[name].dtype.kind == "f" and np.isinf(inputs[name]).any():
                 raise _refusal(name, "infinite")
+        if self._missing_columns or self._infinite_columns:
+            self._check_columns(inputs)
+
+    def _check_columns(self, inputs: Tensors) -> None:
+        for name, columns in self._missing_columns:
+            if name not in inputs or np.isnan(_of(inputs[name], columns)).any():
+                raise _refusal(name, "missing")
+        for name, columns in self._infinite_columns:
+            if name in inputs and np.isinf(_of(inputs[name], columns)).any():
+                raise _refusal(name, "infinite")
+
+
+def _of(values: npt.NDArray[Any], columns: tuple[int, ...]) -> npt.NDArray[Any]:
+    return values.reshape(len(values), -1)[:, columns]
 
 
 def _refusal(name: str, kind: str) -> InvalidInput:
@@ -203,6 +224,10 @@ def _is_missing(values: npt.NDArray[Any]) -> bool:
     if values.dtype.kind == "O":
         return None in values.ravel().tolist()
     return values.dtype.kind == "f" and bool(np.isnan(values).any())
+
+
+def _places(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(map(int, places)) for name, places in document.items()}
 
 
 def _signature(document: Mapping[str, Any]) -> Signature:
