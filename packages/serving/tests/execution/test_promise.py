@@ -1,6 +1,7 @@
 """A promise is settled once and read once, whatever came first."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -37,6 +38,29 @@ class TestPromise:
         promise.cancel()
         promise.settle(1)
         assert (told, read) == (["cancelled"], [])
+
+    @pytest.mark.parametrize("end", ["settle", "cancel"])
+    def test_done_it_holds_nobody(self, end: str) -> None:
+        class Reader:
+            """Waits for a source whose answer it passes on, so that both know each other."""
+
+            def __init__(self, source: Promise[int]) -> None:
+                self.answer: Promise[int] = Promise(source.cancel)
+
+            def __call__(self, outcome: int | BaseException) -> None:
+                self.answer.settle(outcome)
+
+        source: Promise[int] = Promise()
+        reader = Reader(source)
+        source.then(reader)
+        held = weakref.ref(reader)
+        del reader
+        assert held() is not None
+        if end == "settle":
+            source.settle(1)
+        else:
+            source.cancel()
+        assert held() is None
 
     async def test_awaited_it_gives_the_result_or_raises_the_error(self) -> None:
         good, bad = Promise[int](), Promise[int]()

@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 
 class Promise(Generic[T]):
-    """Settled once, read once. It may be awaited too, by whom a task costs nothing."""
+    """Settled once, read once. It may be awaited too, by whom a task costs nothing.
+
+    Done, it lets go of its reader and its source: promises that wait for each other would hold what they were made of
+    until the garbage collector comes by.
+    """
 
     __slots__ = ("_on_cancel", "_outcome", "_reader", "is_done")
 
@@ -36,18 +40,21 @@ class Promise(Generic[T]):
         if self.is_done:
             return
         self.is_done = True
-        self._outcome = outcome
-        if self._reader is not None:
-            self._reader(outcome)
+        reader, self._reader, self._on_cancel = self._reader, None, None
+        if reader is None:
+            self._outcome = outcome
+        else:
+            reader(outcome)
 
     def cancel(self) -> None:
         """Nobody waits any more. Its reader is not called."""
         if self.is_done:
             return
         self.is_done = True
+        on_cancel, self._on_cancel, self._reader = self._on_cancel, None, None
         self._outcome = asyncio.CancelledError()
-        if self._on_cancel is not None:
-            self._on_cancel()
+        if on_cancel is not None:
+            on_cancel()
 
     def __await__(self) -> Generator[Any, None, T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
