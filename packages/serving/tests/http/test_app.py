@@ -1,6 +1,5 @@
 """Every path of a model server: what it answers, and that every error has the one body."""
 
-import gc
 import gzip
 import json
 import math
@@ -9,15 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import anyio
 import numpy as np
 import pytest
 from planes import MODEL_NAME, Bench, bench
 from sample_models import Doubler, Sleeper
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.execution.promise import Promise
-from modelyard_serving.http.exchange import Request, Response
+from modelyard_serving.http.exchange import Response
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature, TensorSpec
@@ -62,27 +59,6 @@ class Costly(Doubler):
 
     def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         return {"y": inputs["x"] * 2, "sum": inputs["x"].sum(axis=1)}
-
-
-class TestMemory:
-    @pytest.mark.parametrize("headers", [{}, {"accept_encoding": "gzip", "x_request_id": "r1"}])
-    async def test_nothing_of_an_answered_request_waits_for_the_garbage_collector(
-        self, headers: dict[str, str]
-    ) -> None:
-        """A request may have made 64 MB of its body."""
-        sleeper = bench(Sleeper())  # Its first call is made in a thread: it is promised.
-        gc.collect()
-        gc.disable()
-        try:
-            assert (await sleeper.infer(seconds(0.001), **headers)).status == 200
-            for _ in range(500):  # The thread that made the call may still be about to leave it.
-                if not any(isinstance(each, (Promise, Request)) for each in gc.get_objects()):
-                    break
-                await anyio.sleep(0.01)
-            else:
-                pytest.fail("promises or requests are left")
-        finally:
-            gc.enable()
 
 
 class TestOptionalOutputs:

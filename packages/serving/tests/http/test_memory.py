@@ -1,0 +1,36 @@
+"""What a request was made of is gone when it is answered."""
+
+import gc
+
+import anyio
+import pytest
+from planes import bench
+from sample_models import Sleeper
+
+from modelyard_serving.execution.promise import Promise
+from modelyard_serving.http.exchange import Request
+
+pytestmark = pytest.mark.anyio
+
+BRIEFLY = {"inputs": [{"name": "seconds", "shape": [1], "datatype": "FP64", "data": [0.001]}]}
+
+
+class TestMemory:
+    @pytest.mark.parametrize("headers", [{}, {"accept_encoding": "gzip", "x_request_id": "r1"}])
+    async def test_nothing_of_an_answered_request_waits_for_the_garbage_collector(
+        self, headers: dict[str, str]
+    ) -> None:
+        """A request may have made 64 MB of its body."""
+        sleeper = bench(Sleeper())  # Its first call is made in a thread: it is promised.
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await sleeper.infer(BRIEFLY, **headers)).status == 200
+            for _ in range(500):  # The thread that made the call may still be about to leave it.
+                if not any(isinstance(each, (Promise, Request)) for each in gc.get_objects()):
+                    break
+                await anyio.sleep(0.01)
+            else:
+                pytest.fail("promises or requests are left")
+        finally:
+            gc.enable()
