@@ -13,6 +13,8 @@ from modelyard_serving.workers.channel import Channel, Message
 from modelyard_serving.workers.memory import resident_bytes
 
 _TAIL_LINES = 20
+_TAIL_LINE_BYTES = 4096
+"""What is kept of a line: the end of the log goes into the status file, which is written all the time."""
 
 
 class Worker(Protocol):
@@ -89,14 +91,17 @@ class ProcessWorker:
             with contextlib.suppress(OSError):
                 sys.stderr.buffer.write(line)
                 sys.stderr.buffer.flush()
-            self._tail.append(line.decode(errors="replace").rstrip())
+            self._tail.append(line[:_TAIL_LINE_BYTES].decode(errors="replace").rstrip())
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:
+    """The next line; one without an end that is longer than the reader's buffer comes in pieces, and none is lost."""
     try:
-        return await stream.readline()
-    except ValueError:  # A line without an end that is longer than the reader's buffer comes in pieces.
-        return await stream.read(65536)
+        return await stream.readuntil(b"\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await stream.read(error.consumed)
 
 
 async def spawn_process(*, boot: Message, files: Sequence[int], on_message: Callable[[Message], None]) -> ProcessWorker:
