@@ -10,7 +10,7 @@ import numpy as np
 
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
-from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.signature import InputKind, Signature, TensorSpec
 from modelyard_serving.user_model import UserModel
 
 
@@ -157,3 +157,16 @@ class Labeller(UserModel):
     def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         sure = (inputs["x"][:, 0] > 0).astype(np.float64)
         return {"label": sure.astype(np.int64), "probabilities": np.column_stack([1 - sure, sure])}
+
+
+class Total(UserModel):
+    """The sum of two columns of a frame."""
+
+    signature = Signature(
+        inputs=(TensorSpec("a", Datatype.FP64, (-1,)), TensorSpec("b", Datatype.FP64, (-1,))),
+        outputs=(TensorSpec("total", Datatype.FP64, (-1,)),),
+        kind=InputKind.FRAME,
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        return {"total": inputs["a"] + inputs["b"]}

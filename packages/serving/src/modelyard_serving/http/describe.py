@@ -114,6 +114,10 @@ class Describer:
         content = {"status": "healthy" if is_ready else "draining", "model": model}
         return json_response(content, status=200 if is_ready else STATUS[Kind.UNAVAILABLE])
 
+    def version(self, _: Request) -> Response:
+        """The server's, as plain text: what MLflow's client asks for."""
+        return Response(200, self._plane.server_metadata().version.encode(), [("content-type", "text/plain")])
+
     def metadata(self, _: Request) -> Response:
         served = self._plane.served
         return json_response(

@@ -33,6 +33,8 @@ def openapi(served: ServedModel) -> dict[str, Any]:
         "/predict": {"post": _predict(served)},
         f"{model}/infer": {"post": _infer(served)},
         "/health": {"get": _get("Is this model healthy?")},
+        "/ping": {"get": _get("The same, where MLflow's clients ask for it.")},
+        "/version": {"get": _get("The version of this server, as plain text.")},
         "/metadata": {"get": _get("Which model, version and run this is.")},
         "/metrics": {"get": _get("Prometheus metrics of all workers.")},
         "/v2": {"get": _get("The server and the protocol's extensions that it has.")},

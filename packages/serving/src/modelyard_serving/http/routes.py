@@ -32,6 +32,8 @@ def build_app(
         "/docs": {"GET": describe.docs},
         "/openapi.json": {"GET": describe.openapi},
         "/health": {"GET": describe.health},
+        "/ping": {"GET": describe.health},
+        "/version": {"GET": describe.version},
         "/metadata": {"GET": describe.metadata},
         "/metrics": {"GET": describe.metrics},
         "/predict": {"POST": predict.handle},
