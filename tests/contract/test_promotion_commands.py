@@ -78,6 +78,11 @@ class TestPromotion:
 
 
 class TestPolicy:
+    def test_a_policy_is_told_in_facts(self, run: Run, churn: str) -> None:
+        code, out = run("policy", "show", churn)
+        assert code == 0
+        assert "needed_approvals     1" in out.splitlines()
+
     def test_what_was_shown_is_edited_and_given_back_once(self, run: Run, churn: str, tmp_path: Path) -> None:
         shown = json.loads(run("policy", "show", churn, "-o", "json")[1])
         shown["policy"] |= {"needed_approvals": 2, "metric_rules": {"warmth": {"direction": "lower"}}}

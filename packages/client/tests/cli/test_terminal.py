@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modelyard_client.cli.terminal import age, clean, shown, span
+from modelyard_client.cli.terminal import age, clean, print_facts, shown, span
 
 
 class TestClean:
@@ -28,6 +28,12 @@ class TestShown:
     )
     def test_each_kind_of_value_has_its_form(self, value: object, expected: str) -> None:
         assert shown(value) == expected
+
+
+class TestFacts:
+    def test_every_fact_has_its_line_and_what_is_absent_has_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_facts({"approvers": ["bert"], "metrics": [], "tags": {}, "auto": False, "checks": (), "by": None, "n": 0})
+        assert capsys.readouterr().out.splitlines() == ['approvers  ["bert"]', "auto       no", "n          0"]
 
 
 class TestSpans:

@@ -1,6 +1,5 @@
 """`modelyard models`: list and search, show, edit."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +19,7 @@ from modelyard_client.cli.catalogue_options import (
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
-from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table, shown
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table, told_pairs
 from modelyard_client.errors import NotFound
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _tell_model(model: "Model") -> None:
     print_table(
         ("version", "stage", "metrics", "run", "age"),
         (
-            (version.version, version.stage, _pairs(version.metrics), version.run_id, age(version.created_at))
+            (version.version, version.stage, told_pairs(version.metrics), version.run_id, age(version.created_at))
             for version in model.versions
         ),
     )
@@ -172,7 +171,7 @@ def _tell_facts(model: "Model") -> None:
             "latest": model.latest_version,
             "production": model.production_version,
             "staging": model.staging_version,
-            "tags": _pairs(model.tags),
+            "tags": told_pairs(model.tags),
             "owners": ", ".join(model.owners),
             "created": model.created_at,
         }
@@ -189,9 +188,9 @@ def _tell_version(version: "Version", bundle: "Bundle | None") -> None:
             "artifacts": version.artifact_uri,
             "run": version.run_id,
             "job": version.job_id,
-            "metrics": _pairs(version.metrics),
-            "parameters": _pairs(version.parameters),
-            "tags": _pairs(version.tags),
+            "metrics": told_pairs(version.metrics),
+            "parameters": told_pairs(version.parameters),
+            "tags": told_pairs(version.tags),
             "served as": None if bundle is None else _served_as(bundle),
             "created": version.created_at,
             "created by": version.created_by,
@@ -207,7 +206,3 @@ def _served_as(bundle: "Bundle") -> str:
         return f"{bundle.runtime}, compiled: one row is {speed} times as fast"
     reasons = report.get("reasons") or []
     return f"{bundle.runtime}, not compiled" + (f": {reasons[-1]}" if reasons else "")
-
-
-def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())

@@ -53,7 +53,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """One thing, a fact a line; facts that are absent are left out."""
-    known = {name: shown(value) for name, value in facts.items() if value not in {None, ""}}
+    known = {name: shown(value) for name, value in facts.items() if not _is_absent(value)}
     width = max(map(len, known), default=0)
     for name, value in known.items():
         print_line(f"{name:<{width}}  {value}")
@@ -91,6 +91,11 @@ def shown(value: object) -> str:
     return clean(str(value))
 
 
+def told_pairs(values: Mapping[str, object]) -> str:
+    """Names with their values in one cell."""
+    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+
+
 def clean(text: str) -> str:
     """Text without what a terminal would obey."""
     return _CONTROL.sub("", _ESCAPE.sub("", text))
@@ -109,6 +114,10 @@ def span(seconds: float | None) -> str:
         if seconds >= size * 2:
             return f"{int(seconds // size)}{unit}"
     return f"{max(seconds, 0):.1f}s" if seconds < 10 else f"{int(seconds)}s"
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or (isinstance(value, str | Mapping | list | tuple) and not value)
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from modelyard_client.cli.catalogue_options import (
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
-from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say, shown
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say, told_pairs
 from modelyard_client.cli.transfer import transfer_bar
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
 from modelyard_client.errors import NotFound
@@ -75,7 +75,10 @@ def list_versions(
     if output is Output.JSON:
         print_json({"versions": found})
         return
-    rows = ((each.version, each.stage, _told(each.metrics), _told(each.tags), age(each.created_at)) for each in found)
+    rows = (
+        (each.version, each.stage, told_pairs(each.metrics), told_pairs(_given(each.tags)), age(each.created_at))
+        for each in found
+    )
     print_table(("version", "stage", "metrics", "tags", "age"), rows)
 
 
@@ -194,14 +197,15 @@ def _tell(version: "Version", output: Output) -> None:
             "artifacts": version.artifact_uri,
             "run": version.run_id,
             "job": version.job_id,
-            "metrics": _told(version.metrics),
-            "parameters": _told(version.parameters),
-            "tags": _told(version.tags),
+            "metrics": told_pairs(version.metrics),
+            "parameters": told_pairs(version.parameters),
+            "tags": told_pairs(version.tags),
             "created": version.created_at,
             "created by": version.created_by,
         }
     )
 
 
-def _told(values: "Mapping[str, object]") -> str:
-    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+def _given(tags: "Mapping[str, str]") -> dict[str, str]:
+    """The tags that people gave; those of ours would fill the screen, and `show` tells them."""
+    return {name: value for name, value in tags.items() if not name.startswith("modelyard.")}
