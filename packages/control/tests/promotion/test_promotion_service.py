@@ -374,6 +374,15 @@ class TestRollback:
         assert yard.promotion.rollback(BERT, MODEL, comment="it misbehaves").version == former.version
         assert yard.stage_of(present) is Stage.ARCHIVED
 
+    def test_of_two_that_go_back_at_once_the_second_is_told(self, yard: Yard) -> None:
+        former = yard.promote()
+        yard.promote()
+        seen = yard.registry.model(ANNA, MODEL).revision
+        assert yard.promotion.rollback(BERT, MODEL, comment="errors", revision=seen).version == former.version
+        with pytest.raises(Precondition, match="If-Match"):
+            yard.promotion.rollback(CARL, MODEL, comment="errors", revision=seen)
+        assert yard.stage_of(former) is Stage.PRODUCTION
+
     def test_without_a_former_there_is_nothing_to_roll_back_to(self, yard: Yard) -> None:
         yard.promote()
         with pytest.raises(Conflict, match="in production before"):

@@ -60,9 +60,13 @@ def stage_routes(promotion: PromotionService, registry: RegistryService) -> APIR
         return _stage(moved, None)
 
     @router.post("/models/{name}/rollback")
-    def roll_back(caller: Approve, name: str, body: Comment) -> StageAnswer:
-        """Put the former production version back; the present one is archived."""
-        return _stage(promotion.rollback(caller, name, comment=body.comment), None)
+    def roll_back(
+        caller: Approve, name: str, body: Comment, expected: ExpectedRevision, response: Response
+    ) -> StageAnswer:
+        """Put the former production version back; the present one is archived. `If-Match` is the model's ETag."""
+        restored = promotion.rollback(caller, name, comment=body.comment, revision=expected)
+        set_etag(response, restored.revision)
+        return _stage(restored, None)
 
     return router
 

@@ -113,16 +113,19 @@ class PromotionService:
             principal, model_name, request_id, RequestStatus.WITHDRAWN, comment=comment, revision=revision
         )
 
-    def rollback(self, principal: Principal, model_name: str, *, comment: str) -> Version:
+    def rollback(self, principal: Principal, model_name: str, *, comment: str, revision: int | None = None) -> Version:
         """Put the version that was in production before back there; the present one is archived.
 
-        It was approved when it came there, and its files are immutable, so it needs no new approval.
+        It was approved when it came there, and its files are immutable, so it needs no new approval. `revision` is the
+        model's: without it, of two that go back at once the second undoes the first.
 
         Raises:
+            NotFound: code `model_not_found`.
             Conflict: code `nothing_to_roll_back_to`.
         """
-        self._registry.model(principal, model_name)
         with self._database.write() as connection:
+            held = self._registry.hold(connection, principal, model_name)
+            check_revision(revision, held.revision)
             self._mover.lock(connection, principal, model_name)
             current = self._mover.current(connection, principal, model_name)
             former = self._registry.former_production(connection, principal, model_name)

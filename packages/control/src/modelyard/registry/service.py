@@ -219,6 +219,15 @@ class RegistryService:
         with self._database.read() as connection:
             return self._model(connection, principal, model_name)
 
+    def hold(self, connection: Connection, principal: Principal, model_name: str) -> Model:
+        """One model, which nobody else changes until the caller's transaction ends.
+
+        Raises:
+            NotFound: code `model_not_found`.
+        """
+        store.hold_model(connection, principal.tenant_id, model_name)
+        return self._model(connection, principal, model_name)
+
     def page_of_versions(
         self,
         principal: Principal,
