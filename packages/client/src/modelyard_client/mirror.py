@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modelyard_client.transport import Transport
+from modelyard_client.jobs import Submission
+from modelyard_client.transport import Transport, path
 from modelyard_client.wire import Fields
 
 _MIRROR = "/api/v1/ml/registry/mirror"
+_IMPORTS = ("api", "v1", "ml", "registry", "mirror", "imports")
 _COMPARED = 50
 _WORKED = 5
-"""Models in one call that may fetch every file of a version."""
+"""Models in one call that may write much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,10 +78,12 @@ class Repair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Import:
-    """What was imported, and what was not, with the reason."""
+    """What was imported, and what was not, with the reason: the first of each, and how many there were."""
 
     imported: tuple[Imported, ...]
     refused: tuple[Drift, ...]
+    imported_count: int
+    refused_count: int
 
 
 class Mirror:
@@ -105,12 +109,22 @@ class Mirror:
             remaining=tuple(Drift.from_json(item) for page in pages for item in page.items("remaining")),
         )
 
-    def take_over(self) -> Import:
-        """Import what was registered in MLflow, also what was refused before."""
-        pages = list(self._pages("POST", "/import", limit=_WORKED))
+    def take_over(self) -> Submission:
+        """A job that imports what was registered in MLflow, also what was refused before; the one that is under way."""
+        return Submission.from_json(self._transport.send("POST", f"{_MIRROR}/import", is_repeatable=True).json())
+
+    def import_of(self, job_id: str) -> Import:
+        """What such a job has imported by now.
+
+        Raises:
+            NotFound: there is no such import.
+        """
+        fields = Fields(self._transport.get(path(*_IMPORTS, job_id)), noun="import")
         return Import(
-            imported=tuple(Imported.from_json(item) for page in pages for item in page.items("imported")),
-            refused=tuple(Drift.from_json(item) for page in pages for item in page.items("refused")),
+            imported=tuple(Imported.from_json(item) for item in fields.items("imported")),
+            refused=tuple(Drift.from_json(item) for item in fields.items("refused")),
+            imported_count=fields.integer("imported_count"),
+            refused_count=fields.integer("refused_count"),
         )
 
     def _pages(self, method: str, verb: str, *, limit: int) -> Iterator[Fields]:

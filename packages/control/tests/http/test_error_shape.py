@@ -118,6 +118,7 @@ def known(
         "model_name": "iris",
         "version": "2",
         "job_id": job.job_id,
+        "import_job_id": control_plane.importing.begin(alice).job_id,
         "deployment_id": deployment.deployment_id,
         "request_id": request.request_id,
         "upload_id": upload.upload_id,

@@ -21,6 +21,7 @@ _PHASES = {
     "one_click": ("training", "registering", "building", "deploying"),
     "deployment": ("building", "deploying"),
     "registration": ("registering",),
+    "import": ("importing",),
     "deletion": ("undeploying", "removing_images", "removing_versions", "removing_runs"),
 }
 _MARKS = {

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from modelyard_client.cli.connection import connect
-from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.job_end import require_success, tell_accepted
+from modelyard_client.cli.options import (
+    HomeOption,
+    Output,
+    OutputOption,
+    UrlOption,
+    WaitOption,
+    WaitSecondsOption,
+    waiting,
+)
+from modelyard_client.cli.progress import wait_for_job
 from modelyard_client.cli.terminal import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from modelyard_client.mirror import Drift
+    from modelyard_client.mirror import Drift, Import
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,22 +68,52 @@ def repair(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: 
 
 
 @app.command("import")
-def import_(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None) -> None:
-    """Take over versions that were registered in MLflow directly.
+def import_(
+    *,
+    wait: WaitOption = True,
+    wait_seconds: WaitSecondsOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Take over versions that were registered in MLflow directly. A job does it, and is waited for.
 
     \b
     Examples:
       modelyard mirror import
+      modelyard mirror import --no-wait
     """
+    is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
-        done = client.mirror.take_over()
+        submission = client.mirror.take_over()
+        if not is_waited_for:
+            tell_accepted(submission, output)
+            return
+        job = wait_for_job(client, submission.job_id, shows_log=False, seconds=wait_seconds)
+        done = client.mirror.import_of(submission.job_id)
     if output is Output.JSON:
-        print_json({"imported": done.imported, "refused": done.refused})
-        return
+        print_json({"job_id": submission.job_id, **_facts(done)})
+    else:
+        _tell(done)
+    require_success(job)
+
+
+def _facts(done: "Import") -> dict[str, object]:
+    return {
+        "imported": done.imported,
+        "refused": done.refused,
+        "imported_count": done.imported_count,
+        "refused_count": done.refused_count,
+    }
+
+
+def _tell(done: "Import") -> None:
     rows = ((each.name, each.version, each.mlflow_name, each.mlflow_version) for each in done.imported)
     print_table(("model", "version", "mlflow model", "mlflow version"), rows)
+    if done.imported_count > len(done.imported):
+        say(f"…and {done.imported_count - len(done.imported)} more.")
     if done.refused:
-        say(f"{len(done.refused)} not imported:")
+        say(f"{done.refused_count} not imported:")
         _print(done.refused)
 
 

@@ -20,6 +20,8 @@ class JobKind(StrEnum):
     REGISTRATION = "registration"
     """Of an upload."""
     DELETION = "deletion"
+    IMPORT = "import"
+    """Of what was registered in MLflow directly."""
 
 
 PHASES: dict[JobKind, tuple[Phase, ...]] = {
@@ -27,6 +29,7 @@ PHASES: dict[JobKind, tuple[Phase, ...]] = {
     JobKind.ONE_CLICK: (Phase.TRAINING, Phase.REGISTERING, Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
     JobKind.DEPLOYMENT: (Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
     JobKind.REGISTRATION: (Phase.REGISTERING,),
+    JobKind.IMPORT: (Phase.IMPORTING,),
     JobKind.DELETION: (
         Phase.UNDEPLOYING,
         Phase.REMOVING_IMAGES,

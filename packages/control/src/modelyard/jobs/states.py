@@ -37,3 +37,4 @@ class Phase(StrEnum):
     REMOVING_VERSIONS = "removing_versions"
     REMOVING_RUNS = "removing_runs"
     DELETED = "deleted"
+    IMPORTING = "importing"

@@ -6,6 +6,7 @@ from modelyard.deletion.workflows import Deleting
 from modelyard.deployments.workflows import Deploying
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.mirror.import_job import Importing
 from modelyard.training.workflows import Training
 from modelyard.uploads.workflows import Registering
 
@@ -14,7 +15,7 @@ OnFailure = Callable[[Job], None]
 
 
 def bodies(
-    training: Training, deploying: Deploying, registering: Registering, deleting: Deleting
+    training: Training, deploying: Deploying, registering: Registering, deleting: Deleting, importing: Importing
 ) -> dict[JobKind, tuple[Body, OnFailure]]:
     """By kind: the body, and what to do on failure."""
 
@@ -36,4 +37,5 @@ def bodies(
         JobKind.DEPLOYMENT: (deployment, deploying.give_up),
         JobKind.REGISTRATION: (registering.register, registering.give_up),
         JobKind.DELETION: (deleting.delete, deleting.deletions.give_up),
+        JobKind.IMPORT: (importing.take_over, lambda _: None),
     }

@@ -15,6 +15,7 @@ from modelyard.main.ground import Ground
 from modelyard.main.hooks import Hooks
 from modelyard.main.removal import Removal
 from modelyard.main.work import Work
+from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -50,11 +51,12 @@ class ControlPlane:
             short_seconds=settings.mirror_seconds,
             long_seconds=settings.mirror_all_seconds,
         )
+        self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
         self.removal = Removal(ground, catalogue, work, self.mirror.service)
         self.hooks = Hooks(ground)
         self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
         doors.keep_tenants_that_have(self.jobs.unfinished_within, self.deployments.wanted_within)
-        adapters.engine.register(work.workflows(self.removal.deleting))
+        adapters.engine.register(work.workflows(self.removal.deleting, self.importing))
 
     def app(self) -> FastAPI:
         """The management API, which starts the background work with itself."""
@@ -72,7 +74,7 @@ class ControlPlane:
             routers=[
                 *self.catalogue.routes(),
                 *self.work.routes(),
-                mirror_routes(self.mirror.reconciliation),
+                mirror_routes(self.mirror.reconciliation, self.importing),
                 *self.doors.routes(),
                 *self.hooks.routes(),
                 audit_routes(self.audit),

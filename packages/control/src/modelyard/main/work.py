@@ -18,6 +18,7 @@ from modelyard.lineage.service import LineageService
 from modelyard.main.adapters import compiler
 from modelyard.main.bodies import bodies
 from modelyard.main.ground import Ground
+from modelyard.mirror.import_job import Importing
 from modelyard.mlops.routes import job_routes, status_routes, training_routes
 from modelyard.mlops.status import PlatformStatus
 from modelyard.packaging.rebuilding import Rebuilding
@@ -113,9 +114,9 @@ class Work:
             deployment_routes(verbs),
         ]
 
-    def workflows(self, deleting: Deleting) -> Mapping[str, Workflow]:
+    def workflows(self, deleting: Deleting, importing: Importing) -> Mapping[str, Workflow]:
         """What each kind of job does."""
-        kinds = bodies(self._training(), self._deploying(), self._registering(), deleting)
+        kinds = bodies(self._training(), self._deploying(), self._registering(), deleting, importing)
         return {
             kind: workflow(body, jobs=self.jobs, clock=self._ground.clock, on_failure=on_failure)
             for kind, (body, on_failure) in kinds.items()

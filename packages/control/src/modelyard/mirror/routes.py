@@ -1,4 +1,4 @@
-"""The mirror's routes: what differs, its repair, and the import. Each answers a page of models."""
+"""The mirror's routes: what differs, its repair, each over a page of models; and the import."""
 
 from typing import Annotated
 
@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.mirror.import_job import Importing
 from modelyard.mirror.reconciliation import Reconciliation
-from modelyard.mirror.schemas import ImportAnswer, MirrorAnswer, RepairAnswer
+from modelyard.mirror.schemas import AcceptedImport, ImportAnswer, MirrorAnswer, RepairAnswer
 from modelyard.paging import MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
@@ -17,7 +18,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=800)]
 
 
-def mirror_routes(reconciliation: Reconciliation) -> APIRouter:
+def mirror_routes(reconciliation: Reconciliation, importing: Importing) -> APIRouter:
     """Everything below `/api/v1/ml/registry/mirror`."""
     router = APIRouter(prefix="/api/v1/ml/registry/mirror", tags=["registry"])
 
@@ -31,9 +32,14 @@ def mirror_routes(reconciliation: Reconciliation) -> APIRouter:
         """Make MLflow's registry show what our tables say."""
         return RepairAnswer.of(reconciliation.repair(caller, limit=limit, cursor=cursor))
 
-    @router.post("/import")
-    def import_(caller: Write, limit: Limit = 50, cursor: Cursor = None) -> ImportAnswer:
-        """Take over versions that were registered in MLflow, also those that were refused before."""
-        return ImportAnswer.of(reconciliation.import_all(caller, limit=limit, cursor=cursor))
+    @router.post("/import", status_code=202)
+    def import_(caller: Write) -> AcceptedImport:
+        """Take over versions that were registered in MLflow, also those that were refused before, by a job."""
+        return AcceptedImport.of(importing.begin(caller))
+
+    @router.get("/imports/{import_job_id}")
+    def outcome(caller: Read, import_job_id: str) -> ImportAnswer:
+        """What an import has taken over by now, and what not."""
+        return ImportAnswer.of(importing.find(caller, import_job_id))
 
     return router

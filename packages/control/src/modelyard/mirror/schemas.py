@@ -2,8 +2,9 @@
 
 from pydantic import BaseModel, Field
 
+from modelyard.jobs.domain import Job
 from modelyard.mirror.domain import Drift, DriftKind
-from modelyard.mirror.reconciliation import Outcome, Outcomes
+from modelyard.mirror.reconciliation import Outcomes
 
 
 class DriftAnswer(BaseModel):
@@ -76,34 +77,43 @@ class ImportedAnswer(BaseModel):
     mlflow_name: str
     mlflow_version: int
 
+
+class AcceptedImport(BaseModel):
+    """An import's job was made, or is under way."""
+
+    job_id: str
+    status: str
+    message: str
+
     @classmethod
-    def of(cls, outcome: Outcome) -> "ImportedAnswer | None":
-        """The imported version on the wire; None if this is none, or somebody else imported it just now."""
-        if outcome.version is None or outcome.drift.tracker_version is None:
-            return None
-        return cls(
-            name=outcome.version.model_name,
-            version=outcome.version.version,
-            mlflow_name=outcome.drift.tracker_name,
-            mlflow_version=outcome.drift.tracker_version,
-        )
+    def of(cls, job: Job) -> "AcceptedImport":
+        """The job on the wire."""
+        where = f"/api/v1/ml/registry/mirror/imports/{job.job_id}"
+        message = f"the import was accepted; follow GET /mlops/jobs/{job.job_id}, and see GET {where}"
+        return cls(job_id=job.job_id, status=job.status, message=message)
 
 
 class ImportAnswer(BaseModel):
-    """What was imported from a page of models, and what was not, with the reason."""
+    """What was imported by now, and what was not, with the reason. Of each the first are named, and all counted."""
 
-    models: int
+    job_id: str
+    status: str
+    models: int = Field(description="how many were looked at")
     imported: list[ImportedAnswer]
     refused: list[DriftAnswer]
-    next_cursor: str | None
+    imported_count: int
+    refused_count: int
 
     @classmethod
-    def of(cls, found: Outcomes) -> "ImportAnswer":
-        """The import on the wire."""
-        imported = [ImportedAnswer.of(outcome) for outcome in found.outcomes]
+    def of(cls, job: Job) -> "ImportAnswer":
+        """The job's result on the wire."""
+        told = job.result
         return cls(
-            models=found.models,
-            imported=[each for each in imported if each is not None],
-            refused=[DriftAnswer.of(outcome.drift) for outcome in found.outcomes if not outcome.is_settled],
-            next_cursor=found.next_cursor,
+            job_id=job.job_id,
+            status=job.status,
+            models=told.get("models", 0),
+            imported=[ImportedAnswer(**one) for one in told.get("imported", [])],
+            refused=[DriftAnswer.of(Drift(**one)) for one in told.get("refused", [])],
+            imported_count=told.get("imported_count", 0),
+            refused_count=told.get("refused_count", 0),
         )
