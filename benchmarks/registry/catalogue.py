@@ -32,6 +32,8 @@ class Entry:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     created_at: datetime
+    last_version: int
+    """Of its model."""
 
 
 def model_name(number: int) -> str:
@@ -68,6 +70,7 @@ def _history(model: str, count: int, *, is_tagged: bool = True) -> Iterator[Entr
             tags=_tags(version) if is_tagged else {},
             metrics={"accuracy": 0.8 + version % 20 / 100, "loss": 1 / version},
             created_at=BEGINNING + timedelta(minutes=version),
+            last_version=count,
         )
 
 

@@ -6,16 +6,18 @@ import random
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.registry.catalogue import LONG_MODEL
-from benchmarks.registry.reads import Read
+from benchmarks.registry.reads import Path, Read
 from benchmarks.registry.servers import Server
 
 _SLICE = 20
+_FEWEST = 100
 _WARM_UP = 60
+_WARM_UP_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +41,47 @@ def ask(server: Server, connection: http.client.HTTPConnection, path: str) -> tu
     return taken, body
 
 
-def time_read(read: Read, servers: Sequence[Server], *, samples: int) -> tuple[dict[str, Timing], dict[str, Timing]]:
+def time_read(
+    read: Read, servers: Sequence[Server], *, samples: int, seconds: float
+) -> tuple[dict[str, Timing], dict[str, Timing]]:
     """Ask each product the same number of times, some times in a row, then the next one.
+
+    After `seconds` no more is asked, if there were a hundred questions of each.
 
     Returns:
         by product: for questions that were never asked before, where there are so many; and for the same ones again.
     """
-    paths: dict[str, Callable[[random.Random], str]] = {"modelyard": read.modelyard, "mlflow": read.mlflow}
+    paths = {"modelyard": read.modelyard, "mlflow": read.mlflow}
+    asked = [(server, path) for server in servers if (path := paths[server.name]) is not None]
     dice = random.Random(read.title)
     seeds = [dice.random() for _ in range(samples)]
-    for server in servers:
-        connection = server.connect()
-        for _ in range(_WARM_UP):
-            ask(server, connection, paths[server.name](random.Random(dice.random())))
-    first: dict[str, list[float]] = defaultdict(list)
-    again: dict[str, list[float]] = defaultdict(list)
-    for taken in (first, again):
-        for begin in range(0, samples, _SLICE):
-            for server in servers:
-                connection = server.connect()
-                for seed in seeds[begin : begin + _SLICE]:
-                    path = paths[server.name](random.Random(seed))
-                    taken[server.name].append(ask(server, connection, path)[0])
+    for server, path in asked:
+        _warm_up(server, path, dice)
+    first = _take_turns(asked, seeds, until=time.monotonic() + seconds)
+    again = _take_turns(asked, seeds[: len(first["modelyard"])], until=time.monotonic() + seconds)
     return _timings(first), _timings(again)
+
+
+def _warm_up(server: Server, path: Path, dice: random.Random) -> None:
+    connection, until = server.connect(), time.monotonic() + _WARM_UP_SECONDS
+    for _ in range(_WARM_UP):
+        ask(server, connection, path(random.Random(dice.random())))
+        if time.monotonic() > until:
+            return
+
+
+def _take_turns(
+    asked: Sequence[tuple[Server, Path]], seeds: Sequence[float], *, until: float
+) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = defaultdict(list)
+    for begin in range(0, len(seeds), _SLICE):
+        if begin >= _FEWEST and time.monotonic() > until:
+            break
+        for server, path in asked:
+            connection = server.connect()
+            for seed in seeds[begin : begin + _SLICE]:
+                taken[server.name].append(ask(server, connection, path(random.Random(seed)))[0])
+    return taken
 
 
 def _timings(taken: dict[str, list[float]]) -> dict[str, Timing]:

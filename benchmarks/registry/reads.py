@@ -1,23 +1,34 @@
 """The same questions, as each product's own REST API puts them."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from benchmarks.registry.catalogue import TEAMS, Size, model_name
+from benchmarks.registry.catalogue import Size, model_name, model_tags
 
 _OURS = "/api/v1/ml/registry/models"
 _THEIRS = "/api/2.0/mlflow"
+_COUNTS = {1: "one tag", 2: "two tags", 3: "three tags"}
+_MODEL_TAGS = ("team", "region", "reviewed")
+_VERSION_TAGS = (
+    ("data", [f"snapshot-{number}" for number in range(12)]),
+    ("owner", [f"person-{number}" for number in range(25)]),
+    ("framework", ["sklearn", "xgboost", "torch"]),
+)
+
+
+Path = Callable[[random.Random], str]
+"""Gives the path to ask next; the generator of numbers chooses what for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One question. `modelyard` and `mlflow` give the path to ask next; the generator of numbers chooses what for."""
+    """One question, as each product is asked it; None where MLflow has no such question."""
 
     title: str
-    modelyard: Callable[[random.Random], str]
-    mlflow: Callable[[random.Random], str]
+    modelyard: Path
+    mlflow: Path | None
 
 
 def reads(size: Size) -> list[Read]:
@@ -29,8 +40,32 @@ def reads(size: Size) -> list[Read]:
     def version(dice: random.Random) -> int:
         return dice.randint(1, size.versions)
 
-    def team(dice: random.Random) -> str:
-        return f"team-{dice.randrange(TEAMS)}"
+    def of_models(count: int) -> Read:
+        """Some tags of the models' own."""
+
+        def tags(dice: random.Random) -> list[tuple[str, str]]:
+            return [tag for tag in model_tags(model(dice)).items() if tag[0] in _MODEL_TAGS[:count]]
+
+        return Read(
+            f"models with {_COUNTS[count]}",
+            lambda dice: f"{_OURS}?{_list(dice, tags(dice))}",
+            lambda dice: (
+                f"{_THEIRS}/registered-models/search?"
+                + urlencode({"filter": " AND ".join(f"tags.{k} = '{v}'" for k, v in tags(dice)), "max_results": 50})
+            ),
+        )
+
+    def of_versions(count: int) -> Read:
+        """Some tags of one version: each alone has many, and most have none that has them all."""
+
+        def tags(dice: random.Random) -> list[tuple[str, str]]:
+            return [(key, dice.choice(values)) for key, values in _VERSION_TAGS[:count]]
+
+        return Read(
+            f"models with a version of {_COUNTS[count]}",
+            lambda dice: f"{_OURS}?{_list(dice, tags(dice))}",
+            None,
+        )
 
     return [
         Read(
@@ -58,15 +93,14 @@ def reads(size: Size) -> list[Read]:
         ),
         Read(
             "a page of 50 models",
-            lambda _: f"{_OURS}?limit=50",
+            lambda dice: f"{_OURS}?{_list(dice)}",
             lambda _: f"{_THEIRS}/registered-models/search?max_results=50",
         ),
-        Read(
-            "models with a tag",
-            lambda dice: f"{_OURS}?{urlencode({'tag': f'team:{team(dice)}', 'limit': 50})}",
-            lambda dice: (
-                f"{_THEIRS}/registered-models/search?"
-                + urlencode({"filter": f"tags.team = '{team(dice)}'", "max_results": 50})
-            ),
-        ),
+        *(of_models(count) for count in (1, 2, 3)),
+        *(of_versions(count) for count in (1, 2, 3)),
     ]
+
+
+def _list(dice: random.Random, tags: Sequence[tuple[str, str]] = ()) -> str:
+    """The query of a list of models. A number that means nothing makes each a question that was not asked before."""
+    return urlencode([*(("tag", f"{key}:{value}") for key, value in tags), ("limit", 50), ("ask", dice.random())])

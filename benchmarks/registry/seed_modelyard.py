@@ -1,10 +1,12 @@
-"""Fills Modelyard's tables with the catalogue, by the very statements that its registration uses."""
+"""Fills Modelyard's tables with the catalogue. The rows are the ones that a registration writes, many at once."""
 
-from collections.abc import Iterable
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
 
+from benchmarks.registry.bulk import fill, filling
 from benchmarks.registry.catalogue import Entry, model_tags
-from sqlalchemy import insert, update
+from sqlalchemy import Table
 
 from modelyard.access.domain import FIRST_TENANT
 from modelyard.access.failures import FailedLogins
@@ -13,25 +15,37 @@ from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.db.schema import metadata
-from modelyard.registry import store
-from modelyard.registry.domain import FileEntry, Manifest, NewVersion
-from modelyard.registry.search_index import index_model
-from modelyard.registry.tables import models, versions
+from modelyard.registry import tables
+from modelyard.registry.domain import FileEntry, Manifest
+from modelyard.registry.search_index import tag_digest
 
 _FILES = Manifest(
     (
         FileEntry("MLmodel", "0" * 64, 600),
         FileEntry("model.pkl", "1" * 64, 40_000),
-        FileEntry("conda.yaml", "2" * 64, 200),
     )
 )
-_CHUNK = 5_000
+_DIGEST, _SIZE = _FILES.digest, _FILES.size
+_SIGNATURE = {"inputs": [{"type": "double", "name": f"x{i}"} for i in range(10)]}
+_CHUNK = 10_000
 
 
-def seed(database: Database, catalogue: Iterable[Entry]) -> str:
-    """Make the schema and the rows. Gives an administrator's token."""
+def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lambda _: None) -> str:
+    """Make the schema and the rows. Gives an administrator's token; `told` hears how many versions came."""
+    database = Database(url)
     database.migrate()
+    secret = _first_token(database)
+    database.close()
+    entries = iter(catalogue)
+    with filling(url, _rows([])) as connection:
+        while chunk := list(islice(entries, _CHUNK)):
+            for table, rows in _rows(chunk).items():
+                fill(connection, table, rows)
+            told(len(chunk))
+    return secret
+
+
+def _first_token(database: Database) -> str:
     audit = AuditLog(database=database, clock=SystemClock())
     tokens = Tokens(database=database, clock=SystemClock(), audit=audit)
     failures = FailedLogins(clock=SystemClock(), most=30)
@@ -39,47 +53,74 @@ def seed(database: Database, catalogue: Iterable[Entry]) -> str:
     secret = access.first_token()
     if secret is None:
         raise RuntimeError("the database was filled before")
-    for _, histories in groupby(catalogue, key=lambda entry: entry.model):
-        while chunk := list(islice(histories, _CHUNK)):
-            _add(database, chunk)
     return secret
 
 
-def copy(source: Database, target: Database) -> None:
-    """Bring every row of one database into another one that is empty."""
-    target.migrate()
-    with source.read() as reading, target.write() as writing:
-        for table in metadata.sorted_tables:
-            rows = reading.execute(table.select().execution_options(yield_per=_CHUNK)).mappings()
-            for chunk in rows.partitions():
-                writing.execute(insert(table), [dict(row) for row in chunk])
+def _rows(chunk: Sequence[Entry]) -> dict[Table, list[dict[str, Any]]]:
+    """By table."""
+    begun = [entry for entry in chunk if entry.version == 1]
+    return {
+        tables.models: [_model(entry) for entry in begun],
+        tables.model_tags: [row for entry in begun for row in _tags_of_model(entry)],
+        tables.versions: [_version(entry) for entry in chunk],
+        tables.version_files: [row for entry in chunk for row in _files(entry)],
+        tables.version_tags: [row for entry in chunk for row in _tags(entry)],
+        tables.version_metrics: [row for entry in chunk for row in _metrics(entry)],
+    }
 
 
-def _add(database: Database, chunk: list[Entry]) -> None:
-    name, last = chunk[-1].model, chunk[-1].version
-    with database.write() as connection:
-        store.add_model(connection, FIRST_TENANT, name, at=chunk[0].created_at)
-        for entry in chunk:
-            new = NewVersion(
-                model_name=name,
-                model_uri=f"models:/m-{entry.run_id}",
-                artifact_uri=f"mlflow-artifacts:/1/models/m-{entry.run_id}/artifacts",
-                run_id=entry.run_id,
-                experiment_name=name,
-                description="",
-                tags=entry.tags,
-                metrics=entry.metrics,
-                parameters={"depth": "8", "trees": "100", "seed": str(entry.version)},
-                signature={"inputs": [{"type": "double", "name": f"x{i}"} for i in range(10)]},
-                manifest=_FILES,
-                lock_digest=None,
-                job_id=None,
-            )
-            store.add_version(connection, FIRST_TENANT, entry.version, new, at=entry.created_at, created_by="benchmark")
-        for entry in chunk:
-            if entry.stage != "none":
-                which = (versions.c.model_name == name) & (versions.c.version == entry.version)
-                connection.execute(update(versions).where(which).values(stage=entry.stage))
-        tags = dict(model_tags(name))
-        connection.execute(update(models).where(models.c.name == name).values(last_version=last, tags=tags))
-        index_model(connection, FIRST_TENANT, name, tags=tags, owners=())
+def _model(entry: Entry) -> dict[str, Any]:
+    return {
+        "tenant_id": FIRST_TENANT,
+        "name": entry.model,
+        "description": "",
+        "tags": dict(model_tags(entry.model)),
+        "owners": [],
+        "last_version": entry.last_version,
+        "created_at": entry.created_at,
+        "updated_at": entry.created_at,
+        "revision": entry.last_version,
+    }
+
+
+def _version(entry: Entry) -> dict[str, Any]:
+    return {
+        **_key(entry),
+        "stage": entry.stage,
+        "model_uri": f"models:/m-{entry.run_id}",
+        "artifact_uri": f"mlflow-artifacts:/1/models/m-{entry.run_id}/artifacts",
+        "run_id": entry.run_id,
+        "experiment_name": entry.model,
+        "description": "",
+        "tags": dict(entry.tags),
+        "metrics": dict(entry.metrics),
+        "parameters": {"depth": "8", "trees": "100", "seed": str(entry.version)},
+        "signature": _SIGNATURE,
+        "datasets": [],
+        "manifest_digest": _DIGEST,
+        "size": _SIZE,
+        "created_at": entry.created_at,
+        "created_by": "benchmark",
+        "revision": 1,
+    }
+
+
+def _key(entry: Entry) -> dict[str, Any]:
+    return {"tenant_id": FIRST_TENANT, "model_name": entry.model, "version": entry.version}
+
+
+def _files(entry: Entry) -> list[dict[str, Any]]:
+    return [{**_key(entry), "path": file.path, "sha256": file.sha256, "size": file.size} for file in _FILES.files]
+
+
+def _tags_of_model(entry: Entry) -> list[dict[str, Any]]:
+    key = {"tenant_id": FIRST_TENANT, "model_name": entry.model}
+    return [{**key, "digest": tag_digest(*tag)} for tag in model_tags(entry.model).items()]
+
+
+def _tags(entry: Entry) -> list[dict[str, Any]]:
+    return [{**_key(entry), "digest": tag_digest(*tag)} for tag in entry.tags.items()]
+
+
+def _metrics(entry: Entry) -> list[dict[str, Any]]:
+    return [{**_key(entry), "name": name, "value": value} for name, value in entry.metrics.items()]

@@ -1,6 +1,7 @@
 """Searching models and versions, on both databases."""
 
 from collections.abc import Callable, Mapping
+from itertools import combinations, permutations
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ class TestModels:
     ) -> None:
         assert [model.name for model in registry.models(alice, which).items] == names
         assert registry.models(stranger, which).items == []
+
+    @pytest.mark.parametrize("most", [1000, 1])
+    def test_several_tags_are_met_by_one_version_and_its_model(
+        self, registry: RegistryService, alice: Principal, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        """Whatever the order of the tags, and whether any of them counts as rare."""
+        monkeypatch.setattr("modelyard.registry.model_search._MANY", most)
+        held = {
+            name: [
+                {*version.tags.items(), *registry.model(alice, name).tags.items()}
+                for version in registry.versions(alice, name)
+            ]
+            for name in "abc"
+        }
+        known = ["team:fraud", "team:churn", "kind:tree", "kind:net", "site:ulm", "x:y"]
+        for texts in [*permutations(known, 1), *permutations(known, 2), *combinations(known, 3)]:
+            which = tags(*texts)
+            wanted = {(tag.key, tag.value) for tag in which.tags}
+            names = [name for name, versions in held.items() if any(wanted <= found for found in versions)]
+            assert [model.name for model in registry.models(alice, which).items] == names, texts
 
     @pytest.mark.parametrize("order", ModelOrder)
     @pytest.mark.parametrize("limit", [1, 2])
