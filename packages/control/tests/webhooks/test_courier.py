@@ -118,6 +118,7 @@ class TestDelivery:
         deliveries: Deliveries,
         admin: Principal,
         hook: Webhook,
+        audit: AuditLog,
     ) -> None:
         happen()
         receivers.replies.extend([BROKEN] * 3)
@@ -130,6 +131,8 @@ class TestDelivery:
         assert deliver() == 1
         assert (log.one.status, log.one.attempts) == (DeliveryStatus.DELIVERED, 1)
         assert deliveries.redrive(admin, hook.webhook_id) == 0
+        told = audit.entries(admin.tenant_id, subject=hook.subject)
+        assert [entry.after for entry in told if entry.action == "webhook.replayed"] == [{"dead_letters": 1}]
 
     def test_a_receiver_that_asks_for_time_gets_it(
         self, log: Log, happen: Happen, deliver: Deliver, receivers: FakeReceivers, clock: ManualClock

@@ -32,6 +32,8 @@ STATUS: dict[Kind, int] = {
     Kind.UNAVAILABLE: 503,
 }
 _INTERNAL = "an internal error; the log has the details under this request's id"
+_OF_OURS = "Value error, "
+"""What pydantic puts before the words of our own validators."""
 _GOT_LENGTH = 80
 _FIELD_LENGTH = 200
 _LENGTH = 1000
@@ -129,7 +131,8 @@ def _invalid(exc: RequestValidationError) -> ModelyardError:
         return Invalid(f"body: {said}", code="request_invalid", field="body")
     place, *where = finding["loc"]
     field = ".".join(str(part) for part in where) or str(place)
-    said = finding["msg"][0].lower() + finding["msg"][1:]
+    message = finding["msg"].removeprefix(_OF_OURS)
+    said = message[0].lower() + message[1:]
     got = "" if finding["type"] == "missing" else f", got {_shown(finding.get('input'))}"
     return Invalid(f"{_cut(field, _FIELD_LENGTH)}: {said}{got}", code="request_invalid", field=field)
 

@@ -135,7 +135,16 @@ class Deliveries:
         """
         with self._database.write() as connection:
             webhook = self._webhooks.within(connection, principal, webhook_id)
-            return delivery_store.redrive(connection, webhook, at=self._clock.now())
+            count = delivery_store.redrive(connection, webhook, at=self._clock.now())
+            if count:
+                self._audit.record(
+                    connection,
+                    principal=principal,
+                    action="webhook.replayed",
+                    subject=webhook.subject,
+                    after={"dead_letters": count},
+                )
+            return count
 
 
 def _check_active(webhook: Webhook) -> None:
