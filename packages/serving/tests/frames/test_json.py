@@ -315,6 +315,22 @@ class TestUndeclared:
         assert "got a mix of int, str" in refusal(self.UNKNOWN, inputs={"a": [1, "x"]})
 
 
+class TestDepth:
+    @pytest.mark.parametrize("depth", [33, 100, 1000])
+    def test_arrays_of_very_many_levels_are_refused(self, depth: int) -> None:
+        body = b'{"inputs":' + b"[" * depth + b"1" + b"]" * depth + b"}"
+        unknown = Signature(inputs=(), outputs=(), is_declared=False)
+        with pytest.raises(InvalidInput, match="expected at most 32 dimensions"):
+            decode_predict(body, None, unknown)
+
+    def test_a_nested_value_deeper_than_it_can_be_written_is_refused_with_its_row(self) -> None:
+        spec = TensorSpec("a", Datatype.BYTES, (-1,), logical_type="json")
+        signature = Signature(inputs=(spec,), outputs=(), kind=InputKind.FRAME)
+        body = b'{"inputs":{"a":[1,' + b"[" * 500 + b"]" * 500 + b"]}}"
+        with pytest.raises(InvalidInput, match="column 'a', row 1: expected JSON of at most 250 levels"):
+            decode_predict(body, None, signature)
+
+
 class TestEnvelope:
     def test_wanted_outputs_and_parameters_are_told(self) -> None:
         request = decode(FRAME, inputs=GOOD, outputs=["probabilities"], params={"alpha": 1})

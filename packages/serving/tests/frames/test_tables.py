@@ -34,6 +34,9 @@ FRAME = Signature(
     kind=InputKind.FRAME,
 )
 ARRAY = Signature(inputs=(TensorSpec("input", Datatype.FP64, (-1, 3)),), outputs=())
+NESTED = Signature(
+    inputs=(TensorSpec("a", Datatype.BYTES, (-1,), logical_type="json"),), outputs=(), kind=InputKind.FRAME
+)
 UNKNOWN = Signature(inputs=(), outputs=(), is_declared=False)
 
 
@@ -154,6 +157,11 @@ class TestCsv:
         body = b'size,town,is_new,seen\r\n1,"a ""b"",\nc",TRUE,2026-01-01\r\n'
         assert decode(body, "text/csv", FRAME)["town"].tolist() == ['a "b",\nc']
 
+    def test_a_name_that_is_there_twice_is_found_at_once_among_very_many(self) -> None:
+        header = ",".join(f"c{index}" for index in range(200_000))
+        with pytest.raises(InvalidInput, match="column 'c199999' is named more than once"):
+            decode(f"{header},c199999\n".encode(), "text/csv", UNKNOWN)
+
     def test_a_byte_order_mark_is_no_part_of_the_first_name(self) -> None:
         assert decode(b"\xef\xbb\xbfa,b,c\n1,2,3\n", "text/csv", ARRAY)["input"].tolist() == [[1, 2, 3]]
 
@@ -241,6 +249,39 @@ class TestArrow:
 
         assert {text for text in texts if isinstance(text, str)} == {"a" * 100_000}
         assert len({id(text) for text in texts if isinstance(text, str)}) < 100
+
+    @pytest.mark.parametrize("form", ["arrow", "parquet"])
+    def test_a_text_that_a_dictionary_repeats_inside_of_lists_is_counted_each_time(self, form: str) -> None:
+        texts = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int8()), pa.array(["a" * 1_000_000]))
+        lists = pa.ListArray.from_arrays(pa.array(range(1001), pa.int32()), texts)
+        structs = pa.StructArray.from_arrays([lists], names=["inside"])
+        for column in (lists, structs):
+            table = pa.table({"a": column})
+            body = parquet_of(table) if form == "parquet" else ipc(table.to_batches()[0], codec="zstd")
+            assert len(body) < 3_000_000
+            with pytest.raises(ServingError, match="unpacks to 1000000000 bytes") as caught:
+                decode(body, f"application/vnd.apache.{form.replace('arrow', 'arrow.stream')}", NESTED)
+            assert caught.value.kind is Kind.TOO_LARGE
+
+    def test_a_list_of_very_many_values_in_one_row_is_refused(self) -> None:
+        zeros = pa.ListArray.from_arrays([0, 20_000_000], pa.array(np.zeros(20_000_000, dtype=np.int8)))
+        with pytest.raises(ServingError, match="more than 16000000 values"):
+            decode(parquet_of(pa.table({"a": zeros})), "application/x-parquet", NESTED)
+
+    def test_nested_columns_are_json(self) -> None:
+        column = pa.array([[{"x": 1.5, "y": "t"}], None, []])
+        for body in (ipc(pa.record_batch({"a": column})), parquet_of(pa.table({"a": column}))):
+            form = "x-parquet" if body.startswith(b"PAR1") else "vnd.apache.arrow.stream"
+            assert decode(body, f"application/{form}", NESTED)["a"].tolist() == ['[{"x":1.5,"y":"t"}]', None, "[]"]
+
+    @pytest.mark.parametrize(
+        "column",
+        [pa.array([["a"]], pa.list_(pa.string_view())), pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8()))],
+        ids=["views", "map"],
+    )
+    def test_what_shares_its_bytes_in_other_ways_is_refused(self, column: Any) -> None:
+        with pytest.raises(InvalidInput, match="inside of a column is no input of a model"):
+            decode(ipc(pa.record_batch({"a": column})), "application/vnd.apache.arrow.stream", NESTED)
 
     def test_offsets_that_point_out_of_their_buffers_are_refused(self) -> None:
         right, wrong = (struct.pack("<3i", 0, 1, end) for end in (4, 2**30))

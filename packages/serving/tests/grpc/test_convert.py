@@ -82,6 +82,11 @@ class TestTensors:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("shape", [[1] * 100, [2**62] * 200_000])
+    def test_a_tensor_of_very_many_dimensions_is_refused_at_once(self, shape: list[int]) -> None:
+        with pytest.raises(InvalidInput, match="expected at most 32 dimensions"):
+            read_request(_typed("FP64", shape, fp64_contents=[1.0]))
+
     @pytest.mark.parametrize(
         ("request_", "told"),
         [

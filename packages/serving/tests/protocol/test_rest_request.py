@@ -94,6 +94,19 @@ class TestJson:
         with pytest.raises(InvalidInput):
             read({"inputs": [tensor(shape=shape, data=data)]})
 
+    @pytest.mark.parametrize(
+        ("shape", "data"),
+        [
+            ([1] * 100, [1.0]),
+            ([1] * 900, json.loads("[" * 900 + "1" + "]" * 900)),
+            ([2**62] * 200_000, [1.0]),
+        ],
+        ids=["flat", "nested", "a product that would take an hour"],
+    )
+    def test_a_tensor_of_very_many_dimensions_is_refused_at_once(self, shape: list[int], data: Any) -> None:
+        with pytest.raises(InvalidInput, match="expected at most 32 dimensions"):
+            read({"inputs": [tensor(shape=shape, data=data)]})
+
     def test_brackets_elsewhere_are_no_lists(self) -> None:
         request = read({"id": "[[", "inputs": [tensor(shape=[1, 2], data=[[1, 2]])], "extra": [[]]})
         assert request.inputs[0].array.tolist() == [[1.0, 2.0]]

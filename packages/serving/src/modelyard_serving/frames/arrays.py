@@ -9,6 +9,7 @@ import simdjson
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.frames.values import WrongValue, flat, numbers_buffer
+from modelyard_serving.protocol.rank import check_rank
 from modelyard_serving.signature import TensorSpec
 
 _ARRAYS = {list, simdjson.Array, np.ndarray}
@@ -61,6 +62,7 @@ def _shape(value: Any, spec: TensorSpec) -> tuple[int, ...]:
                 f"input {spec.name!r}: rows at depth {len(shape)} differ in length: {sorted(lengths)[:5]}"
             )
         shape.append(lengths.pop())
+        check_rank(len(shape), spec.name)
         if not shape[-1] or type(level[0][0]) not in _ARRAYS:
             return tuple(shape)
         # The innermost rows are many, and their own elements are not looked at: that they are plain is for `column`.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from modelyard_serving.errors import InvalidInput, Kind, MissingExtra, ServingError
+from modelyard_serving.frames.arrow_repeats import size_as_objects
 from modelyard_serving.frames.arrow_sizes import size_of
 from modelyard_serving.frames.payload import MOST_CELLS, Columns
 
@@ -71,6 +72,7 @@ def _measured(metadata: Any) -> list[str]:
 def _pyarrow(module: str) -> Any:
     try:
         importlib.import_module(module)
+        importlib.import_module("pyarrow.compute")
         return importlib.import_module("pyarrow")
     except ImportError as error:
         raise MissingExtra(extra="frames", needed_for="a body of Arrow or Parquet") from error
@@ -123,7 +125,11 @@ def _values(name: str, column: Any, pyarrow: Any) -> Any:
         column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)
     if types.is_timestamp(kind) or types.is_date(kind):
         return [None if time is None else time.isoformat() for time in column.to_pylist()]
-    if any(check(kind) for check in _plain_types(types)):
+    if types.is_null(kind) or any(check(kind) for check in _texts(types)):
+        return column.to_pylist()
+    if types.is_nested(kind):
+        sizes = [size_as_objects(chunk, pyarrow) for chunk in column.chunks]
+        _limit(sum(size.cells for size in sizes), sum(size.unpacked_bytes for size in sizes))
         return column.to_pylist()
     raise InvalidInput(f"column {name!r}: the type {kind} is no input of a model")
 
@@ -132,12 +138,6 @@ def _repeated(chunk: Any) -> list[Any]:
     """Values of a dictionary by reference: each text is there once, however often it is meant."""
     values = chunk.dictionary.to_pylist()
     return [None if index is None else values[index] for index in chunk.indices.to_pylist()]
-
-
-def _plain_types(types: Any) -> list[Callable[[Any], bool]]:
-    """The types whose Python values are what JSON would have brought."""
-    nested = [types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_struct]
-    return [types.is_null, *_texts(types), *nested]
 
 
 def _texts(types: Any) -> list[Callable[[Any], bool]]:

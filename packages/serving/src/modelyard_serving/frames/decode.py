@@ -18,6 +18,7 @@ from modelyard_serving.frames.payload import (
     from_split,
     members,
     plain,
+    repeated,
 )
 from modelyard_serving.frames.table import to_tensors
 from modelyard_serving.frames.values import shown
@@ -126,11 +127,10 @@ def _outputs(names: Any, signature: Signature) -> tuple[str, ...] | None:
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InvalidInput(f"'outputs': expected an array of names, got {shown(names)}")
     known = [spec.name for spec in signature.outputs]
-    for index, name in enumerate(names):
-        if known and name not in known:
-            raise InvalidInput(f"unknown output {name!r}; the model has {_named(known)}")
-        if name in names[:index]:
-            raise InvalidInput(f"output {name!r} is asked for more than once")
+    if known and (unknown := [name for name in names if name not in known]):
+        raise InvalidInput(f"unknown output {unknown[0]!r}; the model has {_named(known)}")
+    if (twice := repeated(names)) is not None:
+        raise InvalidInput(f"output {twice!r} is asked for more than once")
     return tuple(names)
 
 

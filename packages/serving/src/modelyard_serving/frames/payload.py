@@ -69,7 +69,7 @@ def from_split(value: Any, arrays: int) -> Payload:
         raise InvalidInput(f"'dataframe_split': expected an object, got {shown(plain(value))}")
     split = members(value, "dataframe_split")
     if "data" not in split or not split.keys() <= {"columns", "data", "index"}:
-        raise InvalidInput(f"'dataframe_split': expected 'columns' and 'data', got {sorted(split)}")
+        raise InvalidInput(f"'dataframe_split': expected 'columns' and 'data', got {shown(sorted(split))}")
     names = plain(split.get("columns"))
     if not isinstance(split["data"], simdjson.Array | list) or not isinstance(names, list | None):
         raise InvalidInput("'dataframe_split': 'columns' and 'data' must be arrays")
@@ -79,8 +79,7 @@ def from_split(value: Any, arrays: int) -> Payload:
 
 def by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
     """Columns of rows. Raises InvalidInput for a row that is not a list, or has another length than there are names."""
-    if len(set(names)) != len(names):
-        twice = next(name for index, name in enumerate(names) if name in names[:index])
+    if (twice := repeated(names)) is not None:
         raise InvalidInput(f"column {twice!r} is named more than once")
     for index, row in enumerate(rows):
         if not isinstance(row, list):
@@ -90,6 +89,16 @@ def by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]
     if not rows:
         return {name: [] for name in names}
     return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """The first name that was there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def members(value: Any, field_name: str) -> dict[str, Any]:

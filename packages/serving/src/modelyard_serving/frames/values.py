@@ -161,8 +161,14 @@ def _binaries(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
     return _objects(decoded)
 
 
-def _nested(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:  # noqa: ARG001  # Any JSON value will do.
-    return _objects([None if value is None else orjson.dumps(value).decode() for value in values])
+def _nested(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
+    texts: list[str | None] = []
+    for row, value in enumerate(values):
+        try:
+            texts.append(None if value is None else orjson.dumps(value).decode())
+        except TypeError as error:  # Deeper than orjson goes, or bytes out of a table.
+            raise _wrong(spec, row, type(value).__name__, "JSON of at most 250 levels") from error
+    return _objects(texts)
 
 
 def _objects(values: Sequence[Any]) -> npt.NDArray[Any]:

@@ -21,6 +21,7 @@ from modelyard_serving.protocol.messages import (
     Tensor,
 )
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
+from modelyard_serving.protocol.rank import check_rank
 
 _LARGEST = 2**63 - 1
 _DATATYPES: dict[str, Datatype] = {str(datatype): datatype for datatype in Datatype}
@@ -94,6 +95,7 @@ def _input(tensor: Any, raw: bytes | None) -> Tensor:
     datatype = _DATATYPES.get(tensor.datatype)
     if datatype is None:
         raise InvalidInput(f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {tensor.datatype!r}")
+    check_rank(len(tensor.shape), name)
     shape = tuple(tensor.shape)
     count = math.prod(shape)
     if min(shape, default=0) < 0:

@@ -21,6 +21,7 @@ from modelyard_serving.protocol.messages import (
     RequestedOutput,
     Tensor,
 )
+from modelyard_serving.protocol.rank import check_rank
 from modelyard_serving.signature import Signature
 
 _LARGEST_DIMENSION = 2**63 - 1
@@ -233,6 +234,7 @@ def _shape(value: Any, name: str) -> tuple[int, ...]:
         value = value.as_list()
     if not isinstance(value, list):
         raise InvalidInput(f"input {name!r}: shape must be a list of whole numbers")
+    check_rank(len(value), name)
     for dimension in value:
         if type(dimension) is not int or not 0 <= dimension <= _LARGEST_DIMENSION:
             raise InvalidInput(f"input {name!r}: each dimension of shape must be a whole number of at least 0")

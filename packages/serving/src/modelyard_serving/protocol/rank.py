@@ -1,0 +1,12 @@
+"""How many dimensions a tensor may have. It is asked before anything is computed of a shape: a product of a hundred
+thousand dimensions takes minutes, and NumPy has no array of more than 64."""
+
+from modelyard_serving.errors import InvalidInput
+
+MOST_DIMENSIONS = 32
+
+
+def check_rank(dimensions: int, name: str) -> None:
+    """Raises InvalidInput for more dimensions than any model's tensor has."""
+    if dimensions > MOST_DIMENSIONS:
+        raise InvalidInput(f"input {name!r}: expected at most {MOST_DIMENSIONS} dimensions, got more")
