@@ -23,11 +23,12 @@ from modelyard.paging import MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
+_PREFIX = "/api/v1/deployments"
 
 
 def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
-    """Everything below `/api/v1/deployments`."""
-    router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
+    """Deployments: list, make, look, scale, undeploy."""
+    router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     def answer(deployment: Deployment) -> DeploymentAnswer:
         return DeploymentAnswer.of(deployment, [ReplicaAnswer.of(replica) for replica in verbs.replicas(deployment)])
@@ -79,6 +80,13 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
     def undeploy(caller: Write, deployment_id: str) -> DeploymentAnswer:
         """Drain and stop it."""
         return answer(verbs.deployments.undeploy(caller, deployment_id, reason="asked for"))
+
+    return router
+
+
+def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
+    """The logs of model servers."""
+    router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     @router.get("/{deployment_id}/logs", response_class=Response, responses=LOG_RESPONSES)
     async def logs(

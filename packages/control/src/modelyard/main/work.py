@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from modelyard.deletion.workflows import Deleting
 from modelyard.deployments.reconciler import Reconciler
-from modelyard.deployments.routes import deployment_routes
+from modelyard.deployments.routes import deployment_log_routes, deployment_routes
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
@@ -112,6 +112,7 @@ class Work:
             lineage_routes(lineage),
             status_routes(self.platform),
             deployment_routes(verbs),
+            deployment_log_routes(verbs),
         ]
 
     def workflows(self, deleting: Deleting, importing: Importing) -> Mapping[str, Workflow]:

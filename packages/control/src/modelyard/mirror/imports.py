@@ -17,7 +17,8 @@ from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
 from modelyard.registry.domain import Version
-from modelyard.registry.service import Found, RegistryService
+from modelyard.registry.numbering import Found
+from modelyard.registry.service import RegistryService
 
 _ALREADY = "already_imported"
 _PASSING = frozenset({Kind.UNAVAILABLE, Kind.BUSY})

@@ -1,8 +1,7 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,12 +9,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
-from modelyard.access.limits import hold_quotas
-from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import hold_for_registration
-from modelyard.errors import Conflict, NotFound
+from modelyard.errors import NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
@@ -43,24 +39,10 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.leaving import deleting_model, is_deleted, is_living_model
+from modelyard.registry.leaving import is_deleted
 from modelyard.registry.mlmodel import read_signature
-from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.states import Stage
-
-AfterRegistration = Callable[[Connection, Version], Version]
-"""What follows a registration in its own transaction; gives the version as it is afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What somebody registered elsewhere before it is registered here."""
-
-    model_description: str = ""
-    """For a model that is made by this."""
-    model_tags: Mapping[str, str] = field(default_factory=dict)
-    note: Callable[[Connection, Version], None] = lambda _connection, _version: None
-    """Writes where it was found, in the transaction that makes the version; what it raises undoes both."""
 
 
 class RegistryService:
@@ -70,16 +52,14 @@ class RegistryService:
         self, *, database: Database, clock: Clock, tracking: Tracking, audit: AuditLog, outbox: Outbox, scratch: Path
     ) -> None:
         self._database = database
-        self._clock = clock
         self._tracking = tracking
         self._audit = audit
-        self._outbox = outbox
         self._scratch = scratch
-        self._after_registration: AfterRegistration = _nothing_more
+        self._numbering = Numbering(database=database, clock=clock, audit=audit, outbox=outbox)
 
     def follow_registration_with(self, rule: AfterRegistration) -> None:
         """Name what follows each registration; before the first one."""
-        self._after_registration = rule
+        self._numbering.follow_with(rule)
 
     def register(
         self,
@@ -125,7 +105,15 @@ class RegistryService:
             job_id=job_id,
             datasets=datasets_of(run),
         )
-        return self._add(principal, new, found or Found())
+        return self._numbering.add(principal, new, found or Found())
+
+    def create(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
+        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
+
+        Raises:
+            Conflict: code `model_exists`, or `quota_exceeded`.
+        """
+        return self._numbering.begin(principal, name, description=description, tags=tags)
 
     def find_logged(self, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
         """The models that a run logged, or the one at an address."""
@@ -308,79 +296,6 @@ class RegistryService:
         with self._database.read() as connection:
             return is_deleted(connection, tenant_id, model_name, number)
 
-    def create(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
-        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
-
-        Raises:
-            Conflict: code `model_exists`, or `quota_exceeded`.
-        """
-        now = self._clock.now()
-        with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
-            if is_living_model(connection, principal.tenant_id, name):
-                raise Conflict(f"there is a model '{name}' already", code="model_exists", field="name")
-            store.add_model(connection, principal.tenant_id, name, at=now)
-            store.begin_model(connection, principal.tenant_id, name, at=now, description=description, tags=tags)
-            quotas.check(Resource.MODELS, lambda: store.count_models(connection, principal.tenant_id))
-            self._audit.record(
-                connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
-            )
-            return self._model(connection, principal, name)
-
-    def _add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
-        now = self._clock.now()
-        tenant_id = principal.tenant_id
-        with self._database.write() as connection:
-            quotas = hold_quotas(connection, tenant_id)
-            self._hold_model(connection, principal, new.model_name, found, at=now)
-            if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
-                return earlier
-            hold_for_registration(
-                connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
-            )
-            number = store.allot_version(connection, tenant_id, new.model_name, at=now)
-            store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
-            version = store.find_version(connection, tenant_id, new.model_name, number)
-            if version is None:
-                raise AssertionError("the version was just made")
-            quotas.check(Resource.MODELS, lambda: store.count_models(connection, tenant_id))
-            quotas.check(Resource.VERSIONS, lambda: store.count_versions(connection, tenant_id))
-            self._audit.record(
-                connection,
-                principal=principal,
-                action="version.registered",
-                subject=version.subject,
-                after={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
-            )
-            found.note(connection, version)
-            self._outbox.put(
-                connection,
-                tenant_id=tenant_id,
-                topic=MIRROR_TOPIC,
-                payload={"tenant_id": tenant_id, "model_name": new.model_name, "version": number},
-            )
-            return self._after_registration(connection, version)
-
-    def _hold_model(
-        self, connection: Connection, principal: Principal, name: str, found: Found, *, at: datetime
-    ) -> None:
-        """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
-        tenant_id = principal.tenant_id
-        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
-        is_new = store.add_model(connection, tenant_id, name, description=description, tags=tags, at=at)
-        store.touch_model(connection, tenant_id, name, at=at)
-        if (job_id := deleting_model(connection, tenant_id, name)) is not None:
-            raise Conflict(
-                f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
-            )
-        if not is_living_model(connection, tenant_id, name):
-            store.begin_model(connection, tenant_id, name, at=at, description=description, tags=tags)
-            is_new = True
-        if is_new:
-            self._audit.record(
-                connection, principal=principal, action="model.created", subject=f"models/{name}", after={"name": name}
-            )
-
     def _version_of_job(self, job_id: str) -> Version | None:
         with self._database.read() as connection:
             return store.find_version_of_job(connection, job_id)
@@ -406,7 +321,3 @@ class RegistryService:
 def datasets_of(run: TrackedRun | None) -> tuple[Dataset, ...]:
     """The data that a run says it used, as a version keeps it."""
     return tuple(Dataset(**plain_json(asdict(dataset))) for dataset in (run.datasets if run else ()))
-
-
-def _nothing_more(_: Connection, version: Version) -> Version:
-    return version

@@ -1,0 +1,139 @@
+"""Gives models their beginning and versions their numbers: each in one transaction, with all that goes with it.
+
+It fetches nothing; what a version is made of was looked at before. A number is used once, whatever comes of it (law 2).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from modelyard.access.domain import Principal
+from modelyard.access.limits import hold_quotas
+from modelyard.access.quotas import Resource
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deletion.claims import hold_for_registration
+from modelyard.errors import Conflict
+from modelyard.outbox.service import Outbox
+from modelyard.plain import plain_json, plain_text
+from modelyard.ports.clock import Clock
+from modelyard.registry import store
+from modelyard.registry.domain import Model, NewVersion, Version
+from modelyard.registry.leaving import deleting_model, is_living_model
+from modelyard.registry.stages import MIRROR_TOPIC
+
+AfterRegistration = Callable[[Connection, Version], Version]
+"""What follows a registration in its own transaction; gives the version as it is afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What somebody registered elsewhere before it is registered here."""
+
+    model_description: str = ""
+    """For a model that is made by this."""
+    model_tags: Mapping[str, str] = field(default_factory=dict)
+    note: Callable[[Connection, Version], None] = lambda _connection, _version: None
+    """Writes where it was found, in the transaction that makes the version; what it raises undoes both."""
+
+
+class Numbering:
+    """The only place where models and versions come into being."""
+
+    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, outbox: Outbox) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._outbox = outbox
+        self._after_registration: AfterRegistration = _nothing_more
+
+    def follow_with(self, rule: AfterRegistration) -> None:
+        """Name what follows each registration; before the first one."""
+        self._after_registration = rule
+
+    def add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
+        """Give a new version the next number of its model, which begins if it is not there.
+
+        Raises:
+            Conflict: code `model_deleting`, `quota_exceeded`, or as `hold_for_registration`.
+        """
+        now = self._clock.now()
+        tenant_id = principal.tenant_id
+        with self._database.write() as connection:
+            quotas = hold_quotas(connection, tenant_id)
+            self._hold_model(connection, principal, new.model_name, found, at=now)
+            if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
+                return earlier
+            hold_for_registration(
+                connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
+            )
+            number = store.allot_version(connection, tenant_id, new.model_name, at=now)
+            store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
+            version = store.find_version(connection, tenant_id, new.model_name, number)
+            if version is None:
+                raise AssertionError("the version was just made")
+            quotas.check(Resource.MODELS, lambda: store.count_models(connection, tenant_id))
+            quotas.check(Resource.VERSIONS, lambda: store.count_versions(connection, tenant_id))
+            self._audit.record(
+                connection,
+                principal=principal,
+                action="version.registered",
+                subject=version.subject,
+                after={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
+            )
+            found.note(connection, version)
+            self._outbox.put(
+                connection,
+                tenant_id=tenant_id,
+                topic=MIRROR_TOPIC,
+                payload={"tenant_id": tenant_id, "model_name": new.model_name, "version": number},
+            )
+            return self._after_registration(connection, version)
+
+    def begin(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
+        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
+
+        Raises:
+            Conflict: code `model_exists`, or `quota_exceeded`.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            quotas = hold_quotas(connection, principal.tenant_id)
+            if is_living_model(connection, principal.tenant_id, name):
+                raise Conflict(f"there is a model '{name}' already", code="model_exists", field="name")
+            store.add_model(connection, principal.tenant_id, name, at=now)
+            store.begin_model(connection, principal.tenant_id, name, at=now, description=description, tags=tags)
+            quotas.check(Resource.MODELS, lambda: store.count_models(connection, principal.tenant_id))
+            self._record_model(connection, principal, name)
+            model = store.find_model(connection, principal.tenant_id, name)
+        if model is None:
+            raise AssertionError("the model was just made")
+        return model
+
+    def _hold_model(
+        self, connection: Connection, principal: Principal, name: str, found: Found, *, at: datetime
+    ) -> None:
+        """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
+        tenant_id = principal.tenant_id
+        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
+        is_new = store.add_model(connection, tenant_id, name, description=description, tags=tags, at=at)
+        store.touch_model(connection, tenant_id, name, at=at)
+        if (job_id := deleting_model(connection, tenant_id, name)) is not None:
+            raise Conflict(
+                f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
+            )
+        if not is_living_model(connection, tenant_id, name):
+            store.begin_model(connection, tenant_id, name, at=at, description=description, tags=tags)
+            is_new = True
+        if is_new:
+            self._record_model(connection, principal, name)
+
+    def _record_model(self, connection: Connection, principal: Principal, name: str) -> None:
+        subject, after = f"models/{name}", {"name": name}
+        self._audit.record(connection, principal=principal, action="model.created", subject=subject, after=after)
+
+
+def _nothing_more(_: Connection, version: Version) -> Version:
+    return version
