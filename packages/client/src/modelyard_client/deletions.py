@@ -1,5 +1,6 @@
 """Deleting versions and models: the plan, the job, tombstones and restoring; and retention holds."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,6 +72,8 @@ class DeletionPlan:
     delete_mode: int
     is_blocked: bool
     removes: tuple[Piece, ...]
+    counts: Mapping[str, int]
+    """How much of each kind would go, also what `removes` does not name."""
     keeps: tuple[Kept, ...]
     blockers: tuple[Blocker, ...]
     size_bytes: int
@@ -86,11 +89,17 @@ class DeletionPlan:
             delete_mode=fields.integer("delete_mode"),
             is_blocked=fields.boolean("is_blocked"),
             removes=tuple(Piece.from_json(item) for item in fields.items("removes")),
+            counts=_counts(fields.items("counts")),
             keeps=tuple(Kept.from_json(item) for item in fields.items("keeps")),
             blockers=tuple(Blocker.from_json(item) for item in fields.items("blockers")),
             size_bytes=fields.integer("size_bytes"),
             purge_after=fields.optional_time("purge_after"),
         )
+
+
+def _counts(items: Iterable[object]) -> Mapping[str, int]:
+    tallies = [Fields(item, noun="count") for item in items]
+    return {tally.text("kind"): tally.integer("count") for tally in tallies}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -107,6 +107,10 @@ def undelete(
 def _show(plan: "DeletionPlan") -> None:
     goes = [(one.kind, one.version, one.name, _size(one.size_bytes), one.detail) for one in plan.removes]
     print_table(("goes", "version", "name", "size", "detail"), goes)
+    for kind, count in plan.counts.items():
+        named = sum(one.kind == kind for one in plan.removes)
+        if count > named:
+            print_line(f"…and {count - named} more of {kind}")
     if plan.keeps:
         print_line("")
         print_table(("stays", "name", "because"), [(one.kind, one.name, one.reason) for one in plan.keeps])

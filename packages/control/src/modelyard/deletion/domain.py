@@ -8,8 +8,9 @@ from enum import IntEnum, StrEnum
 from modelyard.deletion.states import VersionState
 from modelyard.errors import Conflict, Invalid
 from modelyard.registry.domain import Version
-from modelyard.registry.states import Stage
 
+MOST_NAMED = 100
+_MOST_REASONS = 20
 _SHOWN = 40
 
 
@@ -99,24 +100,51 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What versions were made of that nobody else uses: runs and experiments by their names, files by their address."""
+    """What versions were made of that nobody else uses: runs by their ids, and experiments by their names."""
 
     runs: frozenset[str]
     experiments: frozenset[str]
-    files: frozenset[str]
-    kept: Sequence[Kept]
-    """What stays, because another version uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much of one kind goes, whether it is named or not. `size` is in bytes, as far as it is known."""
+
+    kind: Kind
+    count: int
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Blockers:
+    """What stops the deletion: the first of each kind of reason, and how many there are."""
+
+    first: Sequence[Blocker]
+    count: int
+
+    def __bool__(self) -> bool:
+        """Whether something stops it."""
+        return self.count > 0
+
+    def __add__(self, other: "Blockers") -> "Blockers":
+        """Both."""
+        return Blockers([*self.first, *other.first], self.count + other.count)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a deletion would do. `purge_after` is when nothing can be restored any more."""
+    """All that a deletion would do. `purge_after` is when nothing can be restored any more.
+
+    Of each kind the first `MOST_NAMED` are named, so that a plan is as small for a model with very many versions.
+    """
 
     subject: Subject
     mode: DeleteMode
     removes: Sequence[Piece]
+    tallies: Sequence[Tally]
     keeps: Sequence[Kept]
-    blockers: Sequence[Blocker]
+    keeps_count: int
+    blockers: Blockers
     purge_after: datetime
 
     def check(self) -> None:
@@ -177,17 +205,18 @@ def parse_mode(text: str) -> DeleteMode:
     return mode
 
 
-def refuse_blocked(title: str, blockers: Sequence[Blocker]) -> None:
+def refuse_blocked(title: str, blockers: Blockers) -> None:
     """Raise Conflict (code `deletion_blocked`) when something stops the deletion."""
     if blockers:
-        reasons = "; ".join(blocker.message for blocker in blockers)
+        told = blockers.first[:_MOST_REASONS]
+        reasons = "; ".join(blocker.message for blocker in told)
+        if blockers.count > len(told):
+            reasons += f"; and {blockers.count - len(told)} more"
         raise Conflict(f"{title} cannot be deleted: {reasons}", code="deletion_blocked")
 
 
-def stage_blocker(version: Version) -> Blocker | None:
+def stage_blocker(version: Version) -> Blocker:
     """What is in production stays."""
-    if version.stage is not Stage.PRODUCTION:
-        return None
     return Blocker("in_production", version.version, f"version {version.version} is in production")
 
 

@@ -21,5 +21,11 @@ class Images(Protocol):
     def built(self, version: Version) -> Sequence[Image]:
         """What is there of this version."""
 
+    def count(self, tenant_id: str, model_name: str) -> int:
+        """How many there are of a model's versions."""
+
+    def of_model(self, tenant_id: str, model_name: str, *, most: int) -> Sequence[tuple[int, Image]]:
+        """The first of a model's versions, by their numbers."""
+
     def remove(self, version: Version) -> None:
         """Take it all away. What is not there: nothing to do, no error."""

@@ -1,6 +1,6 @@
 """Draws up the plan of a deletion, and says what stops it. It changes nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.deletion.domain import (
+    MOST_NAMED,
     Blocker,
+    Blockers,
     DeleteMode,
     Kept,
     Kind,
@@ -16,10 +18,11 @@ from modelyard.deletion.domain import (
     Plan,
     Sources,
     Subject,
+    Tally,
     stage_blocker,
     used_by,
 )
-from modelyard.deletion.images import Images
+from modelyard.deletion.images import Image, Images
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.errors import NotFound, Unavailable
@@ -30,6 +33,9 @@ from modelyard.promotion.service import PromotionService
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
 from modelyard.registry.mirror_name import mirror_name
+
+RUN, EXPERIMENT, FILES = leaving.Source
+_KINDS = {RUN: Kind.RUN, EXPERIMENT: Kind.EXPERIMENT, FILES: Kind.ARTIFACTS}
 
 
 class Planner:
@@ -63,103 +69,120 @@ class Planner:
             NotFound: code `model_not_found` or `version_not_found`.
         """
         with self._database.read() as connection:
-            versions = self.subjects(connection, subject)
+            self.check(connection, subject)
+            first = leaving.living(connection, *_place(subject), most=MOST_NAMED)
+            count = leaving.count_living(connection, *_place(subject))
             deployments = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
-            blockers = self.blockers(connection, subject, versions)
-            sources = self.sources(connection, versions, mode)
+            blockers = self.blockers(connection, subject)
+            shared = {source: self._shares(connection, source, subject, mode) for source in leaving.Source}
+            lone = (
+                ([], 0, 0)
+                if mode is DeleteMode.NOTHING
+                else leaving.lone_files(connection, *_place(subject), most=MOST_NAMED)
+            )
         if not undeploys:
             blockers += self.deployed(deployments)
-        gone, staying = self._experiments(versions, sources)
+        gone, staying = self._experiments(first, shared)
+        groups = [
+            _named(Kind.DEPLOYMENT, [_deployment(one) for one in deployments], len(deployments)),
+            self._built(subject, first),
+            _named(Kind.VERSION, [_version(one) for one in first], count),
+            _named(Kind.MODEL, [] if subject.version is not None else [Piece(Kind.MODEL, subject.model_name, None)]),
+            _named(*_mirrored(first, count, mode)),
+            _named(Kind.RUN, [Piece(Kind.RUN, one, None) for one in shared[RUN].gone], shared[RUN].gone_count),
+            _named(Kind.EXPERIMENT, gone, shared[EXPERIMENT].gone_count - len(staying)),
+            _artifacts(*lone),
+        ]
+        kept = [
+            Kept(_KINDS[source], name, used_by(user, subject.tenant_id))
+            for source in leaving.Source
+            for name, user in shared[source].used.items()
+        ]
         return Plan(
             subject=subject,
             mode=mode,
-            removes=[
-                *map(_deployment, deployments),
-                *self._built(versions),
-                *(_version(version) for version in versions),
-                *([Piece(Kind.MODEL, subject.model_name, None)] if subject.version is None else []),
-                *(_registered(version) for version in versions if mode is not DeleteMode.NOTHING),
-                *(Piece(Kind.RUN, run_id, None) for run_id in sorted(sources.runs)),
-                *gone,
-                *_artifacts(versions, sources),
-            ],
-            keeps=[*sources.kept, *staying],
+            removes=[piece for pieces, _ in groups for piece in pieces],
+            tallies=[tally for _, tally in groups if tally.count],
+            keeps=[*kept, *staying],
+            keeps_count=sum(one.used_count for one in shared.values()) + len(staying),
             blockers=blockers,
             purge_after=self._clock.now() + self._grace,
         )
 
-    def subjects(self, connection: Connection, subject: Subject) -> list[Version]:
-        """The versions that shall go.
+    @staticmethod
+    def check(connection: Connection, subject: Subject) -> None:
+        """Whether there is something to delete.
 
         Raises:
             NotFound: code `model_not_found` or `version_not_found`.
         """
         if not leaving.is_living_model(connection, subject.tenant_id, subject.model_name):
             raise NotFound(f"there is no model '{subject.model_name}'", code="model_not_found")
-        versions = leaving.living(connection, subject.tenant_id, subject.model_name, subject.version)
-        if not versions and subject.version is not None:
+        if subject.version is not None and not leaving.count_living(connection, *_place(subject)):
             raise NotFound(f"model '{subject.model_name}' has no version {subject.version}", code="version_not_found")
-        return versions
 
-    def blockers(
-        self, connection: Connection, subject: Subject, versions: Sequence[Version], *, job_id: str | None = None
-    ) -> list[Blocker]:
+    def blockers(self, connection: Connection, subject: Subject, *, job_id: str | None = None) -> Blockers:
         """What stops it now; `job_id` is the deletion's own job once there is one."""
-        numbers = {version.version for version in versions}
-        found = [blocker for version in versions if (blocker := stage_blocker(version)) is not None]
+        live = leaving.in_production(connection, *_place(subject))
+        found = [] if live is None else [stage_blocker(live)]
         for hold in self._holds.active_within(connection, subject.tenant_id, subject.model_name, subject.version):
             until = "" if hold.until is None else f" until {hold.until:%Y-%m-%d %H:%M} UTC"
             message = f"a retention hold of {hold.put_by} lies on version {hold.version}{until}: {hold.reason}"
             found.append(Blocker("retention_hold", hold.version, message))
         for request in self._promotion.open_within(connection, subject.tenant_id, subject.model_name):
-            if request.version in numbers:
+            if subject.version in {None, request.version}:
                 message = f"{request.requested_by}'s request for version {request.version} to go to production is open"
                 found.append(Blocker("promotion_requested", request.version, message))
-        found += [
+        leavers, count = leaving.leaving_otherwise(connection, *_place(subject), job_id=job_id, most=MOST_NAMED)
+        going = [
             Blocker("deletion_under_way", one.version, f"job '{one.deletion_job_id}' deletes version {one.version}")
-            for one in versions
-            if one.deletion_job_id not in {None, job_id}
+            for one in leavers
         ]
-        return found
+        return Blockers(found[:MOST_NAMED], len(found)) + Blockers(going, count)
 
     @staticmethod
-    def deployed(deployments: Sequence[Deployment]) -> list[Blocker]:
+    def deployed(deployments: Sequence[Deployment]) -> Blockers:
         """What stops it when nothing shall be undeployed."""
-        return [_deployed(deployment) for deployment in deployments]
+        return Blockers([_deployed(deployment) for deployment in deployments[:MOST_NAMED]], len(deployments))
 
-    def sources(self, connection: Connection, versions: Sequence[Version], mode: DeleteMode) -> Sources:
-        """What the mode takes from the tracker; of it, what no other version of any tenant uses, and the rest."""
-        if mode is DeleteMode.NOTHING or not versions:
-            return Sources(frozenset(), frozenset(), frozenset(), [])
-        besides = {version.key for version in versions}
+    @staticmethod
+    def sources(connection: Connection, versions: Sequence[Version], mode: DeleteMode) -> Sources:
+        """What the mode takes from the tracker of some versions of one model: what no other version at all uses."""
+        if mode is DeleteMode.NOTHING:
+            return Sources(frozenset(), frozenset())
         runs = {version.run_id for version in versions if version.run_id is not None}
         experiments = {version.experiment_name for version in versions if version.experiment_name is not None}
-        files = {version.model_uri for version in versions}
         if mode is not DeleteMode.DELETE_RUN_AND_EXPERIMENT_IF_NO_MORE:
             experiments = set()
-        runs_in_use = leaving.users_of_runs(connection, runs, besides=besides)
-        experiments_in_use = leaving.users_of_experiments(connection, experiments, besides=besides)
-        files_in_use = leaving.users_of_files(connection, files, besides=besides)
-        in_use = {Kind.RUN: runs_in_use, Kind.EXPERIMENT: experiments_in_use, Kind.ARTIFACTS: files_in_use}
         return Sources(
-            frozenset(runs - runs_in_use.keys()),
-            frozenset(experiments - experiments_in_use.keys()),
-            frozenset(files - files_in_use.keys()),
-            [
-                Kept(kind, name, used_by(user, versions[0].tenant_id))
-                for kind, users in in_use.items()
-                for name, user in sorted(users.items())
-            ],
+            frozenset(runs - leaving.in_use(connection, RUN, runs, besides=versions)),
+            frozenset(experiments - leaving.in_use(connection, EXPERIMENT, experiments, besides=versions)),
         )
 
-    def _experiments(self, versions: Sequence[Version], sources: Sources) -> tuple[list[Piece], list[Kept]]:
+    @staticmethod
+    def _shares(connection: Connection, source: leaving.Source, subject: Subject, mode: DeleteMode) -> leaving.Shares:
+        is_taken = mode is not DeleteMode.NOTHING
+        if source is EXPERIMENT:
+            is_taken = mode is DeleteMode.DELETE_RUN_AND_EXPERIMENT_IF_NO_MORE
+        if not is_taken:
+            return leaving.Shares([], 0, {}, 0)
+        return leaving.shares(connection, source, *_place(subject), most=MOST_NAMED)
+
+    def _experiments(
+        self, first: Sequence[Version], shared: Mapping[leaving.Source, leaving.Shares]
+    ) -> tuple[list[Piece], list[Kept]]:
         """Which experiments hold nothing else that is alive, as far as the tracker can tell now."""
         gone: list[Piece] = []
         staying: list[Kept] = []
-        run_of = {one.experiment_name: one.run_id for one in versions}
-        for name in sorted(sources.experiments):
+        run_of = {one.experiment_name: one.run_id for one in first}
+        runs = shared[RUN]
+        for name in shared[EXPERIMENT].gone:
+            if runs.gone_count > len(runs.gone) or name not in run_of:
+                detail = "if nothing else is alive in it, which is not asked for so many versions"
+                gone.append(Piece(Kind.EXPERIMENT, name, None, detail))
+                continue
             try:
-                other = self._other(run_of[name], sources.runs)
+                other = self._other(run_of[name], runs.gone)
             except Unavailable:
                 detail = "if nothing else is alive in it, which the tracker cannot say now"
                 gone.append(Piece(Kind.EXPERIMENT, name, None, detail))
@@ -174,13 +197,36 @@ class Planner:
         experiment_id = None if member is None else self._tracking.experiment_of(member)
         return None if experiment_id is None else self._tracking.alive_in_experiment(experiment_id, besides=runs)
 
-    def _built(self, versions: Sequence[Version]) -> list[Piece]:
-        return [
-            Piece(Kind.IMAGE, image.name, version.version, size=image.size)
-            for version in versions
-            for place in self._images
-            for image in place.built(version)
-        ]
+    def _built(self, subject: Subject, first: Sequence[Version]) -> tuple[list[Piece], Tally]:
+        if subject.version is not None:
+            found = [(one.version, image) for one in first for place in self._images for image in place.built(one)]
+            return _named(Kind.IMAGE, [_image(*one) for one in found])
+        tenant_id, name = subject.tenant_id, subject.model_name
+        found = [one for place in self._images for one in place.of_model(tenant_id, name, most=MOST_NAMED)]
+        return _named(
+            Kind.IMAGE, [_image(*one) for one in found], sum(place.count(tenant_id, name) for place in self._images)
+        )
+
+
+def _place(subject: Subject) -> tuple[str, str, int | None]:
+    return subject.tenant_id, subject.model_name, subject.version
+
+
+def _named(kind: Kind, pieces: Sequence[Piece], count: int | None = None) -> tuple[list[Piece], Tally]:
+    """The first pieces, and how much there is of them and of those that are not named."""
+    return list(pieces[:MOST_NAMED]), Tally(
+        kind, len(pieces) if count is None else count, sum(piece.size or 0 for piece in pieces)
+    )
+
+
+def _image(number: int, image: Image) -> Piece:
+    return Piece(Kind.IMAGE, image.name, number, size=image.size)
+
+
+def _mirrored(first: Sequence[Version], count: int, mode: DeleteMode) -> tuple[Kind, list[Piece], int]:
+    if mode is DeleteMode.NOTHING:
+        return Kind.REGISTERED_VERSION, [], 0
+    return Kind.REGISTERED_VERSION, [_registered(version) for version in first], count
 
 
 def _deployment(deployment: Deployment) -> Piece:
@@ -202,9 +248,6 @@ def _registered(version: Version) -> Piece:
     return Piece(Kind.REGISTERED_VERSION, name, version.version, "in MLflow's registry")
 
 
-def _artifacts(versions: Sequence[Version], sources: Sources) -> list[Piece]:
-    return [
-        Piece(Kind.ARTIFACTS, version.model_uri, version.version, "when it is purged", version.size)
-        for version in versions
-        if version.model_uri in sources.files
-    ]
+def _artifacts(first: Sequence[Version], count: int, size: int) -> tuple[list[Piece], Tally]:
+    pieces = [Piece(Kind.ARTIFACTS, one.model_uri, one.version, "when it is purged", one.size) for one in first]
+    return pieces, Tally(Kind.ARTIFACTS, count, size)

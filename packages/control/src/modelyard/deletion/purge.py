@@ -119,8 +119,8 @@ class Purger:
             hold_for_burial(connection)
             if store.restorable_on(connection, tombstone):
                 return None
-            takes_files = tombstone.mode is not DeleteMode.NOTHING and not leaving.users_of_files(
-                connection, [tombstone.model_uri], besides=()
+            takes_files = tombstone.mode is not DeleteMode.NOTHING and not leaving.in_use(
+                connection, leaving.Source.FILES, [tombstone.model_uri], besides=()
             )
             if not store.move(connection, tombstone, VersionState.PURGING, takes_files=takes_files):
                 return None

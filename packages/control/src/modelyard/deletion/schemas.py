@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.deletion.domain import Plan, Tombstone
+from modelyard.deletion.domain import Plan, Tally, Tombstone
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.registry.schemas import Answer
@@ -57,8 +57,21 @@ class BlockerAnswer(Answer):
     message: str
 
 
+class TallyAnswer(Answer):
+    """How much of one kind goes; what `removes` does not name is counted too."""
+
+    kind: str
+    count: int
+    size_bytes: int
+
+    @classmethod
+    def of(cls, tally: Tally) -> "TallyAnswer":
+        """The tally on the wire."""
+        return cls(kind=tally.kind, count=tally.count, size_bytes=tally.size)
+
+
 class PlanAnswer(Answer):
-    """All that a deletion would do. Nothing was changed."""
+    """All that a deletion would do. Nothing was changed. Of each kind the first hundred are named, and all counted."""
 
     name: str
     version: int | None
@@ -66,8 +79,11 @@ class PlanAnswer(Answer):
     delete_mode_name: str
     is_blocked: bool
     removes: list[PieceAnswer] = Field(description="in the order in which it goes")
+    counts: list[TallyAnswer]
     keeps: list[KeptAnswer]
+    keeps_count: int
     blockers: list[BlockerAnswer]
+    blockers_count: int
     size_bytes: int = Field(description="of all that goes, as far as it is known")
     purge_after: datetime = Field(description="until then it can be restored, were it deleted now")
 
@@ -90,9 +106,14 @@ class PlanAnswer(Answer):
                 )
                 for piece in plan.removes
             ],
+            counts=[TallyAnswer.of(tally) for tally in plan.tallies],
+            keeps_count=plan.keeps_count,
+            blockers_count=plan.blockers.count,
             keeps=[KeptAnswer(kind=one.kind, name=one.name, reason=one.reason) for one in plan.keeps],
-            blockers=[BlockerAnswer(code=one.code, version=one.version, message=one.message) for one in plan.blockers],
-            size_bytes=sum(piece.size or 0 for piece in plan.removes),
+            blockers=[
+                BlockerAnswer(code=one.code, version=one.version, message=one.message) for one in plan.blockers.first
+            ],
+            size_bytes=sum(tally.size for tally in plan.tallies),
             purge_after=plan.purge_after,
         )
 

@@ -1,5 +1,6 @@
 """Asks for deletions, and writes their tombstones. What a deletion does outside of our tables is its workflow's."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -19,6 +20,9 @@ from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
+
+_BATCH = 500
+"""Versions that one transaction deletes, so that others who write wait for a moment only."""
 
 
 class DeletionService:
@@ -65,7 +69,7 @@ class DeletionService:
         if (earlier := self._under_way(principal, subject, mode)) is not None:
             return earlier
         with self._database.read() as connection:
-            self._planner.subjects(connection, subject)  # What is not there, or could not be, makes no job.
+            self._planner.check(connection, subject)  # What is not there, or could not be, makes no job.
 
         def mark(connection: Connection, job: Job) -> None:
             self._mark(connection, principal, subject, job)
@@ -87,45 +91,64 @@ class DeletionService:
     # What the workflow calls.
 
     def bury(self, job: Job) -> int:
-        """Write the tombstones of all that the job deletes, in one transaction, which compares everything once more.
+        """Write the tombstones of the next versions that the job deletes, which compares them once more.
 
-        Again: nothing more happens. Gives how many versions the job has deleted.
+        The first of these transactions is the point of no return; what would stop the job is asked for there, and
+        kept from coming after it. Gives how many versions are left.
 
         Raises:
             Conflict: code `deletion_blocked`, when something stops it that was not there when it was asked for.
         """
-        subject, mode, principal = subject_of(job), DeleteMode(job.request["mode"]), owner_of(job)
+        subject, mode, now = subject_of(job), DeleteMode(job.request["mode"]), self._clock.now()
         with self._database.write() as connection:
-            leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+            leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=now)
             hold_for_burial(connection)
-            versions = leaving.marked_by(connection, job.job_id)
-            blockers = self._planner.blockers(connection, subject, versions, job_id=job.job_id)
-            if versions:
-                refuse_blocked(subject.title, blockers)
+            versions = leaving.marked_by(connection, job.job_id, most=_BATCH)
+            if versions and not store.count_of_job(connection, job.job_id):
+                refuse_blocked(subject.title, self._planner.blockers(connection, subject, job_id=job.job_id))
             sources = self._planner.sources(connection, versions, mode)
             for version in versions:
                 self._bury(connection, job, version, sources)
-            if leaving.bury(connection, job.job_id, at=self._clock.now()):
+            leaving.bury(connection, versions, at=now)
+            left = leaving.count_marked(connection, job.job_id)
+            if left == 0 and leaving.bury_model(connection, job.job_id, at=now):
                 self._audit.record(
                     connection,
-                    principal=principal,
+                    principal=owner_of(job),
                     action="model.deleted",
                     subject=subject.path,
                     reason=job.request["reason"],
-                    before={"versions": len(versions)},
+                    before={"versions": store.count_of_job(connection, job.job_id)},
                     after={"mode": mode.title},
                 )
-            return len(store.of_job(connection, job.job_id))
+            return left
 
-    def tombstones(self, job: Job) -> list[Tombstone]:
-        """What the job has deleted."""
+    def count_buried(self, job: Job) -> int:
+        """How many versions the job has deleted."""
         with self._database.read() as connection:
-            return store.of_job(connection, job.job_id)
+            return store.count_of_job(connection, job.job_id)
 
-    def marked(self, job: Job) -> list[Version]:
-        """What the job deletes and has not deleted yet."""
-        with self._database.read() as connection:
-            return leaving.marked_by(connection, job.job_id)
+    def tombstones(self, job: Job) -> Iterator[Tombstone]:
+        """What the job has deleted, oldest version first, in constant memory."""
+        after = 0
+        while True:
+            with self._database.read() as connection:
+                batch = store.of_job(connection, job.job_id, after=after, limit=_BATCH)
+            yield from batch
+            if len(batch) < _BATCH:
+                return
+            after = batch[-1].version
+
+    def marked(self, job: Job) -> Iterator[Version]:
+        """What the job deletes and has not deleted yet, in constant memory."""
+        after = 0
+        while True:
+            with self._database.read() as connection:
+                batch = leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
+            yield from batch
+            if len(batch) < _BATCH:
+                return
+            after = batch[-1].version
 
     def settle_experiment(self, tombstone: Tombstone, removed_id: str | None) -> None:
         """Note that an experiment was removed with this version, or that it stays. From now on no version waits."""
@@ -136,7 +159,7 @@ class DeletionService:
         """Let go of all that a job that failed or was cancelled has not deleted."""
         with self._database.write() as connection:
             leaving.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
-            for version in leaving.marked_by(connection, job.job_id):
+            for version in self._marked(connection, job):
                 self._audit.record(
                     connection,
                     principal=owner_of(job),
@@ -149,8 +172,8 @@ class DeletionService:
 
     def _mark(self, connection: Connection, principal: Principal, subject: Subject, job: Job) -> None:
         leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
-        versions = self._planner.subjects(connection, subject)
-        blockers = self._planner.blockers(connection, subject, versions)
+        self._planner.check(connection, subject)
+        blockers = self._planner.blockers(connection, subject)
         deployed = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
         if deployed and not job.request["undeploys"]:
             blockers += self._planner.deployed(deployed)
@@ -201,13 +224,21 @@ class DeletionService:
             after={"mode": mode.title, "removed_run": removed},
         )
 
+    @staticmethod
+    def _marked(connection: Connection, job: Job) -> Iterator[Version]:
+        """The same as `marked`, in the caller's transaction."""
+        after = 0
+        while batch := leaving.marked_by(connection, job.job_id, after=after, most=_BATCH):
+            yield from batch
+            after = batch[-1].version
+
     def _under_way(self, principal: Principal, subject: Subject, mode: DeleteMode) -> Job | None:
         """The job that deletes exactly this already."""
         with self._database.read() as connection:
             if subject.version is None:
                 job_id = leaving.deleting_model(connection, subject.tenant_id, subject.model_name)
             else:
-                found = leaving.living(connection, subject.tenant_id, subject.model_name, subject.version)
+                found = leaving.living(connection, subject.tenant_id, subject.model_name, subject.version, most=1)
                 job_id = found[0].deletion_job_id if found else None
         if job_id is None:
             return None

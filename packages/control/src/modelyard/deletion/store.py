@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from modelyard.deletion.domain import DeleteMode, Subject, Tombstone
 from modelyard.deletion.states import VersionState
@@ -47,9 +47,16 @@ def add(
     )
 
 
-def of_job(connection: Connection, job_id: str) -> list[Tombstone]:
-    """What a job has deleted, oldest version first."""
-    return _found(connection, tombstones.c.job_id == job_id)
+def of_job(connection: Connection, job_id: str, *, after: int, limit: int) -> list[Tombstone]:
+    """What a job has deleted of the versions after a number, oldest version first."""
+    query = select(tombstones).where(tombstones.c.job_id == job_id, tombstones.c.version > after)
+    return [_tombstone(row) for row in connection.execute(query.order_by(tombstones.c.version).limit(limit))]
+
+
+def count_of_job(connection: Connection, job_id: str) -> int:
+    """How many versions a job has deleted."""
+    query = select(func.count()).select_from(tombstones).where(tombstones.c.job_id == job_id)
+    return connection.execute(query).scalar_one()
 
 
 def find(connection: Connection, tombstone: Tombstone) -> Tombstone | None:

@@ -43,7 +43,7 @@ class Deleting:
         steps.enter(Phase.REMOVING_IMAGES, **undeployed)
         unbuilt = steps.run("images", lambda: self._remove_images(job))
         steps.enter(Phase.REMOVING_VERSIONS, **unbuilt)
-        buried = steps.run("tombstones", lambda: self._bury(job))
+        buried = self._bury_all(steps)
         steps.enter(Phase.REMOVING_RUNS, **buried)
         removed: Result = {}
         if job.request["mode"] != DeleteMode.NOTHING:
@@ -79,10 +79,20 @@ class Deleting:
                 place.remove(version)
         return {"images": count}
 
+    def _bury_all(self, steps: JobSteps) -> Result:
+        """A batch is a step and a transaction; from the first one on nothing stops the job but who cancels it."""
+        number = 1
+        while True:
+            name = "tombstones" if number == 1 else f"tombstones {number}"
+            told = steps.run(name, lambda: self._bury(steps.job))
+            if not told["left"]:
+                return {"versions": told["versions"]}
+            number += 1
+
     def _bury(self, job: Job) -> Result:
-        count = self.deletions.bury(job)
+        left, count = self.deletions.bury(job), self.deletions.count_buried(job)
         self._say(job, f"deleted {count} version{'' if count == 1 else 's'}; a number is never used again")
-        return {"versions": count}
+        return {"versions": count, "left": left}
 
     def _forget(self, job: Job) -> Result:
         for tombstone in self.deletions.tombstones(job):

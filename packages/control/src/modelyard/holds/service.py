@@ -12,7 +12,8 @@ from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.holds import store
 from modelyard.holds.domain import Hold
 from modelyard.ports.clock import Clock
-from modelyard.registry.leaving import hold_model
+from modelyard.registry.domain import refuse_leaving
+from modelyard.registry.leaving import hold_model, is_burial_begun
 from modelyard.registry.service import RegistryService
 
 
@@ -54,7 +55,9 @@ class HoldService:
         )
         with self._database.write() as connection:
             hold_model(connection, principal.tenant_id, model_name, at=now)
-            self._registry.version_within(connection, principal, model_name, number)
+            version = self._registry.version_within(connection, principal, model_name, number)
+            if is_burial_begun(connection, version):
+                refuse_leaving(version)
             store.add(connection, hold)
             after = {"hold_id": hold.hold_id, "until": None if until is None else until.isoformat()}
             self._audit.record(

@@ -95,6 +95,16 @@ class PackagingService:
         with self._database.read() as connection:
             return store.find_bundle(connection, version.tenant_id, version.model_name, version.version)
 
+    def count(self, tenant_id: str, model_name: str) -> int:
+        """How many versions of a model were built."""
+        with self._database.read() as connection:
+            return store.count_bundles(connection, tenant_id, model_name)
+
+    def of_model(self, tenant_id: str, model_name: str, most: int) -> list[Bundle]:
+        """The bundles of a model's first versions that were built."""
+        with self._database.read() as connection:
+            return store.bundles_of(connection, tenant_id, model_name, limit=most)
+
     def ready(self, version: Version) -> Bundle | None:
         """The bundle of a version, if it was built and all of it is on this machine."""
         bundle = self.built(version)

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from modelyard.db.statements import insert_new
 from modelyard.packaging.domain import Bundle
@@ -49,8 +50,22 @@ def find_bundle(connection: Connection, tenant_id: str, model_name: str, version
             bundles.c.tenant_id == tenant_id, bundles.c.model_name == model_name, bundles.c.version == version
         )
     ).first()
-    if row is None:
-        return None
+    return None if row is None else _bundle(row)
+
+
+def count_bundles(connection: Connection, tenant_id: str, model_name: str) -> int:
+    """How many versions of a model have a bundle."""
+    query = select(func.count()).select_from(bundles).filter_by(tenant_id=tenant_id, model_name=model_name)
+    return connection.execute(query).scalar_one()
+
+
+def bundles_of(connection: Connection, tenant_id: str, model_name: str, *, limit: int) -> list[Bundle]:
+    """The bundles of a model, by version."""
+    query = select(bundles).filter_by(tenant_id=tenant_id, model_name=model_name)
+    return [_bundle(row) for row in connection.execute(query.order_by(bundles.c.version).limit(limit))]
+
+
+def _bundle(row: Row[Any]) -> Bundle:
     return Bundle(
         model_name=row.model_name,
         version=row.version,

@@ -3,12 +3,15 @@
 A row of a version is never removed: as a tombstone it keeps its number from being used twice (law 2).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
+from modelyard.registry.states import Stage
 from modelyard.registry.store import touch_model, version_of_row
 from modelyard.registry.tables import models, version_files, versions
 
@@ -32,14 +35,35 @@ def is_living_model(connection: Connection, tenant_id: str, name: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def living(connection: Connection, tenant_id: str, name: str, number: int | None = None) -> list[Version]:
-    """The versions of a model that are not deleted, or the one with this number; oldest first."""
-    query = select(versions).where(_of_model(tenant_id, name), versions.c.deleted_at.is_(None))
-    if number is not None and not can_be_a_number(number):
-        return []
-    if number is not None:
-        query = query.where(versions.c.version == number)
-    return [version_of_row(row) for row in connection.execute(query.order_by(versions.c.version))]
+def living(connection: Connection, tenant_id: str, name: str, number: int | None, *, most: int) -> list[Version]:
+    """The first versions of a model that are not deleted, or the one with this number; oldest first."""
+    query = select(versions).where(_living(tenant_id, name, number)).order_by(versions.c.version)
+    return [version_of_row(row) for row in connection.execute(query.limit(most))]
+
+
+def count_living(connection: Connection, tenant_id: str, name: str, number: int | None) -> int:
+    """How many versions of a model are not deleted, or whether the one with this number is not."""
+    query = select(func.count()).select_from(versions).where(_living(tenant_id, name, number))
+    return connection.execute(query).scalar_one()
+
+
+def in_production(connection: Connection, tenant_id: str, name: str, number: int | None) -> Version | None:
+    """The model's version in production, if it is part of this."""
+    query = select(versions).where(_living(tenant_id, name, number), versions.c.stage == Stage.PRODUCTION)
+    row = connection.execute(query).first()
+    return None if row is None else version_of_row(row)
+
+
+def leaving_otherwise(
+    connection: Connection, tenant_id: str, name: str, number: int | None, *, job_id: str | None, most: int
+) -> tuple[list[Version], int]:
+    """The first versions that another job deletes, and how many they are."""
+    which = _living(tenant_id, name, number) & versions.c.deletion_job_id.is_not(None)
+    if job_id is not None:
+        which &= versions.c.deletion_job_id != job_id
+    query = select(versions).where(which).order_by(versions.c.version).limit(most)
+    count = connection.execute(select(func.count()).select_from(versions).where(which)).scalar_one()
+    return [version_of_row(row) for row in connection.execute(query)], count
 
 
 def find_deleted(connection: Connection, tenant_id: str, name: str, number: int) -> Version | None:
@@ -71,10 +95,23 @@ def mark_model(connection: Connection, tenant_id: str, name: str, *, job_id: str
     connection.execute(update(models).where(_is_model(tenant_id, name)).values(deletion_job_id=job_id))
 
 
-def marked_by(connection: Connection, job_id: str) -> list[Version]:
-    """The versions that this job deletes and has not deleted yet, oldest first."""
-    query = select(versions).where(versions.c.deletion_job_id == job_id, versions.c.deleted_at.is_(None))
-    return [version_of_row(row) for row in connection.execute(query.order_by(versions.c.version))]
+def marked_by(connection: Connection, job_id: str, *, after: int = 0, most: int) -> list[Version]:
+    """The first versions, of those after a number, that this job deletes and has not deleted yet; oldest first."""
+    query = select(versions).where(_marked(job_id), versions.c.version > after).order_by(versions.c.version)
+    return [version_of_row(row) for row in connection.execute(query.limit(most))]
+
+
+def count_marked(connection: Connection, job_id: str) -> int:
+    """How many versions this job deletes and has not deleted yet."""
+    return connection.execute(select(func.count()).select_from(versions).where(_marked(job_id))).scalar_one()
+
+
+def is_burial_begun(connection: Connection, version: Version) -> bool:
+    """Whether the job that deletes this version has deleted some already, so that nothing stops it any more."""
+    if version.deletion_job_id is None:
+        return False
+    mine = (versions.c.deletion_job_id == version.deletion_job_id) & versions.c.deleted_at.is_not(None)
+    return connection.execute(select(versions.c.version).where(mine).limit(1)).first() is not None
 
 
 def unmark(connection: Connection, job_id: str) -> None:
@@ -84,12 +121,15 @@ def unmark(connection: Connection, job_id: str) -> None:
         connection.execute(update(table).where(mine).values(deletion_job_id=None))
 
 
-def bury(connection: Connection, job_id: str, *, at: datetime) -> bool:
-    """Turn all that the job has marked into tombstones; says whether the model itself is among it."""
-    for table in (versions, models):
-        mine = (table.c.deletion_job_id == job_id) & table.c.deleted_at.is_(None)
-        changed = connection.execute(update(table).where(mine).values(deleted_at=at)).rowcount
-    return changed == 1
+def bury(connection: Connection, some: Collection[Version], *, at: datetime) -> None:
+    """Turn versions of one model into tombstones."""
+    connection.execute(update(versions).where(_among(some)).values(deleted_at=at))
+
+
+def bury_model(connection: Connection, job_id: str, *, at: datetime) -> bool:
+    """Turn the model that the job has marked into a tombstone; says whether there was one."""
+    mine = (models.c.deletion_job_id == job_id) & models.c.deleted_at.is_(None)
+    return connection.execute(update(models).where(mine).values(deleted_at=at)).rowcount == 1
 
 
 def revive(connection: Connection, version: Version, *, at: datetime) -> None:
@@ -107,36 +147,99 @@ def drop_files(connection: Connection, tenant_id: str, name: str, number: int) -
     connection.execute(delete(version_files).where(is_its, version_files.c.version == number))
 
 
-def users_of_runs(
-    connection: Connection, run_ids: Collection[str], *, besides: Collection[str]
-) -> Mapping[str, Version]:
-    """For each run that versions use that are not deleted, of any tenant, one of them; `besides` are their `key`s."""
-    return _users(connection, versions.c.run_id, run_ids, besides)
+class Source(StrEnum):
+    """What versions are made of, by the column that names it."""
+
+    RUN = "run_id"
+    EXPERIMENT = "experiment_name"
+    FILES = "model_uri"
 
 
-def users_of_experiments(
-    connection: Connection, names: Collection[str], *, besides: Collection[str]
-) -> Mapping[str, Version]:
-    """The same for experiments."""
-    return _users(connection, versions.c.experiment_name, names, besides)
-
-
-def users_of_files(connection: Connection, uris: Collection[str], *, besides: Collection[str]) -> Mapping[str, Version]:
-    """The same for the addresses of logged models."""
-    return _users(connection, versions.c.model_uri, uris, besides)
-
-
-def _users(
-    connection: Connection, column: ColumnElement[str], values: Collection[str], besides: Collection[str]
-) -> Mapping[str, Version]:
-    found: dict[str, Version] = {}
+def in_use(
+    connection: Connection, source: Source, values: Collection[str], *, besides: Collection[Version]
+) -> set[str]:
+    """Those of these sources that versions use which are not deleted, of any tenant, but for some of one model."""
+    column = versions.c[source]
+    found: set[str] = set()
     for batch in _batches(values):
-        query: Select[tuple[object, ...]] = select(versions).where(column.in_(batch), versions.c.deleted_at.is_(None))
-        for row in connection.execute(query):
-            version = version_of_row(row)
-            if version.key not in besides:
-                found.setdefault(getattr(row, column.key or ""), version)
+        query = select(column).where(column.in_(batch), versions.c.deleted_at.is_(None), ~_among(besides))
+        found.update(connection.execute(query.distinct()).scalars())
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the sources of a subject: how many go with it and how many others use, and the first of each, by name."""
+
+    gone: Sequence[str]
+    gone_count: int
+    used: Mapping[str, Version]
+    """By name, a version that uses it."""
+    used_count: int
+
+
+def shares(
+    connection: Connection, source: Source, tenant_id: str, name: str, number: int | None, *, most: int
+) -> Shares:
+    """Compare the sources of a model, or of one version, with those of all other versions, inside the database."""
+    column = versions.c[source]
+    mine, others = (
+        _living(tenant_id, name, number),
+        versions.c.deleted_at.is_(None) & ~_is_part(tenant_id, name, number),
+    )
+    own = select(column).where(mine, column.is_not(None)).distinct()
+    used = select(column).where(others, column.in_(own)).distinct()
+    gone = own.where(column.not_in(used))
+    return Shares(
+        gone=list(connection.execute(gone.order_by(column).limit(most)).scalars()),
+        gone_count=_count(connection, gone),
+        used={
+            value: version_of_row(connection.execute(select(versions).where(others, column == value).limit(1)).one())
+            for value in connection.execute(used.order_by(column).limit(most)).scalars()
+        },
+        used_count=_count(connection, used),
+    )
+
+
+def lone_files(
+    connection: Connection, tenant_id: str, name: str, number: int | None, *, most: int
+) -> tuple[list[Version], int, int]:
+    """The versions whose files nobody else uses: the first of them, how many there are, and the bytes of all."""
+    others = versions.c.deleted_at.is_(None) & ~_is_part(tenant_id, name, number)
+    own = select(versions.c.model_uri).where(_living(tenant_id, name, number))
+    used = select(versions.c.model_uri).where(others, versions.c.model_uri.in_(own))
+    lone = _living(tenant_id, name, number) & versions.c.model_uri.not_in(used)
+    first = connection.execute(select(versions).where(lone).order_by(versions.c.version).limit(most))
+    count, size = connection.execute(
+        select(func.count(), func.coalesce(func.sum(versions.c.size), 0)).where(lone)
+    ).one()
+    return [version_of_row(row) for row in first], count, int(size)
+
+
+def _marked(job_id: str) -> ColumnElement[bool]:
+    return (versions.c.deletion_job_id == job_id) & versions.c.deleted_at.is_(None)
+
+
+def _count(connection: Connection, query: Select[tuple[str]]) -> int:
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def _living(tenant_id: str, name: str, number: int | None) -> ColumnElement[bool]:
+    return _is_part(tenant_id, name, number) & versions.c.deleted_at.is_(None)
+
+
+def _is_part(tenant_id: str, name: str, number: int | None) -> ColumnElement[bool]:
+    """Whether a row is the version with this number, or without one any of the model."""
+    if number is None:
+        return _of_model(tenant_id, name)
+    return _of_model(tenant_id, name) & (versions.c.version == number) if can_be_a_number(number) else false()
+
+
+def _among(some: Collection[Version]) -> ColumnElement[bool]:
+    if not some:
+        return false()
+    one = next(iter(some))
+    return _of_model(one.tenant_id, one.model_name) & versions.c.version.in_([version.version for version in some])
 
 
 def _batches(values: Collection[str]) -> Iterator[list[str]]:

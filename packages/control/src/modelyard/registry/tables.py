@@ -68,6 +68,15 @@ versions = Table(
     Index("ix_versions_run_id", "run_id"),
     Index("ix_versions_stage", "tenant_id", "model_name", "stage", "version"),
     Index("ix_versions_deletion_job_id", "deletion_job_id"),
+    *(
+        Index(
+            f"ix_versions_{column}",
+            column,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        )
+        for column in ("experiment_name", "model_uri")
+    ),
 )
 
 version_files = Table(
