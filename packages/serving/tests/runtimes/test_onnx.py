@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -15,8 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from modelyard_serving.bundle import OpenedModel
 from modelyard_serving.errors import InvalidInput, InvalidModel
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.runtimes.onnx import open_session
-from modelyard_serving.signature import InputKind, TensorSpec
+from modelyard_serving.runtimes.onnx import Feed, open_session
+from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 Save = Callable[..., Path]
 Open = Callable[..., OpenedModel]
@@ -108,3 +109,27 @@ class TestMlflowFolders:
         assert model.model.signature.kind is InputKind.FRAME
         columns = {name: x[name].tolist() for name in x.columns}
         np.testing.assert_array_equal(answer(model, inputs=columns)["variable"], mlflow_answer(path, x))
+
+
+class TestFeed:
+    COLUMNS = Signature(
+        inputs=(TensorSpec("a", Datatype.FP64, (-1,)), TensorSpec("b", Datatype.INT64, (-1,), optional=True)),
+        outputs=(),
+        kind=InputKind.FRAME,
+    )
+
+    def _feed(self, datatype: str) -> Feed:
+        return Feed([SimpleNamespace(name="x", type=f"tensor({datatype})", shape=[None, 2])], signature=self.COLUMNS)
+
+    def test_what_is_missing_in_a_column_is_nan_in_a_graph_of_floats(self) -> None:
+        some = np.array([3, None], dtype=object)
+        fed = self._feed("float")({"a": np.array([1.0, 2.0]), "b": some})["x"]
+        np.testing.assert_array_equal(fed, np.array([[1.0, 3.0], [2.0, np.nan]], dtype=np.float32))
+        absent = self._feed("float")({"a": np.array([1.0])})["x"]
+        np.testing.assert_array_equal(absent, np.array([[1.0, np.nan]], dtype=np.float32))
+
+    def test_a_graph_of_whole_numbers_has_no_room_for_what_is_missing(self) -> None:
+        with pytest.raises(
+            InvalidInput, match="column 'b' has a missing value, for which the graph"
+        ):
+            self._feed("int64")({"a": np.array([1.0])})

@@ -27,6 +27,9 @@ MATRIX = "columns side by side"
 MISSING_TEXT = "\x00missing"
 """What stands for a missing text in a graph, which has none: no text of a caller's holds a zero byte by chance."""
 
+_OF_A_VALUE = ("Unknown Category", "out of data bounds")
+"""How onnxruntime tells that an encoder has no place for a value; also one that the graph itself sends nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class GraphDescription:
@@ -85,9 +88,13 @@ class CompiledModel:
         names = self._defaults if outputs is None else list(outputs)
         try:
             values = self._session.run(names, self._feed(inputs))
-        except Exception as error:
-            # onnxruntime tells a category that the model never saw so; its exceptions have no public base class.
-            if "Unknown Category" in str(error) or "InvalidArgument" in type(error).__name__:
+        except Exception as error:  # onnxruntime's exceptions have no public base class.
+            if any(part in str(error) for part in _OF_A_VALUE):
+                raise InvalidInput(
+                    "the model refuses these values: one is of a category that it was not taught, or makes a number"
+                    " that is not finite"
+                ) from error
+            if "InvalidArgument" in type(error).__name__:
                 raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error
             raise
         return dict(zip(names, values, strict=True))

@@ -79,14 +79,14 @@ class Feed:
 
     def __init__(self, nodes: Sequence[Any], *, signature: Signature) -> None:
         self._nodes = {node.name: (_datatype(node).numpy_dtype, len(node.shape)) for node in nodes}
-        self._columns: list[str] = []
+        self._columns: Sequence[TensorSpec] = ()
         if signature.kind is InputKind.FRAME and len(nodes) == 1 and nodes[0].name not in _names(signature.inputs):
-            self._columns = _names(signature.inputs)
+            self._columns = signature.inputs
 
     def __call__(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
         if self._columns:
             ((name, (dtype, _)),) = self._nodes.items()
-            return {name: np.stack([inputs[column] for column in self._columns], axis=1).astype(dtype, copy=False)}
+            return {name: np.stack([_numbers(inputs, spec, dtype) for spec in self._columns], axis=1)}
         return {name: _shaped(inputs[name], dtype, rank) for name, (dtype, rank) in self._nodes.items()}
 
 
@@ -188,6 +188,19 @@ def _tensor(value: Any) -> npt.NDArray[Any]:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return np.array([list(row.values()) for row in value], dtype=np.float32)
     return as_tensor(value)
+
+
+def _numbers(inputs: Tensors, spec: TensorSpec, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """A column as the graph takes it: a missing number is NaN, for which only floats have room."""
+    if spec.name not in inputs:
+        values = np.full(len(next(iter(inputs.values()))), None, dtype=object)
+    else:
+        values = inputs[spec.name]
+    if values.dtype.kind == "O" and dtype.kind == "f":
+        values = np.array([np.nan if value is None else value for value in values], dtype=dtype)
+    elif values.dtype.kind == "O" and None in values.tolist():
+        raise InvalidInput(f"column {spec.name!r} has a missing value, for which the graph's {dtype} has no room")
+    return values.astype(dtype, copy=False)
 
 
 def _names(specs: Sequence[TensorSpec]) -> list[str]:
