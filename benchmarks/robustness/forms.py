@@ -143,11 +143,12 @@ def _arrow() -> tuple[bytes, ...]:
 
 
 def _arrow_bombs() -> list[bytes]:
-    """A few kilobytes that say gigabytes: zeros that are packed, one long text that a dictionary repeats."""
+    """A few kilobytes that say gigabytes: zeros that are packed, one text that a dictionary repeats, also in a list."""
     zeros = pa.record_batch({"age": pa.array([0.0]).take(pa.array([0] * 5_000_000, pa.int8()))})
     town = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000_000, pa.int8()), pa.array(["a" * 100_000]))
+    inside = pa.ListArray.from_arrays([0, len(town)], town)
     bodies = []
-    for batch in (zeros, pa.record_batch({"town": town})):
+    for batch in (zeros, pa.record_batch({"town": town}), pa.record_batch({"town": inside})):
         sink = io.BytesIO()
         with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
             for _ in range(20):

@@ -2,7 +2,7 @@
 
 import random
 
-from benchmarks.robustness.mutations import DIMENSIONS, VALUES, spoilt_bytes
+from benchmarks.robustness.mutations import DIMENSIONS, VALUES, spoilt_bytes, spoilt_shape
 from hpack import Encoder
 
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
@@ -35,7 +35,7 @@ def message(chance: random.Random) -> bytes:
     match chance.randrange(8):
         case 0:
             sizes = [size for size in DIMENSIONS if isinstance(size, int) and -_LARGEST <= size < _LARGEST]
-            tensor.shape[:] = [chance.choice(sizes) for _ in range(chance.randrange(5))]
+            tensor.shape[:] = spoilt_shape(chance, sizes)
         case 1:
             texts = [value for value in VALUES if isinstance(value, str)]
             setattr(tensor, chance.choice(("name", "datatype")), chance.choice(texts))

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 RAW = (
@@ -37,6 +38,8 @@ DIMENSIONS: tuple[Any, ...] = (
     None,
     [],
 )
+RANKS: tuple[list[int], ...] = ([1] * 33, [1] * 100, [1] * 900, [2**62] * 20_000)
+"""Shapes of more dimensions than any tensor has."""
 _MARK = "\ue000"
 
 
@@ -89,13 +92,20 @@ def _changed(document: Any, chance: random.Random) -> Any:
         case 3 if isinstance(parent, list):
             parent.insert(chance.randrange(len(parent) + 1), parent[key])
         case 4 if key == "shape":
-            parent[key] = [chance.choice(DIMENSIONS) for _ in range(chance.randrange(5))]
+            parent[key] = spoilt_shape(chance, DIMENSIONS)
         case 5:
             other, place = chance.choice(places)
             parent[key] = copy.deepcopy(other[place])
         case _:
             parent[key] = copy.deepcopy(chance.choice(VALUES))
     return document
+
+
+def spoilt_shape(chance: random.Random, dimensions: Sequence[Any]) -> list[Any]:
+    """A few of these dimensions, or far too many."""
+    if chance.random() < 0.1:
+        return list(chance.choice(RANKS))
+    return [chance.choice(dimensions) for _ in range(chance.randrange(5))]
 
 
 def _places(node: Any) -> Any:
