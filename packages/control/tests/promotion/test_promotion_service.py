@@ -1,127 +1,20 @@
 """Promotion on a real database: who may do what, which evidence counts, and who wins when two come at once."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from audit_chain import assert_chain_holds
-from sqlalchemy import Connection, update
+from promotion_yard import ANNA, BERT, CARL, MODEL, Yard
+from sqlalchemy import update
 
 from modelyard.access.domain import Principal, Role
-from modelyard.adapters.clock.manual import ManualClock
-from modelyard.adapters.tracking.fake import FakeTracking
-from modelyard.audit.service import AuditLog
-from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
-from modelyard.main import ControlPlane
-from modelyard.outbox.service import Outbox
-from modelyard.ports.tracking import LoggedModel
-from modelyard.promotion.automation import AutoStaging
-from modelyard.promotion.domain import Request
-from modelyard.promotion.parts import promotion_parts
-from modelyard.promotion.policies import Policies
 from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
-from modelyard.promotion.service import PromotionService
 from modelyard.promotion.states import RequestStatus
-from modelyard.registry.domain import Version
-from modelyard.registry.editing import Editing
 from modelyard.registry.metrics import Direction, MetricRule
-from modelyard.registry.service import RegistryService
-from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions
-
-ANNA = Principal(tenant_id="acme", subject="anna", role=Role.DEVELOPER)
-BERT = Principal(tenant_id="acme", subject="bert", role=Role.APPROVER)
-CARL = Principal(tenant_id="acme", subject="carl", role=Role.APPROVER)
-MODEL = "churn"
-
-
-@dataclass(frozen=True)
-class Yard:
-    """The services of one test, and short ways to speak to them."""
-
-    database: Database
-    promotion: PromotionService
-    policies: Policies
-    registry: RegistryService
-    editing: Editing
-    audit: AuditLog
-    clock: ManualClock
-    tracking: FakeTracking
-    auto_staging: AutoStaging
-
-    def register(self, **metrics: float) -> Version:
-        """A version in stage none."""
-        run = self.tracking.log_run("churn", metrics=metrics)
-        logged = self.tracking.log_model(run, "model", {"MLmodel": run.encode()})
-        return self.registry.register(ANNA, model_name=MODEL, logged=logged)
-
-    def stage(self, **metrics: float) -> Version:
-        """A version in staging."""
-        version = self.register(**metrics)
-        return self.promotion.change_stage(ANNA, version, Stage.STAGING, comment="ready", revision=None)
-
-    def ask(self, version: Version) -> Request:
-        """A request for production."""
-        return self.promotion.request(ANNA, version, comment="please")
-
-    def approve(self, request: Request, by: Principal = BERT) -> Request:
-        """An approval."""
-        return self.promotion.approve(by, MODEL, request.request_id, comment="yes", revision=None)
-
-    def promote(self, **metrics: float) -> Version:
-        """A version in production."""
-        version = self.stage(**metrics)
-        self.approve(self.ask(version))
-        return self.registry.version(ANNA, MODEL, version.version)
-
-    def tag(self, version: Version, **tags: str) -> None:
-        """Tags of the version."""
-        self.editing.edit_version(ANNA, MODEL, version.version, description=None, tags=tags, revision=None)
-
-    def stage_of(self, version: Version) -> Stage:
-        """Where a version is now."""
-        return self.registry.version(ANNA, MODEL, version.version).stage
-
-
-@pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    database = Database(f"sqlite:///{tmp_path}/yard.db")
-    database.migrate()
-    clock = ManualClock()
-    audit = AuditLog(database=database, clock=clock)
-    outbox = Outbox(database=database, clock=clock)
-    tracking = FakeTracking()
-    registry = RegistryService(
-        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
-    )
-    editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
-    mover = StageMover(clock=clock, audit=audit, outbox=outbox)
-    auto_staging = AutoStaging(mover=mover, audit=audit)
-    parts = promotion_parts(
-        database=database,
-        clock=clock,
-        audit=audit,
-        registry=registry,
-        editing=editing,
-        mover=mover,
-        auto_staging=auto_staging,
-    )
-    yield Yard(
-        database=database,
-        promotion=parts.service,
-        policies=parts.policies,
-        registry=registry,
-        editing=editing,
-        audit=audit,
-        clock=clock,
-        tracking=tracking,
-        auto_staging=auto_staging,
-    )
-    database.close()
 
 
 class TestStages:
@@ -291,81 +184,6 @@ class TestRequests:
     def test_asking_twice_is_one_request(self, yard: Yard) -> None:
         version = yard.stage()
         assert yard.ask(version).request_id == yard.ask(version).request_id
-
-
-class TestAutomaticStaging:
-    RULE = Policy(
-        metrics=(MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8),), auto_staging=True
-    )
-
-    def test_a_version_that_meets_the_rule_is_in_staging_when_it_is_registered(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
-        version = yard.register(auc=0.9)
-        assert version.stage is Stage.STAGING
-        last = yard.audit.entries("acme", subject=version.subject)[-1]
-        assert (last.actor, last.action, last.reason) == ("policy", "version.staging", "the model's policy is met")
-        assert last.after == {
-            "stage": "staging",
-            "policy_revision": 1,
-            "findings": ["metric 'auc': expected at least 0.8, got 0.9"],
-        }
-
-    def test_a_version_that_does_not_meet_it_stays(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
-        assert yard.register(auc=0.7).stage is Stage.NONE
-
-    def test_without_the_rule_nothing_moves_by_itself(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, replace(self.RULE, auto_staging=False), revision=None)
-        assert yard.register(auc=0.9).stage is Stage.NONE
-
-    def test_the_check_that_was_missing_moves_it(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, replace(self.RULE, checks=("bias",)), revision=None)
-        version = yard.register(auc=0.9)
-        yard.policies.record_check(ANNA, version, name="bias", is_passed=False, details="")
-        assert yard.stage_of(version) is Stage.NONE
-        yard.policies.record_check(ANNA, version, name="bias", is_passed=True, details="")
-        assert yard.stage_of(version) is Stage.STAGING
-
-    def test_the_tag_that_was_missing_moves_it(
-        self, sqlite_control_plane: ControlPlane, log_model: Callable[..., LoggedModel]
-    ) -> None:
-        control = sqlite_control_plane
-        control.registry.register(ANNA, model_name=MODEL, logged=log_model())
-        rule = Policy(tags={"reviewed": "yes"}, auto_staging=True)
-        control.policies.put(BERT, MODEL, rule, revision=None)
-        control.catalogue.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
-        assert control.registry.version(ANNA, MODEL, 1).stage is Stage.NONE
-        edited = control.catalogue.editing.edit_version(
-            ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None
-        )
-        assert edited.stage is Stage.STAGING
-
-    def test_what_a_person_took_back_stays_where_they_put_it(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
-        version = yard.register(auc=0.9)
-        yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="it smells", revision=None)
-        yard.policies.record_check(ANNA, version, name="smell", is_passed=True, details="")
-        assert yard.stage_of(version) is Stage.NONE
-
-    def test_a_registration_that_breaks_off_leaves_neither_version_nor_move(self, yard: Yard) -> None:
-        yard.register()
-        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
-        before = yard.audit.entries("acme")
-
-        def crash(connection: Connection, version: Version) -> Version:
-            yard.auto_staging.apply(connection, version)
-            raise RuntimeError("the power went")
-
-        yard.registry.follow_registration_with(crash)
-        with pytest.raises(RuntimeError):
-            yard.register(auc=0.9)
-        assert [version.version for version in yard.registry.versions(ANNA, MODEL)] == [1]
-        assert yard.audit.entries("acme") == before
 
 
 class TestRollback:
