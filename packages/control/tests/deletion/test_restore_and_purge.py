@@ -148,6 +148,40 @@ class TestPurge:
         assert self.purge(world) == 0
         assert world.register().version == 2
 
+    def test_versions_of_one_run_that_were_deleted_together_do_not_wait_for_each_other(self, world: World) -> None:
+        version = world.register()
+        world.register(world.log_model(run_id=version.run_id))
+        world.register(world.log_model(run_id=version.run_id))
+        world.delete(None, EXPERIMENT)
+
+        self.purge(world)
+        self.purge(world)
+
+        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris")]
+        assert states == [VersionState.PURGED] * 3
+        assert version.run_id not in world.tracking._runs
+
+    def test_those_that_cannot_be_purged_hold_up_none_of_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("modelyard.deletion.purge._BATCH", 2)
+        stuck = {world.register().model_uri for _ in range(3)}
+        world.register()
+        for number in range(1, 5):
+            world.delete(number, RUN)
+            world.clock.sleep(1)
+        purge_model = world.tracking.purge_model
+
+        def refuse(uri: str) -> None:
+            if uri in stuck:
+                raise Conflict("somebody else holds it", code="held")
+            purge_model(uri)
+
+        monkeypatch.setattr(world.tracking, "purge_model", refuse)
+        assert self.purge(world) == 1
+        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris")]
+        assert states == [*[VersionState.PURGING] * 3, VersionState.PURGED]
+
     def test_mode_nothing_leaves_the_tracker_alone_for_ever(self, world: World, tmp_path: Path) -> None:
         version = world.register()
         world.delete(1, NOTHING)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -64,23 +65,28 @@ class Purger:
             self._thread.join(timeout=_STOP_SECONDS)
 
     def pass_over_due(self) -> int:
-        """Purge what is due. Gives how many tombstones were settled."""
-        with self._database.read() as connection:
-            due = store.due(connection, self._clock.now(), limit=_BATCH)
-        return sum(self._guarded(tombstone) for tombstone in due)
+        """Purge what is due. Gives how many tombstones were settled. One that cannot be holds up none behind it."""
+        settled = 0
+        last: Tombstone | None = None
+        while not self._stopped.is_set():
+            with self._database.read() as connection:
+                due = store.due(connection, self._clock.now(), after=last, limit=_BATCH)
+            settled += sum(self._guarded(tombstone) for tombstone in due)
+            if len(due) < _BATCH:
+                break
+            last = due[-1]
+        return settled
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            settled = 0
             try:
-                settled = self.pass_over_due()
+                self.pass_over_due()
                 self._sweep()
             except ModelyardError as exc:
                 logger.warning("the purge waits", reason=exc.message)
             except Exception:
                 logger.exception("the purge broke off, and goes on")
-            if settled < _BATCH:
-                self._stopped.wait(self._interval_seconds)
+            self._stopped.wait(self._interval_seconds)
 
     def _guarded(self, tombstone: Tombstone) -> bool:
         """One that cannot be purged holds up none of the others."""
@@ -112,19 +118,29 @@ class Purger:
         return True
 
     def _begin(self, tombstone: Tombstone) -> Tombstone | None:
-        """From here on it cannot be restored. None when another one still can, that needs the same run or files."""
+        """From here on it cannot be restored. None when another one still can, that needs the same run or files.
+
+        Those of the same run or files whose time is over too go along, or each would wait for the others.
+        """
         if tombstone.state is VersionState.PURGING:
             return tombstone
+        now = self._clock.now()
         with self._database.write() as connection:
             hold_for_burial(connection)
-            if store.restorable_on(connection, tombstone):
+            found = store.find(connection, tombstone)
+            if found is None or store.restorable_on(connection, tombstone, now):
                 return None
-            takes_files = tombstone.mode is not DeleteMode.NOTHING and not leaving.in_use(
-                connection, leaving.Source.FILES, [tombstone.model_uri], besides=()
-            )
-            if not store.move(connection, tombstone, VersionState.PURGING, takes_files=takes_files):
-                return None
-            return store.find(connection, tombstone)
+            if found.state is VersionState.DELETED:
+                for one in (found, *store.due_with(connection, tombstone, now)):
+                    self._begin_one(connection, one)
+            begun = store.find(connection, tombstone)
+        return begun if begun is not None and begun.state is VersionState.PURGING else None
+
+    @staticmethod
+    def _begin_one(connection: Connection, tombstone: Tombstone) -> None:
+        is_taken = tombstone.mode is not DeleteMode.NOTHING
+        is_used = bool(leaving.in_use(connection, leaving.Source.FILES, [tombstone.model_uri], besides=()))
+        store.move(connection, tombstone, VersionState.PURGING, takes_files=is_taken and not is_used)
 
     def _remove(self, tombstone: Tombstone) -> bool:
         """Everything outside of our tables. Says whether the tracker's records of it are gone too."""

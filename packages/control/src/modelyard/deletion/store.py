@@ -4,14 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, tuple_, update
 
 from modelyard.deletion.domain import DeleteMode, Subject, Tombstone
 from modelyard.deletion.states import VersionState
 from modelyard.deletion.tables import tombstones
 from modelyard.registry.domain import Version, can_be_a_number
-
-RESTORABLE = (VersionState.DELETED, VersionState.RESTORING)
 
 
 def add(
@@ -94,20 +92,28 @@ def with_removed_run(connection: Connection, run_ids: Collection[str]) -> list[T
     return _found(connection, tombstones.c.removed_run_id.in_(run_ids) & (tombstones.c.state != VersionState.ACTIVE))
 
 
-def due(connection: Connection, now: datetime, *, limit: int) -> list[Tombstone]:
-    """Tombstones whose time to be restored is over, and those whose purge was begun; the oldest first."""
-    is_due = (tombstones.c.state == VersionState.DELETED) & (tombstones.c.purge_after <= now)
-    return _found(connection, is_due | (tombstones.c.state == VersionState.PURGING), limit=limit)
+def due(connection: Connection, now: datetime, *, after: Tombstone | None = None, limit: int) -> list[Tombstone]:
+    """Tombstones whose time to be restored is over, and those whose purge was begun; the oldest first.
+
+    After one that was given, those that come behind it.
+    """
+    key = (tombstones.c.deleted_at, tombstones.c.job_id, tombstones.c.version)
+    query = select(tombstones).where(_is_due(now) | (tombstones.c.state == VersionState.PURGING)).order_by(*key)
+    if after is not None:
+        query = query.where(tuple_(*key) > tuple_(after.deleted_at, after.job_id, after.version))
+    return [_tombstone(row) for row in connection.execute(query.limit(limit))]
 
 
-def restorable_on(connection: Connection, tombstone: Tombstone) -> bool:
-    """Whether another version that can still be restored was made of the same run or files."""
-    shares = tombstones.c.model_uri == tombstone.model_uri
-    if tombstone.run_id is not None:
-        shares |= tombstones.c.run_id == tombstone.run_id
-    is_other = (tombstones.c.job_id != tombstone.job_id) | (tombstones.c.version != tombstone.version)
-    query = select(tombstones.c.job_id).where(shares, is_other, tombstones.c.state.in_(RESTORABLE))
-    return connection.execute(query.limit(1)).first() is not None
+def restorable_on(connection: Connection, tombstone: Tombstone, now: datetime) -> bool:
+    """Whether another version was made of the same run or files, and is being restored or may still be."""
+    may_be = (tombstones.c.state == VersionState.DELETED) & (tombstones.c.purge_after > now)
+    which = _shares(tombstone) & (may_be | (tombstones.c.state == VersionState.RESTORING))
+    return connection.execute(select(tombstones.c.job_id).where(which).limit(1)).first() is not None
+
+
+def due_with(connection: Connection, tombstone: Tombstone, now: datetime) -> list[Tombstone]:
+    """The other tombstones of the same run or files whose time is over too."""
+    return _found(connection, _shares(tombstone) & _is_due(now))
 
 
 def move(connection: Connection, tombstone: Tombstone, state: VersionState, **values: Any) -> bool:
@@ -131,6 +137,18 @@ def give_back(connection: Connection, *, run_id: str | None, experiment_id: str 
 def drop_claims(connection: Connection, job_id: str) -> None:
     """The job takes no experiment any more."""
     connection.execute(update(tombstones).where(tombstones.c.job_id == job_id).values(claimed_experiment=None))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return (tombstones.c.state == VersionState.DELETED) & (tombstones.c.purge_after <= now)
+
+
+def _shares(tombstone: Tombstone) -> ColumnElement[bool]:
+    """Whether another tombstone is of a version that was made of the same run or files."""
+    is_shared = tombstones.c.model_uri == tombstone.model_uri
+    if tombstone.run_id is not None:
+        is_shared |= tombstones.c.run_id == tombstone.run_id
+    return is_shared & ~_is(tombstone)
 
 
 def _is(tombstone: Tombstone) -> ColumnElement[bool]:
