@@ -34,7 +34,8 @@ _HELP = {
     "max_concurrency": "predictions at a time; as many as cores for a model that is safe for threads, else 1",
     "request_timeout_s": "the longest that a request may wait for its answer",
     "inline_limit_ms": "predictions expected to be shorter than this run on the event loop itself (1)",
-    "batching": "auto: requests that come or wait together are computed as one where the measured curve pays; off: never",
+    "batching": "auto: requests that come or wait together are computed as one where the measured curve pays; "
+    "off: never",
     "otlp_endpoint": "send a span for each request to this OpenTelemetry collector, e.g. http://localhost:4318",
     "request_log": "a folder for Parquet files of sampled requests with their rows and answers",
     "request_log_sample": "which part of the requests is sampled (0.01)",
