@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_
 
-from modelyard.registry.filters import Comparison, MetricFilter, TagFilter
-from modelyard.registry.search_index import tag_digest
+from modelyard.registry.filters import Comparison
 from modelyard.registry.tables import versions
 
-_COMPARED: dict[Comparison, Callable[[Any, float], ColumnElement[bool]]] = {
+_COMPARED: dict[Comparison, Callable[[Any, Any], ColumnElement[bool]]] = {
     Comparison.AT_LEAST: lambda value, bound: value >= bound,
     Comparison.AT_MOST: lambda value, bound: value <= bound,
     Comparison.ABOVE: lambda value, bound: value > bound,
@@ -20,6 +19,7 @@ _COMPARED: dict[Comparison, Callable[[Any, float], ColumnElement[bool]]] = {
 
 
 def is_of_version(row: FromClause) -> ColumnElement[bool]:
+    """Whether the row is of the version at hand."""
     return and_(
         row.c.tenant_id == versions.c.tenant_id,
         row.c.model_name == versions.c.model_name,
@@ -27,9 +27,11 @@ def is_of_version(row: FromClause) -> ColumnElement[bool]:
     )
 
 
-def is_tag(row: FromClause, tenant_id: Any, tag: TagFilter) -> ColumnElement[bool]:
-    return and_(row.c.tenant_id == tenant_id, row.c.digest == tag_digest(tag.key, tag.value))
+def is_tag(row: FromClause, tenant_id: Any, digest: Any) -> ColumnElement[bool]:
+    """Whether the row of `version_tags` or `model_tags` is of the tag with this digest."""
+    return and_(row.c.tenant_id == tenant_id, row.c.digest == digest)
 
 
-def meets(row: FromClause, metric: MetricFilter) -> ColumnElement[bool]:
-    return and_(row.c.name == metric.name, _COMPARED[metric.comparison](row.c.value, metric.bound))
+def compared(value: Any, comparison: Comparison, bound: Any) -> ColumnElement[bool]:
+    """How the value of a metric stands to the bound."""
+    return _COMPARED[comparison](value, bound)

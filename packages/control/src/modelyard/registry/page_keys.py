@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, tuple_
+from sqlalchemy import Column, ColumnElement, Integer, Select, bindparam, tuple_
 
 from modelyard.errors import Invalid
 from modelyard.paging import decode_cursor, encode_cursor, invalid_cursor
@@ -30,6 +30,19 @@ def is_after(keys: Sequence[ColumnElement[Any]], after: Sequence[Any], *, is_des
     left, right = (tuple_(*keys), tuple_(*after)) if len(keys) > 1 else (keys[0], after[0])
     found: ColumnElement[bool] = left < right if is_descending else left > right
     return found
+
+
+def page(query: Select[Any], keys: Sequence[Column[Any]], *, is_first: bool, is_descending: bool) -> Select[Any]:
+    """The query of a page, for the parameters `limit` and, but for the first page, those of `after`."""
+    if not is_first:
+        values = [bindparam(f"after_{place}", type_=key.type) for place, key in enumerate(keys)]
+        query = query.where(is_after(keys, values, is_descending=is_descending))
+    return ordered(query, keys, is_descending=is_descending).limit(bindparam("limit", type_=Integer))
+
+
+def after(key: Sequence[Any]) -> dict[str, Any]:
+    """The parameters for the page after the row with these values."""
+    return {f"after_{place}": value for place, value in enumerate(key)}
 
 
 def model_keys(order: ModelOrder) -> list[Column[Any]]:

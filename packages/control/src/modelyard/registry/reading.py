@@ -1,29 +1,23 @@
-"""The look-ups that a catalogue is asked all day: one version, one model, a plain page. Each is one statement, built
-once, whose columns are the answer's fields (schemas.py): a row becomes the answer's bytes with nothing in between.
+"""The look-ups that a catalogue is asked all day: one version, one model, a page. Each statement is built once, and its
+columns are the answer's fields (schemas.py): a row becomes the answer's bytes with nothing in between.
 
-What filters by more than the stage, and what must tell why nothing came, is the service's.
+Versions by more than their stage and number, and what must tell why nothing came, are the service's.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Integer, Row, Select, String, bindparam, exists, select
+from anyio import to_thread
+from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, exists, select
 
 from modelyard.db import Database
 from modelyard.registry.domain import MAX_VERSION
-from modelyard.registry.filters import ModelOrder, VersionOrder
-from modelyard.registry.page_keys import (
-    is_after,
-    model_cursor,
-    model_key,
-    model_keys,
-    ordered,
-    version_cursor,
-    version_key,
-)
+from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
+from modelyard.registry.model_search import EVERY_SHAPE, TENANT, Shape, conditions_of_models, shape_of
+from modelyard.registry.page_keys import after, model_cursor, model_key, model_keys, page, version_cursor, version_key
 from modelyard.registry.schemas import DatasetAnswer
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in, newest_version
@@ -61,10 +55,8 @@ _MODEL: dict[str, ColumnElement[Any]] = {
     "last_updated": models.c.updated_at,
     "revision": models.c.revision,
 }
-_TENANT = bindparam("tenant_id", type_=String)
 _NAME = bindparam("name", type_=String)
 _NUMBER = bindparam("number", type_=Integer)
-_LIMIT = bindparam("limit", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +99,9 @@ class CatalogueReading:
         Raises:
             Invalid: code `cursor_invalid`.
         """
-        after = [] if cursor is None else version_key(order, cursor)
+        key = [] if cursor is None else version_key(order, cursor)
         statement = _versions(stage, is_first=cursor is None, is_descending=order.is_descending)
-        asked = {"tenant_id": tenant_id, "name": name, "limit": limit + 1, **_after(after)}
+        asked = {"tenant_id": tenant_id, "name": name, "limit": limit + 1, **after(key)}
         rows = await self._database.look_up(statement, asked)
         if not rows:
             return None
@@ -117,21 +109,34 @@ class CatalogueReading:
         more = version_cursor(order, rows[limit - 1].version) if len(rows) > limit else None
         return Told.of({"versions": told, "next_cursor": more})
 
-    async def models(self, tenant_id: str, *, order: ModelOrder, limit: int, cursor: str | None) -> Told:
-        """A page of all models.
+    async def models(
+        self, tenant_id: str, which: ModelFilter = EVERY_MODEL, *, order: ModelOrder, limit: int, cursor: str | None
+    ) -> Told:
+        """A page of the models that meet the filter.
 
         Raises:
             Invalid: code `cursor_invalid`.
         """
-        after = [] if cursor is None else model_key(order, cursor)
-        asked = {"tenant_id": tenant_id, "limit": limit + 1, **_after(after)}
-        rows = await self._database.look_up(_models(order, is_first=cursor is None), asked)
+        asked = {"limit": limit + 1, **after([] if cursor is None else model_key(order, cursor))}
+        if which == EVERY_MODEL:
+            statement = _models(EVERY_SHAPE, order, is_first=cursor is None)
+            rows = await self._database.look_up(statement, {**asked, "tenant_id": tenant_id})
+        else:
+            search = partial(self._search, tenant_id, which, order, asked, is_first=cursor is None)
+            rows = await to_thread.run_sync(search)
         told = [row._asdict() for row in rows[:limit]]
         more = None
         if len(rows) > limit:
             last = rows[limit - 1]
             more = model_cursor(order, name=last.name, created_at=last.created_at, updated_at=last.last_updated)
         return Told.of({"models": told, "next_cursor": more})
+
+    def _search(
+        self, tenant_id: str, which: ModelFilter, order: ModelOrder, asked: Mapping[str, Any], *, is_first: bool
+    ) -> Sequence[Row[Any]]:
+        with self._database.read() as connection:
+            shape, words = shape_of(connection, tenant_id, which)
+            return connection.execute(_models(shape, order, is_first=is_first), {**words, **asked}).all()
 
 
 def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
@@ -141,7 +146,7 @@ def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
 @cache
 def _one_version() -> Select[Any]:
     return _select(_VERSION).where(
-        versions.c.tenant_id == _TENANT,
+        versions.c.tenant_id == TENANT,
         versions.c.model_name == _NAME,
         versions.c.version == _NUMBER,
         versions.c.deleted_at.is_(None),
@@ -150,38 +155,29 @@ def _one_version() -> Select[Any]:
 
 @cache
 def _one_model() -> Select[Any]:
-    return _select(_MODEL).where(models.c.tenant_id == _TENANT, models.c.name == _NAME, models.c.deleted_at.is_(None))
+    return _select(_MODEL).where(models.c.tenant_id == TENANT, models.c.name == _NAME, models.c.deleted_at.is_(None))
 
 
 @cache
 def _versions(stage: Stage | None, *, is_first: bool, is_descending: bool) -> Select[Any]:
-    of_model = (models.c.tenant_id == _TENANT) & (models.c.name == _NAME) & models.c.deleted_at.is_(None)
+    of_model = (models.c.tenant_id == TENANT) & (models.c.name == _NAME) & models.c.deleted_at.is_(None)
     query = _select(_VERSION).where(
-        versions.c.tenant_id == _TENANT,
+        versions.c.tenant_id == TENANT,
         versions.c.model_name == _NAME,
         versions.c.deleted_at.is_(None),
         exists().where(of_model),
     )
     if stage is not None:
         query = query.where(is_in(stage))
-    return _page(query, [versions.c.version], is_first=is_first, is_descending=is_descending)
+    return page(query, [versions.c.version], is_first=is_first, is_descending=is_descending)
 
 
-@cache
-def _models(order: ModelOrder, *, is_first: bool) -> Select[Any]:
-    query = _select(_MODEL).where(models.c.tenant_id == _TENANT, models.c.deleted_at.is_(None))
-    return _page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
-
-
-def _page(query: Select[Any], keys: Sequence[Column[Any]], *, is_first: bool, is_descending: bool) -> Select[Any]:
-    if not is_first:
-        after = [bindparam(f"after_{place}", type_=key.type) for place, key in enumerate(keys)]
-        query = query.where(is_after(keys, after, is_descending=is_descending))
-    return ordered(query, keys, is_descending=is_descending).limit(_LIMIT)
-
-
-def _after(key: Sequence[Any]) -> dict[str, Any]:
-    return {f"after_{place}": value for place, value in enumerate(key)}
+@lru_cache(maxsize=500)
+def _models(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
+    query = _select(_MODEL).where(
+        models.c.tenant_id == TENANT, models.c.deleted_at.is_(None), *conditions_of_models(shape)
+    )
+    return page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
 
 
 def _version(row: Row[Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from modelyard.http.middleware.kept_answers import KEPT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.editing import Editing
-from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionFilter, VersionOrder
+from modelyard.registry.filters import ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.queries import model_filter, version_filter, version_order
 from modelyard.registry.reading import CatalogueReading, Told
 from modelyard.registry.registration import Registration
@@ -88,11 +88,7 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
     ) -> Response:
         """Models of the caller's tenant that meet every filter."""
         _refuse_other_tenant(caller, tenant_id)
-        if which == EVERY_MODEL:
-            return _respond(await reading.models(caller.tenant_id, order=order, limit=limit, cursor=cursor))
-        find = partial(registry.models, caller, which, order=order, limit=limit, cursor=cursor)
-        page = await to_thread.run_sync(find)
-        return _respond(_told(ModelsAnswer.of(page)))
+        return _respond(await reading.models(caller.tenant_id, which, order=order, limit=limit, cursor=cursor))
 
     return router
 

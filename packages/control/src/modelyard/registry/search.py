@@ -3,6 +3,7 @@
 On SQLite a condition is tried row by row in the list's order; PostgreSQL chooses its own way by its statistics.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -13,7 +14,7 @@ from sqlalchemy import (
 )
 
 from modelyard.paging import Page
-from modelyard.registry.conditions import is_of_version, is_tag, meets
+from modelyard.registry.conditions import compared, is_of_version, is_tag
 from modelyard.registry.domain import Model, Version
 from modelyard.registry.filters import (
     ModelFilter,
@@ -22,16 +23,19 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.model_search import conditions_of_model
+from modelyard.registry.model_search import TENANT, Shape, conditions_of_models, shape_of
 from modelyard.registry.page_keys import (
+    after,
     is_after,
     model_cursor,
     model_key,
     model_keys,
     ordered,
+    page,
     version_cursor,
     version_key,
 )
+from modelyard.registry.search_index import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
 
@@ -40,11 +44,10 @@ def page_of_models(
     connection: Connection, tenant_id: str, which: ModelFilter, *, order: ModelOrder, limit: int, cursor: str | None
 ) -> Page[Model]:
     """Models of a tenant that meet the filter, in the order."""
-    keys = model_keys(order)
-    query = models_query(tenant_id).where(*conditions_of_model(connection, tenant_id, which))
-    if cursor is not None:
-        query = query.where(is_after(keys, model_key(order, cursor), is_descending=order.is_descending))
-    rows = connection.execute(ordered(query, keys, is_descending=order.is_descending).limit(limit + 1)).all()
+    shape, words = shape_of(connection, tenant_id, which)
+    key = [] if cursor is None else model_key(order, cursor)
+    statement = _models(shape, order, is_first=cursor is None)
+    rows = connection.execute(statement, {**words, **after(key), "limit": limit + 1}).all()
     items = [model_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)
@@ -89,9 +92,16 @@ def versions_from(
         if value is not None:
             query = query.where(column == value)
     if tag is not None:
-        query = query.join(version_tags, is_of_version(version_tags) & is_tag(version_tags, tenant_id, tag))
+        is_it = is_tag(version_tags, tenant_id, tag_digest(tag.key, tag.value))
+        query = query.join(version_tags, is_of_version(version_tags) & is_it)
     query = query.order_by(versions.c.created_at.desc(), versions.c.model_name, versions.c.version.desc())
     return [version_of_row(row) for row in connection.execute(query.limit(limit))]
+
+
+@lru_cache(maxsize=500)
+def _models(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
+    query = models_query(TENANT).where(*conditions_of_models(shape))
+    return page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
 
 
 def _versions(
@@ -110,11 +120,13 @@ def _versions(
         query = query.where(versions.c.description.icontains(which.text, autoescape=True))
     for tag in which.tags:
         row = version_tags.alias()
-        query = query.join(row, is_of_version(row) & is_tag(row, tenant_id, tag) & (row.c.model_name == name))
+        is_it = is_tag(row, tenant_id, tag_digest(tag.key, tag.value))
+        query = query.join(row, is_of_version(row) & is_it & (row.c.model_name == name))
         number = row.c.version
     for metric in which.metrics:
         row = version_metrics.alias()
-        query = query.join(row, is_of_version(row) & meets(row, metric))
+        is_met = compared(row.c.value, metric.comparison, metric.bound)
+        query = query.join(row, is_of_version(row) & (row.c.name == metric.name) & is_met)
     if order.metric is None:
         return query, [number]
     row = version_metrics.alias()

@@ -265,7 +265,7 @@ def is_in(stage: Stage) -> ColumnElement[bool]:
     return versions.c.stage == literal_column(f"'{stage}'")
 
 
-def models_query(tenant_id: str) -> Select[Any]:
+def models_query(tenant_id: Any) -> Select[Any]:
     """Models with the versions that stand for them."""
     return select(
         models,
