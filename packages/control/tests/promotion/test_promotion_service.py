@@ -146,6 +146,17 @@ class TestRequests:
         yard.tag(version, reviewed="no")
         assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
 
+    def test_another_version_in_production_expires_the_other_requests_at_once(self, yard: Yard) -> None:
+        first, second = yard.stage(), yard.stage()
+        wins, loses = yard.ask(first), yard.ask(second)
+        yard.approve(wins)
+        assert yard.promotion.get(ANNA, MODEL, loses.request_id).status is RequestStatus.EXPIRED
+
+    def test_another_policy_expires_the_requests_at_once(self, yard: Yard) -> None:
+        request = yard.ask(yard.stage())
+        yard.policies.put(BERT, MODEL, Policy(needed_approvals=2), revision=None)
+        assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
     def test_an_overdue_request_of_a_deleted_version_holds_up_nothing(self, yard: Yard) -> None:
         """A deletion waits for open requests, and not for overdue ones that nobody has looked at since."""
         gone, stays = yard.stage(), yard.stage()

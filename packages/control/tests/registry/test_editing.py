@@ -105,9 +105,10 @@ class TestVersions:
         mirror: MirrorService,
         registered: FakeRegisteredModels,
     ) -> None:
+        assert outbox.deliver_due() == 1  # The registration's own message, which would show the edits too.
         editing.edit_version(alice, "iris", 1, description="good", tags={"new": "1"}, revision=None)
         editing.edit_model(alice, "iris", description="flowers", tags={"team": "a"}, owners=None, revision=None)
-        outbox.deliver_due()
+        assert outbox.deliver_due() == 2
         shown, model = registered.version("iris", 1), registered.model("iris")
         assert shown is not None
         assert model is not None
