@@ -107,7 +107,10 @@ def _processes(summary: Summary) -> Iterator[str]:
 
 def _settings(summary: Summary) -> Iterator[str]:
     yield "## The servers' settings\n"
-    yield "All: one worker, `OMP_NUM_THREADS=1`, no log of requests. Nothing is tuned to the rows that are sent.\n"
+    yield (
+        "Where a line says nothing else: one worker, `OMP_NUM_THREADS=1`, no log of requests. Nothing is tuned to the"
+        " rows that are sent.\n"
+    )
     yield from _table(("", "settings"), [(PEERS[name].title, PEERS[name].settings) for name in summary.servers])
     shares = [
         (server, workload, share)
