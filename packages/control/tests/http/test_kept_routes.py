@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Table, event, select, update
 from sqlalchemy.sql import visitors
@@ -14,7 +14,7 @@ from modelyard.access.domain import Principal, Role
 from modelyard.access.tables import tenants
 from modelyard.db import Database
 from modelyard.db.schema import metadata
-from modelyard.http.middleware.kept_answers import KEPT
+from modelyard.http.middleware.kept_answers import is_kept
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 
@@ -34,15 +34,11 @@ QUESTIONS: dict[str, list[str]] = {
 """Values for every parameter that a kept route has; a new parameter needs some here."""
 
 
-def is_kept(dependant: Dependant) -> bool:
-    return any(each.call is KEPT.dependency or is_kept(each) for each in dependant.dependencies)
-
-
 def kept_routes(control_plane: ControlPlane) -> list[RouteContext]:
     return [
         route
         for route in iter_route_contexts(control_plane.app().routes)
-        if getattr(route, "dependant", None) is not None and is_kept(route.dependant)
+        if isinstance(route.original_route, APIRoute) and is_kept(route.original_route.endpoint)
     ]
 
 

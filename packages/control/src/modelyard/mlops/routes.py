@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.kept_answers import KEPT
+from modelyard.http.middleware.kept_answers import kept
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
@@ -184,12 +184,14 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
         )
         return VersionAnswer.of(version)
 
-    @router.get("/models", dependencies=[KEPT])
+    @router.get("/models")
+    @kept
     def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
         """Models by name."""
         return ModelsAnswer.of(registry.models(caller, limit=limit, cursor=cursor))
 
-    @router.get("/models/{model_name}", dependencies=[KEPT])
+    @router.get("/models/{model_name}")
+    @kept
     def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:
         """One model with its versions, the newest 200 of them; the registry lists all."""
         newest = registry.page_of_versions(caller, model_name, limit=MAX_LIMIT)

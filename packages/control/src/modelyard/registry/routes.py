@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.errors import NotFound
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.kept_answers import KEPT
+from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_LIMIT
 from modelyard.registry.editing import Editing
@@ -44,7 +44,8 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
     """Look at models and versions: what `reading` finds at once, and otherwise the service's answer."""
     router = APIRouter(prefix=_PREFIX, tags=["registry"])
 
-    @router.get("/models/{name}/versions/{version}", dependencies=[KEPT], response_model=VersionAnswer)
+    @router.get("/models/{name}/versions/{version}", response_model=VersionAnswer)
+    @kept
     async def one_version(caller: Read, name: str, version: int) -> Response:
         """One version; its revision is the ETag."""
         told = await reading.version(caller.tenant_id, name, version)
@@ -53,7 +54,8 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         found = await to_thread.run_sync(registry.version, caller, name, version)
         return _respond(_told(VersionAnswer.of(found), found.revision))
 
-    @router.get("/models/{name}", dependencies=[KEPT], response_model=ModelAnswer)
+    @router.get("/models/{name}", response_model=ModelAnswer)
+    @kept
     async def one_model(caller: Read, name: str) -> Response:
         """One model; its revision is the ETag."""
         told = await reading.model(caller.tenant_id, name)
@@ -62,7 +64,8 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         model = await to_thread.run_sync(registry.model, caller, name)
         return _respond(_told(ModelAnswer.of(model), model.revision))
 
-    @router.get("/models/{name}/versions", dependencies=[KEPT], response_model=VersionsAnswer)
+    @router.get("/models/{name}/versions", response_model=VersionsAnswer)
+    @kept
     async def list_versions(
         caller: Read, name: str, which: Versions, order: Order, limit: Limit = 50, cursor: Cursor = None
     ) -> Response:
@@ -77,7 +80,8 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         page = await to_thread.run_sync(find)
         return _respond(_told(VersionsAnswer.of(page)))
 
-    @router.get("/models", dependencies=[KEPT], response_model=ModelsAnswer)
+    @router.get("/models", response_model=ModelsAnswer)
+    @kept
     async def list_models(
         caller: Read,
         which: Models,

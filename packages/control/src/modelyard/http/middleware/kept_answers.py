@@ -1,7 +1,7 @@
 """Gives an answer again, without asking anybody, while nothing that it tells was changed: in this process or another.
 
 An answer is kept with the count of the database's changes of before it was made. Who asks for the same while the count
-is the same gets it from memory, or 304 when they hold it already. Only routes that depend on `KEPT` are kept, and only
+is the same gets it from memory, or 304 when they hold it already. Only routes whose function is `kept` are, and only
 answers of 200.
 
 An ETag is the revision of the one thing that `If-Match` is about, where there is one, and a digest of the answer, which
@@ -15,26 +15,30 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelyard.http.middleware.authentication import changes_of, is_authenticated, principal_of
 
-_KEEP = "modelyard.keep"
+E = TypeVar("E", bound=Callable[..., Any])
+
+_KEEP = "modelyard_keep"
 _REVISION = re.compile(r'"\d+"')
 _MOST_BYTES = 64 * 1024 * 1024
 _LARGEST_BYTES = 1024 * 1024
 
 
-async def _keep(request: Request) -> None:
-    request.scope[_KEEP] = True
+def kept(endpoint: E) -> E:
+    """Say of a route's function that its answer tells of tables that are not volatile, and of nothing else."""
+    endpoint.__dict__[_KEEP] = True
+    return endpoint
 
 
-KEPT = Depends(_keep)
-"""For routes whose answer tells of tables that are not volatile, and of nothing else."""
+def is_kept(endpoint: Any) -> bool:
+    """Whether this is said of a route's function."""
+    return _KEEP in getattr(endpoint, "__dict__", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class KeptAnswers:
 
         async def give(start: Message, body: bytes) -> None:
             answer = self._answer(start, body, changes_of(scope))
-            if is_get and _KEEP in scope:
+            if is_get and is_kept(scope.get("endpoint")):
                 self._keep(key, answer)
             await _give(answer, held, send)
 
@@ -133,7 +137,8 @@ class _Whole:
     def _is_tagged(self, start: Message) -> bool:
         if start["status"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
             return False
-        return _KEEP in self._scope or _REVISION.fullmatch(Headers(raw=start["headers"]).get("etag", "")) is not None
+        tells_revision = _REVISION.fullmatch(Headers(raw=start["headers"]).get("etag", "")) is not None
+        return tells_revision or is_kept(self._scope.get("endpoint"))
 
 
 async def _give(answer: _Answer, if_none_match: str | None, send: Send) -> None:
