@@ -1,0 +1,66 @@
+"""Holds: each put and lift is on record with who did it and why, and an expired one lies no more."""
+
+from datetime import timedelta
+
+import pytest
+
+from modelyard.access.domain import Principal
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.holds.service import HoldService
+from modelyard.registry.domain import Version
+from modelyard.registry.service import RegistryService
+
+
+@pytest.fixture
+def holds(database: Database, clock: ManualClock, audit: AuditLog, registry: RegistryService) -> HoldService:
+    return HoldService(database=database, clock=clock, audit=audit, registry=registry)
+
+
+class TestRecord:
+    def test_the_audit_log_tells_who_put_and_who_lifted_a_hold_and_why(
+        self, holds: HoldService, audit: AuditLog, alice: Principal, version: Version
+    ) -> None:
+        hold = holds.put(alice, "iris", 1, reason="the regulator asks", until=None)
+        holds.lift(alice, "iris", hold.hold_id, reason="the case is closed")
+        told = [entry for entry in audit.entries("default") if entry.action.startswith("hold.")]
+        assert [(entry.action, entry.actor, entry.reason) for entry in told] == [
+            ("hold.put", "alice", "the regulator asks"),
+            ("hold.lifted", "alice", "the case is closed"),
+        ]
+        assert [entry.after for entry in told] == [{"hold_id": hold.hold_id, "until": None}, None]
+
+    def test_a_hold_is_lifted_once(self, holds: HoldService, alice: Principal, version: Version) -> None:
+        hold = holds.put(alice, "iris", 1, reason="law", until=None)
+        lifted = holds.lift(alice, "iris", hold.hold_id, reason="done")
+        with pytest.raises(Conflict) as told:
+            holds.lift(alice, "iris", hold.hold_id, reason="done again")
+        assert told.value.code == "hold_lifted"
+        assert holds.of_model(alice, "iris") == [lifted]
+
+    def test_nobody_else_finds_it(
+        self, holds: HoldService, alice: Principal, stranger: Principal, version: Version
+    ) -> None:
+        hold = holds.put(alice, "iris", 1, reason="law", until=None)
+        with pytest.raises(NotFound):
+            holds.lift(stranger, "iris", hold.hold_id, reason="mine")
+        assert holds.of_model(stranger, "iris") == []
+
+
+class TestTime:
+    def test_it_lies_until_its_time_is_over(
+        self, holds: HoldService, database: Database, clock: ManualClock, alice: Principal, version: Version
+    ) -> None:
+        hold = holds.put(alice, "iris", 1, reason="law", until=clock.now() + timedelta(days=1))
+        with database.read() as connection:
+            assert holds.active_within(connection, "default", "iris", 1) == [hold]
+            clock.sleep(timedelta(days=1).total_seconds())
+            assert holds.active_within(connection, "default", "iris", 1) == []
+
+    def test_a_time_that_is_over_already_is_refused(
+        self, holds: HoldService, clock: ManualClock, alice: Principal, version: Version
+    ) -> None:
+        with pytest.raises(Invalid, match="still to come"):
+            holds.put(alice, "iris", 1, reason="law", until=clock.now())
