@@ -233,6 +233,13 @@ class TestInfer:
         assert "JSON" in assert_is_error(await doubler.ask("POST", path, b"{"), 400)
 
 
+    async def test_an_error_does_not_send_a_whole_body_back(self, doubler: Bench) -> None:
+        tensor = {"name": "z" * 1_000_000, "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}
+        told = assert_is_error(await doubler.infer({"inputs": [tensor]}), 400)
+        assert told.startswith("there is no input 'zzz")
+        assert len(told) < 10_000
+
+
 class TestPredict:
     @pytest.mark.parametrize("path", ["/predict", "/invocations"])
     async def test_rows_come_back_as_predictions(self, doubler: Bench, path: str) -> None:

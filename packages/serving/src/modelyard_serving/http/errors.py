@@ -23,6 +23,7 @@ STATUS: dict[Kind, int] = {
 }
 RETRY_AFTER_S = 1
 REQUEST_ID = "x-request-id"
+_LONGEST = 8192
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +36,12 @@ def error_response(error: BaseException, request: Request | None = None) -> Resp
         headers = [JSON, ("retry-after", str(RETRY_AFTER_S))]
     elif isinstance(error, UnknownCoding):
         headers = [JSON, ("accept-encoding", ACCEPTED)]
-    return Response(STATUS[error.kind], orjson.dumps({"error": error.message}), headers)
+    return Response(STATUS[error.kind], orjson.dumps({"error": _short(error.message)}), headers)
+
+
+def _short(message: str) -> str:
+    """A message may quote what the caller sent, which may be the whole of a body."""
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
 
 
 def _failure(error: BaseException, request: Request | None) -> Response:
