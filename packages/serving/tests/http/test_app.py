@@ -232,7 +232,6 @@ class TestInfer:
     async def test_what_is_no_json_is_refused(self, doubler: Bench, path: str) -> None:
         assert "JSON" in assert_is_error(await doubler.ask("POST", path, b"{"), 400)
 
-
     async def test_an_error_does_not_send_a_whole_body_back(self, doubler: Bench) -> None:
         tensor = {"name": "z" * 1_000_000, "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}
         told = assert_is_error(await doubler.infer({"inputs": [tensor]}), 400)
