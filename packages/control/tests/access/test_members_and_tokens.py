@@ -82,6 +82,27 @@ class TestMembers:
         members.change_role(ada, "dora", Role.VIEWER)
         assert access.authenticate(f"Bearer {secret}").role is Role.VIEWER
 
+    def test_the_audit_log_tells_of_every_change_of_a_membership_and_of_its_tokens(
+        self, members: Members, member_tokens: Tokens, ada: Principal, dora: Principal, audit: AuditLog
+    ) -> None:
+        begun = len(audit.entries("acme"))
+        token, secret = member_tokens.create(dora, name="laptop")
+        member_tokens.create(dora, name="desk")
+        member_tokens.revoke(ada, token.token_id)
+        members.change_role(ada, "dora", Role.VIEWER)
+        members.remove(ada, "dora")
+        log = audit.entries("acme")[begun:]
+        assert [(entry.action, entry.actor) for entry in log] == [
+            ("token.created", "dora"),
+            ("token.created", "dora"),
+            ("token.revoked", "ada"),
+            ("member.role_changed", "ada"),
+            ("member.removed", "ada"),
+        ]
+        assert (log[3].before, log[3].after) == ({"role": "developer"}, {"role": "viewer"})
+        assert log[4].after == {"revoked_tokens": 1}
+        assert secret not in str(log)
+
     def test_the_last_administrator_stays(self, members: Members, ada: Principal) -> None:
         with pytest.raises(Conflict) as removed:
             members.remove(ada, "ada")

@@ -197,6 +197,23 @@ class TestRequests:
         assert yard.ask(version).request_id == yard.ask(version).request_id
 
 
+class TestRecord:
+    def test_the_audit_log_tells_every_step_to_production_and_who_took_it(self, yard: Yard) -> None:
+        version = yard.stage()
+        yard.policies.put(CARL, MODEL, Policy(checks=("bias",)), revision=None)
+        yard.policies.record_check(ANNA, version, name="bias", is_passed=True, details="by the book")
+        yard.approve(yard.ask(version))
+        log = yard.audit.entries("acme")
+        assert [(entry.action, entry.actor, entry.reason) for entry in log][3:] == [
+            ("policy.changed", "carl", ""),
+            ("check.recorded", "anna", "by the book"),
+            ("request.requested", "anna", "please"),
+            ("request.approval_given", "bert", "yes"),
+            ("request.approved", "bert", "yes"),
+            ("version.production", "bert", "please"),
+        ]
+
+
 class TestRollback:
     def test_the_former_comes_back_and_the_present_one_is_archived(self, yard: Yard) -> None:
         former, present = yard.promote(), yard.promote()
