@@ -156,7 +156,8 @@ def _report(results: list[Result], size: Size) -> Iterator[str]:
         pages = result.pages
         yield (
             f"\n{result.long_versions:,} versions of one model, in {pages.count:,} pages of {_PAGE_LIMIT}: median "
-            f"{pages.median:.2f} ms, p99 {pages.p99:.2f} ms a page; with the answers that it keeps (at most 64 MB), the server's memory grew by "
+            f"{pages.median:.2f} ms, p99 {pages.p99:.2f} ms a page; "
+            "with the answers that it keeps (at most 64 MB), the server's memory grew by "
             f"{result.memory_growth / 2**20:.1f} MiB.\n"
         )
 
