@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         exchange = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
         self._body = []
         self._site.in_flight += 1
-        if self._exchange is None and not self._is_paused:
+        if self._exchange is None and not self._waiting and not self._is_paused:
             self._answer(exchange)
             return
         self._waiting.append(exchange)

@@ -1,0 +1,54 @@
+"""Requests of one connection are answered in their order, whenever their answers come."""
+
+import asyncio
+
+import pytest
+
+from modelyard_serving.execution.promise import Promise
+from modelyard_serving.http.connection import Connection, Site
+from modelyard_serving.http.exchange import Request, Response
+
+pytestmark = pytest.mark.anyio
+
+
+class Later:
+    """Promises every answer."""
+
+    def __init__(self) -> None:
+        self.promises: dict[str, Promise[Response]] = {}
+
+    def handle(self, request: Request) -> Promise[Response]:
+        return self.promises.setdefault(request.path, Promise())
+
+    def answer(self, path: str) -> None:
+        self.promises[path].settle(Response(200, path.encode()))
+
+
+class Written(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.answers.append(bytes(data).partition(b"\r\n\r\n")[2])
+
+    def is_closing(self) -> bool:
+        return False
+
+    def resume_reading(self) -> None:
+        """It was never paused."""
+
+
+async def test_what_comes_between_an_answer_and_the_next_one_waits_its_turn() -> None:
+    app, written = Later(), Written()
+    loop = asyncio.get_running_loop()
+    connection = Connection(Site(app=app, loop=loop, max_body_bytes=1000, date=b"\r\n", now=loop.time()))
+    connection.connection_made(written)
+    for path in ("/a", "/b"):
+        connection.data_received(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    app.answer("/a")
+    connection.data_received(b"GET /c HTTP/1.1\r\nhost: x\r\n\r\n")
+    for path in ("/b", "/c"):
+        await asyncio.sleep(0)
+        app.answer(path)
+    assert written.answers == [b"/a", b"/b", b"/c"]
