@@ -5,6 +5,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
@@ -169,12 +170,15 @@ class UnaryCall:
         elif len(message) < _LARGE_BYTES:
             self._connection.reply(self._stream, PACKED_HEADS[encoding], packed(message, encoding), OK_TRAILERS)
         else:
-            self._pending = promised(self._answer_packed(message, encoding))
+            # A thread packs what would hold the event loop for too long.
+            self._pending = promised(self._loop.run_in_executor(None, packed, message, encoding))
+            self._pending.then(partial(self._reply_packed, PACKED_HEADS[encoding]))
 
-    async def _answer_packed(self, message: bytes, encoding: bytes) -> None:
-        """The answer after a thread has packed it, which would hold the event loop for too long."""
-        data = await self._loop.run_in_executor(None, packed, message, encoding)
-        self._connection.reply(self._stream, PACKED_HEADS[encoding], data, OK_TRAILERS)
+    def _reply_packed(self, head: bytes, reply: Reply) -> None:
+        if isinstance(reply, BaseException):
+            self._fail(reply)
+        else:
+            self._connection.reply(self._stream, head, reply, OK_TRAILERS)
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
