@@ -36,6 +36,7 @@ class TestDelete:
         job = platform.operator.get(f"/mlops/jobs/{json.loads(out)['job_id']}").json()
         assert (job["kind"], job["status"]) == ("deletion", "succeeded")
         assert run("versions", "show", "iris/1")[0] == 3
+        assert [one["version"] for one in json.loads(run("tombstones", "iris", "-o", "json")[1])["tombstones"]] == [1]
         assert run("undelete", "iris/1", "--reason", "sorry")[0] == 0
         assert run("versions", "show", "iris/1")[0] == 0
 
@@ -46,5 +47,6 @@ class TestDelete:
         assert "retention_hold" in run("delete", "iris/2", "--dry-run")[1]
         hold_id = json.loads(put[1])["hold_id"]
         assert hold_id in run("holds", "list", "iris")[1]
+        assert hold_id not in run("holds", "list", "iris", "--version", "1")[1]
         assert run("holds", "lift", "iris", hold_id, "--reason", "over")[0] == 0
         assert run("delete", "iris", "--yes", "--no-wait")[0] == 0

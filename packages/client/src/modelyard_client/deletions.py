@@ -1,6 +1,6 @@
 """Deleting versions and models: the plan, the job, tombstones and restoring; and retention holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -179,10 +179,11 @@ class Deletions:
         query: dict[str, str | int] = {"delete_mode": mode, "reason": reason}
         return Submission.from_json(self._transport.delete(_path(name, version), query=query))
 
-    def tombstones(self, name: str) -> list[Tombstone]:
-        """The deleted versions of a model, the oldest deletion first."""
-        answer = Fields(self._transport.get(_path(name, None, "tombstones")), noun="tombstones")
-        return [Tombstone.from_json(item) for item in answer.items("tombstones")]
+    def tombstones(self, name: str, *, limit: int | None = None) -> Iterator[Tombstone]:
+        """The deleted versions of a model, the oldest version first, fetched page by page as they are asked for."""
+        where = _path(name, None, "tombstones")
+        pages = self._transport.pages(where, plural="tombstones", query={}, limit=limit)
+        return (Tombstone.from_json(item) for item in pages)
 
     def restore(self, name: str, version: int, *, reason: str = "") -> None:
         """Take a deleted version back, before it is purged.
@@ -193,10 +194,11 @@ class Deletions:
         """
         self._transport.post(_path(name, version, "restore"), {"reason": reason})
 
-    def holds(self, name: str) -> list[Hold]:
-        """All holds that lie or lay on a model's versions, the oldest first."""
-        answer = Fields(self._transport.get(_holds(name, "holds")), noun="holds")
-        return [Hold.from_json(item) for item in answer.items("holds")]
+    def holds(self, name: str, version: int | None = None, *, limit: int | None = None) -> Iterator[Hold]:
+        """Holds that lie or lay on a model's versions, or on one, oldest first, fetched page by page as asked for."""
+        where = _holds(name, "holds")
+        pages = self._transport.pages(where, plural="holds", query={"version": version}, limit=limit)
+        return (Hold.from_json(item) for item in pages)
 
     def put_hold(self, name: str, version: int, *, reason: str, until: datetime | None = None) -> Hold:
         """Keep a version from being deleted."""

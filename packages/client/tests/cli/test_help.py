@@ -10,7 +10,7 @@ class TestHelp:
             *("jobs list", "jobs show", "jobs cancel", "models list", "models show", "models edit", "models lineage"),
             *("versions list", "versions show", "versions edit", "versions artifacts", "versions download", "register"),
             *("deployments list", "deployments show"),
-            *("delete", "undelete", "holds list", "holds put", "holds lift"),
+            *("delete", "undelete", "tombstones", "holds list", "holds put", "holds lift"),
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),
             *("audit list", "audit verify", "audit export", "audit production", "webhooks list", "webhooks create"),
             *("webhooks show", "webhooks test", "webhooks deliveries", "webhooks replay", "webhooks dead-letters"),

@@ -9,8 +9,9 @@ from deletion_world import ALICE, MALLORY, Crash, World
 
 from modelyard.deletion.domain import DeleteMode, Subject, Tombstone
 from modelyard.deletion.states import VersionState
-from modelyard.errors import Conflict, NotFound
-from modelyard.registry.domain import Version
+from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.paging import encode_cursor
+from modelyard.registry.domain import MAX_VERSION, Version
 
 NOTHING, RUN, EXPERIMENT = DeleteMode
 DAY = 24 * 3600
@@ -21,7 +22,7 @@ def restore(world: World, number: int = 1) -> Version:
 
 
 def tombstone(world: World) -> Tombstone:
-    return world.control.removal.restoring.tombstones(ALICE, "iris")[-1]
+    return world.control.removal.restoring.tombstones(ALICE, "iris").items[-1]
 
 
 def refused(world: World, number: int = 1) -> str:
@@ -49,7 +50,27 @@ class TestRestore:
         assert world.control.registry.model(ALICE, "iris").latest_version == 1
         assert world.shown() == {("iris", 1)}
         assert (world.tracking.deleted_runs, world.tracking.deleted_experiments) == (set(), set())
-        assert world.control.removal.restoring.tombstones(ALICE, "iris") == []
+        assert world.control.removal.restoring.tombstones(ALICE, "iris").items == []
+
+    def test_what_is_left_is_listed_page_by_page_and_what_came_back_is_not(self, world: World) -> None:
+        for _ in range(5):
+            world.register()
+        for number in (5, 1, 2, 4):
+            world.delete(number, NOTHING)
+        restore(world, 2)
+        restoring = world.control.removal.restoring
+
+        first = restoring.tombstones(ALICE, "iris", limit=2)
+        second = restoring.tombstones(ALICE, "iris", limit=2, cursor=first.next_cursor)
+
+        assert [[one.version for one in page.items] for page in (first, second)] == [[1, 4], [5]]
+        assert (first.next_cursor is None, second.next_cursor is None) == (False, True)
+
+    @pytest.mark.parametrize("number", [MAX_VERSION + 1, 10**17])
+    def test_a_cursor_behind_every_version_is_none_of_ours(self, world: World, number: int) -> None:
+        with pytest.raises(Invalid) as caught:
+            world.control.removal.restoring.tombstones(ALICE, "iris", cursor=encode_cursor(str(number)))
+        assert caught.value.code == "cursor_invalid"
 
     def test_it_can_be_deleted_and_restored_again(self, world: World) -> None:
         world.register()
@@ -157,7 +178,7 @@ class TestPurge:
         self.purge(world)
         self.purge(world)
 
-        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris")]
+        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris").items]
         assert states == [VersionState.PURGED] * 3
         assert version.run_id not in world.tracking._runs
 
@@ -179,7 +200,7 @@ class TestPurge:
 
         monkeypatch.setattr(world.tracking, "purge_model", refuse)
         assert self.purge(world) == 1
-        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris")]
+        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris").items]
         assert states == [*[VersionState.PURGING] * 3, VersionState.PURGED]
 
     def test_mode_nothing_leaves_the_tracker_alone_for_ever(self, world: World, tmp_path: Path) -> None:

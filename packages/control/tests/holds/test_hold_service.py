@@ -38,7 +38,7 @@ class TestRecord:
         with pytest.raises(Conflict) as told:
             holds.lift(alice, "iris", hold.hold_id, reason="done again")
         assert told.value.code == "hold_lifted"
-        assert holds.of_model(alice, "iris") == [lifted]
+        assert holds.page(alice, "iris").items == [lifted]
 
     def test_nobody_else_finds_it(
         self, holds: HoldService, alice: Principal, stranger: Principal, version: Version
@@ -46,7 +46,32 @@ class TestRecord:
         hold = holds.put(alice, "iris", 1, reason="law", until=None)
         with pytest.raises(NotFound):
             holds.lift(stranger, "iris", hold.hold_id, reason="mine")
-        assert holds.of_model(stranger, "iris") == []
+        assert holds.page(stranger, "iris").items == []
+
+
+class TestPages:
+    def test_holds_come_page_by_page_the_oldest_first_also_those_of_one_moment(
+        self, holds: HoldService, clock: ManualClock, alice: Principal, version: Version
+    ) -> None:
+        put = [holds.put(alice, "iris", 1, reason=f"law {number}", until=None) for number in range(3)]
+        clock.sleep(1)
+        put.append(holds.put(alice, "iris", 1, reason="the last", until=None))
+        pages = [holds.page(alice, "iris", limit=2)]
+        pages.append(holds.page(alice, "iris", limit=2, cursor=pages[0].next_cursor))
+        told = [hold for page in pages for hold in page.items]
+        assert told == [*sorted(put[:3], key=lambda hold: hold.hold_id), put[3]]
+        assert [page.next_cursor is None for page in pages] == [False, True]
+
+    @pytest.mark.parametrize(("number", "found"), [(1, 1), (2, 0), (2**40, 0), (-1, 0)])
+    def test_holds_of_one_version_are_told_apart(
+        self, holds: HoldService, alice: Principal, version: Version, number: int, found: int
+    ) -> None:
+        holds.put(alice, "iris", 1, reason="law", until=None)
+        assert len(holds.page(alice, "iris", number).items) == found
+
+    def test_a_cursor_of_somebody_else_is_refused(self, holds: HoldService, alice: Principal) -> None:
+        with pytest.raises(Invalid, match="cursor"):
+            holds.page(alice, "iris", cursor="bm9uc2Vuc2U")
 
 
 class TestTime:

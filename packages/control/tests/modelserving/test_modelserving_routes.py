@@ -95,6 +95,29 @@ class TestDeleting:
         assert [one["lift_reason"] for one in client.get(f"{holds}/holds").json()["holds"]] == ["done"]
         assert client.delete(f"{MODELS}/iris").status_code == 202
 
+    def test_holds_and_tombstones_go_page_by_page(
+        self, client: TestClient, version: str, log_model: Callable[..., LoggedModel], engine: InlineJobEngine
+    ) -> None:
+        registry = "/api/v1/ml/registry/models/iris"
+        client.post(f"{MODELS}/iris/versions", json={"artifact_id": log_model().run_id})
+        put = [client.post(f"{registry}/versions/{one}/holds", json={"reason": "law"}).json() for one in (1, 2)]
+        assert self._pages(client, f"{registry}/holds", "holds", "version") == {1, 2}
+        for hold in put:
+            client.post(f"{registry}/holds/{hold['hold_id']}/lift", json={"reason": "done"})
+        for number in (1, 2):
+            assert client.delete(f"{MODELS}/iris/versions/{number}").status_code == 202
+            engine.run_next()
+        assert self._pages(client, f"{MODELS}/iris/tombstones", "tombstones", "version") == {1, 2}
+
+    @staticmethod
+    def _pages(client: TestClient, where: str, plural: str, fact: str) -> set[int]:
+        """A fact of what stands on two pages of one each, of which the second is the last."""
+        first = client.get(where, params={"limit": 1}).json()
+        second = client.get(where, params={"limit": 1, "cursor": first["next_cursor"]}).json()
+        assert (len(first[plural]), len(second[plural]), second["next_cursor"]) == (1, 1, None)
+        assert client.get(where, params={"limit": 201}).status_code == 400
+        return {page[plural][0][fact] for page in (first, second)}
+
     @pytest.mark.parametrize("query", [{"delete_mode": "3"}, {"delete_mode": "nothing"}, {"force": "true"}])
     def test_a_wish_that_it_does_not_know_is_refused(
         self, client: TestClient, version: str, query: dict[str, str]

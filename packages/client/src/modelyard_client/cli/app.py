@@ -28,6 +28,7 @@ from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
 from modelyard_client.cli.tenants import app as tenants
 from modelyard_client.cli.tokens import app as tokens
+from modelyard_client.cli.tombstones import tombstones
 from modelyard_client.cli.train import train
 from modelyard_client.cli.undeploy import undeploy
 from modelyard_client.cli.versions import app as versions
@@ -86,6 +87,7 @@ for verb in (compare, promote, approve, reject, withdraw, rollback):
     app.command()(verb)
 app.command()(delete)
 app.command()(undelete)
+app.command()(tombstones)
 app.add_typer(holds, name="holds")
 app.add_typer(requests, name="requests")
 app.add_typer(policy, name="policy")

@@ -7,7 +7,7 @@ import typer
 
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
-from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
 from modelyard_client.cli.terminal import print_facts, print_json, print_table
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
 
@@ -23,18 +23,21 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why.", metavar="TEX
 def list_holds(
     model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
     *,
+    version: VersionOption = None,
+    limit: LimitOption = 50,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """List all holds that lie or lay on a model's versions.
+    """List holds that lie or lay on a model's versions, the oldest first.
 
     \b
     Examples:
       modelyard holds list churn
+      modelyard holds list churn --version 3 --output json
     """
     with connect(url, home) as client:
-        found = client.deletions.holds(model)
+        found = list(client.deletions.holds(model, version, limit=limit))
     if output is Output.JSON:
         print_json({"holds": found})
         return

@@ -13,6 +13,7 @@ from modelyard.deletion.domain import Subject, Tombstone
 from modelyard.deletion.states import TRANSITIONS, VersionState
 from modelyard.errors import Conflict, NotFound
 from modelyard.jobs.service import JobService
+from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
 from modelyard.registry import leaving
@@ -45,10 +46,16 @@ class Restoring:
         self._mover = mover
         self._tracking = tracking
 
-    def tombstones(self, principal: Principal, model_name: str) -> list[Tombstone]:
-        """What is left of a model's deleted versions, the oldest deletion first."""
+    def tombstones(
+        self, principal: Principal, model_name: str, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Tombstone]:
+        """What is left of a model's deleted versions, the oldest version first.
+
+        Raises:
+            Invalid: code `cursor_invalid`.
+        """
         with self._database.read() as connection:
-            return store.of_model(connection, principal.tenant_id, model_name)
+            return store.page(connection, principal.tenant_id, model_name, limit=limit, cursor=cursor)
 
     def restore(self, principal: Principal, subject: Subject, *, reason: str) -> Version:
         """Bring a deleted version back as it was, with its run and experiment; it is not deployed again.

@@ -173,6 +173,7 @@ class TombstoneAnswer(Answer):
 
 
 class TombstonesAnswer(Answer):
-    """The deleted versions of a model, the oldest deletion first."""
+    """A page of the deleted versions of a model, the oldest version first."""
 
     tombstones: list[TombstoneAnswer]
+    next_cursor: str | None

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, tup
 from modelyard.deletion.domain import DeleteMode, Subject, Tombstone
 from modelyard.deletion.states import VersionState
 from modelyard.deletion.tables import tombstones
-from modelyard.registry.domain import Version, can_be_a_number
+from modelyard.paging import Page, decode_number_cursor, encode_cursor, invalid_cursor
+from modelyard.registry.domain import MAX_VERSION, Version, can_be_a_number
 
 
 def add(
@@ -77,14 +78,20 @@ def standing(connection: Connection, subject: Subject) -> Tombstone | None:
     return None if row is None else _tombstone(row)
 
 
-def of_model(connection: Connection, tenant_id: str, model_name: str) -> list[Tombstone]:
-    """The tombstones of a model's versions that are not taken back, oldest version first."""
-    return _found(
-        connection,
-        (tombstones.c.tenant_id == tenant_id)
-        & (tombstones.c.model_name == model_name)
-        & (tombstones.c.state != VersionState.ACTIVE),
+def page(connection: Connection, tenant_id: str, model_name: str, *, limit: int, cursor: str | None) -> Page[Tombstone]:
+    """The tombstones of a model's versions that are not taken back, at most one a version, oldest version first."""
+    after = 0 if cursor is None else decode_number_cursor(cursor)
+    if after > MAX_VERSION:
+        raise invalid_cursor()
+    query = select(tombstones).where(
+        tombstones.c.tenant_id == tenant_id,
+        tombstones.c.model_name == model_name,
+        tombstones.c.version > after,
+        tombstones.c.state != VersionState.ACTIVE,
     )
+    rows = connection.execute(query.order_by(tombstones.c.version).limit(limit + 1)).all()
+    items = [_tombstone(row) for row in rows[:limit]]
+    return Page(items, encode_cursor(str(items[-1].version)) if len(rows) > limit else None)
 
 
 def with_removed_run(connection: Connection, run_ids: Collection[str]) -> list[Tombstone]:

@@ -2,18 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.holds.domain import Hold
 from modelyard.holds.schemas import HoldAnswer, HoldBody, HoldsAnswer, LiftBody
 from modelyard.holds.service import HoldService
 from modelyard.http.guard import Requires
+from modelyard.paging import MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.registry.service import RegistryService
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=400)]
 
 
 def hold_routes(holds: HoldService, registry: RegistryService, clock: Clock) -> APIRouter:
@@ -24,10 +27,13 @@ def hold_routes(holds: HoldService, registry: RegistryService, clock: Clock) -> 
         return HoldAnswer.of(hold, now=clock.now())
 
     @router.get("/holds")
-    def list_holds(caller: Read, name: str, version: int | None = None) -> HoldsAnswer:
-        """All holds that lie or lay on the model's versions, or on one of them."""
+    def list_holds(
+        caller: Read, name: str, version: int | None = None, limit: Limit = 50, cursor: Cursor = None
+    ) -> HoldsAnswer:
+        """Holds that lie or lay on the model's versions, or on one of them, the oldest first."""
         registry.model(caller, name)
-        return HoldsAnswer(holds=[answer(hold) for hold in holds.of_model(caller, name, version)])
+        page = holds.page(caller, name, version, limit=limit, cursor=cursor)
+        return HoldsAnswer(holds=[answer(hold) for hold in page.items], next_cursor=page.next_cursor)
 
     @router.post("/versions/{version}/holds", status_code=201)
     def put_hold(caller: Govern, name: str, version: int, body: HoldBody) -> HoldAnswer:

@@ -58,6 +58,7 @@ class HoldAnswer(Answer):
 
 
 class HoldsAnswer(Answer):
-    """Holds, the oldest first."""
+    """A page of holds, the oldest first."""
 
     holds: list[HoldAnswer]
+    next_cursor: str | None

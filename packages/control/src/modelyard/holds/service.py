@@ -11,6 +11,7 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.holds import store
 from modelyard.holds.domain import Hold
+from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.registry.domain import refuse_leaving
 from modelyard.registry.leaving import hold_model, is_burial_begun
@@ -88,15 +89,27 @@ class HoldService:
             )
             return self._hold(connection, principal, model_name, hold_id)
 
-    def of_model(self, principal: Principal, model_name: str, number: int | None = None) -> list[Hold]:
-        """All holds that lie or lay on a model's versions, or on one of them, the oldest first."""
+    def page(
+        self,
+        principal: Principal,
+        model_name: str,
+        number: int | None = None,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Hold]:
+        """Holds that lie or lay on a model's versions, or on one of them, the oldest first.
+
+        Raises:
+            Invalid: code `cursor_invalid`.
+        """
         with self._database.read() as connection:
-            return store.of_model(connection, principal.tenant_id, model_name, number)
+            return store.page(connection, principal.tenant_id, model_name, number, limit=limit, cursor=cursor)
 
     def active_within(self, connection: Connection, tenant_id: str, model_name: str, number: int | None) -> list[Hold]:
         """The holds that lie on the version now, or on any of the model's, in the caller's transaction."""
         now = self._clock.now()
-        return [hold for hold in store.of_model(connection, tenant_id, model_name, number) if hold.is_active(now)]
+        return [hold for hold in store.not_lifted(connection, tenant_id, model_name, number) if hold.is_active(now)]
 
     @staticmethod
     def _hold(connection: Connection, principal: Principal, model_name: str, hold_id: str) -> Hold:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, tuple_, update
 
 from modelyard.holds.domain import Hold
 from modelyard.holds.tables import holds
+from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 from modelyard.registry.domain import can_be_a_number
 
 
@@ -32,19 +33,37 @@ def find(connection: Connection, tenant_id: str, hold_id: str) -> Hold | None:
     return None if row is None else _hold(row)
 
 
-def of_model(connection: Connection, tenant_id: str, model_name: str, version: int | None) -> list[Hold]:
-    """All holds that lie or lay on a version, or on any of the model's, the oldest first."""
-    query = select(holds).where(holds.c.tenant_id == tenant_id, holds.c.model_name == model_name)
+def page(
+    connection: Connection, tenant_id: str, model_name: str, version: int | None, *, limit: int, cursor: str | None
+) -> Page[Hold]:
+    """Holds that lie or lay on a version, or on any of the model's, the oldest first."""
+    query = _of(tenant_id, model_name, version)
+    if cursor is not None:
+        query = query.where(tuple_(holds.c.put_at, holds.c.id) > tuple_(*decode_time_cursor(cursor)))
     if version is not None and not can_be_a_number(version):
-        return []
-    if version is not None:
-        query = query.where(holds.c.version == version)
-    return [_hold(row) for row in connection.execute(query.order_by(holds.c.put_at, holds.c.id))]
+        return Page([], None)
+    rows = connection.execute(query.limit(limit + 1)).all()
+    items = [_hold(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(items, encode_time_cursor(items[-1].put_at, items[-1].hold_id) if more else None)
+
+
+def not_lifted(connection: Connection, tenant_id: str, model_name: str, version: int | None) -> list[Hold]:
+    """The holds on a version, or on any of the model's, that nobody has lifted, the oldest first."""
+    query = _of(tenant_id, model_name, version).where(holds.c.lifted_at.is_(None))
+    return [_hold(row) for row in connection.execute(query)]
 
 
 def change(connection: Connection, hold: Hold, **values: Any) -> None:
     """Write some columns of a hold."""
     connection.execute(update(holds).where(holds.c.id == hold.hold_id).values(**values))
+
+
+def _of(tenant_id: str, model_name: str, version: int | None) -> Select[Any]:
+    query = select(holds).where(holds.c.tenant_id == tenant_id, holds.c.model_name == model_name)
+    if version is not None:
+        query = query.where(holds.c.version == version)
+    return query.order_by(holds.c.put_at, holds.c.id)
 
 
 def _hold(row: Row[Any]) -> Hold:

@@ -23,5 +23,6 @@ holds = Table(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]
     ),
     Index("ix_retention_holds_version", "tenant_id", "model_name", "version"),
+    Index("ix_retention_holds_put_at", "tenant_id", "model_name", "put_at", "id"),
     info=VOLATILE,
 )

@@ -164,12 +164,14 @@ def deletion_routes(
         return delete(caller, Subject(caller.tenant_id, name, version), query, response)
 
     @router.get("/tombstones")
-    def list_tombstones(caller: Read, name: str) -> TombstonesAnswer:
-        """What is left of the model's deleted versions."""
-        found = restoring.tombstones(caller, name)
-        if not found:
+    def list_tombstones(caller: Read, name: str, limit: Limit = 50, cursor: Cursor = None) -> TombstonesAnswer:
+        """What is left of the model's deleted versions, the oldest version first."""
+        page = restoring.tombstones(caller, name, limit=limit, cursor=cursor)
+        if not page.items:
             registry.model(caller, name)
-        return TombstonesAnswer(tombstones=[TombstoneAnswer.of(one) for one in found])
+        return TombstonesAnswer(
+            tombstones=[TombstoneAnswer.of(one) for one in page.items], next_cursor=page.next_cursor
+        )
 
     @router.post("/versions/{version}/restore")
     def restore(caller: Write, name: str, version: int, body: RestoreBody) -> ModelVersionAnswer:
