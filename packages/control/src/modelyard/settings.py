@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     )
     """A tracking server that is not ours; the local stack's own when it is not set."""
     mlflow_artifact_root: str | None = Field(default=None, validation_alias="MLFLOW_ARTIFACT_ROOT")
-    """Where our tracking server keeps artifacts; a folder in the home when it is not set."""
+    """Where the tracking server keeps artifacts; ours in a folder of the home when it is not set. One that is not ours
+    and does not hand them out itself needs it: from nowhere else are files fetched."""
     mlflow_backend_uri: str | None = None
     """MLflow's own database, to remove records of purged runs from it; that of our own server when it is not set."""
     deletion_grace_days: float = Field(default=30, ge=0, le=3650)
@@ -143,6 +144,11 @@ class Settings(BaseSettings):
         if self.mlflow_backend_uri is not None or self.mlflow_tracking_uri is not None:
             return self.mlflow_backend_uri
         return f"sqlite:///{self.places.mlflow / 'mlflow.db'}"
+
+    @property
+    def tracking_artifacts(self) -> str | None:
+        """Where artifacts are fetched besides from the tracking server; ours hands all of them out itself."""
+        return None if self.mlflow_tracking_uri is None else self.mlflow_artifact_root
 
     @property
     def tracking_requirement(self) -> str:

@@ -60,7 +60,11 @@ def real_adapters(settings: Settings) -> Adapters:
         target=LocalTarget(
             places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
         ),
-        tracking=MlflowTracking(uri=settings.tracking_uri, backend_uri=settings.tracking_backend),
+        tracking=MlflowTracking(
+            uri=settings.tracking_uri,
+            backend_uri=settings.tracking_backend,
+            artifact_root=settings.tracking_artifacts,
+        ),
         registered=MlflowRegisteredModels(uri=settings.tracking_uri),
     )
 

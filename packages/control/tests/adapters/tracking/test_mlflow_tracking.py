@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from modelyard.adapters.tracking import MlflowTracking
-from modelyard.errors import Conflict
+from modelyard.errors import Conflict, Invalid
 
 SCRIPT = """
 import mlflow
@@ -133,6 +133,81 @@ class TestLegacyModels:
         assert (folder / "MLmodel").read_text() == "flavors: {}\n"
         assert (folder / "data" / "weights").read_bytes() == b"123"
         assert len(list(folder.iterdir())) == 2
+
+    @pytest.mark.parametrize("history", ["{", "3", '["model"]', "[{}]"])
+    def test_a_tag_that_mlflow_did_not_write_is_told(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient, history: str
+    ) -> None:
+        run_id = str(client.create_run("0").info.run_id)
+        client.set_tag(run_id, "mlflow.log-model.history", history)
+        with pytest.raises(Invalid, match="not as MLflow writes it"):
+            tracking.logged_models(run_id)
+
+
+class TestPlacesOfArtifacts:
+    """Whoever reaches the tracker says where an experiment's files are; the control plane's own are not among them."""
+
+    @pytest.fixture
+    def secrets(self, tmp_path: Path) -> Path:
+        """A folder of this machine, which no tenant reads."""
+        folder = tmp_path / "secrets"
+        folder.mkdir()
+        (folder / "token").write_text("secret")
+        return folder
+
+    def test_a_run_that_points_into_this_machine_is_refused(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient, secrets: Path, tmp_path: Path
+    ) -> None:
+        experiment = client.create_experiment(f"local-{uuid4().hex}", artifact_location=str(tmp_path))
+        run_id = str(client.create_run(experiment).info.run_id)
+        (tmp_path / run_id / "artifacts").mkdir(parents=True)
+        path = "../../secrets"
+        client.set_tag(run_id, "mlflow.log-model.history", json.dumps([{"run_id": run_id, "artifact_path": path}]))
+        self._is_refused(tracking, f"runs:/{run_id}/{path}", tmp_path)
+        with pytest.raises(Invalid):
+            tracking.purge_model(f"runs:/{run_id}/{path}")
+        assert (secrets / "token").read_text() == "secret"
+
+    def test_so_is_a_logged_model(self, tracking: MlflowTracking, client: mlflow.MlflowClient, tmp_path: Path) -> None:
+        experiment = client.create_experiment(f"local-{uuid4().hex}", artifact_location=str(tmp_path))
+        model = client.create_logged_model(experiment, "m")
+        files = tmp_path / "models" / model.model_id / "artifacts"
+        files.mkdir(parents=True)
+        (files / "model.pkl").write_bytes(b"x")
+        client.finalize_logged_model(model.model_id, "READY")
+        self._is_refused(tracking, f"models:/{model.model_id}", tmp_path)
+
+    def test_nothing_is_written_there(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient, secrets: Path, tmp_path: Path
+    ) -> None:
+        name = f"local-{uuid4().hex}"
+        client.create_experiment(name, artifact_location=str(tmp_path / "elsewhere"))
+        with pytest.raises(Invalid, match="not followed"):
+            tracking.store_model(secrets, key=name, name="m", experiment_name=name, parameters={})
+        assert not (tmp_path / "elsewhere").exists()
+
+    def test_below_the_root_that_the_operator_names_it_is_fetched(
+        self, mlflow_server: str, client: mlflow.MlflowClient, tmp_path: Path
+    ) -> None:
+        named = MlflowTracking(uri=mlflow_server, artifact_root=str(tmp_path / "store"))
+        name = f"local-{uuid4().hex}"
+        client.create_experiment(name, artifact_location=str(tmp_path / "store" / "1"))
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "MLmodel").write_text("flavors: {}\n")
+        stored = named.store_model(tmp_path / "model", key=name, name="m", experiment_name=name, parameters={})
+        folder = tmp_path / "download"
+        folder.mkdir()
+        named.download(stored.uri, folder)
+        assert [path.name for path in folder.iterdir()] == ["MLmodel"]
+
+    @staticmethod
+    def _is_refused(tracking: MlflowTracking, uri: str, tmp_path: Path) -> None:
+        folder = tmp_path / "download"
+        folder.mkdir()
+        for fetch in (tracking.download, lambda at, to: tracking.download_file(at, "token", to)):
+            with pytest.raises(Invalid, match="not followed"):
+                fetch(uri, folder)
+        assert list(folder.iterdir()) == []
 
 
 class TestOddities:

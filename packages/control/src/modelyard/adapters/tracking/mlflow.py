@@ -28,10 +28,11 @@ class MlflowTracking(MlflowRemoval):
     Args:
         uri: the server's address, http or https.
         backend_uri: the address of the server's own database, if we may remove records for good.
+        artifact_root: where the server keeps artifacts, if it does not hand them out itself.
     """
 
-    def __init__(self, *, uri: str, backend_uri: str | None = None) -> None:
-        super().__init__(MlflowServer(uri=uri), backend_uri=backend_uri)
+    def __init__(self, *, uri: str, backend_uri: str | None = None, artifact_root: str | None = None) -> None:
+        super().__init__(MlflowServer(uri=uri, artifact_root=artifact_root), backend_uri=backend_uri)
         self._library = self._server.library
 
     @property
@@ -141,7 +142,7 @@ class MlflowTracking(MlflowRemoval):
                 tags = {_KEY_TAG: key}
                 model = client.create_logged_model(experiment_id, name, tags=tags, params=dict(parameters))
             if model.status != "READY":
-                client.log_model_artifacts(model.model_id, str(folder))
+                self._library.upload(model, folder)
                 model = client.finalize_logged_model(model.model_id, "READY")
             return _logged(model)
 
@@ -189,8 +190,13 @@ def _logged(model: Any) -> LoggedModel:
 
 def _legacy_models(run: Any) -> list[LoggedModel]:
     """Models of a client before MLflow 3: files of the run, noted in one of its tags."""
-    history: list[Mapping[str, Any]] = json.loads(run.data.tags.get(_LEGACY_TAG, "[]"))
-    paths = dict.fromkeys(str(entry["artifact_path"]) for entry in history if not entry.get("model_id"))
+    try:
+        history: list[Mapping[str, Any]] = json.loads(run.data.tags.get(_LEGACY_TAG, "[]"))
+        paths = dict.fromkeys(str(entry["artifact_path"]) for entry in history if not entry.get("model_id"))
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise Invalid(
+            f"the tag {_LEGACY_TAG} of run '{run.info.run_id}' is not as MLflow writes it", code="artifact_invalid"
+        ) from exc
     return [
         LoggedModel(
             model_id=f"{run.info.run_id}/{path}",

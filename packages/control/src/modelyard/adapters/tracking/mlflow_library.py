@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from modelyard.adapters.tracking.artifact_addresses import ArtifactAddresses
+
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
@@ -25,10 +27,12 @@ class MlflowLibrary:
 
     Args:
         uri: the server's address, for runs and for registered models.
+        addresses: where artifacts may be.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, addresses: ArtifactAddresses) -> None:
         self._uri = uri
+        self._addresses = addresses
         self._loading = threading.Lock()
         self._client: Any = None
 
@@ -54,11 +58,13 @@ class MlflowLibrary:
 
         Addresses like `models:/…` do not do here: the library asks its global tracker for them, whichever that is.
         """
+        self._addresses.check(uri)
         artifacts = importlib.import_module("mlflow.artifacts")
         return str(artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
 
     def download_file(self, uri: str, path: str, folder: Path) -> str:
         """Copy one file of the artifact store below `folder`; gives the path of the copy."""
+        self._addresses.check(uri)
         repositories = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
         repository = repositories.get_artifact_repository(uri, tracking_uri=self._uri)
         return str(repository.download_artifacts(path, dst_path=str(folder)))
@@ -68,8 +74,14 @@ class MlflowLibrary:
 
         Addresses below `mlflow-artifacts:/` without a host are the server's own.
         """
+        self._addresses.check(uri if path is None else f"{uri}/{path}")
         registry = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
         registry.get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts(path)
+
+    def upload(self, model: Any, folder: Path) -> None:
+        """Copy a folder's files to where a logged model has its own."""
+        self._addresses.check(model.artifact_location)
+        self.client.log_model_artifacts(model.model_id, str(folder))
 
     @property
     def Error(self) -> type[Any]:  # noqa: N802  # It stands for a class.

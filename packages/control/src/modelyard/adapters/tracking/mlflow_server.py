@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from modelyard.adapters.tracking.artifact_addresses import ArtifactAddresses
 from modelyard.adapters.tracking.mlflow_library import MlflowLibrary
 from modelyard.errors import ModelyardError, NotFound, Unavailable
 
@@ -17,11 +18,12 @@ class MlflowServer:
 
     Args:
         uri: the server's address, http or https.
+        artifact_root: where it keeps artifacts, if it does not hand them out itself.
     """
 
-    def __init__(self, *, uri: str) -> None:
+    def __init__(self, *, uri: str, artifact_root: str | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self.library = MlflowLibrary(self.uri)
+        self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root))
 
     def is_reachable(self) -> bool:
         """Ask for its health, without the library."""
