@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from access_platform import Platform
 
+from modelyard_client.deletions import DeletionPlan, Deletions
+
 Run = Callable[..., tuple[int, str]]
 
 
@@ -38,6 +40,22 @@ class TestDelete:
         assert run("versions", "show", "iris/1")[0] == 3
         assert [one["version"] for one in json.loads(run("tombstones", "iris", "-o", "json")[1])["tombstones"]] == [1]
         assert run("undelete", "iris/1", "--reason", "sorry")[0] == 0
+        assert run("versions", "show", "iris/1")[0] == 0
+
+    def test_what_was_changed_since_the_plan_was_shown_stays(
+        self, run: Run, iris: None, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = Deletions.plan
+
+        def plan_and_lose(
+            self: Deletions, name: str, version: int | None = None, *, mode: int | str = 0
+        ) -> DeletionPlan:
+            shown = plan(self, name, version, mode=mode)
+            platform.operator.patch("/api/v1/ml/registry/models/iris/versions/1", json={"tags": {"keep": "this"}})
+            return shown
+
+        monkeypatch.setattr(Deletions, "plan", plan_and_lose)
+        assert run("delete", "iris/1", "--yes", "--no-wait")[0] == 6
         assert run("versions", "show", "iris/1")[0] == 0
 
     def test_a_hold_stops_it_until_it_is_lifted(self, run: Run, iris: None) -> None:

@@ -1,12 +1,19 @@
 """A version's way to production and back on the command line, against the real application over real HTTP."""
 
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from access_platform import Platform
+
+from modelyard_client.models import Models
+from modelyard_client.promotion import Promotion
+from modelyard_client.versions import Versions
 
 Run = Callable[..., tuple[int, str]]
 
@@ -36,6 +43,26 @@ def promoted(run: Run, version: str, approver: str) -> None:
     assert run("promote", version, "--to", "staging", "--comment", "reviewed")[0] == 0
     assert run("promote", version, "--to", "production", "--comment", "better")[0] == 0
     assert run("approve", version, "--comment", "agreed", token=approver)[0] == 0
+
+
+def at_once(platform: Platform, commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
+    """Each command in a process of its own, all at once; how each ended and what it said."""
+    environment = {
+        **os.environ,
+        "MODELYARD_URL": str(platform.at(None).base_url),
+        "MODELYARD_TOKEN": platform.operator_token,
+    }
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", "from modelyard_client.cli import main; main()", *command],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command in commands
+    ]
+    return [(process.returncode, told) for process in running for told in (process.communicate(timeout=60)[1],)]
 
 
 def stages(run: Run, model: str) -> dict[int, str]:
@@ -75,6 +102,82 @@ class TestPromotion:
     @pytest.mark.parametrize("reference", ["churn", "churn/", "/1", "churn/0", "churn/one", "churn/-1"])
     def test_a_version_that_is_none_is_refused_unsent(self, run: Run, reference: str) -> None:
         assert run("promote", reference, "--to", "staging", "--comment", "x")[0] == 2
+
+
+class TestAtOnce:
+    def test_of_four_processes_that_go_back_one_does_and_the_others_are_told(
+        self, run: Run, churn: str, approver: str, platform: Platform
+    ) -> None:
+        promoted(run, "churn/1", approver)
+        promoted(run, "churn/2", approver)
+        seen = json.loads(run("models", "show", churn, "-o", "json")[1])["revision"]
+        command = ["rollback", churn, "--comment", "it misbehaves", "--revision", str(seen)]
+
+        ends = at_once(platform, [command] * 4)
+
+        assert sorted(code for code, _ in ends) == [0, 6, 6, 6]
+        (told,) = {told for code, told in ends if code}
+        assert f", not {seen}: somebody else changed it; look at it again before the command is repeated\n" in told
+        assert stages(run, churn) == {1: "production", 2: "archived"}
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("promote", "churn/1", "--to", "staging", "--comment", "mine"),
+            ("versions", "edit", "churn/1", "--tag", "mine=yes"),
+            ("models", "edit", "churn", "--description", "mine"),
+        ],
+    )
+    def test_of_three_processes_that_saw_the_same_state_one_changes_it(
+        self, run: Run, churn: str, platform: Platform, command: tuple[str, ...]
+    ) -> None:
+        shown = ("models", "show", churn) if command[0] == "models" else ("versions", "show", "churn/1")
+        seen = json.loads(run(*shown, "-o", "json")[1])["revision"]
+        different = [[*command, "--revision", str(seen)] for _ in range(3)]
+        if "edit" in command:  # What changes nothing writes nothing.
+            different = [[*each[:-3], f"{each[-3]}-{number}", *each[-2:]] for number, each in enumerate(different)]
+
+        ends = at_once(platform, different)
+
+        assert sorted(code for code, _ in ends) == [0, 6, 6]
+        assert all(told.count("\n") == 1 for code, told in ends if code)
+
+    @pytest.mark.parametrize(
+        ("command", "read"),
+        [
+            (("rollback", "churn"), (Models, "revision")),
+            (("models", "edit", "churn", "--description", "mine"), (Models, "revision")),
+            (("promote", "churn/1", "--to", "archived", "--comment", "mine"), (Versions, "get")),
+            (("versions", "edit", "churn/1", "--description", "mine"), (Versions, "get")),
+            (("policy", "set", "churn", "{policy}"), (Promotion, "policy")),
+        ],
+    )
+    def test_without_a_revision_it_is_bound_to_the_state_that_the_command_began_with(
+        self,
+        run: Run,
+        churn: str,
+        platform: Platform,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        command: tuple[str, ...],
+        read: tuple[type, str],
+    ) -> None:
+        (tmp_path / "policy.json").write_text("{}")
+        reading = getattr(*read)
+
+        def read_and_lose(*arguments: object) -> object:
+            seen = reading(*arguments)
+            registry = "/api/v1/ml/registry/models/churn"
+            changed = [
+                platform.operator.patch(registry, json={"description": "theirs"}),
+                platform.operator.patch(f"{registry}/versions/1", json={"description": "theirs"}),
+                platform.operator.put(f"{registry}/policy", json={"needed_approvals": 2}),
+            ]
+            assert [answer.status_code for answer in changed] == [200, 200, 200]
+            return seen
+
+        monkeypatch.setattr(*read, read_and_lose)
+        assert run(*(part.format(policy=tmp_path / "policy.json") for part in command))[0] == 6
 
 
 class TestPolicy:

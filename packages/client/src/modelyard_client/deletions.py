@@ -69,6 +69,8 @@ class DeletionPlan:
 
     name: str
     version: int | None
+    revision: int
+    """Of what would go: a deletion that is bound to it is of what this plan showed."""
     delete_mode: int
     is_blocked: bool
     removes: tuple[Piece, ...]
@@ -86,6 +88,7 @@ class DeletionPlan:
         return cls(
             name=fields.text("name"),
             version=fields.optional_integer("version"),
+            revision=fields.integer("revision"),
             delete_mode=fields.integer("delete_mode"),
             is_blocked=fields.boolean("is_blocked"),
             removes=tuple(Piece.from_json(item) for item in fields.items("removes")),
@@ -169,15 +172,27 @@ class Deletions:
         query: dict[str, str | int] = {"delete_mode": mode, "dry_run": "true"}
         return DeletionPlan.from_json(self._transport.delete(_path(name, version), query=query))
 
-    def delete(self, name: str, version: int | None = None, *, mode: int | str = 0, reason: str = "") -> Submission:
+    def delete(
+        self,
+        name: str,
+        version: int | None = None,
+        *,
+        mode: int | str = 0,
+        reason: str = "",
+        revision: int | None = None,
+    ) -> Submission:
         """Begin the deletion; wait with `client.jobs.wait`. Asked again while it is under way: the same job.
+
+        Args:
+            revision: that of the plan which was seen.
 
         Raises:
             NotFound: there is no such model or version.
             Conflict: something stops it; the message names all of it.
+            PreconditionFailed: it was changed since.
         """
         query: dict[str, str | int] = {"delete_mode": mode, "reason": reason}
-        return Submission.from_json(self._transport.delete(_path(name, version), query=query))
+        return Submission.from_json(self._transport.delete(_path(name, version), query=query, revision=revision))
 
     def tombstones(self, name: str, *, limit: int | None = None) -> Iterator[Tombstone]:
         """The deleted versions of a model, the oldest version first, fetched page by page as they are asked for."""

@@ -26,6 +26,7 @@ class Version:
     created_at: datetime | None
     created_by: str | None
     job_id: str | None
+    revision: int
 
     @classmethod
     def from_json(cls, value: object) -> "Version":
@@ -45,6 +46,7 @@ class Version:
             created_at=fields.optional_time("created_at"),
             created_by=fields.optional_text("created_by"),
             job_id=fields.optional_text("job_id"),
+            revision=fields.integer("revision"),
         )
 
 
@@ -84,6 +86,7 @@ class Model:
     description: str | None
     tags: Mapping[str, str]
     owners: tuple[str, ...]
+    revision: int
     versions: tuple[Version, ...]
 
     @classmethod
@@ -100,11 +103,13 @@ class Model:
             description=fields.optional_text("description"),
             tags=fields.mapping("tags"),
             owners=tuple(str(owner) for owner in fields.items("owners")),
+            revision=fields.integer("revision"),
             versions=tuple(Version.from_json(item) for item in fields.items("versions")),
         )
 
 
-_CATALOGUE = "/api/v1/ml/registry/models"
+_REGISTRY = ("api", "v1", "ml", "registry", "models")
+_CATALOGUE = path(*_REGISTRY)
 
 
 class Models:
@@ -153,14 +158,30 @@ class Models:
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         owners: Sequence[str] | None = None,
+        revision: int | None = None,
     ) -> Model:
-        """Change what may change. A tag with None goes, the others are set; owners are given whole."""
+        """Change what may change. A tag with None goes, the others are set; owners are given whole.
+
+        Args:
+            revision: that of the model which was seen.
+
+        Raises:
+            PreconditionFailed: somebody else was faster.
+        """
         body: dict[str, Any] = {"tags": dict(tags or {})}
         if description is not None:
             body["description"] = description
         if owners is not None:
             body["owners"] = [*owners]
-        return Model.from_json(self._transport.patch(path("api", "v1", "ml", "registry", "models", name), body))
+        return Model.from_json(self._transport.patch(path(*_REGISTRY, name), body, revision=revision))
+
+    def revision(self, name: str) -> int:
+        """Which state of a model is the present one; a change can be bound to it.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        return Fields(self._transport.get(path(*_REGISTRY, name)), noun="model").integer("revision")
 
     def get(self, name: str) -> Model:
         """One model with its versions.
@@ -176,7 +197,7 @@ class Models:
         Raises:
             NotFound: there is no such version, or it was not built yet (code `bundle_not_found`).
         """
-        place = path("api", "v1", "ml", "registry", "models", name, "versions", str(version), "bundle")
+        place = path(*_REGISTRY, name, "versions", str(version), "bundle")
         return Bundle.from_json(self._transport.get(place))
 
     def register(

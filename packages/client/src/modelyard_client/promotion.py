@@ -115,22 +115,33 @@ class Promotion:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def move(self, name: str, version: int, stage: str, *, comment: str) -> Staged:
+    def move(self, name: str, version: int, stage: str, *, comment: str, revision: int | None = None) -> Staged:
         """Move a version to a stage; for production, ask for it. Asked twice it is one request.
+
+        Args:
+            revision: that of the version which was seen.
 
         Raises:
             Conflict: the version's stage does not allow it.
+            PreconditionFailed: somebody else was faster.
         """
-        where = _model(name, "versions", str(version), "stage")
-        return Staged.from_json(self._transport.post(where, {"stage": stage, "comment": comment}))
+        body = {"stage": stage, "comment": comment}
+        return Staged.from_json(
+            self._transport.post(_model(name, "versions", str(version), "stage"), body, revision=revision)
+        )
 
-    def rollback(self, name: str, *, comment: str) -> Staged:
+    def rollback(self, name: str, *, comment: str, revision: int | None = None) -> Staged:
         """Put the version that was in production before back there.
+
+        Args:
+            revision: that of the model which was seen; without it, of two that go back at once the second undoes the
+                first.
 
         Raises:
             Conflict: there was none.
+            PreconditionFailed: somebody else was faster.
         """
-        return Staged.from_json(self._transport.post(_model(name, "rollback"), {"comment": comment}))
+        return Staged.from_json(self._transport.post(_model(name, "rollback"), {"comment": comment}, revision=revision))
 
     def requests(
         self, *, name: str | None = None, status: str | None = None, limit: int | None = None
@@ -180,19 +191,13 @@ class Promotion:
         Raises:
             PreconditionFailed: somebody else was faster.
         """
-        where = _model(name, "policy")
-        answer = self._transport.send("PUT", where, body=dict(policy), headers=_if_match(revision))
-        return Policy.from_json(answer.json())
+        return Policy.from_json(self._transport.put(_model(name, "policy"), dict(policy), revision=revision))
 
     def _decide(self, request: PromotionRequest, verb: str, comment: str) -> PromotionRequest:
         where = _model(request.name, "requests", request.request_id, verb)
-        answer = self._transport.send("POST", where, body={"comment": comment}, headers=_if_match(request.revision))
-        return PromotionRequest.from_json(answer.json())
+        answer = self._transport.post(where, {"comment": comment}, revision=request.revision)
+        return PromotionRequest.from_json(answer)
 
 
 def _model(name: str, *rest: str) -> str:
     return path(*_REGISTRY, "models", name, *rest)
-
-
-def _if_match(revision: int | None) -> dict[str, str]:
-    return {} if revision is None else {"If-Match": f'"{revision}"'}

@@ -72,20 +72,32 @@ class Transport:
         return self.send("GET", where, query=query, headers={"Accept": "text/plain"}).content
 
     def post(
-        self, where: str, body: object = None, *, idempotency_key: str | None = None, is_repeatable: bool = False
+        self,
+        where: str,
+        body: object = None,
+        *,
+        idempotency_key: str | None = None,
+        is_repeatable: bool = False,
+        revision: int | None = None,
     ) -> Any:
         """The JSON that answers a POST. With an idempotency key it may be repeated."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         is_repeatable = is_repeatable or idempotency_key is not None
-        return _json(self.send("POST", where, body=body, headers=headers, is_repeatable=is_repeatable))
+        return _json(
+            self.send("POST", where, body=body, headers=headers, is_repeatable=is_repeatable, revision=revision)
+        )
 
-    def patch(self, where: str, body: object) -> Any:
-        """The JSON that answers a PATCH to absolute values, which may therefore be repeated."""
-        return _json(self.send("PATCH", where, body=body, is_repeatable=True))
+    def put(self, where: str, body: object, *, revision: int | None = None) -> Any:
+        """The JSON that answers a PUT."""
+        return _json(self.send("PUT", where, body=body, is_repeatable=revision is None, revision=revision))
 
-    def delete(self, where: str, *, query: Query | None = None) -> Any:
+    def patch(self, where: str, body: object, *, revision: int | None = None) -> Any:
+        """The JSON that answers a PATCH to absolute values, which may be repeated unless it is bound to a revision."""
+        return _json(self.send("PATCH", where, body=body, is_repeatable=revision is None, revision=revision))
+
+    def delete(self, where: str, *, query: Query | None = None, revision: int | None = None) -> Any:
         """The JSON that answers a DELETE."""
-        return _json(self.send("DELETE", where, query=query))
+        return _json(self.send("DELETE", where, query=query, revision=revision))
 
     def pages(self, where: str, *, plural: str, query: Query, limit: int | None) -> Iterator[Any]:
         """Items of a list, page after page, fetched as they are asked for; at most `limit` of them."""
@@ -128,17 +140,25 @@ class Transport:
         query: Query | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
-        is_repeatable: bool = False,
+        is_repeatable: bool | None = None,
+        revision: int | None = None,
     ) -> httpx.Response:
         """A successful answer to one request.
+
+        Args:
+            is_repeatable: whether it may be sent twice; by default as HTTP says of the method.
+            revision: that which the caller saw of what is changed; when it is another one by now, it is refused.
 
         Raises:
             ModelyardError: the answer is an error, or there is none.
         """
+        condition = {} if revision is None else {"If-Match": f'"{revision}"'}
         request = self._http.build_request(
-            method, where, params=_present(query), headers=dict(headers or {}), **_content(body)
+            method, where, params=_present(query), headers={**(headers or {}), **condition}, **_content(body)
         )
-        response = self._attempts(request, is_repeatable=is_repeatable or method in _REPEATABLE_METHODS)
+        if is_repeatable is None:
+            is_repeatable = method in _REPEATABLE_METHODS
+        response = self._attempts(request, is_repeatable=is_repeatable)
         if not response.is_success:
             raise refusal(response)
         return response

@@ -89,12 +89,21 @@ class Versions:
         *,
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
+        revision: int | None = None,
     ) -> Version:
-        """Change what may change. A tag with None goes, the others are set; what is left out stays."""
+        """Change what may change. A tag with None goes, the others are set; what is left out stays.
+
+        Args:
+            revision: that of the version which was seen.
+
+        Raises:
+            PreconditionFailed: somebody else was faster.
+        """
         body: dict[str, Any] = {"tags": dict(tags or {})}
         if description is not None:
             body["description"] = description
-        return Version.from_json(self._transport.patch(path(*_ROOT, name, "versions", version), body))
+        where = path(*_ROOT, name, "versions", version)
+        return Version.from_json(self._transport.patch(where, body, revision=revision))
 
     def lineage(self, name: str, version: int) -> Mapping[str, Any]:
         """From what a version came and to where it went, as the API tells it.

@@ -76,6 +76,7 @@ def model(name: str = "churn", **changes: Any) -> dict[str, Any]:
         "last_updated": CREATED,
         "description": "",
         "tags": {},
+        "revision": 1,
     }
     return fields | changes
 

@@ -81,6 +81,24 @@ class TestDeleting:
 
         assert client.post(f"{version}/restore", json={"reason": "sorry"}).json()["state"] == "active"
 
+    @pytest.mark.parametrize("whole", [False, True])
+    def test_what_was_changed_since_its_plan_was_seen_is_not_deleted(
+        self, client: TestClient, version: str, engine: InlineJobEngine, *, whole: bool
+    ) -> None:
+        what = f"{MODELS}/iris" if whole else version
+        seen = client.delete(what, params={"dry_run": True}).json()["revision"]
+        assert client.patch(version, json={"tags": {"keep": "this"}}).status_code == 200
+
+        stale = client.delete(what, headers={"If-Match": f'"{seen}"'})
+        assert (stale.status_code, stale.json()["code"], stale.json()["field"]) == (412, "revision_changed", "If-Match")
+        assert not engine.run_next()
+        assert client.get(version).json()["state"] == "active"
+
+        now = client.delete(what, params={"dry_run": True}).json()["revision"]
+        made = [client.delete(what, headers={"If-Match": f'"{now}"'}) for _ in range(2)]
+        assert [one.status_code for one in made] == [202, 202]
+        assert made[0].json()["job_id"] == made[1].json()["job_id"]
+
     def test_a_hold_is_put_named_and_lifted(self, client: TestClient, version: str, engine: InlineJobEngine) -> None:
         holds = "/api/v1/ml/registry/models/iris"
         put = client.post(f"{holds}/versions/1/holds", json={"reason": "law", "until": "2030-01-01T00:00:00Z"})

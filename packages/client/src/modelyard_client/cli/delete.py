@@ -57,7 +57,8 @@ def delete(
 ) -> None:
     """Delete a version, or a model, with what hangs on it.
 
-    The plan is shown first. Within its grace a deleted version can be restored.
+    The plan is shown first, and what was changed since is not deleted. Within its grace a deleted version can be
+    restored.
 
     \b
     Examples:
@@ -78,7 +79,7 @@ def delete(
             return
         if not yes and not plan.is_blocked:
             _ask(what)
-        submission = client.deletions.delete(name, version, mode=_NUMBERS[mode], reason=reason)
+        submission = client.deletions.delete(name, version, mode=_NUMBERS[mode], reason=reason, revision=plan.revision)
         if is_waited_for:
             tell_end(client, submission, output=output, shows_log=False, seconds=wait_seconds)
         else:

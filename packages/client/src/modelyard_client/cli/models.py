@@ -18,7 +18,15 @@ from modelyard_client.cli.catalogue_options import (
 )
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
-from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.options import (
+    HomeOption,
+    LimitOption,
+    Output,
+    OutputOption,
+    RevisionOption,
+    UrlOption,
+    VersionOption,
+)
 from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table, told_pairs
 from modelyard_client.errors import NotFound
 
@@ -116,6 +124,7 @@ def edit(
     owner: Annotated[
         list[str] | None, typer.Option("--owner", help="Who owns it, in place of those before.", metavar="NAME")
     ] = None,
+    revision: RevisionOption = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -129,7 +138,8 @@ def edit(
     """
     changes = tag_changes(tag, remove_tag)
     with connect(url, home) as client:
-        edited = client.models.edit(model, description=description, tags=changes, owners=owner)
+        seen = client.models.revision(model) if revision is None else revision
+        edited = client.models.edit(model, description=description, tags=changes, owners=owner, revision=seen)
     if output is Output.JSON:
         print_json(edited)
     else:
@@ -173,6 +183,7 @@ def _tell_facts(model: "Model") -> None:
             "staging": model.staging_version,
             "tags": told_pairs(model.tags),
             "owners": ", ".join(model.owners),
+            "revision": model.revision,
             "created": model.created_at,
         }
     )

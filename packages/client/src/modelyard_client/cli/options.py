@@ -61,6 +61,15 @@ KeyOption = Annotated[
     str | None,
     typer.Option("--idempotency-key", help="The same request with the same key is the same job.", metavar="KEY"),
 ]
+RevisionOption = Annotated[
+    int | None,
+    typer.Option(
+        "--revision",
+        min=0,
+        help="Only if it is at this revision still, as `show` told it; else at the one that it has now.",
+        metavar="N",
+    ),
+]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Show the log as it is written.")]
 ReferenceArgument = Annotated[str, typer.Argument(help="A deployment's id, or a model's name.", metavar="DEPLOYMENT")]
 

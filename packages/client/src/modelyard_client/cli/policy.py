@@ -47,7 +47,7 @@ def set_policy(
     """Put a policy in place of the one before. Open requests of the model expire.
 
     What `policy show --output json` wrote can be edited and given back: it is refused when somebody else has changed
-    the policy in between. A policy alone, like {"needed_approvals": 2}, is taken as it is.
+    the policy in between. A policy alone, like {"needed_approvals": 2}, takes the place of the one that is there now.
 
     \b
     Examples:
@@ -58,7 +58,8 @@ def set_policy(
     is_shown = set(content) == {"name", "policy", "revision"}
     policy, revision = (content["policy"], content["revision"]) if is_shown else (content, None)
     with connect(url, home) as client:
-        found = client.promotion.set_policy(model, policy, revision=revision)
+        seen = client.promotion.policy(model).revision if revision is None else revision
+        found = client.promotion.set_policy(model, policy, revision=seen)
     _tell(found, output)
 
 

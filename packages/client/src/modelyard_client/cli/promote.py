@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelyard_client.cli.connection import connect
-from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.options import HomeOption, Output, OutputOption, RevisionOption, UrlOption
 from modelyard_client.cli.requests import tell_request
 from modelyard_client.cli.terminal import print_facts, print_json
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
@@ -29,11 +29,14 @@ def promote(
     *,
     to: Annotated[Stage, typer.Option("--to", help="The stage.")],
     comment: Annotated[str, typer.Option("--comment", "-m", help="Why; the audit log keeps it.", metavar="TEXT")],
+    revision: RevisionOption = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
     """Move a version to a stage. Production is asked for: somebody else approves it.
+
+    Of two who move it at once one does, and the other is told (exit code 6).
 
     \b
     Examples:
@@ -42,7 +45,8 @@ def promote(
     """
     name, number = name_and_version(version)
     with connect(url, home) as client:
-        staged = client.promotion.move(name, number, to, comment=comment)
+        seen = client.versions.get(name, number).revision if revision is None else revision
+        staged = client.promotion.move(name, number, to, comment=comment, revision=seen)
     _tell(staged, output)
 
 
@@ -50,18 +54,22 @@ def rollback(
     model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
     *,
     comment: Annotated[str, typer.Option("--comment", "-m", help="Why.", metavar="TEXT")] = "",
+    revision: RevisionOption = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
     """Put the version that was in production before back there; the present one is archived.
 
+    Of two who go back at once one does, and the other is told (exit code 6): the second does not undo the first.
+
     \b
     Examples:
       modelyard rollback churn --comment "version 3 refuses old customers"
     """
     with connect(url, home) as client:
-        staged = client.promotion.rollback(model, comment=comment)
+        seen = client.models.revision(model) if revision is None else revision
+        staged = client.promotion.rollback(model, comment=comment, revision=seen)
     _tell(staged, output)
 
 

@@ -19,7 +19,7 @@ from modelyard_client.cli.catalogue_options import (
 )
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
-from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, RevisionOption, UrlOption
 from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say, told_pairs
 from modelyard_client.cli.transfer import transfer_bar
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
@@ -104,6 +104,7 @@ def edit(
     description: DescriptionOption = None,
     tag: TagOption = None,
     remove_tag: RemoveTagOption = None,
+    revision: RevisionOption = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -118,7 +119,8 @@ def edit(
     name, number = name_and_version(version)
     changes = tag_changes(tag, remove_tag)
     with connect(url, home) as client:
-        edited = client.versions.edit(name, number, description=description, tags=changes)
+        seen = client.versions.get(name, number).revision if revision is None else revision
+        edited = client.versions.edit(name, number, description=description, tags=changes, revision=seen)
     _tell(edited, output)
 
 
@@ -200,6 +202,7 @@ def _tell(version: "Version", output: Output) -> None:
             "metrics": told_pairs(version.metrics),
             "parameters": told_pairs(version.parameters),
             "tags": told_pairs(version.tags),
+            "revision": version.revision,
             "created": version.created_at,
             "created by": version.created_by,
         }

@@ -133,12 +133,13 @@ class Blockers:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a deletion would do. `purge_after` is when nothing can be restored any more.
+    """All that a deletion would do to its subject at a revision. From `purge_after` on nothing can be restored.
 
     Of each kind the first `MOST_NAMED` are named, so that a plan is as small for a model with very many versions.
     """
 
     subject: Subject
+    revision: int
     mode: DeleteMode
     removes: Sequence[Piece]
     tallies: Sequence[Tally]

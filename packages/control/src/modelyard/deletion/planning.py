@@ -69,7 +69,7 @@ class Planner:
             NotFound: code `model_not_found` or `version_not_found`.
         """
         with self._database.read() as connection:
-            self.check(connection, subject)
+            revision = self.revision(connection, subject)
             first = leaving.living(connection, *_place(subject), most=MOST_NAMED)
             count = leaving.count_living(connection, *_place(subject))
             deployments = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
@@ -100,6 +100,7 @@ class Planner:
         ]
         return Plan(
             subject=subject,
+            revision=revision,
             mode=mode,
             removes=[piece for pieces, _ in groups for piece in pieces],
             tallies=[tally for _, tally in groups if tally.count],
@@ -110,16 +111,19 @@ class Planner:
         )
 
     @staticmethod
-    def check(connection: Connection, subject: Subject) -> None:
-        """Whether there is something to delete.
+    def revision(connection: Connection, subject: Subject, *, holds: bool = False) -> int:
+        """The revision of what there is to delete; if wanted, nobody else changes it until the transaction ends.
 
         Raises:
             NotFound: code `model_not_found` or `version_not_found`.
         """
+        read = leaving.hold_revision if holds else leaving.revision
+        found = read(connection, *_place(subject))
+        if found is not None:
+            return found
         if not leaving.is_living_model(connection, subject.tenant_id, subject.model_name):
             raise NotFound(f"there is no model '{subject.model_name}'", code="model_not_found")
-        if subject.version is not None and not leaving.count_living(connection, *_place(subject)):
-            raise NotFound(f"model '{subject.model_name}' has no version {subject.version}", code="version_not_found")
+        raise NotFound(f"model '{subject.model_name}' has no version {subject.version}", code="version_not_found")
 
     def blockers(self, connection: Connection, subject: Subject, *, job_id: str | None = None) -> Blockers:
         """What stops it now; `job_id` is the deletion's own job once there is one."""

@@ -75,6 +75,7 @@ class PlanAnswer(Answer):
 
     name: str
     version: int | None
+    revision: int = Field(description="of what would go; as `If-Match` of the deletion it says that this plan was seen")
     delete_mode: int
     delete_mode_name: str
     is_blocked: bool
@@ -93,6 +94,7 @@ class PlanAnswer(Answer):
         return cls(
             name=plan.subject.model_name,
             version=plan.subject.version,
+            revision=plan.revision,
             delete_mode=plan.mode,
             delete_mode_name=plan.mode.title,
             is_blocked=bool(plan.blockers),

@@ -20,6 +20,7 @@ from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
+from modelyard.revision import check_revision
 
 _BATCH = 500
 """Versions that one transaction deletes, so that others who write wait for a moment only."""
@@ -57,10 +58,20 @@ class DeletionService:
         """
         return self._planner.plan(principal, subject, mode, undeploys=undeploys)
 
-    def delete(self, principal: Principal, subject: Subject, mode: DeleteMode, *, undeploys: bool, reason: str) -> Job:
-        """A job that deletes it. Asked again while it is under way: the same job.
+    def delete(
+        self,
+        principal: Principal,
+        subject: Subject,
+        mode: DeleteMode,
+        *,
+        undeploys: bool,
+        reason: str,
+        revision: int | None = None,
+    ) -> Job:
+        """A job that deletes it. Asked again while it is under way: the same job, whatever revision was seen.
 
         Raises:
+            Precondition: code `revision_changed`, when `revision` is given and is not the subject's any more.
             NotFound: code `model_not_found` or `version_not_found`.
             Conflict: code `deletion_blocked`; the sentence names every blocker.
             Forbidden: code `permission_missing`, when something is deployed that the caller may not undeploy.
@@ -69,9 +80,11 @@ class DeletionService:
         if (earlier := self._under_way(principal, subject, mode)) is not None:
             return earlier
         with self._database.read() as connection:
-            self._planner.check(connection, subject)  # What is not there, or could not be, makes no job.
+            self._planner.revision(connection, subject)  # What is not there, or could not be, makes no job.
 
         def mark(connection: Connection, job: Job) -> None:
+            found = self._planner.revision(connection, subject, holds=True)
+            check_revision(revision, found, subject=subject.path)
             self._mark(connection, principal, subject, job)
 
         try:
@@ -172,7 +185,6 @@ class DeletionService:
 
     def _mark(self, connection: Connection, principal: Principal, subject: Subject, job: Job) -> None:
         leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
-        self._planner.check(connection, subject)
         blockers = self._planner.blockers(connection, subject)
         deployed = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
         if deployed and not job.request["undeploys"]:

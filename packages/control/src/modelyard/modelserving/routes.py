@@ -37,6 +37,7 @@ Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
+Wanted = Annotated[DeletionQuery, Query()]
 
 _PREFIX = "/api/v1/modelserving/models"
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
@@ -140,28 +141,28 @@ def deletion_routes(
     router = APIRouter(prefix=_PREFIX + "/{name}", tags=["modelserving"])
 
     def delete(
-        caller: Principal, subject: Subject, query: DeletionQuery, response: Response
+        caller: Principal, subject: Subject, query: DeletionQuery, expected: int | None, response: Response
     ) -> PlanAnswer | AcceptedDeletion:
         mode = parse_mode(query.delete_mode)
         if query.dry_run:
             return PlanAnswer.of(deletions.plan(caller, subject, mode, undeploys=query.undeploy))
         response.status_code = 202
-        job = deletions.delete(caller, subject, mode, undeploys=query.undeploy, reason=query.reason)
+        job = deletions.delete(caller, subject, mode, undeploys=query.undeploy, reason=query.reason, revision=expected)
         return AcceptedDeletion.of(job)
 
     @router.delete("", responses=_ACCEPTED, response_model=None)
     def delete_model(
-        caller: Write, name: str, query: Annotated[DeletionQuery, Query()], response: Response
+        caller: Write, name: str, query: Wanted, expected: ExpectedRevision, response: Response
     ) -> PlanAnswer | AcceptedDeletion:
         """Delete a model with all its versions and what belongs to them; or only say what that would do."""
-        return delete(caller, Subject(caller.tenant_id, name, None), query, response)
+        return delete(caller, Subject(caller.tenant_id, name, None), query, expected, response)
 
     @router.delete("/versions/{version}", responses=_ACCEPTED, response_model=None)
     def delete_version(
-        caller: Write, name: str, version: int, query: Annotated[DeletionQuery, Query()], response: Response
+        caller: Write, name: str, version: int, query: Wanted, expected: ExpectedRevision, response: Response
     ) -> PlanAnswer | AcceptedDeletion:
         """Delete a version with what belongs to it; or only say what that would do."""
-        return delete(caller, Subject(caller.tenant_id, name, version), query, response)
+        return delete(caller, Subject(caller.tenant_id, name, version), query, expected, response)
 
     @router.get("/tombstones")
     def list_tombstones(caller: Read, name: str, limit: Limit = 50, cursor: Cursor = None) -> TombstonesAnswer:

@@ -126,17 +126,5 @@ class RequestBook:
         return None
 
 
-def check_revision(expected: int | None, current: int) -> None:
-    """Whether the caller saw the newest state, if it says which it saw.
-
-    Raises:
-        Precondition: code `revision_changed`.
-    """
-    if expected is not None and expected != current:
-        raise Precondition(
-            f"If-Match: expected revision {expected}, but it is at revision {current} now", code="revision_changed"
-        )
-
-
 def _digest(connection: Connection, policy: Policy, version: Version, *, production: Version | None) -> str:
     return evidence_digest(policy, version, production=production, checks=store.checks_of(connection, version))

@@ -9,11 +9,12 @@ from modelyard.db import Database
 from modelyard.ports.clock import Clock
 from modelyard.promotion import store
 from modelyard.promotion.automation import AutoStaging
-from modelyard.promotion.book import RequestBook, check_revision
+from modelyard.promotion.book import RequestBook
 from modelyard.promotion.policy import Finding, Policy, check_policy
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
+from modelyard.revision import check_revision
 
 
 class Policies:
@@ -51,11 +52,12 @@ class Policies:
             Invalid: code `direction_unknown`.
         """
         check_policy(policy)
+        subject = f"models/{model_name}/policy"
         self._registry.model(principal, model_name)
         with self._database.write() as connection:
             self._mover.lock(connection, principal, model_name)
             before, current = store.find_policy(connection, principal.tenant_id, model_name)
-            check_revision(revision, current)
+            check_revision(revision, current, subject=subject)
             store.put_policy(
                 connection,
                 principal.tenant_id,
@@ -69,7 +71,7 @@ class Policies:
                 connection,
                 principal=principal,
                 action="policy.changed",
-                subject=f"models/{model_name}/policy",
+                subject=subject,
                 before=asdict(before),
                 after=asdict(policy),
             )

@@ -11,7 +11,7 @@ from modelyard.errors import Conflict, Forbidden, Invalid
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.promotion import store
-from modelyard.promotion.book import RequestBook, check_revision
+from modelyard.promotion.book import RequestBook
 from modelyard.promotion.domain import Approval, Request
 from modelyard.promotion.policy import refusal_to_approve
 from modelyard.promotion.states import RequestStatus
@@ -19,6 +19,7 @@ from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage
+from modelyard.revision import check_revision
 
 
 class PromotionService:
@@ -48,7 +49,7 @@ class PromotionService:
         """
         if to is Stage.PRODUCTION:
             raise Invalid("stage: production needs an approved request", code="approval_needed", field="stage")
-        check_revision(revision, version.revision)
+        check_revision(revision, version.revision, subject=version.subject)
         with self._database.write() as connection:
             moved = self._mover.move(connection, principal, version, to, reason=comment)
             self._book.expire_stale(connection, principal, version.model_name)
@@ -63,7 +64,7 @@ class PromotionService:
         with self._database.write() as connection:
             self._mover.lock(connection, principal, version.model_name)
             current = self._registry.staying_within(connection, principal, version.model_name, version.version)
-            check_revision(revision, current.revision)
+            check_revision(revision, current.revision, subject=current.subject)
             _refuse_unstaged(current)
             self._book.expire_stale(connection, principal, current.model_name)
             if (open_request := store.find_open(connection, current)) is not None:
@@ -125,7 +126,7 @@ class PromotionService:
         """
         with self._database.write() as connection:
             held = self._registry.hold(connection, principal, model_name)
-            check_revision(revision, held.revision)
+            check_revision(revision, held.revision, subject=held.subject)
             self._mover.lock(connection, principal, model_name)
             current = self._mover.current(connection, principal, model_name)
             former = self._registry.former_production(connection, principal, model_name)
@@ -202,7 +203,7 @@ class PromotionService:
         request = self._book.find(connection, principal, model_name, request_id)
         if not request.is_open:
             raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
-        check_revision(revision, request.revision)
+        check_revision(revision, request.revision, subject=request.subject)
         self._book.expire_stale(connection, principal, model_name)
         return self._book.find(connection, principal, model_name, request_id)
 

@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 from modelyard.access.domain import Principal, validate_subject
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Invalid, NotFound, Precondition
+from modelyard.errors import Invalid, NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
 from modelyard.registry.domain import MAX_VERSION, Model, Version
 from modelyard.registry.search_index import index_model, index_version_tags
 from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.revision import check_revision
 
 MAX_TAGS = 100
 _OURS = "modelyard."
@@ -102,8 +103,7 @@ class Editing:
         with self._database.write() as connection:
             store.hold_model(connection, principal.tenant_id, name)
             version = self._version(connection, principal, name, number)
-            if revision is not None and revision != version.revision:
-                raise _stale(version.subject, version.revision, revision)
+            check_revision(revision, version.revision, subject=version.subject)
             before = {"description": version.description, "tags": dict(version.tags)}
             after: dict[str, Any] = {
                 "description": version.description if description is None else description,
@@ -137,8 +137,7 @@ class Editing:
         model = store.find_model(connection, principal.tenant_id, name)
         if model is None:
             raise NotFound(f"there is no model '{name}'", code="model_not_found")
-        if revision is not None and revision != model.revision:
-            raise _stale(model.subject, model.revision, revision)
+        check_revision(revision, model.revision, subject=model.subject)
         return model
 
     @staticmethod
@@ -163,14 +162,6 @@ def _merged(tags: Mapping[str, str], change: Mapping[str, str | None]) -> dict[s
 
 def _changed(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value != others[key]}
-
-
-def _stale(subject: str, current: int, expected: int) -> Precondition:
-    return Precondition(
-        f"If-Match: {subject} is at revision {current}, not {expected}: somebody else changed it",
-        code="revision_changed",
-        field="If-Match",
-    )
 
 
 def _nothing_more(_: Connection, version: Version) -> Version:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, s
 
 from modelyard.registry.domain import Version, can_be_a_number
 from modelyard.registry.states import Stage
+from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row
 from modelyard.registry.tables import models, version_files, versions
 
@@ -26,6 +27,21 @@ def hold_model(connection: Connection, tenant_id: str, name: str, *, at: datetim
 def deleting_model(connection: Connection, tenant_id: str, name: str) -> str | None:
     """The job that is deleting the whole model; None when none is, or when it has."""
     query = select(models.c.deletion_job_id).where(_is_model(tenant_id, name), models.c.deleted_at.is_(None))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def hold_revision(connection: Connection, tenant_id: str, name: str, number: int | None) -> int | None:
+    """The same as `revision`, which nobody else changes until the transaction ends."""
+    hold_as_it_is(connection, tenant_id, name)
+    return revision(connection, tenant_id, name, number)
+
+
+def revision(connection: Connection, tenant_id: str, name: str, number: int | None) -> int | None:
+    """The revision of a model, or of its version with this number; None when there is none or it is deleted."""
+    is_model = _is_model(tenant_id, name) & models.c.deleted_at.is_(None)
+    query = select(models.c.revision).where(is_model)
+    if number is not None:
+        query = select(versions.c.revision).where(_living(tenant_id, name, number))
     return connection.execute(query).scalar_one_or_none()
 
 

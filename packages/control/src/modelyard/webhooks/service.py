@@ -15,6 +15,7 @@ from modelyard.errors import Conflict, Invalid, NotFound, Precondition
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.ports.receiver import Receivers
+from modelyard.revision import check_revision
 from modelyard.webhooks import delivery_store, store
 from modelyard.webhooks.catalogue import EVENT_TYPES
 from modelyard.webhooks.domain import DeliveryKind, Webhook, origin_of, validate_event_types, validate_url
@@ -136,7 +137,7 @@ class Webhooks:
             wanted |= {"status": WebhookStatus.ACTIVE if is_active else WebhookStatus.PAUSED, "reason": None}
         with self._database.write() as connection:
             before = self.within(connection, principal, webhook_id)
-            _check_revision(revision, before)
+            check_revision(revision, before.revision, subject=before.subject)
             after = replace(before, **wanted)
             if after == before:
                 return before
@@ -202,14 +203,6 @@ class Webhooks:
 
     def _record(self, connection: Connection, principal: Principal, action: str, webhook: Webhook, **what: Any) -> None:
         self._audit.record(connection, principal=principal, action=action, subject=webhook.subject, **what)
-
-
-def _check_revision(expected: int | None, webhook: Webhook) -> None:
-    if expected is not None and expected != webhook.revision:
-        raise Precondition(
-            f"If-Match: expected revision {expected}, but it is at revision {webhook.revision} now",
-            code="revision_changed",
-        )
 
 
 def _told(webhook: Webhook) -> dict[str, object]:
