@@ -84,6 +84,16 @@ class TestTime:
             clock.sleep(timedelta(days=1).total_seconds())
             assert holds.active_within(connection, "default", "iris", 1) == []
 
+    def test_one_that_has_ended_by_itself_is_not_lifted(
+        self, holds: HoldService, clock: ManualClock, alice: Principal, version: Version
+    ) -> None:
+        hold = holds.put(alice, "iris", 1, reason="law", until=clock.now() + timedelta(days=1))
+        clock.sleep(timedelta(days=1).total_seconds())
+        with pytest.raises(Conflict, match="ended by itself") as told:
+            holds.lift(alice, "iris", hold.hold_id, reason="late")
+        assert told.value.code == "hold_over"
+        assert holds.page(alice, "iris").items == [hold]
+
     def test_a_time_that_is_over_already_is_refused(
         self, holds: HoldService, clock: ManualClock, alice: Principal, version: Version
     ) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from audit_chain import assert_chain_holds
@@ -119,7 +120,7 @@ class TestRequests:
         yard.policies.record_check(ANNA, version, name="bias-review", is_passed=True, details="")
         found = yard.promotion.get(ANNA, MODEL, request.request_id)
         assert (found.status, found.reason) == (RequestStatus.EXPIRED, "the evidence has changed since it was made")
-        with pytest.raises(Conflict, match="decided before"):
+        with pytest.raises(Conflict, match=r"has been expired since .* UTC: the evidence has changed"):
             yard.approve(request)
 
     def test_time_expires_the_request_and_the_expiry_is_kept(self, yard: Yard) -> None:
@@ -128,6 +129,36 @@ class TestRequests:
         with pytest.raises(Conflict, match="expired"):
             yard.approve(request)
         assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
+    @pytest.mark.parametrize("verb", ["reject", "withdraw"])
+    def test_a_request_that_has_expired_unnoticed_is_neither_rejected_nor_withdrawn(
+        self, yard: Yard, verb: str
+    ) -> None:
+        request = yard.ask(yard.stage())
+        yard.clock.sleep(15 * 24 * 3600)
+        decide = partial(getattr(yard.promotion, verb), ANNA, MODEL, request.request_id, comment="", revision=None)
+        told = f"the request has been expired since {request.expires_at:%Y-%m-%d %H:%M} UTC: nobody decided it in time"
+        for _ in range(2):
+            with pytest.raises(Conflict) as refused:
+                decide()
+            assert (refused.value.code, refused.value.message) == ("request_closed", told)
+        assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
+
+    def test_evidence_that_changed_unnoticed_is_told_to_who_rejects(self, yard: Yard) -> None:
+        version = yard.stage()
+        request = yard.ask(version)
+        with yard.database.write() as connection:
+            is_it = versions.c.version == version.version
+            connection.execute(update(versions).where(is_it).values(tags={"changed": "behind the back"}))
+        with pytest.raises(Conflict, match=r"expired since .* the evidence has changed since it was made"):
+            yard.promotion.reject(BERT, MODEL, request.request_id, comment="no", revision=None)
+
+    def test_who_decides_after_a_decision_is_told_whose_it_was_and_why(self, yard: Yard) -> None:
+        request = yard.ask(yard.stage())
+        yard.promotion.reject(BERT, MODEL, request.request_id, comment="biased", revision=None)
+        for verb in (yard.promotion.approve, yard.promotion.reject, yard.promotion.withdraw):
+            with pytest.raises(Conflict, match=r"was rejected by bert at .* UTC: biased$"):
+                verb(ANNA, MODEL, request.request_id, comment="", revision=None)
 
     def test_a_version_that_left_staging_since_it_was_read_is_not_asked_into_production(self, yard: Yard) -> None:
         read = yard.stage()

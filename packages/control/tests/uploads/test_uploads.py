@@ -172,6 +172,17 @@ class TestRefusals:
         assert kept(platform) == []
         assert begin(owner, content).json()["upload_id"] != upload_id
 
+    def test_a_whole_one_whose_time_is_over_is_not_submitted_before_it_is_swept(
+        self, owner: Client, platform: Platform
+    ) -> None:
+        upload_id = upload(owner, model_tar())
+        platform.clock.sleep(25 * 3600)
+        late = owner.post(f"{ROOT}/{upload_id}/finish")
+        assert (late.status_code, late.json()["code"]) == (409, "upload_not_open")
+        assert late.json()["error"].endswith("it is expired")
+        assert platform.control.work.uploads.sweep() == 1
+        assert platform.engine.run_next() is None
+
     def test_bytes_of_an_upload_whose_server_died_while_closing_it_go_at_the_next_start(
         self, owner: Client, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -71,13 +71,19 @@ class HoldService:
 
         Raises:
             NotFound: code `hold_not_found`.
-            Conflict: code `hold_lifted`, when it was lifted before.
+            Conflict: code `hold_lifted`, when it was lifted before; `hold_over`, when it has ended by itself.
         """
         with self._database.write() as connection:
             hold = self._hold(connection, principal, model_name, hold_id)
             if hold.lifted_at is not None:
-                raise Conflict(f"hold '{hold_id}' was lifted by {hold.lifted_by} before", code="hold_lifted")
+                raise Conflict(
+                    f"hold '{hold_id}' was lifted by {hold.lifted_by} at {hold.lifted_at:%Y-%m-%d %H:%M} UTC: "
+                    f"{hold.lift_reason}",
+                    code="hold_lifted",
+                )
             now = self._clock.now()
+            if hold.until is not None and not hold.is_active(now):
+                raise Conflict(f"hold '{hold_id}' ended by itself at {hold.until:%Y-%m-%d %H:%M} UTC", code="hold_over")
             store.change(connection, hold, lifted_by=principal.subject, lifted_at=now, lift_reason=reason)
             self._audit.record(
                 connection,

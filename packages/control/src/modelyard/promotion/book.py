@@ -75,7 +75,7 @@ class RequestBook:
             Precondition: code `revision_changed`.
         """
         if status not in TRANSITIONS[request.status]:
-            raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
+            raise Conflict(request.end, code="request_closed")
         self.change(
             connection,
             request,

@@ -10,6 +10,8 @@ from modelyard.promotion.policy import Finding, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
 
+_MINUTE = "%Y-%m-%d %H:%M UTC"
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -53,6 +55,18 @@ class Request:
     def is_open(self) -> bool:
         """Whether it can still be decided."""
         return self.status is RequestStatus.REQUESTED
+
+    @property
+    def end(self) -> str:
+        """What became of it, since when and why, for a sentence."""
+        if self.decided_at is None:
+            return f"the request is {self.status}"
+        why = f": {self.reason}" if self.reason else ""
+        if self.status is RequestStatus.EXPIRED:
+            # It is noticed later than its time is over.
+            since = min(self.expires_at, self.decided_at)
+            return f"the request has been expired since {since:{_MINUTE}}{why}"
+        return f"the request was {self.status} by {self.decided_by} at {self.decided_at:{_MINUTE}}{why}"
 
 
 def evidence_digest(policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]) -> str:

@@ -97,7 +97,11 @@ class PromotionService:
     def reject(
         self, principal: Principal, model_name: str, request_id: str, *, comment: str, revision: int | None
     ) -> Request:
-        """Say no. Whoever may approve may say no."""
+        """Say no. Whoever may approve may say no.
+
+        Raises:
+            Conflict: code `request_closed`, also of a request that has expired unnoticed.
+        """
         return self._close(
             principal, model_name, request_id, RequestStatus.REJECTED, comment=comment, revision=revision
         )
@@ -109,6 +113,7 @@ class PromotionService:
 
         Raises:
             Forbidden: code `not_the_requester`.
+            Conflict: code `request_closed`, also of a request that has expired unnoticed.
         """
         return self._close(
             principal, model_name, request_id, RequestStatus.WITHDRAWN, comment=comment, revision=revision
@@ -202,7 +207,7 @@ class PromotionService:
         self._mover.lock(connection, principal, model_name)
         request = self._book.find(connection, principal, model_name, request_id)
         if not request.is_open:
-            raise Conflict(f"the request is {request.status}: it was decided before", code="request_closed")
+            raise Conflict(request.end, code="request_closed")
         check_revision(revision, request.revision, subject=request.subject)
         self._book.expire_stale(connection, principal, model_name)
         return self._book.find(connection, principal, model_name, request_id)
@@ -247,7 +252,11 @@ class PromotionService:
                 if status is RequestStatus.WITHDRAWN and principal.subject != request.requested_by:
                     raise Forbidden("only who made a request can withdraw it", code="not_the_requester")
                 self._book.move(connection, principal, request, status, reason=comment)
-            return self._book.find(connection, principal, model_name, request_id)
+            request = self._book.find(connection, principal, model_name, request_id)
+        # As for an approval: the expiry is kept, so it is told only after the transaction.
+        if request.status is RequestStatus.EXPIRED:
+            raise Conflict(request.end, code="request_closed")
+        return request
 
 
 def _refuse_unstaged(version: Version) -> None:

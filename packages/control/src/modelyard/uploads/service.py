@@ -179,6 +179,8 @@ class UploadService:
             Conflict: code `upload_incomplete` or `upload_not_open`.
         """
         upload = self.get(principal, upload_id)
+        if upload.status is UploadStatus.OPEN and upload.expires_at <= self._clock.now():
+            raise _not_open(upload)
         if upload.status is UploadStatus.OPEN and upload.received != upload.size:
             raise Conflict(
                 f"the upload is not whole: {upload.received} of {upload.size} bytes have come", code="upload_incomplete"
