@@ -1,5 +1,6 @@
 """The routes of deployments: list, make, look, scale, undeploy, logs."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -30,8 +31,15 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
     """Deployments: list, make, look, scale, undeploy."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
+    def answers(deployments: Sequence[Deployment]) -> list[DeploymentAnswer]:
+        return [
+            DeploymentAnswer.of(one, [ReplicaAnswer.of(replica) for replica in replicas])
+            for one, replicas in verbs.with_replicas(deployments)
+        ]
+
     def answer(deployment: Deployment) -> DeploymentAnswer:
-        return DeploymentAnswer.of(deployment, [ReplicaAnswer.of(replica) for replica in verbs.replicas(deployment)])
+        (only,) = answers([deployment])
+        return only
 
     @router.get("")
     def list_deployments(
@@ -46,7 +54,7 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
         page = verbs.deployments.page(
             caller, model_name=model_name, namespace=namespace, status=status, limit=limit, cursor=cursor
         )
-        return DeploymentsAnswer(deployments=[answer(item) for item in page.items], next_cursor=page.next_cursor)
+        return DeploymentsAnswer(deployments=answers(page.items), next_cursor=page.next_cursor)
 
     @router.post("", status_code=202)
     def deploy(

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from modelyard.access.domain import Principal
 from modelyard.deployments.domain import Deployment
+from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
-from modelyard.deployments.states import DeploymentStatus
-from modelyard.errors import Unavailable
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
@@ -21,12 +20,19 @@ class DeploymentVerbs:
     """Making, scaling and looking at deployments."""
 
     def __init__(
-        self, *, deployments: DeploymentService, jobs: JobService, registry: RegistryService, target: Target
+        self,
+        *,
+        deployments: DeploymentService,
+        jobs: JobService,
+        registry: RegistryService,
+        target: Target,
+        watch: ReplicaWatch,
     ) -> None:
         self.deployments = deployments
         self._jobs = jobs
         self._registry = registry
         self._target = target
+        self._watch = watch
 
     def deploy(
         self,
@@ -62,14 +68,12 @@ class DeploymentVerbs:
         checked_deployment(replicas=replicas, namespace=None)
         return self.deployments.scale(principal, deployment_id, replicas)
 
-    def replicas(self, deployment: Deployment) -> Sequence[ReplicaObservation]:
-        """The replicas as the target sees them now; none when it does not answer."""
-        if deployment.status is DeploymentStatus.STOPPED:
-            return ()
-        try:
-            return self._target.observe(deployment.deployment_id).replicas
-        except Unavailable:
-            return ()
+    def with_replicas(
+        self, deployments: Sequence[Deployment]
+    ) -> Sequence[tuple[Deployment, Sequence[ReplicaObservation]]]:
+        """Each with its replicas as the target sees them now; none where it does not answer in time."""
+        seen = self._watch.replicas(deployments)
+        return [(one, seen.get(one.deployment_id, ())) for one in deployments]
 
     def read_log(self, deployment_id: str, offset: int) -> bytes:
         """Up to 256 KiB of the model server's log from `offset` on; empty at the end of what is there."""

@@ -107,5 +107,6 @@ class ControlPlane:
         self.mirror.reconciler.stop()
         self.outbox.stop()
         self.work.reconciler.stop()
+        self.work.replica_watch.stop()
         self._adapters.engine.stop()
         self.database.close()

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from modelyard.deletion.workflows import Deleting
 from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.routes import deployment_log_routes, deployment_routes
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.verbs import DeploymentVerbs
@@ -71,6 +72,7 @@ class Work:
         self.deployments = DeploymentService(
             database=database, clock=clock, audit=audit, registry=registry, target=adapters.target.name
         )
+        self.replica_watch = ReplicaWatch(adapters.target)
         self.reconciler = Reconciler(
             deployments=self.deployments,
             registry=registry,
@@ -103,6 +105,7 @@ class Work:
             jobs=self.jobs,
             registry=self._registry,
             target=self._ground.adapters.target,
+            watch=self.replica_watch,
         )
         return [
             training_routes(self.training, self.jobs),
