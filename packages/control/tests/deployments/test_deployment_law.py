@@ -75,6 +75,7 @@ class DeploymentLaw(RuleBasedStateMachine):
         self.packaging.build(self.version, log=lambda _: None)
         self.wanted: dict[str, int] = {}
         self.count = 0
+        self.named: list[str] = []
         self.start()
 
     def start(self) -> None:
@@ -102,6 +103,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             ALICE, self.version, replicas=replicas, namespace="default", job_id=f"job-{self.count}"
         )
         self.wanted[deployment.deployment_id] = replicas
+        self.named.append(deployment.deployment_id)
         return deployment.deployment_id
 
     @rule(deployment_id=made, replicas=st.integers(1, 3))
@@ -122,7 +124,9 @@ class DeploymentLaw(RuleBasedStateMachine):
     @rule(data=st.data(), misfortune=st.sampled_from(["fail", "recover", "vanish"]))
     def befall(self, data: st.DataObject, misfortune: str) -> None:
         """Something happens to a server that is there."""
-        server = data.draw(st.sampled_from(list(self.target.deployment_ids())))
+        # In the order in which they were named: their ids are random, and the same draws must meet the same servers.
+        there = set(self.target.deployment_ids())
+        server = data.draw(st.sampled_from([name for name in self.named if name in there]))
         if misfortune == "fail":
             self.target.fail(server, "it broke")
         else:
@@ -141,9 +145,10 @@ class DeploymentLaw(RuleBasedStateMachine):
         """A server stands there that no deployment knows of, left by who knows whom."""
         bundle = self.packaging.bundle(self.version)
         self.count += 1
+        self.named.append(f"dep-stray-{self.count}")
         self.target.apply(
             ServerSpec(
-                deployment_id=f"dep-stray-{self.count}",
+                deployment_id=self.named[-1],
                 model_name="iris",
                 version=1,
                 bundle=bundle.path,
