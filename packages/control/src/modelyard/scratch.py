@@ -21,8 +21,9 @@ class Scratch:
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._root = root
-        self.folder, descriptor = _take(root)
-        self._release = weakref.finalize(self, os.close, descriptor)
+        self.folder, self.held = _take(root)
+        """The folder, and the descriptor that holds it: a child that inherits it holds the folder too."""
+        self._release = weakref.finalize(self, os.close, self.held)
 
     def sweep(self) -> int:
         """Remove the folders of processes that are gone; how many there were."""

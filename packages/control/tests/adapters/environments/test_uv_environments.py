@@ -225,7 +225,7 @@ class TestServerDistribution:
     @pytest.fixture
     def distribution(self, source: Path, home: Home, uv_settings: dict[str, str]) -> ServerDistribution:
         uv = Uv(environment=uv_settings | {"PATH": os.environ["PATH"]}, folder=home.root)
-        return ServerDistribution(uv=uv, wheels=home.wheels, source=source)
+        return ServerDistribution(uv=uv, wheels=home.wheels, scratch=home.scratch, source=source)
 
     def test_our_own_server_is_an_editable_install_here(self) -> None:
         source = editable_source()
@@ -274,7 +274,8 @@ class TestServerDistribution:
     def test_without_sources_it_is_required_from_the_index_in_our_version(self, home: Home) -> None:
         uv = Uv(environment={}, folder=home.root)
 
-        found = ServerDistribution(uv=uv, wheels=home.wheels, source=None).requirement(["onnx", "grpc"], log=quiet)
+        distribution = ServerDistribution(uv=uv, wheels=home.wheels, scratch=home.scratch, source=None)
+        found = distribution.requirement(["onnx", "grpc"], log=quiet)
 
         assert found.requirement == "modelyard-serving[grpc,onnx]==0.1.0"
         assert found.wheel_folder is None

@@ -6,14 +6,15 @@ import importlib.metadata
 import importlib.util
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from modelyard.adapters.environments.uv_command import Uv
 from modelyard.ports.environments import LogLine
+from modelyard.scratch import Scratch
 
 _NAME = "modelyard-serving"
 
@@ -33,12 +34,14 @@ class ServerDistribution:
     Args:
         uv: builds the wheel.
         wheels: folder that keeps the built wheels, one folder for each content.
+        scratch: folder of scratch folders, on the file system of `wheels`.
         source: the distribution's project folder; None when it comes from the index.
     """
 
-    def __init__(self, *, uv: Uv, wheels: Path, source: Path | None) -> None:
+    def __init__(self, *, uv: Uv, wheels: Path, scratch: Path, source: Path | None) -> None:
         self._uv = uv
         self._wheels = wheels
+        self._scratch = scratch
         self._source = source
 
     def requirement(self, extras: Sequence[str], *, log: LogLine) -> ServerRequirement:
@@ -66,10 +69,10 @@ class ServerDistribution:
         # Without isolation the build needs no index; where the backend is not installed, uv fetches it.
         isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
         self._wheels.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._wheels, prefix=".build-") as beside:
-            built = Path(beside) / "wheel"
+        with closing(Scratch(self._scratch)) as scratch:
+            built = scratch.folder / "wheel"
             options = ["--wheel", *isolation, "--python", sys.executable, "--out-dir", str(built)]
-            self._uv.run("build", *options, str(self._source), log=log)
+            self._uv.run("build", *options, str(self._source), log=log, inherited=[scratch.held])
             if not folder.exists():
                 _rename(built, folder)
 

@@ -9,10 +9,9 @@ import hashlib
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from modelyard.adapters.environments.server_distribution import ServerDistribution, ServerRequirement, editable_source
 from modelyard.adapters.environments.uv_command import Uv, UvFailure
@@ -21,6 +20,7 @@ from modelyard.errors import Invalid, ModelyardError, Unavailable
 from modelyard.home import Home
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environment, Lock, LogLine, pinned
+from modelyard.scratch import Scratch
 
 _PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _MARKER = "complete"
@@ -41,7 +41,9 @@ class UvEnvironments:
         self._clock = clock
         self._lock_ttl = timedelta(seconds=lock_ttl_seconds)
         self._uv = Uv(environment=environment, folder=home.environments)
-        self._server = ServerDistribution(uv=self._uv, wheels=home.wheels, source=editable_source())
+        self._server = ServerDistribution(
+            uv=self._uv, wheels=home.wheels, scratch=home.scratch, source=editable_source()
+        )
 
     def lock(
         self,
@@ -59,8 +61,9 @@ class UvEnvironments:
             key = self._key(wanted, pinned(constraints), server)
             text = self._remembered(key)
             if text is None:
-                text = self._resolve(wanted, pinned(constraints), server=server, log=log)
-                self._remember(key, text)
+                with closing(Scratch(self._home.scratch)) as scratch:
+                    text = self._resolve(wanted, pinned(constraints), server=server, scratch=scratch, log=log)
+                    self._remember(key, text, scratch=scratch)
         except UvFailure as failure:
             raise _translated(failure, code="requirements_unresolvable") from failure
         return Lock(text=text, digest=hashlib.sha256(f"{_PYTHON_VERSION}\n{text}".encode()).hexdigest())
@@ -78,18 +81,23 @@ class UvEnvironments:
         return environment
 
     def _resolve(
-        self, requirements: Sequence[str], constraints: Sequence[str], *, server: ServerRequirement | None, log: LogLine
+        self,
+        requirements: Sequence[str],
+        constraints: Sequence[str],
+        *,
+        server: ServerRequirement | None,
+        scratch: Scratch,
+        log: LogLine,
     ) -> str:
-        with tempfile.TemporaryDirectory(dir=self._home.locks, prefix=".resolve-") as beside:
-            asked, held, resolved = (Path(beside) / name for name in ("wanted.in", "constraints.txt", "resolved.txt"))
-            asked.write_text("\n".join(requirements))
-            held.write_text("\n".join(constraints))
-            options = ["--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
-            options += ["--python-version", _PYTHON_VERSION, "--python", sys.executable]
-            options += ["--constraints", str(held), "--output-file", str(resolved)]
-            links = [server.wheel_folder] if server and server.wheel_folder else []
-            self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links)
-            text = resolved.read_text()
+        asked, held, resolved = (scratch.folder / name for name in ("wanted.in", "constraints.txt", "resolved.txt"))
+        asked.write_text("\n".join(requirements))
+        held.write_text("\n".join(constraints))
+        options = ["--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+        options += ["--python-version", _PYTHON_VERSION, "--python", sys.executable]
+        options += ["--constraints", str(held), "--output-file", str(resolved)]
+        links = [server.wheel_folder] if server and server.wheel_folder else []
+        self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links, inherited=[scratch.held])
+        text = resolved.read_text()
         log(f"Resolved {len(pinned(text))} packages")
         return text
 
@@ -124,11 +132,10 @@ class UvEnvironments:
         age = self._clock.now() - datetime.fromisoformat(memory["locked_at"])
         return str(memory["text"]) if age < self._lock_ttl else None
 
-    def _remember(self, key: str, text: str) -> None:
-        memory = {"locked_at": self._clock.now().isoformat(), "text": text}
-        with tempfile.NamedTemporaryFile("w", dir=self._home.locks, prefix=".lock-", delete=False) as beside:
-            json.dump(memory, beside)
-        Path(beside.name).rename(self._home.locks / f"{key}.json")
+    def _remember(self, key: str, text: str, *, scratch: Scratch) -> None:
+        memory = scratch.folder / "memory.json"
+        memory.write_text(json.dumps({"locked_at": self._clock.now().isoformat(), "text": text}))
+        memory.rename(self._home.locks / f"{key}.json")
 
 
 def _is_complete(environment: Environment) -> bool:
