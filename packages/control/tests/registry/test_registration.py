@@ -3,6 +3,7 @@
 import pytest
 
 from modelyard.access.domain import Principal
+from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import Invalid, NotFound
 from modelyard.registry.domain import Version
@@ -11,8 +12,8 @@ from modelyard.registry.service import RegistryService
 
 
 @pytest.fixture
-def registration(registry: RegistryService) -> Registration:
-    return Registration(registry=registry)
+def registration(registry: RegistryService, clock: ManualClock) -> Registration:
+    return Registration(registry=registry, clock=clock)
 
 
 def register(

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -27,6 +27,7 @@ from modelyard.main import Adapters, ControlPlane
 from modelyard.mirror.domain import VERSION_TAG
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
+from modelyard.registry.tables import versions
 from modelyard.settings import Settings
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.ADMIN)
@@ -115,6 +116,14 @@ class World:
     def register(self, logged: LoggedModel | None = None, *, name: str = "iris", owner: Principal = ALICE) -> Version:
         """The next version of a model, of a new run when nothing is named."""
         return self.control.registry.register(owner, model_name=name, logged=logged or self.log_model())
+
+    def share_run(self, run_id: str, *, name: str) -> Version:
+        """Another tenant's version of the same run, as there may be from before a run was one tenant's."""
+        version = self.register(name=name, owner=MALLORY)
+        with self.control.database.write() as connection:
+            theirs = versions.c.tenant_id == MALLORY.tenant_id
+            connection.execute(update(versions).where(theirs).values(run_id=run_id))
+        return version
 
     def deploy(self, version: Version) -> Deployment:
         """Build and deploy a version, until it is ready."""

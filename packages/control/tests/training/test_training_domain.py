@@ -17,7 +17,7 @@ from modelyard.training.domain import (
 
 
 def logged(name: str, number: int = 1) -> LoggedModel:
-    return LoggedModel(f"m-{name}-{number}", name, "run", f"models:/m-{name}-{number}", "mlflow-artifacts:/x")
+    return LoggedModel(f"m-{name}-{number}", name, "run", f"models:/m-{name}-{number}", "mlflow-artifacts:/x", "iris")
 
 
 class TestRequirements:

@@ -10,7 +10,7 @@ from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import FakeTracking
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import JOB_TAG, Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.jobs.workflow import workflow
@@ -19,7 +19,7 @@ from modelyard.ports.environments import pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import Script, TrainingService
-from modelyard.training.workflows import JOB_TAG, RUN_KEY_TAG, Training
+from modelyard.training.workflows import RUN_KEY_TAG, Training
 
 ENDED_WELL = RunOutcome(RunPhase.FINISHED, exit_code=0)
 LIMITS = Limits(seconds=100, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)

@@ -9,6 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from modelyard.jobs.states import FINAL, JobStatus, Phase
+from modelyard.registry.mirror_name import mirror_name
+
+JOB_TAG = "modelyard.job_id"
+"""What a script logs carries it in the tracker, and says so which job has run it."""
 
 
 class JobKind(StrEnum):
@@ -68,6 +72,14 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     is_cancel_requested: bool
+
+    @property
+    def experiment_name(self) -> str | None:
+        """In the tracker: of the tenant's own, as its models there; None of a job that needs none."""
+        if self.kind is JobKind.REGISTRATION:
+            return mirror_name(self.tenant_id, self.model_name)
+        name = self.request.get("experiment_name")
+        return None if name is None else mirror_name(self.tenant_id, name)
 
     @property
     def is_final(self) -> bool:

@@ -1,6 +1,6 @@
 """Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -82,6 +82,16 @@ class JobService:
         if not job.is_final:
             self._engine.submit(job_id=job.job_id, kind=job.kind)
         return job
+
+    @staticmethod
+    def tenants_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
+        """Whose these jobs are, as far as they are any; in the caller's transaction."""
+        return store.tenants_of(connection, job_ids)
+
+    @staticmethod
+    def tenants_using(connection: Connection, experiment_names: Collection[str]) -> set[str]:
+        """Who has jobs that train into one of these experiments, or store there; in the caller's transaction."""
+        return store.tenants_using(connection, experiment_names)
 
     def resume(self) -> None:
         """Hand every job that has not ended to the engine. Those that it knows already are not begun again."""

@@ -1,5 +1,6 @@
 """Reads and writes jobs."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
@@ -23,6 +24,7 @@ def add(connection: Connection, job: Job, *, idempotency_key: str | None, digest
         phase=job.phase,
         model_name=job.model_name,
         request=dict(job.request),
+        experiment_name=job.experiment_name,
         result=dict(job.result),
         idempotency_key=idempotency_key,
         request_digest=digest,
@@ -61,6 +63,17 @@ def unfinished(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
     query = select(jobs).where(jobs.c.status.not_in([str(status) for status in FINAL])).order_by(jobs.c.created_at)
     return [_job(row) for row in connection.execute(query)]
+
+
+def tenants_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Whose these jobs are, as far as they are any."""
+    return set(connection.execute(select(jobs.c.tenant_id).where(jobs.c.id.in_(job_ids))).scalars())
+
+
+def tenants_using(connection: Connection, experiment_names: Collection[str]) -> set[str]:
+    """Who has jobs with one of these experiments."""
+    query = select(jobs.c.tenant_id).where(jobs.c.experiment_name.in_(experiment_names))
+    return set(connection.execute(query.distinct()).scalars())
 
 
 def count_unfinished(connection: Connection, tenant_id: str) -> int:

@@ -1,6 +1,6 @@
 """Rows of jobs."""
 
-from sqlalchemy import Boolean, Column, Index, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, String, Table, Text, UniqueConstraint
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
@@ -15,6 +15,8 @@ jobs = Table(
     Column("phase", String(20)),
     Column("model_name", String(100), nullable=False),
     Column("request", Json, nullable=False),
+    # In the tracker, of a job that trains into one or stores there.
+    Column("experiment_name", Text),
     Column("result", Json, nullable=False),
     Column("error_code", String(60)),
     Column("error_message", String(2000)),
@@ -28,5 +30,6 @@ jobs = Table(
     UniqueConstraint("tenant_id", "idempotency_key"),
     Index("ix_jobs_tenant_id_created_at", "tenant_id", "created_at", "id"),
     Index("ix_jobs_status", "status"),
+    Index("ix_jobs_experiment_name", "experiment_name", "tenant_id"),
     info=VOLATILE,
 )

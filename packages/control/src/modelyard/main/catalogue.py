@@ -31,7 +31,7 @@ class Catalogue:
             database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=scratch
         )
         self.reading = CatalogueReading(database)
-        self.registration = Registration(registry=self.registry)
+        self.registration = Registration(registry=self.registry, clock=clock)
         self.artifacts = Artifacts(registry=self.registry, tracking=tracking, scratch=scratch)
         self.editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
         self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)

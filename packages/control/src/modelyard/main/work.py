@@ -48,6 +48,7 @@ class Work:
         self.jobs = JobService(
             database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.places.jobs
         )
+        registry.ask_whose(self.jobs)
         self.training = TrainingService(jobs=self.jobs)
         self.uploads = UploadService(
             database=database,

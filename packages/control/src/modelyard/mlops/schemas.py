@@ -156,7 +156,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "model_name": job.model_name,
         "model_version": job.result.get("model_version"),
         "run_id": job.result.get("run_id"),
-        "experiment_name": job.result.get("experiment_name", job.request.get("experiment_name")),
+        "experiment_name": job.result.get("experiment_name", job.experiment_name),
         "deployment_id": job.result.get("deployment_id"),
         "deployment_url": job.result.get("deployment_url"),
         "error": None if job.error is None else ErrorAnswer(code=job.error.code, message=job.error.message),

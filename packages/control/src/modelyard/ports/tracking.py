@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from modelyard.errors import NotFound
 from modelyard.ports.tracker_removal import TrackerRemoval
 
 
@@ -45,9 +46,25 @@ class LoggedModel:
     """None when it was logged outside of a run."""
     uri: str
     artifact_uri: str
+    experiment_name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Those that were logged for the model itself; its run may have more."""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Its own, without those that MLflow keeps for itself."""
+
+
+NOT_TRACKED = "not_tracked"
+
+
+def no_run(run_id: str) -> NotFound:
+    """What says that the tracker has no such run."""
+    return NotFound(f"The tracker has no run '{run_id}'.", code=NOT_TRACKED)
+
+
+def no_model(uri: str) -> NotFound:
+    """What says that the tracker has no model at this address."""
+    return NotFound(f"The tracker has no model '{uri}'.", code=NOT_TRACKED)
 
 
 class Tracking(TrackerRemoval, Protocol):

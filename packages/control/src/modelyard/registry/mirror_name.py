@@ -1,4 +1,4 @@
-"""What a tenant's model is called in MLflow, whose registry knows no tenants. No two models share a name there. Pure.
+"""What a tenant's model or experiment is called in MLflow, which knows no tenants; no two share a name there. Pure.
 
 A tenant's id holds no two hyphens in a row and a model's name begins with a letter, so the first `--` parts the two.
 """
@@ -9,7 +9,7 @@ _BETWEEN = "--"
 
 
 def mirror_name(tenant_id: str, model_name: str) -> str:
-    """The first tenant's models keep their names, unless such a name could be another tenant's model."""
+    """The first tenant's models and experiments keep their names, unless such a name could be another tenant's."""
     if tenant_id == FIRST_TENANT and _BETWEEN not in model_name:
         return model_name
     return f"{tenant_id}{_BETWEEN}{model_name}"

@@ -22,6 +22,7 @@ from modelyard.ports.clock import Clock
 from modelyard.registry import store
 from modelyard.registry.domain import Model, NewVersion, Version
 from modelyard.registry.leaving import deleting_model, is_living_model
+from modelyard.registry.ownership import hold_source
 from modelyard.registry.stages import MIRROR_TOPIC
 
 AfterRegistration = Callable[[Connection, Version], Version]
@@ -58,6 +59,7 @@ class Numbering:
 
         Raises:
             Conflict: code `model_deleting`, `quota_exceeded`, or as `hold_for_registration`.
+            NotFound: as `hold_source`.
         """
         now = self._clock.now()
         tenant_id = principal.tenant_id
@@ -66,6 +68,9 @@ class Numbering:
             self._hold_model(connection, principal, new.model_name, found, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
+            hold_source(
+                connection, tenant_id, model_uri=new.model_uri, run_id=new.run_id, artifact_uri=new.artifact_uri
+            )
             hold_for_registration(
                 connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
             )

@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from modelyard.access.domain import Principal
-from modelyard.errors import Invalid
+from modelyard.errors import Invalid, NotFound
 from modelyard.naming import validate_model_name
 from modelyard.plain import plain_json
-from modelyard.ports.tracking import LoggedModel
+from modelyard.ports.clock import Clock
+from modelyard.ports.tracking import NOT_TRACKED, LoggedModel, no_model, no_run
 from modelyard.registry.domain import Model, Version
 from modelyard.registry.service import RegistryService
 from modelyard.training.domain import choose_logged_model
 
+_REFUSAL_SECONDS = 0.5
+"""An answer that there is no such run comes at a multiple of this: what is another tenant's takes longer to look up."""
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 _ADDRESS = re.compile(r"models:/m-[0-9a-f]{32}|runs:/[0-9a-f]{32}/[^/\s].{0,200}")
@@ -20,8 +24,9 @@ _ADDRESS = re.compile(r"models:/m-[0-9a-f]{32}|runs:/[0-9a-f]{32}/[^/\s].{0,200}
 class Registration:
     """Checks what was asked for and registers it."""
 
-    def __init__(self, *, registry: RegistryService) -> None:
+    def __init__(self, *, registry: RegistryService, clock: Clock) -> None:
         self._registry = registry
+        self._clock = clock
 
     def model(self, principal: Principal, *, name: str, description: str, tags: Mapping[str, str]) -> Model:
         """Make a model without versions.
@@ -48,19 +53,20 @@ class Registration:
 
         Raises:
             Invalid: the name, or not exactly one of run and address, or a run that logged none or several models.
-            NotFound: the run or the model is not in the tracker.
+            NotFound: the run or the model is not in the tracker, or is another tenant's, which nobody can tell apart.
         """
         validate_model_name(name, field="name")
         if (run_id is None) == (model_uri is None):
             raise Invalid("expected exactly one of run_id and model_uri", code="source_invalid", field="run_id")
-        return self._register(
-            principal,
-            name,
-            self._registry.find_logged(run_id=run_id, model_uri=model_uri),
-            description=description,
-            tags=tags,
-            metrics=metrics,
-        )
+        asked = self._clock.now()
+        try:
+            found = self._registry.find_logged(principal, run_id=run_id, model_uri=model_uri)
+            return self._register(principal, name, found, description=description, tags=tags, metrics=metrics)
+        except NotFound as exc:
+            if exc.code != NOT_TRACKED:
+                raise
+            self._wait_since(asked)
+            raise (no_model(model_uri) if model_uri is not None else no_run(run_id or "")) from exc
 
     def artifact(
         self,
@@ -102,6 +108,11 @@ class Registration:
         return self._registry.register(
             principal, model_name=name, logged=logged, description=description, tags=tags, metrics=metrics
         )
+
+    def _wait_since(self, asked: datetime) -> None:
+        """Until a moment that does not depend on what was looked up: what is not there is told no sooner."""
+        passed = (self._clock.now() - asked).total_seconds()
+        self._clock.sleep(_REFUSAL_SECONDS - passed % _REFUSAL_SECONDS)
 
 
 def _source(artifact_id: str) -> tuple[str | None, str | None]:

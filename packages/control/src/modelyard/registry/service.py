@@ -42,6 +42,7 @@ from modelyard.registry.filters import (
 from modelyard.registry.leaving import is_deleted
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.numbering import AfterRegistration, Found, Numbering
+from modelyard.registry.ownership import Makers, Ownership
 from modelyard.registry.states import Stage
 
 
@@ -55,11 +56,16 @@ class RegistryService:
         self._tracking = tracking
         self._audit = audit
         self._scratch = scratch
+        self._ownership = Ownership(database)
         self._numbering = Numbering(database=database, clock=clock, audit=audit, outbox=outbox)
 
     def follow_registration_with(self, rule: AfterRegistration) -> None:
         """Name what follows each registration; before the first one."""
         self._numbering.follow_with(rule)
+
+    def ask_whose(self, makers: Makers) -> None:
+        """Name who knows which jobs made what; before the first registration."""
+        self._ownership.ask(makers)
 
     def register(
         self,
@@ -81,13 +87,14 @@ class RegistryService:
         the first. `found` says that somebody registered it elsewhere before.
 
         Raises:
-            NotFound: the run or the model is not in the tracker.
+            NotFound: the run or the model is not in the tracker, or is another tenant's; or, with code
+                `artifact_missing`, its files are gone.
             Invalid: it holds no file, or one that cannot be named in a manifest; or its MLmodel file is broken.
             Unavailable: the tracker does not answer.
         """
         if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
             return earlier
-        run = None if logged.run_id is None else self._tracking.run(logged.run_id)
+        run = self._own_run(principal, logged)
         manifest, signature = self._inspect(logged)
         new = NewVersion(
             model_name=model_name,
@@ -115,11 +122,16 @@ class RegistryService:
         """
         return self._numbering.begin(principal, name, description=description, tags=tags)
 
-    def find_logged(self, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
-        """The models that a run logged, or the one at an address."""
+    def find_logged(self, principal: Principal, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
+        """The models that a run of the caller's logged, or the one at an address.
+
+        Raises:
+            NotFound: code `not_tracked`, also for what is another tenant's.
+        """
         if model_uri is not None:
             return [self._tracking.logged_model(model_uri)]
         run = self._tracking.run(run_id or "")
+        self._ownership.check_run(principal.tenant_id, run)
         return list(self._tracking.logged_models(run.run_id))
 
     def version(self, principal: Principal, model_name: str, number: int | None = None) -> Version:
@@ -296,6 +308,15 @@ class RegistryService:
         with self._database.read() as connection:
             return is_deleted(connection, tenant_id, model_name, number)
 
+    def _own_run(self, principal: Principal, logged: LoggedModel) -> TrackedRun | None:
+        """The run of a logged model, of which nothing is asked before it is known whose the model is."""
+        self._ownership.check_model(principal.tenant_id, logged)
+        if logged.run_id is None:
+            return None
+        run = self._tracking.run(logged.run_id)
+        self._ownership.check_run(principal.tenant_id, run)
+        return run
+
     def _version_of_job(self, job_id: str) -> Version | None:
         with self._database.read() as connection:
             return store.find_version_of_job(connection, job_id)
@@ -305,7 +326,10 @@ class RegistryService:
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._scratch) as name:
             folder = Path(name)
-            self._tracking.download(logged.uri, folder)
+            try:
+                self._tracking.download(logged.uri, folder)
+            except NotFound as exc:
+                raise NotFound(f"the files of '{logged.uri}' are gone", code="artifact_missing") from exc
             manifest = manifest_of(folder)
             check_manifest(manifest)
             return manifest, read_signature(folder)

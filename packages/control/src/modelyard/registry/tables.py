@@ -66,6 +66,8 @@ versions = Table(
         postgresql_where=text("stage = 'production'"),
     ),
     Index("ix_versions_run_id", "run_id"),
+    # PostgreSQL's other indexes hold no value as long as an address may be.
+    Index("ix_versions_artifact_uri", "artifact_uri", postgresql_using="hash"),
     Index("ix_versions_stage", "tenant_id", "model_name", "stage", "version"),
     Index("ix_versions_deletion_job_id", "deletion_job_id"),
     *(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.errors import Invalid, ModelyardError, Unavailable
-from modelyard.jobs.domain import Job
+from modelyard.jobs.domain import JOB_TAG, Job
 from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
@@ -20,7 +20,6 @@ from modelyard.registry.service import RegistryService
 from modelyard.training.domain import SCRIPT_TAG, choose_logged_model, script_environment, with_tracking_client
 
 RUN_KEY_TAG = "modelyard.run_key"
-JOB_TAG = "modelyard.job_id"
 _POLL_SECONDS = 0.25
 
 
@@ -68,8 +67,7 @@ class Training:
         return {"python": str(environment.python), "lock": lock.digest}
 
     def _train(self, job: Job, python: Path) -> Result:
-        experiment = job.request["experiment_name"]
-        self.tracking.ensure_experiment(experiment)
+        self.tracking.ensure_experiment(_experiment(job))
         for attempt in range(1, MAX_RUNS + 1):
             folder = self.jobs.run_folder(job.job_id, attempt)
             run_key = f"{job.job_id}/{attempt}"
@@ -116,7 +114,7 @@ class Training:
                 folder=folder,
                 python=python,
                 tracking_uri=self.tracking.uri,
-                experiment_name=request["experiment_name"],
+                experiment_name=_experiment(job),
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
             ),
             limits=limits,
@@ -145,3 +143,9 @@ class Training:
         of_runs = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
         untagged = [model for model in of_runs if model not in tagged]  # Logged by a client before MLflow 3.
         return choose_logged_model([*untagged, *tagged], job.request.get("logged_model"))
+
+
+def _experiment(job: Job) -> str:
+    if job.experiment_name is None:
+        raise AssertionError("a job that trains has an experiment")
+    return job.experiment_name

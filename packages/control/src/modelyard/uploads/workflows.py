@@ -16,6 +16,7 @@ from modelyard.plain import plain_json
 from modelyard.ports.tracking import Tracking
 from modelyard.registry.domain import check_manifest
 from modelyard.registry.files import manifest_of, sha256_of
+from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.service import RegistryService
 from modelyard.uploads.domain import Upload, flavors_of
@@ -68,7 +69,7 @@ class Registering:
             model,
             key=upload.upload_id,
             name=upload.model_name,
-            experiment_name=upload.model_name,
+            experiment_name=mirror_name(upload.tenant_id, upload.model_name),
             parameters=upload.request.get("parameters", {}),
         )
         return {"model_uri": stored.uri, "manifest": manifest.digest, **told}

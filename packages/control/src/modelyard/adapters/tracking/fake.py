@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelyard.adapters.tracking.fake_removal import FakeRemoval, Logged
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun
+from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun, no_model, no_run
 
 _KEY_TAG = "modelyard.key"
 _ADDRESS = re.compile(r"models:/m-[^/]+|runs:/[^/]+/.+")
@@ -56,8 +56,9 @@ class FakeTracking(FakeRemoval):
         *,
         tags: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
+        experiment_name: str = "Default",
     ) -> LoggedModel:
-        """Be the script that logs a model, in a run or outside of one."""
+        """Be the script that logs a model, in a run or in an experiment outside of one."""
         model_id = f"m-{next(self._numbers):032x}"
         model = LoggedModel(
             model_id=model_id,
@@ -66,6 +67,8 @@ class FakeTracking(FakeRemoval):
             uri=f"models:/{model_id}",
             artifact_uri=f"mlflow-artifacts:/models/{model_id}/artifacts",
             parameters=dict(parameters or {}),
+            tags=dict(tags or {}),
+            experiment_name=experiment_name if run_id is None else self._runs[run_id].experiment_name,
         )
         self._models.append(Logged(model, dict(files), dict(tags or {})))
         return model
@@ -101,7 +104,7 @@ class FakeTracking(FakeRemoval):
         """The run."""
         self.answer()
         if run_id not in self._runs:
-            raise NotFound(f"The tracker has no run '{run_id}'.", code="not_tracked")
+            raise no_run(run_id)
         return self._runs[run_id]
 
     def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
@@ -147,7 +150,8 @@ class FakeTracking(FakeRemoval):
             if logged.tags.get(_KEY_TAG) == key:
                 return logged.model
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        return self.log_model(None, name, files, tags={_KEY_TAG: key}, parameters=parameters)
+        tags = {_KEY_TAG: key}
+        return self.log_model(None, name, files, tags=tags, parameters=parameters, experiment_name=experiment_name)
 
     def _find(self, uri: str) -> Logged:
         if not _ADDRESS.fullmatch(uri):
@@ -159,7 +163,7 @@ class FakeTracking(FakeRemoval):
         for logged in reversed(self._models):
             if uri in (logged.model.uri, f"runs:/{logged.model.run_id}/{logged.model.name}"):
                 return logged
-        raise NotFound(f"The tracker has no model '{uri}'.", code="not_tracked")
+        raise no_model(uri)
 
     def answer(self) -> None:
         """Refuse when it was switched off."""

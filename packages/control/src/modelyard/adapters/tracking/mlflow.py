@@ -13,8 +13,8 @@ from typing import Any
 
 from modelyard.adapters.tracking.mlflow_removal import MlflowRemoval
 from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
-from modelyard.errors import Conflict, Invalid, NotFound
-from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun
+from modelyard.errors import Conflict, Invalid
+from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun, no_model
 
 _OWN_PREFIX = "mlflow."
 _LEGACY_TAG = "mlflow.log-model.history"
@@ -85,13 +85,16 @@ class MlflowTracking(MlflowRemoval):
         """Read the logged models of MLflow 3, and those that an older client put into the run."""
         with self._server.call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
-            found = _ready_models(client, [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-            return [*_legacy_models(run), *found]
+            experiment = client.get_experiment(run.info.experiment_id)
+            found = _ready_models(
+                client, {experiment.experiment_id: experiment.name}, f"source_run_id = '{run.info.run_id}'"
+            )
+            return [*_legacy_models(run, experiment.name), *found]
 
     def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
         """Search all experiments for models with the tag."""
         with self._server.call(f"model with tag {key}") as client:
-            experiments = [each.experiment_id for each in pages(client.search_experiments)]
+            experiments = {each.experiment_id: each.name for each in pages(client.search_experiments)}
             return _ready_models(client, experiments, f"tags.`{key}` = '{value}'")
 
     def logged_model(self, uri: str) -> LoggedModel:
@@ -100,7 +103,8 @@ class MlflowTracking(MlflowRemoval):
         first, _, name = path.partition("/")
         if scheme == "models" and first.startswith("m-") and not name:
             with self._server.call(f"model '{uri}'") as client:
-                return _logged(client.get_logged_model(first))
+                model = client.get_logged_model(first)
+                return _logged(model, client.get_experiment(model.experiment_id).name)
         if scheme != "runs" or not first or not name:
             raise Invalid(
                 f"model_uri: expected models:/m-… or runs:/<run>/<name>, got {uri!r}.",
@@ -109,7 +113,7 @@ class MlflowTracking(MlflowRemoval):
             )
         named = [model for model in self.logged_models(first) if model.name == name]
         if not named:
-            raise NotFound(f"The tracker has no model '{uri}'.", code="not_tracked")
+            raise no_model(uri)
         return named[-1]
 
     def download(self, uri: str, folder: Path) -> None:
@@ -144,7 +148,7 @@ class MlflowTracking(MlflowRemoval):
             if model.status != "READY":
                 self._library.upload(model, folder)
                 model = client.finalize_logged_model(model.model_id, "READY")
-            return _logged(model)
+            return _logged(model, experiment_name)
 
 
 def _tracked(run: Any, experiment_name: str) -> TrackedRun:
@@ -155,9 +159,13 @@ def _tracked(run: Any, experiment_name: str) -> TrackedRun:
         status=run.info.status,
         parameters=dict(run.data.params),
         metrics=dict(run.data.metrics),
-        tags={key: value for key, value in run.data.tags.items() if not key.startswith(_OWN_PREFIX)},
+        tags=_own_tags(run.data.tags),
         datasets=[_dataset(each) for each in run.inputs.dataset_inputs] if run.inputs else [],
     )
+
+
+def _own_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if not key.startswith(_OWN_PREFIX)}
 
 
 def _dataset(used: Any) -> TrackedDataset:
@@ -170,13 +178,13 @@ def _dataset(used: Any) -> TrackedDataset:
     )
 
 
-def _ready_models(client: Any, experiments: Sequence[str], which: str) -> list[LoggedModel]:
+def _ready_models(client: Any, experiments: Mapping[str, str], which: str) -> list[LoggedModel]:
     oldest_first = [{"field_name": "creation_timestamp", "ascending": True}]
     found = pages(client.search_logged_models, list(experiments), which, order_by=oldest_first)
-    return [_logged(model) for model in found if model.status == "READY"]
+    return [_logged(model, experiments[model.experiment_id]) for model in found if model.status == "READY"]
 
 
-def _logged(model: Any) -> LoggedModel:
+def _logged(model: Any, experiment_name: str) -> LoggedModel:
     return LoggedModel(
         model_id=model.model_id,
         name=model.name,
@@ -185,10 +193,12 @@ def _logged(model: Any) -> LoggedModel:
         artifact_uri=model.artifact_location,
         parameters=dict(model.params or {}),
         metrics={metric.key: metric.value for metric in model.metrics or ()},
+        tags=_own_tags(model.tags or {}),
+        experiment_name=experiment_name,
     )
 
 
-def _legacy_models(run: Any) -> list[LoggedModel]:
+def _legacy_models(run: Any, experiment_name: str) -> list[LoggedModel]:
     """Models of a client before MLflow 3: files of the run, noted in one of its tags."""
     try:
         history: list[Mapping[str, Any]] = json.loads(run.data.tags.get(_LEGACY_TAG, "[]"))
@@ -204,6 +214,7 @@ def _legacy_models(run: Any) -> list[LoggedModel]:
             run_id=run.info.run_id,
             uri=f"runs:/{run.info.run_id}/{path}",
             artifact_uri=f"{run.info.artifact_uri}/{path}",
+            experiment_name=experiment_name,
         )
         for path in paths
     ]

@@ -9,6 +9,7 @@ import httpx
 from modelyard.adapters.tracking.artifact_addresses import ArtifactAddresses
 from modelyard.adapters.tracking.mlflow_library import MlflowLibrary
 from modelyard.errors import ModelyardError, NotFound, Unavailable
+from modelyard.ports.tracking import NOT_TRACKED
 
 _PAGE = 1000
 
@@ -48,7 +49,7 @@ class MlflowServer:
 
     def _translated(self, exc: Exception, wanted: str) -> ModelyardError:
         if self.library.is_missing(exc):
-            return NotFound(f"The tracker has no {wanted}.", code="not_tracked")
+            return NotFound(f"The tracker has no {wanted}.", code=NOT_TRACKED)
         if self.library.is_unreachable(exc) or not self.is_reachable():
             return Unavailable(f"The tracker at {self.uri} does not answer.", code="tracking_unavailable")
         return ModelyardError(f"The tracker refused a call about {wanted}.", code="tracking_failed")

@@ -1,0 +1,108 @@
+"""Whose a run or a logged model is, in a tracker that knows no tenants. A stranger's does not exist for anybody else.
+
+It belongs to the tenants whose versions were made of it, deleted ones too; without any, to the tenant whose job made
+it; else to those whose jobs use its experiment. What is nobody's is whose version is registered first
+(docs/decisions/0211-a-run-of-another-tenant-does-not-exist.md).
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from modelyard.db import Database
+from modelyard.jobs.domain import JOB_TAG
+from modelyard.ports.tracking import LoggedModel, TrackedRun, no_model, no_run
+from modelyard.registry.tables import versions
+
+
+class Makers(Protocol):
+    """What is known of the jobs that made runs and models. Read in the caller's transaction."""
+
+    def tenants_of(self, connection: Connection, job_ids: Collection[str]) -> set[str]:
+        """Whose these jobs are, as far as they are any."""
+
+    def tenants_using(self, connection: Connection, experiment_names: Collection[str]) -> set[str]:
+        """Who has jobs that train into one of these experiments, or store there."""
+
+
+class Ownership:
+    """Lets a tenant pass to what is its own, or nobody's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._makers: Makers | None = None
+
+    def ask(self, makers: Makers) -> None:
+        """Name who knows the jobs; before the first question."""
+        self._makers = makers
+
+    def check_run(self, tenant_id: str, run: TrackedRun) -> None:
+        """Whether a run is there for this tenant.
+
+        Raises:
+            NotFound: as the tracker does for a run that it has not.
+        """
+        tags = {run.tags.get(JOB_TAG)}
+        with self._database.read() as connection:
+            is_strange = self._is_strange(connection, tenant_id, _made_in(run.run_id), tags, {run.experiment_name})
+        if is_strange:
+            raise no_run(run.run_id)
+
+    def check_model(self, tenant_id: str, model: LoggedModel) -> None:
+        """Whether a logged model is there for this tenant, as far as it says so itself; its run may say more.
+
+        Raises:
+            NotFound: as the tracker does for a model that it has not.
+        """
+        made = _made_of(model.run_id, model.artifact_uri)
+        tags = {model.tags.get(JOB_TAG)}
+        with self._database.read() as connection:
+            is_strange = self._is_strange(connection, tenant_id, made, tags, {model.experiment_name})
+        if is_strange:
+            raise no_model(model.uri)
+
+    def _is_strange(
+        self,
+        connection: Connection,
+        tenant_id: str,
+        made: ColumnElement[bool],
+        job_ids: Collection[str | None],
+        experiment_names: Collection[str],
+    ) -> bool:
+        owners = _owners(connection, made)
+        if self._makers is not None:
+            jobs = {job_id for job_id in job_ids if job_id is not None}
+            owners = owners or self._makers.tenants_of(connection, jobs)
+            owners = owners or self._makers.tenants_using(connection, experiment_names)
+        return bool(owners) and tenant_id not in owners
+
+
+def hold_source(
+    connection: Connection, tenant_id: str, *, model_uri: str, run_id: str | None, artifact_uri: str
+) -> None:
+    """Let no other tenant register the same run or files until the transaction ends, and see who has before.
+
+    Raises:
+        NotFound: another tenant has, and this one has not.
+    """
+    if connection.dialect.name == "postgresql":
+        for source in sorted({run_id or "", artifact_uri}):
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"modelyard:source:{source}"))))
+    owners = _owners(connection, _made_of(run_id, artifact_uri))
+    if owners and tenant_id not in owners:
+        raise no_model(model_uri)
+
+
+def _made_in(run_id: str) -> ColumnElement[bool]:
+    return versions.c.run_id == run_id
+
+
+def _made_of(run_id: str | None, artifact_uri: str) -> ColumnElement[bool]:
+    is_made = versions.c.artifact_uri == artifact_uri
+    return is_made if run_id is None else is_made | _made_in(run_id)
+
+
+def _owners(connection: Connection, made: ColumnElement[bool]) -> set[str]:
+    """Whose versions were made of it, alive, deleted or purged: rows of versions stay."""
+    return set(connection.execute(select(versions.c.tenant_id).where(made).distinct()).scalars())
