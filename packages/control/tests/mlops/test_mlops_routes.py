@@ -277,6 +277,7 @@ class TestCatalogue:
             ({"name": "iris", "run_id": "f" * 32}, 404, "not_tracked"),
             ({"name": "iris", "model_uri": "file:///etc/passwd"}, 400, "model_uri_invalid"),
             ({"name": "iris", "run_id": tracking.log_run("iris")}, 400, "no_model_logged"),
+            ({"name": "iris", "run_id": "f" * 32, "tags": {"modelyard.script_sha256": "a"}}, 400, "tags_invalid"),
         ):
             response = client.post("/mlops/registry", json=body)
             assert (response.status_code, response.json()["code"]) == (status, code)

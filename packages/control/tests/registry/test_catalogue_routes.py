@@ -66,6 +66,53 @@ class TestSearch:
         assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (400, field, code)
 
 
+class TestBounds:
+    """The same on every door: what one of them lets in, all show, and the mirror and both databases must hold."""
+
+    @pytest.mark.parametrize(
+        "door",
+        [ROOT, "/mlops/registry", "/api/v1/modelserving/models/bounds/versions"],
+        ids=["registry", "mlops", "serving"],
+    )
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            ({"metrics": {"m" * 251: 1.0}}, "request_invalid"),
+            ({"metrics": {f"m{number}": 1.0 for number in range(201)}}, "request_invalid"),
+            ({"tags": {"k" * 251: "v"}}, "request_invalid"),
+            ({"tags": {"k": "v" * 5001}}, "request_invalid"),
+            ({"tags": {f"k{number}": "v" for number in range(101)}}, "request_invalid"),
+            ({"description": "d" * 10_001}, "request_invalid"),
+            ({"tags": {"modelyard.script_sha256": "a" * 64}}, "tags_invalid"),
+        ],
+    )
+    def test_what_is_too_long_too_many_or_ours_is_refused(
+        self, platform: Platform, owner: Client, register: Callable[..., int], door: str, body: object, code: str
+    ) -> None:
+        assert isinstance(body, dict)
+        register("bounds")
+        run_id = platform.log_model()
+        named = {"run_id": run_id} if door.startswith("/mlops") else {"artifact_id": run_id}
+        name = {} if "modelserving" in door else {"name": "bounds"}
+        answer = platform.operator.post(door, json={**name, **named, **body})
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+    @pytest.mark.parametrize("comment", ["", " ", "\n\t"])
+    def test_a_transition_without_a_word_is_refused(
+        self, platform: Platform, register: Callable[..., int], comment: str
+    ) -> None:
+        number = register("worded")
+        stage = {"stage": "staging", "comment": comment}
+        answer = platform.operator.post(f"{ROOT}/worded/versions/{number}/stage", json=stage)
+        assert (answer.status_code, answer.json()["field"]) == (400, "comment")
+
+    @pytest.mark.parametrize("reason", ["", " "])
+    def test_so_is_a_hold(self, platform: Platform, register: Callable[..., int], reason: str) -> None:
+        number = register("held")
+        answer = platform.operator.post(f"{ROOT}/held/versions/{number}/holds", json={"reason": reason})
+        assert (answer.status_code, answer.json()["field"]) == (400, "reason")
+
+
 class TestEdits:
     def test_an_edit_is_based_on_the_revision_that_was_seen(self, owner: Client, register: Callable[..., int]) -> None:
         register("edited")

@@ -14,14 +14,14 @@ from modelyard.registry.schemas import Answer
 class HoldBody(RequestBody):
     """Why a version must be kept, and until when; without an end, until somebody lifts the hold."""
 
-    reason: str = Field(min_length=1, max_length=2000)
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
     until: Annotated[Moment, Field(strict=False)] | None = None
 
 
 class LiftBody(RequestBody):
     """Why a version need not be kept any more."""
 
-    reason: str = Field(min_length=1, max_length=2000)
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
 
 
 class HoldAnswer(Answer):

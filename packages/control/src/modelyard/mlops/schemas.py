@@ -8,7 +8,7 @@ from pydantic import Field
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus, Phase
-from modelyard.registry.schemas import Answer
+from modelyard.registry.schemas import Answer, Description, Metrics, Tags
 
 
 class TrainingRequest(RequestBody):
@@ -41,11 +41,11 @@ class RegistrationRequest(RequestBody):
     """A model of a run that shall be registered by hand: the run, or the model's own address."""
 
     name: str
-    run_id: str | None = None
-    model_uri: str | None = Field(default=None, description="`models:/m-…` or `runs:/<run>/<name>`")
-    description: str = ""
-    tags: dict[str, str] = Field(default={})
-    metrics: dict[str, float] = Field(default={})
+    run_id: str | None = Field(default=None, max_length=500)
+    model_uri: str | None = Field(default=None, max_length=500, description="`models:/m-…` or `runs:/<run>/<name>`")
+    description: Description = ""
+    tags: Tags = Field(default={})
+    metrics: Metrics = Field(default={})
 
 
 class Accepted(Answer):

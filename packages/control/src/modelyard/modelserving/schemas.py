@@ -9,15 +9,15 @@ from modelyard.deletion.states import VersionState
 from modelyard.deployments.domain import Deployment
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.domain import Model, Version
-from modelyard.registry.schemas import Answer
+from modelyard.registry.schemas import Answer, Description, Metrics, Tags
 
 
 class ModelBody(RequestBody):
     """A model that has no version yet."""
 
     name: str
-    description: str = Field(default="", max_length=10_000)
-    tags: dict[str, str] = Field(default={}, max_length=100)
+    description: Description = ""
+    tags: Tags = Field(default={})
 
 
 class VersionBody(RequestBody):
@@ -26,9 +26,9 @@ class VersionBody(RequestBody):
     artifact_id: str = Field(
         description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
     )
-    description: str = Field(default="", max_length=10_000)
-    tags: dict[str, str] = Field(default={}, max_length=100)
-    metrics: dict[str, float] = Field(default={}, max_length=200)
+    description: Description = ""
+    tags: Tags = Field(default={})
+    metrics: Metrics = Field(default={})
 
 
 class EndpointAnswer(Answer):

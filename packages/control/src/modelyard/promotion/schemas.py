@@ -15,7 +15,7 @@ class StageChange(RequestBody):
     """Where a version shall go, and why."""
 
     stage: Stage = Field(strict=False)
-    comment: str = Field(min_length=1, max_length=2000)
+    comment: str = Field(min_length=1, max_length=2000, pattern=r"\S")
 
 
 class Comment(RequestBody):

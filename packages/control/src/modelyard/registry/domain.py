@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from modelyard.registry.states import Stage
 
 MAX_PATH_LENGTH = 500
 MAX_VERSION = 2**31 - 1
+_OWN_TAGS = "modelyard."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,17 @@ class Version:
 def can_be_a_number(number: int) -> bool:
     """Whether a version can have this number. No database is asked for any other."""
     return 0 < number <= MAX_VERSION
+
+
+def refuse_own_tags(keys: Iterable[str]) -> None:
+    """Let nobody write the tags that say what we know, like which script trained a version.
+
+    Raises:
+        Invalid: code `tags_invalid`.
+    """
+    for key in keys:
+        if key.startswith(_OWN_TAGS):
+            raise Invalid(f"tags: the key {key[:80]!r} is the platform's own", code="tags_invalid", field="tags")
 
 
 def refuse_leaving(version: Version) -> None:

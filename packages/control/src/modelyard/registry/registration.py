@@ -10,7 +10,7 @@ from modelyard.naming import validate_model_name
 from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import NOT_TRACKED, LoggedModel, no_model, no_run
-from modelyard.registry.domain import Model, Version
+from modelyard.registry.domain import Model, Version, refuse_own_tags
 from modelyard.registry.service import RegistryService
 from modelyard.training.domain import choose_logged_model
 
@@ -36,6 +36,7 @@ class Registration:
             Conflict: code `model_exists`.
         """
         validate_model_name(name, field="name")
+        refuse_own_tags(tags)
         return self._registry.create(principal, name, description=description, tags=plain_json(tags))
 
     def by_hand(
@@ -52,10 +53,12 @@ class Registration:
         """Register the model of a run, or at an address, as the next version of `name`.
 
         Raises:
-            Invalid: the name, or not exactly one of run and address, or a run that logged none or several models.
+            Invalid: the name, a tag of the platform's own, not exactly one of run and address, or a run that logged
+                none or several models.
             NotFound: the run or the model is not in the tracker, or is another tenant's, which nobody can tell apart.
         """
         validate_model_name(name, field="name")
+        refuse_own_tags(tags)
         if (run_id is None) == (model_uri is None):
             raise Invalid("expected exactly one of run_id and model_uri", code="source_invalid", field="run_id")
         asked = self._clock.now()

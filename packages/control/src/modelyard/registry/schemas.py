@@ -15,6 +15,9 @@ MAX_TAGS = 100
 TagKey = Annotated[str, Field(min_length=1, max_length=250)]
 TagValue = Annotated[str, Field(max_length=5000)]
 MetricName = Annotated[str, Field(min_length=1, max_length=MAX_METRIC_NAME)]
+Description = Annotated[str, Field(max_length=10_000)]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
+Metrics = Annotated[dict[MetricName, float], Field(max_length=200)]
 Owner = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -31,9 +34,9 @@ class RegisterBody(RequestBody):
     artifact_id: str = Field(
         description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
     )
-    description: str = Field(default="", max_length=10_000)
-    tags: dict[TagKey, TagValue] = Field(default={}, max_length=MAX_TAGS)
-    metrics: dict[MetricName, float] = Field(default={}, max_length=200)
+    description: Description = ""
+    tags: Tags = Field(default={})
+    metrics: Metrics = Field(default={})
 
 
 class VersionChange(RequestBody):

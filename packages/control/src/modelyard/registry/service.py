@@ -45,6 +45,8 @@ from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
 from modelyard.registry.states import Stage
 
+_IN_RUN = "runs:/"
+
 
 class RegistryService:
     """Models and versions of all tenants."""
@@ -128,11 +130,13 @@ class RegistryService:
         Raises:
             NotFound: code `not_tracked`, also for what is another tenant's.
         """
+        if run_id is None and model_uri is not None and model_uri.startswith(_IN_RUN):
+            run_id = model_uri.removeprefix(_IN_RUN).partition("/")[0]
+        if run_id is not None:
+            self._ownership.check_run(principal.tenant_id, self._tracking.run(run_id))
         if model_uri is not None:
             return [self._tracking.logged_model(model_uri)]
-        run = self._tracking.run(run_id or "")
-        self._ownership.check_run(principal.tenant_id, run)
-        return list(self._tracking.logged_models(run.run_id))
+        return list(self._tracking.logged_models(run_id or ""))
 
     def version(self, principal: Principal, model_name: str, number: int | None = None) -> Version:
         """One version of a model; the newest without a number.

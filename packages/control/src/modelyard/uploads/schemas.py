@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
-from modelyard.registry.schemas import MAX_TAGS, Answer, MetricName, TagKey, TagValue
+from modelyard.registry.schemas import Answer, Metrics, TagKey, Tags, TagValue
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.states import UploadStatus
 
@@ -33,8 +33,8 @@ class UploadBody(RequestBody):
     size_bytes: int = Field(ge=1, le=2**53)
     sha256: str = Field(description="of the whole file, in hex", pattern="^[0-9a-f]{64}$")
     description: str = Field(default="", max_length=10_000)
-    tags: dict[TagKey, TagValue] = Field(default={}, max_length=MAX_TAGS)
-    metrics: dict[MetricName, float] = Field(default={}, max_length=200)
+    tags: Tags = Field(default={})
+    metrics: Metrics = Field(default={})
     parameters: dict[TagKey, TagValue] = Field(default={}, max_length=200)
     requirements: list[Requirement] = Field(
         default=[], max_length=200, description="of a model in one file: what loads it"

@@ -24,6 +24,7 @@ from modelyard.jobs.service import JobService, owner_of
 from modelyard.naming import validate_model_name
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.registry.domain import refuse_own_tags
 from modelyard.uploads import store
 from modelyard.uploads.domain import Upload, needs_requirements, request_digest, validate_file_name
 from modelyard.uploads.pieces import Pieces
@@ -75,12 +76,14 @@ class UploadService:
         """Begin an upload. The same one, if its maker has it open, is given back with what has come of it.
 
         Raises:
-            Invalid: the model's or the file's name, or a model in one file without requirements.
+            Invalid: the model's or the file's name, a tag of the platform's own, or a model in one file without
+                requirements.
             TooLarge: code `upload_too_large`.
             Conflict: code `quota_exceeded`.
         """
         validate_model_name(model_name, field="name")
         validate_file_name(file_name)
+        refuse_own_tags(request.get("tags", {}))
         if needs_requirements(file_name) and not request.get("requirements"):
             raise Invalid(
                 f"requirements: expected the libraries that load {file_name!r}, as it is no archive that names them",

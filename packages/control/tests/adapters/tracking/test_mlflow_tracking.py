@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from modelyard.adapters.tracking import MlflowTracking
-from modelyard.errors import Conflict, Invalid
+from modelyard.errors import Conflict, Invalid, NotFound
 
 SCRIPT = """
 import mlflow
@@ -230,6 +230,12 @@ class TestOddities:
 
         client.finalize_logged_model(model.model_id, "READY")
         assert len(tracking.logged_models(run_id)) == 1
+
+    @pytest.mark.parametrize("run_id", ["", "../../x", "a' OR 1=1", "x" * 300, "\N{SNOWMAN}"])
+    def test_an_id_that_no_run_can_have_is_one_that_none_has(self, tracking: MlflowTracking, run_id: str) -> None:
+        with pytest.raises(NotFound) as caught:
+            tracking.run(run_id)
+        assert (caught.value.message, caught.value.code) == (f"The tracker has no run '{run_id}'.", "not_tracked")
 
     def test_importing_the_adapter_does_not_import_mlflow(self) -> None:
         script = "import sys, modelyard.adapters.tracking; print('mlflow' in sys.modules)"

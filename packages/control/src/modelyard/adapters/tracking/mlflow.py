@@ -5,6 +5,7 @@ Other addresses of a model than `models:/m-…` and `runs:/<run>/<name>` are ref
 """
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,13 @@ from typing import Any
 from modelyard.adapters.tracking.mlflow_removal import MlflowRemoval
 from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
 from modelyard.errors import Conflict, Invalid
-from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun, no_model
+from modelyard.ports.tracking import LoggedModel, TrackedDataset, TrackedRun, no_model, no_run
 
 _OWN_PREFIX = "mlflow."
 _LEGACY_TAG = "mlflow.log-model.history"
 _CONTEXT_TAG = "mlflow.data.context"
 _KEY_TAG = "modelyard.key"
+_RUN_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}", re.ASCII)
 
 
 class MlflowTracking(MlflowRemoval):
@@ -76,7 +78,9 @@ class MlflowTracking(MlflowRemoval):
             return [_tracked(run, experiments[run.info.experiment_id]) for run in found]
 
     def run(self, run_id: str) -> TrackedRun:
-        """Read the run and its experiment's name."""
+        """Read the run and its experiment's name. An id that none can have is not asked for: MLflow calls it broken."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise no_run(run_id)
         with self._server.call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
             return _tracked(run, client.get_experiment(run.info.experiment_id).name)
