@@ -12,6 +12,8 @@ from modelyard.errors import Invalid
 
 T = TypeVar("T")
 MAX_LIMIT = 200
+DEFAULT_LIMIT = 50
+MAX_CURSOR = 2000
 _MAX_DIGITS = 19  # What every database keeps in 64 bits.
 
 

@@ -1,25 +1,76 @@
-"""Single statements over connections that stay open."""
+"""Single statements, asked from the event loop over connections that stay open."""
 
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
+import psycopg
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Integer,
+    String,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    table,
+    text,
+)
 
 from modelyard.access.tables import tenants
 from modelyard.adapters.clock.manual import ManualClock
-from modelyard.db import Database
+from modelyard.db import Database, line
+from modelyard.db.server_lookups import ServerLookups
 from modelyard.errors import Unavailable
 
+T = TypeVar("T")
 NAMES = select(tenants.c.name).order_by(tenants.c.name)
+ECHO = select(bindparam("word", type_=String).label("word"))
+PID = select(func.pg_backend_pid().label("pid"))
+SLEEP = select(func.pg_sleep(bindparam("seconds", type_=Integer)).label("slept"))
+DIVIDE = select((literal(1, Integer) % bindparam("by", type_=Integer)).label("one"))
+SHELF: Any = select(column("a"), column("b")).select_from(table("shelf"))
 
 
 def names(database: Database) -> list[str]:
-    return [row.name for row in anyio.run(database.look_up, NAMES, {})]
+    return [row["name"] for row in anyio.run(database.look_up, NAMES, {})]
 
 
 def add(connection: Connection, name: str) -> None:
     connection.execute(insert(tenants).values(id=name, name=name, quotas={}, created_at=ManualClock().now()))
+
+
+def execute(database: Database, *statements: str) -> None:
+    with database.write() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def at_once(*asked: Awaitable[T]) -> Awaitable[Sequence[T | BaseException]]:
+    return asyncio.gather(*asked, return_exceptions=True)
+
+
+async def echo(database: Database, word: str) -> str:
+    (row,) = await database.look_up(ECHO, {"word": word})
+    told: str = row["word"]
+    return told
+
+
+async def pid(database: Database) -> int:
+    (row,) = await database.look_up(PID, {})
+    found: int = row["pid"]
+    return found
+
+
+def terminate(database: Database, number: int) -> None:
+    with database.read() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": number})
 
 
 class TestLookups:
@@ -30,31 +81,172 @@ class TestLookups:
             assert names(database) == []
         assert names(database) == ["acme"]
 
-    def test_many_at_once_share_the_connections(self, database: Database) -> None:
+    def test_many_at_once_have_each_its_own_answer(self, database: Database) -> None:
+        words = [f"{number}é\\'" * (1 + number % 50) for number in range(500)]
+
+        async def ask() -> list[str]:
+            return list(await asyncio.gather(*(echo(database, word) for word in words)))
+
+        assert anyio.run(ask) == words
+
+    def test_values_come_as_they_were_stored(self, database: Database) -> None:
         with database.write() as connection:
             add(connection, "acme")
-        with ThreadPoolExecutor(16) as pool:
-            found = list(pool.map(lambda _: database._look_up(NAMES, {}), range(200)))
-        assert [[row.name for row in rows] for rows in found] == [["acme"]] * 200
-        assert 1 <= len(database._lookups._idle) <= 8
+        columns = select(tenants.c.name, tenants.c.quotas, tenants.c.created_at, tenants.c.suspended_at)
+        before = columns.where(tenants.c.created_at < bindparam("before", type_=tenants.c.created_at.type))
+        now = ManualClock().now()
+        stored = {"name": "acme", "quotas": {}, "created_at": now, "suspended_at": None}
+        later = datetime.fromisoformat("2999-01-01T02:00:00+02:00")
+        assert anyio.run(database.look_up, before, {"before": later}) == [stored]
+        assert anyio.run(database.look_up, before, {"before": now}) == []
 
-    def test_a_connection_that_the_server_ended_is_replaced(self, postgres_database: Database) -> None:
-        assert names(postgres_database) == []
-        ours = postgres_database._lookups._idle[-1].connection.driver_connection
-        assert ours is not None
-        with postgres_database.read() as connection:
-            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": ours.info.backend_pid})
-        assert names(postgres_database) == []
+    def test_a_statement_that_is_wrong_harms_no_other(self, database: Database) -> None:
+        nonsense: Any = select(column("absent")).select_from(table("nowhere"))
 
-    def test_a_connection_that_looked_up_can_write_afterwards(self, sqlite_database: Database) -> None:
-        names(sqlite_database)
-        sqlite_database._lookups.close()
-        for name in ("acme", "globex"):
-            with sqlite_database.write() as connection:
-                add(connection, name)
-        assert names(sqlite_database) == ["acme", "globex"]
+        async def ask() -> Sequence[object]:
+            return await at_once(
+                echo(database, "a"), database.look_up(nonsense, {}), echo(database, "b"), database.look_up(nonsense, {})
+            )
+
+        first, wrong, second, again = anyio.run(ask)
+        assert (first, second) == ("a", "b")
+        assert "nowhere" in str(wrong)
+        assert type(wrong) is type(again)
+        assert not isinstance(wrong, Unavailable)
 
     def test_without_a_database_it_is_unavailable(self, free_port: int) -> None:
         database = Database(f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none")
         with pytest.raises(Unavailable):
             names(database)
+
+
+class TestInAFile:
+    def test_a_connection_that_looked_up_can_write_afterwards(self, sqlite_database: Database) -> None:
+        names(sqlite_database)
+        for name in ("acme", "globex"):
+            with sqlite_database.write() as connection:
+                add(connection, name)
+        assert names(sqlite_database) == ["acme", "globex"]
+
+
+class TestOnAServer:
+    def test_a_few_lines_are_shared_by_all(self, postgres_database: Database) -> None:
+        async def ask() -> list[int]:
+            found: list[int] = []
+            for _ in range(20):
+                found += await asyncio.gather(*(pid(postgres_database) for _ in range(50)))
+                await asyncio.sleep(0.01)
+            return found
+
+        assert 1 < len(set(anyio.run(ask))) <= 4
+
+    def test_a_line_that_the_server_ended_is_replaced(self, postgres_database: Database) -> None:
+        async def ask() -> tuple[int, int]:
+            before = await pid(postgres_database)
+            await asyncio.to_thread(terminate, postgres_database, before)
+            return before, await pid(postgres_database)
+
+        before, after = anyio.run(ask)
+        assert before != after
+
+    def test_a_question_that_was_lost_with_its_line_is_put_again(self, postgres_database: Database) -> None:
+        async def ask() -> Sequence[object]:
+            ours = await pid(postgres_database)
+            asked = asyncio.ensure_future(
+                at_once(postgres_database.look_up(SLEEP, {"seconds": 1}), echo(postgres_database, "a"))
+            )
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(terminate, postgres_database, ours)
+            return await asked
+
+        slept, word = anyio.run(ask)
+        assert slept == [{"slept": ""}]
+        assert word == "a"
+
+    def test_a_server_that_is_silent_is_unavailable(
+        self, postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(line, "_PATIENCE_SECONDS", 0.1)
+
+        async def ask() -> Sequence[object]:
+            await pid(postgres_database)
+            return await at_once(postgres_database.look_up(SLEEP, {"seconds": 60}), postgres_database.count_changes())
+
+        silent, count = anyio.run(ask)
+        assert isinstance(silent, Unavailable)
+        assert count is None
+
+    def test_a_statement_whose_table_was_changed_is_prepared_anew(self, postgres_database: Database) -> None:
+        execute(postgres_database, "CREATE TABLE shelf (a integer, b integer)", "INSERT INTO shelf VALUES (1, 2)")
+
+        async def ask() -> tuple[object, object]:
+            before = await postgres_database.look_up(SHELF, {})
+            await asyncio.to_thread(execute, postgres_database, "ALTER TABLE shelf ALTER b TYPE text")
+            return before, await postgres_database.look_up(SHELF, {})
+
+        assert anyio.run(ask) == ([{"a": 1, "b": 2}], [{"a": 1, "b": "2"}])
+
+    def test_a_statement_that_a_pooler_forgot_is_prepared_anew(self, postgres_database: Database) -> None:
+        async def ask() -> list[str]:
+            before = await echo(postgres_database, "a")
+            (one,) = _lines(postgres_database)
+            assert await one.ask("DEALLOCATE ALL", []) == []
+            return [before, await echo(postgres_database, "b"), await echo(postgres_database, "c")]
+
+        assert anyio.run(ask) == ["a", "b", "c"]
+
+    def test_who_left_leaves_the_answers_of_others_in_order(self, postgres_database: Database) -> None:
+        async def ask() -> str:
+            gone = asyncio.ensure_future(postgres_database.look_up(SLEEP, {"seconds": 0}))
+            await asyncio.sleep(0)
+            gone.cancel()
+            return await echo(postgres_database, "b")
+
+        assert anyio.run(ask) == "b"
+
+    def test_texts_larger_than_a_sockets_buffer_go_both_ways(self, postgres_database: Database) -> None:
+        large = [letter * 20_000_000 for letter in "ab"]
+
+        async def ask() -> list[str]:
+            return list(await asyncio.gather(*(echo(postgres_database, word) for word in large)))
+
+        assert anyio.run(ask) == large
+
+    @pytest.mark.parametrize(
+        ("statement", "parameters", "error"),
+        [
+            (DIVIDE, {"by": 0}, psycopg.errors.DivisionByZero),
+            (ECHO, {"word": "a\x00b"}, psycopg.DataError),
+            (ECHO, {"word": ["a"]}, TypeError),
+        ],
+    )
+    def test_what_it_does_not_take_is_an_error_of_its_own(
+        self, postgres_database: Database, statement: Any, parameters: dict[str, Any], error: type[Exception]
+    ) -> None:
+        async def ask() -> Sequence[object]:
+            return await at_once(postgres_database.look_up(statement, parameters), echo(postgres_database, "a"))
+
+        wrong, word = anyio.run(ask)
+        assert isinstance(wrong, error)
+        assert word == "a"
+
+    def test_each_event_loop_has_lines_of_its_own(self, postgres_database: Database) -> None:
+        asked: Callable[[], Awaitable[int]] = partial(pid, postgres_database)
+        assert anyio.run(asked) != anyio.run(asked)
+        postgres_database.close()
+
+    def test_closed_beside_a_running_loop_it_is_given_up_there(self, postgres_database: Database) -> None:
+        async def ask() -> bool:
+            await pid(postgres_database)
+            (one,) = _lines(postgres_database)
+            await asyncio.to_thread(postgres_database.close)
+            await asyncio.sleep(0)
+            return one.is_lost
+
+        assert anyio.run(ask)
+
+
+def _lines(database: Database) -> list[line.Line]:
+    """The open ones of this event loop."""
+    assert isinstance(database._lookups, ServerLookups)
+    return database._lookups._lines()._open

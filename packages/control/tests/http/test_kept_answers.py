@@ -1,16 +1,13 @@
 """Answers that are given again, over both databases."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event
+from statements import statements
 
 from modelyard.access.domain import Principal, Role
 from modelyard.access.routes import PREFIX
-from modelyard.db import Database
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.states import Stage
@@ -28,19 +25,6 @@ def iris(control_plane: ControlPlane, log_model: Callable[..., LoggedModel], tok
 def to_staging(control_plane: ControlPlane) -> None:
     version = control_plane.registry.version(ADMIN, "iris", 1)
     control_plane.promotion.change_stage(ADMIN, version, Stage.STAGING, comment="tested", revision=None)
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """What the database is asked meanwhile, without the revision."""
-    seen: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database._engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database._engine, "before_cursor_execute", note)
 
 
 class TestKeptAnswers:

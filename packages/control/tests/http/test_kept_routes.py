@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
-from sqlalchemy import Connection, Table, event, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.sql import visitors
+from statements import statements
 
 from modelyard.access.domain import Principal, Role
 from modelyard.access.tables import tenants
@@ -63,16 +64,13 @@ def questions(route: RouteContext) -> Iterator[str]:
 
 @contextmanager
 def tables_read(database: Database) -> Iterator[set[Table]]:
-    """The tables of all statements meanwhile."""
+    """The tables of all statements meanwhile, known at its end."""
     seen: set[Table] = set()
-
-    def note(_: Connection, statement: object, *__: object) -> None:
+    with statements(database) as asked:
+        yield seen
+    for statement in asked:
         assert isinstance(statement, visitors.ExternallyTraversible), "SQL as text tells no tables"
         seen.update(each for each in visitors.iterate(statement) if isinstance(each, Table))
-
-    event.listen(database._engine, "before_execute", note)
-    yield seen
-    event.remove(database._engine, "before_execute", note)
 
 
 def count_up(control_plane: ControlPlane) -> None:

@@ -4,12 +4,10 @@ short query, whether it still holds. It is the database's, so it holds for every
 Each writing transaction counts it up as its last statement: who reads a number sees all that was committed before it.
 """
 
-import threading
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, PoolProxiedConnection, Table, event
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.dml import UpdateBase
 
 from modelyard.db.types import metadata
@@ -24,7 +22,8 @@ changes = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
 )
-_QUERY = "SELECT number FROM changes"
+COUNT = select(changes.c.number)
+"""The number; no row before the first change."""
 
 
 def watch(engine: Engine) -> None:
@@ -50,43 +49,3 @@ def end(connection: Connection) -> None:
         counted = insert(changes).values(id=1, number=1)
         more = {"number": changes.c.number + 1}
         connection.execute(counted.on_conflict_do_update(index_elements=["id"], set_=more))
-
-
-class ChangeCounter:
-    """Reads the number over a connection of its own, which it keeps."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._lock = threading.Lock()
-        self._connection: PoolProxiedConnection | None = None
-
-    def read(self) -> int | None:
-        """The number now; None when the database does not answer."""
-        with self._lock:
-            try:
-                if self._connection is None:
-                    self._connection = self._connect()
-                cursor = self._connection.cursor()
-                cursor.execute(_QUERY)
-                row = cursor.fetchone()
-                cursor.close()
-            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
-                self._drop()
-                return None
-        return 0 if row is None else int(row[0])
-
-    def close(self) -> None:
-        """Give the connection up."""
-        with self._lock:
-            self._drop()
-
-    def _connect(self) -> PoolProxiedConnection:
-        connection = self._engine.raw_connection()
-        if self._engine.dialect.name != "sqlite":
-            connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-        return connection
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()  # It is unlike the others of the pool.
-            self._connection = None

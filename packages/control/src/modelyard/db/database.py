@@ -1,30 +1,29 @@
 """Connections and transactions. A write on SQLite takes the lock at its start, so it never fails half way."""
 
-import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, Select, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelyard.db import changes
-from modelyard.db.lookups import MOST_IDLE, Lookups
+from modelyard.db.file_lookups import FileLookups
+from modelyard.db.lookups import Lookup, Lookups
+from modelyard.db.server_lookups import ServerLookups
 from modelyard.errors import Unavailable
-
-T = TypeVar("T")
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 5
@@ -36,7 +35,7 @@ _POOL: dict[str, Any] = {
     "json_deserializer": orjson.loads,
 }
 _WRITES = "modelyard_writes"
-_ALONE = "modelyard_alone"
+_MOST_LOOKUPS = 1000
 
 
 class Database:
@@ -53,11 +52,9 @@ class Database:
         one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self._engine.execution_options(**one_state)
         changes.watch(self._engine)
-        self._changes = changes.ChangeCounter(self._engine)
-        # Far cheaper to enter than the threads that routes run in, and never all taken by them.
-        self._threads = ThreadPoolExecutor(MOST_IDLE, thread_name_prefix="look-up")
-        alone: dict[str, Any] = {_ALONE: True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._lookups = Lookups(self._engine.execution_options(**alone))
+        self._lookups: Lookups = FileLookups(self._engine) if self.is_sqlite else ServerLookups(self._engine)
+        self._lookup = lru_cache(maxsize=_MOST_LOOKUPS)(self._lookups.compile)
+        self._count = self._lookups.compile(changes.COUNT)
 
     @property
     def is_sqlite(self) -> bool:
@@ -78,20 +75,23 @@ class Database:
             yield connection
             changes.end(connection)
 
-    def changes(self) -> int | None:
+    async def count_changes(self) -> int | None:
         """A number that grows with every committed change of a table that is not volatile, of whichever process.
 
-        One statement on a connection that is kept. None when the database does not answer.
+        None when the database does not answer.
         """
-        return self._changes.read()
+        try:
+            rows = await self._ask(self._count, {})
+        except Unavailable:
+            return None
+        return rows[0]["number"] if rows else 0
 
-    async def count_changes(self) -> int | None:
-        """`changes`, for the event loop."""
-        return await self._at_once(self.changes)
+    async def look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of one short statement, in the state of its moment. It shall find what it asks for in an index.
 
-    async def look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """The rows of one short statement, in the state of its moment. It shall find what it asks for in an index."""
-        return await self._at_once(self._look_up, statement, parameters)
+        It is compiled once, so it shall be kept and not made anew. Its parameters are text, numbers and times.
+        """
+        return await self._ask(self._lookup(statement), parameters)
 
     def is_reachable(self) -> bool:
         """Whether it answers now. Never raises."""
@@ -128,19 +128,12 @@ class Database:
 
     def close(self) -> None:
         """Give back all connections."""
-        self._changes.close()
         self._lookups.close()
         self._engine.dispose()
 
-    async def _at_once(self, ask: Callable[..., T], *args: Any) -> T:
-        """A file is read where we stand, in microseconds; a server is waited for in a thread."""
-        if self.is_sqlite:
-            return ask(*args)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask, *args)
-
-    def _look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def _ask(self, lookup: Lookup, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         with _translated():
-            return self._lookups.rows(statement, parameters)
+            return await self._lookups.ask(lookup, parameters)
 
 
 def _migrations() -> Config:
@@ -156,16 +149,20 @@ def _translated() -> Iterator[None]:
     except PoolTimeout as exc:
         raise _unavailable() from exc
     except DBAPIError as exc:
+        if not (exc.connection_invalidated or _may_pass_later(exc.orig)):
+            raise
+        raise _unavailable() from exc
+    except (sqlite3.Error, psycopg.Error) as exc:
         if not _may_pass_later(exc):
             raise
         raise _unavailable() from exc
 
 
-def _may_pass_later(exc: DBAPIError) -> bool:
+def _may_pass_later(exc: BaseException | None) -> bool:
     """Whether the same statement may work in a while: the database was away or busy, rather than asked for nonsense."""
-    if isinstance(exc.orig, sqlite3.OperationalError):
-        return getattr(exc.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
-    return isinstance(exc, OperationalError) or exc.connection_invalidated
+    if isinstance(exc, sqlite3.OperationalError):
+        return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(exc, psycopg.OperationalError)
 
 
 def _unavailable() -> Unavailable:
@@ -189,7 +186,6 @@ def _sqlite_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options: dict[str, Any] = dict(connection.get_execution_options())
-        if not options.get(_ALONE):
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
     return engine

@@ -1,58 +1,57 @@
-"""Statements that read, each alone and each over a connection that stays open: no transaction is begun or ended around
-them, so one costs what the database needs for it. What needs one state for two statements is none of these.
+"""Statements that read, each alone and outside of any transaction, asked from the event loop: what a catalogue is asked
+all day. Each is compiled once. What needs one state for two statements is none of these.
 """
 
-import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Row, Select
-from sqlalchemy.exc import DBAPIError
-
-MOST_IDLE = 8
+from sqlalchemy import Select
+from sqlalchemy.engine import Dialect
 
 
-class Lookups:
-    """Keeps a few connections, each used by one thread at a time."""
+class Lookup:
+    """A statement as a database's driver takes it, and what is done to the values on their way in and out."""
 
-    def __init__(self, engine: Engine) -> None:
-        """`engine` begins no transactions, so each statement sees the state of its moment."""
-        self._engine = engine
-        self._lock = threading.Lock()
-        self._idle: list[Connection] = []
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        """`dialect` writes parameters by their place."""
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._fixed = compiled.params
+        self._parameters = [
+            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+            for name in compiled.positiontup or ()
+        ]
+        columns = {str(column.key): column.type.dialect_impl(dialect) for column in statement.selected_columns}
+        self._names = list(columns)
+        told = ((name, type_.result_processor(dialect, None)) for name, type_ in columns.items())
+        self._told = [(name, tell) for name, tell in told if tell is not None]
 
-    def rows(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """What it selects. A connection that was lost while nobody used it is replaced, and the question put again.
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """The parameters in the statement's order, as the database keeps them."""
+        given = {**self._fixed, **parameters}
+        return [given[name] if keep is None else keep(given[name]) for name, keep in self._parameters]
+
+    def rows(self, found: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Each row by the names of its columns."""
+        rows = [dict(zip(self._names, values, strict=True)) for values in found]
+        for name, tell in self._told:
+            for row in rows:
+                row[name] = tell(row[name])
+        return rows
+
+
+class Lookups(Protocol):
+    """Asks one database."""
+
+    async def ask(self, lookup: Lookup, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What it selects, in the state of its moment.
 
         Raises:
-            DBAPIError: the database does not answer, or does not understand.
+            sqlite3.Error, psycopg.Error: the database does not answer, or does not understand.
         """
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is not None:
-            try:
-                return self._ask(connection, statement, parameters)
-            except DBAPIError as exc:
-                if not exc.connection_invalidated:
-                    raise
-        return self._ask(self._engine.connect(), statement, parameters)
+
+    def compile(self, statement: Select[Any]) -> Lookup:
+        """The statement for this database."""
 
     def close(self) -> None:
         """Give the connections up."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def _ask(self, connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        try:
-            rows = connection.execute(statement, parameters).all()
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            if len(self._idle) < MOST_IDLE:
-                self._idle.append(connection)
-                return rows
-        connection.close()
-        return rows

@@ -18,6 +18,7 @@ from modelyard.http.middleware.body_limit import BodyLimit
 from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
+from modelyard.http.told import TellsAtOnce, nothing_at_once
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DESCRIPTION = "From a training script to a governed, versioned production API."
@@ -31,6 +32,7 @@ def create_app(
     is_ready: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     keep_seconds: float = 0,
+    at_once: TellsAtOnce = nothing_at_once,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`."""
     app = FastAPI(
@@ -47,9 +49,9 @@ def create_app(
         app.include_router(router)
     add_error_handlers(app)
     refuse_unguarded_routes(app)
-    app.add_middleware(PlainUrl)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
-    app.add_middleware(KeptAnswers, ttl_seconds=keep_seconds)
+    app.add_middleware(KeptAnswers, ttl_seconds=keep_seconds, at_once=at_once)
+    app.add_middleware(PlainUrl)
     app.add_middleware(Authentication, access=access, database=database)
     app.add_middleware(RequestId)
     return app

@@ -18,6 +18,7 @@ from modelyard.main.work import Work
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
+from modelyard.registry.at_once import CatalogueAtOnce
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
 
@@ -71,6 +72,7 @@ class ControlPlane:
             access=self.access,
             database=self.database,
             keep_seconds=self._settings.registry_cache_ttl,
+            at_once=CatalogueAtOnce(self.catalogue.reading),
             routers=[
                 *self.catalogue.routes(),
                 *self.work.routes(),

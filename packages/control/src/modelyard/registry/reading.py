@@ -4,16 +4,15 @@ columns are the answer's fields (schemas.py): a row becomes the answer's bytes w
 Versions by more than their stage and number, and what must tell why nothing came, are the service's.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache, lru_cache, partial
 from typing import Any
 
-import orjson
 from anyio import to_thread
-from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, exists, select
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, select
 
 from modelyard.db import Database
+from modelyard.http.told import Told
 from modelyard.registry.domain import MAX_VERSION
 from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
 from modelyard.registry.model_search import EVERY_SHAPE, TENANT, Shape, conditions_of_models, shape_of
@@ -59,19 +58,6 @@ _NAME = bindparam("name", type_=String)
 _NUMBER = bindparam("number", type_=Integer)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An answer in JSON, and the revision of the one thing that it tells of."""
-
-    body: bytes
-    revision: int | None = None
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any], revision: int | None = None) -> "Told":
-        """The same bytes, and so the same ETag, as when a schema writes them."""
-        return cls(orjson.dumps(answer, option=orjson.OPT_UTC_Z), revision)
-
-
 class CatalogueReading:
     """Reads of all tenants, for the wire."""
 
@@ -84,12 +70,12 @@ class CatalogueReading:
             return None
         asked = {"tenant_id": tenant_id, "name": name, "number": number}
         rows = await self._database.look_up(_one_version(), asked)
-        return Told.of(_version(rows[0]), rows[0].revision) if rows else None
+        return Told.of(_version(rows[0]), rows[0]["revision"]) if rows else None
 
     async def model(self, tenant_id: str, name: str) -> Told | None:
         """One model; None if it is not there."""
         rows = await self._database.look_up(_one_model(), {"tenant_id": tenant_id, "name": name})
-        return Told.of(rows[0]._asdict(), rows[0].revision) if rows else None
+        return Told.of(rows[0], rows[0]["revision"]) if rows else None
 
     async def versions(
         self, tenant_id: str, name: str, *, stage: Stage | None, order: VersionOrder, limit: int, cursor: str | None
@@ -106,7 +92,7 @@ class CatalogueReading:
         if not rows:
             return None
         told = [_version(row) for row in rows[:limit]]
-        more = version_cursor(order, rows[limit - 1].version) if len(rows) > limit else None
+        more = version_cursor(order, rows[limit - 1]["version"]) if len(rows) > limit else None
         return Told.of({"versions": told, "next_cursor": more})
 
     async def models(
@@ -124,19 +110,21 @@ class CatalogueReading:
         else:
             search = partial(self._search, tenant_id, which, order, asked, is_first=cursor is None)
             rows = await to_thread.run_sync(search)
-        told = [row._asdict() for row in rows[:limit]]
         more = None
         if len(rows) > limit:
             last = rows[limit - 1]
-            more = model_cursor(order, name=last.name, created_at=last.created_at, updated_at=last.last_updated)
-        return Told.of({"models": told, "next_cursor": more})
+            more = model_cursor(
+                order, name=last["name"], created_at=last["created_at"], updated_at=last["last_updated"]
+            )
+        return Told.of({"models": rows[:limit], "next_cursor": more})
 
     def _search(
         self, tenant_id: str, which: ModelFilter, order: ModelOrder, asked: Mapping[str, Any], *, is_first: bool
-    ) -> Sequence[Row[Any]]:
+    ) -> list[dict[str, Any]]:
         with self._database.read() as connection:
             shape, words = shape_of(connection, tenant_id, which)
-            return connection.execute(_models(shape, order, is_first=is_first), {**words, **asked}).all()
+            found = connection.execute(_models(shape, order, is_first=is_first), {**words, **asked})
+            return [row._asdict() for row in found]
 
 
 def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
@@ -180,8 +168,7 @@ def _models(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
     return page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
 
 
-def _version(row: Row[Any]) -> dict[str, Any]:
-    told = row._asdict()
+def _version(told: dict[str, Any]) -> dict[str, Any]:
     if told["datasets"]:
         # PostgreSQL keeps the fields of an object in an order of its own.
         told["datasets"] = [{field: one[field] for field in DatasetAnswer.model_fields} for one in told["datasets"]]

@@ -11,11 +11,12 @@ from modelyard.errors import NotFound
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.revision import ExpectedRevision, set_etag
-from modelyard.paging import MAX_LIMIT
+from modelyard.http.told import Told
+from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.editing import Editing
 from modelyard.registry.filters import ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.queries import model_filter, version_filter, version_order
-from modelyard.registry.reading import CatalogueReading, Told
+from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import (
     Answer,
@@ -34,40 +35,34 @@ _PREFIX = "/api/v1/ml/registry"
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=2000)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 Order = Annotated[VersionOrder, Depends(version_order)]
 Models = Annotated[ModelFilter, Depends(model_filter)]
 Versions = Annotated[VersionFilter, Depends(version_filter)]
 
 
 def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> APIRouter:
-    """Look at models and versions: what `reading` finds at once, and otherwise the service's answer."""
+    """Look at models and versions. What is asked all day is answered before a route is looked for (at_once.py)."""
     router = APIRouter(prefix=_PREFIX, tags=["registry"])
 
     @router.get("/models/{name}/versions/{version}", response_model=VersionAnswer)
     @kept
-    async def one_version(caller: Read, name: str, version: int) -> Response:
+    def one_version(caller: Read, name: str, version: int) -> Response:
         """One version; its revision is the ETag."""
-        told = await reading.version(caller.tenant_id, name, version)
-        if told is not None:
-            return _respond(told)
-        found = await to_thread.run_sync(registry.version, caller, name, version)
-        return _respond(_told(VersionAnswer.of(found), found.revision))
+        found = registry.version(caller, name, version)
+        return _told(VersionAnswer.of(found), found.revision).response()
 
     @router.get("/models/{name}", response_model=ModelAnswer)
     @kept
-    async def one_model(caller: Read, name: str) -> Response:
+    def one_model(caller: Read, name: str) -> Response:
         """One model; its revision is the ETag."""
-        told = await reading.model(caller.tenant_id, name)
-        if told is not None:
-            return _respond(told)
-        model = await to_thread.run_sync(registry.model, caller, name)
-        return _respond(_told(ModelAnswer.of(model), model.revision))
+        model = registry.model(caller, name)
+        return _told(ModelAnswer.of(model), model.revision).response()
 
     @router.get("/models/{name}/versions", response_model=VersionsAnswer)
     @kept
     async def list_versions(
-        caller: Read, name: str, which: Versions, order: Order, limit: Limit = 50, cursor: Cursor = None
+        caller: Read, name: str, which: Versions, order: Order, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Response:
         """Versions of a model that meet every filter, newest first unless another order is asked for."""
         if which == VersionFilter(stage=which.stage) and order.metric is None:
@@ -75,10 +70,10 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
                 caller.tenant_id, name, stage=which.stage, order=order, limit=limit, cursor=cursor
             )
             if told is not None:
-                return _respond(told)
+                return told.response()
         find = partial(registry.page_of_versions, caller, name, which, order=order, limit=limit, cursor=cursor)
         page = await to_thread.run_sync(find)
-        return _respond(_told(VersionsAnswer.of(page)))
+        return _told(VersionsAnswer.of(page)).response()
 
     @router.get("/models", response_model=ModelsAnswer)
     @kept
@@ -87,12 +82,13 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         which: Models,
         order: ModelOrder = ModelOrder.NAME,
         tenant_id: str | None = None,
-        limit: Limit = 50,
+        limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Response:
         """Models of the caller's tenant that meet every filter."""
         _refuse_other_tenant(caller, tenant_id)
-        return _respond(await reading.models(caller.tenant_id, which, order=order, limit=limit, cursor=cursor))
+        told = await reading.models(caller.tenant_id, which, order=order, limit=limit, cursor=cursor)
+        return told.response()
 
     return router
 
@@ -148,10 +144,3 @@ def _refuse_other_tenant(caller: Principal, tenant_id: str | None) -> None:
 
 def _told(answer: Answer, revision: int | None = None) -> Told:
     return Told(answer.model_dump_json().encode(), revision)
-
-
-def _respond(told: Told) -> Response:
-    response = Response(told.body, media_type="application/json")
-    if told.revision is not None:
-        set_etag(response, told.revision)
-    return response

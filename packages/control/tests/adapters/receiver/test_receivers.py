@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from http.client import parse_headers
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -224,8 +225,10 @@ class TestTls:
             while True:
                 try:
                     connection, _ = listener.accept()
-                    with context.wrap_socket(connection, server_side=True) as secured:
-                        secured.recv(65536)
+                    with context.wrap_socket(connection, server_side=True) as secured, secured.makefile("rb") as asked:
+                        asked.readline()
+                        # Who closes with something unread breaks the connection.
+                        asked.read(int(parse_headers(asked)["Content-Length"]))
                         secured.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
                 except ssl.SSLError:
                     continue

@@ -21,11 +21,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelyard.http.middleware.authentication import changes_of, is_authenticated, principal_of
+from modelyard.http.told import TellsAtOnce, Told, nothing_at_once
 
 E = TypeVar("E", bound=Callable[..., Any])
 
 _KEEP = "modelyard_keep"
 _REVISION = re.compile(r'"\d+"')
+_CACHE_CONTROL = "private, no-cache"
+_VARY = "Authorization, Accept"
 _MOST_BYTES = 64 * 1024 * 1024
 _LARGEST_BYTES = 1024 * 1024
 
@@ -43,20 +46,29 @@ def is_kept(endpoint: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    changes: int
-    until: float
     start: Message
     body: bytes
     etag: str
 
 
-class KeptAnswers:
-    """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: _Answer
+    changes: int
+    until: float
 
-    def __init__(self, app: ASGIApp, *, ttl_seconds: float) -> None:
+
+class KeptAnswers:
+    """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0.
+
+    What is not kept and can be told at once costs no route.
+    """
+
+    def __init__(self, app: ASGIApp, *, ttl_seconds: float, at_once: TellsAtOnce = nothing_at_once) -> None:
         self._app = app
+        self._at_once = at_once
         self._ttl_seconds = ttl_seconds
-        self._answers: OrderedDict[Any, _Answer] = OrderedDict()
+        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,54 +76,59 @@ class KeptAnswers:
         if scope["type"] != "http" or not is_authenticated(scope):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        is_get = scope["method"] == "GET"
-        key = (principal_of(scope), scope["path"], scope["query_string"], headers.get("accept"))
-        held = headers.get("if-none-match") if is_get else None
-        kept = self._find(key, changes_of(scope)) if is_get else None
-        if kept is not None:
-            await _give(kept, held, send)
+        if scope["method"] == "GET":
+            await self._get(scope, receive, send)
             return
 
         async def give(start: Message, body: bytes) -> None:
-            answer = self._answer(start, body, changes_of(scope))
-            if is_get and is_kept(scope.get("endpoint")):
-                self._keep(key, answer)
+            await _give(_answer(start, body), None, send)
+
+        await self._app(scope, receive, _Whole(scope, send, give))
+
+    async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, changes, caller = Headers(scope=scope), changes_of(scope), principal_of(scope)
+        key = (caller, scope["path"], scope["query_string"], headers.get("accept"))
+        held = headers.get("if-none-match")
+        answer = self._find(key, changes)
+        if answer is None:
+            told = await self._at_once(caller, scope["path"], scope["query_string"])
+            if told is not None:
+                answer = _told(told)
+                self._keep(key, answer, changes)
+        if answer is not None:
+            await _give(answer, held, send)
+            return
+
+        async def give(start: Message, body: bytes) -> None:
+            answer = _answer(start, body)
+            if is_kept(scope.get("endpoint")):
+                self._keep(key, answer, changes)
             await _give(answer, held, send)
 
         await self._app(scope, receive, _Whole(scope, send, give))
 
     def _find(self, key: Any, changes: int | None) -> _Answer | None:
-        kept = self._answers.get(key)
+        kept = self._kept.get(key)
         if kept is None:
             return None
         if kept.changes != changes or kept.until < time.monotonic():
             self._forget(key)
             return None
-        self._answers.move_to_end(key)
-        return kept
+        self._kept.move_to_end(key)
+        return kept.answer
 
-    def _answer(self, start: Message, body: bytes, changes: int | None) -> _Answer:
-        headers = MutableHeaders(scope=start)
-        # What the route tells is the revision of one thing; the answer may tell of more than that.
-        revision_told = headers.get("ETag", "").strip('"')
-        etag = headers["ETag"] = f'"{revision_told}.{hashlib.sha256(body).hexdigest()[:16]}"'
-        headers["Cache-Control"] = "private, no-cache"
-        headers.add_vary_header("Authorization, Accept")
-        return _Answer(-1 if changes is None else changes, time.monotonic() + self._ttl_seconds, start, body, etag)
-
-    def _keep(self, key: Any, answer: _Answer) -> None:
-        if answer.changes < 0 or self._ttl_seconds == 0 or len(answer.body) > _LARGEST_BYTES:
+    def _keep(self, key: Any, answer: _Answer, changes: int | None) -> None:
+        if changes is None or self._ttl_seconds == 0 or len(answer.body) > _LARGEST_BYTES:
             return
-        if key in self._answers:
+        if key in self._kept:
             self._forget(key)
-        self._answers[key] = answer
+        self._kept[key] = _Kept(answer, changes, time.monotonic() + self._ttl_seconds)
         self._bytes += len(answer.body)
         while self._bytes > _MOST_BYTES:
-            self._forget(next(iter(self._answers)))
+            self._forget(next(iter(self._kept)))
 
     def _forget(self, key: Any) -> None:
-        self._bytes -= len(self._answers.pop(key).body)
+        self._bytes -= len(self._kept.pop(key).answer.body)
 
 
 class _Whole:
@@ -139,6 +156,31 @@ class _Whole:
             return False
         tells_revision = _REVISION.fullmatch(Headers(raw=start["headers"]).get("etag", "")) is not None
         return tells_revision or is_kept(self._scope.get("endpoint"))
+
+
+def _answer(start: Message, body: bytes) -> _Answer:
+    headers = MutableHeaders(scope=start)
+    # What the route tells is the revision of one thing; the answer may tell of more than that.
+    etag = headers["ETag"] = _etag(headers.get("ETag", "").strip('"'), body)
+    headers["Cache-Control"] = _CACHE_CONTROL
+    headers.add_vary_header(_VARY)
+    return _Answer(start, body, etag)
+
+
+def _told(told: Told) -> _Answer:
+    etag = _etag("" if told.revision is None else str(told.revision), told.body)
+    headers = [
+        (b"content-length", b"%d" % len(told.body)),
+        (b"content-type", b"application/json"),
+        (b"etag", etag.encode()),
+        (b"cache-control", _CACHE_CONTROL.encode()),
+        (b"vary", _VARY.encode()),
+    ]
+    return _Answer({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers}, told.body, etag)
+
+
+def _etag(revision: str, body: bytes) -> str:
+    return f'"{revision}.{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 async def _give(answer: _Answer, if_none_match: str | None, send: Send) -> None:
