@@ -254,7 +254,8 @@ def newest_version(stage: Stage | None = None) -> ScalarSelect[Any]:
     )
     if stage is not None:
         query = query.where(is_in(stage))
-    return query.order_by(versions.c.version.desc()).limit(1).correlate(models).scalar_subquery()
+    # A limit that is a parameter would be planned for its value at every call.
+    return query.order_by(versions.c.version.desc()).limit(literal_column("1")).correlate(models).scalar_subquery()
 
 
 def is_in(stage: Stage) -> ColumnElement[bool]:
