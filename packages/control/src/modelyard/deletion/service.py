@@ -1,7 +1,8 @@
 """Asks for deletions, and writes their tombstones. What a deletion does outside of our tables is its workflow's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,7 @@ from modelyard.registry import leaving
 from modelyard.registry.domain import Version
 from modelyard.revision import check_revision
 
+Numbered = TypeVar("Numbered", Tombstone, Version)
 _BATCH = 500
 """Versions that one transaction deletes, so that others who write wait for a moment only."""
 
@@ -143,25 +145,21 @@ class DeletionService:
 
     def tombstones(self, job: Job) -> Iterator[Tombstone]:
         """What the job has deleted, oldest version first, in constant memory."""
-        after = 0
-        while True:
+
+        def read(after: int) -> Sequence[Tombstone]:
             with self._database.read() as connection:
-                batch = store.of_job(connection, job.job_id, after=after, limit=_BATCH)
-            yield from batch
-            if len(batch) < _BATCH:
-                return
-            after = batch[-1].version
+                return store.of_job(connection, job.job_id, after=after, limit=_BATCH)
+
+        return _by_version(read)
 
     def marked(self, job: Job) -> Iterator[Version]:
         """What the job deletes and has not deleted yet, in constant memory."""
-        after = 0
-        while True:
+
+        def read(after: int) -> Sequence[Version]:
             with self._database.read() as connection:
-                batch = leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
-            yield from batch
-            if len(batch) < _BATCH:
-                return
-            after = batch[-1].version
+                return leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
+
+        return _by_version(read)
 
     def settle_experiment(self, tombstone: Tombstone, removed_id: str | None) -> None:
         """Note that an experiment was removed with this version, or that it stays. From now on no version waits."""
@@ -172,7 +170,9 @@ class DeletionService:
         """Let go of all that a job that failed or was cancelled has not deleted."""
         with self._database.write() as connection:
             leaving.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
-            for version in self._marked(connection, job):
+            for version in _by_version(
+                lambda after: leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
+            ):
                 self._audit.record(
                     connection,
                     principal=owner_of(job),
@@ -236,14 +236,6 @@ class DeletionService:
             after={"mode": mode.title, "removed_run": removed},
         )
 
-    @staticmethod
-    def _marked(connection: Connection, job: Job) -> Iterator[Version]:
-        """The same as `marked`, in the caller's transaction."""
-        after = 0
-        while batch := leaving.marked_by(connection, job.job_id, after=after, most=_BATCH):
-            yield from batch
-            after = batch[-1].version
-
     def _under_way(self, principal: Principal, subject: Subject, mode: DeleteMode) -> Job | None:
         """The job that deletes exactly this already."""
         with self._database.read() as connection:
@@ -257,6 +249,14 @@ class DeletionService:
         job = self._jobs.get(principal, job_id)
         is_same = (job.request["version"], job.request["mode"]) == (subject.version, mode)
         return job if is_same else None
+
+
+def _by_version(read: Callable[[int], Sequence[Numbered]]) -> Iterator[Numbered]:
+    """All that `read` gives, batch by batch: each time what comes after a version, in the order of the versions."""
+    after = 0
+    while batch := read(after):
+        yield from batch
+        after = batch[-1].version
 
 
 def subject_of(job: Job) -> Subject:
