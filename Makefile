@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.setup-done
 PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml packages/control/pyproject.toml
 PEERS := $(basename $(notdir $(wildcard benchmarks/serving/requirements/*.in)))
-SOURCES := $(wildcard packages tests examples docs benchmarks)
+SOURCES := $(wildcard conftest.py packages tests examples docs benchmarks)
 
 # How many processes share the tests; each has its own stack and its own PostgreSQL.
 WORKERS ?= 2
