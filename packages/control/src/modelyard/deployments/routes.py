@@ -27,19 +27,9 @@ Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
 _PREFIX = "/api/v1/deployments"
 
 
-def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
-    """Deployments: list, make, look, scale, undeploy."""
+def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
+    """Deployments: list, look at one."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
-
-    def answers(deployments: Sequence[Deployment]) -> list[DeploymentAnswer]:
-        return [
-            DeploymentAnswer.of(one, [ReplicaAnswer.of(replica) for replica in replicas])
-            for one, replicas in verbs.with_replicas(deployments)
-        ]
-
-    def answer(deployment: Deployment) -> DeploymentAnswer:
-        (only,) = answers([deployment])
-        return only
 
     @router.get("")
     def list_deployments(
@@ -54,7 +44,19 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
         page = verbs.deployments.page(
             caller, model_name=model_name, namespace=namespace, status=status, limit=limit, cursor=cursor
         )
-        return DeploymentsAnswer(deployments=answers(page.items), next_cursor=page.next_cursor)
+        return DeploymentsAnswer(deployments=_answers(verbs, page.items), next_cursor=page.next_cursor)
+
+    @router.get("/{deployment_id}")
+    def one_deployment(caller: Read, deployment_id: str) -> DeploymentAnswer:
+        """One deployment with its replicas."""
+        return _answer(verbs, verbs.deployments.get(caller, deployment_id))
+
+    return router
+
+
+def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
+    """Deployments: make, scale, undeploy."""
+    router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     @router.post("", status_code=202)
     def deploy(
@@ -74,20 +76,15 @@ def deployment_routes(verbs: DeploymentVerbs) -> APIRouter:
         message = f"the deployment of '{job.model_name}' was accepted; follow GET /mlops/deployments/{job.job_id}"
         return AcceptedDeployment(job_id=job.job_id, model_name=job.model_name, status=job.status, message=message)
 
-    @router.get("/{deployment_id}")
-    def one_deployment(caller: Read, deployment_id: str) -> DeploymentAnswer:
-        """One deployment with its replicas."""
-        return answer(verbs.deployments.get(caller, deployment_id))
-
     @router.patch("/{deployment_id}")
     def scale(caller: Write, deployment_id: str, body: ScaleRequest) -> DeploymentAnswer:
         """Set the number of replicas; no request is lost."""
-        return answer(verbs.scale(caller, deployment_id, body.replicas))
+        return _answer(verbs, verbs.scale(caller, deployment_id, body.replicas))
 
     @router.delete("/{deployment_id}", status_code=202)
     def undeploy(caller: Write, deployment_id: str) -> DeploymentAnswer:
         """Drain and stop it."""
-        return answer(verbs.deployments.undeploy(caller, deployment_id, reason="asked for"))
+        return _answer(verbs, verbs.deployments.undeploy(caller, deployment_id, reason="asked for"))
 
     return router
 
@@ -113,3 +110,15 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
         return await log_response(request, offset=offset, read=read, ended=ended)
 
     return router
+
+
+def _answer(verbs: DeploymentVerbs, deployment: Deployment) -> DeploymentAnswer:
+    (only,) = _answers(verbs, [deployment])
+    return only
+
+
+def _answers(verbs: DeploymentVerbs, deployments: Sequence[Deployment]) -> list[DeploymentAnswer]:
+    return [
+        DeploymentAnswer.of(one, [ReplicaAnswer.of(replica) for replica in replicas])
+        for one, replicas in verbs.with_replicas(deployments)
+    ]

@@ -10,7 +10,7 @@ from modelyard.settings import Settings
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.queue import DeliveryQueue
-from modelyard.webhooks.routes import delivery_routes, webhook_routes
+from modelyard.webhooks.routes import delivery_routes, webhook_reads, webhook_writes
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer, kept_key
 
@@ -46,7 +46,7 @@ class Hooks:
 
     def routes(self) -> Sequence[APIRouter]:
         """The surface `/api/v1/webhooks`."""
-        return [webhook_routes(self.webhooks), delivery_routes(self.deliveries)]
+        return [webhook_reads(self.webhooks), webhook_writes(self.webhooks), delivery_routes(self.deliveries)]
 
 
 def _signer(settings: Settings) -> Signer:

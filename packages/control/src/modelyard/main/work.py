@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from modelyard.deletion.workflows import Deleting
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.replica_watch import ReplicaWatch
-from modelyard.deployments.routes import deployment_log_routes, deployment_routes
+from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
@@ -30,7 +30,7 @@ from modelyard.ports.runner import Limits
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
-from modelyard.uploads.routes import upload_routes
+from modelyard.uploads.routes import upload_reads, upload_writes
 from modelyard.uploads.service import UploadLimits, UploadService
 from modelyard.uploads.workflows import Registering
 
@@ -111,11 +111,13 @@ class Work:
         return [
             training_routes(self.training, self.jobs),
             job_routes(self.jobs),
-            upload_routes(self.uploads),
+            upload_reads(self.uploads),
+            upload_writes(self.uploads),
             bundle_routes(self.packaging, self._registry),
             lineage_routes(lineage),
             status_routes(self.platform),
-            deployment_routes(verbs),
+            deployment_looks(verbs),
+            deployment_changes(verbs),
             deployment_log_routes(verbs),
         ]
 

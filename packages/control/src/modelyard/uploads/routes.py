@@ -21,6 +21,7 @@ Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**53, descriptio
 Checksum = Annotated[
     str | None, Header(alias="Upload-Checksum", max_length=100, description="`sha256 <the piece's digest in base64>`")
 ]
+_PREFIX = "/api/v1/ml/registry/uploads"
 _PIECE: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -29,23 +30,9 @@ _PIECE: dict[str, Any] = {
 }
 
 
-def upload_routes(uploads: UploadService) -> APIRouter:
-    """Everything below `/api/v1/ml/registry/uploads`."""
-    router = APIRouter(prefix="/api/v1/ml/registry/uploads", tags=["uploads"])
-
-    @router.post("", status_code=201)
-    def create(body: UploadBody, caller: Write, response: Response) -> UploadAnswer:
-        """Begin an upload; who has the same one open goes on with it."""
-        upload = uploads.create(
-            caller,
-            model_name=body.name,
-            file_name=body.file_name,
-            size=body.size_bytes,
-            sha256=body.sha256,
-            request=body.model_dump(include={"description", "tags", "metrics", "parameters", "requirements"}),
-        )
-        response.headers["Location"] = f"{router.prefix}/{upload.upload_id}"
-        return _told(upload, response)
+def upload_reads(uploads: UploadService) -> APIRouter:
+    """Which uploads there are, and how far they have come."""
+    router = APIRouter(prefix=_PREFIX, tags=["uploads"])
 
     @router.get("")
     def list_uploads(
@@ -59,6 +46,27 @@ def upload_routes(uploads: UploadService) -> APIRouter:
     def one(caller: Read, upload_id: str, response: Response) -> UploadAnswer:
         """One upload, and how far it has come."""
         return _told(uploads.get(caller, upload_id), response)
+
+    return router
+
+
+def upload_writes(uploads: UploadService) -> APIRouter:
+    """An upload from its beginning to its end."""
+    router = APIRouter(prefix=_PREFIX, tags=["uploads"])
+
+    @router.post("", status_code=201)
+    def create(body: UploadBody, caller: Write, response: Response) -> UploadAnswer:
+        """Begin an upload; who has the same one open goes on with it."""
+        upload = uploads.create(
+            caller,
+            model_name=body.name,
+            file_name=body.file_name,
+            size=body.size_bytes,
+            sha256=body.sha256,
+            request=body.model_dump(include={"description", "tags", "metrics", "parameters", "requirements"}),
+        )
+        response.headers["Location"] = f"{_PREFIX}/{upload.upload_id}"
+        return _told(upload, response)
 
     @router.patch("/{upload_id}", openapi_extra=_PIECE)
     async def append(

@@ -37,8 +37,8 @@ Cursor = Annotated[str | None, Query(max_length=400)]
 PREFIX = "/api/v1/webhooks"
 
 
-def webhook_routes(webhooks: Webhooks) -> APIRouter:
-    """Webhooks of the caller's tenant."""
+def webhook_reads(webhooks: Webhooks) -> APIRouter:
+    """Look at webhooks of the caller's tenant, and at what they can hear of."""
     router = APIRouter(prefix=PREFIX, tags=["webhooks"])
 
     @router.get("")
@@ -48,15 +48,6 @@ def webhook_routes(webhooks: Webhooks) -> APIRouter:
         return WebhooksAnswer(
             webhooks=[WebhookAnswer.of(webhook) for webhook in page.items], next_cursor=page.next_cursor
         )
-
-    @router.post("", status_code=201)
-    def create_webhook(caller: Write, body: WebhookRequest, response: Response) -> NewSecretAnswer:
-        """Let a receiver hear of events. Its secret is told here and never again."""
-        webhook, secret = webhooks.create(
-            caller, url=body.url, description=body.description, event_types=body.event_types
-        )
-        set_etag(response, webhook.revision)
-        return NewSecretAnswer(webhook=WebhookAnswer.of(webhook), secret=secret)
 
     @router.get("/event-types", dependencies=[Depends(Requires(Permission.STATUS_READ))])
     def event_types() -> EventTypesAnswer:
@@ -70,6 +61,22 @@ def webhook_routes(webhooks: Webhooks) -> APIRouter:
         webhook = webhooks.get(caller, webhook_id)
         set_etag(response, webhook.revision)
         return WebhookAnswer.of(webhook)
+
+    return router
+
+
+def webhook_writes(webhooks: Webhooks) -> APIRouter:
+    """Who hears of what: make, change, delete webhooks, and give them other secrets."""
+    router = APIRouter(prefix=PREFIX, tags=["webhooks"])
+
+    @router.post("", status_code=201)
+    def create_webhook(caller: Write, body: WebhookRequest, response: Response) -> NewSecretAnswer:
+        """Let a receiver hear of events. Its secret is told here and never again."""
+        webhook, secret = webhooks.create(
+            caller, url=body.url, description=body.description, event_types=body.event_types
+        )
+        set_etag(response, webhook.revision)
+        return NewSecretAnswer(webhook=WebhookAnswer.of(webhook), secret=secret)
 
     @router.patch("/{webhook_id}")
     def change_webhook(
