@@ -4,27 +4,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import fragile_process
 import httpx
 import pytest
 from fragile_process import NEVER
 from sqlalchemy import create_engine, text
+from waiting import Until
 
 STEPS = ("undeploy", "images", "tombstones", "registered versions", "runs", "experiments")
 FILES = {"MLmodel": "flavors: {python_function: {loader_module: mlflow.sklearn}, sklearn: {pickled_model: m.pkl}}\n"}
 FILES |= {"m.pkl": "never unpickled here", "requirements.txt": "scikit-learn==1.5.0\n"}
 REGISTRY = "/api/v1/ml/registry"
 SERVED = "/api/v1/modelserving/models"
-
-
-class Until(Protocol):
-    """Waits for what real processes do."""
-
-    def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
 
 
 class Yard:

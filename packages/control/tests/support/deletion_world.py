@@ -27,6 +27,7 @@ from modelyard.main import Adapters, ControlPlane
 from modelyard.mirror.domain import VERSION_TAG
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import Version
+from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions
 from modelyard.settings import Settings
 
@@ -139,6 +140,18 @@ class World:
         self.control.work.reconciler.pass_over_all()
         for future in list(self.control.work.reconciler._under_way.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
+
+    def go_to(self, version: Version, *stages: Stage) -> Version:
+        """Move a version from stage to stage, whatever its model's policy says."""
+        for stage in stages:
+            with self.control.database.write() as connection:
+                mover = self.control.promotion._mover
+                version = mover.move(connection, ALICE, version, stage, reason="a test")
+        return version
+
+    def active_runs(self) -> set[str]:
+        """The tracker's runs that are not deleted."""
+        return self.tracking._runs.keys() - self.tracking.deleted_runs
 
     def mirror(self) -> None:
         """Show the tracker what is new."""
