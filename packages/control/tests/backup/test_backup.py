@@ -12,9 +12,10 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
+from waiting import Until
 
 from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
@@ -33,12 +34,6 @@ from modelyard.settings import Settings
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 PETRA = Principal(tenant_id="default", subject="petra", role=Role.APPROVER)
 LogModel = Callable[..., LoggedModel]
-
-
-class Until(Protocol):
-    """Waits for what other threads do."""
-
-    def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from waiting import Until
 
 from modelyard.adapters.environments import UvEnvironments
 from modelyard.home import Home
@@ -26,12 +26,6 @@ uv_command.find_uv_bin = lambda: uv
 environments = UvEnvironments(home=home, clock=SystemClock(), lock_ttl_seconds=1, environment={})
 environments.lock(["alpha"], server_extras=extras, log=print)
 """
-
-
-class Until(Protocol):
-    """Waits for what real processes do."""
-
-    def __call__(self, fact: Callable[[], object], *, seconds: float = 20) -> None: ...
 
 
 class TestKilledBuilds:

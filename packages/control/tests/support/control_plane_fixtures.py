@@ -1,0 +1,56 @@
+"""The whole control plane on either database, and its callers over HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from modelyard.db import Database
+from modelyard.main import Adapters, ControlPlane
+from modelyard.settings import Settings
+
+
+@pytest.fixture
+def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[ControlPlane]:
+    """The whole control plane over its own new home; nothing works in the background."""
+    control_plane = ControlPlane(Settings(home=tmp_path / "home"), adapters)
+    control_plane.database.migrate()
+    yield control_plane
+    control_plane.database.close()
+
+
+@pytest.fixture
+def postgres_control_plane(
+    adapters: Adapters, tmp_path: Path, postgres_url: str, postgres_database: Database
+) -> Iterator[ControlPlane]:
+    control_plane = ControlPlane(Settings(home=tmp_path / "home", database_url=postgres_url), adapters)
+    yield control_plane
+    control_plane.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def control_plane(request: pytest.FixtureRequest) -> ControlPlane:
+    control_plane: ControlPlane = request.getfixturevalue(f"{request.param}_control_plane")
+    return control_plane
+
+
+@pytest.fixture
+def token(control_plane: ControlPlane) -> str:
+    """The first token of this control plane: an administrator's."""
+    secret = control_plane.access.first_token()
+    assert secret is not None
+    return secret
+
+
+@pytest.fixture
+def anonymous(control_plane: ControlPlane) -> TestClient:
+    """A caller without a token. What breaks inside is answered, as it is in production."""
+    return TestClient(control_plane.app(), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def client(anonymous: TestClient, token: str) -> TestClient:
+    """An administrator."""
+    anonymous.headers["Authorization"] = f"Bearer {token}"
+    return anonymous

@@ -1,0 +1,113 @@
+"""The units of the control plane, each built of the next as `main` does it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelyard.access.domain import Principal
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.environments import FakeEnvironments
+from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.runner import FakeRunner
+from modelyard.adapters.target.fake import FakeTarget
+from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.deployments.service import DeploymentService
+from modelyard.jobs.service import JobService
+from modelyard.mirror.service import MirrorService
+from modelyard.outbox.service import Outbox
+from modelyard.packaging.compiler import TrialCompiler
+from modelyard.packaging.service import PackagingService
+from modelyard.ports.runner import Limits
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.domain import Version
+from modelyard.registry.service import RegistryService
+from modelyard.registry.stages import MIRROR_TOPIC
+
+TRIAL_LIMITS = Limits(seconds=60, memory_bytes=1 << 30, output_bytes=1 << 20, disk_bytes=1 << 30)
+
+
+@pytest.fixture
+def audit(database: Database, clock: ManualClock) -> AuditLog:
+    return AuditLog(database=database, clock=clock)
+
+
+@pytest.fixture
+def outbox(database: Database, clock: ManualClock) -> Outbox:
+    return Outbox(database=database, clock=clock)
+
+
+@pytest.fixture
+def make_jobs(
+    database: Database, clock: ManualClock, engine: InlineJobEngine, audit: AuditLog, tmp_path: Path
+) -> Callable[[], JobService]:
+    """The jobs of one process; several share the database, as after a restart."""
+    return lambda: JobService(database=database, clock=clock, engine=engine, audit=audit, folder=tmp_path / "jobs")
+
+
+@pytest.fixture
+def jobs(make_jobs: Callable[[], JobService]) -> JobService:
+    return make_jobs()
+
+
+@pytest.fixture
+def make_registry(
+    database: Database, clock: ManualClock, tracking: FakeTracking, audit: AuditLog, outbox: Outbox, tmp_path: Path
+) -> Callable[[], RegistryService]:
+    """The registry of one process; several share the database."""
+    return lambda: RegistryService(
+        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
+    )
+
+
+@pytest.fixture
+def registry(make_registry: Callable[[], RegistryService]) -> RegistryService:
+    return make_registry()
+
+
+@pytest.fixture
+def mirror(
+    database: Database, registry: RegistryService, registered: FakeRegisteredModels, outbox: Outbox
+) -> MirrorService:
+    """What the outbox's messages bring up to date."""
+    mirror = MirrorService(database=database, registry=registry, registered=registered)
+    outbox.deliver_with(MIRROR_TOPIC, mirror.deliver)
+    return mirror
+
+
+@pytest.fixture
+def packaging(
+    database: Database,
+    clock: ManualClock,
+    tracking: FakeTracking,
+    registry: RegistryService,
+    environments: FakeEnvironments,
+    runner: FakeRunner,
+    tmp_path: Path,
+) -> PackagingService:
+    return PackagingService(
+        database=database,
+        clock=clock,
+        tracking=tracking,
+        registry=registry,
+        environments=environments,
+        compiler=TrialCompiler(environments=environments, runner=runner, clock=clock, limits=TRIAL_LIMITS),
+        folder=tmp_path / "bundles",
+        scratch=tmp_path / "scratch",
+    )
+
+
+@pytest.fixture
+def deployments(
+    database: Database, clock: ManualClock, audit: AuditLog, registry: RegistryService, target: FakeTarget
+) -> DeploymentService:
+    return DeploymentService(database=database, clock=clock, audit=audit, registry=registry, target=target.name)
+
+
+@pytest.fixture
+def version(registry: RegistryService, alice: Principal, log_model: Callable[..., LoggedModel]) -> Version:
+    """A registered version of the model `iris`."""
+    return registry.register(alice, model_name="iris", logged=log_model())
