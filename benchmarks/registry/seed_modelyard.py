@@ -1,11 +1,13 @@
 """Fills Modelyard's tables with the catalogue. The rows are the ones that a registration writes, many at once."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from benchmarks.registry.bulk import fill, filling
 from benchmarks.registry.catalogue import Entry, model_tags
+from pyroaring import BitMap
 from sqlalchemy import Table
 
 from modelyard.access.domain import FIRST_TENANT
@@ -18,6 +20,7 @@ from modelyard.db import Database
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
 from modelyard.registry.search_index import tag_digest
+from modelyard.registry.search_sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 
 _FILES = Manifest(
     (
@@ -37,12 +40,50 @@ def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lam
     secret = _first_token(database)
     database.close()
     entries = iter(catalogue)
-    with filling(url, _rows([])) as connection:
+    sets = _Sets()
+    with filling(url, [*_rows([]), tables.search_slots, tables.search_sets]) as connection:
         while chunk := list(islice(entries, _CHUNK)):
             for table, rows in _rows(chunk).items():
                 fill(connection, table, rows)
+            sets.take(chunk)
             told(len(chunk))
+        fill(connection, tables.search_slots, sets.slots)
+        fill(connection, tables.search_sets, sets.rows())
     return secret
+
+
+class _Sets:
+    """What a search for tags intersects."""
+
+    def __init__(self) -> None:
+        self.slots: list[dict[str, Any]] = []
+        self._pages: defaultdict[Page, BitMap] = defaultdict(BitMap)
+        self._last: tuple[str, int] | None = None
+
+    def take(self, chunk: Sequence[Entry]) -> None:
+        """Versions of one model come after each other."""
+        for entry in chunk:
+            block = block_of(entry.version)
+            if self._last != (entry.model, block):
+                self._last = (entry.model, block)
+                self._begin(entry.model, block)
+            page, number = place_of(len(self.slots) - 1, entry.version)
+            for digest in (LIVING, *(tag_digest(*tag) for tag in entry.tags.items())):
+                self._pages[Page(digest, Kind.VERSION, page)].add(number)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Of all that was taken."""
+        return [
+            {"tenant_id": FIRST_TENANT, "digest": digest, "kind": kind, "page": page, "members": written(numbers)}
+            for (digest, kind, page), numbers in self._pages.items()
+        ]
+
+    def _begin(self, model: str, block: int) -> None:
+        slot = len(self.slots)
+        self.slots.append({"tenant_id": FIRST_TENANT, "slot": slot, "model_name": model, "block": block})
+        page, number = place_of_model(slot)
+        for tag in model_tags(model).items():
+            self._pages[Page(tag_digest(*tag), Kind.MODEL, page)].add(number)
 
 
 def _first_token(database: Database) -> str:

@@ -24,6 +24,7 @@ from modelyard.db.schema import metadata
 from modelyard.jobs.domain import JobKind
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.filters import ModelFilter, parse_tags
 from modelyard.registry.states import Stage
 from modelyard.settings import Settings
 
@@ -141,6 +142,8 @@ class TestUpgrade:
         assert control.registry.version(ADMIN, "churn", 3).stage is Stage.PRODUCTION
         assert control.promotion.rollback(ADMIN, "churn", comment="back").version == 2
         assert control.registry.register(ADMIN, model_name="churn", logged=log_model()).version == 4
+        found = control.registry.models(ADMIN, ModelFilter(tags=parse_tags(["by:me", "team:risk"])))
+        assert [model.name for model in found.items] == ["churn"]
         job = control.jobs.create(ADMIN, kind=JobKind.TRAINING, model_name="churn", request={})
         assert control.jobs.get(ADMIN, job.job_id).job_id == job.job_id
         assert len(control.deployments.running()) == 1

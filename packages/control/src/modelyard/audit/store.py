@@ -34,8 +34,7 @@ def append(
     Two that append at once wait for each other until the first has committed: on SQLite all writers do, on PostgreSQL
     a lock of the tenant's chain is held to the end of the transaction. The later one's time is not before the other's.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"audit:{tenant_id}"))))
+    hold(connection, tenant_id)
     last = _last(connection, tenant_id)
     unsealed = Entry(
         tenant_id=tenant_id,
@@ -55,6 +54,12 @@ def append(
     values = {column.name: getattr(entry, column.name) for column in _COLUMNS}
     connection.execute(insert(audit_entries).values(**values, model_name=model, version=version))
     return entry
+
+
+def hold(connection: Connection, tenant_id: str) -> None:
+    """Let nobody else append to the tenant's chain until the transaction ends; on SQLite no writer can anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"audit:{tenant_id}"))))
 
 
 def head(connection: Connection, tenant_id: str) -> Anchor | None:

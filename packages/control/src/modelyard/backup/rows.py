@@ -3,14 +3,16 @@
 Bundles are left out: they name folders of one machine, and packaging makes them again.
 """
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, DateTime, MetaData, Table, func, insert, select, text
+from sqlalchemy import JSON, Connection, DateTime, LargeBinary, MetaData, Table, func, insert, select, text
+from sqlalchemy.types import TypeEngine
 
 from modelyard.db import Database
 from modelyard.db.changes import changes
@@ -61,10 +63,10 @@ def _write(connection: Connection, table: Table, path: Path) -> int:
 def _read(connection: Connection, table: Table, path: Path) -> int:
     if not path.exists():
         return 0
-    times = [column.name for column in table.columns if isinstance(column.type, Timestamp)]
+    readers = {column.name: read for column in table.columns if (read := _reader(column.type)) is not None}
     count = 0
     with path.open(encoding="utf-8") as file:
-        rows = (_row(line, times) for line in file)
+        rows = (_row(line, readers) for line in file)
         while batch := list(islice(rows, _BATCH)):
             # Nobody is connected who could have kept an answer, and an older schema does not count changes.
             connection.execute(insert(table).execution_options(volatile=True), batch)
@@ -72,15 +74,24 @@ def _read(connection: Connection, table: Table, path: Path) -> int:
     return count
 
 
-def _row(line: str, times: list[str]) -> dict[str, Any]:
+def _row(line: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(line)
-    return row | {name: datetime.fromisoformat(row[name]) for name in times if row.get(name) is not None}
+    return row | {name: read(row[name]) for name, read in readers.items() if row.get(name) is not None}
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     raise TypeError(f"a backup cannot hold a {type(value).__name__}")
+
+
+def _reader(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
+    """What makes a value of the text that stands for it, where JSON has no such value."""
+    if isinstance(kind, Timestamp):
+        return datetime.fromisoformat
+    return base64.b64decode if isinstance(kind, LargeBinary) else None
 
 
 def _clear(database: Database, *, is_forced: bool) -> None:

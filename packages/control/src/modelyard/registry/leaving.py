@@ -11,6 +11,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
+from modelyard.registry.search_sets import bury_versions, revive_version
 from modelyard.registry.states import Stage
 from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row
@@ -140,6 +141,9 @@ def unmark(connection: Connection, job_id: str) -> None:
 def bury(connection: Connection, some: Collection[Version], *, at: datetime) -> None:
     """Turn versions of one model into tombstones."""
     connection.execute(update(versions).where(_among(some)).values(deleted_at=at))
+    if some:
+        one = next(iter(some))
+        bury_versions(connection, one.tenant_id, one.model_name, [version.version for version in some])
 
 
 def bury_model(connection: Connection, job_id: str, *, at: datetime) -> bool:
@@ -153,6 +157,7 @@ def revive(connection: Connection, version: Version, *, at: datetime) -> None:
     back = {"deletion_job_id": None, "deleted_at": None}
     is_it = _of_model(version.tenant_id, version.model_name) & (versions.c.version == version.version)
     connection.execute(update(versions).where(is_it).values(revision=versions.c.revision + 1, **back))
+    revive_version(connection, version.tenant_id, version.model_name, version.version)
     is_dead = _is_model(version.tenant_id, version.model_name) & models.c.deleted_at.is_not(None)
     connection.execute(update(models).where(is_dead).values(updated_at=at, **back))
 

@@ -1,137 +1,209 @@
-"""The search for models. Each condition is a look-up in an index, and the rarest tag is looked up first.
+"""The search for models. Who has the tags is known from their sets (tagged.py); the other conditions are look-ups in an
+index, each tried for the models at hand.
 
-A database tries them row by row: SQLite has no statistics, and PostgreSQL cannot turn around what is joined by OR. So
-the tags' rows are counted before: never to the end of those that many have, where it does not matter any more.
-
-Searches that differ in their words only have one shape, and a shape's conditions are written once.
+Searches that differ in their words only have one shape, and a shape's statements are written once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+import json
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
+    Boolean,
     ColumnElement,
     Connection,
     Float,
     FromClause,
-    Integer,
     Select,
     String,
     and_,
     bindparam,
     exists,
-    false,
     func,
     or_,
     select,
     true,
-    union_all,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from modelyard.registry.conditions import compared, is_of_version, is_tag
-from modelyard.registry.filters import Comparison, ModelFilter
-from modelyard.registry.search_index import tag_digest
+from modelyard.registry.filters import Comparison, ModelFilter, ModelOrder
+from modelyard.registry.page_keys import after, model_keys, ordered, page
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in
 from modelyard.registry.tables import model_owners, model_tags, models, version_metrics, version_tags, versions
+from modelyard.registry.tagged import TENANT, Answer, Question, SlotNames, Tagged, tagged
 
-_MANY, _VERY_MANY = 1000, 20_000
+_FEW = 500
 _ESCAPE = "/"
 _WORDS = (models.c.name, models.c.description)
-TENANT: BindParameter[str] = bindparam("tenant_id", type_=String)
-_OWNER: BindParameter[str] = bindparam("owner", type_=String)
-_TEXT: BindParameter[str] = bindparam("text", type_=String)
-_TAG: BindParameter[str] = bindparam("tag", type_=String)
+_OWNER = bindparam("owner", type_=String)
+_TEXT = bindparam("text", type_=String)
+_NAMES = bindparam("names", type_=String)
 
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """How many models have a tag, and how many versions, counted up to a bound."""
-
-    digest: str
-    models: int
-    versions: int
-
-    @property
-    def rows(self) -> int:
-        return self.models + self.versions
+Search = Generator[Question, Answer, Answer]
+"""Asks with statements, is sent their rows, and returns the rows that it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A search without its words. Its tags are told by their place, the rarest first."""
+    """A search without its words."""
 
-    stage: Stage | None
-    comparisons: tuple[Comparison, ...]
-    has_text: bool
-    has_owner: bool
-    of_models: tuple[bool, ...]
-    """Whether any model has the tag."""
-    of_versions: tuple[bool, ...]
-    begins_rare: bool
-    """Whether so few have the first tag that the search begins with these."""
-
-
-EVERY_SHAPE = Shape(
-    stage=None, comparisons=(), has_text=False, has_owner=False, of_models=(), of_versions=(), begins_rare=False
-)
+    stage: Stage | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    has_text: bool = False
+    has_owner: bool = False
+    tags: int = 0
+    """How many tags must be met together with a stage or a metric, by one version; they are told by their place."""
+    is_named: bool = False
+    """Whether only models of given names count."""
+    is_short: bool = False
+    """Whether all these are no more than a page holds."""
 
 
-def shape_of(connection: Connection, tenant_id: str, which: ModelFilter) -> tuple[Shape, dict[str, Any]]:
-    """The search's shape and its words, for the transaction that the connection is in."""
-    tags = sorted(_spreads(connection, tenant_id, which), key=lambda tag: tag.rows)
-    shape = Shape(
+EVERY_SHAPE = Shape()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One page of a search."""
+
+    which: ModelFilter
+    order: ModelOrder
+    key: Sequence[Any]
+    """Of the last model of the page before; empty for the first page."""
+    limit: int
+
+
+Columns = Callable[[Shape, ModelOrder, bool], Select[Any]]
+"""Gives the statement of a page with the columns one wants, by `page_of`; the last says if it is the first page."""
+
+
+def search(statement: Columns, slots: SlotNames, tenant_id: str, asked: Asked) -> Search:
+    """The rows of a page, in its order."""
+    which = asked.which
+    words = {**_words(tenant_id, which), **after(asked.key), "limit": asked.limit}
+    if not which.tags:
+        return (yield statement(_shape(which), asked.order, not asked.key), words)
+    found = yield from tagged(slots, tenant_id, which.tags)
+    if found is None:
+        return []
+    shape = _shape(which, found)
+    words |= {f"tag_{place}": digest for place, digest in enumerate(found.rarest_first[: shape.tags])}
+    while True:
+        names = list(found.names)
+        if len(names) > _FEW:
+            names = yield from _first_of(found, shape, asked, words)
+        short = replace(shape, is_short=len(names) <= asked.limit)
+        rows = yield statement(short, asked.order, not asked.key), {**words, "names": json.dumps(names)}
+        # One that was deleted just now would make the page look like the last one.
+        if len(found.names) <= _FEW or len(names) < asked.limit or len(rows) == len(names):
+            return rows
+
+
+def run(search: Search, connection: Connection) -> Answer:
+    """Answer all that the search asks from one transaction."""
+    try:
+        question = next(search)
+        while True:
+            question = search.send([row._asdict() for row in connection.execute(*question)])
+    except StopIteration as done:
+        rows: Answer = done.value
+        return rows
+
+
+def page_of(query: Select[Any], shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
+    """The page of a query for columns of models. Which models are on it is found before their columns are."""
+    descending = order.is_descending
+    if shape == EVERY_SHAPE or shape.is_short:
+        return page(query.where(*_are_found(shape)), model_keys(order), is_first=is_first, is_descending=descending)
+    found = page(
+        select(models.c.name).where(*_are_found(shape)), model_keys(order), is_first=is_first, is_descending=descending
+    )
+    on_it = query.where(models.c.tenant_id == TENANT, models.c.name.in_(found))
+    return ordered(on_it, model_keys(order), is_descending=descending)
+
+
+def _first_of(
+    found: Tagged, shape: Shape, asked: Asked, words: Mapping[str, Any]
+) -> Generator[Question, Answer, list[str]]:
+    """Those of very many names that come first: they are met soon where one walks by all models in their order."""
+    key, size, names = list(asked.key), math.ceil(asked.limit / found.share), list[str]()
+    walked = replace(shape, is_named=False)
+    while True:
+        statement = _keys(walked, asked.order, is_first=not key)
+        rows = yield statement, {**words, **after(key), "limit": size}
+        names += [row["name"] for row in rows if row["name"] in found.names]
+        if len(names) >= asked.limit or len(rows) < size:
+            return names[: asked.limit]
+        key, size = [rows[-1][column.name] for column in model_keys(asked.order)], size * 2
+
+
+@lru_cache(maxsize=500)
+def _keys(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
+    keys = model_keys(order)
+    query = select(*keys).where(*_are_found(shape))
+    return page(query, keys, is_first=is_first, is_descending=order.is_descending)
+
+
+def _shape(which: ModelFilter, found: Tagged | None = None) -> Shape:
+    is_of_one_version = which.stage is not None or bool(which.metrics)
+    return Shape(
         stage=which.stage,
         comparisons=tuple(metric.comparison for metric in which.metrics),
         has_text=bool(which.text),
         has_owner=which.owner is not None,
-        of_models=tuple(tag.models > 0 for tag in tags),
-        of_versions=tuple(tag.versions > 0 for tag in tags),
-        begins_rare=bool(tags) and tags[0].rows < _MANY,
+        tags=len(found.rarest_first) if found is not None and is_of_one_version else 0,
+        is_named=found is not None,
     )
+
+
+def _words(tenant_id: str, which: ModelFilter) -> dict[str, Any]:
     words: dict[str, Any] = {"tenant_id": tenant_id}
-    words |= {f"tag_{place}": tag.digest for place, tag in enumerate(tags)}
     for place, metric in enumerate(which.metrics):
         words |= {f"metric_{place}": metric.name, f"bound_{place}": metric.bound}
     if which.owner is not None:
         words["owner"] = which.owner
     if which.text:
         words["text"] = f"%{_escaped(which.text)}%"
-    return shape, words
-
-
-@lru_cache(maxsize=500)
-def conditions_of_models(shape: Shape) -> tuple[ColumnElement[bool], ...]:
-    """What holds for each of the tenant's models that the search finds."""
-    return tuple(_Conditions(shape).all())
-
-
-def _spreads(connection: Connection, tenant_id: str, which: ModelFilter) -> list[_Spread]:
-    def spread(digest: str, most: int) -> _Spread:
-        asked = {"tenant_id": tenant_id, "tag": digest, "most": most}
-        return _Spread(digest, *connection.execute(_counts(), asked).one())
-
-    found = [spread(tag_digest(tag.key, tag.value), _MANY) for tag in which.tags]
-    if len(found) > 1 and all(tag.rows >= _MANY for tag in found):
-        # Only among these is it worth the time to learn which one is the rarest.
-        found = [spread(tag.digest, _VERY_MANY) for tag in found]
-    return found
-
-
-@cache
-def _counts() -> Select[Any]:
-    most = bindparam("most", type_=Integer)
-    having = (select(row.c.digest).where(is_tag(row, TENANT, _TAG)).limit(most) for row in (model_tags, version_tags))
-    return select(*(select(func.count()).select_from(rows.subquery()).scalar_subquery() for rows in having))
+    return words
 
 
 def _escaped(text: str) -> str:
     for special in (_ESCAPE, "%", "_"):
         text = text.replace(special, _ESCAPE + special)
     return text
+
+
+class _GivenNames(FunctionElement[str]):
+    """A subquery of the names that a JSON list holds: one statement, however many they are."""
+
+    name = "given_names"
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_GivenNames, "sqlite")
+def _given_on_sqlite(element: _GivenNames, compiler: SQLCompiler, **options: Any) -> str:
+    names = compiler.process(element.clauses, **options)
+    return f"(SELECT value FROM json_each({names}))"  # noqa: S608 - it is the place of a parameter.
+
+
+@compiles(_GivenNames, "postgresql")
+def _given_on_postgresql(element: _GivenNames, compiler: SQLCompiler, **options: Any) -> str:
+    names = compiler.process(element.clauses, **options)
+    return f"(SELECT jsonb_array_elements_text(CAST({names} AS jsonb)))"
+
+
+@lru_cache(maxsize=500)
+def _are_found(shape: Shape) -> tuple[ColumnElement[bool], ...]:
+    """What holds for each of the tenant's models that the search finds."""
+    return (models.c.tenant_id == TENANT, models.c.deleted_at.is_(None), *_Conditions(shape).all())
 
 
 class _Conditions:
@@ -147,12 +219,12 @@ class _Conditions:
             found.append(or_(*words))
         if shape.has_owner:
             found.append(_there_is(_is_of_model(model_owners) & (model_owners.c.owner == _OWNER)))
-        if shape.begins_rare:
-            found.append(models.c.name.in_(_names_with(0)))
+        if shape.is_named:
+            found.append(models.c.name.op("IN", is_comparison=True, return_type=Boolean())(_GivenNames(_NAMES)))
         # Each metric alone is one look-up, which leaves few models for the last condition: all of one version.
-        if len(metrics) + (shape.stage is not None) + len(shape.of_models) > 1:
+        if len(metrics) + (shape.stage is not None) + shape.tags > 1:
             found += [self._some_version(metrics=[metric]) for metric in metrics]
-        return [*found, self._together(range(len(shape.of_models)), metrics)]
+        return [*found, self._together(range(shape.tags), metrics)]
 
     def _together(self, tags: Sequence[int], metrics: Sequence[int]) -> ColumnElement[bool]:
         """One version meets all, where the model's own tags count for each version.
@@ -163,9 +235,7 @@ class _Conditions:
         if not tags:
             return true() if stage is None and not metrics else self._some_version(stage=stage, metrics=metrics)
         first, rest = tags[0], tags[1:]
-        of_version: ColumnElement[bool] = false()
-        if self._shape.of_versions[first]:
-            of_version = self._some_version(first, stage=stage, metrics=metrics, either=rest)
+        of_version = self._some_version(first, stage=stage, metrics=metrics, either=rest)
         return or_(of_version, and_(self._model_has(first), self._together(rest, metrics)))
 
     def _some_version(
@@ -201,22 +271,13 @@ class _Conditions:
         return and_(row.c.name == name, compared(row.c.value, self._shape.comparisons[metric], bound))
 
     def _version_has(self, tag: int, number: ColumnElement[int]) -> ColumnElement[bool]:
-        if not self._shape.of_versions[tag]:
-            return false()
         row = version_tags.alias()
         is_there = _is_of_model(row) & (row.c.version == number) & is_tag(row, TENANT, _tag(tag))
         return exists().where(is_there).correlate_except(row)
 
     def _model_has(self, tag: int) -> ColumnElement[bool]:
-        if not self._shape.of_models[tag]:
-            return false()
         row = model_tags.alias()
         return _there_is(_is_of_model(row) & is_tag(row, TENANT, _tag(tag)))
-
-
-def _names_with(tag: int) -> Select[tuple[str]]:
-    rows = (select(row.c.model_name).where(is_tag(row, TENANT, _tag(tag))) for row in (version_tags, model_tags))
-    return select(union_all(*rows).subquery().c.model_name)
 
 
 def _tag(place: int) -> ColumnElement[str]:

@@ -5,22 +5,22 @@ Versions by more than their stage and number, and what must tell why nothing cam
 """
 
 from collections.abc import Mapping
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any
 
-from anyio import to_thread
 from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, select
 
 from modelyard.db import Database
 from modelyard.http.told import Told
 from modelyard.registry.domain import MAX_VERSION
 from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
-from modelyard.registry.model_search import EVERY_SHAPE, TENANT, Shape, conditions_of_models, shape_of
-from modelyard.registry.page_keys import after, model_cursor, model_key, model_keys, page, version_cursor, version_key
+from modelyard.registry.model_search import Asked, Shape, page_of, search
+from modelyard.registry.page_keys import after, model_cursor, model_key, page, version_cursor, version_key
 from modelyard.registry.schemas import DatasetAnswer
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in, newest_version
 from modelyard.registry.tables import models, versions
+from modelyard.registry.tagged import TENANT, Answer, SlotNames
 
 _VERSION: dict[str, ColumnElement[Any]] = {
     "name": versions.c.model_name,
@@ -63,6 +63,7 @@ class CatalogueReading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._slots = SlotNames()
 
     async def version(self, tenant_id: str, name: str, number: int) -> Told | None:
         """One version; None if it is not there."""
@@ -103,13 +104,8 @@ class CatalogueReading:
         Raises:
             Invalid: code `cursor_invalid`.
         """
-        asked = {"limit": limit + 1, **after([] if cursor is None else model_key(order, cursor))}
-        if which == EVERY_MODEL:
-            statement = _models(EVERY_SHAPE, order, is_first=cursor is None)
-            rows = await self._database.look_up(statement, {**asked, "tenant_id": tenant_id})
-        else:
-            search = partial(self._search, tenant_id, which, order, asked, is_first=cursor is None)
-            rows = await to_thread.run_sync(search)
+        key = [] if cursor is None else model_key(order, cursor)
+        rows = await self._search(tenant_id, Asked(which, order, key=key, limit=limit + 1))
         more = None
         if len(rows) > limit:
             last = rows[limit - 1]
@@ -118,13 +114,16 @@ class CatalogueReading:
             )
         return Told.of({"models": rows[:limit], "next_cursor": more})
 
-    def _search(
-        self, tenant_id: str, which: ModelFilter, order: ModelOrder, asked: Mapping[str, Any], *, is_first: bool
-    ) -> list[dict[str, Any]]:
-        with self._database.read() as connection:
-            shape, words = shape_of(connection, tenant_id, which)
-            found = connection.execute(_models(shape, order, is_first=is_first), {**words, **asked})
-            return [row._asdict() for row in found]
+    async def _search(self, tenant_id: str, asked: Asked) -> Answer:
+        """Each look-up sees the state of its moment: a model is on the page if it was found, and is there when read."""
+        asking = search(_models, self._slots, tenant_id, asked)
+        try:
+            question = next(asking)
+            while True:
+                question = asking.send(await self._database.look_up(*question))
+        except StopIteration as done:
+            rows: Answer = done.value
+            return rows
 
 
 def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
@@ -161,11 +160,8 @@ def _versions(stage: Stage | None, *, is_first: bool, is_descending: bool) -> Se
 
 
 @lru_cache(maxsize=500)
-def _models(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
-    query = _select(_MODEL).where(
-        models.c.tenant_id == TENANT, models.c.deleted_at.is_(None), *conditions_of_models(shape)
-    )
-    return page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
+def _models(shape: Shape, order: ModelOrder, is_first: bool) -> Select[Any]:  # noqa: FBT001 - as `Columns` says.
+    return page_of(_select(_MODEL), shape, order, is_first=is_first)
 
 
 def _version(told: dict[str, Any]) -> dict[str, Any]:

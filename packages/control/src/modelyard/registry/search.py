@@ -23,31 +23,34 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.model_search import TENANT, Shape, conditions_of_models, shape_of
+from modelyard.registry.model_search import Asked, Shape, page_of, run, search
 from modelyard.registry.page_keys import (
-    after,
     is_after,
     model_cursor,
     model_key,
-    model_keys,
     ordered,
-    page,
     version_cursor,
     version_key,
 )
 from modelyard.registry.search_index import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
+from modelyard.registry.tagged import TENANT, SlotNames
 
 
 def page_of_models(
-    connection: Connection, tenant_id: str, which: ModelFilter, *, order: ModelOrder, limit: int, cursor: str | None
+    connection: Connection,
+    slots: SlotNames,
+    tenant_id: str,
+    which: ModelFilter,
+    *,
+    order: ModelOrder,
+    limit: int,
+    cursor: str | None,
 ) -> Page[Model]:
     """Models of a tenant that meet the filter, in the order."""
-    shape, words = shape_of(connection, tenant_id, which)
-    key = [] if cursor is None else model_key(order, cursor)
-    statement = _models(shape, order, is_first=cursor is None)
-    rows = connection.execute(statement, {**words, **after(key), "limit": limit + 1}).all()
+    asked = Asked(which, order, key=[] if cursor is None else model_key(order, cursor), limit=limit + 1)
+    rows = run(search(_models, slots, tenant_id, asked), connection)
     items = [model_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)
@@ -99,9 +102,8 @@ def versions_from(
 
 
 @lru_cache(maxsize=500)
-def _models(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
-    query = models_query(TENANT).where(*conditions_of_models(shape))
-    return page(query, model_keys(order), is_first=is_first, is_descending=order.is_descending)
+def _models(shape: Shape, order: ModelOrder, is_first: bool) -> Select[Any]:  # noqa: FBT001 - as `Columns` says.
+    return page_of(models_query(TENANT), shape, order, is_first=is_first)
 
 
 def _versions(

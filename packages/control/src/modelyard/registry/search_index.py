@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from modelyard.registry.filters import MAX_METRIC_NAME
+from modelyard.registry.search_sets import retag_model, retag_version
 from modelyard.registry.tables import model_owners, model_tags, version_metrics, version_tags
 
 _DIGEST_LENGTH = 32
@@ -23,14 +24,16 @@ def index_model(
 ) -> None:
     """Replace what is looked up of a model."""
     key = {"tenant_id": tenant_id, "model_name": name}
-    _replace(connection, model_tags, key, [{"digest": tag_digest(*tag)} for tag in tags.items()])
+    gone, new = _replace_tags(connection, model_tags, key, tags)
+    retag_model(connection, tenant_id, name, gone=gone, new=new)
     _replace(connection, model_owners, key, [{"owner": owner} for owner in owners])
 
 
 def index_version_tags(connection: Connection, tenant_id: str, name: str, number: int, tags: Mapping[str, str]) -> None:
     """Replace what is looked up of a version's tags."""
     key = {"tenant_id": tenant_id, "model_name": name, "version": number}
-    _replace(connection, version_tags, key, [{"digest": tag_digest(*tag)} for tag in tags.items()])
+    gone, new = _replace_tags(connection, version_tags, key, tags)
+    retag_version(connection, tenant_id, name, number, gone=gone, new=new)
 
 
 def index_version_metrics(
@@ -44,6 +47,18 @@ def index_version_metrics(
         if value is not None and len(metric) <= MAX_METRIC_NAME
     ]
     _replace(connection, version_metrics, key, rows)
+
+
+def _replace_tags(
+    connection: Connection, table: Table, key: Mapping[str, Any], tags: Mapping[str, str]
+) -> tuple[set[str], set[str]]:
+    """Gives the digests of the tags that went, and of those that are new."""
+    mine = [table.c[name] == value for name, value in key.items()]
+    before = set(connection.execute(select(table.c.digest).where(*mine)).scalars())
+    after = {tag_digest(*tag) for tag in tags.items()}
+    if after != before:
+        _replace(connection, table, key, [{"digest": digest} for digest in sorted(after)])
+    return before - after, after - before
 
 
 def _replace(connection: Connection, table: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:

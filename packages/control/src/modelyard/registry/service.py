@@ -44,6 +44,7 @@ from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
 from modelyard.registry.states import Stage
+from modelyard.registry.tagged import SlotNames
 
 _IN_RUN = "runs:/"
 
@@ -59,6 +60,7 @@ class RegistryService:
         self._audit = audit
         self._scratch = scratch
         self._ownership = Ownership(database)
+        self._slots = SlotNames()
         self._numbering = Numbering(database=database, clock=clock, audit=audit, outbox=outbox)
 
     def follow_registration_with(self, rule: AfterRegistration) -> None:
@@ -295,7 +297,7 @@ class RegistryService:
         """
         with self._database.read() as connection:
             return search.page_of_models(
-                connection, principal.tenant_id, which, order=order, limit=limit, cursor=cursor
+                connection, self._slots, principal.tenant_id, which, order=order, limit=limit, cursor=cursor
             )
 
     def count(self, principal: Principal) -> int:

@@ -230,7 +230,7 @@ def manifest(connection: Connection, version: Version) -> Manifest:
 def find_model(connection: Connection, tenant_id: str, name: str) -> Model | None:
     """One model that is not deleted."""
     row = connection.execute(models_query(tenant_id).where(models.c.name == name)).first()
-    return None if row is None else model_of_row(row)
+    return None if row is None else model_of_row(row._asdict())
 
 
 def count_models(connection: Connection, tenant_id: str) -> int:
@@ -276,21 +276,21 @@ def models_query(tenant_id: Any) -> Select[Any]:
     ).where(models.c.tenant_id == tenant_id, models.c.deleted_at.is_(None))
 
 
-def model_of_row(row: Row[Any]) -> Model:
+def model_of_row(row: Mapping[str, Any]) -> Model:
     """A row of `models_query` as the domain knows it."""
     return Model(
-        tenant_id=row.tenant_id,
-        name=row.name,
-        description=row.description,
-        tags=row.tags,
-        owners=tuple(row.owners),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-        latest_version=row.latest_version,
-        production_version=row.production_version,
-        staging_version=row.staging_version,
-        deletion_job_id=row.deletion_job_id,
+        tenant_id=row["tenant_id"],
+        name=row["name"],
+        description=row["description"],
+        tags=row["tags"],
+        owners=tuple(row["owners"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        revision=row["revision"],
+        latest_version=row["latest_version"],
+        production_version=row["production_version"],
+        staging_version=row["staging_version"],
+        deletion_job_id=row["deletion_job_id"],
     )
 
 

@@ -1,6 +1,18 @@
 """Rows of models, versions and their files. The database itself holds the laws: one number once, one production."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
@@ -151,5 +163,28 @@ version_metrics = Table(
         ondelete="CASCADE",
     ),
     Index("ix_version_metrics_value", "tenant_id", "name", "model_name", "value", "version"),
+    sqlite_with_rowid=False,
+)
+
+# Who has a tag, as sets of numbers (search_sets.py). They are made of the rows above, and written with them.
+search_slots = Table(
+    "search_slots",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("model_name", String(100), nullable=False),
+    Column("block", Integer, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
+    Index("ix_search_slots_model", "tenant_id", "model_name", "block", unique=True),
+)
+
+search_sets = Table(
+    "search_sets",
+    metadata,
+    Column("tenant_id", String(40), primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("members", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
