@@ -1,5 +1,6 @@
 """One process of the control plane: its nouns, the surface over them, and what works in the background."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -65,7 +66,10 @@ class ControlPlane:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             await to_thread.run_sync(self.start)
+            # What is there now stays. Looking through it for garbage, again and again, was an eighth of a read's time.
+            gc.freeze()
             yield
+            gc.unfreeze()
             await to_thread.run_sync(self.stop)
 
         return create_app(
