@@ -1,4 +1,4 @@
-"""Keeps the sets of numbers that a search for tags intersects (docs/decisions/0302-tags-are-sets-of-numbers.md).
+"""Keeps the sets of numbers that a search for tags intersects (docs/decisions/0303-tags-are-sets-of-numbers.md).
 
 A slot stands for 64 versions of one model that follow each other, and is its model's for ever: none is given up, or
 given to another one. A page of a tag's set tells of 1,024 slots: of each, which versions have the tag, and whether the
