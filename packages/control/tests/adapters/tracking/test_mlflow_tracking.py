@@ -1,6 +1,7 @@
 """What MLflow itself does that we build on: scripts of all kinds find us, and old clients' models are models too."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -241,6 +242,18 @@ class TestOddities:
         script = "import sys, modelyard.adapters.tracking; print('mlflow' in sys.modules)"
 
         assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
+
+
+class TestMetrics:
+    def test_an_infinity_is_one_although_mlflow_keeps_it_as_a_number(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient
+    ) -> None:
+        run_id = str(client.create_run("0").info.run_id)
+        for name, value in {"up": math.inf, "down": -math.inf, "none": math.nan, "large": 1e308}.items():
+            client.log_metric(run_id, name, value)
+        found = tracking.run(run_id).metrics
+        assert (found["up"], found["down"], found["large"]) == (math.inf, -math.inf, 1e308)
+        assert math.isnan(found["none"])
 
 
 class TestData:

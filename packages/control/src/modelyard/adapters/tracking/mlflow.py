@@ -5,8 +5,10 @@ Other addresses of a model than `models:/m-…` and `runs:/<run>/<name>` are ref
 """
 
 import json
+import math
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,10 +164,15 @@ def _tracked(run: Any, experiment_name: str) -> TrackedRun:
         experiment_name=experiment_name,
         status=run.info.status,
         parameters=dict(run.data.params),
-        metrics=dict(run.data.metrics),
+        metrics={name: _figure(value) for name, value in run.data.metrics.items()},
         tags=_own_tags(run.data.tags),
         datasets=[_dataset(each) for each in run.inputs.dataset_inputs] if run.inputs else [],
     )
+
+
+def _figure(value: float) -> float:
+    """MLflow's databases hold no infinity: it writes the largest number, which no requirement may take for one."""
+    return math.copysign(math.inf, value) if abs(value) == sys.float_info.max else value
 
 
 def _own_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -196,7 +203,7 @@ def _logged(model: Any, experiment_name: str) -> LoggedModel:
         uri=f"models:/{model.model_id}",
         artifact_uri=model.artifact_location,
         parameters=dict(model.params or {}),
-        metrics={metric.key: metric.value for metric in model.metrics or ()},
+        metrics={metric.key: _figure(metric.value) for metric in model.metrics or ()},
         tags=_own_tags(model.tags or {}),
         experiment_name=experiment_name,
     )
