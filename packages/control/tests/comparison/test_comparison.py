@@ -171,6 +171,47 @@ class TestBreakingChanges:
         (change,) = breaking_changes(before, after)
         assert change == "input '0' changed from float64[-1, 30] to float64[-1, 31]"
 
+    @pytest.mark.parametrize(
+        ("before", "after", "told"),
+        [
+            (
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "array", "items": {"type": "double"}},
+                "from array of string to array of double",
+            ),
+            (
+                {"type": "map", "values": {"type": "long"}},
+                {"type": "map", "values": {"type": "array", "items": {"type": "long"}}},
+                "from map of long to map of array of long",
+            ),
+            (
+                {"type": "object", "properties": {"x": {"type": "long", "required": False}}},
+                {"type": "object", "properties": {"x": {"type": "long", "required": True}}},
+                "from object {x?: long} to object {x: long}",
+            ),
+            (
+                {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": 3}},
+                {"type": "tensor", "tensor-spec": {"dtype": "float64"}},
+                "from float643 to float64[]",
+            ),
+        ],
+    )
+    def test_another_type_of_what_is_held_inside_breaks(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], told: str
+    ) -> None:
+        changes = breaking_changes({"inputs": [{"name": "a", **before}]}, {"inputs": [{"name": "a", **after}]})
+        assert changes == (f"input 'a' changed {told}",)
+
+    def test_types_inside_of_types_are_told_as_deep_as_anybody_reads(self) -> None:
+        def nested(depth: int) -> dict[str, Any]:
+            item: dict[str, Any] = {"type": "long"}
+            for _ in range(depth):
+                item = {"type": "array", "items": item}
+            return {"inputs": [{"name": "a", **item}]}
+
+        assert breaking_changes(nested(800), nested(900)) == ()
+        assert len(breaking_changes(nested(3), nested(4))) == 1
+
 
 class TestMetricRules:
     @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 
 NOT_COMPARABLE = "not comparable"
+_DEEPEST_TYPE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +226,23 @@ def _type(item: Mapping[str, Any]) -> str:
     """A column's type, or a tensor's dtype and shape, as MLflow writes them."""
     tensor = item.get("tensor-spec")
     if isinstance(tensor, Mapping):
-        return f"{tensor.get('dtype')}{list(tensor.get('shape', []))}"
-    return str(item.get("type"))
+        return f"{tensor.get('dtype')}{tensor.get('shape', [])}"
+    return _column_type(item, depth=0)
+
+
+def _column_type(item: Mapping[str, Any], *, depth: int) -> str:
+    """With what arrays, maps and objects hold, as deep as anybody reads."""
+    kind = str(item.get("type"))
+    if depth == _DEEPEST_TYPE:
+        return kind
+    held, properties = item.get("items", item.get("values")), item.get("properties")
+    if isinstance(held, Mapping):
+        return f"{kind} of {_column_type(held, depth=depth + 1)}"
+    if not isinstance(properties, Mapping):
+        return kind
+    fields = [
+        f"{name}{'' if _is_required(field) else '?'}: {_column_type(field, depth=depth + 1)}"
+        for name, field in sorted(properties.items())
+        if isinstance(field, Mapping)
+    ]
+    return f"{kind} {{{', '.join(fields)}}}"
