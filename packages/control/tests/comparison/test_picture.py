@@ -62,11 +62,35 @@ class TestPicture:
         evil = '</text><script>alert("x")</script>'
         root = drawn(compare([register_one({evil: 1.0}), register_one({"auc": 1.0}, tags={evil: evil})], {}))
         assert not list(root.iter(f"{SVG}script"))
-        assert evil[:27] + "…" in texts(root)
+        assert evil[:25] + "…" in texts(root)
 
     def test_what_xml_cannot_hold_is_replaced(self, register_one: RegisterOne) -> None:
         root = drawn(compare([register_one({}, tags={"a": "x\x01y"}), register_one({})], {}))
         assert "x�y" in texts(root)
+
+    def test_what_turns_the_order_of_words_round_is_replaced(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({}, tags={"a": "\u202eevitca"}), register_one({})], {}))
+        assert "�evitca" in texts(root)
+
+    def test_no_line_is_longer_than_the_sheet(self, register_one: RegisterOne) -> None:
+        first, second = register_one({"auc": 0.8}), register_one({"auc": 0.9})
+        inputs = [{"name": name, "type": "double"} for name in ("x" * 200, *(f"word {n} " * 12 for n in range(20)))]
+        versions = [replace(first, signature={"inputs": []}), replace(second, signature={"inputs": inputs})]
+        said = texts(drawn(compare(versions, {})))
+        assert max(len(line) for line in said) <= 112
+        assert "⚠ Version 2 breaks callers of 1 in 11 more ways" in said
+
+    def test_wide_characters_are_counted_as_wide(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({}, tags={"a": "数" * 100}), register_one({}), register_one({})], {}))
+        assert "数" * 12 + "…" in texts(root)
+
+    def test_many_versions_are_told_by_the_first_and_the_last(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({"auc": 0.8}) for _ in range(9)], {}))
+        assert texts(root)[0] == "churn: 9 versions, 1 to 9"
+
+    def test_what_no_number_holds_is_better_without_one(self, register_one: RegisterOne) -> None:
+        root = drawn(compare([register_one({"r2": 1e-300}), register_one({"r2": 1e300})], {}))
+        assert {"▲ better", "1 % or more"} <= set(texts(root))
 
     def test_data_is_listed_with_a_word_whether_it_is_the_same(self, register_one: RegisterOne) -> None:
         first, second = register_one({"auc": 0.8}), register_one({"auc": 0.9})

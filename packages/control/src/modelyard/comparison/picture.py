@@ -7,6 +7,7 @@ XML library, and shortened ones carry the whole in a tooltip.
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -21,10 +22,16 @@ _ROW = 24
 _AXIS_LEFT, _AXIS_RIGHT = 250, 610
 _CENTRE = (_AXIS_LEFT + _AXIS_RIGHT) / 2
 _SAID = 634
+_MOST_LISTED = 8
+_MOST_CHANGES = 10
 _MOST_ROWS = 60
 """Of metrics, and of differences; the rest is counted."""
 _NICE = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-_UNPRINTABLE = re.compile(r"[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE, _LINE_OF_WARNING = 112, 106
+"""Characters of a bold line across the sheet."""
+_MOST_LINES = 6
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
+"""Also what turns the order of the words round that follow."""
 _SIGNS = {Verdict.BETTER: "▲ better", Verdict.WORSE: "▼ worse", Verdict.EQUAL: "= equal", Verdict.UNKNOWN: "? unknown"}
 _BARS = (Verdict.BETTER, Verdict.WORSE)
 _DIRECTIONS = {
@@ -64,7 +71,7 @@ def picture(name: str, comparison: Comparison) -> str:
     for title, differences in (
         ("Parameters that differ", comparison.parameters),
         ("Tags that differ", comparison.tags),
-        ("Made of", comparison.facts),
+        ("Made of", [_in_words(fact) for fact in comparison.facts]),
         ("Data", [_shown(row) for row in comparison.data]),
     ):
         _differences(sheet, title, differences, comparison.versions)
@@ -88,7 +95,7 @@ class _Sheet:
     def text(self, x: float, said: str, kind: str = "", *, most: int = 130) -> None:
         """One line of text at the height of now, cut to `most` characters."""
         whole = _plain(said)
-        cut = whole if len(whole) <= most else whole[: most - 1] + "…"
+        cut = _cut(whole, most)
         element = SubElement(self._root, "text", {"class": kind, "x": f"{x:g}", "y": f"{self.y:g}"})
         element.text = cut
         if cut != whole:
@@ -114,14 +121,20 @@ class _Sheet:
 def _head(sheet: _Sheet, name: str, comparison: Comparison) -> None:
     sheet.text(_MARGIN, f"{name}: {_listed(comparison.versions)}", "title", most=80)
     sheet.y += 28
-    for line in _wrapped(comparison.recommendation, 118):
-        sheet.text(_MARGIN, line, "head")
-        sheet.y += 19
+    _paragraph(sheet, comparison.recommendation, "head", _LINE)
     for number, changes in comparison.breaking.items():
-        for change in changes[:10]:
-            sheet.text(_MARGIN, f"⚠ Version {number} breaks callers of {_first(comparison)}: {change}", "worse")
-            sheet.y += 19
+        told = f"⚠ Version {number} breaks callers of {_first(comparison)}"
+        for change in changes[:_MOST_CHANGES]:
+            _paragraph(sheet, f"{told}: {change}", "worse", _LINE_OF_WARNING)
+        if len(changes) > _MOST_CHANGES:
+            _paragraph(sheet, f"{told} in {len(changes) - _MOST_CHANGES} more ways", "worse", _LINE_OF_WARNING)
     sheet.y += 14
+
+
+def _paragraph(sheet: _Sheet, said: str, kind: str, width: int) -> None:
+    for line in _wrapped(said, width):
+        sheet.text(_MARGIN, line, kind, most=width)
+        sheet.y += 19
 
 
 def _metrics(sheet: _Sheet, comparison: Comparison) -> None:
@@ -130,10 +143,11 @@ def _metrics(sheet: _Sheet, comparison: Comparison) -> None:
         sheet.text(_MARGIN, "The versions have no metrics.", "quiet")
         sheet.y += 2 * _ROW
         return
-    largest = max((abs(gain) for row in rows for gain in _gains(row)), default=0.0)
+    gains = [abs(gain) for row in rows for gain in _gains(row)]
+    largest = max((gain for gain in gains if math.isfinite(gain)), default=0.0)
     # The least nice number that holds every bar; what is longer than the last one is cut there.
     scale = next((nice for nice in _NICE if nice >= largest), _NICE[-1])
-    end = f"{scale:g} %" + (" or more" if largest > scale else "")
+    end = f"{scale:g} %" + (" or more" if any(gain > scale for gain in gains) else "")
     sheet.text(_MARGIN, "Metrics", "head")
     sheet.text(_AXIS_LEFT, "← worse", "quiet")
     sheet.text(_CENTRE, f"version {_first(comparison)}", "quiet middle")
@@ -183,12 +197,15 @@ def _value(sheet: _Sheet, row: MetricRow, index: int, version: Version, scale: f
         sheet.shape("rect", str(verdict), x=left, y=middle - 6, width=length, height=12)
     elif verdict is not Verdict.UNKNOWN:
         sheet.shape("circle", "dot", cx=_CENTRE, cy=middle, r=4.5)
-    by = "" if gain is None or verdict is Verdict.EQUAL else f" by {abs(gain):.3g} %"
+    has_number = gain is not None and math.isfinite(gain) and verdict is not Verdict.EQUAL
+    by = f" by {abs(gain):.3g} %" if gain is not None and has_number else ""
     sheet.text(_SAID + 86, _SIGNS[verdict] + by, str(verdict) if verdict in _BARS else "quiet")
 
 
 def _gain(row: MetricRow, index: int) -> float | None:
-    """By how many per cent of the baseline the value is better, negative when worse; None where that says nothing."""
+    """By how many per cent of the baseline the value is better, negative when worse, infinite when no number holds it;
+    None where that says nothing.
+    """
     base, value = row.values[0], row.values[index]
     if base is None or value is None or not base or row.direction is Direction.UNKNOWN:
         return None
@@ -198,7 +215,7 @@ def _gain(row: MetricRow, index: int) -> float | None:
 
 def _gains(row: MetricRow) -> list[float]:
     gains = [_gain(row, index) for index in range(1, len(row.values))]
-    return [gain for gain in gains if gain is not None and math.isfinite(gain)]
+    return [gain for gain in gains if gain is not None]
 
 
 def _differences(sheet: _Sheet, title: str, differences: Sequence[Difference], versions: Sequence[Version]) -> None:
@@ -212,7 +229,7 @@ def _differences(sheet: _Sheet, title: str, differences: Sequence[Difference], v
     sheet.y += _ROW
     for difference in differences[:_MOST_ROWS]:
         sheet.rule()
-        sheet.text(_MARGIN, difference.name, most=28)
+        sheet.text(_MARGIN, difference.name, most=26)
         for x, value in zip(columns, difference.values, strict=True):
             sheet.text(x, "—" if value is None else value, "number", most=max(4, int(width / 8.5)))
         sheet.y += _ROW
@@ -220,6 +237,10 @@ def _differences(sheet: _Sheet, title: str, differences: Sequence[Difference], v
         sheet.text(_MARGIN, f"and {len(differences) - _MOST_ROWS} more", "quiet")
         sheet.y += _ROW
     sheet.y += 16
+
+
+def _in_words(fact: Difference) -> Difference:
+    return Difference("size in bytes", fact.values) if fact.name == "size" else fact
 
 
 def _shown(row: DataRow) -> Difference:
@@ -232,16 +253,36 @@ def _first(comparison: Comparison) -> int:
 
 
 def _listed(versions: Sequence[Version]) -> str:
+    if len(versions) > _MOST_LISTED:
+        return f"{len(versions)} versions, {versions[0].version} to {versions[-1].version}"
     return f"versions {', '.join(str(version.version) for version in versions)}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of whole words; what does not fit into the last one is left out, and a sign says so."""
     lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
+        if lines[-1] and _width(lines[-1]) + _width(word) >= width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines[:6]
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES - 1] = _cut(f"{lines[_MOST_LINES - 1]} {lines[_MOST_LINES]}", width)
+    return lines[:_MOST_LINES]
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of a text as is at most so wide."""
+    if _width(text) <= most:
+        return text
+    end, width = 0, 1
+    while (width := width + _width(text[end])) <= most:
+        end += 1
+    return text[:end] + "…"
+
+
+def _width(text: str) -> int:
+    """In characters as wide as most are; those of Chinese, Japanese and Korean are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _plain(text: str) -> str:
