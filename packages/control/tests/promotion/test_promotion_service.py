@@ -73,6 +73,14 @@ class TestRequests:
         with pytest.raises(Forbidden, match="does not name"):
             yard.approve(yard.ask(version))
 
+    @pytest.mark.parametrize("approvers", [("carl",), ("carl", "carl")])
+    def test_a_policy_that_needs_more_approvals_than_may_be_given_is_refused(
+        self, yard: Yard, approvers: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(Invalid, match="at least the 2 whose approvals are needed, got 1") as caught:
+            yard.policies.put(BERT, MODEL, Policy(needed_approvals=2, approvers=approvers), revision=None)
+        assert caught.value.code == "approvers_too_few"
+
     def test_an_unmet_policy_is_told_and_blocks_the_approval(self, yard: Yard) -> None:
         version = yard.stage(auc=0.7)
         requirement = MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8)

@@ -49,7 +49,7 @@ class Policies:
         """Put a policy in place of the one before. Open requests of the model expire with their evidence.
 
         Raises:
-            Invalid: code `direction_unknown`.
+            Invalid: code `direction_unknown` or `approvers_too_few`.
         """
         check_policy(policy)
         subject = f"models/{model_name}/policy"

@@ -82,11 +82,18 @@ def refusal_to_approve(policy: Policy, *, subject: str, requester: str, approver
 
 
 def check_policy(policy: Policy) -> None:
-    """Whether every metric that it requires has a direction.
+    """Whether every metric that it requires has a direction, and enough people may approve.
 
     Raises:
-        Invalid: code `direction_unknown`.
+        Invalid: code `direction_unknown` or `approvers_too_few`.
     """
+    if policy.approvers and len(set(policy.approvers)) < policy.needed_approvals:
+        raise Invalid(
+            "approvers: expected none, for anybody who may, or at least the "
+            f"{policy.needed_approvals} whose approvals are needed, got {len(set(policy.approvers))}",
+            code="approvers_too_few",
+            field="approvers",
+        )
     for index, requirement in enumerate(policy.metrics):
         if _rule(policy, requirement).direction is Direction.UNKNOWN:
             raise Invalid(
