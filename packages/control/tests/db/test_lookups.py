@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -114,6 +115,14 @@ class TestLookups:
         assert type(wrong) is type(again)
         assert not isinstance(wrong, Unavailable)
 
+    def test_a_parameter_that_is_not_given_is_not_taken_for_null(self, database: Database) -> None:
+        with pytest.raises(KeyError, match="word"):
+            anyio.run(database.look_up, ECHO, {})
+
+    def test_a_list_of_any_length_is_no_parameter(self, database: Database) -> None:
+        with pytest.raises(ValueError, match="depends on its parameters"):
+            anyio.run(database.look_up, NAMES.where(tenants.c.name.in_(["acme"])), {})
+
     def test_without_a_database_it_is_unavailable(self, free_port: int) -> None:
         database = Database(f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none")
         with pytest.raises(Unavailable):
@@ -162,6 +171,29 @@ class TestOnAServer:
         slept, word = anyio.run(ask)
         assert slept == [{"slept": ""}]
         assert word == "a"
+
+    def test_answers_are_right_while_lines_are_ended_again_and_again(self, postgres_database: Database) -> None:
+        async def ask_on(name: str) -> int:
+            unavailable = 0
+            for number in range(200):
+                word = f"{name}-{number}" * (1 + number % 9 * 500)
+                try:
+                    assert await echo(postgres_database, word) == word
+                except Unavailable:
+                    unavailable += 1
+            return unavailable
+
+        async def ask() -> Sequence[object]:
+            asked = asyncio.ensure_future(at_once(*(ask_on(f"asker {number}") for number in range(20))))
+            while not asked.done():
+                with suppress(Unavailable):
+                    await asyncio.to_thread(terminate, postgres_database, await pid(postgres_database))
+                await asyncio.sleep(0.02)
+            return await asked
+
+        lost = anyio.run(ask)
+        assert all(isinstance(each, int) for each in lost), lost
+        assert sum(each for each in lost if isinstance(each, int)) < 40
 
     def test_a_server_that_is_silent_is_unavailable(
         self, postgres_database: Database, monkeypatch: pytest.MonkeyPatch

@@ -120,6 +120,8 @@ class Line:
 
     def _take(self, result: PGresult) -> None:
         """A question is answered by its rows or by an error, of its preparation or its own; then comes a mark."""
+        if not self._asked:
+            raise psycopg.OperationalError("the server ended the line") from error_from_result(result)
         if result.status == ExecStatus.PIPELINE_SYNC:
             answer = self._asked.popleft().answer
             if not answer.done():

@@ -13,10 +13,12 @@ class Lookup:
     """A statement as a database's driver takes it, and what is done to the values on their way in and out."""
 
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
-        """`dialect` writes parameters by their place."""
+        """`dialect` writes parameters by their place, and each of them has one: no list whose length is not known."""
         compiled = statement.compile(dialect=dialect)
+        if compiled.post_compile_params:
+            raise ValueError(f"no look-up: its text depends on its parameters: {compiled}")
         self.sql = str(compiled)
-        self._fixed = compiled.params
+        self._fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
         self._parameters = [
             (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in compiled.positiontup or ()
@@ -27,7 +29,11 @@ class Lookup:
         self._told = [(name, tell) for name, tell in told if tell is not None]
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the statement's order, as the database keeps them."""
+        """The parameters in the statement's order, as the database keeps them.
+
+        Raises:
+            KeyError: one is missing.
+        """
         given = {**self._fixed, **parameters}
         return [given[name] if keep is None else keep(given[name]) for name, keep in self._parameters]
 
