@@ -1,7 +1,8 @@
 """`modelyard register`: the next version of a model, from a run, a logged model, or a file or folder here."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -26,25 +27,32 @@ if TYPE_CHECKING:
     from modelyard_client.models import Version
 
 
+ModelSource = Annotated[
+    Path | None, typer.Argument(help="An MLflow model's folder, an archive of one, or a model in one file.")
+]
+RunOption = Annotated[str | None, typer.Option("--run", help="An MLflow run that logged one model.", metavar="ID")]
+ModelUriOption = Annotated[
+    str | None, typer.Option("--model-uri", help="models:/m-… or runs:/<run>/<name>.", metavar="URI")
+]
+MetricOption = Annotated[
+    list[str] | None, typer.Option("--metric", help="A metric; may be repeated.", metavar="KEY=NUMBER")
+]
+LibraryOption = Annotated[
+    list[str] | None,
+    typer.Option("--requirement", "-r", help="What loads a model in one file; may be repeated.", metavar="NAME"),
+]
+
+
 def register(
     model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
-    path: Annotated[
-        Path | None, typer.Argument(help="An MLflow model's folder, an archive of one, or a model in one file.")
-    ] = None,
+    path: ModelSource = None,
     *,
-    run: Annotated[str | None, typer.Option("--run", help="An MLflow run that logged one model.", metavar="ID")] = None,
-    model_uri: Annotated[
-        str | None, typer.Option("--model-uri", help="models:/m-… or runs:/<run>/<name>.", metavar="URI")
-    ] = None,
+    run: RunOption = None,
+    model_uri: ModelUriOption = None,
     description: DescriptionOption = None,
     tag: TagOption = None,
-    metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="A metric; may be repeated.", metavar="KEY=NUMBER")
-    ] = None,
-    requirement: Annotated[
-        list[str] | None,
-        typer.Option("--requirement", "-r", help="What loads a model in one file; may be repeated.", metavar="NAME"),
-    ] = None,
+    metric: MetricOption = None,
+    requirement: LibraryOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
     output: OutputOption = Output.TABLE,
@@ -61,29 +69,34 @@ def register(
     """
     if [path is None, run is None, model_uri is None].count(False) != 1:
         raise typer.BadParameter("expected exactly one of PATH, --run and --model-uri")
-    tags, metrics = pairs(tag, option="--tag"), numbers(metric, option="--metric")
+    facts = _Facts(
+        description=description or "",
+        tags=pairs(tag, option="--tag"),
+        metrics=numbers(metric, option="--metric"),
+    )
     waits = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
         if path is None:
-            version = client.models.register(
-                model, run_id=run, model_uri=model_uri, description=description, tags=tags, metrics=metrics
-            )
-            _tell(version, output)
+            _tell(client.models.register(model, run_id=run, model_uri=model_uri, **facts), output)
             return
-        with transfer_bar(path.name) as update:
-            job_id = client.uploads.register(
-                model,
-                path,
-                description=description or "",
-                tags=tags,
-                metrics=metrics,
-                requirements=requirement or (),
-                progress=update,
-            )
-        if not waits:
+        job_id = _upload(client, model, path, facts, requirements=requirement or ())
+        if waits:
+            _tell(_registered(client, model, job_id, seconds=wait_seconds), output)
+        else:
             _tell_job(job_id, output)
-            return
-        _tell(_registered(client, model, job_id, seconds=wait_seconds), output)
+
+
+class _Facts(TypedDict):
+    """What a version is told besides its files."""
+
+    description: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+def _upload(client: "Client", model: str, path: Path, facts: _Facts, *, requirements: Sequence[str]) -> str:
+    with transfer_bar(path.name) as update:
+        return client.uploads.register(model, path, requirements=requirements, progress=update, **facts)
 
 
 def _registered(client: "Client", model: str, job_id: str, *, seconds: float | None) -> "Version":
