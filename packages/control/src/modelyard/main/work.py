@@ -20,7 +20,7 @@ from modelyard.main.adapters import compiler
 from modelyard.main.bodies import bodies
 from modelyard.main.ground import Ground
 from modelyard.mirror.import_job import Importing
-from modelyard.mlops.routes import job_routes, status_routes, training_routes
+from modelyard.mlops.routes import job_routes, one_click_routes, status_routes, training_routes
 from modelyard.mlops.status import PlatformStatus
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
@@ -110,6 +110,7 @@ class Work:
         )
         return [
             training_routes(self.training, self.jobs),
+            one_click_routes(self.training, self.jobs),
             job_routes(self.jobs),
             upload_reads(self.uploads),
             upload_writes(self.uploads),

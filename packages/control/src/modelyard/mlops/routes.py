@@ -65,7 +65,7 @@ _UPLOAD_BODY: dict[str, Any] = {
 
 
 def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
-    """Uploading scripts, one-click deployment, and their jobs under the contract's paths."""
+    """Uploading scripts, and their jobs under the contract's paths."""
     router = APIRouter(prefix="/mlops", tags=["mlops"])
 
     @router.post("/training/upload", status_code=202, openapi_extra=_UPLOAD_BODY)
@@ -96,6 +96,13 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     def training_job(caller: ReadJobs, job_id: str) -> JobAnswer:
         """One training job."""
         return JobAnswer.of(jobs.get(caller, job_id, kinds=(JobKind.TRAINING, JobKind.ONE_CLICK)))
+
+    return router
+
+
+def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
+    """One-click deployment, and its job under the contract's paths."""
+    router = APIRouter(prefix="/mlops", tags=["mlops"])
 
     @router.post("/deploy", status_code=202)
     def deploy(body: DeployRequest, caller: WriteJobs, idempotency_key: IdempotencyKey = None) -> Accepted:

@@ -1,8 +1,5 @@
 """The verbs of uploads. Bytes are on the disk before their offset is in the database; the row says how far it is."""
 
-import base64
-import binascii
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,20 +15,18 @@ from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Conflict, Invalid, NotFound, TooLarge
+from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
-from modelyard.naming import validate_model_name
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
-from modelyard.registry.domain import refuse_own_tags
 from modelyard.uploads import store
-from modelyard.uploads.domain import Upload, needs_requirements, request_digest, validate_file_name
+from modelyard.uploads.checks import check_piece, check_upload
+from modelyard.uploads.domain import Upload, request_digest
 from modelyard.uploads.pieces import Pieces
 from modelyard.uploads.states import TRANSITIONS, UploadStatus
 
 _SWEPT_AT_ONCE = 100
-_CHECKSUM = "sha256 "
 _WORK = ".work"
 
 
@@ -81,21 +76,7 @@ class UploadService:
             TooLarge: code `upload_too_large`.
             Conflict: code `quota_exceeded`.
         """
-        validate_model_name(model_name, field="name")
-        validate_file_name(file_name)
-        refuse_own_tags(request.get("tags", {}))
-        if needs_requirements(file_name) and not request.get("requirements"):
-            raise Invalid(
-                f"requirements: expected the libraries that load {file_name!r}, as it is no archive that names them",
-                code="requirements_missing",
-                field="requirements",
-            )
-        if size > self.limits.max_bytes:
-            raise TooLarge(
-                f"size_bytes: expected at most {self.limits.max_bytes}, got {size}",
-                code="upload_too_large",
-                field="size_bytes",
-            )
+        check_upload(model_name, file_name, size=size, request=request, max_bytes=self.limits.max_bytes)
         self.sweep()
         now = self._clock.now()
         upload = Upload(
@@ -151,7 +132,7 @@ class UploadService:
             Conflict: code `upload_not_open`, `upload_busy`, or `offset_mismatch`: the piece is not the next one.
             Invalid: code `checksum_mismatch`: it is not what its sender hashed; or it goes beyond the declared size.
         """
-        _check_checksum(piece, checksum)
+        check_piece(piece, checksum)
         pieces = self.pieces(self._open(principal, upload_id))
         with pieces.alone():
             upload = self._open(principal, upload_id)
@@ -315,25 +296,3 @@ def _theirs(upload: Upload | None, principal: Principal, upload_id: str) -> Uplo
 def _not_open(upload: Upload) -> Conflict:
     state = "expired" if upload.status is UploadStatus.OPEN else str(upload.status)
     return Conflict(f"the upload '{upload.upload_id}' takes nothing more: it is {state}", code="upload_not_open")
-
-
-def _check_checksum(piece: bytes, checksum: str | None) -> None:
-    """The header of tus' checksum extension: an algorithm and a digest in base64."""
-    if checksum is None:
-        return
-    try:
-        expected = base64.b64decode(checksum.removeprefix(_CHECKSUM), validate=True)
-    except binascii.Error:
-        expected = b""
-    if not checksum.startswith(_CHECKSUM) or len(expected) != hashlib.sha256().digest_size:
-        raise Invalid(
-            f"Upload-Checksum: expected the word sha256, a space and a digest in base64, got {checksum[:80]!r}",
-            code="checksum_invalid",
-            field="Upload-Checksum",
-        )
-    if hashlib.sha256(piece).digest() != expected:
-        raise Invalid(
-            "body: expected the bytes whose digest Upload-Checksum tells, got others: send the piece again",
-            code="checksum_mismatch",
-            field="body",
-        )
