@@ -3,9 +3,13 @@
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +17,7 @@ import mlflow
 import pytest
 
 from modelyard.adapters.tracking import MlflowTracking
-from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.errors import Conflict, Invalid, NotFound, Unavailable
 
 SCRIPT = """
 import mlflow
@@ -242,6 +246,42 @@ class TestOddities:
         script = "import sys, modelyard.adapters.tracking; print('mlflow' in sys.modules)"
 
         assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Something else than MLflow, at its address."""
+
+    said = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(self.said)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class TestBadServers:
+    @pytest.mark.parametrize("said", [b"<html>Log in</html>", b"OK then", b"[1, 2]", b"null", b'{"run": {"info": 3}}'])
+    def test_an_answer_that_is_none_of_mlflows_is_told_as_one_that_does_not_come(self, said: bytes) -> None:
+        handler = type("Saying", (Answering,), {"said": said})
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            tracking = MlflowTracking(uri=f"http://127.0.0.1:{server.server_port}")
+            with pytest.raises(Unavailable, match="does not answer as MLflow does"):
+                tracking.run("a" * 32)
+            server.shutdown()
+
+    def test_a_server_that_hangs_holds_nobody_up_for_a_minute(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            tracking = MlflowTracking(uri=f"http://127.0.0.1:{silent.getsockname()[1]}")
+            began = time.monotonic()
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="does not answer"):
+                    tracking.run("a" * 32)
+            assert time.monotonic() - began < 10
 
 
 class TestMetrics:

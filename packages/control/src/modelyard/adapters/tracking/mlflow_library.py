@@ -18,6 +18,8 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 """The library is configured by its process's environment only. What an operator has set stays."""
+_NO_JSON = "response body was not in a valid JSON format"
+"""The library's only sign of it: such an answer has no code of its own."""
 _NOT_FOUND = 404
 _SERVER_ERRORS = 500
 
@@ -92,11 +94,19 @@ class MlflowLibrary:
     @property
     def errors(self) -> tuple[type[Any], ...]:
         """All that the library raises when a call fails."""
-        return (self.Error, importlib.import_module("requests.exceptions").RequestException)
+        return (self.Error, importlib.import_module("requests.exceptions").RequestException, *self._unreadable)
 
     def is_missing(self, exc: Exception) -> bool:
         """Whether the server said that there is no such thing."""
         return _status(exc) == _NOT_FOUND
+
+    def is_nonsense(self, exc: Exception) -> bool:
+        """Whether what answered is no MLflow: a page of a proxy, or JSON of another shape."""
+        return any(isinstance(link, self._unreadable) or _NO_JSON in str(link) for link in _chain(exc))
+
+    @property
+    def _unreadable(self) -> tuple[type[Any], ...]:
+        return (importlib.import_module("google.protobuf.json_format").ParseError,)
 
     def is_unreachable(self, exc: Exception) -> bool:
         """Whether the server did not answer, or not for a reason of the request's."""

@@ -1,5 +1,7 @@
 """Calls to one MLflow server: whether it answers, and what its library's exceptions are in our words."""
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,6 +14,8 @@ from modelyard.errors import ModelyardError, NotFound, Unavailable
 from modelyard.ports.tracking import NOT_TRACKED
 
 _PAGE = 1000
+_LATELY = 2.0
+"""Seconds."""
 
 
 class MlflowServer:
@@ -25,6 +29,7 @@ class MlflowServer:
     def __init__(self, *, uri: str, artifact_root: str | None = None) -> None:
         self.uri = uri.rstrip("/")
         self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root))
+        self._heard_at = -math.inf
 
     def is_reachable(self) -> bool:
         """Ask for its health, without the library."""
@@ -35,11 +40,18 @@ class MlflowServer:
 
     @contextmanager
     def call(self, wanted: str) -> Iterator[Any]:
-        """Give the client, and translate what the library raises."""
+        """Give the client, and translate what the library raises.
+
+        A server from which nothing was heard lately is looked at first: the library waits a minute for one that
+        hangs, and whoever waits holds a thread that others need.
+        """
+        if time.monotonic() - self._heard_at > _LATELY and not self._is_heard():
+            raise self._unavailable()
         try:
             yield self.library.client
         except self.library.errors as exc:
             raise self._translated(exc, wanted) from exc
+        self._heard_at = time.monotonic()
 
     @contextmanager
     def drop(self, unwanted: str) -> Iterator[Any]:
@@ -47,11 +59,27 @@ class MlflowServer:
         with suppress(NotFound), self.call(unwanted) as client:
             yield client
 
+    def _is_heard(self) -> bool:
+        """Whether it says anything at all within a second: some proxies let nobody ask for health."""
+        try:
+            httpx.get(f"{self.uri}/health", timeout=1)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+        self._heard_at = time.monotonic()
+        return True
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(f"The tracker at {self.uri} does not answer.", code="tracking_unavailable")
+
     def _translated(self, exc: Exception, wanted: str) -> ModelyardError:
         if self.library.is_missing(exc):
             return NotFound(f"The tracker has no {wanted}.", code=NOT_TRACKED)
+        if self.library.is_nonsense(exc):
+            told = f"The tracker at {self.uri} does not answer as MLflow does."
+            return Unavailable(told, code="tracking_unavailable")
         if self.library.is_unreachable(exc) or not self.is_reachable():
-            return Unavailable(f"The tracker at {self.uri} does not answer.", code="tracking_unavailable")
+            self._heard_at = -math.inf
+            return self._unavailable()
         return ModelyardError(f"The tracker refused a call about {wanted}.", code="tracking_failed")
 
 
