@@ -263,6 +263,27 @@ class TestRefusals:
         assert (outcome.is_settled, outcome.drift.kind) == (False, "refused")
         assert desk.report() == [outcome.drift.reason]
 
+    @pytest.mark.parametrize("is_in_run", [True, False])
+    def test_another_tenants_run_is_refused_as_one_that_is_not_there(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        registered: FakeRegisteredModels,
+        stranger: Principal,
+        log_model: LogModel,
+        *,
+        is_in_run: bool,
+    ) -> None:
+        theirs = log_model()
+        registry.register(stranger, model_name="theirs", logged=theirs)
+        address = f"runs:/{theirs.run_id}/{theirs.name}" if is_in_run else theirs.uri
+        registered.register("theirs", address, run_id=theirs.run_id)
+        absent = address.replace(theirs.model_id, "m-" + "f" * 32).replace(str(theirs.run_id), "f" * 32)
+        registered.register("absent", absent, run_id="f" * 32)
+        told = {outcome.drift.tracker_name: outcome.drift.reason for outcome in desk.take_over()}
+        alike = told["theirs"].replace(theirs.model_id, "m-" + "f" * 32).replace(str(theirs.run_id), "f" * 32)
+        assert alike == told["absent"]
+
     def test_a_model_without_files_is_told(
         self, desk: Desk, registered: FakeRegisteredModels, tracking: FakeTracking
     ) -> None:

@@ -9,13 +9,14 @@ from sqlalchemy import Connection
 from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Conflict, Kind, ModelyardError
+from modelyard.errors import Conflict, Kind, ModelyardError, NotFound
 from modelyard.mirror import store
 from modelyard.mirror.domain import Link, Refusal, own_tags, wait_after
 from modelyard.mirror.places import Place
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
+from modelyard.ports.tracking import NOT_TRACKED
 from modelyard.registry.domain import Version
 from modelyard.registry.numbering import Found
 from modelyard.registry.service import RegistryService
@@ -88,18 +89,27 @@ class Imports:
                 after={"mlflow_name": shown.name, "mlflow_version": shown.number, "source": plain_text(shown.source)},
             )
 
-        return self._registry.register(
-            principal,
-            model_name=place.model_name,
-            logged=self._registered.logged_model(shown),
-            description=shown.description,
-            tags=own_tags(shown.tags),
-            found=Found(
-                model_description=model.description if model else "",
-                model_tags=own_tags(model.tags) if model else {},
-                note=note,
-            ),
+        found = Found(
+            model_description=model.description if model else "",
+            model_tags=own_tags(model.tags) if model else {},
+            note=note,
         )
+        try:
+            return self._registry.register(
+                principal,
+                model_name=place.model_name,
+                logged=self._registered.logged_model(shown),
+                description=shown.description,
+                tags=own_tags(shown.tags),
+                found=found,
+            )
+        except NotFound as exc:
+            if exc.code != NOT_TRACKED:
+                raise
+            # The same words, whether it is gone or another tenant's.
+            raise NotFound(
+                f"the tracker has no logged model behind '{plain_text(shown.source)[:200]}'", code=NOT_TRACKED
+            ) from exc
 
     def _refuse(self, shown: ShownVersion, exc: ModelyardError) -> None:
         with self._database.write() as connection:
