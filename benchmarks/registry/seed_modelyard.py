@@ -19,8 +19,9 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
-from modelyard.registry.search_index import tag_digest
+from modelyard.registry.search_index import stage_set, tag_digest
 from modelyard.registry.search_sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
+from modelyard.registry.states import Stage
 
 _FILES = Manifest(
     (
@@ -68,7 +69,7 @@ class _Sets:
                 self._last = (entry.model, block)
                 self._begin(entry.model, block)
             page, number = place_of(len(self.slots) - 1, entry.version)
-            for digest in (LIVING, *(tag_digest(*tag) for tag in entry.tags.items())):
+            for digest in (LIVING, stage_set(Stage(entry.stage)), *(tag_digest(*tag) for tag in entry.tags.items())):
                 self._pages[Page(digest, Kind.VERSION, page)].add(number)
 
     def rows(self) -> list[dict[str, Any]]:

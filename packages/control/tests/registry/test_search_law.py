@@ -1,7 +1,7 @@
 """The law of searches: what is found is what a plain look at every model and version would find, at any time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, count
 from typing import ClassVar
 
@@ -17,7 +17,8 @@ from modelyard.registry import leaving, store
 from modelyard.registry.domain import FileEntry, Manifest, NewVersion
 from modelyard.registry.filters import ModelFilter, ModelOrder, TagFilter, parse_metrics
 from modelyard.registry.search import page_of_models
-from modelyard.registry.search_index import index_model, index_version_tags
+from modelyard.registry.search_index import index_model, index_version_stage, index_version_tags
+from modelyard.registry.states import Stage
 from modelyard.registry.tables import search_sets
 from modelyard.registry.tagged import SlotNames
 
@@ -37,15 +38,22 @@ class Held:
     versions: dict[int, Tags] = field(default_factory=dict)
     """Those that are not deleted."""
     deleted: dict[int, Tags] = field(default_factory=dict)
+    stages: dict[int, Stage] = field(default_factory=dict)
+    """Of those that are not in `none`."""
     is_deleted: bool = False
 
-    def has(self, wanted: Iterable[TagFilter], *, above: int = 0) -> bool:
-        tags = {(tag.key, tag.value) for tag in wanted}
-        if self.is_deleted:
-            return False
-        own = tags - {*self.tags.items()}
-        return (not own and not above) or any(
-            own <= {*held.items()} and number > above for number, held in self.versions.items()
+    def meets(self, which: ModelFilter) -> bool:
+        """Whether a plain look finds it; the metric of a version is its number."""
+        rest = {(tag.key, tag.value) for tag in which.tags} - {*self.tags.items()}
+        is_of_version = bool(rest or which.metrics or which.stage)
+        return not self.is_deleted and (
+            not is_of_version
+            or any(
+                rest <= {*tags.items()}
+                and all(number > metric.bound for metric in which.metrics)
+                and which.stage in {None, self.stages.get(number, Stage.NONE)}
+                for number, tags in self.versions.items()
+            )
         )
 
 
@@ -71,7 +79,7 @@ class SearchLaw(RuleBasedStateMachine):
         with self.database.write() as connection:
             store.add_model(connection, self.tenant, name, at=self.clock.now())
             store.begin_model(connection, self.tenant, name, at=self.clock.now(), description="", tags=tags)
-        self.models[name] = Held(tags, deleted={} if held is None else held.deleted)
+        self.models[name] = Held(tags) if held is None else replace(held, tags=tags, is_deleted=False)
 
     @rule(name=NAMES, tags=TAGS, more=st.sampled_from([1, 1, 2, 62, 70]))
     def register(self, name: str, tags: Tags, more: int) -> None:
@@ -101,6 +109,17 @@ class SearchLaw(RuleBasedStateMachine):
             with self.database.write() as connection:
                 index_version_tags(connection, self.tenant, name, number, tags)
             held.versions[number] = tags
+
+    @rule(name=NAMES, to=st.sampled_from([Stage.STAGING, Stage.ARCHIVED]), data=st.data())
+    def move(self, name: str, to: Stage, data: st.DataObject) -> None:
+        if (held := self.models.get(name)) is not None and held.versions:
+            number = data.draw(st.sampled_from(sorted(held.versions)))
+            with self.database.write() as connection:
+                before = held.stages.get(number, Stage.NONE)
+                (version,) = store.versions_numbered(connection, self.tenant, name, [number])
+                assert store.change_version(connection, version, stage=to)
+                index_version_stage(connection, self.tenant, name, number, before=before, to=to)
+            held.stages[number] = to
 
     @rule(name=NAMES, data=st.data(), is_whole=st.booleans())
     def delete(self, name: str, data: st.DataObject, *, is_whole: bool) -> None:
@@ -148,12 +167,17 @@ class SearchLaw(RuleBasedStateMachine):
                 self.compare(tags, ModelOrder.NAME)
 
     def compare(self, tags: Iterable[TagFilter], order: ModelOrder) -> None:
-        """Alone, and together with a metric, which is each version's number."""
-        wanted = list(tags)
-        found = self.pages(ModelFilter(tags=wanted), order)
-        assert sorted(found) == self.wanted(wanted)
-        above = self.pages(ModelFilter(tags=wanted, metrics=parse_metrics(["number>3"])), order)
-        assert sorted(above) == self.wanted(wanted, above=3)
+        """Alone, of a stage, and with a metric."""
+        tags, metrics = list(tags), parse_metrics(["number>3"])
+        for which in (
+            ModelFilter(tags=tags),
+            ModelFilter(stage=Stage.STAGING),
+            ModelFilter(tags=tags, stage=Stage.NONE),
+            ModelFilter(tags=tags, metrics=metrics),
+            ModelFilter(tags=tags, stage=Stage.ARCHIVED, metrics=metrics),
+        ):
+            wanted = sorted(name for name, held in self.models.items() if held.meets(which))
+            assert sorted(self.pages(which, order)) == wanted, which
 
     def pages(self, which: ModelFilter, order: ModelOrder) -> list[str]:
         names: list[str] = []
@@ -164,10 +188,6 @@ class SearchLaw(RuleBasedStateMachine):
             names += [model.name for model in page.items]
             if (cursor := page.next_cursor) is None:
                 return names
-
-    def wanted(self, tags: Iterable[TagFilter], *, above: int = 0) -> list[str]:
-        tags = list(tags)
-        return sorted(name for name, held in self.models.items() if held.has(tags, above=above))
 
 
 def _new(name: str, number: int, tags: Tags) -> NewVersion:
@@ -208,6 +228,14 @@ class TestSearchLaw:
         )
         run_state_machine_as_test(Law, settings=drawn)
 
+    def test_a_models_own_tag_counts_for_versions_of_every_slot(self, database: Database) -> None:
+        law = type("Law", (SearchLaw,), {"database": database})()
+        law.begin("ada", {"a": "x"})
+        law.register("ada", {}, 70)
+        law.register("ada", {"b": "y"}, 1)
+        law.compare([TagFilter("a", "x"), TagFilter("b", "y")], ModelOrder.NAME)
+        assert law.pages(ModelFilter(tags=[TagFilter("a", "x"), TagFilter("b", "y")]), ModelOrder.NAME) == ["ada"]
+
     def test_a_set_that_nobody_is_in_has_no_row(self, database: Database) -> None:
         law = type("Law", (SearchLaw,), {"database": database})()
         law.begin("ada", {"a": "x"})
@@ -216,7 +244,7 @@ class TestSearchLaw:
         law.retag_version("ada", {}, _Only(1))
         with database.read() as connection:
             kept = select(search_sets.c.digest).where(search_sets.c.tenant_id == law.tenant)
-            assert connection.execute(kept).scalars().all() == ["living"]
+            assert connection.execute(kept.order_by(search_sets.c.digest)).scalars().all() == ["living", "stage:none"]
 
 
 class _Only:

@@ -1,5 +1,5 @@
-"""The search for models. Who has the tags is known from their sets (tagged.py); the other conditions are look-ups in an
-index, each tried for the models at hand.
+"""The search for models. Who has the tags and the stage is known from their sets (tagged.py); the other conditions are
+look-ups in an index, each tried for the models at hand.
 
 Searches that differ in their words only have one shape, and a shape's statements are written once.
 """
@@ -34,6 +34,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from modelyard.registry.conditions import compared, is_of_version, is_tag
 from modelyard.registry.filters import Comparison, ModelFilter, ModelOrder
 from modelyard.registry.page_keys import after, model_keys, ordered, page
+from modelyard.registry.search_index import stage_set, tag_digest
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in
 from modelyard.registry.tables import model_owners, model_tags, models, version_metrics, version_tags, versions
@@ -59,7 +60,7 @@ class Shape:
     has_text: bool = False
     has_owner: bool = False
     tags: int = 0
-    """How many tags must be met together with a stage or a metric, by one version; they are told by their place."""
+    """How many tags must be met together with metrics, by one version; they are told by their place."""
     is_named: bool = False
     """Whether only models of given names count."""
     is_short: bool = False
@@ -88,13 +89,15 @@ def search(statement: Columns, slots: SlotNames, tenant_id: str, asked: Asked) -
     """The rows of a page, in its order."""
     which = asked.which
     words = {**_words(tenant_id, which), **after(asked.key), "limit": asked.limit}
-    if not which.tags:
+    tags = list(dict.fromkeys(tag_digest(tag.key, tag.value) for tag in which.tags))
+    sets = tags if which.stage is None else [*tags, stage_set(which.stage)]
+    if not sets:
         return (yield statement(_shape(which), asked.order, not asked.key), words)
-    found = yield from tagged(slots, tenant_id, which.tags)
+    found = yield from tagged(slots, tenant_id, sets)
     if found is None:
         return []
-    shape = _shape(which, found)
-    words |= {f"tag_{place}": digest for place, digest in enumerate(found.rarest_first[: shape.tags])}
+    shape = _shape(which, tags=len(tags))
+    words |= {f"tag_{place}": digest for place, digest in enumerate(sorted(tags, key=found.rarest_first.index))}
     while True:
         names = list(found.names)
         if len(names) > _FEW:
@@ -151,15 +154,15 @@ def _keys(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
     return page(query, keys, is_first=is_first, is_descending=order.is_descending)
 
 
-def _shape(which: ModelFilter, found: Tagged | None = None) -> Shape:
-    is_of_one_version = which.stage is not None or bool(which.metrics)
+def _shape(which: ModelFilter, tags: int | None = None) -> Shape:
+    """Without metrics, the sets tell all about a search for tags and a stage."""
     return Shape(
-        stage=which.stage,
+        stage=which.stage if which.metrics else None,
         comparisons=tuple(metric.comparison for metric in which.metrics),
         has_text=bool(which.text),
         has_owner=which.owner is not None,
-        tags=len(found.rarest_first) if found is not None and is_of_one_version else 0,
-        is_named=found is not None,
+        tags=tags if tags is not None and which.metrics else 0,
+        is_named=tags is not None,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from modelyard.registry.filters import MAX_METRIC_NAME
-from modelyard.registry.search_sets import retag_model, retag_version
+from modelyard.registry.search_sets import move_version, retag_model
+from modelyard.registry.states import Stage
 from modelyard.registry.tables import model_owners, model_tags, version_metrics, version_tags
 
 _DIGEST_LENGTH = 32
@@ -29,11 +30,26 @@ def index_model(
     _replace(connection, model_owners, key, [{"owner": owner} for owner in owners])
 
 
+def stage_set(stage: Stage) -> str:
+    """What stands for a stage where a tag has its digest, which is longer."""
+    return f"stage:{stage}"
+
+
+def index_new_version(connection: Connection, tenant_id: str, name: str, number: int, tags: Mapping[str, str]) -> None:
+    """Write what is looked up of a new version's tags and of its stage."""
+    _index_version(connection, tenant_id, name, number, tags, stages={stage_set(Stage.NONE)})
+
+
 def index_version_tags(connection: Connection, tenant_id: str, name: str, number: int, tags: Mapping[str, str]) -> None:
     """Replace what is looked up of a version's tags."""
-    key = {"tenant_id": tenant_id, "model_name": name, "version": number}
-    gone, new = _replace_tags(connection, version_tags, key, tags)
-    retag_version(connection, tenant_id, name, number, gone=gone, new=new)
+    _index_version(connection, tenant_id, name, number, tags, stages=set())
+
+
+def index_version_stage(
+    connection: Connection, tenant_id: str, name: str, number: int, *, before: Stage, to: Stage
+) -> None:
+    """Replace what is looked up of a version's stage."""
+    move_version(connection, tenant_id, name, number, gone=[stage_set(before)], new=[stage_set(to)])
 
 
 def index_version_metrics(
@@ -47,6 +63,14 @@ def index_version_metrics(
         if value is not None and len(metric) <= MAX_METRIC_NAME
     ]
     _replace(connection, version_metrics, key, rows)
+
+
+def _index_version(
+    connection: Connection, tenant_id: str, name: str, number: int, tags: Mapping[str, str], *, stages: set[str]
+) -> None:
+    key = {"tenant_id": tenant_id, "model_name": name, "version": number}
+    gone, new = _replace_tags(connection, version_tags, key, tags)
+    move_version(connection, tenant_id, name, number, gone=gone, new=new | stages)
 
 
 def _replace_tags(

@@ -2,8 +2,8 @@
 
 A slot stands for 64 versions of one model that follow each other, and is its model's for ever: none is given up, or
 given to another one. A page of a tag's set tells of 1,024 slots: of each, which versions have the tag, and whether the
-model has it itself, in the slots of later versions too. The set LIVING has the versions that are not deleted; in the
-sets of their tags deleted ones stay.
+model has it itself, in the slots of later versions too. Each stage has a set as well. The set LIVING has the versions
+that are not deleted; in the other sets deleted ones stay.
 """
 
 from collections import defaultdict
@@ -88,10 +88,10 @@ def retag_model(
     change.write()
 
 
-def retag_version(
+def move_version(
     connection: Connection, tenant_id: str, name: str, version: int, *, gone: Collection[str], new: Collection[str]
 ) -> None:
-    """A version that is not deleted has no longer the first tags, by their digests, and has the others now."""
+    """A version that is not deleted is no longer in the first sets, and is in the others now."""
     change = _Change(connection, tenant_id)
     place = place_of(change.slot(name, block_of(version)), version)
     for digest in (LIVING, *new):
@@ -112,7 +112,7 @@ def bury_versions(connection: Connection, tenant_id: str, name: str, versions: C
 
 def revive_version(connection: Connection, tenant_id: str, name: str, version: int) -> None:
     """The version is not deleted any more."""
-    retag_version(connection, tenant_id, name, version, gone=(), new=())
+    move_version(connection, tenant_id, name, version, gone=(), new=())
 
 
 class _Change:

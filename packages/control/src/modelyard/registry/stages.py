@@ -12,6 +12,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
 from modelyard.registry.domain import Version, refuse_leaving
+from modelyard.registry.search_index import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"
@@ -84,6 +85,9 @@ class StageMover:
                 f"version {version.version} of '{version.model_name}' was changed by somebody else",
                 code="revision_changed",
             )
+        index_version_stage(
+            connection, version.tenant_id, version.model_name, version.version, before=version.stage, to=to
+        )
         self._audit.record(
             connection,
             principal=principal,

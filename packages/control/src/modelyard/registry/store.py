@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from modelyard.db.statements import insert_new
 from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
-from modelyard.registry.search_index import index_model, index_version_metrics, index_version_tags
+from modelyard.registry.search_index import index_model, index_new_version, index_version_metrics
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
 
@@ -122,7 +122,7 @@ def add_version(
     )
     rows = [{**key, "path": file.path, "sha256": file.sha256, "size": file.size} for file in new.manifest.files]
     connection.execute(insert(version_files), rows)
-    index_version_tags(connection, tenant_id, new.model_name, number, new.tags)
+    index_new_version(connection, tenant_id, new.model_name, number, new.tags)
     index_version_metrics(connection, tenant_id, new.model_name, number, new.metrics)
 
 

@@ -1,4 +1,5 @@
-"""Which models have some tags: the tags' sets (search_sets.py) are read in one look-up, and intersected in memory.
+"""Which models are in some sets: of tags, or of a stage. They are read in one look-up (search_sets.py), and intersected
+in memory.
 
 It asks for rows by yielding a statement and its parameters, so whoever has a connection can answer, waiting or not.
 """
@@ -13,8 +14,6 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import BindParameter, Integer, Select, String, bindparam, select
 
-from modelyard.registry.filters import TagFilter
-from modelyard.registry.search_index import tag_digest
 from modelyard.registry.search_sets import LIVING, SLOT_BITS, VERSION_BITS, Kind, Page
 from modelyard.registry.tables import search_sets, search_slots
 
@@ -25,11 +24,11 @@ Answer = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The models that have all of some tags, themselves or by one living version; also ones that are deleted."""
+    """The models that are in all of some sets, themselves or by one living version; also ones that are deleted."""
 
     names: frozenset[str]
     rarest_first: Sequence[str]
-    """The tags' digests."""
+    """The sets' digests."""
     share: float
     """How many these are of all models that there ever were."""
 
@@ -58,9 +57,8 @@ class SlotNames:
         return known
 
 
-def tagged(slots: SlotNames, tenant_id: str, tags: Sequence[TagFilter]) -> Generator[Question, Answer, Tagged | None]:
-    """Who has all of these tags; None if nobody does."""
-    digests = list(dict.fromkeys(tag_digest(tag.key, tag.value) for tag in tags))
+def tagged(slots: SlotNames, tenant_id: str, digests: Sequence[str]) -> Generator[Question, Answer, Tagged | None]:
+    """Who is in all of the sets with these digests; None if nobody is."""
     words = {f"digest_{place}": digest for place, digest in enumerate([LIVING, *digests])}
     sets = {
         Page(row["digest"], Kind(row["kind"]), row["page"]): BitMap.deserialize(row["members"])
@@ -82,7 +80,7 @@ def tagged(slots: SlotNames, tenant_id: str, tags: Sequence[TagFilter]) -> Gener
 
 
 def _slots_with(digests: Sequence[str], page: int, sets: Mapping[Page, BitMap]) -> Sequence[int]:
-    """The slots on a page whose model has all of the tags itself, or together with one version in the slot."""
+    """The slots on a page whose model is in all of the sets itself, or together with one version in the slot."""
     of_models = [sets.get(Page(digest, Kind.MODEL, page), _NONE) for digest in digests]
     of_versions = [sets.get(Page(digest, Kind.VERSION, page), _NONE) for digest in (LIVING, *digests)]
     if not all(of_model or of_version for of_model, of_version in zip(of_models, of_versions[1:], strict=True)):

@@ -21,7 +21,12 @@ _Slots = dict[tuple[str, str, int], int]
 
 _models = sa.table("models", sa.column("tenant_id"), sa.column("name"))
 _versions = sa.table(
-    "versions", sa.column("tenant_id"), sa.column("model_name"), sa.column("version"), sa.column("deleted_at")
+    "versions",
+    sa.column("tenant_id"),
+    sa.column("model_name"),
+    sa.column("version"),
+    sa.column("deleted_at"),
+    sa.column("stage", sa.String),
 )
 _model_tags = sa.table("model_tags", sa.column("tenant_id"), sa.column("digest"), sa.column("model_name"))
 _version_tags = sa.table(
@@ -59,7 +64,9 @@ def upgrade() -> None:
     _insert(connection, sets, _of_models(connection, given))
     living = sa.select(_versions.c.tenant_id, sa.literal("living").label("digest"), _versions.c.model_name)
     living = living.add_columns(_versions.c.version).where(_versions.c.deleted_at.is_(None))
-    for query in (living, sa.select(_version_tags)):
+    stage = sa.literal("stage:").concat(_versions.c.stage).label("digest")
+    stages = sa.select(_versions.c.tenant_id, stage, _versions.c.model_name, _versions.c.version)
+    for query in (living, stages, sa.select(_version_tags)):
         _insert(connection, sets, _of_versions(connection, query.order_by("tenant_id", "digest"), given))
 
 
