@@ -76,6 +76,14 @@ class TestProductionAt:
         clock.sleep(3600)
         assert [yard.at(at) for at in (first, second - MOMENT, second, None)] == [1, 1, 2, 2]
 
+    def test_a_clock_that_is_set_back_hides_nothing_of_what_is_in_production_now(
+        self, yard: Yard, clock: ManualClock
+    ) -> None:
+        first = yard.move(1, Stage.PRODUCTION)
+        second = yard.move(2, Stage.PRODUCTION)
+        clock.sleep(-7200)
+        assert [yard.at(at) for at in (first, second - MOMENT, second, None)] == [1, 1, 2, 2]
+
     def test_a_rollback_is_a_stay_of_its_own(self, yard: Yard) -> None:
         yard.move(1, Stage.PRODUCTION)
         second = yard.move(2, Stage.PRODUCTION)

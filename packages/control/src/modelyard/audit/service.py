@@ -108,17 +108,20 @@ class AuditLog:
     ) -> tuple[datetime, InProduction | None]:
         """What was in production at a moment, now without one; also of a model that is gone since.
 
+        Now is no moment before the log's last entry: clocks of two machines differ, and one can be set back.
+
         Raises:
             NotFound: code `model_not_found`, when the log has never heard of it.
             Invalid: code `at_in_future`.
         """
-        now = self._clock.now()
-        moment = now if at is None else at
-        if moment > now:
-            raise Invalid(
-                f"at: expected a moment that has been, got {moment.isoformat()}", code="at_in_future", field="at"
-            )
         with self._database.read() as connection:
+            written = store.written_at(connection, principal.tenant_id)
+            now = self._clock.now() if written is None else max(self._clock.now(), written)
+            moment = now if at is None else at
+            if moment > now:
+                raise Invalid(
+                    f"at: expected a moment that has been, got {moment.isoformat()}", code="at_in_future", field="at"
+                )
             if not store.knows_model(connection, principal.tenant_id, model):
                 raise NotFound(f"there is no model '{model}'", code="model_not_found")
             return moment, store.in_production(connection, principal.tenant_id, model, moment)

@@ -68,6 +68,12 @@ def head(connection: Connection, tenant_id: str) -> Anchor | None:
     return None if last is None else Anchor(last.sequence, last.hash)
 
 
+def written_at(connection: Connection, tenant_id: str) -> datetime | None:
+    """When the last entry was written, as it says."""
+    last = _last(connection, tenant_id)
+    return None if last is None else last.at
+
+
 def tenants(connection: Connection) -> list[str]:
     """Every tenant that has a log, by id."""
     column = audit_entries.c.tenant_id
