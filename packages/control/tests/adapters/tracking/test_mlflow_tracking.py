@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
@@ -264,7 +265,9 @@ class Answering(BaseHTTPRequestHandler):
 
 
 class TestBadServers:
-    @pytest.mark.parametrize("said", [b"<html>Log in</html>", b"OK then", b"[1, 2]", b"null", b'{"run": {"info": 3}}'])
+    @pytest.mark.parametrize(
+        "said", [b"<html>Log in</html>", b"OK then", b"[1, 2]", b"null", b"", b"{}", b'{"run": {"info": 3}}']
+    )
     def test_an_answer_that_is_none_of_mlflows_is_told_as_one_that_does_not_come(self, said: bytes) -> None:
         handler = type("Saying", (Answering,), {"said": said})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -272,7 +275,37 @@ class TestBadServers:
             tracking = MlflowTracking(uri=f"http://127.0.0.1:{server.server_port}")
             with pytest.raises(Unavailable, match="does not answer as MLflow does"):
                 tracking.run("a" * 32)
+            with pytest.raises(Unavailable, match="does not answer as MLflow does"):
+                tracking.logged_model("models:/m-" + "a" * 32)
             server.shutdown()
+
+    def test_one_that_begins_to_hang_holds_a_few_of_many_up(self) -> None:
+        is_hanging, is_over = threading.Event(), threading.Event()
+
+        class Hanging(Answering):
+            said = b"nonsense"
+
+            def do_GET(self) -> None:
+                if is_hanging.is_set():
+                    is_over.wait(30)
+                super().do_GET()
+
+        def ask(tracking: MlflowTracking) -> str:
+            with pytest.raises(Unavailable) as caught:
+                tracking.run("a" * 32)
+            return caught.value.message
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Hanging) as server, ThreadPoolExecutor(20) as pool:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            tracking = MlflowTracking(uri=f"http://127.0.0.1:{server.server_port}")
+            ask(tracking)
+            is_hanging.set()
+            asked = [pool.submit(ask, tracking) for _ in range(20)]
+            done, waiting = wait(asked, timeout=4)
+            is_over.set()
+            server.shutdown()
+        assert {each.result() for each in done} == {f"The tracker at {tracking.uri} does not answer."}
+        assert 1 <= len(waiting) <= 12  # Eight, and those that looked at it together with the eighth.
 
     def test_a_server_that_hangs_holds_nobody_up_for_a_minute(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

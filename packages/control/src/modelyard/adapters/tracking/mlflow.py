@@ -85,6 +85,8 @@ class MlflowTracking(MlflowRemoval):
             raise no_run(run_id)
         with self._server.call(f"run '{run_id}'") as client:
             run = client.get_run(run_id)
+            if run.info.run_id != run_id:  # The library takes no answer for an empty one.
+                raise self._server.nonsense()
             return _tracked(run, client.get_experiment(run.info.experiment_id).name)
 
     def logged_models(self, run_id: str) -> Sequence[LoggedModel]:
@@ -110,6 +112,8 @@ class MlflowTracking(MlflowRemoval):
         if scheme == "models" and first.startswith("m-") and not name:
             with self._server.call(f"model '{uri}'") as client:
                 model = client.get_logged_model(first)
+                if model.model_id != first:
+                    raise self._server.nonsense()
                 return _logged(model, client.get_experiment(model.experiment_id).name)
         if scheme != "runs" or not first or not name:
             raise Invalid(

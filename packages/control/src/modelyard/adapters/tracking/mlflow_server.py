@@ -1,6 +1,7 @@
 """Calls to one MLflow server: whether it answers, and what its library's exceptions are in our words."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from modelyard.ports.tracking import NOT_TRACKED
 _PAGE = 1000
 _LATELY = 2.0
 """Seconds."""
+_MANY = 8
+"""Calls at once, of the forty that the API's threads could make."""
 
 
 class MlflowServer:
@@ -30,6 +33,8 @@ class MlflowServer:
         self.uri = uri.rstrip("/")
         self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root))
         self._heard_at = -math.inf
+        self._counting = threading.Lock()
+        self._under_way = 0
 
     def is_reachable(self) -> bool:
         """Ask for its health, without the library."""
@@ -42,22 +47,38 @@ class MlflowServer:
     def call(self, wanted: str) -> Iterator[Any]:
         """Give the client, and translate what the library raises.
 
-        A server from which nothing was heard lately is looked at first: the library waits a minute for one that
-        hangs, and whoever waits holds a thread that others need.
+        A server from which nothing was heard lately, or of which many wait, is looked at first: the library waits a
+        minute for one that hangs, and whoever waits holds a thread that others need.
         """
-        if time.monotonic() - self._heard_at > _LATELY and not self._is_heard():
+        is_doubtful = time.monotonic() - self._heard_at > _LATELY or self._under_way >= _MANY
+        if is_doubtful and not self._is_heard():
             raise self._unavailable()
-        try:
-            yield self.library.client
-        except self.library.errors as exc:
-            raise self._translated(exc, wanted) from exc
+        with self._counted():
+            try:
+                yield self.library.client
+            except self.library.errors as exc:
+                raise self._translated(exc, wanted) from exc
         self._heard_at = time.monotonic()
+
+    def nonsense(self) -> Unavailable:
+        """What says that something else than MLflow answers at its address."""
+        return Unavailable(f"The tracker at {self.uri} does not answer as MLflow does.", code="tracking_unavailable")
 
     @contextmanager
     def drop(self, unwanted: str) -> Iterator[Any]:
         """As `call`, for taking away what may not be there."""
         with suppress(NotFound), self.call(unwanted) as client:
             yield client
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._counting:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._under_way -= 1
 
     def _is_heard(self) -> bool:
         """Whether it says anything at all within a second: some proxies let nobody ask for health."""
@@ -75,8 +96,7 @@ class MlflowServer:
         if self.library.is_missing(exc):
             return NotFound(f"The tracker has no {wanted}.", code=NOT_TRACKED)
         if self.library.is_nonsense(exc):
-            told = f"The tracker at {self.uri} does not answer as MLflow does."
-            return Unavailable(told, code="tracking_unavailable")
+            return self.nonsense()
         if self.library.is_unreachable(exc) or not self.is_reachable():
             self._heard_at = -math.inf
             return self._unavailable()
