@@ -123,6 +123,27 @@ class TestUpgrade:
             assert compare_metadata(context, metadata) == []
         database.close()
 
+    def test_earlier_jobs_tell_their_experiment(self, old_database: Callable[[str], str], schema: str) -> None:
+        url = old_database(schema)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for kind in ("training", "registration", "import"):
+                connection.execute(
+                    text(
+                        "INSERT INTO jobs (id, tenant_id, kind, status, model_name, request, result, request_digest, "
+                        "created_by, created_at, is_cancel_requested) VALUES (:kind, 'acme', :kind, 'succeeded', "
+                        """'churn', '{"experiment_name": "fraud"}', '{}', 'x', 'ada', '2026-01-01 00:00:00', FALSE)"""
+                    ),
+                    {"kind": kind},
+                )
+        engine.dispose()
+        database = Database(url)
+        database.migrate()
+        with database.read() as connection:
+            found = connection.execute(text("SELECT kind, experiment_name FROM jobs WHERE tenant_id = 'acme'")).all()
+        assert {tuple(row) for row in found} == {("training", "fraud"), ("registration", "churn"), ("import", None)}
+        database.close()
+
     def test_work_goes_on_where_it_stood(
         self,
         old_database: Callable[[str], str],
