@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pyroaring import BitMap
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.audit.service import hold_chain
@@ -160,8 +160,14 @@ class _Change:
             self._put({key: numbers for key, numbers in after.items() if numbers != there.get(key, _NONE)})
 
     def _read(self, keys: list[Page]) -> dict[Page, BitMap]:
-        query = select(search_sets.c.digest, search_sets.c.kind, search_sets.c.page, search_sets.c.members)
-        rows = self._connection.execute(query.where(self._are(keys)))
+        """Also pages of the same sets that are not asked for: SQLite looks up each column, but no tuples of them."""
+        query = select(search_sets.c.digest, search_sets.c.kind, search_sets.c.page, search_sets.c.members).where(
+            search_sets.c.tenant_id == self._tenant_id,
+            search_sets.c.digest.in_({key.digest for key in keys}),
+            search_sets.c.kind.in_({key.kind for key in keys}),
+            search_sets.c.page.in_({key.number for key in keys}),
+        )
+        rows = self._connection.execute(query)
         return {Page(digest, Kind(kind), page): BitMap.deserialize(members) for digest, kind, page, members in rows}
 
     def _put(self, pages: Mapping[Page, BitMap]) -> None:
@@ -174,12 +180,9 @@ class _Change:
             add = (sqlite.insert if self._connection.dialect.name == "sqlite" else postgresql.insert)(search_sets)
             replaced = {"members": add.excluded.members}
             self._connection.execute(add.on_conflict_do_update(index_elements=_KEY, set_=replaced), rows)
-        if empty := [key for key, numbers in pages.items() if not numbers]:
-            self._connection.execute(delete(search_sets).where(self._are(empty)))
-
-    def _are(self, keys: list[Page]) -> Any:
-        is_one = tuple_(search_sets.c.digest, search_sets.c.kind, search_sets.c.page).in_(keys)
-        return (search_sets.c.tenant_id == self._tenant_id) & is_one
+        for key in (key for key, numbers in pages.items() if not numbers):
+            is_it = (search_sets.c[name] == value for name, value in _columns(key).items())
+            self._connection.execute(delete(search_sets).where(search_sets.c.tenant_id == self._tenant_id, *is_it))
 
 
 _NONE = BitMap()

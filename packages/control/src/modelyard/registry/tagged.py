@@ -85,12 +85,14 @@ def _slots_with(digests: Sequence[str], page: int, sets: Mapping[Page, BitMap]) 
     of_versions = [sets.get(Page(digest, Kind.VERSION, page), _NONE) for digest in (LIVING, *digests)]
     if not all(of_model or of_version for of_model, of_version in zip(of_models, of_versions[1:], strict=True)):
         return ()
+    own = BitMap.intersection(*of_models)
+    if not any(of_versions[1:]):
+        return own.to_array()
     had = [
         of_version | _all_versions_of(of_model) if of_model else of_version
         for of_model, of_version in zip([_NONE, *of_models], of_versions, strict=True)
     ]
-    found = _slots_of(BitMap.intersection(*had)) | BitMap.intersection(*of_models)
-    return found.to_array()
+    return (_slots_of(BitMap.intersection(*had)) | own).to_array()
 
 
 def _all_versions_of(slots: BitMap) -> BitMap:
