@@ -301,11 +301,31 @@ class TestBadServers:
             ask(tracking)
             is_hanging.set()
             asked = [pool.submit(ask, tracking) for _ in range(20)]
-            done, waiting = wait(asked, timeout=4)
+            done, waiting = wait(asked, timeout=8)
             is_over.set()
             server.shutdown()
         assert {each.result() for each in done} == {f"The tracker at {tracking.uri} does not answer."}
         assert 1 <= len(waiting) <= 12  # Eight, and those that looked at it together with the eighth.
+
+    def test_of_one_that_is_only_busy_everybody_is_answered(self) -> None:
+        one_at_a_time = threading.Lock()
+
+        class Busy(Answering):
+            def do_GET(self) -> None:
+                with one_at_a_time:
+                    time.sleep(0.03)
+                self.said = b'{"run": {"info": {"run_id": "%s"}}}' % (b"a" * 32)
+                super().do_GET()
+
+        def ask(tracking: MlflowTracking) -> str:
+            return tracking.run("a" * 32).run_id
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server, ThreadPoolExecutor(40) as pool:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            tracking = MlflowTracking(uri=f"http://127.0.0.1:{server.server_port}")
+            asked = [pool.submit(ask, tracking) for _ in range(40)]
+            assert {each.result() for each in asked} == {"a" * 32}
+            server.shutdown()
 
     def test_a_server_that_hangs_holds_nobody_up_for_a_minute(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

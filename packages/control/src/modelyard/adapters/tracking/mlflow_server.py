@@ -15,7 +15,7 @@ from modelyard.errors import ModelyardError, NotFound, Unavailable
 from modelyard.ports.tracking import NOT_TRACKED
 
 _PAGE = 1000
-_LATELY = 2.0
+_LATELY, _PATIENCE = 2.0, 3.0
 """Seconds."""
 _MANY = 8
 """Calls at once, of the forty that the API's threads could make."""
@@ -33,7 +33,9 @@ class MlflowServer:
         self.uri = uri.rstrip("/")
         self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root))
         self._heard_at = -math.inf
-        self._counting = threading.Lock()
+        self._silent_at = -math.inf
+        self._looking = threading.Lock()
+        self._counting = threading.Condition()
         self._under_way = 0
 
     def is_reachable(self) -> bool:
@@ -50,15 +52,14 @@ class MlflowServer:
         A server from which nothing was heard lately, or of which many wait, is looked at first: the library waits a
         minute for one that hangs, and whoever waits holds a thread that others need.
         """
-        is_doubtful = time.monotonic() - self._heard_at > _LATELY or self._under_way >= _MANY
-        if is_doubtful and not self._is_heard():
+        if self._is_doubtful() and not self._is_heard():
             raise self._unavailable()
         with self._counted():
             try:
                 yield self.library.client
             except self.library.errors as exc:
                 raise self._translated(exc, wanted) from exc
-        self._heard_at = time.monotonic()
+            self._hear()
 
     def nonsense(self) -> Unavailable:
         """What says that something else than MLflow answers at its address."""
@@ -79,15 +80,34 @@ class MlflowServer:
         finally:
             with self._counting:
                 self._under_way -= 1
+                self._counting.notify_all()
+
+    def _is_doubtful(self) -> bool:
+        """Whether nothing was heard lately. Who finds many waiting waits for a moment that one of them is answered."""
+        began = time.monotonic()
+        with self._counting:
+            self._counting.wait_for(lambda: self._under_way < _MANY or self._heard_at > began, timeout=_PATIENCE)
+            return time.monotonic() - self._heard_at > _LATELY
+
+    def _hear(self) -> None:
+        self._heard_at = time.monotonic()
 
     def _is_heard(self) -> bool:
-        """Whether it says anything at all within a second: some proxies let nobody ask for health."""
-        try:
-            httpx.get(f"{self.uri}/health", timeout=1)
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return False
-        self._heard_at = time.monotonic()
-        return True
+        """Whether it says anything at all in a while: it may be busy, and some proxies let nobody ask for health.
+
+        One looks, and who comes meanwhile takes what it has seen.
+        """
+        began = time.monotonic()
+        with self._looking:
+            if max(self._heard_at, self._silent_at) > began:
+                return self._heard_at > began
+            try:
+                httpx.get(f"{self.uri}/health", timeout=_PATIENCE)
+            except (httpx.HTTPError, httpx.InvalidURL):
+                self._silent_at = time.monotonic()
+                return False
+            self._hear()
+            return True
 
     def _unavailable(self) -> Unavailable:
         return Unavailable(f"The tracker at {self.uri} does not answer.", code="tracking_unavailable")
