@@ -23,6 +23,7 @@ from modelyard.registry import store
 from modelyard.registry.domain import Model, NewVersion, Version
 from modelyard.registry.leaving import deleting_model, is_living_model
 from modelyard.registry.ownership import hold_source
+from modelyard.registry.search_index import index_model
 from modelyard.registry.stages import MIRROR_TOPIC
 
 AfterRegistration = Callable[[Connection, Version], Version]
@@ -65,7 +66,7 @@ class Numbering:
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
             quotas = hold_quotas(connection, tenant_id)
-            self._hold_model(connection, principal, new.model_name, found, at=now)
+            is_new = self._hold_model(connection, tenant_id, new.model_name, found, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
             hold_source(
@@ -74,6 +75,7 @@ class Numbering:
             hold_for_registration(
                 connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
             )
+            self._begin_model(connection, principal, new.model_name, found, is_new=is_new, at=now)
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
             store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
             version = store.find_version(connection, tenant_id, new.model_name, number)
@@ -117,11 +119,9 @@ class Numbering:
             raise AssertionError("the model was just made")
         return model
 
-    def _hold_model(
-        self, connection: Connection, principal: Principal, name: str, found: Found, *, at: datetime
-    ) -> None:
-        """Make the model if it is not there, and let nobody else number its versions until the transaction ends."""
-        tenant_id = principal.tenant_id
+    @staticmethod
+    def _hold_model(connection: Connection, tenant_id: str, name: str, found: Found, *, at: datetime) -> bool:
+        """Insert the model if there was none, and let nobody else number its versions until the transaction ends."""
         description, tags = plain_text(found.model_description), plain_json(found.model_tags)
         is_new = store.add_model(connection, tenant_id, name, description=description, tags=tags, at=at)
         store.touch_model(connection, tenant_id, name, at=at)
@@ -129,11 +129,20 @@ class Numbering:
             raise Conflict(
                 f"model '{name}' is being deleted by job '{job_id}': it takes no new version", code="model_deleting"
             )
-        if not is_living_model(connection, tenant_id, name):
-            store.begin_model(connection, tenant_id, name, at=at, description=description, tags=tags)
-            is_new = True
+        return is_new
+
+    def _begin_model(
+        self, connection: Connection, principal: Principal, name: str, found: Found, *, is_new: bool, at: datetime
+    ) -> None:
+        """What a model begins with, if it does. It takes the lock of the audit's chain: the last one of everybody."""
+        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
         if is_new:
-            self._record_model(connection, principal, name)
+            index_model(connection, principal.tenant_id, name, tags=tags, owners=[])
+        elif is_living_model(connection, principal.tenant_id, name):
+            return
+        else:
+            store.begin_model(connection, principal.tenant_id, name, at=at, description=description, tags=tags)
+        self._record_model(connection, principal, name)
 
     def _record_model(self, connection: Connection, principal: Principal, name: str) -> None:
         subject, after = f"models/{name}", {"name": name}

@@ -34,8 +34,11 @@ def add_model(
     tags: Mapping[str, str] | None = None,
     at: datetime,
 ) -> bool:
-    """Insert a model without versions, unless there is or was one of this name; says whether it did."""
-    is_new = insert_new(
+    """Insert a model without versions, unless there is or was one of this name; says whether it did.
+
+    What is looked up of its tags is the caller's to write.
+    """
+    return insert_new(
         connection,
         models,
         tenant_id=tenant_id,
@@ -48,9 +51,6 @@ def add_model(
         updated_at=at,
         revision=1,
     )
-    if is_new and tags:
-        index_model(connection, tenant_id, name, tags=tags, owners=[])
-    return is_new
 
 
 def begin_model(

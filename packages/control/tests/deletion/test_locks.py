@@ -1,0 +1,43 @@
+"""The order in which transactions take their locks: a model's row, the door of registrations and burials, the chain."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import text
+
+from modelyard.access.domain import Principal, Role
+from modelyard.audit.service import hold_chain
+from modelyard.db import Database
+from modelyard.deletion.claims import hold_for_burial
+from modelyard.main import ControlPlane
+from modelyard.ports.tracking import LoggedModel
+
+ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
+
+
+def wait_for_somebody_who_waits(database: Database) -> None:
+    until = time.monotonic() + 20
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+    while time.monotonic() < until:
+        with database.read() as connection:
+            if connection.execute(waiting).scalar():
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
+
+
+class TestLocks:
+    def test_a_model_that_begins_beside_a_burial_waits_at_the_door_and_holds_nothing_behind_it(
+        self, postgres_control_plane: ControlPlane, log_model: Callable[..., LoggedModel]
+    ) -> None:
+        control_plane = postgres_control_plane
+        database, logged = control_plane.database, log_model()
+        with ThreadPoolExecutor(1) as pool:
+            with database.write() as burial:
+                hold_for_burial(burial)
+                begun = pool.submit(control_plane.registry.register, ADMIN, model_name="iris", logged=logged)
+                wait_for_somebody_who_waits(database)
+                burial.execute(text("SET LOCAL lock_timeout = '5s'"))
+                hold_chain(burial, ADMIN.tenant_id)
+            assert begun.result(timeout=20).version == 1
