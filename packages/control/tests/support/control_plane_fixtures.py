@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi.testclient import TestClient
 
 from modelyard.db import Database
@@ -44,9 +45,14 @@ def token(control_plane: ControlPlane) -> str:
 
 
 @pytest.fixture
-def anonymous(control_plane: ControlPlane) -> TestClient:
-    """A caller without a token. What breaks inside is answered, as it is in production."""
-    return TestClient(control_plane.app(), raise_server_exceptions=False)
+def anonymous(control_plane: ControlPlane) -> Iterator[TestClient]:
+    """A caller without a token. What breaks inside is answered, as it is in production.
+
+    All its requests are on one event loop, as a server's are; a client without one would make a new one for each.
+    """
+    client = TestClient(control_plane.app(), raise_server_exceptions=False)
+    with start_blocking_portal() as client.portal:
+        yield client
 
 
 @pytest.fixture
