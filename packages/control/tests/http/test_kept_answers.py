@@ -74,6 +74,46 @@ class TestKeptAnswers:
         client.delete(f"{PREFIX}/tokens/{made['token']['token_id']}")
         assert client.get(iris, headers=headers).status_code == 401
 
+    def test_a_revoked_token_is_told_nothing_new_either(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        made = client.post(f"{PREFIX}/tokens", json={"name": "short"}).json()
+        headers = {"Authorization": f"Bearer {made['secret']}"}
+        assert client.get(iris, headers=headers).status_code == 200
+        other = ControlPlane(control_plane._settings, control_plane._adapters)
+        other.tokens.revoke(ADMIN, made["token"]["token_id"])
+        other.database.close()
+        for path in (f"{MODELS}/iris", f"{MODELS}/iris/versions", MODELS, iris):
+            assert client.get(path, headers=headers).status_code == 401
+
+    def test_an_answer_of_before_a_change_is_not_for_who_was_let_in_after_it(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        assert client.get(iris).json()["stage"] == "none"
+        to_staging(control_plane)
+        assert client.get(f"{MODELS}/iris").json()["staging_version"] == 1
+        assert client.get(iris).json()["stage"] == "staging"
+
+    def test_what_was_never_asked_is_one_question_to_the_database(
+        self, control_plane: ControlPlane, client: TestClient, iris: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert client.get(iris).status_code == 200
+        monkeypatch.setattr(control_plane.database, "count_changes", None)
+        for path in (f"{MODELS}/iris", f"{MODELS}/iris/versions", f"{MODELS}/iris/versions?stage=none", MODELS):
+            with statements(control_plane.database) as seen:
+                assert client.get(path).status_code == 200
+            assert len(seen) == 1
+
+    def test_what_was_never_asked_is_told_as_another_process_left_it(
+        self, control_plane: ControlPlane, client: TestClient, iris: str
+    ) -> None:
+        assert client.get(iris).status_code == 200
+        other = ControlPlane(control_plane._settings, control_plane._adapters)
+        to_staging(other)
+        other.database.close()
+        assert client.get(f"{MODELS}/iris").json()["staging_version"] == 1
+        assert [each["stage"] for each in client.get(f"{MODELS}/iris/versions").json()["versions"]] == ["staging"]
+
     def test_errors_are_not_kept(self, control_plane: ControlPlane, client: TestClient, iris: str) -> None:
         for _ in range(2):
             with statements(control_plane.database) as seen:

@@ -16,6 +16,14 @@ class Admission:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A caller who was let in when the database had counted so many changes, or more: at another count, nobody."""
+
+    principal: Principal
+    changes: int
+
+
 class Admissions:
     """Admissions of the last minute, by the digest of the header that brought each; at ten thousand it begins anew."""
 
@@ -28,9 +36,9 @@ class Admissions:
             self._kept.clear()
         self._kept[token_digest(authorization)] = (changes, admission)
 
-    def recall(self, authorization: str, *, changes: int, now: datetime) -> Principal | None:
-        """The caller, if nothing has changed since."""
-        kept_at, admission = self._kept.get(token_digest(authorization), (None, None))
-        if admission is None or kept_at != changes or admission.until is None or admission.until <= now:
+    def recall(self, authorization: str, *, now: datetime) -> Recalled | None:
+        """Whom it brought in last, if that may still be relied on once nothing has changed since."""
+        changes, admission = self._kept.get(token_digest(authorization), (0, None))
+        if admission is None or admission.until is None or admission.until <= now:
             return None
-        return admission.principal
+        return Recalled(admission.principal, changes)

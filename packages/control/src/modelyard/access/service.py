@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from modelyard.access import store, token_store
-from modelyard.access.admissions import Admission, Admissions
+from modelyard.access.admissions import Admission, Admissions, Recalled
 from modelyard.access.claims import ClaimRules
 from modelyard.access.domain import (
     FIRST_TENANT,
@@ -63,13 +63,15 @@ class AccessService:
         self._federation = federation
         self._admissions = Admissions()
 
-    def recall(self, authorization: str | None, *, address: str | None, changes: int) -> Principal | None:
-        """The caller behind a header that was let in a moment ago, if nothing was changed since. Asks no database.
+    def recall(self, authorization: str | None, *, address: str | None) -> Recalled | None:
+        """The caller behind a header that was let in a moment ago: who it is if nothing was counted since.
+
+        Asks no database.
 
         Raises:
             Busy: code `too_many_failed_logins`.
         """
-        found = self._admissions.recall(authorization or "", changes=changes, now=self._clock.now())
+        found = self._admissions.recall(authorization or "", now=self._clock.now())
         if found is not None and not self._is_open:
             self._failures.refuse(address_key(address))
         return found

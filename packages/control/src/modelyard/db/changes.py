@@ -6,7 +6,7 @@ Each writing transaction counts it up as its last statement: who reads a number 
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, Table, event, select
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -24,6 +24,8 @@ changes = Table(
 )
 COUNT = select(changes.c.number)
 """The number; no row before the first change."""
+NUMBER = func.coalesce(COUNT.scalar_subquery(), 0)
+"""The same as a column of a statement, in the one state that the statement sees."""
 
 
 def watch(engine: Engine) -> None:

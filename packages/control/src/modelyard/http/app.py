@@ -13,6 +13,7 @@ from modelyard.db import Database
 from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
+from modelyard.http.middleware.at_once import AtOnce
 from modelyard.http.middleware.authentication import Authentication
 from modelyard.http.middleware.body_limit import BodyLimit
 from modelyard.http.middleware.kept_answers import KeptAnswers
@@ -32,7 +33,7 @@ def create_app(
     is_ready: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     keep_seconds: float = 0,
-    at_once: TellsAtOnce = nothing_at_once,
+    tell: TellsAtOnce = nothing_at_once,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`."""
     app = FastAPI(
@@ -49,10 +50,12 @@ def create_app(
         app.include_router(router)
     add_error_handlers(app)
     refuse_unguarded_routes(app)
+    # The last one is the first that a request comes to.
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
-    app.add_middleware(KeptAnswers, ttl_seconds=keep_seconds, at_once=at_once)
-    app.add_middleware(PlainUrl)
+    app.add_middleware(AtOnce, tell=tell)
     app.add_middleware(Authentication, access=access, database=database)
+    app.add_middleware(KeptAnswers, access=access, database=database, ttl_seconds=keep_seconds, tell=tell)
+    app.add_middleware(PlainUrl)
     app.add_middleware(RequestId)
     return app
 

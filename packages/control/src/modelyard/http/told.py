@@ -1,7 +1,7 @@
 """Answers in JSON that are told at once: made without a route, for the few questions that are asked all day."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -17,11 +17,13 @@ class Told:
 
     body: bytes
     revision: int | None = None
+    changes: int | None = field(default=None, compare=False)
+    """How many changes the database had counted in the very state that is told; None if that is not known."""
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any], revision: int | None = None) -> "Told":
+    def of(cls, answer: Mapping[str, Any], revision: int | None = None, *, changes: int | None = None) -> "Told":
         """The same bytes, and so the same ETag, as when a schema writes them."""
-        return cls(orjson.dumps(answer, option=orjson.OPT_UTC_Z), revision)
+        return cls(orjson.dumps(answer, option=orjson.OPT_UTC_Z), revision, changes)
 
     def response(self) -> Response:
         """What a route answers."""

@@ -76,7 +76,7 @@ class ControlPlane:
             access=self.access,
             database=self.database,
             keep_seconds=self._settings.registry_cache_ttl,
-            at_once=CatalogueAtOnce(self.catalogue.reading),
+            tell=CatalogueAtOnce(self.catalogue.reading),
             routers=[
                 *self.catalogue.routes(),
                 *self.work.routes(),

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, select
 
 from modelyard.db import Database
+from modelyard.db.changes import NUMBER
 from modelyard.http.told import Told
 from modelyard.registry.domain import MAX_VERSION
 from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
@@ -54,6 +55,7 @@ _MODEL: dict[str, ColumnElement[Any]] = {
     "last_updated": models.c.updated_at,
     "revision": models.c.revision,
 }
+_CHANGES = "changes"
 _NAME = bindparam("name", type_=String)
 _NUMBER = bindparam("number", type_=Integer)
 
@@ -71,12 +73,12 @@ class CatalogueReading:
             return None
         asked = {"tenant_id": tenant_id, "name": name, "number": number}
         rows = await self._database.look_up(_one_version(), asked)
-        return Told.of(_version(rows[0]), rows[0]["revision"]) if rows else None
+        return _told(_version(rows[0])) if rows else None
 
     async def model(self, tenant_id: str, name: str) -> Told | None:
         """One model; None if it is not there."""
         rows = await self._database.look_up(_one_model(), {"tenant_id": tenant_id, "name": name})
-        return Told.of(rows[0], rows[0]["revision"]) if rows else None
+        return _told(rows[0]) if rows else None
 
     async def versions(
         self, tenant_id: str, name: str, *, stage: Stage | None, order: VersionOrder, limit: int, cursor: str | None
@@ -92,9 +94,10 @@ class CatalogueReading:
         rows = await self._database.look_up(statement, asked)
         if not rows:
             return None
+        changes = _count(rows)
         told = [_version(row) for row in rows[:limit]]
         more = version_cursor(order, rows[limit - 1]["version"]) if len(rows) > limit else None
-        return Told.of({"versions": told, "next_cursor": more})
+        return Told.of({"versions": told, "next_cursor": more}, changes=changes)
 
     async def models(
         self, tenant_id: str, which: ModelFilter = EVERY_MODEL, *, order: ModelOrder, limit: int, cursor: str | None
@@ -106,13 +109,15 @@ class CatalogueReading:
         """
         key = [] if cursor is None else model_key(order, cursor)
         rows = await self._search(tenant_id, Asked(which, order, key=key, limit=limit + 1))
+        changes = _count(rows)
         more = None
         if len(rows) > limit:
             last = rows[limit - 1]
             more = model_cursor(
                 order, name=last["name"], created_at=last["created_at"], updated_at=last["last_updated"]
             )
-        return Told.of({"models": rows[:limit], "next_cursor": more})
+        # A search sees a state at each of its look-ups.
+        return Told.of({"models": rows[:limit], "next_cursor": more}, changes=changes if which == EVERY_MODEL else None)
 
     async def _search(self, tenant_id: str, asked: Asked) -> Answer:
         """Each look-up sees the state of its moment: a model is on the page if it was found, and is there when read."""
@@ -127,7 +132,7 @@ class CatalogueReading:
 
 
 def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
-    return select(*(column.label(name) for name, column in fields.items()))
+    return select(*(column.label(name) for name, column in fields.items()), NUMBER.label(_CHANGES))
 
 
 @cache
@@ -162,6 +167,19 @@ def _versions(stage: Stage | None, *, is_first: bool, is_descending: bool) -> Se
 @lru_cache(maxsize=500)
 def _models(shape: Shape, order: ModelOrder, is_first: bool) -> Select[Any]:  # noqa: FBT001 - as `Columns` says.
     return page_of(_select(_MODEL), shape, order, is_first=is_first)
+
+
+def _told(row: dict[str, Any]) -> Told:
+    changes = row.pop(_CHANGES)
+    return Told.of(row, row["revision"], changes=changes)
+
+
+def _count(rows: Answer) -> int | None:
+    """The count of changes, which is taken out of the rows of a page; None where there are none."""
+    changes = None
+    for row in rows:
+        changes = row.pop(_CHANGES)
+    return changes
 
 
 def _version(told: dict[str, Any]) -> dict[str, Any]:

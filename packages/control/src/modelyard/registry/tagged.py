@@ -19,7 +19,7 @@ from modelyard.registry.tables import search_sets, search_slots
 
 TENANT: BindParameter[str] = bindparam("tenant_id", type_=String)
 Question = tuple[Select[Any], Mapping[str, Any]]
-Answer = Sequence[Mapping[str, Any]]
+Answer = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

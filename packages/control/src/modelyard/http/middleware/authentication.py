@@ -36,6 +36,11 @@ def changes_of(scope: Scope) -> int | None:
     return changes
 
 
+def caller_of(scope: Scope) -> tuple[str | None, str | None]:
+    """The `Authorization` header and the address that a request comes with."""
+    return Headers(scope=scope).get("authorization"), scope["client"][0] if scope.get("client") else None
+
+
 class Authentication:
     """Puts the caller's principal into the scope, or answers 401. Who was let in a moment ago costs no thread."""
 
@@ -55,12 +60,11 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope) -> Principal:
-        header = Headers(scope=scope).get("authorization")
-        address = scope["client"][0] if scope.get("client") else None
+        header, address = caller_of(scope)
         changes = scope[_CHANGES] = await self._database.count_changes()
         if changes is not None:
-            recalled = self._access.recall(header, address=address, changes=changes)
-            if recalled is not None:
-                return recalled
+            recalled = self._access.recall(header, address=address)
+            if recalled is not None and recalled.changes == changes:
+                return recalled.principal
         authenticate = partial(self._access.authenticate, header, address=address, changes=changes)
         return await to_thread.run_sync(authenticate)

@@ -1,11 +1,13 @@
-"""Gives an answer again, without asking anybody, while nothing that it tells was changed: in this process or another.
+"""Gives an answer without looking for a route or finding out who calls, while nothing that it tells was changed, in
+this process or another.
 
-An answer is kept with the count of the database's changes of before it was made. Who asks for the same while the count
-is the same gets it from memory, or 304 when they hold it already. Only routes whose function is `kept` are, and only
-answers of 200.
+The database counts its changes. Who was let in at some count is let in at that count again (access/admissions.py), and
+an answer that was made at it holds. So one question to the database is enough: for the count, where the answer is kept
+in memory; else for the answer itself together with the count, where it can be told at once (http/told.py). Only routes
+whose function is `kept` are answered so, and only with 200. At another count the request goes on to be authenticated.
 
 An ETag is the revision of the one thing that `If-Match` is about, where there is one, and a digest of the answer, which
-may tell of more than that thing: `"3.9f86d081884c7d65"`.
+may tell of more than that thing: `"3.9f86d081884c7d65"`. Who holds that answer gets 304.
 """
 
 import hashlib
@@ -20,12 +22,16 @@ from typing import Any, TypeVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modelyard.http.middleware.authentication import changes_of, is_authenticated, principal_of
-from modelyard.http.told import TellsAtOnce, Told, nothing_at_once
+from modelyard.access.domain import Principal
+from modelyard.access.service import AccessService
+from modelyard.db import Database
+from modelyard.errors import ModelyardError
+from modelyard.http.middleware.authentication import caller_of, changes_of, principal_of
+from modelyard.http.told import TellsAtOnce, Told
 
 E = TypeVar("E", bound=Callable[..., Any])
 
-_KEEP = "modelyard_keep"
+_KEEP = "modelyard.keep"
 _REVISION = re.compile(r'"\d+"')
 _CACHE_CONTROL = "private, no-cache"
 _VARY = "Authorization, Accept"
@@ -44,6 +50,11 @@ def is_kept(endpoint: Any) -> bool:
     return _KEEP in getattr(endpoint, "__dict__", ())
 
 
+def keep(scope: Scope) -> None:
+    """Say the same of the answer to a request that no route answers."""
+    scope[_KEEP] = True
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     start: Message
@@ -59,55 +70,60 @@ class _Kept:
 
 
 class KeptAnswers:
-    """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0.
+    """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0."""
 
-    What is not kept and can be told at once costs no route.
-    """
-
-    def __init__(self, app: ASGIApp, *, ttl_seconds: float, at_once: TellsAtOnce = nothing_at_once) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: AccessService, database: Database, ttl_seconds: float, tell: TellsAtOnce
+    ) -> None:
         self._app = app
-        self._at_once = at_once
+        self._access = access
+        self._database = database
+        self._tell = tell
         self._ttl_seconds = ttl_seconds
         self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from memory, or pass the request on and keep what comes back."""
-        if scope["type"] != "http" or not is_authenticated(scope):
+        """Answer, or pass the request on and keep what comes back."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "GET":
-            await self._get(scope, receive, send)
-            return
-
-        async def give(start: Message, body: bytes) -> None:
-            await _give(_answer(start, body), None, send)
-
-        await self._app(scope, receive, _Whole(scope, send, give))
-
-    async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, changes, caller = Headers(scope=scope), changes_of(scope), principal_of(scope)
-        key = (caller, scope["path"], scope["query_string"], headers.get("accept"))
-        held = headers.get("if-none-match")
-        answer = self._find(key, changes)
-        if answer is None:
-            told = await self._at_once(caller, scope["path"], scope["query_string"])
-            if told is not None:
-                answer = _told(told)
-                self._keep(key, answer, changes)
+        is_get = scope["method"] == "GET"
+        held = Headers(scope=scope).get("if-none-match") if is_get else None
+        answer = await self._recall(scope) if is_get else None
         if answer is not None:
             await _give(answer, held, send)
             return
 
         async def give(start: Message, body: bytes) -> None:
             answer = _answer(start, body)
-            if is_kept(scope.get("endpoint")):
-                self._keep(key, answer, changes)
+            if is_get and _is_to_keep(scope):
+                self._keep(_key(principal_of(scope), scope), answer, changes_of(scope))
             await _give(answer, held, send)
 
         await self._app(scope, receive, _Whole(scope, send, give))
 
-    def _find(self, key: Any, changes: int | None) -> _Answer | None:
+    async def _recall(self, scope: Scope) -> _Answer | None:
+        """The answer for who was let in a moment ago, if the database confirms that nothing has changed since."""
+        header, address = caller_of(scope)
+        try:
+            caller = self._access.recall(header, address=address)
+            if caller is None:
+                return None
+            key = _key(caller.principal, scope)
+            answer = self._find(key, caller.changes)
+            if answer is not None:
+                return answer if await self._database.count_changes() == caller.changes else None
+            told = await self._tell(caller.principal, scope["path"], scope["query_string"])
+        except ModelyardError:
+            return None  # Whoever authenticates the request will say so.
+        if told is None or told.changes != caller.changes:
+            return None
+        answer = _told(told)
+        self._keep(key, answer, told.changes)
+        return answer
+
+    def _find(self, key: Any, changes: int) -> _Answer | None:
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -155,7 +171,15 @@ class _Whole:
         if start["status"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
             return False
         tells_revision = _REVISION.fullmatch(Headers(raw=start["headers"]).get("etag", "")) is not None
-        return tells_revision or is_kept(self._scope.get("endpoint"))
+        return tells_revision or _is_to_keep(self._scope)
+
+
+def _key(caller: Principal, scope: Scope) -> Any:
+    return caller, scope["path"], scope["query_string"], Headers(scope=scope).get("accept")
+
+
+def _is_to_keep(scope: Scope) -> bool:
+    return _KEEP in scope or is_kept(scope.get("endpoint"))
 
 
 def _answer(start: Message, body: bytes) -> _Answer:
