@@ -58,7 +58,13 @@ class FakeTracking(FakeRemoval):
         parameters: Mapping[str, str] | None = None,
         experiment_name: str = "Default",
     ) -> LoggedModel:
-        """Be the script that logs a model, in a run or in an experiment outside of one."""
+        """Be the script that logs a model, in a run or in an experiment outside of one.
+
+        Raises:
+            NotFound: the run was purged.
+        """
+        if run_id is not None and run_id not in self._runs:
+            raise no_run(run_id)
         model_id = f"m-{next(self._numbers):032x}"
         model = LoggedModel(
             model_id=model_id,
