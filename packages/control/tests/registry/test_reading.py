@@ -15,7 +15,7 @@ from modelyard.errors import Invalid
 from modelyard.http.told import Told
 from modelyard.ports.tracking import TrackedDataset
 from modelyard.registry import store
-from modelyard.registry.filters import NEWEST_FIRST, ModelOrder, VersionFilter, VersionOrder
+from modelyard.registry.filters import NEWEST_FIRST, ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.schemas import Answer, ModelAnswer, ModelsAnswer, VersionAnswer, VersionsAnswer
 from modelyard.registry.service import RegistryService
@@ -152,3 +152,11 @@ class TestCatalogueReading:
             told(reading.version, alice.tenant_id, "iris", 1)
             told(reading.versions, alice.tenant_id, "iris", stage=None, order=NEWEST_FIRST, limit=5, cursor=None)
         assert len(seen) == 3
+
+    def test_a_search_for_words_which_are_in_no_index_is_not_the_event_loops(
+        self, reading: CatalogueReading, database: Database, alice: Principal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "look_up", None)
+        words = ModelFilter(text="iri")
+        found = told(reading.models, alice.tenant_id, words, order=ModelOrder.NAME, limit=5, cursor=None)
+        assert [model.name for model in ModelsAnswer.model_validate_json(found.body).models] == ["iris"]

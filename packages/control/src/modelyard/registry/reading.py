@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from anyio import to_thread
 from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, exists, select
 
 from modelyard.db import Database
@@ -15,7 +16,7 @@ from modelyard.db.changes import NUMBER
 from modelyard.http.told import Told
 from modelyard.registry.domain import MAX_VERSION
 from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
-from modelyard.registry.model_search import Asked, Shape, page_of, search
+from modelyard.registry.model_search import Asked, Shape, page_of, run, search
 from modelyard.registry.page_keys import after, model_cursor, model_key, page, version_cursor, version_key
 from modelyard.registry.schemas import DatasetAnswer
 from modelyard.registry.states import Stage
@@ -108,7 +109,12 @@ class CatalogueReading:
             Invalid: code `cursor_invalid`.
         """
         key = [] if cursor is None else model_key(order, cursor)
-        rows = await self._search(tenant_id, Asked(which, order, key=key, limit=limit + 1))
+        asked = Asked(which, order, key=key, limit=limit + 1)
+        if which.text:
+            # Words are in no index: all models are read for them, which is nothing for the event loop.
+            rows = await to_thread.run_sync(self._search_beside, tenant_id, asked)
+        else:
+            rows = await self._search(tenant_id, asked)
         changes = _count(rows)
         more = None
         if len(rows) > limit:
@@ -118,6 +124,10 @@ class CatalogueReading:
             )
         # A search sees a state at each of its look-ups.
         return Told.of({"models": rows[:limit], "next_cursor": more}, changes=changes if which == EVERY_MODEL else None)
+
+    def _search_beside(self, tenant_id: str, asked: Asked) -> Answer:
+        with self._database.read() as connection:
+            return run(search(_models, self._slots, tenant_id, asked), connection)
 
     async def _search(self, tenant_id: str, asked: Asked) -> Answer:
         """Each look-up sees the state of its moment: a model is on the page if it was found, and is there when read."""
