@@ -28,10 +28,17 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.ended = False
         self.paused = False
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def is_closing(self) -> bool:
+        return self.closed
 
     def close(self) -> None:
         self.closed = True
@@ -56,10 +63,34 @@ class Transport(asyncio.Transport):
         return ErrorCode(codes[-1]) if codes else None
 
 
+class Alarm:
+    """What `call_later` gives."""
+
+    def __init__(self, callback: Callable[..., object]) -> None:
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
 class StandingLoop:
     """What a connection asks of its loop: here the clock stands still, and callbacks run at once."""
 
-    now = 0.0
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.alarms: list[Alarm] = []
+
+    def call_later(self, _delay: float, callback: Callable[..., object]) -> "Alarm":
+        self.alarms.append(Alarm(callback))
+        return self.alarms[-1]
+
+    def ring(self) -> None:
+        """The time of all alarms has come."""
+        alarms, self.alarms = self.alarms, []
+        for alarm in alarms:
+            if not alarm.is_cancelled:
+                alarm.callback()
 
     def time(self) -> float:
         return self.now
@@ -68,7 +99,8 @@ class StandingLoop:
         callback(*args)
 
 
-LOOP = cast("asyncio.AbstractEventLoop", StandingLoop())
+STANDING = StandingLoop()
+LOOP = cast("asyncio.AbstractEventLoop", STANDING)
 
 
 class Echo:
@@ -125,6 +157,15 @@ class Peer:
     def say(self, data: bytes) -> None:
         self.transport.written = b""
         self.connection.data_received(data)
+
+    def acknowledge_the_end(self) -> None:
+        """Answer the PING that the server has just sent behind its GOAWAY."""
+        self.say(frame(frames.PING, flags=frames.ACK, payload=self.sent[-1][3]))
+
+    @property
+    def sent(self) -> list[frames.Frame]:
+        """What the server has sent since the client last spoke."""
+        return self.transport.frames()
 
     def request(self, stream: int, *, flags: int = frames.END_HEADERS) -> bytes:
         return frame(frames.HEADERS, flags=flags, stream=stream, payload=self.encoder.encode(REQUEST))
@@ -335,15 +376,35 @@ class TestLeaving:
         assert frames.HEADERS in peer.transport.kinds()
         assert not peer.transport.closed
 
-    def test_the_last_answer_is_waited_for_and_no_new_request_is_taken(self) -> None:
+    def test_requests_that_were_sent_before_the_end_was_heard_of_are_answered_and_later_ones_refused(self) -> None:
         peer = Peer(Silent)
         peer.say(peer.request(1))
         peer.connection.finish()
+        end = peer.sent[-1]
         peer.say(peer.request(3))
-        assert peer.transport.written == frames.rst_stream(3, ErrorCode.REFUSED_STREAM)
-        assert not peer.transport.closed
+        assert peer.transport.written == b""
+        peer.say(frame(frames.PING, flags=frames.ACK, payload=end[3]))
+        peer.say(peer.request(5))
+        assert peer.transport.written.endswith(frames.rst_stream(5, ErrorCode.REFUSED_STREAM))
 
         peer.connection.reply(1, HEAD, b"x", TRAILERS)
+        assert not peer.transport.ended
+        peer.connection.reply(3, HEAD, b"x", TRAILERS)
+        assert peer.transport.ended
+
+    def test_a_client_that_does_not_acknowledge_the_end_is_not_waited_for(self) -> None:
+        peer = Peer(Silent)
+        peer.connection.finish()
+        assert not peer.transport.ended
+        STANDING.ring()
+        assert peer.transport.ended
+
+    def test_the_connection_is_closed_by_the_client_or_a_moment_later(self) -> None:
+        peer = Peer(Silent)
+        peer.connection.finish()
+        peer.acknowledge_the_end()
+        assert (peer.transport.ended, peer.transport.closed) == (True, False)
+        STANDING.ring()
         assert peer.transport.closed
 
     def test_an_answer_that_waits_for_a_window_is_sent_before_closing(self) -> None:
@@ -351,10 +412,11 @@ class TestLeaving:
         peer.say(peer.request(1, flags=frames.END_HEADERS | frames.END_STREAM))
         peer.connection.reply(1, HEAD, b"x" * 100_000, TRAILERS)
         peer.connection.finish()
-        assert not peer.transport.closed
+        peer.acknowledge_the_end()
+        assert not peer.transport.ended
 
         peer.say(frames.window_update(0, 100_000) + frames.window_update(1, 100_000))
-        assert peer.transport.closed
+        assert peer.transport.ended
 
     def test_requests_are_abandoned_when_the_connection_is_lost(self) -> None:
         peer = Peer(Silent)

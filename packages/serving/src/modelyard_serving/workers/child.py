@@ -25,14 +25,15 @@ from modelyard_serving.logs import configure_logs
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.workers.boot import Boot, receive_boot
 from modelyard_serving.workers.channel import Channel, Message
+from modelyard_serving.workers.closing import nobody_waits
 from modelyard_serving.workers.memory import resident_bytes
 from modelyard_serving.workers.repository import SharedRepository
 
 _BEAT_S = 0.5
 _SWITCH_S = 0.001
 """How soon a thread that computes in Python gives the interpreter to the event loop: health waits for no prediction."""
-_SETTLE_S = 0.2
-"""Connections that were accepted a moment ago get this long to bring their request."""
+_SETTLE_S = 0.25
+"""How long handshakes that have begun may take to be completed, and accepted, before the listening socket is closed."""
 _log = logging.getLogger(__name__)
 
 
@@ -126,22 +127,34 @@ class Child:
         self._loop.call_later(_BEAT_S, self._beat)
 
     async def _depart(self, *, is_last: bool) -> None:
-        """Leave without losing a request. The last ones keep the door open for the lame-duck window, not ready; a
-        worker that leaves others behind takes no new connection from now on, and lets its own ones finish."""
+        """Leave without losing a request. The last ones answer for the lame-duck window, not ready, and then everybody
+        who has connected; a worker that leaves others behind takes no new connection from now on, and lets its own
+        ones finish."""
         for server in self._servers:
             server.leave()
         if is_last:
-            self._plane.leave()
-            await asyncio.sleep(self._settings.lame_duck_s)
-        for server in self._servers:
-            server.stop_accepting()
+            await self._close_listeners()
+        else:
+            for server in self._servers:
+                server.stop_accepting()
         self._channel.send({"event": "closed"})
-        await asyncio.sleep(_SETTLE_S if is_last else max(_SETTLE_S, self._settings.lame_duck_s))
+        if not is_last:
+            await asyncio.sleep(max(_SETTLE_S, self._settings.lame_duck_s))
         timeout_s = self._settings.drain_timeout_s
         if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
             _log.error("left with requests unanswered after %g s", timeout_s)
         for witness in self._plane.witnesses:
             witness.close()
+
+    async def _close_listeners(self) -> None:
+        """The supervisor, told that it is time, lets no new connection begin; then all that began are accepted."""
+        self._plane.leave()
+        await asyncio.sleep(self._settings.lame_duck_s)
+        self._channel.send({"event": "closing"})
+        await asyncio.sleep(_SETTLE_S)
+        for server, listener in zip(self._servers, self._listeners.all, strict=True):
+            await nobody_waits(listener)
+            server.stop_accepting()
 
 
 def main() -> None:

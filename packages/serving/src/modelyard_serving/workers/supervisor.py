@@ -17,6 +17,7 @@ from modelyard_serving.metrics.ledger import Ledger
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.channel import Message
+from modelyard_serving.workers.closing import refuse_handshakes
 from modelyard_serving.workers.doorman import doormen
 from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.process import Spawn
@@ -66,6 +67,9 @@ class Supervisor:
         self._exit_code = 0
         self._written_at = float("-inf")
         self._last_tick = clock()
+        self._address = address_of(listeners.http)
+        self._grpc_address = None if listeners.grpc is None else address_of(listeners.grpc)
+        self._has_closed = False
         self._doormen = doormen(listeners, reason=self._why_not_ready)
 
     async def run(self) -> int:
@@ -79,9 +83,10 @@ class Supervisor:
         await self._stop.wait()
         await self._drain()
         watch.cancel()
-        for doorman in self._doormen:
-            await doorman.finish()
-        self._listeners.close()
+        if not self._has_closed:  # No worker was there to answer to the end.
+            for doorman in self._doormen:
+                await doorman.finish()
+            self._close()
         return self._exit_code
 
     @property
@@ -168,6 +173,8 @@ class Supervisor:
                 self._begin_round(slot, Verb(message["verb"]), message["ticket"])
             case "repository-done":
                 self._rounds.done(message["round"], slot, message["error"])
+            case "closing" if self._stop.is_set():
+                self._close()
             case "closed":
                 slot.is_answering = False
                 self._changed()
@@ -286,9 +293,21 @@ class Supervisor:
             await asyncio.wait(lives)
         self._write()
 
+    def _close(self) -> None:
+        """Let no new connection begin, and leave those that have begun to the workers, the last of whom ends the
+        address with its own copy of the listening sockets."""
+        if self._has_closed:
+            return
+        self._has_closed = True
+        for doorman in self._doormen:
+            doorman.close()
+        for listener in self._listeners.all:
+            refuse_handshakes(listener)
+        self._listeners.close()
+
     def _changed(self) -> None:
         """Something that others see is different now."""
-        is_answering = any(slot.is_answering for slot in (*self._slots, *self._leaving))
+        is_answering = self._has_closed or any(slot.is_answering for slot in (*self._slots, *self._leaving))
         for doorman in self._doormen:
             if is_answering:
                 doorman.close()
@@ -307,11 +326,10 @@ class Supervisor:
         if self._settings.status_file is None:
             return
         workers = [slot.status() for slot in sorted((*self._slots, *self._leaving), key=lambda slot: slot.index)]
-        grpc = self._listeners.grpc
         status = Status(
             pid=os.getpid(),
-            address=address_of(self._listeners.http),
-            grpc_address=None if grpc is None else address_of(grpc),
+            address=self._address,
+            grpc_address=self._grpc_address,
             state=self.state,
             workers=workers,
         )

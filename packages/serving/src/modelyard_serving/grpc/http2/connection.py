@@ -17,6 +17,10 @@ MAX_STREAMS = 1000
 CONNECTION_WINDOW = 1 << 24
 LAST_STREAM = 2**31 - 1
 STALL_S = 30.0
+FINISH_S = 1.0
+"""How long a client that is asked to leave has for its acknowledgement, and at the end for its own closing."""
+_FINISH = b"finished"
+"""The eight bytes of the PING that is sent behind the announcement of the end."""
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +72,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] | None = None
         self._transport: Any = None
         self._is_leaving = False
+        self._alarm: asyncio.TimerHandle | None = None
         self._handlers: tuple[Callable[[int, int, bytes], None], ...] = (
             self._on_data,
             self._on_headers,
@@ -110,6 +115,8 @@ class Connection(asyncio.Protocol):
         self._exchanges.clear()
         self._outbox = Outbox()
         self._moved.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._on_closed()
 
     def data_received(self, data: bytes) -> None:
@@ -187,7 +194,14 @@ class Connection(asyncio.Protocol):
         self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR))
 
     def finish(self) -> None:
-        """Take no more requests, and close when the last one is answered."""
+        """Close when the last request is answered. Requests that the client sent before it heard of the end are its
+        last ones: they come before its answer to a PING (RFC 9113, section 6.8)."""
+        self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR) + frame(frames.PING, payload=_FINISH))
+        self._alarm = self._loop.call_later(FINISH_S, self._take_no_more)
+
+    def _take_no_more(self) -> None:
+        if self._is_leaving:
+            return
         self._is_leaving = True
         self._send(frames.goaway(self._last_stream, ErrorCode.NO_ERROR))
         self._close_if_done()
@@ -211,7 +225,17 @@ class Connection(asyncio.Protocol):
 
     def _close_if_done(self) -> None:
         if self._is_leaving and not self._exchanges and self._outbox.is_idle:
-            self._loop.call_soon(self._transport.close)
+            self._loop.call_soon(self._part)
+
+    def _part(self) -> None:
+        """Say nothing more, and close when the client does: to close on bytes that it still sends would reset the
+        connection, and take the last answer from it."""
+        if self._transport.is_closing():
+            return
+        self._transport.write_eof()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_later(FINISH_S, self._transport.close)
 
     def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
         self._heard_at = self._loop.time()
@@ -327,6 +351,8 @@ class Connection(asyncio.Protocol):
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a PING frame has 8 bytes")
         if not flags & frames.ACK:
             self._send(frame(frames.PING, flags=frames.ACK, payload=payload))
+        elif payload == _FINISH and self._alarm is not None:
+            self._take_no_more()
 
     def _on_window(self, _flags: int, stream: int, payload: bytes) -> None:
         size = int.from_bytes(payload, "big") & LARGEST_WINDOW
