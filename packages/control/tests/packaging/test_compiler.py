@@ -41,7 +41,7 @@ Script = Callable[[RunSpec], RunOutcome | None]
 
 def arguments(spec: RunSpec) -> list[str]:
     """The command line that a run's script gives to `modelyard-compile`."""
-    call = spec.script_content.partition("main(")[2].rpartition("))")[0]
+    call = (spec.script_content or "").partition("main(")[2].rpartition("))")[0]
     return list(json.loads(call.replace("'", '"')))
 
 

@@ -1,7 +1,7 @@
 """Where scripts of users run: apart from us, limited, and going on when the control plane is gone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -24,17 +24,25 @@ class Limits:
 class RunSpec:
     """One run of one script.
 
-    `folder` is the run's own, made by the runner; the script's working directory is `folder / "work"`. `environment` is
-    the whole environment of the process: nothing else of ours is handed down.
+    `folder` is the run's own, made by the runner; the script's working directory is `folder / "work"`. `environment`
+    and `secrets` are the whole environment of the process: nothing else of ours is handed down.
     """
 
     run_key: str
     folder: Path
     python: Path
     script_name: str
-    script_content: str
+    """A file's name; where there is a project, a path below it."""
+    script_content: str | None
+    """None where the script is one of the project's files."""
     environment: Mapping[str, str]
     limits: Limits
+    arguments: tuple[str, ...] = ()
+    """What the script finds in `sys.argv` after its own name."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More variables. They are written to no file, and replaced by `***` in the log and in the outcome."""
+    project: Path | None = None
+    """A folder whose content is laid into the working directory. It holds plain files and folders only."""
 
 
 class RunPhase(StrEnum):
@@ -53,6 +61,8 @@ class RunOutcome:
     phase: RunPhase
     exit_code: int | None = None
     reason: str | None = None
+    tracking_uri: str | None = None
+    """Where the script's MLflow client pointed at the end, when it was another place than its environment said."""
 
 
 class Runner(Protocol):

@@ -148,6 +148,140 @@ class TestWhatAScriptSees:
         assert not spec.folder.exists()
 
 
+class TestTheScriptsName:
+    @pytest.mark.parametrize("name", ["random.py", "json.py", "psutil.py"])
+    def test_a_script_that_is_called_as_a_library_does_not_shadow_it(
+        self, runner: LocalRunner, make_spec: MakeSpec, name: str
+    ) -> None:
+        module = name.removesuffix(".py")
+        script = (
+            f"import {module}, tempfile\nassert 'work' not in {module}.__file__, {module}.__file__\nprint(__name__)"
+        )
+        spec = replace(make_spec(script), script_name=name)
+
+        assert run(runner, spec) == RunOutcome(RunPhase.FINISHED, 0)
+        assert log_of(runner, spec) == "__main__\n"
+
+    def test_a_name_that_begins_as_an_option_is_a_script(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = replace(make_spec("import sys; print(sys.argv)"), script_name="-m.py", arguments=("--epochs", "3"))
+        run(runner, spec)
+
+        assert log_of(runner, spec) == "['-m.py', '--epochs', '3']\n"
+
+    def test_the_script_is_the_main_module_as_when_python_runs_it(
+        self, runner: LocalRunner, make_spec: MakeSpec
+    ) -> None:
+        script = (
+            "import pickle, sys, threading, time\n"
+            "class Ratio: pass\n"
+            "assert type(pickle.loads(pickle.dumps(Ratio()))) is Ratio and __spec__ is None\n"
+            "assert sys.modules['__main__'].Ratio is Ratio and __file__.endswith('/work/train.py')\n"
+            "threading.Thread(target=lambda: (time.sleep(0.2), print(Ratio.__name__))).start()\n"
+        )
+        spec = make_spec(script)
+
+        assert run(runner, spec).exit_code == 0
+        assert log_of(runner, spec) == "Ratio\n"
+
+    def test_a_traceback_begins_in_the_script(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = make_spec("def f():\n    raise KeyError('age')\nf()")
+        run(runner, spec)
+
+        first, second = log_of(runner, spec).splitlines()[:2]
+        assert (first, second.split("work/")[1]) == (
+            "Traceback (most recent call last):",
+            'train.py", line 3, in <module>',
+        )
+
+
+class TestAProject:
+    def test_its_files_are_there_and_modules_beside_the_script_are_imported(
+        self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path
+    ) -> None:
+        project = tmp_path / "project"
+        (project / "src" / "features").mkdir(parents=True)
+        (project / "src" / "train.py").write_text(
+            "import features.ratio, helper, os\nprint(features.ratio.VALUE, helper.VALUE, os.path.exists('rows.csv'))"
+        )
+        (project / "src" / "features" / "ratio.py").write_text("VALUE = 1")
+        (project / "src" / "helper.py").write_text("VALUE = 2")
+        (project / "rows.csv").write_text("a\n1\n")
+        spec = replace(make_spec(""), script_name="src/train.py", script_content=None, project=project)
+
+        assert run(runner, spec) == RunOutcome(RunPhase.FINISHED, 0)
+        assert log_of(runner, spec) == "1 2 True\n"
+
+    @pytest.mark.parametrize("name", ["../train.py", "/tmp/train.py", "src/../../train.py", ""])
+    def test_a_script_outside_of_it_is_refused(
+        self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path, name: str
+    ) -> None:
+        spec = replace(make_spec(""), script_name=name, script_content=None, project=tmp_path)
+
+        with pytest.raises(Invalid, match="script_name"):
+            runner.start(spec)
+
+
+class TestSecrets:
+    VALUE = "s3cr3t/Value+with ümlaut"
+
+    def test_the_script_has_them_and_no_file_of_the_run_does(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        script = (
+            "import base64, os, sys, time\n"
+            "value = os.environ['API_KEY']\n"
+            "print('value', value, base64.b64encode(b'user:' + value.encode()).decode())\n"
+            "for piece in (value[:9], value[9:]):\n"
+            "    sys.stdout.write(piece); sys.stdout.flush(); time.sleep(0.3)\n"
+            "raise ValueError(f'cannot log in with {value}')"
+        )
+        spec = replace(make_spec(script), secrets={"API_KEY": self.VALUE})
+        outcome = run(runner, spec)
+
+        assert outcome.reason == "ValueError: cannot log in with ***"
+        assert log_of(runner, spec).splitlines()[0].startswith("value *** ")
+        written = b"".join(path.read_bytes() for path in spec.folder.rglob("*") if path.is_file())
+        assert self.VALUE.encode() not in written
+        assert b"ValueError: cannot log in with ***" in written
+        assert "s3cr3t" not in repr(spec)
+
+    def test_a_run_that_is_started_again_needs_none(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+        spec = replace(make_spec("print('once')"), secrets={"API_KEY": self.VALUE})
+        runner.start(spec)
+        runner.start(spec)
+
+        assert ended(runner, spec).exit_code == 0
+
+
+class TestTheTrackingClient:
+    CLIENT = "import os\nuri = os.environ.get('MLFLOW_TRACKING_URI')\ndef get_tracking_uri(): return uri\n"
+
+    def outcome(self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path, script: str) -> RunOutcome:
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "mlflow.py").write_text(self.CLIENT)
+        spec = make_spec(script, environment={"MLFLOW_TRACKING_URI": "http://ours"})
+        return run(runner, replace(spec, project=project))
+
+    def test_one_that_points_elsewhere_at_the_end_is_noted(
+        self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path
+    ) -> None:
+        script = "import mlflow\nmlflow.uri = 'http://elsewhere'\nraise ValueError"
+
+        assert self.outcome(runner, make_spec, tmp_path, script).tracking_uri == "http://elsewhere"
+
+    def test_one_that_points_where_it_should_is_not(
+        self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path
+    ) -> None:
+        assert self.outcome(runner, make_spec, tmp_path, "import mlflow").tracking_uri is None
+
+    def test_a_note_that_is_a_link_is_not_followed(
+        self, runner: LocalRunner, make_spec: MakeSpec, tmp_path: Path
+    ) -> None:
+        (tmp_path / "private").write_text("private")
+        script = f"import os; os.symlink({str(tmp_path / 'private')!r}, '../tmp/.tracking-uri')"
+
+        assert run(runner, make_spec(script)) == RunOutcome(RunPhase.FINISHED, 0)
+
+
 class TestTheLog:
     def test_stdout_and_stderr_come_in_order(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
         spec = make_spec("import sys\nfor n in range(50):\n    print(n, file=(sys.stdout, sys.stderr)[n % 2])")
@@ -469,7 +603,7 @@ def readable_environment(process: psutil.Process) -> list[str]:
 
 
 def as_arguments(spec: RunSpec, *, die_at: int) -> list[str]:
-    return [str(spec.folder), spec.script_content, str(die_at)]
+    return [str(spec.folder), spec.script_content or "", str(die_at)]
 
 
 STARTER = """

@@ -4,14 +4,16 @@ The supervisor holds the lock of the run's folder for its life, so that no proce
 run runs. This is not a wall against malice: a script is a process of the same user, and may read what the user may.
 """
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psutil
 
@@ -38,17 +40,20 @@ class LocalRunner:
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
-        script_name = _checked(spec.script_name)
+        script_name = _checked(spec)
         run = RunFolder(spec.folder)
         run.make()
         with _turn(run) as descriptor:
             if descriptor is None:
                 return
-            with (run.work / script_name).open("w", encoding="utf-8", newline="") as script:
-                script.write(spec.script_content)
+            if spec.project is not None:
+                shutil.copytree(spec.project, run.work, dirs_exist_ok=True)
+            if spec.script_content is not None:
+                with (run.work / script_name).open("w", encoding="utf-8", newline="") as script:
+                    script.write(spec.script_content)
             run.log.touch(mode=0o600)
             write_json(run.spec, self._written(spec))
-            _start_supervisor(run, descriptor)
+            _start_supervisor(run, descriptor, spec.secrets)
 
     def observe(self, folder: Path) -> RunOutcome:
         """Read the run's files, and try its lock."""
@@ -78,6 +83,7 @@ class LocalRunner:
             "run_key": spec.run_key,
             "python": str(spec.python),
             "script_name": spec.script_name,
+            "arguments": list(spec.arguments),
             "environment": dict(spec.environment),
             "seconds": spec.limits.seconds,
             "memory_bytes": spec.limits.memory_bytes,
@@ -118,14 +124,15 @@ def _turn(run: RunFolder) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _start_supervisor(run: RunFolder, lock: int) -> None:
+def _start_supervisor(run: RunFolder, lock: int, secrets: Mapping[str, str]) -> None:
+    """Start the supervisor and hand it the secrets through a pipe, so that they stand in no file and no argument."""
     try:
         with run.supervisor_log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "modelyard.adapters.runner.supervise", str(run.path)],
                 cwd=run.path,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -134,25 +141,36 @@ def _start_supervisor(run: RunFolder, lock: int) -> None:
     except OSError as exc:
         reason = exc.strerror or "unknown"
         raise Unavailable(f"The machine cannot start a process now: {reason}.", code="runner_unavailable") from exc
+    assert process.stdin is not None  # noqa: S101  # A pipe was asked for.
+    with suppress(BrokenPipeError), process.stdin as pipe:  # When it broke, the supervisor is gone and the run is lost.
+        pipe.write(json.dumps(dict(secrets)).encode())
     # While we live, the supervisor is our child: somebody has to take its exit status.
     threading.Thread(target=process.wait, name=f"run-{process.pid}", daemon=True).start()
 
 
-def _checked(script_name: str) -> str:
-    if script_name in ("", ".", "..") or "/" in script_name or "\\" in script_name or "\0" in script_name:
+def _checked(spec: RunSpec) -> str:
+    place = PurePosixPath(spec.script_name)
+    is_below = bool(place.parts) and not place.is_absolute() and not {"..", "."} & set(place.parts)
+    is_plain = not {"\\", "\0"} & set(spec.script_name) and (spec.project is not None or len(place.parts) == 1)
+    if not (is_below and is_plain):
         raise Invalid(
-            f"script_name: expected a file's name without a folder, got {script_name!r}.",
+            f"script_name: expected a file's name without a folder, got {spec.script_name!r}.",
             code="script_name_invalid",
             field="script_name",
         )
-    return script_name
+    return spec.script_name
 
 
 def _outcome(run: RunFolder) -> RunOutcome | None:
     ended = read_json(run.outcome)
     if ended is None:
         return None
-    return RunOutcome(RunPhase.FINISHED, exit_code=ended["exit_code"], reason=ended["reason"])
+    return RunOutcome(
+        RunPhase.FINISHED,
+        exit_code=ended["exit_code"],
+        reason=ended["reason"],
+        tracking_uri=ended.get("tracking_uri"),
+    )
 
 
 def _is_running(run: RunFolder) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import IO
 
 from modelyard.adapters.runner.failure import readable_bytes
+from modelyard.adapters.runner.masking import Mask
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -51,16 +52,27 @@ class Output:
 
 
 class CappedLog:
-    """A log that takes so many bytes, says once that it is full, and remembers the end of all that came."""
+    """A log that takes so many bytes, says once that it is full, and remembers the end of all that came.
 
-    def __init__(self, file: IO[bytes], *, limit: int) -> None:
+    Both show secrets as `***`.
+    """
+
+    def __init__(self, file: IO[bytes], *, limit: int, mask: Mask) -> None:
         self._file = file
+        self._mask = mask
         self._limit = limit
         self._left = limit
         self.end = b""
 
     def write(self, data: bytes) -> None:
         """Append what there is room for."""
+        self._append(self._mask.feed(data))
+
+    def finish(self) -> None:
+        """Append what could have been the beginning of a secret, when nothing more comes."""
+        self._append(self._mask.flush())
+
+    def _append(self, data: bytes) -> None:
         self.end = (self.end + data)[-_CHUNK_BYTES:]
         if self._left <= 0:
             return

@@ -2,7 +2,7 @@
 
 spec.json      what to run; written before the supervisor starts
 work/          the script and its working directory
-tmp/           its temporary files
+tmp/           its temporary files, and .tracking-uri when its MLflow client was pointed elsewhere
 lock           held by the supervisor for its life: a run whose lock is free does not run
 started.json   written first by the supervisor: from then on, this folder never starts again
 cancel         its being there asks the supervisor to end the run
@@ -12,11 +12,15 @@ supervisor.log what the supervisor itself had to say
 """
 
 import json
+import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+_LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class RunFolder:
     @property
     def temporary(self) -> Path:
         return self.path / "tmp"
+
+    @property
+    def tracking_note(self) -> Path:
+        return self.temporary / ".tracking-uri"
 
     @property
     def lock(self) -> Path:
@@ -81,3 +89,15 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return content
+
+
+def read_note(path: Path) -> str | None:
+    """The beginning of a file that the run itself wrote, or None. A link, a pipe or a device is no such file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(_LONGEST_NOTE).decode(errors="replace")

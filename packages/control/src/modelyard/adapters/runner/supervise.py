@@ -2,8 +2,11 @@
 
 It inherits the held lock of the run's folder and keeps it for its life. It starts the script, copies its output to the
 log, enforces the limits, ends every process that is left, and writes the outcome. It needs no control plane.
+
+Secrets come on its standard input, as JSON, so that they stand in no file; the log and the outcome show `***` for them.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +19,9 @@ from typing import Any, NoReturn
 
 from modelyard.adapters.runner import process_tree
 from modelyard.adapters.runner.failure import readable_bytes, reason_of
+from modelyard.adapters.runner.masking import Mask
 from modelyard.adapters.runner.output import CappedLog, Output
-from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
+from modelyard.adapters.runner.run_folder import RunFolder, read_json, read_note, write_json
 
 _CHECK_SECONDS = 0.25
 _MOST_PROCESSES = 1000
@@ -36,9 +40,10 @@ class Breach:
 class Supervision:
     """One script from its start to its last process."""
 
-    def __init__(self, run: RunFolder, spec: dict[str, Any], log: CappedLog) -> None:
+    def __init__(self, run: RunFolder, spec: dict[str, Any], secrets: dict[str, str], log: CappedLog) -> None:
         self._run = run
         self._spec = spec
+        self._secrets = secrets
         self._log = log
         self._breach: Breach | None = None
         self._kill_at = float("inf")
@@ -56,6 +61,7 @@ class Supervision:
         finally:
             ended = process_tree.end_all()
         output.drain()
+        self._log.finish()
         if status is None:
             status = ended.get(process.pid, int(signal.SIGKILL))
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -63,15 +69,18 @@ class Supervision:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [self._spec["python"], "-u", self._spec["script_name"]],
+            [self._spec["python"], "-u", "-c", _entry(), *self._arguments()],
             cwd=self._run.work,
-            env=self._spec["environment"],
+            env={**self._spec["environment"], **self._secrets},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=process_tree.confinement(disk_bytes=self._spec["disk_bytes"]),  # noqa: PLW1509  # One thread only.
         )
+
+    def _arguments(self) -> list[str]:
+        return [str(self._run.tracking_note), self._spec["script_name"], *self._spec.get("arguments", [])]
 
     def _watch(self, script: int, output: Output) -> int | None:
         """Wait for the script's end; gives its wait status, or None when it is left to be killed."""
@@ -121,15 +130,31 @@ class Supervision:
 
 def supervise(run: RunFolder) -> None:
     """Run what the folder says. Who started us has seen, under the lock that we hold now, that nobody did before."""
-    spec = read_json(run.spec)
-    if spec is None:
+    spec, secrets = read_json(run.spec), _secrets()
+    if spec is None or secrets is None:
         return
+    mask = Mask(list(secrets.values()))
     process_tree.adopt_orphans()
     write_json(run.started, {"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()})
     with run.log.open("ab", buffering=0) as file:
-        exit_code, reason = Supervision(run, spec, CappedLog(file, limit=spec["output_bytes"])).run()
-    ended_at = datetime.now(UTC).isoformat()
-    write_json(run.outcome, {"exit_code": exit_code, "reason": reason, "ended_at": ended_at})
+        log = CappedLog(file, limit=spec["output_bytes"], mask=mask)
+        exit_code, reason = Supervision(run, spec, secrets, log).run()
+    noted = read_note(run.tracking_note)
+    outcome = {"exit_code": exit_code, "reason": reason, "tracking_uri": None if noted is None else mask.whole(noted)}
+    write_json(run.outcome, {**outcome, "ended_at": datetime.now(UTC).isoformat()})
+
+
+def _secrets() -> dict[str, str] | None:
+    """What the starter sends. None when it died before it had sent all: then nothing is started, and others may."""
+    try:
+        return dict(json.loads(sys.stdin.buffer.read()))
+    except ValueError:
+        return None
+
+
+def _entry() -> str:
+    """What the environment's interpreter runs, and what runs the script."""
+    return Path(__file__).with_name("entry.py").read_text(encoding="utf-8")
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
