@@ -4,15 +4,26 @@ import importlib.metadata
 import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modelyard.access.domain import Role
 from modelyard.home import Home
+from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin
 
 _MEBIBYTE = 1024 * 1024
+
+
+def _split(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+_AllowedHost = Annotated[str, AfterValidator(checked_host)]
+_AllowedOrigin = Annotated[str, AfterValidator(checked_origin)]
+_Separated = BeforeValidator(_split)
+"""A list that a variable holds as words with commas between them."""
 
 
 class Settings(BaseSettings):
@@ -26,6 +37,12 @@ class Settings(BaseSettings):
     mlflow_port: int = 5000
     auth: bool = True
     """False only on loopback: every caller is then the first tenant's administrator."""
+
+    allowed_hosts: Annotated[list[_AllowedHost], NoDecode, _Separated] = []
+    """With commas between them, without ports: names by which requests may call this server, besides those of loopback
+    or, when it listens elsewhere, IP addresses. `*.example.com` is every name below `example.com`."""
+    allowed_origins: Annotated[list[_AllowedOrigin], NoDecode, _Separated] = []
+    """With commas between them: origins of pages that may call besides its own, for a proxy that changes `Host`."""
 
     failed_logins_per_minute: int = Field(default=30, ge=1)
     """From one address, or with one beginning of a token, in one process; more are answered with 429."""
@@ -117,6 +134,11 @@ class Settings(BaseSettings):
                 "other services would be let in"
             )
         return self
+
+    @property
+    def trusted_sources(self) -> TrustedSources:
+        """The names by which requests may call, and the pages that may."""
+        return TrustedSources(listens_on=self.host, hosts=self.allowed_hosts, origins=self.allowed_origins)
 
     @property
     def places(self) -> Home:

@@ -14,6 +14,7 @@ from modelyard.access.domain import FIRST_TENANT, MemberKind, Permission, Princi
 from modelyard.http.app import create_app
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.http.trusted_sources import TrustedSources
 from modelyard.main import ControlPlane
 
 
@@ -33,7 +34,11 @@ def address_of(route: RouteContext) -> str:
 
 def start(control_plane: ControlPlane, *routers: APIRouter) -> FastAPI:
     return create_app(
-        access=control_plane.access, database=control_plane.database, routers=routers, is_ready=lambda: True
+        access=control_plane.access,
+        database=control_plane.database,
+        sources=TrustedSources(listens_on="127.0.0.1", hosts=["testserver"]),
+        routers=routers,
+        is_ready=lambda: True,
     )
 
 
@@ -47,7 +52,11 @@ class TestEveryRoute:
         assert {"/mlops/deploy", "/api/v1/deployments/{deployment_id}"} <= paths
         assert len(paths) > 20
 
-    def test_without_a_token_answers_401_before_the_body_is_read(self, sqlite_control_plane: ControlPlane) -> None:
+    @pytest.mark.parametrize(("host", "status"), [(b"127.0.0.1", 401), (b"evil.example", 403)])
+    def test_answers_strangers_before_the_body_is_read(
+        self, sqlite_control_plane: ControlPlane, host: bytes, status: int
+    ) -> None:
+        """401 without a token, 403 under a foreign name."""
         app = sqlite_control_plane.app()
 
         async def call(method: str, path: str) -> list[Message]:
@@ -63,7 +72,7 @@ class TestEveryRoute:
                 "method": method,
                 "path": path,
                 "query_string": b"",
-                "headers": [(b"content-length", b"10"), (b"content-type", b"application/json")],
+                "headers": [(b"host", host), (b"content-length", b"10"), (b"content-type", b"application/json")],
             }
             await app(scope, unread, send)
             return sent
@@ -71,7 +80,7 @@ class TestEveryRoute:
         for route in routes_of(sqlite_control_plane):
             for method in route.methods or ():
                 start, *_ = anyio.run(call, method, address_of(route))
-                assert start["status"] == 401, f"{method} {route.path}"
+                assert start["status"] == status, f"{method} {route.path}"
 
     def test_refuses_a_role_without_its_permission(self, sqlite_control_plane: ControlPlane) -> None:
         client = TestClient(sqlite_control_plane.app())

@@ -67,11 +67,16 @@ class Platform:
         self._server.should_exit = True
         self._thread.join()
 
+    @property
+    def port(self) -> int:
+        """Where it listens on loopback."""
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
     def at(self, token: str | None, *, address: str = "127.0.0.1") -> httpx.Client:
         """A client that sends this token from this address of the loopback."""
-        port = self._server.servers[0].sockets[0].getsockname()[1]
         client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
+            base_url=f"http://127.0.0.1:{self.port}",
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
             transport=httpx.HTTPTransport(local_address=address),
             timeout=30,

@@ -15,7 +15,7 @@ from modelyard.settings import Settings
 @pytest.fixture
 def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[ControlPlane]:
     """The whole control plane over its own new home; nothing works in the background."""
-    control_plane = ControlPlane(Settings(home=tmp_path / "home"), adapters)
+    control_plane = ControlPlane(Settings(home=tmp_path / "home", allowed_hosts=["testserver"]), adapters)
     control_plane.database.migrate()
     yield control_plane
     control_plane.database.close()
@@ -25,7 +25,9 @@ def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[Control
 def postgres_control_plane(
     adapters: Adapters, tmp_path: Path, postgres_url: str, postgres_database: Database
 ) -> Iterator[ControlPlane]:
-    control_plane = ControlPlane(Settings(home=tmp_path / "home", database_url=postgres_url), adapters)
+    control_plane = ControlPlane(
+        Settings(home=tmp_path / "home", allowed_hosts=["testserver"], database_url=postgres_url), adapters
+    )
     yield control_plane
     control_plane.database.close()
 

@@ -19,7 +19,9 @@ from modelyard.http.middleware.body_limit import BodyLimit
 from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
+from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.told import TellsAtOnce, nothing_at_once
+from modelyard.http.trusted_sources import TrustedSources
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DESCRIPTION = "From a training script to a governed, versioned production API."
@@ -29,6 +31,7 @@ def create_app(
     *,
     access: AccessService,
     database: Database,
+    sources: TrustedSources,
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
@@ -56,6 +59,7 @@ def create_app(
     app.add_middleware(Authentication, access=access, database=database)
     app.add_middleware(KeptAnswers, access=access, database=database, ttl_seconds=keep_seconds, tell=tell)
     app.add_middleware(PlainUrl)
+    app.add_middleware(SourceCheck, sources=sources)
     app.add_middleware(RequestId)
     return app
 

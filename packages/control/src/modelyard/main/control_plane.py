@@ -75,6 +75,7 @@ class ControlPlane:
         return create_app(
             access=self.access,
             database=self.database,
+            sources=self._settings.trusted_sources,
             keep_seconds=self._settings.registry_cache_ttl,
             tell=CatalogueAtOnce(self.catalogue.reading),
             routers=[
