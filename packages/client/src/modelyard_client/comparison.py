@@ -16,6 +16,8 @@ class ComparedMetric:
     tolerance: float | None
     values: tuple[float | None, ...]
     verdicts: tuple[str, ...]
+    claimed: tuple[bool, ...]
+    """Of each value, whether a caller gave it and no run measured it."""
 
     @classmethod
     def from_json(cls, value: object) -> "ComparedMetric":
@@ -27,6 +29,7 @@ class ComparedMetric:
             tolerance=fields.optional_number("tolerance"),
             values=tuple(fields.items("values")),
             verdicts=tuple(fields.items("verdicts")),
+            claimed=tuple(fields.items("claimed")) or (False,) * len(fields.items("values")),
         )
 
 
@@ -35,7 +38,7 @@ class Difference:
     """A parameter, tag or fact that is not the same in all versions; None where a version has none."""
 
     name: str
-    values: tuple[str | None, ...]
+    values: tuple[bool | float | str | None, ...]
 
     @classmethod
     def from_json(cls, value: object) -> "Difference":

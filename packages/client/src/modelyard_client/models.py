@@ -19,6 +19,9 @@ class Version:
     artifact_uri: str | None
     run_id: str | None
     metrics: Mapping[str, float | None]
+    """Measured and claimed ones; a measured one before a claim of its name."""
+    claimed_metrics: Mapping[str, float | None]
+    """What a caller said, and no run has measured so."""
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
     description: str | None
@@ -26,7 +29,15 @@ class Version:
     created_at: datetime | None
     created_by: str | None
     job_id: str | None
+    provenance: Mapping[str, Any]
+    """What the platform itself knows of how it came to be."""
     revision: int
+
+    @property
+    def measured_metrics(self) -> Mapping[str, float | None]:
+        """Those that its run logged."""
+        claimed = self.claimed_metrics
+        return {name: value for name, value in self.metrics.items() if name not in claimed or claimed[name] != value}
 
     @classmethod
     def from_json(cls, value: object) -> "Version":
@@ -39,6 +50,7 @@ class Version:
             artifact_uri=fields.optional_text("artifact_uri"),
             run_id=fields.optional_text("run_id"),
             metrics=fields.mapping("metrics"),
+            claimed_metrics=fields.mapping("claimed_metrics"),
             parameters=fields.mapping("parameters"),
             tags=fields.mapping("tags"),
             description=fields.optional_text("description"),
@@ -46,6 +58,7 @@ class Version:
             created_at=fields.optional_time("created_at"),
             created_by=fields.optional_text("created_by"),
             job_id=fields.optional_text("job_id"),
+            provenance=fields.mapping("provenance"),
             revision=fields.integer("revision"),
         )
 
@@ -209,12 +222,14 @@ class Models:
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        parameters: Mapping[str, bool | float | str] | None = None,
     ) -> Version:
         """Register what a run logged as the next version. Not repeated when the connection breaks on the way.
 
         Args:
             run_id: the MLflow run; it must have logged one model, else give `model_uri`.
             model_uri: `models:/m-…` or `runs:/<run>/<name>`.
+            metrics: claims; a policy tells them from what a run measured.
 
         Raises:
             Invalid: neither names a model that can be registered, or the name is not a name.
@@ -226,6 +241,7 @@ class Models:
             "description": description,
             "tags": None if tags is None else dict(tags),
             "metrics": None if metrics is None else dict(metrics),
+            "parameters": None if parameters is None else dict(parameters),
         }
         given = {key: value for key, value in body.items() if value is not None}
         return Version.from_json(self._transport.post("/mlops/registry", given))

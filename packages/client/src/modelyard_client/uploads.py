@@ -34,7 +34,7 @@ class Uploads:
         description: str = "",
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, bool | float | str] | None = None,
         requirements: Sequence[str] = (),
         progress: Progress = _quiet,
     ) -> str:

@@ -25,7 +25,9 @@ from modelyard.jobs.domain import JobKind
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.filters import ModelFilter, parse_tags
+from modelyard.registry.search import versions_from
 from modelyard.registry.states import Stage
+from modelyard.registry.store import find_version
 from modelyard.settings import Settings
 
 RESOURCES = Path(__file__).parents[1] / "resources"
@@ -114,6 +116,7 @@ class TestUpgrade:
         database = Database(old_database(schema))
         assert database.revision() == schema
         columns = columns_of(database)
+        columns["versions"].remove("parameters")  # They get types, as a test below tells.
         before = rows_of(database, columns)
         assert min(len(before[name]) for name in ("versions", "audit_entries", "promotion_requests", "policies")) > 0
         database.migrate()
@@ -142,6 +145,41 @@ class TestUpgrade:
         with database.read() as connection:
             found = connection.execute(text("SELECT kind, experiment_name FROM jobs WHERE tenant_id = 'acme'")).all()
         assert {tuple(row) for row in found} == {("training", "fraud"), ("registration", "churn"), ("import", None)}
+        database.close()
+
+    def test_earlier_versions_tell_what_was_claimed_what_is_a_tag_and_typed_parameters(
+        self, old_database: Callable[[str], str], schema: str
+    ) -> None:
+        url = old_database(schema)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            script = '{"modelyard.script_sha256": "%s", "mlflow.x": "y", "by": "me"}' % ("a" * 64)
+            for number, run_id, job_id in ((1, "r", "job-1"), (2, None, None)):
+                connection.execute(
+                    text(
+                        "UPDATE versions SET run_id = :run, job_id = :job, tags = :tags, parameters = :parameters "
+                        "WHERE model_name = 'churn' AND version = :number"
+                    ),
+                    {
+                        "run": run_id,
+                        "job": job_id,
+                        "tags": script,
+                        "parameters": '{"depth": "3", "id": "007", "rate": "0.05", "fast": "True"}',
+                        "number": number,
+                    },
+                )
+        engine.dispose()
+        database = Database(url)
+        database.migrate()
+        with database.read() as connection:
+            made, uploaded = (find_version(connection, FIRST_TENANT, "churn", number) for number in (1, 2))
+            found = versions_from(connection, FIRST_TENANT, run_id=None, job_id=None, script_sha256="a" * 64, limit=9)
+        assert made is not None
+        assert uploaded is not None
+        assert made.tags == uploaded.tags == {"by": "me"}
+        assert made.parameters == {"depth": 3, "id": "007", "rate": 0.05, "fast": True}
+        assert (made.claimed_metrics, uploaded.claimed_metrics) == ({}, uploaded.metrics)
+        assert [version.version for version in found] == [1]
         database.close()
 
     def test_work_goes_on_where_it_stood(

@@ -11,11 +11,59 @@ from sqlalchemy import update
 
 from modelyard.access.domain import Principal, Role
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
-from modelyard.promotion.policy import Baseline, MetricRequirement, Policy
+from modelyard.promotion.policy import Baseline, Evidence, MetricRequirement, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.metrics import Direction, MetricRule
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions
+
+
+class TestClaims:
+    """Metrics that a caller gave count only where the policy says so."""
+
+    RULE = Policy(metrics=(MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8),))
+
+    def test_a_claim_meets_no_policy_that_wants_measured_metrics(self, yard: Yard) -> None:
+        version = yard.claim(run=True, auc=0.95)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
+        (finding,) = yard.policies.findings(BERT, version)
+        assert not finding.is_met
+        assert finding.message == (
+            "metric 'auc': expected a measured value, got 0.95 as a claim only: its run did not log it. Register a "
+            "version of a run that logs 'auc', or accept claims in the model's policy (evidence: claimed)"
+        )
+        request = yard.ask(yard.promotion.change_stage(ANNA, version, Stage.STAGING, comment="go", revision=None))
+        with pytest.raises(Conflict, match="a claim only"):
+            yard.approve(request)
+
+    def test_of_a_version_without_a_run_it_says_that_there_is_none(self, yard: Yard) -> None:
+        version = yard.claim(run=False, auc=0.95)
+        yard.policies.put(BERT, MODEL, self.RULE, revision=None)
+        (finding,) = yard.policies.findings(BERT, version)
+        assert "got 0.95 as a claim only: it has no run" in finding.message
+
+    def test_a_claim_does_not_stand_over_a_worse_value_that_was_measured(self, yard: Yard) -> None:
+        run = yard.tracking.log_run("churn", metrics={"auc": 0.5})
+        logged = yard.tracking.log_model(run, "model", {"MLmodel": b"x"})
+        version = yard.registry.register(ANNA, model_name=MODEL, logged=logged, metrics={"auc": 0.95})
+        for evidence in Evidence:
+            yard.policies.put(BERT, MODEL, replace(self.RULE, evidence=evidence), revision=None)
+            (finding,) = yard.policies.findings(BERT, version)
+            assert (finding.is_met, finding.message) == (False, "metric 'auc': expected at least 0.8, got 0.5")
+
+    def test_a_policy_that_accepts_claims_says_what_it_took(self, yard: Yard) -> None:
+        version = yard.claim(run=False, auc=0.95)
+        yard.policies.put(BERT, MODEL, replace(self.RULE, evidence=Evidence.CLAIMED), revision=None)
+        (finding,) = yard.policies.findings(BERT, version)
+        assert finding.is_met
+        assert finding.message == "metric 'auc': expected at least 0.8, got 0.95, which is claimed and not measured"
+
+    def test_a_claim_sends_nothing_to_staging_by_itself(self, yard: Yard) -> None:
+        yard.register()
+        yard.policies.put(BERT, MODEL, replace(self.RULE, auto_staging=True), revision=None)
+        assert yard.claim(run=True, auc=0.95).stage is Stage.NONE
+        yard.policies.put(BERT, MODEL, replace(self.RULE, auto_staging=True, evidence=Evidence.CLAIMED), revision=None)
+        assert yard.claim(run=True, auc=0.95).stage is Stage.STAGING
 
 
 class TestStages:

@@ -34,18 +34,22 @@ def register(platform: Platform) -> Callable[..., int]:
 
 
 class TestSearch:
-    def test_filters_pages_and_orders_work_together(self, owner: Client, register: Callable[..., int]) -> None:
+    def test_filters_pages_and_orders_work_together(
+        self, owner: Client, platform: Platform, register: Callable[..., int]
+    ) -> None:
         for name, auc in (("search-a", 0.9), ("search-b", 0.5), ("search-c", 0.8)):
-            register(name, tags={"team": "fraud"}, metrics={"auc": auc})
+            register(name, tags={"team": "fraud"}, artifact_id=platform.log_model(auc=auc))
         query = {"tag": "team:fraud", "metric": "auc>=0.8", "order": "-name", "limit": "1"}
         first = owner.get(ROOT, params=query).json()
         assert [model["name"] for model in first["models"]] == ["search-c"]
         second = owner.get(ROOT, params={**query, "cursor": first["next_cursor"]}).json()
         assert ([model["name"] for model in second["models"]], second["next_cursor"]) == (["search-a"], None)
 
-    def test_versions_are_listed_by_a_metric(self, owner: Client, register: Callable[..., int]) -> None:
+    def test_versions_are_listed_by_a_metric(
+        self, owner: Client, platform: Platform, register: Callable[..., int]
+    ) -> None:
         for auc in (0.5, 0.9, 0.7):
-            register("by-metric", metrics={"auc": auc})
+            register("by-metric", artifact_id=platform.log_model(auc=auc))
         found = owner.get(f"{ROOT}/by-metric/versions", params={"order": "-metrics.auc", "metric": "auc>0.6"}).json()
         assert [version["version"] for version in found["versions"]] == [2, 3]
 

@@ -14,7 +14,7 @@ from modelyard.errors import NotFound
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.tracking import LoggedModel, TrackedRun
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Given, Version
 from modelyard.registry.leaving import bury
 from modelyard.registry.ownership import hold_source
 from modelyard.registry.registration import Registration
@@ -66,7 +66,7 @@ def registration(registry: RegistryService, clock: ManualClock) -> Registration:
 
 
 def register(registration: Registration, principal: Principal, artifact_id: str) -> Version:
-    return registration.artifact(principal, name="iris", artifact_id=artifact_id, description="", tags={}, metrics={})
+    return registration.artifact(principal, name="iris", artifact_id=artifact_id, given=Given())
 
 
 def nobodys(model: LoggedModel, artifact_id: str) -> str:

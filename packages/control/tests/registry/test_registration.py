@@ -6,7 +6,7 @@ from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import Invalid, NotFound
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Given, Version
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
 
@@ -25,7 +25,7 @@ def register(
     model_uri: str | None = None,
 ) -> Version:
     return registration.by_hand(
-        principal, name=name, run_id=run_id, model_uri=model_uri, description="by hand", tags={}, metrics={}
+        principal, name=name, run_id=run_id, model_uri=model_uri, given=Given(description="by hand")
     )
 
 

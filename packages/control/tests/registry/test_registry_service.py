@@ -16,6 +16,7 @@ from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.domain import FileEntry, Version
+from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, versions
@@ -32,17 +33,47 @@ class TestRegister:
         assert [entry.action for entry in audit.entries(alice.tenant_id)] == ["model.created", "version.registered"]
 
     def test_what_the_run_logged_becomes_part_of_it(self, version: Version, clock: ManualClock) -> None:
-        assert (version.metrics, version.parameters, version.tags) == ({"auc": 0.9}, {"depth": "3"}, {"by": "me"})
+        assert (version.metrics, version.parameters, version.tags) == ({"auc": 0.9}, {"depth": 3}, {"by": "me"})
         assert (version.experiment_name, version.created_by, version.created_at) == ("iris", "alice", clock.now())
         assert version.run_id is not None
 
-    def test_what_is_said_by_hand_stands_over_what_the_run_says(
+    def test_tags_that_are_given_stand_over_those_of_the_run(
         self, registry: RegistryService, alice: Principal, log_model: LogModel
     ) -> None:
-        version = registry.register(
-            alice, model_name="iris", logged=log_model(), tags={"by": "hand"}, metrics={"auc": 1.0, "f1": 0.5}
-        )
-        assert (version.tags, version.metrics) == ({"by": "hand"}, {"auc": 1.0, "f1": 0.5})
+        version = registry.register(alice, model_name="iris", logged=log_model(), tags={"by": "hand"})
+        assert version.tags == {"by": "hand"}
+
+    def test_metrics_that_are_given_are_claims_and_replace_none_that_was_measured(
+        self, registry: RegistryService, alice: Principal, log_model: LogModel
+    ) -> None:
+        version = registry.register(alice, model_name="iris", logged=log_model(), metrics={"auc": 1.0, "f1": 0.5})
+        assert (version.metrics, version.measured_metrics) == ({"auc": 0.9, "f1": 0.5}, {"auc": 0.9})
+        assert version.claimed_metrics == {"auc": 1.0, "f1": 0.5}
+        assert registry.version(alice, "iris", 1) == version
+
+    def test_a_claim_that_the_run_has_measured_so_is_measured(
+        self, registry: RegistryService, alice: Principal, log_model: LogModel
+    ) -> None:
+        version = registry.register(alice, model_name="iris", logged=log_model(), metrics={"auc": 0.9})
+        assert (version.claimed_metrics, version.measured_metrics) == ({}, {"auc": 0.9})
+
+    def test_parameters_are_added_and_none_that_the_run_logged_is_contradicted(
+        self, registry: RegistryService, alice: Principal, log_model: LogModel
+    ) -> None:
+        logged = log_model()
+        version = registry.register(alice, model_name="iris", logged=logged, parameters={"depth": 3, "rate": 0.05})
+        assert version.parameters == {"depth": 3, "rate": 0.05}
+        with pytest.raises(Invalid, match=r"parameters\.depth: expected 3, as the run logged it, or none, got 4"):
+            registry.register(alice, model_name="iris", logged=logged, parameters={"depth": 4})
+
+    def test_tags_in_the_platforms_name_that_a_run_carries_are_no_facts(
+        self, registry: RegistryService, alice: Principal, tracking: FakeTracking
+    ) -> None:
+        tags = {"modelyard.script_sha256": "f" * 64, "modelyard.anything": "x", "by": "me"}
+        logged = tracking.log_model(tracking.log_run("iris", tags=tags), "model", {"model.pkl": b"x"})
+        version = registry.register(alice, model_name="iris", logged=logged)
+        assert (version.tags, version.provenance) == ({"by": "me"}, Provenance(source=Source.RUN))
+        assert registry.versions_from(alice, script_sha256="f" * 64, limit=1) == []
 
     def test_a_metric_that_is_no_number_is_null(
         self, registry: RegistryService, alice: Principal, log_model: LogModel

@@ -200,6 +200,7 @@ def _new(name: str, number: int, tags: Tags) -> NewVersion:
         description="",
         tags=tags,
         metrics={"number": float(number)},
+        claimed_metrics={},
         parameters={},
         signature=None,
         manifest=MANIFEST,

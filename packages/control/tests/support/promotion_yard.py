@@ -42,6 +42,12 @@ class Yard:
         logged = self.tracking.log_model(run, "model", {"MLmodel": run.encode()})
         return self.registry.register(ANNA, model_name=MODEL, logged=logged)
 
+    def claim(self, *, run: bool, **metrics: float) -> Version:
+        """A version in stage none whose metrics somebody gave, of a run that logged none, or of none."""
+        run_id = self.tracking.log_run("churn") if run else None
+        logged = self.tracking.log_model(run_id, "model", {"MLmodel": b"x"}, experiment_name="churn")
+        return self.registry.register(ANNA, model_name=MODEL, logged=logged, metrics=metrics)
+
     def stage(self, **metrics: float) -> Version:
         """A version in staging."""
         version = self.register(**metrics)

@@ -1,9 +1,13 @@
 """Options of the commands that search and edit the catalogue, and what they are read to."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+
+_EXACT = 2**53
+"""From here on a number may lose digits on its way, so it is sent as text."""
 
 TagFilterOption = Annotated[
     list[str] | None, typer.Option("--tag", help="Only with this tag; may be repeated.", metavar="KEY=VALUE")
@@ -52,6 +56,24 @@ def numbers(texts: Sequence[str] | None, *, option: str) -> dict[str, float]:
         except ValueError as error:
             raise typer.BadParameter(f"{option}: expected a number for {key!r}, got {value!r}") from error
     return found
+
+
+def values(texts: Sequence[str] | None, *, option: str) -> dict[str, bool | float | str]:
+    """What was said as KEY=VALUE, as JSON reads it where that writes it the same way, else as text: `007` is a text.
+
+    Raises:
+        typer.BadParameter: one is not of that form.
+    """
+    return {key: _value(text) for key, text in pairs(texts, option=option).items()}
+
+
+def _value(text: str) -> bool | float | str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    is_plain = isinstance(value, bool | int | float) and json.dumps(value) == text
+    return value if is_plain and abs(value) < _EXACT else text
 
 
 def tag_changes(set_to: Sequence[str] | None, remove: Sequence[str] | None) -> dict[str, str | None]:

@@ -60,7 +60,7 @@ def _tell(found: "Comparison") -> None:
     print_table(
         ("metric", "better", *numbers),
         (
-            (metric.name, metric.direction, *map(_cell, metric.values, ("", *metric.verdicts[1:])))
+            (metric.name, metric.direction, *map(_cell, metric.values, ("", *metric.verdicts[1:]), metric.claimed))
             for metric in found.metrics
         ),
     )
@@ -73,5 +73,5 @@ def _tell(found: "Comparison") -> None:
         print_table(("data", "is", *numbers), ((row.purpose, row.verdict, *row.values) for row in found.data))
 
 
-def _cell(value: float | None, verdict: str) -> str:
-    return f"{shown(value)} {_SIGNS.get(verdict, '')}".rstrip()
+def _cell(value: float | None, verdict: str, is_claimed: bool) -> str:  # noqa: FBT001  # A cell's own fact.
+    return f"{shown(value)} {_SIGNS.get(verdict, '')}{' claimed' if is_claimed else ''}".rstrip()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from modelyard_client.cli.catalogue_options import DescriptionOption, TagOption, numbers, pairs
+from modelyard_client.cli.catalogue_options import DescriptionOption, TagOption, numbers, pairs, values
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.job_end import require_success
 from modelyard_client.cli.options import (
@@ -35,7 +35,12 @@ ModelUriOption = Annotated[
     str | None, typer.Option("--model-uri", help="models:/m-… or runs:/<run>/<name>.", metavar="URI")
 ]
 MetricOption = Annotated[
-    list[str] | None, typer.Option("--metric", help="A metric; may be repeated.", metavar="KEY=NUMBER")
+    list[str] | None,
+    typer.Option("--metric", help="A metric, as a claim of yours; may be repeated.", metavar="KEY=NUMBER"),
+]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", help="A parameter: a number, true, false or a text; may be repeated.", metavar="KEY=VALUE"),
 ]
 LibraryOption = Annotated[
     list[str] | None,
@@ -52,6 +57,7 @@ def register(
     description: DescriptionOption = None,
     tag: TagOption = None,
     metric: MetricOption = None,
+    param: ParameterOption = None,
     requirement: LibraryOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
@@ -64,7 +70,7 @@ def register(
     \b
     Examples:
       modelyard register churn --run 4f6c0d1e2b3a4958a7b6c5d4e3f20119 --tag team=growth
-      modelyard register churn ./mlruns/model --metric auc=0.93
+      modelyard register churn ./mlruns/model --metric auc=0.93 --param depth=3
       modelyard register churn net.onnx
     """
     if [path is None, run is None, model_uri is None].count(False) != 1:
@@ -73,6 +79,7 @@ def register(
         description=description or "",
         tags=pairs(tag, option="--tag"),
         metrics=numbers(metric, option="--metric"),
+        parameters=values(param, option="--param"),
     )
     waits = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
@@ -92,6 +99,7 @@ class _Facts(TypedDict):
     description: str
     tags: dict[str, str]
     metrics: dict[str, float]
+    parameters: dict[str, bool | float | str]
 
 
 def _upload(client: "Client", model: str, path: Path, facts: _Facts, *, requirements: Sequence[str]) -> str:

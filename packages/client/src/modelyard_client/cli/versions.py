@@ -26,7 +26,7 @@ from modelyard_client.cli.version_reference import VersionArgument, name_and_ver
 from modelyard_client.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from modelyard_client.models import Version
     from modelyard_client.versions import Artifact
@@ -76,7 +76,7 @@ def list_versions(
         print_json({"versions": found})
         return
     rows = (
-        (each.version, each.stage, told_pairs(each.metrics), told_pairs(_given(each.tags)), age(each.created_at))
+        (each.version, each.stage, told_pairs(each.metrics), told_pairs(each.tags), age(each.created_at))
         for each in found
     )
     print_table(("version", "stage", "metrics", "tags", "age"), rows)
@@ -199,16 +199,13 @@ def _tell(version: "Version", output: Output) -> None:
             "artifacts": version.artifact_uri,
             "run": version.run_id,
             "job": version.job_id,
-            "metrics": told_pairs(version.metrics),
+            "metrics": told_pairs(version.measured_metrics),
+            "claimed metrics": told_pairs(version.claimed_metrics),
             "parameters": told_pairs(version.parameters),
             "tags": told_pairs(version.tags),
+            "script": version.provenance.get("script_name"),
             "revision": version.revision,
             "created": version.created_at,
             "created by": version.created_by,
         }
     )
-
-
-def _given(tags: "Mapping[str, str]") -> dict[str, str]:
-    """The tags that people gave; those of ours would fill the screen, and `show` tells them."""
-    return {name: value for name, value in tags.items() if not name.startswith("modelyard.")}

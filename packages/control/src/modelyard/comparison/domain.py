@@ -7,6 +7,7 @@ from typing import Any
 from modelyard.comparison.data import DataRow, data_reasons, data_rows, evaluated_apart
 from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
+from modelyard.registry.parameters import ParameterValue
 
 NOT_COMPARABLE = "not comparable"
 _DEEPEST_TYPE = 16
@@ -21,6 +22,8 @@ class MetricRow:
     tolerance: float
     values: tuple[float | None, ...]
     verdicts: tuple[Verdict, ...]
+    claimed: tuple[bool, ...]
+    """Of each value, whether a caller gave it and no run measured it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Difference:
     """A parameter, tag or fact that is not the same in all versions; None where a version has none."""
 
     name: str
-    values: tuple[str | None, ...]
+    values: tuple[ParameterValue | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def _metric_row(name: str, versions: Sequence[Version], declared: Mapping[str, M
         tolerance=rule.tolerance,
         values=values,
         verdicts=tuple(verdict(values[0], value, rule) for value in values),
+        claimed=tuple(name in version.metrics and name not in version.measured_metrics for version in versions),
     )
 
 
@@ -178,8 +182,8 @@ def _why_not(row: MetricRow) -> str:
 
 def _reason(row: MetricRow, versions: Sequence[Version]) -> str:
     values = ", ".join(
-        f"{value:g} in version {version.version}"
-        for value, version in zip(row.values, versions, strict=True)
+        f"{value:g}{' (claimed)' if is_claimed else ''} in version {version.version}"
+        for value, is_claimed, version in zip(row.values, row.claimed, versions, strict=True)
         if value is not None
     )
     return f"{row.name} ({row.direction} is better): {values}"
@@ -208,9 +212,9 @@ def _facts(version: Version) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _differences(mappings: Sequence[Mapping[str, str]]) -> tuple[Difference, ...]:
+def _differences(mappings: Sequence[Mapping[str, ParameterValue]]) -> tuple[Difference, ...]:
     rows = [Difference(name, tuple(mapping.get(name) for mapping in mappings)) for name in _names(mappings)]
-    return tuple(row for row in rows if len(set(row.values)) > 1)
+    return tuple(row for row in rows if len({(type(value), value) for value in row.values}) > 1)
 
 
 def _inputs(signature: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

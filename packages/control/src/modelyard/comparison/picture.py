@@ -231,7 +231,7 @@ def _differences(sheet: _Sheet, title: str, differences: Sequence[Difference], v
         sheet.rule()
         sheet.text(_MARGIN, difference.name, most=26)
         for x, value in zip(columns, difference.values, strict=True):
-            sheet.text(x, "—" if value is None else value, "number", most=max(4, int(width / 8.5)))
+            sheet.text(x, "—" if value is None else str(value), "number", most=max(4, int(width / 8.5)))
         sheet.y += _ROW
     if len(differences) > _MOST_ROWS:
         sheet.text(_MARGIN, f"and {len(differences) - _MOST_ROWS} more", "quiet")

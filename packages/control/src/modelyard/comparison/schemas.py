@@ -15,6 +15,7 @@ class ComparedVersion(Answer):
     version: int
     stage: str
     metrics: dict[str, float | None]
+    claimed_metrics: dict[str, float | None]
     size_bytes: int
     created_at: datetime
 
@@ -27,6 +28,7 @@ class MetricAnswer(Answer):
     tolerance: float
     values: list[float | None]
     verdicts: list[str]
+    claimed: list[bool] = Field(description="of each value, whether a caller gave it and no run measured it")
 
     @classmethod
     def of(cls, row: MetricRow) -> "MetricAnswer":
@@ -37,6 +39,7 @@ class MetricAnswer(Answer):
             tolerance=row.tolerance,
             values=list(row.values),
             verdicts=[str(item) for item in row.verdicts],
+            claimed=list(row.claimed),
         )
 
 
@@ -44,7 +47,7 @@ class DifferenceAnswer(Answer):
     """A parameter, a tag, or a fact like the environment, that is not the same in all versions."""
 
     name: str
-    values: list[str | None]
+    values: list[bool | int | float | str | None]
 
     @classmethod
     def of(cls, difference: Difference) -> "DifferenceAnswer":
@@ -90,6 +93,7 @@ class ComparisonAnswer(Answer):
                     version=version.version,
                     stage=version.stage,
                     metrics=dict(version.metrics),
+                    claimed_metrics=dict(version.claimed_metrics),
                     size_bytes=version.size,
                     created_at=version.created_at,
                 )

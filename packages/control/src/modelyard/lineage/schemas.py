@@ -96,7 +96,8 @@ class LineageAnswer(Answer):
             script=None
             if lineage.script_sha256 is None
             else LineageScript(
-                name=None if job is None else job.request.get("script_name"), sha256=lineage.script_sha256
+                name=version.provenance.script_name or (None if job is None else job.request.get("script_name")),
+                sha256=lineage.script_sha256,
             ),
             run=_run(lineage),
             environment_lock_sha256=version.lock_digest,

@@ -15,9 +15,7 @@ from modelyard.packaging.domain import Bundle
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.tracking import TrackedRun, Tracking
 from modelyard.registry.domain import Dataset, Version
-from modelyard.registry.filters import TagFilter
 from modelyard.registry.service import RegistryService, datasets_of
-from modelyard.training.domain import SCRIPT_TAG
 
 _MOST = 200
 
@@ -80,7 +78,7 @@ class LineageService:
         return Lineage(
             version=version,
             job=job,
-            script_sha256=version.tags.get(SCRIPT_TAG) or _script_of(job),
+            script_sha256=version.provenance.script_sha256 or _script_of(job),
             run=self._run(version),
             bundle=self._bundle(version),
             deployments=self._deployments_of(principal, version),
@@ -102,8 +100,7 @@ class LineageService:
         if origin.deployment_id is not None:
             return self._deployed(principal, origin.deployment_id)
         if origin.script_sha256 is not None:
-            tag = TagFilter(SCRIPT_TAG, origin.script_sha256)
-            return self._registry.versions_from(principal, tag=tag, limit=_MOST)
+            return self._registry.versions_from(principal, script_sha256=origin.script_sha256, limit=_MOST)
         if origin.run_id is not None:
             return self._registry.versions_from(principal, run_id=origin.run_id, limit=_MOST)
         return self._registry.versions_from(principal, job_id=origin.job_id, limit=_MOST)

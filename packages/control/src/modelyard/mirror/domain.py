@@ -9,7 +9,7 @@ from posixpath import normpath
 
 from modelyard.access.domain import TRACKER_SUBJECT, Principal, Role
 from modelyard.ports.registered_models import NO_STAGE, ShownModel, ShownVersion
-from modelyard.registry.domain import Model, Version
+from modelyard.registry.domain import Model, Version, user_tags
 from modelyard.registry.states import Stage
 
 VERSION_TAG = "modelyard.version"
@@ -17,7 +17,6 @@ STAGE_TAG = "modelyard.stage"
 MANIFEST_TAG = "modelyard.manifest"
 MARKS = frozenset({VERSION_TAG, STAGE_TAG, MANIFEST_TAG})
 """Tags of a version that are the mirror's own."""
-TRACKERS_TAGS = "mlflow."
 LONGEST_TEXT = 5000
 """MLflow's columns of descriptions and tags hold no more; on PostgreSQL a longer text would be refused."""
 
@@ -166,11 +165,6 @@ def claimed_version(shown: ShownVersion) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags that people wrote, without marks of mirrors, which an imported copy brings with it."""
-    return {key: value for key, value in tags.items() if _is_ordinary(key)}
-
-
 def model_drift(model: Model, shown: ShownModel) -> Iterator[Drift]:
     """Differences in the description and the tags of a registered model."""
     place = _Place(model.name, None, shown.name, None)
@@ -265,11 +259,7 @@ def _shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def _is_showable(key: str) -> bool:
     """MLflow's own rule for keys, less those that are kept."""
     is_path = normpath(key) == key and key != "." and not key.startswith(("/", ".."))
-    return is_path and _is_ordinary(key) and _SHOWN_KEY.fullmatch(key) is not None
-
-
-def _is_ordinary(key: str) -> bool:
-    return key not in MARKS and not key.startswith(TRACKERS_TAGS)
+    return is_path and bool(user_tags({key: ""})) and _SHOWN_KEY.fullmatch(key) is not None
 
 
 def _clipped(text: str) -> str:

@@ -11,14 +11,15 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Kind, ModelyardError, NotFound
 from modelyard.mirror import store
-from modelyard.mirror.domain import Link, Refusal, own_tags, wait_after
+from modelyard.mirror.domain import Link, Refusal, wait_after
 from modelyard.mirror.places import Place
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
 from modelyard.ports.tracking import NOT_TRACKED
-from modelyard.registry.domain import Version
+from modelyard.registry.domain import Version, user_tags
 from modelyard.registry.numbering import Found
+from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 
 _ALREADY = "already_imported"
@@ -91,7 +92,7 @@ class Imports:
 
         found = Found(
             model_description=model.description if model else "",
-            model_tags=own_tags(model.tags) if model else {},
+            model_tags=user_tags(model.tags) if model else {},
             note=note,
         )
         try:
@@ -100,7 +101,8 @@ class Imports:
                 model_name=place.model_name,
                 logged=self._registered.logged_model(shown),
                 description=shown.description,
-                tags=own_tags(shown.tags),
+                tags=shown.tags,
+                provenance=Provenance(source=Source.IMPORT),
                 found=found,
             )
         except NotFound as exc:

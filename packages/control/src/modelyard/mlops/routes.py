@@ -185,9 +185,7 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
             name=body.name,
             run_id=body.run_id,
             model_uri=body.model_uri,
-            description=body.description,
-            tags=body.tags,
-            metrics=body.metrics,
+            given=body.given(),
         )
         return VersionAnswer.of(version)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus, Phase
-from modelyard.registry.schemas import Answer, Description, Metrics, Tags
+from modelyard.registry.schemas import Answer, GivenBody
 
 
 class TrainingRequest(RequestBody):
@@ -37,15 +37,12 @@ class DeployRequest(RequestBody):
     timeout_seconds: float | None = None
 
 
-class RegistrationRequest(RequestBody):
+class RegistrationRequest(GivenBody):
     """A model of a run that shall be registered by hand: the run, or the model's own address."""
 
     name: str
     run_id: str | None = Field(default=None, max_length=500)
     model_uri: str | None = Field(default=None, max_length=500, description="`models:/m-…` or `runs:/<run>/<name>`")
-    description: Description = ""
-    tags: Tags = Field(default={})
-    metrics: Metrics = Field(default={})
 
 
 class Accepted(Answer):

@@ -106,9 +106,7 @@ def served_version_routes(
             caller,
             name=name,
             artifact_id=body.artifact_id,
-            description=body.description,
-            tags=body.tags,
-            metrics=body.metrics,
+            given=body.given(),
         )
         set_etag(response, version.revision)
         return surface.version(caller, version)

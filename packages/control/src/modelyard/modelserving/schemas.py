@@ -9,7 +9,7 @@ from modelyard.deletion.states import VersionState
 from modelyard.deployments.domain import Deployment
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.domain import Model, Version
-from modelyard.registry.schemas import Answer, Description, Metrics, Tags
+from modelyard.registry.schemas import Answer, Description, GivenBody, Tags
 
 
 class ModelBody(RequestBody):
@@ -20,15 +20,12 @@ class ModelBody(RequestBody):
     tags: Tags = Field(default={})
 
 
-class VersionBody(RequestBody):
+class VersionBody(GivenBody):
     """A trained artifact that shall become the model's next version."""
 
     artifact_id: str = Field(
         description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
     )
-    description: Description = ""
-    tags: Tags = Field(default={})
-    metrics: Metrics = Field(default={})
 
 
 class EndpointAnswer(Answer):

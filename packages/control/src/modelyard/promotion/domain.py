@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from modelyard.promotion.policy import Finding, Policy
+from modelyard.promotion.policy import Evidence, Finding, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
 
@@ -75,10 +75,13 @@ def evidence_digest(policy: Policy, version: Version, *, production: Version | N
     if not policy.metric_rules:
         # As before there were such rules, so that requests of then do not expire with an upgrade.
         del rules["metric_rules"]
+    if policy.evidence is Evidence.MEASURED:
+        del rules["evidence"]  # For the same reason.
     seen = {
         "policy": rules,
         "manifest": version.manifest_digest,
         "metrics": dict(version.metrics),
+        **({"claimed": dict(version.claimed_metrics)} if version.claimed_metrics else {}),
         "tags": dict(version.tags),
         "checks": dict(checks),
         "production": None if production is None else production.version,

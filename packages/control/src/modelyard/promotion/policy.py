@@ -17,6 +17,15 @@ class Baseline(StrEnum):
     """The version that is in production now; the first one passes."""
 
 
+class Evidence(StrEnum):
+    """Which metrics count."""
+
+    MEASURED = "measured"
+    """Those that the version's run logged."""
+    CLAIMED = "claimed"
+    """Where none was measured, also what a caller said when the version was registered or uploaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricRequirement:
     """A metric that must be there and good enough.
@@ -50,6 +59,8 @@ class Policy:
     expires_after_hours: float = 14 * 24.0
     auto_staging: bool = False
     """Whether a version that meets the metrics, tags and checks goes to staging by itself when it is registered."""
+    evidence: Evidence = Evidence.MEASURED
+    """Which metrics count, also for `auto_staging`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ def evaluate(
     policy: Policy, version: Version, *, production: Version | None, checks: Mapping[str, bool]
 ) -> tuple[Finding, ...]:
     """Every point of the policy but the approvals, in the policy's order. `checks` are the recorded ones."""
-    metrics = [_metric(requirement, _rule(policy, requirement), version, production) for requirement in policy.metrics]
+    metrics = [_metric(policy, requirement, version, production) for requirement in policy.metrics]
     tags = [_tag(name, wanted, version) for name, wanted in policy.tags.items()]
     return (*metrics, *tags, *(_check(name, checks) for name in policy.checks))
 
@@ -109,22 +120,36 @@ def _rule(policy: Policy, requirement: MetricRequirement) -> MetricRule:
     return rule if requirement.direction is None else replace(rule, direction=requirement.direction)
 
 
-def _metric(requirement: MetricRequirement, rule: MetricRule, version: Version, production: Version | None) -> Finding:
-    name = requirement.metric
-    value = version.metrics.get(name)
+def _metric(policy: Policy, requirement: MetricRequirement, version: Version, production: Version | None) -> Finding:
+    name, rule = requirement.metric, _rule(policy, requirement)
+    measured = version.measured_metrics.get(name)
+    value = version.metrics.get(name) if measured is None and policy.evidence is Evidence.CLAIMED else measured
     if value is None:
-        return _finding("metric", name, is_met=False, said="expected a value, the version has none")
+        return _finding("metric", name, is_met=False, said=f"expected {_missing(version, name)}")
+    got = f"got {value:g}" if measured is not None else f"got {value:g}, which is claimed and not measured"
     if requirement.baseline is Baseline.ABSOLUTE:
         is_met = _reaches(value, requirement.threshold, rule)
         word = "at least" if rule.direction is Direction.HIGHER else "at most"
-        return _finding("metric", name, is_met=is_met, said=f"expected {word} {requirement.threshold:g}, got {value:g}")
+        return _finding("metric", name, is_met=is_met, said=f"expected {word} {requirement.threshold:g}, {got}")
     current = None if production is None else production.metrics.get(name)
     if current is None:
-        return _finding("metric", name, is_met=True, said=f"got {value:g}; production has none to be measured against")
+        return _finding("metric", name, is_met=True, said=f"{got}; production has none to be measured against")
     step = requirement.threshold if rule.direction is Direction.HIGHER else -requirement.threshold
     is_met = _reaches(value, current + step, rule)
-    said = f"expected {rule.direction} than production's {current:g} by {requirement.threshold:g}, got {value:g}"
+    said = f"expected {rule.direction} than production's {current:g} by {requirement.threshold:g}, {got}"
     return _finding("metric", name, is_met=is_met, said=said)
+
+
+def _missing(version: Version, name: str) -> str:
+    """What was expected and is not there, and for a claim how it can count."""
+    claimed = version.claimed_metrics.get(name)
+    if claimed is None:
+        return "a value, the version has none"
+    run = "its run did not log it" if version.run_id is not None else "it has no run"
+    return (
+        f"a measured value, got {claimed:g} as a claim only: {run}. Register a version of a run that logs '{name}', or "
+        f"accept claims in the model's policy (evidence: {Evidence.CLAIMED})"
+    )
 
 
 def _tag(name: str, wanted: str | None, version: Version) -> Finding:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from modelyard.http.bodies import RequestBody
 from modelyard.promotion.domain import Request
-from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Policy
+from modelyard.promotion.policy import Baseline, Evidence, Finding, MetricRequirement, Policy
 from modelyard.registry.metrics import Direction, MetricRule
 from modelyard.registry.states import Stage
 
@@ -64,6 +64,11 @@ class PolicyBody(RequestBody):
     checks: list[str] = Field(default=[], max_length=50)
     expires_after_hours: float = Field(default=14 * 24.0, gt=0, le=24 * 365)
     auto_staging: bool = False
+    evidence: Evidence = Field(
+        default=Evidence.MEASURED,
+        strict=False,
+        description="which metrics count: those that a run measured, or also those that a caller claimed",
+    )
 
     def policy(self) -> Policy:
         """As the domain knows it."""
@@ -82,6 +87,7 @@ class PolicyBody(RequestBody):
             checks=tuple(self.checks),
             expires_after_hours=self.expires_after_hours,
             auto_staging=self.auto_staging,
+            evidence=self.evidence,
         )
 
     @classmethod
@@ -105,6 +111,7 @@ class PolicyBody(RequestBody):
             checks=list(policy.checks),
             expires_after_hours=policy.expires_after_hours,
             auto_staging=policy.auto_staging,
+            evidence=policy.evidence,
         )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, desc, insert, select, tuple_, up
 
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 from modelyard.promotion.domain import Approval, Request
-from modelyard.promotion.policy import Baseline, Finding, MetricRequirement, Policy
+from modelyard.promotion.policy import Baseline, Evidence, Finding, MetricRequirement, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.promotion.tables import approvals, policies, requests, version_checks
 from modelyard.registry.domain import Version
@@ -196,6 +196,7 @@ def _policy(content: dict[str, Any]) -> Policy:
         checks=tuple(content["checks"]),
         expires_after_hours=content["expires_after_hours"],
         auto_staging=content["auto_staging"],
+        evidence=Evidence(content.get("evidence", Evidence.MEASURED)),
     )
 
 

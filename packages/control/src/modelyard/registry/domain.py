@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from modelyard.errors import Conflict, Invalid
+from modelyard.registry.parameters import ParameterValue
+from modelyard.registry.provenance import Provenance
 from modelyard.registry.states import Stage
 
 MAX_PATH_LENGTH = 500
 MAX_VERSION = 2**31 - 1
-_OWN_TAGS = "modelyard."
+_PLATFORM_TAGS = ("modelyard.", "mlflow.")
+"""Keys of tags that the platform and the tracker keep for themselves begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,16 @@ class Model:
         return f"models/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What who registers a version says of it."""
+
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class NewVersion:
     """What a version is made of, before it has a number."""
@@ -92,8 +105,13 @@ class NewVersion:
     description: str
     tags: Mapping[str, str]
     metrics: Mapping[str, float | None]
-    """None where the run logged NaN or an infinity, which neither JSON nor every database has."""
-    parameters: Mapping[str, str]
+    """Measured ones and claimed ones, a measured one before a claim of its name.
+
+    None where the run logged NaN or an infinity, which neither JSON nor every database has.
+    """
+    claimed_metrics: Mapping[str, float | None]
+    """What a caller said, where no run measured the same."""
+    parameters: Mapping[str, ParameterValue]
     signature: Mapping[str, Any] | None
     """As MLflow wrote it: lists of inputs, outputs and params."""
     manifest: Manifest
@@ -101,6 +119,7 @@ class NewVersion:
     """The exact environment that it was trained in, where we know it."""
     job_id: str | None
     datasets: Sequence[Dataset] = ()
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,7 @@ class Version:
     description: str
     tags: Mapping[str, str]
     metrics: Mapping[str, float | None]
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, ParameterValue]
     signature: Mapping[str, Any] | None
     manifest_digest: str
     size: int
@@ -132,6 +151,15 @@ class Version:
     """The job that deletes it; from then on nothing new begins with it."""
     datasets: Sequence[Dataset] | None = None
     """As its run told of them at registration; None of a version that is older than this list."""
+    claimed_metrics: Mapping[str, float | None] = field(default_factory=dict)
+    """Those that a caller gave, which no run has measured so; `metrics` has them where none has measured the name."""
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def measured_metrics(self) -> Mapping[str, float | None]:
+        """Those that its run logged. A claim that equals what was measured is none."""
+        claimed = self.claimed_metrics
+        return {name: value for name, value in self.metrics.items() if name not in claimed or claimed[name] != value}
 
     @property
     def subject(self) -> str:
@@ -149,15 +177,33 @@ def can_be_a_number(number: int) -> bool:
     return 0 < number <= MAX_VERSION
 
 
-def refuse_own_tags(keys: Iterable[str]) -> None:
-    """Let nobody write the tags that say what we know, like which script trained a version.
+def refuse_platform_tags(keys: Iterable[str]) -> None:
+    """Let nobody write tags in the platform's or the tracker's name.
 
     Raises:
         Invalid: code `tags_invalid`.
     """
     for key in keys:
-        if key.startswith(_OWN_TAGS):
-            raise Invalid(f"tags: the key {key[:80]!r} is the platform's own", code="tags_invalid", field="tags")
+        if key.startswith(_PLATFORM_TAGS):
+            raise Invalid(
+                f"tags: the key {key[:80]!r} is the platform's own: expected one that begins with neither "
+                f"{' nor '.join(map(repr, _PLATFORM_TAGS))}",
+                code="tags_invalid",
+                field="tags",
+            )
+
+
+def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that people and scripts gave, without those in the platform's or the tracker's name."""
+    return {key: value for key, value in tags.items() if not key.startswith(_PLATFORM_TAGS)}
+
+
+def shown_metrics(
+    measured: Mapping[str, float | None], claimed: Mapping[str, float | None]
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """The metrics of a version, and which of them are claims; a claim that was measured so is none."""
+    only_claimed = {name: value for name, value in claimed.items() if name not in measured or measured[name] != value}
+    return {**only_claimed, **measured}, only_claimed
 
 
 def refuse_leaving(version: Version) -> None:

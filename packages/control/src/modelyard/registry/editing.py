@@ -12,7 +12,7 @@ from modelyard.errors import Invalid, NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
-from modelyard.registry.domain import MAX_VERSION, Model, Version, refuse_own_tags
+from modelyard.registry.domain import MAX_VERSION, Model, Version, refuse_platform_tags
 from modelyard.registry.search_index import index_model, index_version_tags
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.revision import check_revision
@@ -150,7 +150,7 @@ class Editing:
 
 
 def _merged(tags: Mapping[str, str], change: Mapping[str, str | None]) -> dict[str, str]:
-    refuse_own_tags(change)
+    refuse_platform_tags(change)
     merged = {key: value for key, value in {**tags, **change}.items() if value is not None}
     if len(merged) > max(MAX_TAGS, len(tags)):
         raise Invalid(f"tags: expected at most {MAX_TAGS} in all, got {len(merged)}", code="tags_invalid", field="tags")

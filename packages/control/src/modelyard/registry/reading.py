@@ -32,6 +32,7 @@ _VERSION: dict[str, ColumnElement[Any]] = {
     "run_id": versions.c.run_id,
     "experiment_name": versions.c.experiment_name,
     "metrics": versions.c.metrics,
+    "claimed_metrics": versions.c.claimed_metrics,
     "parameters": versions.c.parameters,
     "tags": versions.c.tags,
     "description": versions.c.description,
@@ -42,8 +43,14 @@ _VERSION: dict[str, ColumnElement[Any]] = {
     "created_at": versions.c.created_at,
     "created_by": versions.c.created_by,
     "job_id": versions.c.job_id,
+    "provenance": versions.c.provenance,
     "revision": versions.c.revision,
 }
+_OF_PROVENANCE: dict[str, ColumnElement[Any]] = {
+    "script_sha256": versions.c.script_sha256,
+    "environment_lock_sha256": versions.c.lock_digest,
+}
+"""Columns of which only the provenance tells."""
 _MODEL: dict[str, ColumnElement[Any]] = {
     "name": models.c.name,
     "latest_version": newest_version(),
@@ -147,7 +154,7 @@ def _select(fields: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
 
 @cache
 def _one_version() -> Select[Any]:
-    return _select(_VERSION).where(
+    return _select({**_VERSION, **_OF_PROVENANCE}).where(
         versions.c.tenant_id == TENANT,
         versions.c.model_name == _NAME,
         versions.c.version == _NUMBER,
@@ -163,7 +170,7 @@ def _one_model() -> Select[Any]:
 @cache
 def _versions(stage: Stage | None, *, is_first: bool, is_descending: bool) -> Select[Any]:
     of_model = (models.c.tenant_id == TENANT) & (models.c.name == _NAME) & models.c.deleted_at.is_(None)
-    query = _select(_VERSION).where(
+    query = _select({**_VERSION, **_OF_PROVENANCE}).where(
         versions.c.tenant_id == TENANT,
         versions.c.model_name == _NAME,
         versions.c.deleted_at.is_(None),
@@ -196,4 +203,24 @@ def _version(told: dict[str, Any]) -> dict[str, Any]:
     if told["datasets"]:
         # PostgreSQL keeps the fields of an object in an order of its own.
         told["datasets"] = [{field: one[field] for field in DatasetAnswer.model_fields} for one in told["datasets"]]
+    told["provenance"] = _provenance(told, told["provenance"])
     return told
+
+
+def _provenance(told: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The object of the answer; takes out of the row what only this tells."""
+    return {
+        "source": kept.get("source"),
+        "job_id": told["job_id"],
+        "run_id": told["run_id"],
+        "experiment_name": told["experiment_name"],
+        "script_name": kept.get("script_name"),
+        "script_sha256": told.pop("script_sha256"),
+        "archive_sha256": kept.get("archive_sha256"),
+        "arguments": kept.get("arguments", []),
+        "environment": kept.get("environment", {}),
+        "git_commit": kept.get("git_commit"),
+        "environment_lock_sha256": told.pop("environment_lock_sha256"),
+        "registered_by": told["created_by"],
+        "registered_at": told["created_at"],
+    }

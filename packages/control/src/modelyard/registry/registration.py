@@ -1,7 +1,7 @@
 """Registering by hand: which logged model is meant, and with what."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from modelyard.access.domain import Principal
@@ -9,8 +9,8 @@ from modelyard.errors import Invalid, NotFound
 from modelyard.naming import validate_model_name
 from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
-from modelyard.ports.tracking import NOT_TRACKED, LoggedModel, no_model, no_run
-from modelyard.registry.domain import Model, Version, refuse_own_tags
+from modelyard.ports.tracking import NOT_TRACKED, no_model, no_run
+from modelyard.registry.domain import Given, Model, Version, refuse_platform_tags
 from modelyard.registry.service import RegistryService
 from modelyard.training.domain import choose_logged_model
 
@@ -36,7 +36,7 @@ class Registration:
             Conflict: code `model_exists`.
         """
         validate_model_name(name, field="name")
-        refuse_own_tags(tags)
+        refuse_platform_tags(tags)
         return self._registry.create(principal, name, description=description, tags=plain_json(tags))
 
     def by_hand(
@@ -46,9 +46,7 @@ class Registration:
         name: str,
         run_id: str | None,
         model_uri: str | None,
-        description: str,
-        tags: Mapping[str, str],
-        metrics: Mapping[str, float],
+        given: Given,
     ) -> Version:
         """Register the model of a run, or at an address, as the next version of `name`.
 
@@ -58,13 +56,21 @@ class Registration:
             NotFound: the run or the model is not in the tracker, or is another tenant's, which nobody can tell apart.
         """
         validate_model_name(name, field="name")
-        refuse_own_tags(tags)
+        refuse_platform_tags(given.tags)
         if (run_id is None) == (model_uri is None):
             raise Invalid("expected exactly one of run_id and model_uri", code="source_invalid", field="run_id")
         asked = self._clock.now()
         try:
             found = self._registry.find_logged(principal, run_id=run_id, model_uri=model_uri)
-            return self._register(principal, name, found, description=description, tags=tags, metrics=metrics)
+            return self._registry.register(
+                principal,
+                model_name=name,
+                logged=choose_logged_model(found, None),
+                description=given.description,
+                tags=given.tags,
+                metrics=given.metrics,
+                parameters=given.parameters,
+            )
         except NotFound as exc:
             if exc.code != NOT_TRACKED:
                 raise
@@ -77,9 +83,7 @@ class Registration:
         *,
         name: str,
         artifact_id: str,
-        description: str,
-        tags: Mapping[str, str],
-        metrics: Mapping[str, float],
+        given: Given,
     ) -> Version:
         """Register a trained artifact, named by a run's id, a logged model's id, or a model's address.
 
@@ -87,30 +91,7 @@ class Registration:
             Invalid, NotFound: as `by_hand`; code `artifact_id_invalid` when it is none of the three.
         """
         run_id, model_uri = _source(artifact_id)
-        return self.by_hand(
-            principal,
-            name=name,
-            run_id=run_id,
-            model_uri=model_uri,
-            description=description,
-            tags=tags,
-            metrics=metrics,
-        )
-
-    def _register(
-        self,
-        principal: Principal,
-        name: str,
-        found: Sequence[LoggedModel],
-        *,
-        description: str,
-        tags: Mapping[str, str],
-        metrics: Mapping[str, float],
-    ) -> Version:
-        logged = choose_logged_model(found, None)
-        return self._registry.register(
-            principal, model_name=name, logged=logged, description=description, tags=tags, metrics=metrics
-        )
+        return self.by_hand(principal, name=name, run_id=run_id, model_uri=model_uri, given=given)
 
     def _wait_since(self, asked: datetime) -> None:
         """Until a moment that does not depend on what was looked up: what is not there is told no sooner."""

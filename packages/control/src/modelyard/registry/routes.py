@@ -104,9 +104,7 @@ def catalogue_writes(registration: Registration, editing: Editing) -> APIRouter:
             caller,
             name=body.name,
             artifact_id=body.artifact_id,
-            description=body.description,
-            tags=body.tags,
-            metrics=body.metrics,
+            given=body.given(),
         )
         set_etag(response, version.revision)
         return VersionAnswer.of(version)

@@ -8,12 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
 from modelyard.paging import Page
-from modelyard.registry.domain import Dataset, Model, Version
+from modelyard.registry.domain import Dataset, Given, Model, Version
 from modelyard.registry.filters import MAX_METRIC_NAME
 
 MAX_TAGS = 100
 TagKey = Annotated[str, Field(min_length=1, max_length=250)]
 TagValue = Annotated[str, Field(max_length=5000)]
+ParameterNumber = Annotated[float, Field(gt=-(2**53), lt=2**53)]
+Parameters = Annotated[
+    dict[TagKey, bool | Annotated[int, Field(gt=-(2**53), lt=2**53)] | ParameterNumber | TagValue],
+    Field(max_length=200, description="numbers, booleans and texts, kept as they are given"),
+]
 MetricName = Annotated[str, Field(min_length=1, max_length=MAX_METRIC_NAME)]
 Description = Annotated[str, Field(max_length=10_000)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)]
@@ -27,16 +32,26 @@ class Answer(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
 
-class RegisterBody(RequestBody):
+class GivenBody(RequestBody):
+    """What may be said of a version that is registered by hand."""
+
+    description: Description = ""
+    tags: Tags = Field(default={})
+    metrics: Metrics = Field(default={}, description="claimed: a policy tells them from those that a run measured")
+    parameters: Parameters = Field(default={})
+
+    def given(self) -> Given:
+        """As the catalogue takes it."""
+        return Given(description=self.description, tags=self.tags, metrics=self.metrics, parameters=self.parameters)
+
+
+class RegisterBody(GivenBody):
     """A trained artifact that shall become the next version."""
 
     name: str
     artifact_id: str = Field(
         description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
     )
-    description: Description = ""
-    tags: Tags = Field(default={})
-    metrics: Metrics = Field(default={})
 
 
 class VersionChange(RequestBody):
@@ -79,6 +94,44 @@ class DatasetAnswer(Answer):
         )
 
 
+class ProvenanceAnswer(Answer):
+    """What the platform itself knows of how a version came to be; none of it is from tags that a script can write."""
+
+    source: str | None = Field(description="`job`, `upload`, `import` or `run`; null of a version that is older")
+    job_id: str | None
+    run_id: str | None
+    experiment_name: str | None
+    script_name: str | None
+    script_sha256: str | None
+    archive_sha256: str | None
+    arguments: list[str]
+    environment: dict[str, str]
+    git_commit: str | None
+    environment_lock_sha256: str | None
+    registered_by: str
+    registered_at: datetime
+
+    @classmethod
+    def of(cls, version: Version) -> "ProvenanceAnswer":
+        """The provenance on the wire."""
+        known = version.provenance
+        return cls(
+            source=known.source,
+            job_id=version.job_id,
+            run_id=version.run_id,
+            experiment_name=version.experiment_name,
+            script_name=known.script_name,
+            script_sha256=known.script_sha256,
+            archive_sha256=known.archive_sha256,
+            arguments=list(known.arguments),
+            environment=dict(known.environment),
+            git_commit=known.git_commit,
+            environment_lock_sha256=version.lock_digest,
+            registered_by=version.created_by,
+            registered_at=version.created_at,
+        )
+
+
 class VersionAnswer(Answer):
     """A version in the catalogue."""
 
@@ -88,8 +141,9 @@ class VersionAnswer(Answer):
     artifact_uri: str
     run_id: str | None
     experiment_name: str | None
-    metrics: dict[str, float | None]
-    parameters: dict[str, str]
+    metrics: dict[str, float | None] = Field(description="measured and claimed; a measured one before a claim")
+    claimed_metrics: dict[str, float | None] = Field(description="what a caller said and no run has measured so")
+    parameters: dict[str, bool | int | float | str]
     tags: dict[str, str]
     description: str
     signature: dict[str, Any] | None
@@ -101,6 +155,7 @@ class VersionAnswer(Answer):
     created_at: datetime
     created_by: str
     job_id: str | None
+    provenance: ProvenanceAnswer
     revision: int
 
     @classmethod
@@ -114,6 +169,7 @@ class VersionAnswer(Answer):
             run_id=version.run_id,
             experiment_name=version.experiment_name,
             metrics=dict(version.metrics),
+            claimed_metrics=dict(version.claimed_metrics),
             parameters=dict(version.parameters),
             tags=dict(version.tags),
             description=version.description,
@@ -124,6 +180,7 @@ class VersionAnswer(Answer):
             created_at=version.created_at,
             created_by=version.created_by,
             job_id=version.job_id,
+            provenance=ProvenanceAnswer.of(version),
             revision=version.revision,
         )
 

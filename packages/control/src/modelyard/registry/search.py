@@ -19,7 +19,6 @@ from modelyard.registry.domain import Model, Version
 from modelyard.registry.filters import (
     ModelFilter,
     ModelOrder,
-    TagFilter,
     VersionFilter,
     VersionOrder,
 )
@@ -86,17 +85,15 @@ def versions_from(
     *,
     run_id: str | None,
     job_id: str | None,
-    tag: TagFilter | None,
+    script_sha256: str | None,
     limit: int,
 ) -> list[Version]:
-    """Versions of any model that came of a run or a job, or have a tag, newest first."""
+    """Versions of any model that came of a run, a job or a script, newest first."""
     query = select(versions).where(versions.c.tenant_id == tenant_id, versions.c.deleted_at.is_(None))
-    for column, value in ((versions.c.run_id, run_id), (versions.c.job_id, job_id)):
+    columns = (versions.c.run_id, run_id), (versions.c.job_id, job_id), (versions.c.script_sha256, script_sha256)
+    for column, value in columns:
         if value is not None:
             query = query.where(column == value)
-    if tag is not None:
-        is_it = is_tag(version_tags, tenant_id, tag_digest(tag.key, tag.value))
-        query = query.join(version_tags, is_of_version(version_tags) & is_it)
     query = query.order_by(versions.c.created_at.desc(), versions.c.model_name, versions.c.version.desc())
     return [version_of_row(row) for row in connection.execute(query.limit(limit))]
 

@@ -27,6 +27,8 @@ from modelyard.registry.domain import (
     Version,
     check_manifest,
     refuse_leaving,
+    shown_metrics,
+    user_tags,
 )
 from modelyard.registry.files import manifest_of
 from modelyard.registry.filters import (
@@ -35,7 +37,6 @@ from modelyard.registry.filters import (
     NEWEST_FIRST,
     ModelFilter,
     ModelOrder,
-    TagFilter,
     VersionFilter,
     VersionOrder,
 )
@@ -43,6 +44,8 @@ from modelyard.registry.leaving import is_deleted
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
+from modelyard.registry.parameters import ParameterValue, read_parameters, refuse_contradiction
+from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.states import Stage
 from modelyard.registry.tagged import SlotNames
 
@@ -80,25 +83,31 @@ class RegistryService:
         description: str = "",
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float | None] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, ParameterValue] | None = None,
         lock_digest: str | None = None,
         job_id: str | None = None,
+        provenance: Provenance | None = None,
         found: Found | None = None,
     ) -> Version:
         """Register a logged model as the next version of `model_name`, which is made if it is not there.
 
         Every file is fetched once and hashed; nothing is loaded. With a `job_id`, the second call gives the version of
-        the first. `found` says that somebody registered it elsewhere before.
+        the first. `found` says that somebody registered it elsewhere before. What the run measured counts as measured;
+        `metrics` are the caller's claims. `provenance` is what the caller, a part of the platform, knows itself.
 
         Raises:
             NotFound: the run or the model is not in the tracker, or is another tenant's; or, with code
                 `artifact_missing`, its files are gone.
-            Invalid: it holds no file, or one that cannot be named in a manifest; or its MLmodel file is broken.
+            Invalid: it holds no file, or one that cannot be named in a manifest; its MLmodel file is broken; or, with
+                code `parameter_contradicted`, a parameter is not what the run logged.
             Unavailable: the tracker does not answer.
         """
         if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
             return earlier
         run = self._own_run(principal, logged)
+        logged_parameters = {**logged.parameters, **(run.parameters if run else {})}
+        refuse_contradiction(logged_parameters, parameters or {})
+        shown, claimed = shown_metrics({**logged.metrics, **(run.metrics if run else {})}, metrics or {})
         manifest, signature = self._inspect(logged)
         new = NewVersion(
             model_name=model_name,
@@ -107,14 +116,16 @@ class RegistryService:
             run_id=logged.run_id,
             experiment_name=run.experiment_name if run else None,
             description=plain_text(description),
-            tags=plain_json({**(run.tags if run else {}), **(tags or {})}),
-            metrics=plain_json({**logged.metrics, **(run.metrics if run else {}), **(metrics or {})}),
-            parameters=plain_json({**logged.parameters, **(run.parameters if run else {}), **(parameters or {})}),
+            tags=plain_json(user_tags({**(run.tags if run else {}), **(tags or {})})),
+            metrics=plain_json(shown),
+            claimed_metrics=plain_json(claimed),
+            parameters=plain_json({**read_parameters(logged_parameters), **(parameters or {})}),
             signature=signature,
             manifest=manifest,
             lock_digest=lock_digest,
             job_id=job_id,
             datasets=datasets_of(run),
+            provenance=provenance or Provenance(source=Source.RUN),
         )
         return self._numbering.add(principal, new, found or Found())
 
@@ -272,13 +283,18 @@ class RegistryService:
         *,
         run_id: str | None = None,
         job_id: str | None = None,
-        tag: TagFilter | None = None,
+        script_sha256: str | None = None,
         limit: int,
     ) -> list[Version]:
-        """Versions of any model that came of a run or a job, or have a tag, newest first."""
+        """Versions of any model that came of a run, a job or a script, newest first."""
         with self._database.read() as connection:
             return search.versions_from(
-                connection, principal.tenant_id, run_id=run_id, job_id=job_id, tag=tag, limit=limit
+                connection,
+                principal.tenant_id,
+                run_id=run_id,
+                job_id=job_id,
+                script_sha256=script_sha256,
+                limit=limit,
             )
 
     def models(

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from modelyard.db.statements import insert_new
 from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.provenance import Provenance
 from modelyard.registry.search_index import index_model, index_new_version, index_version_metrics
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import models, version_files, versions
@@ -115,6 +116,9 @@ def add_version(
             lock_digest=new.lock_digest,
             job_id=new.job_id,
             datasets=[asdict(dataset) for dataset in new.datasets],
+            claimed_metrics=dict(new.claimed_metrics),
+            provenance=new.provenance.to_json(),
+            script_sha256=new.provenance.script_sha256,
             created_at=at,
             created_by=created_by,
             revision=1,
@@ -319,4 +323,6 @@ def version_of_row(row: Row[Any]) -> Version:
         revision=row.revision,
         deletion_job_id=row.deletion_job_id,
         datasets=None if row.datasets is None else tuple(Dataset(**dataset) for dataset in row.datasets),
+        claimed_metrics=row.claimed_metrics,
+        provenance=Provenance.from_json(row.provenance, script_sha256=row.script_sha256),
     )

@@ -68,6 +68,11 @@ versions = Table(
     Column("deleted_at", Timestamp),
     # NULL for a version that was registered before datasets were written down.
     Column("datasets", Json),
+    # Those of `metrics` that a caller gave, and those that contradict what a run has measured.
+    Column("claimed_metrics", Json, nullable=False, server_default="{}"),
+    # What the platform knows besides the columns here (provenance.py).
+    Column("provenance", Json, nullable=False, server_default="{}"),
+    Column("script_sha256", String(64)),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
     Index(
         "ix_versions_one_production",
@@ -82,6 +87,7 @@ versions = Table(
     Index("ix_versions_artifact_uri", "artifact_uri", postgresql_using="hash"),
     Index("ix_versions_stage", "tenant_id", "model_name", "stage", "version"),
     Index("ix_versions_deletion_job_id", "deletion_job_id"),
+    Index("ix_versions_script_sha256", "tenant_id", "script_sha256"),
     *(
         Index(
             f"ix_versions_{column}",

@@ -14,9 +14,6 @@ MAX_REQUIREMENTS = 200
 _MAX_LENGTH = 200
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
-SCRIPT_TAG = "modelyard.script_sha256"
-"""Of a version: the digest of the script that made it. Nobody edits tags that begin so."""
-
 
 def parse_requirements(requirements: Sequence[str]) -> tuple[str, ...]:
     """PEP 508 requirements by name, in their canonical spelling.

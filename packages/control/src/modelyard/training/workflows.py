@@ -16,8 +16,9 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
+from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
-from modelyard.training.domain import SCRIPT_TAG, choose_logged_model, script_environment, with_tracking_client
+from modelyard.training.domain import choose_logged_model, script_environment, with_tracking_client
 
 RUN_KEY_TAG = "modelyard.run_key"
 _POLL_SECONDS = 0.25
@@ -127,9 +128,9 @@ class Training:
             model_name=job.model_name,
             logged=logged,
             description=f"trained by {job.request['script_name']}",
-            tags={SCRIPT_TAG: hashlib.sha256(job.request["script_content"].encode()).hexdigest()},
             lock_digest=lock_digest,
             job_id=job.job_id,
+            provenance=provenance_of(job),
         )
         return {
             "model_version": version.version,
@@ -143,6 +144,15 @@ class Training:
         of_runs = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
         untagged = [model for model in of_runs if model not in tagged]  # Logged by a client before MLflow 3.
         return choose_logged_model([*untagged, *tagged], job.request.get("logged_model"))
+
+
+def provenance_of(job: Job) -> Provenance:
+    """What the job's own row says of what it ran: nothing that a script could have written."""
+    return Provenance(
+        source=Source.JOB,
+        script_name=job.request["script_name"],
+        script_sha256=hashlib.sha256(job.request["script_content"].encode()).hexdigest(),
+    )
 
 
 def _experiment(job: Job) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.errors import Invalid, TooLarge
 from modelyard.naming import validate_model_name
-from modelyard.registry.domain import refuse_own_tags
+from modelyard.registry.domain import refuse_platform_tags
 from modelyard.uploads.domain import needs_requirements, validate_file_name
 
 _CHECKSUM = "sha256 "
@@ -24,7 +24,7 @@ def check_upload(model_name: str, file_name: str, *, size: int, request: Mapping
     """
     validate_model_name(model_name, field="name")
     validate_file_name(file_name)
-    refuse_own_tags(request.get("tags", {}))
+    refuse_platform_tags(request.get("tags", {}))
     if needs_requirements(file_name) and not request.get("requirements"):
         raise Invalid(
             f"requirements: expected the libraries that load {file_name!r}, as it is no archive that names them",

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
-from modelyard.registry.schemas import Answer, Metrics, TagKey, Tags, TagValue
+from modelyard.registry.schemas import Answer, Metrics, Parameters, Tags
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.states import UploadStatus
 
@@ -35,7 +35,7 @@ class UploadBody(RequestBody):
     description: str = Field(default="", max_length=10_000)
     tags: Tags = Field(default={})
     metrics: Metrics = Field(default={})
-    parameters: dict[TagKey, TagValue] = Field(default={}, max_length=200)
+    parameters: Parameters = Field(default={})
     requirements: list[Requirement] = Field(
         default=[], max_length=200, description="of a model in one file: what loads it"
     )

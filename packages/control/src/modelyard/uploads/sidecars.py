@@ -12,6 +12,7 @@ from typing import Any
 
 from modelyard.errors import Invalid
 from modelyard.registry.filters import MAX_METRIC_NAME
+from modelyard.registry.parameters import ParameterValue, is_exact
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
@@ -26,7 +27,7 @@ _SHOWN = 80
 class Sidecars:
     """`left` names what of the configuration is no plain value, and so is told by the file alone."""
 
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, ParameterValue]
     metrics: Mapping[str, float]
     left: tuple[str, ...]
 
@@ -71,8 +72,11 @@ def _check_count(file: str, values: Mapping[str, Any]) -> None:
         raise _invalid(file, f"expected at most {_MAX_VALUES} values, got {len(values)}")
 
 
-def _parameter(name: str, value: str | float) -> str:
+def _parameter(name: str, value: ParameterValue) -> ParameterValue:
+    """The value as it stands there; a number that JSON does not carry exactly becomes its text."""
     _check_name(CONFIG, name, longest=_MAX_PARAMETER_NAME)
+    if is_exact(value):
+        return value
     text = value if isinstance(value, str) else json.dumps(value)
     if len(text) > _MAX_PARAMETER_VALUE:
         what = f"expected at most {_MAX_PARAMETER_VALUE} characters, got {len(text)}"

@@ -18,6 +18,7 @@ from modelyard.registry.domain import check_manifest
 from modelyard.registry.files import manifest_of, sha256_of
 from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
+from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.uploads.domain import Upload, flavors_of
 from modelyard.uploads.service import UploadService
@@ -70,7 +71,7 @@ class Registering:
             key=upload.upload_id,
             name=upload.model_name,
             experiment_name=mirror_name(upload.tenant_id, upload.model_name),
-            parameters=upload.request.get("parameters", {}),
+            parameters={name: str(value) for name, value in upload.request.get("parameters", {}).items()},
         )
         return {"model_uri": stored.uri, "manifest": manifest.digest, **told}
 
@@ -110,7 +111,8 @@ class Registering:
             (model / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
 
     def _register(self, job: Job, stored: Result) -> Result:
-        request: Any = self.uploads.of_job(job).request
+        upload = self.uploads.of_job(job)
+        request: Any = upload.request
         version = self.registry.register(
             owner_of(job),
             model_name=job.model_name,
@@ -120,6 +122,7 @@ class Registering:
             metrics=stored["metrics"],
             parameters=stored["parameters"],
             job_id=job.job_id,
+            provenance=Provenance(source=Source.UPLOAD, archive_sha256=upload.sha256),
         )
         self._say(job, f"registered version {version.version} of '{version.model_name}'")
         return {"model_version": version.version}

@@ -1,0 +1,54 @@
+"""What the platform itself knows of how a version came to be: nothing of it is from a tag that a script wrote. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Source(StrEnum):
+    """What made a version."""
+
+    JOB = "job"
+    """A job of ours that ran a script."""
+    UPLOAD = "upload"
+    IMPORT = "import"
+    """Somebody registered it in MLflow directly."""
+    RUN = "run"
+    """Somebody registered a run or a logged model of the tracker by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Facts of a version besides those that have a column of their own: job, run, experiment, lock, who and when."""
+
+    source: Source | None = None
+    """None of a version that is older than this list."""
+    script_name: str | None = None
+    script_sha256: str | None = None
+    archive_sha256: str | None = None
+    """Of the archive that was sent: a project's, or an upload's."""
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the request set, without secrets."""
+    git_commit: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the database keeps it, in the field's order; the script's digest has a column, by which it is found."""
+        fields = asdict(self)
+        del fields["script_sha256"]
+        return {**fields, "arguments": list(self.arguments), "environment": dict(self.environment)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], *, script_sha256: str | None) -> "Provenance":
+        """Read what `to_json` wrote, now or in an earlier release."""
+        source = fields.get("source")
+        return cls(
+            source=None if source is None else Source(source),
+            script_name=fields.get("script_name"),
+            script_sha256=script_sha256,
+            archive_sha256=fields.get("archive_sha256"),
+            arguments=tuple(fields.get("arguments") or ()),
+            environment=fields.get("environment") or {},
+            git_commit=fields.get("git_commit"),
+        )
