@@ -24,6 +24,8 @@ class Provenance:
 
     source: Source | None = None
     """None of a version that is older than this list."""
+    job_id: str | None = None
+    """The job whose run it was made of, where the version was not made by the job itself."""
     script_name: str | None = None
     script_sha256: str | None = None
     archive_sha256: str | None = None
@@ -45,6 +47,7 @@ class Provenance:
         source = fields.get("source")
         return cls(
             source=None if source is None else Source(source),
+            job_id=fields.get("job_id"),
             script_name=fields.get("script_name"),
             script_sha256=script_sha256,
             archive_sha256=fields.get("archive_sha256"),

@@ -211,7 +211,7 @@ def _provenance(told: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]
     """The object of the answer; takes out of the row what only this tells."""
     return {
         "source": kept.get("source"),
-        "job_id": told["job_id"],
+        "job_id": told["job_id"] or kept.get("job_id"),
         "run_id": told["run_id"],
         "experiment_name": told["experiment_name"],
         "script_name": kept.get("script_name"),

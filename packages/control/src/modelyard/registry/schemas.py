@@ -98,7 +98,7 @@ class ProvenanceAnswer(Answer):
     """What the platform itself knows of how a version came to be; none of it is from tags that a script can write."""
 
     source: str | None = Field(description="`job`, `upload`, `import` or `run`; null of a version that is older")
-    job_id: str | None
+    job_id: str | None = Field(description="the job that made it, or whose run it was made of")
     run_id: str | None
     experiment_name: str | None
     script_name: str | None
@@ -117,7 +117,7 @@ class ProvenanceAnswer(Answer):
         known = version.provenance
         return cls(
             source=known.source,
-            job_id=version.job_id,
+            job_id=version.job_id or known.job_id,
             run_id=version.run_id,
             experiment_name=version.experiment_name,
             script_name=known.script_name,

@@ -114,6 +114,24 @@ version_files = Table(
     info=VOLATILE,
 )
 
+# Runs of jobs, and what they said at the job's end (job_runs.py). Without a foreign key: a job's run stays its own.
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("source", String(500), primary_key=True),
+    Column("tenant_id", String(40), nullable=False),
+    Column("job_id", String(40), nullable=False),
+    Column("metrics", Json, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("models", Json, nullable=False),
+    Column("lock_digest", String(64)),
+    Column("script_sha256", String(64)),
+    Column("provenance", Json, nullable=False),
+    Column("bound_at", Timestamp, nullable=False),
+    Index("ix_job_runs_job_id", "job_id"),
+    info=VOLATILE,
+)
+
 # What a search looks up. The JSON of the row is the truth; these are written with it, in the same transaction, and a
 # tag is its digest, which fits into an index whatever the tag's length (docs/decisions/0301-search-by-indexed-rows.md).
 # SQLite keeps them in the order of their key, without a second copy.

@@ -1,7 +1,7 @@
 """A version tells measured metrics from claimed ones, what the platform knows of it from tags, and typed parameters.
 
-Tags in the platform's or the tracker's name leave `tags`, and what a search looks up of them. Of the script's digest
-only that of a version with a job is kept, since a run could write the tag as well.
+A run belongs to one job, by a table of its own. Tags in the platform's or the tracker's name leave `tags`, and what a
+search looks up of them. Of a script's digest only that of a version with a job is kept: a run could write the tag.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from modelyard.db.types import Json
+from modelyard.db.types import Json, Timestamp
 
 revision = "0016"
 down_revision = "0015"
@@ -37,6 +37,21 @@ def upgrade() -> None:
         op.add_column("versions", sa.Column(name, Json, nullable=False, server_default="{}"))
     op.add_column("versions", sa.Column("script_sha256", sa.String(length=64)))
     op.create_index("ix_versions_script_sha256", "versions", ["tenant_id", "script_sha256"])
+    op.create_table(
+        "job_runs",
+        sa.Column("source", sa.String(length=500), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("job_id", sa.String(length=40), nullable=False),
+        sa.Column("metrics", Json, nullable=False),
+        sa.Column("parameters", Json, nullable=False),
+        sa.Column("models", Json, nullable=False),
+        sa.Column("lock_digest", sa.String(length=64)),
+        sa.Column("script_sha256", sa.String(length=64)),
+        sa.Column("provenance", Json, nullable=False),
+        sa.Column("bound_at", Timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_job_runs")),
+    )
+    op.create_index("ix_job_runs_job_id", "job_runs", ["job_id"])
     connection = op.get_bind()
     gone: set[tuple[str, str]] = set()
     for row in _rows(connection):
