@@ -13,7 +13,8 @@ LogLine = Callable[[str], None]
 class Lock:
     """Exact versions with hashes of everything that an environment holds.
 
-    `text` is a requirements file; `digest` is the sha256 (hex) of it and of the Python version, the environment's key.
+    `text` is a requirements file that names its Python in a comment; `digest` is its sha256 (hex), the environment's
+    key.
     """
 
     text: str
@@ -32,7 +33,7 @@ class Environment:
 
 def pinned(lock_text: str) -> tuple[str, ...]:
     """The pins of a lock's text (`name==version`, with their markers), without the hashes."""
-    lines = (line.strip().removesuffix("\\").strip() for line in lock_text.splitlines())
+    lines = (line.partition("--hash=")[0].strip().removesuffix("\\").strip() for line in lock_text.splitlines())
     return tuple(line for line in lines if line and not line.startswith(("-", "#")))
 
 
@@ -48,18 +49,23 @@ class Environments(Protocol):
         requirements: Sequence[str],
         *,
         constraints: str = "",
+        requires_python: str = "",
         server_extras: Sequence[str] | None = None,
         log: LogLine,
     ) -> Lock:
-        """Resolve PEP 508 requirements (names only: no options, paths or URLs) to a lock.
+        """Resolve PEP 508 requirements (names only: no options but hashes, no paths or URLs) to a lock.
 
         Args:
-            requirements: already parsed and checked by `training.domain.parse_requirements`.
-            constraints: a lock's text; what it pins and the requirements need keeps its version.
+            requirements: already parsed and checked by `training.domain.parse_requirements`. What is pinned with
+                hashes (`numpy==1.26.4 --hash=sha256:…`) is locked with no others.
+            constraints: a lock's text; what it pins and the requirements need keeps its version and its hashes.
+            requires_python: the versions that will do (`>=3.12`); empty for the one that we run on, which is also
+                preferred. Another one is never downloaded.
             server_extras: not None when the environment shall hold our model server too, with these of its extras.
 
         Raises:
-            Invalid: code `requirements_unresolvable`; the message is the resolver's reason, in one sentence.
+            Invalid: code `requirements_unresolvable`; the message is the resolver's reason, in one sentence. Or
+                `python_unavailable`: this machine has no such Python.
             Unavailable: the package index does not answer.
         """
 
@@ -67,6 +73,6 @@ class Environments(Protocol):
         """The environment of this lock; builds it if it is not there.
 
         Raises:
-            Invalid: code `environment_build_failed`, when a package does not install.
+            Invalid: code `environment_build_failed`, when a package does not install; `python_unavailable`.
             Unavailable: the package index does not answer.
         """

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -281,8 +282,86 @@ class TestServerDistribution:
         assert found.wheel_folder is None
 
 
-def test_a_digest_is_of_the_text_and_the_python_version(environments: UvEnvironments) -> None:
+def test_a_digest_is_of_a_text_that_names_the_python_version(environments: UvEnvironments) -> None:
     lock = environments.lock(["alpha"], log=quiet)
 
-    assert lock.digest != hashlib.sha256(lock.text.encode()).hexdigest()
-    assert len(lock.digest) == 64
+    assert lock.text.startswith(f"# python: {sys.version_info.major}.{sys.version_info.minor}\n")
+    assert lock.digest == hashlib.sha256(lock.text.encode()).hexdigest()
+
+
+class TestPythonVersions:
+    def test_one_that_is_not_here_is_refused_by_name(self, environments: UvEnvironments) -> None:
+        with pytest.raises(Invalid, match=r"got '<3', of which there is none") as caught:
+            environments.lock(["alpha"], requires_python="<3", log=quiet)
+
+        assert caught.value.code == "python_unavailable"
+
+    def test_another_one_that_is_here_is_used(
+        self, environments: UvEnvironments, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        other = tmp_path / "python3.7"  # Any interpreter will do: what it says of itself is what counts.
+        other.write_text(
+            f'#!/bin/sh\ncase "$*" in *python_version*) echo 3.7.9;; *) exec {sys.executable} "$@";; esac\n'
+        )
+        other.chmod(0o700)
+        monkeypatch.setattr(Uv, "find_python", lambda _, versions: other if versions == "==3.7.*" else None)
+
+        found = environments._pythons.find("==3.7.*")
+
+        assert (found.version, found.path) == ("3.7.9", other)
+
+    def test_a_lock_of_before_they_were_named_is_of_our_own(self, environments: UvEnvironments) -> None:
+        text = environments.lock(["alpha"], log=quiet).text.partition("\n")[2]
+
+        environment = environments.ensure(Lock(text=text, digest="0" * 64), log=quiet)
+
+        assert subprocess.check_output([environment.python, "-c", "import alpha; print(1)"], text=True) == "1\n"
+
+
+class TestHashes:
+    def test_a_package_is_locked_with_the_hashes_that_are_demanded_and_no_others(
+        self, environments: UvEnvironments, make_wheel: MakeWheel
+    ) -> None:
+        digest = hashlib.sha256(make_wheel(name="gamma", version="1.0").read_bytes()).hexdigest()
+        demanded = f"gamma==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{digest}"
+
+        text = environments.lock([demanded, "alpha"], log=quiet).text
+
+        assert f"gamma==1.0 \\\n    --hash=sha256:{digest}\n" in text
+        assert "alpha==2.0" in text
+        assert "0" * 64 not in text
+
+    def test_a_package_none_of_whose_files_has_the_hash_is_refused(self, environments: UvEnvironments) -> None:
+        with pytest.raises(Invalid, match=r"no file of alpha==2\.0 on the index has a hash that they allow"):
+            environments.lock([f"alpha==2.0 --hash=sha256:{'0' * 64}"], log=quiet)
+
+    def test_a_lock_as_constraints_keeps_its_hashes(self, environments: UvEnvironments) -> None:
+        held = environments.lock(["alpha"], log=quiet).text
+        other = held.replace("--hash=sha256:", "--hash=sha256:f")
+
+        with pytest.raises(Invalid, match="hash"):
+            environments.lock(["alpha"], constraints=other, log=quiet)
+
+
+class TestForgottenRequirements:
+    def test_an_old_mlflow_gets_the_module_that_it_imports(
+        self, environments: UvEnvironments, make_wheel: MakeWheel
+    ) -> None:
+        make_wheel(name="mlflow", version="2.9.2")
+        make_wheel(name="setuptools", version="80.9.0")
+        make_wheel(name="setuptools", version="82.0.0")
+
+        assert pinned(environments.lock(["mlflow==2.9.2"], log=quiet).text) == ("mlflow==2.9.2", "setuptools==80.9.0")
+
+    def test_a_new_one_gets_nothing_more(self, environments: UvEnvironments, make_wheel: MakeWheel) -> None:
+        make_wheel(name="mlflow", version="3.17.2")
+
+        assert pinned(environments.lock(["mlflow"], log=quiet).text) == ("mlflow==3.17.2",)
+
+
+class TestContradictions:
+    def test_requirements_that_contradict_each_other_are_named(self, environments: UvEnvironments) -> None:
+        with pytest.raises(Invalid, match=r"alpha==1\.0 and alpha==2\.0") as caught:
+            environments.lock(["alpha==1.0", "alpha==2.0"], log=quiet)
+
+        assert len(caught.value.message) < 300

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from modelyard.adapters.environments import lock_text
 from modelyard.errors import Invalid, Unavailable
 from modelyard.ports.environments import Environment, Lock, LogLine, pinned
 
 _ANY_VERSION = "1.0"
+_PYTHON = ".".join(map(str, sys.version_info[:2]))
 
 
 class FakeEnvironments:
@@ -45,18 +48,25 @@ class FakeEnvironments:
         requirements: Sequence[str],
         *,
         constraints: str = "",
+        requires_python: str = "",
         server_extras: Sequence[str] | None = None,
         log: LogLine,
     ) -> Lock:
         """Pin each requirement to the newest version that it and the constraints allow."""
         if not self.is_index_reachable:
             raise Unavailable("The package index does not answer.", code="package_index_unavailable")
-        held = _by_name(pinned(constraints))
-        pins = {name: self._newest(wanted, held.get(name)) for name, wanted in _by_name(requirements).items()}
+        if not SpecifierSet(requires_python).contains(_PYTHON, prereleases=True):
+            raise Invalid(
+                f"There is no Python {requires_python} here.", code="python_unavailable", field="requires_python"
+            )
+        held, asked = _by_name(pinned(constraints)), [lock_text.without_hashes(each) for each in requirements]
+        pins = {name: self._newest(wanted, held.get(name)) for name, wanted in _by_name(asked).items()}
         if server_extras is not None:
             pins[canonicalize_name("modelyard-serving")] = _ANY_VERSION
         log(f"Resolved {len(pins)} packages")
         text = "".join(_pin(name, version) for name, version in sorted(pins.items()))
+        text = lock_text.narrowed(text, lock_text.hashes_in(*requirements, constraints))
+        text = lock_text.headed(text, python=_PYTHON)
         return Lock(text=text, digest=hashlib.sha256(text.encode()).hexdigest())
 
     def ensure(self, lock: Lock, *, log: LogLine) -> Environment:

@@ -11,8 +11,11 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from modelyard.adapters.environments import lock_text
+from modelyard.adapters.environments.interpreters import Interpreter, Interpreters
 from modelyard.adapters.environments.server_distribution import ServerDistribution, ServerRequirement, editable_source
 from modelyard.adapters.environments.uv_command import Uv, UvFailure
 from modelyard.adapters.file_lock import locked
@@ -22,12 +25,21 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environment, Lock, LogLine, pinned
 from modelyard.scratch import Scratch
 
-_PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _MARKER = "complete"
 
 
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What shall be resolved."""
+
+    requirements: Sequence[str]
+    constraints: str
+    python: Interpreter
+    server: ServerRequirement | None
+
+
 class UvEnvironments:
-    """Environments for the Python version that we ourselves run on.
+    """Environments for the Python that we ourselves run on, and for others that uv finds on this machine.
 
     Args:
         home: keeps the environments, the locks and the wheels of our own server.
@@ -41,6 +53,7 @@ class UvEnvironments:
         self._clock = clock
         self._lock_ttl = timedelta(seconds=lock_ttl_seconds)
         self._uv = Uv(environment=environment, folder=home.environments)
+        self._pythons = Interpreters(self._uv)
         self._server = ServerDistribution(
             uv=self._uv, wheels=home.wheels, scratch=home.scratch, source=editable_source()
         )
@@ -50,6 +63,7 @@ class UvEnvironments:
         requirements: Sequence[str],
         *,
         constraints: str = "",
+        requires_python: str = "",
         server_extras: Sequence[str] | None = None,
         log: LogLine,
     ) -> Lock:
@@ -58,15 +72,17 @@ class UvEnvironments:
         try:
             server = None if server_extras is None else self._server.requirement(server_extras, log=log)
             wanted = [*requirements, *([server.requirement] if server else [])]
-            key = self._key(wanted, pinned(constraints), server)
+            python = self._pythons.find(requires_python)
+            key = self._key(wanted, constraints, python, server)
             text = self._remembered(key)
             if text is None:
                 with closing(Scratch(self._home.scratch)) as scratch:
-                    text = self._resolve(wanted, pinned(constraints), server=server, scratch=scratch, log=log)
+                    resolution = Resolution(wanted, constraints, python, server)
+                    text = self._resolved(resolution, scratch=scratch, log=log)
                     self._remember(key, text, scratch=scratch)
         except UvFailure as failure:
             raise _translated(failure, code="requirements_unresolvable") from failure
-        return Lock(text=text, digest=hashlib.sha256(f"{_PYTHON_VERSION}\n{text}".encode()).hexdigest())
+        return Lock(text=text, digest=hashlib.sha256(text.encode()).hexdigest())
 
     def ensure(self, lock: Lock, *, log: LogLine) -> Environment:
         """The environment of this lock; two that want it at once wait for one build."""
@@ -80,34 +96,36 @@ class UvEnvironments:
                 self._build(lock, environment, log=log, held=descriptor)
         return environment
 
-    def _resolve(
-        self,
-        requirements: Sequence[str],
-        constraints: Sequence[str],
-        *,
-        server: ServerRequirement | None,
-        scratch: Scratch,
-        log: LogLine,
-    ) -> str:
-        asked, held, resolved = (scratch.folder / name for name in ("wanted.in", "constraints.txt", "resolved.txt"))
-        asked.write_text("\n".join(requirements))
-        held.write_text("\n".join(constraints))
-        options = ["--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
-        options += ["--python-version", _PYTHON_VERSION, "--python", sys.executable]
-        options += ["--constraints", str(held), "--output-file", str(resolved)]
-        links = [server.wheel_folder] if server and server.wheel_folder else []
-        self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links, inherited=[scratch.held])
-        text = resolved.read_text()
+    def _resolved(self, wanted: Resolution, *, scratch: Scratch, log: LogLine) -> str:
+        """The lock's text; resolved once more where a package is known to need what it does not require."""
+        text = self._compile(wanted, scratch=scratch, log=log)
+        if missing := lock_text.forgotten(text):
+            wanted = replace(wanted, requirements=[*wanted.requirements, *missing])
+            text = self._compile(wanted, scratch=scratch, log=log)
         log(f"Resolved {len(pinned(text))} packages")
-        return text
+        text = lock_text.narrowed(text, lock_text.hashes_in(*wanted.requirements, wanted.constraints))
+        return lock_text.headed(text, python=wanted.python.version)
+
+    def _compile(self, wanted: Resolution, *, scratch: Scratch, log: LogLine) -> str:
+        asked, held, resolved = (scratch.folder / name for name in ("wanted.in", "constraints.txt", "resolved.txt"))
+        asked.write_text("\n".join(map(lock_text.without_hashes, wanted.requirements)))
+        held.write_text("\n".join(pinned(wanted.constraints)))
+        resolved.unlink(missing_ok=True)  # uv prefers what stands in the file already.
+        options = ["--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+        options += ["--python-version", wanted.python.version, "--python", str(wanted.python.path)]
+        options += ["--constraints", str(held), "--output-file", str(resolved)]
+        links = [wanted.server.wheel_folder] if wanted.server and wanted.server.wheel_folder else []
+        self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links, inherited=[scratch.held])
+        return resolved.read_text()
 
     def _build(self, lock: Lock, environment: Environment, *, log: LogLine, held: int) -> None:
         if environment.path.exists():
             shutil.rmtree(environment.path)  # What a killed build left.
         wheels = self._server.wheel_folders(lock.text)
         try:
+            python = self._pythons.named(lock_text.python_of(lock.text))
             self._uv.run(
-                *("venv", "--quiet", "--python", sys.executable, str(environment.path)), log=log, inherited=[held]
+                *("venv", "--quiet", "--python", str(python.path), str(environment.path)), log=log, inherited=[held]
             )
             requirements = environment.path / "requirements.txt"
             requirements.write_text(lock.text)
@@ -117,11 +135,13 @@ class UvEnvironments:
             raise _translated(failure, code="environment_build_failed") from failure
         (environment.path / _MARKER).write_text(lock.digest)
 
-    def _key(self, wanted: Sequence[str], constraints: Sequence[str], server: ServerRequirement | None) -> str:
+    def _key(
+        self, wanted: Sequence[str], constraints: str, python: Interpreter, server: ServerRequirement | None
+    ) -> str:
         """Digest of all that a resolution depends on, but for the index itself."""
         settings = sorted((name, value) for name, value in self._uv.environment.items() if name.startswith("UV_"))
         content = server.content if server else ""
-        inputs = json.dumps([_PYTHON_VERSION, sys.platform, wanted, constraints, content, settings])
+        inputs = json.dumps([python.version, sys.platform, wanted, constraints, content, settings])
         return hashlib.sha256(inputs.encode()).hexdigest()
 
     def _remembered(self, key: str) -> str | None:

@@ -96,7 +96,7 @@ class Uv:
             UvFailure: it ended with an error.
         """
         links = [self.environment.get("UV_FIND_LINKS", ""), *map(str, find_links)]
-        environment = {**self.environment, "NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        environment = self._scrubbed()
         if any(links):
             environment["UV_FIND_LINKS"] = ",".join(filter(None, links))
         (self._folder / "uv.toml").touch()
@@ -114,6 +114,24 @@ class Uv:
             output = [line.rstrip("\n") for line in _told(process, log)]
         if process.returncode != 0:
             raise UvFailure([without_places(line) for line in output])
+
+    def find_python(self, versions: str) -> Path | None:
+        """An interpreter on this machine of such a version (`>=3.12`, `3.12.1`); None where uv finds none."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = subprocess.run(
+            [self._binary, "python", "find", "--no-project", "--system", versions],
+            cwd=self._folder,
+            env=self._scrubbed(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        return Path(found.stdout.strip()) if found.returncode == 0 and found.stdout.strip() else None
+
+    def _scrubbed(self) -> dict[str, str]:
+        return {**self.environment, "NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def without_places(text: str) -> str:
