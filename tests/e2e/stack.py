@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from modelyard.home import Home
-from modelyard.local.supervisor_daemon import socket_path
+from modelyard.local.supervisor_daemon import password, socket_path
 from modelyard.local.supervisor_rpc import SupervisorGone, call
 
 T = TypeVar("T")
@@ -191,7 +191,8 @@ class Stack:
                 self._supervisord("startProcess", name)
 
     def _supervisord(self, method: str, name: str) -> Any:
-        return call(socket_path(Home(self.home)), method, name, timeout=60)
+        home = Home(self.home)
+        return call(socket_path(home), method, name, timeout=60, password=password(home))
 
     def processes(self) -> Sequence[psutil.Process]:
         """Every process that belongs to this stack, by its command, its folder or its environment."""
@@ -262,7 +263,7 @@ def end_all(stack: Stack) -> Sequence[str]:
 def is_supervised(stack: Stack) -> bool:
     """Whether the stack's supervisord answers."""
     try:
-        call(socket_path(Home(stack.home)), "getPID", timeout=5)
+        call(socket_path(Home(stack.home)), "getPID", timeout=5, password=password(Home(stack.home)))
     except SupervisorGone:
         return False
     return True

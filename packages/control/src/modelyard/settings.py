@@ -6,12 +6,13 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modelyard.access.domain import Role
 from modelyard.home import Home
 from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin
+from modelyard.isolation import Isolation, IsolationChoice, choose_isolation
 
 _MEBIBYTE = 1024 * 1024
 
@@ -112,6 +113,10 @@ class Settings(BaseSettings):
     run_memory_mb: int = Field(default=8 * 1024, ge=64)
     run_output_mb: int = Field(default=64, ge=1)
     run_disk_mb: int = Field(default=16 * 1024, ge=1)
+    run_isolation: IsolationChoice = IsolationChoice.AUTO
+    """`auto` takes the strongest mechanism that there is; `required` and a name refuse to start where it is not."""
+    run_readable: Annotated[list[Path], NoDecode, _Separated] = []
+    """Folders that every run may read besides its own: `/data,/mnt/sets`."""
     compile_models: bool = True
     """Whether packaging tries a verified compilation; a version whose trial fails is served as it was logged."""
     compile_seconds: float = Field(default=180, gt=0)
@@ -133,6 +138,25 @@ class Settings(BaseSettings):
                 "MODELYARD_OIDC_AUDIENCE must be set with MODELYARD_OIDC_ISSUER: else tokens that the issuer made for "
                 "other services would be let in"
             )
+        return self
+
+    @field_validator("run_readable")
+    @classmethod
+    def _check_readable(cls, places: list[Path]) -> list[Path]:
+        relative = [place for place in places if not place.is_absolute()]
+        if relative:
+            raise ValueError(f"expected absolute folders, got {str(relative[0])!r}")
+        return places
+
+    @model_validator(mode="after")
+    def _keep_the_home_closed(self) -> Self:
+        home = self.places.root
+        for place in self.run_readable:
+            if home.is_relative_to(place) or place.is_relative_to(home):
+                raise ValueError(
+                    f"MODELYARD_RUN_READABLE names {place}, which holds the platform's home or lies in it: a run would "
+                    "read what it must not"
+                )
         return self
 
     @property
@@ -176,6 +200,11 @@ class Settings(BaseSettings):
     def tracking_requirement(self) -> str:
         """The tracker's client in every environment of a run: as new as our own, so that both speak alike."""
         return f"mlflow=={importlib.metadata.version('mlflow')}"
+
+    @property
+    def isolation(self) -> Isolation:
+        """What stands between users' code and everything else; Invalid where what is demanded is not to be had."""
+        return choose_isolation(self.run_isolation, home=self.places.root, readable=tuple(self.run_readable))
 
     @property
     def run_memory_bytes(self) -> int:

@@ -1,4 +1,5 @@
-"""Becomes a program of the stack: ends what its last start left, takes its priority and environment, and executes it.
+"""Becomes a program of the stack: ends what its last start left, takes its priority, environment and isolation, and
+executes it.
 
 `python -P -m modelyard.local.launch FILE`, started by supervisord, with FILE as `ProgramFiles` writes it.
 """
@@ -8,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from modelyard.isolation import Confinement
 from modelyard.local.environment import Scope, inherited
 from modelyard.local.generations import Generation
 from modelyard.local.programs import digest_of
@@ -27,6 +29,11 @@ def launch(path: Path) -> None:
     os.nice(program["nice"])
     environment = inherited(Scope(program["scope"]), os.environ) | program["environment"]
     command = program["command"]
+    try:
+        if program["confinement"] is not None:
+            Confinement.read(program["confinement"]).enter()
+    except OSError as exc:
+        sys.exit(f"The isolation of {command[0]} cannot be set up: {exc.strerror}.")
     try:
         os.execve(command[0], command, environment)  # noqa: S606  # A list, never a shell (law 9).
     except OSError as exc:

@@ -45,7 +45,7 @@ def check_stack(stack: Stack) -> None:
 
 
 def check_settings() -> None:
-    """What the environment sets can be read, and the artifact root can be reached."""
+    """What the environment sets can be read, the isolation is to be had, and the artifact root can be reached."""
     try:
         settings = Settings()
     except ValidationError as exc:
@@ -53,6 +53,7 @@ def check_settings() -> None:
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"MODELYARD_{name.upper()}"
         raise Invalid(f"{variable}: {first['msg']}; {first['input']!r} came.", code="setting_invalid") from exc
+    _ = settings.isolation
     root = settings.mlflow_artifact_root or ""
     client = _CLIENTS.get(urlsplit(root).scheme)
     if client is not None and settings.mlflow_tracking_uri is None and not _is_installed(client):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from modelyard.atomic_file import replace_text
 from modelyard.home import Home
@@ -62,6 +63,8 @@ class Program:
     """Which variables of the supervisor's environment it sees."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set besides those."""
+    confinement: Mapping[str, Any] | None = None
+    """What it may see and touch, as `Confinement.written` gives it; all that its user may without one."""
     nice: int = 0
     priority: int = 500
     """Lower ones are started first and stopped last."""

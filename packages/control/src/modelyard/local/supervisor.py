@@ -19,7 +19,7 @@ from modelyard.adapters.file_lock import locked
 from modelyard.home import Home
 from modelyard.local.generations import Generation
 from modelyard.local.programs import Program, ProgramFiles
-from modelyard.local.supervisor_daemon import end_daemon, socket_path, start_daemon, unavailable
+from modelyard.local.supervisor_daemon import end_daemon, password, socket_path, start_daemon, unavailable
 from modelyard.local.supervisor_rpc import SupervisorFault, SupervisorGone, SupervisorSilent, call
 from modelyard.local.waiting import until
 
@@ -81,7 +81,7 @@ class Supervisor:
     def pid(self) -> int | None:
         """The daemon's process; None when there is none."""
         try:
-            return int(call(self._socket, "getPID", timeout=_ANSWER_SECONDS))
+            return int(call(self._socket, "getPID", timeout=_ANSWER_SECONDS, password=password(self._home)))
         except SupervisorGone:
             return None
         except (SupervisorSilent, SupervisorFault) as exc:
@@ -198,7 +198,7 @@ class Supervisor:
     ) -> Any:
         """The answer, or None for a fault that is tolerated."""
         try:
-            return call(self._socket, method, *arguments, timeout=_ANSWER_SECONDS)
+            return call(self._socket, method, *arguments, timeout=_ANSWER_SECONDS, password=password(self._home))
         except SupervisorFault as exc:
             if exc.code in tolerated:
                 return None

@@ -5,6 +5,7 @@ It is found by its command line, which names the home, so also when it hangs or 
 
 import hashlib
 import os
+import secrets
 import subprocess
 import sys
 from contextlib import suppress
@@ -17,6 +18,7 @@ from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.environment import Scope, inherited
 from modelyard.local.generations import Generation, is_alive
+from modelyard.local.supervisor_rpc import USER
 
 _SOCKET_PATH_LIMIT = 90  # A unix socket's path has at most 107 characters, and supervisord adds a dot and its pid.
 _START_SECONDS = 30.0
@@ -25,6 +27,8 @@ _CONFIGURATION = """\
 [unix_http_server]
 file={socket}
 chmod=0700
+username={user}
+password={password}
 
 [supervisord]
 identifier=modelyard
@@ -57,6 +61,14 @@ def socket_path(home: Home) -> Path:
     return private / f"{hashlib.sha256(os.fsencode(home.root)).hexdigest()[:24]}.sock"
 
 
+def password(home: Home) -> str | None:
+    """What the daemon asks for, so that who reaches its socket is not enough; None before its first start."""
+    try:
+        return _password_file(home).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+
+
 def start_daemon(home: Home) -> None:
     """Start it; it listens when this returns. Not while one listens.
 
@@ -65,7 +77,9 @@ def start_daemon(home: Home) -> None:
     """
     configuration = _configuration(home)
     (home.supervisor / "conf.d").mkdir(mode=0o700, exist_ok=True)
-    replace_text(configuration, _CONFIGURATION.format(socket=socket_path(home)))
+    secret = password(home) or secrets.token_urlsafe(32)
+    replace_text(_password_file(home), secret)
+    replace_text(configuration, _CONFIGURATION.format(socket=socket_path(home), user=USER, password=secret))
     socket_path(home).unlink(missing_ok=True)
     try:
         started = subprocess.run(
@@ -98,6 +112,10 @@ def end_daemon(home: Home, *, patience: float) -> None:
 def unavailable(what: str) -> Unavailable:
     """What a caller hears when the supervisor does not do its part."""
     return Unavailable(f"The process supervisor {what}.", code="supervisor_unavailable")
+
+
+def _password_file(home: Home) -> Path:
+    return home.supervisor / "password"
 
 
 def _configuration(home: Home) -> Path:

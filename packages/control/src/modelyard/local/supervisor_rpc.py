@@ -1,10 +1,14 @@
 """XML-RPC over a unix socket, as supervisord speaks it, with an end to all waiting."""
 
+import base64
 import http.client
 import socket
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
+
+USER = "modelyard"
+"""Whom supervisord knows."""
 
 
 class SupervisorGone(Exception):
@@ -23,7 +27,7 @@ class SupervisorFault(Exception):
         self.code = code
 
 
-def call(socket_path: Path, method: str, *arguments: Any, timeout: float) -> Any:
+def call(socket_path: Path, method: str, *arguments: Any, timeout: float, password: str | None = None) -> Any:
     """The result of `supervisor.<method>`.
 
     Raises:
@@ -31,7 +35,7 @@ def call(socket_path: Path, method: str, *arguments: Any, timeout: float) -> Any
         SupervisorSilent: no answer came within `timeout` seconds, or it broke off.
         SupervisorFault: it answered with a fault.
     """
-    transport = _UnixTransport(socket_path, timeout)
+    transport = _UnixTransport(socket_path, timeout, password)
     try:
         with xmlrpc.client.ServerProxy("http://supervisor", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
@@ -44,8 +48,9 @@ def call(socket_path: Path, method: str, *arguments: Any, timeout: float) -> Any
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__()
+    def __init__(self, path: Path, timeout: float, password: str | None) -> None:
+        credential = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        super().__init__(headers=[] if password is None else [("Authorization", f"Basic {credential}")])
         self._path = path
         self._timeout = timeout
 

@@ -45,6 +45,7 @@ def real_adapters(settings: Settings) -> Adapters:
     """The adapters of a local stack."""
     places = settings.places
     clock = SystemClock()
+    isolation = settings.isolation
     return Adapters(
         clock=clock,
         engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
@@ -56,9 +57,13 @@ def real_adapters(settings: Settings) -> Adapters:
             seconds=settings.webhook_timeout_seconds,
             authorities=settings.webhook_ca_file,
         ),
-        runner=LocalRunner(),
+        runner=LocalRunner(isolation=isolation),
         target=LocalTarget(
-            places, Supervisor(places), first_port=settings.server_port_first, last_port=settings.server_port_last
+            places,
+            Supervisor(places),
+            first_port=settings.server_port_first,
+            last_port=settings.server_port_last,
+            isolation=isolation,
         ),
         tracking=MlflowTracking(
             uri=settings.tracking_uri,

@@ -90,6 +90,7 @@ class Work:
             registry=registry,
             deployments=self.deployments,
             clock=clock,
+            isolation=settings.isolation.description,
         )
 
     def routes(self) -> Sequence[APIRouter]:

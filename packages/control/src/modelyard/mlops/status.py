@@ -26,7 +26,9 @@ class PlatformStatus:
         registry: RegistryService,
         deployments: DeploymentService,
         clock: Clock,
+        isolation: str,
     ) -> None:
+        self._isolation = isolation
         self._database = database
         self._tracking = tracking
         self._target = target
@@ -48,6 +50,7 @@ class PlatformStatus:
                 self._tracking.is_reachable(), "the tracking server does not answer", url=self._tracking.uri
             ),
             "target": self._target_component(),
+            "isolation": ComponentAnswer(status="ok", detail=self._isolation, url=None),
         }
         is_ok = all(component.status == "ok" for component in components.values())
         return StatusAnswer(

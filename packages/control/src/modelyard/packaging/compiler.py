@@ -3,13 +3,14 @@
 It never loads a model, and whatever goes wrong in the trial is a reason in the report, never a failed build.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from modelyard.errors import ModelyardError
+from modelyard.isolation.untrusted_files import copy_regular
 from modelyard.packaging.compilation import Report, not_tried, read_report
 from modelyard.packaging.example import example_of, read_request
 from modelyard.packaging.plan import ServingPlan
@@ -27,6 +28,8 @@ from modelyard_serving.compile.cli import main
 
 sys.exit(main({arguments!r}))
 """
+_WRITTEN, _REPORT = "compiled", "report.json"
+"""Where the trial writes, in its own folder."""
 _ACCEPTED, _REFUSED = 0, 1
 """Exit codes of the trial that leave a report."""
 _POLL_SECONDS = 0.1
@@ -115,17 +118,20 @@ class TrialCompiler:
         )
         python = self._environments.ensure(lock, log=log).python
         log("compiling: the translation is tried on rows around the model's example")
-        written, report = scratch / "compiled", scratch / "report.json"
-        arguments = [str(model), "--output", str(written), "--report", str(report)]
-        outcome = self._run(scratch / "run", python, arguments)
-        if outcome.exit_code not in (_ACCEPTED, _REFUSED) or not report.is_file():
+        work = scratch / "run" / "work"
+        arguments = [str(model), "--output", str(work / _WRITTEN), "--report", str(work / _REPORT)]
+        outcome = self._run(scratch / "run", python, arguments, model=model)
+        report = _taken(work, [_REPORT], scratch / "report")
+        if outcome.exit_code not in (_ACCEPTED, _REFUSED) or not report:
             return Compilation(not_tried(f"the trial broke off: {self._reason(scratch / 'run', outcome)}"))
-        told = read_report(report)
+        told = read_report(report[0])
         if told.is_accepted is not (outcome.exit_code == _ACCEPTED):
             return Compilation(not_tried("the trial's report contradicts its exit code"))
         if not told.is_accepted:
             return Compilation(told)
-        files, example = _taken(written, scratch / "taken"), read_request(written / "example.json")
+        files = _graph(work, scratch / "taken")
+        brought = _taken(work, [f"{_WRITTEN}/example.json"], scratch / "example")
+        example = read_request(brought[0]) if brought else None
         return Compilation(told, self._serving(files, example, plan=plan, trial=lock, log=log))
 
     def _serving(
@@ -139,7 +145,7 @@ class TrialCompiler:
         python = self._environments.ensure(lock, log=log).python
         return Serving(plan, lock, python, compiled=files, example=example)
 
-    def _run(self, folder: Path, python: Path, arguments: Sequence[str]) -> RunOutcome:
+    def _run(self, folder: Path, python: Path, arguments: Sequence[str], *, model: Path) -> RunOutcome:
         self._runner.start(
             RunSpec(
                 run_key=folder.parent.name,
@@ -149,6 +155,7 @@ class TrialCompiler:
                 script_content=_SCRIPT.format(arguments=list(arguments)),
                 environment=_environment(folder, python),
                 limits=self._limits,
+                readable=[model],
             )
         )
         deadline = self._clock.now().timestamp() + self._limits.seconds + _GRACE_SECONDS
@@ -180,12 +187,22 @@ def _environment(folder: Path, python: Path) -> dict[str, str]:
     }
 
 
-def _taken(written: Path, place: Path) -> Path:
+def _graph(work: Path, place: Path) -> Path:
     """The graph's own files, and nothing else that the model's code may have put beside them."""
-    place.mkdir()
-    for name in COMPILED_FILES:
-        source = written / "compiled" / name
-        if source.is_symlink() or not source.is_file():
-            raise FileNotFoundError(f"the accepted translation has no file {name}")
-        shutil.copyfile(source, place / name)
+    taken = {path.name for path in _taken(work, [f"{_WRITTEN}/compiled/{name}" for name in COMPILED_FILES], place)}
+    missing = [name for name in COMPILED_FILES if name not in taken]
+    if missing:
+        raise FileNotFoundError(f"the accepted translation has no file {missing[0]}")
     return place
+
+
+def _taken(work: Path, paths: Sequence[str], place: Path) -> list[Path]:
+    """Copies of these files of the trial, as far as they are there and are regular files."""
+    place.mkdir()
+    copies = []
+    for path in paths:
+        copy = place / Path(path).name
+        with suppress(OSError):
+            copy_regular(work, path, copy)
+            copies.append(copy)
+    return copies

@@ -1,6 +1,6 @@
 """Where scripts of users run: apart from us, limited, and going on when the control plane is gone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,8 @@ class RunSpec:
     """More variables. They are written to no file, and replaced by `***` in the log and in the outcome."""
     project: Path | None = None
     """A folder whose content is laid into the working directory. It holds plain files and folders only."""
+    readable: Sequence[Path] = ()
+    """What it reads besides its own folder and its Python's environment: a model's files, say."""
 
 
 class RunPhase(StrEnum):
@@ -67,6 +69,9 @@ class RunOutcome:
 
 class Runner(Protocol):
     """Runs scripts in a process group of their own, with scrubbed environments and limits.
+
+    A script may write below `folder / "work"` and `folder / "tmp"` only. What it leaves there is not to be trusted:
+    links and pipes may stand for files.
 
     The runs outlive the control plane: after a restart `observe` finds them again by folder, and `start` on a folder
     whose run was started before (running, finished or lost) starts nothing, also when two call at once.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
+from modelyard.isolation import IsolationChoice, choose_isolation
 from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
 
 WAITING = """
@@ -57,7 +58,7 @@ def spec(tmp_path: Path) -> RunSpec:
     )
 
 
-@pytest.fixture(params=["local", "fake"])
+@pytest.fixture(params=["local", "confined", "fake"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     made: Subject = request.getfixturevalue(f"{request.param}_subject")
     return made
@@ -65,7 +66,17 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture
 def local_subject(spec: RunSpec) -> Iterator[Subject]:
-    runner = LocalRunner(grace_seconds=2)
+    yield from _subject(LocalRunner(grace_seconds=2), spec)
+
+
+@pytest.fixture
+def confined_subject(spec: RunSpec) -> Iterator[Subject]:
+    """As it is unless the operator decides otherwise."""
+    isolation = choose_isolation(IsolationChoice.AUTO, home=spec.folder.parent)
+    yield from _subject(LocalRunner(grace_seconds=2, isolation=isolation), spec)
+
+
+def _subject(runner: LocalRunner, spec: RunSpec) -> Iterator[Subject]:
 
     def end(statement: str) -> None:
         beside = spec.folder / "work" / "beside"

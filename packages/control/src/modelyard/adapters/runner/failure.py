@@ -5,6 +5,7 @@ import signal
 
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Warning|Iteration|Group)\b")
+_REFUSED_FILE = re.compile(r"\[Errno (?:13|30)\] [^:]*: '/")
 _LONGEST = 500
 _UNCAUGHT = 1
 """Python's exit code after an exception that nobody caught, and after `sys.exit` with a message."""
@@ -30,6 +31,16 @@ def reason_of(exit_code: int, output_end: bytes, *, disk_bytes: int) -> str | No
     last = next((line.strip() for line in reversed(lines) if line.strip()), None)
     said = f"; its last line of output is: {last[:_LONGEST]}" if last else " and wrote nothing"
     return f"The script ended with exit code {exit_code}{said}"
+
+
+def with_isolation_hint(reason: str) -> str:
+    """The sentence, and whose rule it was where a file was refused."""
+    if not _REFUSED_FILE.search(reason):
+        return reason
+    return (
+        f"{reason} (a run sees its own folder, its environment and the system; the operator opens folders of data to "
+        "all runs with MODELYARD_RUN_READABLE)"
+    )
 
 
 def readable_bytes(count: int) -> str:

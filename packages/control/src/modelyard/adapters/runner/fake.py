@@ -34,7 +34,7 @@ class FakeRunner:
                 return
             self._runs[spec.folder] = RunOutcome(RunPhase.RUNNING)
         self.started.append(spec)
-        spec.folder.mkdir(parents=True, exist_ok=True)
+        (spec.folder / "work").mkdir(parents=True, exist_ok=True)
         self.log_path(spec.folder).touch()
         ended = self._script(spec) if self._script else None
         if ended is not None:

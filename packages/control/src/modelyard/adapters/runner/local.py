@@ -1,7 +1,7 @@
 """Runs scripts on this machine, each under a supervisor process of its own that outlives the control plane.
 
 The supervisor holds the lock of the run's folder for its life, so that no process id is ever trusted to say whether a
-run runs. This is not a wall against malice: a script is a process of the same user, and may read what the user may.
+run runs. What a script may read and write is the isolation's, which the script's process enters before it begins.
 """
 
 import json
@@ -20,6 +20,8 @@ import psutil
 from modelyard.adapters.file_lock import open_lock, try_lock
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
 from modelyard.errors import Invalid, Unavailable
+from modelyard.isolation import Confinement, Isolation
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 
 _START_SECONDS = 10.0
@@ -33,10 +35,12 @@ class LocalRunner:
 
     Args:
         grace_seconds: how long a script that is asked to end may take before it is killed.
+        isolation: what stands between a script and everything that is not its own.
     """
 
-    def __init__(self, *, grace_seconds: float = 10.0) -> None:
+    def __init__(self, *, grace_seconds: float = 10.0, isolation: Isolation = NO_ISOLATION) -> None:
         self._grace_seconds = grace_seconds
+        self._isolation = isolation
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
@@ -79,7 +83,12 @@ class LocalRunner:
         return RunFolder(folder).log
 
     def _written(self, spec: RunSpec) -> dict[str, object]:
+        run = RunFolder(spec.folder)
+        confinement = Confinement.of(
+            self._isolation, python=spec.python, writable=[run.work, run.temporary], readable=spec.readable
+        )
         return {
+            "confinement": confinement.written(),
             "run_key": spec.run_key,
             "python": str(spec.python),
             "script_name": spec.script_name,

@@ -12,16 +12,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from modelyard.adapters.runner import process_tree
-from modelyard.adapters.runner.failure import readable_bytes, reason_of
+from modelyard.adapters.runner.failure import readable_bytes, reason_of, with_isolation_hint
 from modelyard.adapters.runner.masking import Mask
 from modelyard.adapters.runner.output import CappedLog, Output
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, read_note, write_json
+from modelyard.isolation import Confinement, Mechanism, accounts
 
 _CHECK_SECONDS = 0.25
 _MOST_PROCESSES = 1000
@@ -45,6 +46,7 @@ class Supervision:
         self._spec = spec
         self._secrets = secrets
         self._log = log
+        self._confinement = _confinement(spec)
         self._breach: Breach | None = None
         self._kill_at = float("inf")
 
@@ -52,8 +54,10 @@ class Supervision:
         """Run the script; gives its exit code and why it did not end well."""
         try:
             process = self._start()
-        except (OSError, subprocess.SubprocessError) as exc:
-            return _NOT_STARTED, f"The environment's Python does not start: {getattr(exc, 'strerror', None) or exc}."
+        except OSError as exc:
+            return _NOT_STARTED, f"The environment's Python does not start: {exc.strerror}."
+        except subprocess.SubprocessError:
+            return _NOT_STARTED, f"The isolation '{self._confinement.mechanism}' cannot be set up, so nothing was run."
         assert process.stdout is not None  # noqa: S101  # `_start` asked for a pipe.
         output = Output(process.stdout.fileno(), self._log)
         try:
@@ -68,6 +72,14 @@ class Supervision:
         return self._judged(process.returncode)
 
     def _start(self) -> subprocess.Popen[bytes]:
+        if self._confinement.user is not None:
+            self._hand_over(self._confinement.user)
+        limit = process_tree.confinement(disk_bytes=self._spec["disk_bytes"])
+
+        def begin() -> None:
+            self._confinement.enter()
+            limit()  # Afterwards, since the signal of a parent's death is forgotten when the user changes.
+
         return subprocess.Popen(
             [self._spec["python"], "-u", "-c", _entry(), *self._arguments()],
             cwd=self._run.work,
@@ -76,11 +88,19 @@ class Supervision:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=process_tree.confinement(disk_bytes=self._spec["disk_bytes"]),  # noqa: PLW1509  # One thread only.
+            preexec_fn=begin,  # noqa: PLW1509  # One thread only.
         )
 
     def _arguments(self) -> list[str]:
         return [str(self._run.tracking_note), self._spec["script_name"], *self._spec.get("arguments", [])]
+
+    def _hand_over(self, user: int) -> None:
+        """Give the run's own folders to its user, and let it read what of the home it shall read."""
+        for folder in self._confinement.writable:
+            accounts.give(folder, user)
+        for place in self._confinement.readable:
+            if any(place.is_relative_to(home) for home in self._confinement.hidden):
+                accounts.open_to_readers(place)
 
     def _watch(self, script: int, output: Output) -> int | None:
         """Wait for the script's end; gives its wait status, or None when it is left to be killed."""
@@ -124,8 +144,17 @@ class Supervision:
 
     def _judged(self, exit_code: int) -> tuple[int, str | None]:
         if self._breach is None:
-            return exit_code, reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
+            reason = reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
+            is_confined = self._confinement.mechanism is not Mechanism.NONE
+            return exit_code, with_isolation_hint(reason) if reason and is_confined else reason
         return exit_code or -signal.SIGTERM, self._breach.reason  # Ended from outside is never ended well.
+
+
+def _confinement(spec: dict[str, Any]) -> Confinement:
+    written = Confinement.read(spec["confinement"])
+    if written.mechanism is Mechanism.USER:
+        return replace(written, user=accounts.user_of(os.getpid()))
+    return written
 
 
 def supervise(run: RunFolder) -> None:

@@ -1,11 +1,13 @@
 """Model servers as processes of this machine, one supervised program for each deployment.
 
 The address is claimed once and kept; the model server itself keeps its workers alive and says how they are in its
-status file; supervisord keeps the model server alive. Nothing of ours, and no secret, is in a server's environment.
+status file; supervisord keeps the model server alive. Nothing of ours, and no secret, is in a server's environment; a
+model's code sees its bundle and its environment, and writes to its server's folder only.
 """
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ from modelyard.adapters.target.status_file import ServerStatus, read_status
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Unavailable
 from modelyard.home import Home
+from modelyard.isolation import Confinement, Isolation
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
 from modelyard.local.log_tail import last_lines
@@ -38,7 +42,16 @@ _MEBIBYTE = 1024 * 1024
 class LocalTarget:
     """The target `local`."""
 
-    def __init__(self, home: Home, supervisor: Supervisor, *, first_port: int, last_port: int) -> None:
+    def __init__(
+        self,
+        home: Home,
+        supervisor: Supervisor,
+        *,
+        first_port: int,
+        last_port: int,
+        isolation: Isolation = NO_ISOLATION,
+    ) -> None:
+        self._isolation = isolation.of_servers
         self._servers = home.servers
         self._supervisor = supervisor
         self._ports = ServerPorts(home.servers / "ports", host=_HOST, first=first_port, last=last_port)
@@ -55,7 +68,8 @@ class LocalTarget:
         with locked(folder / "lock"):
             port = self._ports.claim(spec.deployment_id)
             replace_text(folder / "server.json", json.dumps({"workers": spec.replicas}))
-            program = _program(spec, folder=folder, port=port)
+            (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
+            program = _program(spec, folder=folder, port=port, isolation=self._isolation)
             if self._supervisor.put(program) and _has_other_replicas(folder, spec):
                 self._supervisor.signal(program.name, "HUP")
 
@@ -87,6 +101,7 @@ class LocalTarget:
             self._supervisor.remove(SERVER_PREFIX + deployment_id, patience=STOP_SECONDS)
             for name in ("server.json", "status.json"):
                 (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / "tmp", ignore_errors=True)
             self._ports.release(deployment_id)
 
     def deployment_ids(self) -> Sequence[str]:
@@ -103,18 +118,23 @@ class LocalTarget:
         return self._servers / deployment_id
 
 
-def _program(spec: ServerSpec, *, folder: Path, port: int) -> Program:
+def _program(spec: ServerSpec, *, folder: Path, port: int, isolation: Isolation) -> Program:
     command = [str(spec.python.parent / "modelyard-serve"), str(spec.bundle)]
     command += ["--config", str(folder / "server.json"), "--status-file", str(folder / "status.json")]
     command += ["--host", _HOST, "--port", str(port)]
     if spec.memory_bytes is not None:
         command += ["--max-memory-mb", str(max(1, spec.memory_bytes // _MEBIBYTE))]
+    confinement = Confinement.of(
+        isolation, python=spec.python, writable=[folder], readable=[spec.bundle], bind_ports=[port]
+    )
     return Program(
         name=SERVER_PREFIX + spec.deployment_id,
         command=tuple(command),
         folder=folder,
         log=folder / "server.log",
         scope=Scope.MODEL,
+        environment={"HOME": str(folder / "tmp"), "TMPDIR": str(folder / "tmp")},
+        confinement=confinement.written(),
         nice=_NICE,
         priority=500,
         stop_seconds=STOP_SECONDS,
