@@ -34,12 +34,6 @@ def linked(target: Path) -> Path:
     return link
 
 
-def linked(target: Path) -> Path:
-    link = Path("link")
-    link.symlink_to(target)
-    return link
-
-
 def bind(port: int) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", port))
