@@ -88,9 +88,13 @@ class Bundle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """A registered model. `versions` is filled when one model is asked for, and empty in a list of models."""
+    """A registered model. `versions` is filled when one model is asked for, and empty in a list of models.
+
+    `label` stands for the name where a DNS label, a folder or an image's tag is needed: `my_model` → `my-model`.
+    """
 
     name: str
+    label: str
     latest_version: int | None
     production_version: int | None
     staging_version: int | None
@@ -108,6 +112,7 @@ class Model:
         fields = Fields(value, noun="model")
         return cls(
             name=fields.text("name"),
+            label=fields.text("label"),
             latest_version=fields.optional_integer("latest_version"),
             production_version=fields.optional_integer("production_version"),
             staging_version=fields.optional_integer("staging_version"),

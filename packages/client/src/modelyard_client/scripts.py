@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from modelyard_client.errors import Invalid
 # As the specification of inline script metadata gives it.
 # https://packaging.python.org/en/latest/specifications/inline-script-metadata/
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
+_MAX_NAME = 255
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 
@@ -57,7 +59,11 @@ class Script:
 
 def default_model_name(script_name: str) -> str:
     """The name of a model that nobody named, as the platform itself makes it: `breast_cancer.py` → `breast-cancer`."""
-    return script_name.removesuffix(".py").replace("_", "-").lower()
+    spelled = script_name.removesuffix(".py").replace("_", "-").lower()
+    # What no name of a model holds.
+    name = "".join("-" if each in "/:" or unicodedata.category(each) in {"Cc", "Cs"} else each for each in spelled)
+    name = name.lstrip(".") if name == "." or name.startswith("..") else name
+    return name[:_MAX_NAME] if name.strip() else "model"
 
 
 def read_requirements(file: Path) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ def model(name: str = "churn", **changes: Any) -> dict[str, Any]:
     """A model of the API, with changes."""
     fields: dict[str, Any] = {
         "name": name,
+        "label": name,
         "latest_version": 2,
         "production_version": 1,
         "staging_version": None,

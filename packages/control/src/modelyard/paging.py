@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from modelyard.errors import Invalid
+from modelyard.plain import plain_text
 
 T = TypeVar("T")
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
-MAX_CURSOR = 2000
+MAX_CURSOR = 4000  # A cursor may hold a name of 255 characters, each of four bytes, and another cursor.
 _MAX_DIGITS = 19  # What every database keeps in 64 bits.
 
 
@@ -27,7 +28,8 @@ class Page(Generic[T]):
 
 def encode_cursor(*key: str) -> str:
     """An opaque cursor for the key of the last row of a page."""
-    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+    text = json.dumps(key, ensure_ascii=False, separators=(",", ":"))  # Escaped, long names would be thrice as long.
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, *, parts: int) -> list[str]:
@@ -42,7 +44,7 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
         raise invalid_cursor() from exc
     if not isinstance(key, list) or len(key) != parts:
         raise invalid_cursor()
-    if not all(isinstance(part, str) and part.isprintable() for part in key):
+    if not all(isinstance(part, str) and part == plain_text(part) for part in key):
         raise invalid_cursor()
     return key
 

@@ -15,13 +15,14 @@ from modelyard.ports.tracking import LoggedModel
 
 MIRROR = "/api/v1/ml/registry/mirror"
 LogModel = Callable[..., LoggedModel]
+TOO_LONG = "x" * 257
 
 
 @pytest.fixture
 def strangers(registered: FakeRegisteredModels, log_model: LogModel) -> list[str]:
-    """Twelve models, each with a version, that somebody registered in the tracker; and one whose name we refuse."""
+    """Twelve models, each with a version, that somebody registered in the tracker; and one of too long a name."""
     names = [f"rose-{number:02}" for number in range(12)]
-    for name in [*names, "My Model"]:
+    for name in [*names, TOO_LONG]:
         logged = log_model()
         registered.register(name, logged.uri, run_id=logged.run_id)
     return names
@@ -55,10 +56,10 @@ class TestImport:
         found = told(client, job_id)
         assert (found["status"], found["imported_count"], found["refused_count"]) == ("succeeded", 12, 1)
         assert sorted(one["name"] for one in found["imported"]) == strangers
-        assert [one["mlflow_name"] for one in found["refused"]] == ["My Model"]
+        assert [one["mlflow_name"] for one in found["refused"]] == [TOO_LONG]
         log = client.get(f"/mlops/jobs/{job_id}/log").text
         assert "imported rose-00/1 of version 1 of 'rose-00'" in log
-        assert "not imported: 'My Model'" in log
+        assert f"not imported: '{TOO_LONG}'" in log
 
     def test_asked_for_again_while_it_is_under_way_it_is_the_same(
         self, client: TestClient, engine: InlineJobEngine, strangers: list[str]

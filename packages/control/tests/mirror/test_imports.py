@@ -1,5 +1,6 @@
 """What people register in the tracker becomes a version of ours, once, and what cannot be is told."""
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -244,15 +245,85 @@ class TestOnce:
         assert desk.report() == []
 
 
-class TestRefusals:
-    @pytest.mark.parametrize("name", ["My Model", "UPPER", "default--iris", "nobody--iris", "iris_2", "--x"])
-    def test_a_name_that_no_model_of_ours_can_have_is_told(
-        self, desk: Desk, registered: FakeRegisteredModels, log_model: LogModel, name: str
+class TestNames:
+    @pytest.mark.parametrize(
+        "name", ["My Model", "my_model", "default--iris", "nobody--iris", "--x", 'it\'s "5%"', "größe=\u2028"]
+    )
+    def test_what_mlflow_took_is_imported_under_its_own_name_and_mirrored_there(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        admin: Principal,
+        registered: FakeRegisteredModels,
+        log_model: LogModel,
+        name: str,
     ) -> None:
         registered.register(name, log_model().uri)
         (outcome,) = desk.take_over()
-        assert (outcome.is_settled, outcome.drift.kind, outcome.drift.tracker_name) == (False, "refused", name)
-        assert outcome.drift.reason
+        assert outcome.is_settled
+        assert registry.model(admin, name).mirror_name == name
+        desk.repair()
+        assert desk.report() == []
+        assert [model.name for model in registered.page().models] == [name]
+
+    @pytest.mark.parametrize(("name", "taken"), [("a:b", "a-b"), ("x\ty", "x-y"), ("y" * 256, "y" * 255)])
+    def test_what_no_model_of_ours_may_be_called_is_imported_under_another_name(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        admin: Principal,
+        registered: FakeRegisteredModels,
+        log_model: LogModel,
+        name: str,
+        taken: str,
+    ) -> None:
+        registered.register(name, log_model().uri)
+        desk.take_over()
+        desk.repair()
+        assert (registry.model(admin, taken).mirror_name, desk.report()) == (name, [])
+
+    def test_two_names_that_would_meet_are_two_models(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        admin: Principal,
+        registered: FakeRegisteredModels,
+        log_model: LogModel,
+    ) -> None:
+        for name in ("a-b", "a:b"):
+            registered.register(name, log_model().uri)
+        desk.take_over()
+        models = {model.mirror_name: model for model in registry.models(admin).items}
+        assert models.keys() == {"a-b", "a:b"}
+        assert models["a-b"].name == "a-b"
+        assert re.fullmatch(r"a-b-[0-9a-f]{8}", models["a:b"].name)
+
+    def test_a_new_models_mirror_is_never_one_that_was_imported(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        admin: Principal,
+        stranger: Principal,
+        tenants: Tenants,
+        registered: FakeRegisteredModels,
+        log_model: LogModel,
+    ) -> None:
+        registered.register("elsewhere--iris", log_model().uri)
+        desk.take_over()
+        tenants.create(admin, tenant_id="elsewhere", name="Elsewhere", admin="eve", quotas=Quotas())
+        registry.register(stranger, model_name="iris", logged=log_model())
+        assert re.fullmatch("elsewhere--iris-[0-9a-f]{8}", registry.model(stranger, "iris").mirror_name)
+        assert registry.model(admin, "elsewhere--iris").mirror_name == "elsewhere--iris"
+
+
+class TestRefusals:
+    def test_a_name_that_is_longer_than_mlflows_column_is_told(
+        self, desk: Desk, registered: FakeRegisteredModels, log_model: LogModel
+    ) -> None:
+        registered.register("x" * 257, log_model().uri)
+        (outcome,) = desk.take_over()
+        assert (outcome.is_settled, outcome.drift.kind) == (False, "refused")
+        assert outcome.drift.reason == "its name has 257 characters, expected at most 256"
 
     @pytest.mark.parametrize("source", ["s3://bucket/model", "/etc/passwd", "models:/nosuch/1", "http://a.example/x"])
     def test_a_source_that_is_no_logged_model_is_told_and_not_fetched(

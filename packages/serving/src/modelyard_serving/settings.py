@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 import orjson
 
 from modelyard_serving.errors import UsageError
+from modelyard_serving.naming import check_model_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Settings:
     request_log_sample: float = 0.01
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_model_name(self.name)
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:

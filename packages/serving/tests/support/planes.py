@@ -49,6 +49,7 @@ async def settled(answer: Answer) -> Response:
 def bench(
     model: UserModel,
     *,
+    name: str = MODEL_NAME,
     concurrency: int = 1,
     max_queue: int = 16,
     max_body_bytes: int = 1 << 20,
@@ -67,9 +68,7 @@ def bench(
         is_thread_safe=model.is_thread_safe,
         count=recorder.executed,
     )
-    served = ServedModel(
-        PythonModel(model), MODEL_NAME, "3", run_id="r1", mlflow_uri="models:/m", example=model.example
-    )
+    served = ServedModel(PythonModel(model), name, "3", run_id="r1", mlflow_uri="models:/m", example=model.example)
     plane = DataPlane(served, executor=executor, recorder=recorder)
     app = build_app(plane, ledger=ledger, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
     return Bench(app, plane, ledger, executor)

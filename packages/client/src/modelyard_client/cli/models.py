@@ -177,6 +177,7 @@ def _tell_facts(model: "Model") -> None:
     print_facts(
         {
             "model": model.name,
+            "label": model.label,
             "description": model.description,
             "latest": model.latest_version,
             "production": model.production_version,

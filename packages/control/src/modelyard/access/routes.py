@@ -30,7 +30,7 @@ from modelyard.access.tenant_life import TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.http.guard import Requires
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Anybody = Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]
 Operator = Annotated[Principal, Depends(Requires(Permission.TENANTS_WRITE))]
@@ -39,7 +39,7 @@ WriteMembers = Annotated[Principal, Depends(Requires(Permission.MEMBERS_WRITE))]
 ReadTokens = Annotated[Principal, Depends(Requires(Permission.TOKENS_READ))]
 WriteTokens = Annotated[Principal, Depends(Requires(Permission.TOKENS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 PREFIX = "/api/v1/access"
 
 

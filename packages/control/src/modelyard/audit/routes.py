@@ -13,12 +13,12 @@ from modelyard.audit.schemas import EntriesAnswer, EntryAnswer, HeadAnswer, Prod
 from modelyard.audit.service import AuditLog
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.AUDIT_READ))]
 ReadModels = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 Word = Annotated[str | None, Query(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _MEDIA = {ExportFormat.JSONL: "application/x-ndjson", ExportFormat.CSV: "text/csv"}
 _EXPORTS: dict[int | str, dict[str, Any]] = {

@@ -32,7 +32,6 @@ from modelyard.ports.tracking import Tracking
 from modelyard.promotion.service import PromotionService
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
-from modelyard.registry.mirror_name import mirror_name
 
 RUN, EXPERIMENT, FILES = leaving.Source
 _KINDS = {RUN: Kind.RUN, EXPERIMENT: Kind.EXPERIMENT, FILES: Kind.ARTIFACTS}
@@ -71,6 +70,7 @@ class Planner:
         with self._database.read() as connection:
             revision = self.revision(connection, subject)
             first = leaving.living(connection, *_place(subject), most=MOST_NAMED)
+            mirror_name = leaving.mirror_name(connection, subject.tenant_id, subject.model_name)
             count = leaving.count_living(connection, *_place(subject))
             deployments = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
             blockers = self.blockers(connection, subject)
@@ -88,7 +88,7 @@ class Planner:
             self._built(subject, first),
             _named(Kind.VERSION, [_version(one) for one in first], count),
             _named(Kind.MODEL, [] if subject.version is not None else [Piece(Kind.MODEL, subject.model_name, None)]),
-            _named(*_mirrored(first, count, mode)),
+            _named(*_mirrored(mirror_name, first, count, mode)),
             _named(Kind.RUN, [Piece(Kind.RUN, one, None) for one in shared[RUN].gone], shared[RUN].gone_count),
             _named(Kind.EXPERIMENT, gone, shared[EXPERIMENT].gone_count - len(staying)),
             _artifacts(*lone),
@@ -227,10 +227,12 @@ def _image(number: int, image: Image) -> Piece:
     return Piece(Kind.IMAGE, image.name, number, size=image.size)
 
 
-def _mirrored(first: Sequence[Version], count: int, mode: DeleteMode) -> tuple[Kind, list[Piece], int]:
+def _mirrored(
+    mirror_name: str, first: Sequence[Version], count: int, mode: DeleteMode
+) -> tuple[Kind, list[Piece], int]:
     if mode is DeleteMode.NOTHING:
         return Kind.REGISTERED_VERSION, [], 0
-    return Kind.REGISTERED_VERSION, [_registered(version) for version in first], count
+    return Kind.REGISTERED_VERSION, [_registered(mirror_name, version) for version in first], count
 
 
 def _deployment(deployment: Deployment) -> Piece:
@@ -247,9 +249,8 @@ def _version(version: Version) -> Piece:
     return Piece(Kind.VERSION, version.model_name, version.version, f"stage {version.stage}")
 
 
-def _registered(version: Version) -> Piece:
-    name = mirror_name(version.tenant_id, version.model_name)
-    return Piece(Kind.REGISTERED_VERSION, name, version.version, "in MLflow's registry")
+def _registered(mirror_name: str, version: Version) -> Piece:
+    return Piece(Kind.REGISTERED_VERSION, mirror_name, version.version, "in MLflow's registry")
 
 
 def _artifacts(first: Sequence[Version], count: int, size: int) -> tuple[list[Piece], Tally]:

@@ -4,6 +4,7 @@ from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, St
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 tombstones = Table(
     "tombstones",
@@ -11,7 +12,7 @@ tombstones = Table(
     Column("job_id", String(40), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("tenant_id", String(40), nullable=False),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("mode", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("deleted_at", Timestamp, nullable=False),

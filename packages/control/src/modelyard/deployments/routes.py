@@ -20,7 +20,7 @@ from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
@@ -38,7 +38,7 @@ def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
         namespace: str | None = None,
         status: DeploymentStatus | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
-        cursor: Annotated[str | None, Query(max_length=400)] = None,
+        cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
     ) -> DeploymentsAnswer:
         """Deployments, newest first; without a status those that are not stopped."""
         page = verbs.deployments.page(

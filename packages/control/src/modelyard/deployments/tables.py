@@ -4,14 +4,15 @@ from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, St
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 deployments = Table(
     "deployments",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
-    Column("namespace", String(63), nullable=False),
-    Column("model_name", String(100), nullable=False),
+    Column("namespace", String(MAX_NAME), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("version", Integer, nullable=False),
     Column("target", String(40), nullable=False),
     Column("replicas", Integer, nullable=False),

@@ -9,14 +9,14 @@ from modelyard.holds.domain import Hold
 from modelyard.holds.schemas import HoldAnswer, HoldBody, HoldsAnswer, LiftBody
 from modelyard.holds.service import HoldService
 from modelyard.http.guard import Requires
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.registry.service import RegistryService
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 
 
 def hold_routes(holds: HoldService, registry: RegistryService, clock: Clock) -> APIRouter:

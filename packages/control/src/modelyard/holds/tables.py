@@ -4,13 +4,14 @@ from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Tab
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 holds = Table(
     "retention_holds",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("version", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("until", Timestamp),

@@ -4,6 +4,7 @@ from sqlalchemy import Boolean, Column, Index, String, Table, Text, UniqueConstr
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 jobs = Table(
     "jobs",
@@ -13,7 +14,7 @@ jobs = Table(
     Column("kind", String(20), nullable=False),
     Column("status", String(20), nullable=False),
     Column("phase", String(20)),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("request", Json, nullable=False),
     # In the tracker, of a job that trains into one or stores there.
     Column("experiment_name", Text),

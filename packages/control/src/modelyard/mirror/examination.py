@@ -23,7 +23,6 @@ from modelyard.mirror.domain import (
 )
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
 from modelyard.registry.domain import Model, Version
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.service import RegistryService
 
 _CHUNK = 200
@@ -37,9 +36,10 @@ class Examination:
         self._registry = registry
         self._registered = registered
 
-    def drift(self, tenant_id: str, model_name: str) -> Iterator[Drift]:
-        """Every difference. What is changed while this goes on is seen or not, and never breaks it."""
-        name = mirror_name(tenant_id, model_name)
+    def drift(self, tenant_id: str, model_name: str, name: str) -> Iterator[Drift]:
+        """Every difference from the tracker's model `name`. What is changed while this goes on is seen or not, and
+        never breaks it.
+        """
         model, shown = self._model(tenant_id, model_name), self._registered.model(name)
         if shown is not None and model is not None:
             yield from model_drift(model, shown)

@@ -93,6 +93,7 @@ class Imports:
         found = Found(
             model_description=model.description if model else "",
             model_tags=user_tags(model.tags) if model else {},
+            mirror_name=shown.name,
             note=note,
         )
         try:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from modelyard.access.domain import FIRST_TENANT, Principal
 from modelyard.access.tenants import Tenants
 from modelyard.errors import Invalid, NotFound
-from modelyard.naming import validate_model_name
+from modelyard.naming import MAX_NAME, short_digest, valid_name
 from modelyard.paging import Page, decode_cursor, encode_cursor
 from modelyard.ports.registered_models import RegisteredModels
-from modelyard.registry.mirror_name import mirror_name, model_of_mirror
+from modelyard.registry.mirror_name import MAX_MIRROR_NAME, mirror_name, model_of_mirror
 from modelyard.registry.service import RegistryService
 
 _OURS, _THEIRS = "ours", "theirs"
@@ -16,7 +16,7 @@ _OURS, _THEIRS = "ours", "theirs"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A model, ours or not yet. With a `fault` the tracker's name is none that a model of ours can have."""
+    """A model, ours or not yet. With a `fault` the tracker's name is none that we can keep."""
 
     tenant_id: str
     model_name: str
@@ -47,9 +47,7 @@ class Places:
             )
         if side == _OURS:
             models = self._registry.models(owner, limit=limit, cursor=after or None)
-            places = [
-                Place(owner.tenant_id, model.name, mirror_name(owner.tenant_id, model.name)) for model in models.items
-            ]
+            places = [Place(owner.tenant_id, model.name, model.mirror_name) for model in models.items]
             after_them = (_OURS, models.next_cursor) if models.next_cursor else (_THEIRS, "")
             return Page(places, encode_cursor(*after_them))
         prefix = "" if owner.tenant_id == FIRST_TENANT else mirror_name(owner.tenant_id, "")
@@ -59,19 +57,25 @@ class Places:
         return Page(strangers, encode_cursor(_THEIRS, shown.next_cursor) if shown.next_cursor else None)
 
     def of(self, tracker_name: str) -> Place:
-        """The place behind a name in the tracker. What is nobody's is shown to the operators."""
+        """The place behind a name in the tracker. What no tenant's name begins is the first tenant's."""
+        known = self._registry.mirrored(tracker_name)
+        if known is not None:
+            return Place(*known, tracker_name)
         tenant_id, model_name = model_of_mirror(tracker_name)
-        fault = None
-        if not self._is_tenant(tenant_id):
+        if tenant_id == FIRST_TENANT or not model_name or not self._is_tenant(tenant_id):
             tenant_id, model_name = FIRST_TENANT, tracker_name
-            fault = "its name begins as a tenant's that is not there"
-        elif mirror_name(tenant_id, model_name) != tracker_name:
-            fault = f"model '{model_name}' of tenant '{tenant_id}' is called '{mirror_name(tenant_id, model_name)}'"
-        try:
-            validate_model_name(model_name, field="name")
-        except Invalid as exc:
-            fault = exc.message
-        return Place(tenant_id, model_name, tracker_name, fault)
+        fault = None
+        if len(tracker_name) > MAX_MIRROR_NAME:
+            fault = f"its name has {len(tracker_name)} characters, expected at most {MAX_MIRROR_NAME}"
+        return Place(tenant_id, self._free_name(tenant_id, model_name), tracker_name, fault)
+
+    def _free_name(self, tenant_id: str, name: str) -> str:
+        """A name for a model of ours: another one where we would not take it, or have such a model already."""
+        taken = valid_name(name, otherwise="model")
+        if not self._registry.has_had(tenant_id, taken):
+            return taken
+        digest = short_digest(name)
+        return f"{taken[: MAX_NAME - 1 - len(digest)]}-{digest}"
 
     def _is_ours(self, owner: Principal, place: Place) -> bool:
         if place.fault is not None:

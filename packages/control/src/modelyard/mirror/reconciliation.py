@@ -100,7 +100,7 @@ class Reconciliation:
 
     def _drift(self, place: Place) -> Iterator[Drift]:
         if place.fault is None:
-            return self._examination.drift(place.tenant_id, place.model_name)
+            return self._examination.drift(place.tenant_id, place.model_name, place.tracker_name)
         name = place.tracker_name
         return iter([Drift(kind=DriftKind.REFUSED, model_name=name, tracker_name=name, reason=place.fault)])
 
@@ -132,7 +132,8 @@ class Reconciliation:
         if shown is None or not shown.is_ready or not is_due(shown):
             return Outcome(drift, is_settled=False)
         try:
-            version = self._imports.take(principal, place, shown)
+            # The name may have been taken since the page was listed: by a model that was imported just before.
+            version = self._imports.take(principal, self._places.of(place.tracker_name), shown)
         except ModelyardError as exc:
             if exc.kind is Kind.UNAVAILABLE:
                 raise

@@ -9,13 +9,13 @@ from modelyard.http.guard import Requires
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.reconciliation import Reconciliation
 from modelyard.mirror.schemas import AcceptedImport, ImportAnswer, MirrorAnswer, RepairAnswer
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=800)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 
 
 def mirror_routes(reconciliation: Reconciliation, importing: Importing) -> APIRouter:

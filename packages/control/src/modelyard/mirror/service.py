@@ -28,7 +28,6 @@ from modelyard.mirror.domain import (
 )
 from modelyard.ports.registered_models import RegisteredModels, ShownVersion
 from modelyard.registry.domain import Model, Version
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.service import RegistryService
 
 logger = structlog.get_logger()
@@ -108,7 +107,7 @@ class MirrorService:
 
     def _write(self, tenant_id: str, model_name: str, number: int | None, state: _State) -> dict[int, NotFound]:
         """Show a state. Gives the versions that cannot be, and why: they hold up none of the others."""
-        name = mirror_name(tenant_id, model_name)
+        name = self._registry.mirror_name(tenant_id, model_name)
         if state.model is not None and self._registered.model(name) is None:
             self._registered.make_model(name)
         shown: dict[int, int] = {}

@@ -4,14 +4,16 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
+from modelyard.naming import MAX_NAME
+from modelyard.registry.mirror_name import MAX_MIRROR_NAME
 
-_NAME = String(256)  # As long as MLflow's own.
+_NAME = String(MAX_MIRROR_NAME)
 
 mirror_links = Table(
     "mirror_links",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("tracker_name", _NAME, nullable=False),
     Column("tracker_version", Integer, nullable=False),

@@ -25,7 +25,8 @@ from modelyard.mlops.schemas import (
 )
 from modelyard.mlops.status import PlatformStatus
 from modelyard.mlops.upload import read_upload
-from modelyard.paging import MAX_LIMIT
+from modelyard.naming import model_name_of_script
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
@@ -37,7 +38,7 @@ ReadModels = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 WriteModels = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 ReadStatus = Annotated[Principal, Depends(Requires(Permission.STATUS_READ))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 _UPLOAD_BODY: dict[str, Any] = {
@@ -72,7 +73,7 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     async def upload(request: Request, caller: WriteJobs, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Upload a training script and start a training job."""
         body = await read_upload(request)
-        model_name = body.model_name or body.script_name.removesuffix(".py").replace("_", "-").lower()
+        model_name = model_name_of_script(body.script_name) if body.model_name is None else body.model_name
         script = _script(body)
         job = await to_thread.run_sync(
             lambda: training.train(caller, script, model_name=model_name, idempotency_key=idempotency_key)

@@ -27,7 +27,7 @@ from modelyard.modelserving.schemas import (
     VersionBody,
 )
 from modelyard.modelserving.surface import Surface
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.editing import Editing
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelChange, VersionChange
@@ -36,7 +36,7 @@ from modelyard.registry.service import RegistryService
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=2000)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 Wanted = Annotated[DeletionQuery, Query()]
 
 _PREFIX = "/api/v1/modelserving/models"

@@ -91,6 +91,7 @@ class ServedModelAnswer(Answer):
     """A Model."""
 
     name: str
+    label: str = Field(description="what stands for the name in DNS labels, folders and image tags: `my-model`")
     state: str = Field(description="`active`, or `deleting` while a job deletes it with all its versions")
     description: str
     tags: dict[str, str]
@@ -108,6 +109,7 @@ class ServedModelAnswer(Answer):
         """The model on the wire."""
         return cls(
             name=model.name,
+            label=model.label,
             state=VersionState.ACTIVE if model.deletion_job_id is None else VersionState.DELETING,
             description=model.description,
             tags=dict(model.tags),

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modelyard.naming import image_tag
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -24,6 +26,11 @@ class Bundle:
     created_at: datetime
 
     @property
+    def label(self) -> str:
+        """Of its model, which the folder of the model's bundles has as its name."""
+        return self.path.parent.name
+
+    @property
     def is_compiled(self) -> bool:
         """Whether it holds the model's translation instead of the model."""
         return self.compilation is not None and self.compilation["accepted"] is True
@@ -31,4 +38,4 @@ class Bundle:
     @property
     def reference(self) -> str:
         """Names exactly these bytes, as an image reference would."""
-        return f"bundle:{self.model_name}-v{self.version}@sha256:{self.manifest_digest}"
+        return f"bundle:{image_tag(self.label, self.version)}@sha256:{self.manifest_digest}"

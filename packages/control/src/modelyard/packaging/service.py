@@ -120,12 +120,13 @@ class PackagingService:
     def sweep(self, is_gone: Callable[[str, str, int], bool]) -> None:
         """Take away what lies here of versions that are gone: a build that was under way when one was deleted."""
         for place in self._folder.glob("*/*/*"):
-            tenant_id, model_name, number = place.parts[-3:]
-            if number.isdecimal() and is_gone(tenant_id, model_name, int(number)):
+            tenant_id, label, number = place.parts[-3:]
+            if number.isdecimal() and is_gone(tenant_id, label, int(number)):
                 shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, version: Version) -> Path:
-        return self._folder / version.tenant_id / version.model_name / str(version.version)
+        label = self._registry.label(version.tenant_id, version.model_name)
+        return self._folder / version.tenant_id / label / str(version.version)
 
     def _build(self, version: Version, *, log: LogLine) -> Bundle:
         place = self._place(version)

@@ -4,6 +4,7 @@ from sqlalchemy import Column, ForeignKeyConstraint, Integer, String, Table, Tex
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 locks = Table(
     "locks",
@@ -18,7 +19,7 @@ bundles = Table(
     "bundles",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("path", Text, nullable=False),
     Column("manifest_digest", String(64), nullable=False),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.revision import ExpectedRevision, set_etag
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policies import Policies
 from modelyard.promotion.schemas import (
@@ -34,7 +34,7 @@ Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Approve = Annotated[Principal, Depends(Requires(Permission.MODELS_APPROVE))]
 Govern = Annotated[Principal, Depends(Requires(Permission.MODELS_GOVERN))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 PREFIX = "/api/v1/ml/registry"
 _ASKED: dict[int | str, dict[str, Any]] = {
     202: {"model": StageAnswer, "description": "Production is asked for; the request is in the answer"}

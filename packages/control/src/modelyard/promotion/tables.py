@@ -4,12 +4,13 @@ from sqlalchemy import Boolean, Column, ForeignKey, ForeignKeyConstraint, Index,
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 policies = Table(
     "policies",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("policy", Json, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
@@ -22,7 +23,7 @@ version_checks = Table(
     "version_checks",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("name", String(100), primary_key=True),
     Column("is_passed", Boolean, nullable=False),
@@ -40,7 +41,7 @@ requests = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("version", Integer, nullable=False),
     Column("status", String(20), nullable=False),
     Column("comment", Text, nullable=False),

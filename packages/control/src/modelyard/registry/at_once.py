@@ -15,7 +15,7 @@ from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.states import Stage
 
 _MODELS = "/api/v1/ml/registry/models"
-_NAME = r"(?P<name>[\w.-]+)"
+_NAME = r"(?P<name>[^/]+)"
 _NUMBER = r"(?P<number>[1-9]\d{0,8})"
 _STAGES = frozenset(Stage)
 _LIMIT = re.compile(r"[1-9]\d{0,2}", re.ASCII)

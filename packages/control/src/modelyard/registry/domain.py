@@ -63,6 +63,10 @@ class Model:
 
     tenant_id: str
     name: str
+    label: str
+    """Stands for the name where a DNS label, a folder or an image's tag is needed; one model's of its tenant."""
+    mirror_name: str
+    """What MLflow calls it."""
     description: str
     tags: Mapping[str, str]
     owners: Sequence[str]

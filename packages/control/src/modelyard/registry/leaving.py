@@ -46,6 +46,12 @@ def revision(connection: Connection, tenant_id: str, name: str, number: int | No
     return connection.execute(query).scalar_one_or_none()
 
 
+def mirror_name(connection: Connection, tenant_id: str, name: str) -> str:
+    """What MLflow calls a model that there is or was."""
+    name_there: str = connection.execute(select(models.c.mirror_name).where(_is_model(tenant_id, name))).scalar_one()
+    return name_there
+
+
 def is_living_model(connection: Connection, tenant_id: str, name: str) -> bool:
     """Whether there is a model of this name that is not deleted."""
     query = select(models.c.name).where(_is_model(tenant_id, name), models.c.deleted_at.is_(None))

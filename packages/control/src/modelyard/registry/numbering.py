@@ -37,6 +37,8 @@ class Found:
     model_description: str = ""
     """For a model that is made by this."""
     model_tags: Mapping[str, str] = field(default_factory=dict)
+    mirror_name: str | None = None
+    """What MLflow calls that model, where it was found there."""
     note: Callable[[Connection, Version], None] = lambda _connection, _version: None
     """Writes where it was found, in the transaction that makes the version; what it raises undoes both."""
 
@@ -123,7 +125,9 @@ class Numbering:
     def _hold_model(connection: Connection, tenant_id: str, name: str, found: Found, *, at: datetime) -> bool:
         """Insert the model if there was none, and let nobody else number its versions until the transaction ends."""
         description, tags = plain_text(found.model_description), plain_json(found.model_tags)
-        is_new = store.add_model(connection, tenant_id, name, description=description, tags=tags, at=at)
+        is_new = store.add_model(
+            connection, tenant_id, name, description=description, tags=tags, mirror_name=found.mirror_name, at=at
+        )
         store.touch_model(connection, tenant_id, name, at=at)
         if (job_id := deleting_model(connection, tenant_id, name)) is not None:
             raise Conflict(

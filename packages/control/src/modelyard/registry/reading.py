@@ -53,6 +53,7 @@ _OF_PROVENANCE: dict[str, ColumnElement[Any]] = {
 """Columns of which only the provenance tells."""
 _MODEL: dict[str, ColumnElement[Any]] = {
     "name": models.c.name,
+    "label": models.c.label,
     "latest_version": newest_version(),
     "production_version": newest_version(Stage.PRODUCTION),
     "staging_version": newest_version(Stage.STAGING),

@@ -189,6 +189,7 @@ class ModelAnswer(Answer):
     """A model in the catalogue."""
 
     name: str
+    label: str = Field(description="what stands for the name in DNS labels, folders and image tags: `my-model`")
     latest_version: int | None
     production_version: int | None
     staging_version: int | None
@@ -243,6 +244,7 @@ class VersionsAnswer(Answer):
 def _model_fields(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
+        "label": model.label,
         "latest_version": model.latest_version,
         "production_version": model.production_version,
         "staging_version": model.staging_version,

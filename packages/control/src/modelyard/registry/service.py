@@ -40,7 +40,9 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
+from modelyard.registry.labels import find_labelled, find_mirrored, names_of
 from modelyard.registry.leaving import is_deleted
+from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
@@ -325,10 +327,39 @@ class RegistryService:
         """How many models and versions a tenant has, in the caller's transaction."""
         return store.count_models(connection, tenant_id), store.count_versions(connection, tenant_id)
 
-    def is_deleted(self, tenant_id: str, model_name: str, number: int) -> bool:
-        """Whether this version was deleted, and not restored."""
+    def is_deleted(self, tenant_id: str, label: str, number: int) -> bool:
+        """Whether this version of the model with this label was deleted, and not restored."""
         with self._database.read() as connection:
-            return is_deleted(connection, tenant_id, model_name, number)
+            model_name = find_labelled(connection, tenant_id, label)
+            return model_name is not None and is_deleted(connection, tenant_id, model_name, number)
+
+    def label(self, tenant_id: str, model_name: str) -> str:
+        """The label of a model, also of a deleted one.
+
+        Raises:
+            NotFound: code `model_not_found`.
+        """
+        with self._database.read() as connection:
+            names = names_of(connection, tenant_id, model_name)
+        if names is None:
+            raise NotFound(f"there is no model '{model_name}'", code="model_not_found")
+        return names[0]
+
+    def mirror_name(self, tenant_id: str, model_name: str) -> str:
+        """What MLflow calls a model, also a deleted one; of one that never was, what it would be called first."""
+        with self._database.read() as connection:
+            names = names_of(connection, tenant_id, model_name)
+        return mirror_name(tenant_id, model_name) if names is None else names[1]
+
+    def has_had(self, tenant_id: str, model_name: str) -> bool:
+        """Whether there is or was a model of this name."""
+        with self._database.read() as connection:
+            return names_of(connection, tenant_id, model_name) is not None
+
+    def mirrored(self, name: str) -> tuple[str, str] | None:
+        """The tenant and the name of the model that MLflow calls so, also of a deleted one."""
+        with self._database.read() as connection:
+            return find_mirrored(connection, name)
 
     def _own_run(self, principal: Principal, logged: LoggedModel) -> TrackedRun | None:
         """The run of a logged model, of which nothing is asked before it is known whose the model is."""

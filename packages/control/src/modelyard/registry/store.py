@@ -19,7 +19,9 @@ from sqlalchemy import (
 )
 
 from modelyard.db.statements import insert_new
+from modelyard.errors import Conflict
 from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.labels import find_mirrored, free_label, free_mirror_name, names_of
 from modelyard.registry.provenance import Provenance
 from modelyard.registry.search_index import index_model, index_new_version, index_version_metrics
 from modelyard.registry.states import Stage
@@ -33,25 +35,39 @@ def add_model(
     *,
     description: str = "",
     tags: Mapping[str, str] | None = None,
+    mirror_name: str | None = None,
     at: datetime,
 ) -> bool:
     """Insert a model without versions, unless there is or was one of this name; says whether it did.
 
-    What is looked up of its tags is the caller's to write.
+    What is looked up of its tags is the caller's to write. `mirror_name` is what MLflow calls it already.
+
+    Raises:
+        Conflict: code `mirror_name_taken`, when MLflow calls another model so, or this one otherwise.
     """
-    return insert_new(
-        connection,
-        models,
-        tenant_id=tenant_id,
-        name=name,
-        description=description,
-        tags=dict(tags or {}),
-        owners=[],
-        last_version=0,
-        created_at=at,
-        updated_at=at,
-        revision=1,
-    )
+    # Somebody else may take a label between the look-up and the insert, and then has committed.
+    while (names := names_of(connection, tenant_id, name)) is None:
+        if mirror_name is not None and find_mirrored(connection, mirror_name) is not None:
+            raise Conflict(f"MLflow's '{mirror_name}' is another model", code="mirror_name_taken")
+        if insert_new(
+            connection,
+            models,
+            tenant_id=tenant_id,
+            name=name,
+            label=free_label(connection, tenant_id, name),
+            mirror_name=mirror_name or free_mirror_name(connection, tenant_id, name),
+            description=description,
+            tags=dict(tags or {}),
+            owners=[],
+            last_version=0,
+            created_at=at,
+            updated_at=at,
+            revision=1,
+        ):
+            return True
+    if mirror_name not in {None, names[1]}:
+        raise Conflict(f"model '{name}' is MLflow's '{names[1]}', not '{mirror_name}'", code="mirror_name_taken")
+    return False
 
 
 def begin_model(
@@ -285,6 +301,8 @@ def model_of_row(row: Mapping[str, Any]) -> Model:
     return Model(
         tenant_id=row["tenant_id"],
         name=row["name"],
+        label=row["label"],
+        mirror_name=row["mirror_name"],
         description=row["description"],
         tags=row["tags"],
         owners=tuple(row["owners"]),

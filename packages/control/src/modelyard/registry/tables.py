@@ -16,14 +16,19 @@ from sqlalchemy import (
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.naming import MAX_LABEL, MAX_NAME
 from modelyard.registry.domain import MAX_PATH_LENGTH
 from modelyard.registry.filters import MAX_METRIC_NAME
+from modelyard.registry.mirror_name import MAX_MIRROR_NAME
 
 models = Table(
     "models",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("name", String(100), primary_key=True),
+    Column("name", String(MAX_NAME), primary_key=True),
+    # Both are given once (labels.py), and no other model gets them.
+    Column("label", String(MAX_LABEL), nullable=False, server_default=""),
+    Column("mirror_name", String(MAX_MIRROR_NAME), nullable=False, server_default=""),
     Column("description", Text, nullable=False),
     Column("tags", Json, nullable=False),
     # The number of the newest version that ever was. It only grows, so that a number is never used twice.
@@ -36,6 +41,8 @@ models = Table(
     Column("owners", Json, nullable=False, server_default="[]"),
     # Counts every change of the model and of what is below it.
     Column("revision", Integer, nullable=False, server_default="1"),
+    Index("ix_models_label", "tenant_id", "label", unique=True),
+    Index("ix_models_mirror_name", "mirror_name", unique=True),
     Index("ix_models_created_at", "tenant_id", "created_at", "name"),
     Index("ix_models_updated_at", "tenant_id", "updated_at", "name"),
 )
@@ -44,7 +51,7 @@ versions = Table(
     "versions",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("stage", String(20), nullable=False),
     Column("model_uri", Text, nullable=False),
@@ -103,7 +110,7 @@ version_files = Table(
     "version_files",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("path", String(MAX_PATH_LENGTH), primary_key=True),
     Column("sha256", String(64), nullable=False),
@@ -140,7 +147,7 @@ model_owners = Table(
     metadata,
     Column("tenant_id", String(40), primary_key=True),
     Column("owner", String(200), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"], ondelete="CASCADE"),
     Index("ix_model_owners_model", "tenant_id", "model_name"),
     sqlite_with_rowid=False,
@@ -151,7 +158,7 @@ model_tags = Table(
     metadata,
     Column("tenant_id", String(40), primary_key=True),
     Column("digest", String(32), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"], ondelete="CASCADE"),
     Index("ix_model_tags_model", "tenant_id", "model_name"),
     sqlite_with_rowid=False,
@@ -162,7 +169,7 @@ version_tags = Table(
     metadata,
     Column("tenant_id", String(40), primary_key=True),
     Column("digest", String(32), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"],
@@ -177,7 +184,7 @@ version_metrics = Table(
     "version_metrics",
     metadata,
     Column("tenant_id", String(40), primary_key=True),
-    Column("model_name", String(100), primary_key=True),
+    Column("model_name", String(MAX_NAME), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("name", String(MAX_METRIC_NAME), primary_key=True),
     Column("value", Float(53), nullable=False),
@@ -196,7 +203,7 @@ search_slots = Table(
     metadata,
     Column("tenant_id", String(40), primary_key=True),
     Column("slot", Integer, primary_key=True, autoincrement=False),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("block", Integer, nullable=False),
     ForeignKeyConstraint(["tenant_id", "model_name"], ["models.tenant_id", "models.name"]),
     Index("ix_search_slots_model", "tenant_id", "model_name", "block", unique=True),

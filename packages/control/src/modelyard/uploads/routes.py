@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.schemas import SubmittedAnswer, UploadAnswer, UploadBody, UploadsAnswer
 from modelyard.uploads.service import UploadService
@@ -16,7 +16,7 @@ from modelyard.uploads.states import UploadStatus
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**53, description="where the piece begins")]
 Checksum = Annotated[
     str | None, Header(alias="Upload-Checksum", max_length=100, description="`sha256 <the piece's digest in base64>`")

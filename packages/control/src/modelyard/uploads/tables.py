@@ -4,13 +4,14 @@ from sqlalchemy import BigInteger, Column, Index, String, Table
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
+from modelyard.naming import MAX_NAME
 
 uploads = Table(
     "uploads",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
-    Column("model_name", String(100), nullable=False),
+    Column("model_name", String(MAX_NAME), nullable=False),
     Column("file_name", String(200), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),

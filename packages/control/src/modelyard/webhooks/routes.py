@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.revision import ExpectedRevision, set_etag
-from modelyard.paging import MAX_LIMIT
+from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.webhooks.catalogue import EVENT_TYPES
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.schemas import (
@@ -33,7 +33,7 @@ from modelyard.webhooks.states import DeliveryStatus
 Read = Annotated[Principal, Depends(Requires(Permission.WEBHOOKS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.WEBHOOKS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=400)]
+Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 PREFIX = "/api/v1/webhooks"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from urllib.parse import unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
@@ -19,6 +19,8 @@ from modelyard_serving.inference import LARGE_BYTES
 Routes = Mapping[str, Mapping[str, Handler]]
 _PACKED_BYTES = 2048
 """Packed bodies over it are unpacked in a thread: deflate packs a thousand to one at best, so this is 2 MB."""
+_STANDING = "/!$&'()*+,;=:@"
+"""Besides letters, digits and `-._~`, what a path may hold unencoded (RFC 3986, section 3.3)."""
 _MODEL_PATH = re.compile(
     r"/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?(?:/(?:infer|ready|config|stats))?/?"
 )
@@ -30,6 +32,7 @@ class App:
     def __init__(self, routes: Routes, *, plane: DataPlane, max_body_bytes: int) -> None:
         self._plane = plane
         self._routes = routes
+        self._encoded = {encoded: handlers for path, handlers in routes.items() for encoded in _encodings(path)}
         self._max_body_bytes = max_body_bytes
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="coding")
 
@@ -86,20 +89,19 @@ class App:
         return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
 
     def _route(self, request: Request) -> Answer:
-        handlers = self._routes.get(request.path)
+        handlers = self._encoded.get(request.path)
         handler = handlers.get(request.method) if handlers is not None else None
         return self._unrouted(request) if handler is None else handler(request)
 
     def _unrouted(self, request: Request) -> Answer:
-        path = unquote(request.path)
+        path = _decoded(request.path)
         if path != "/" and path.endswith("/"):
             path = path.rstrip("/")
         handlers = self._routes.get(path)
         if handlers is None:
             raise self._not_found(path)
         if request.method in handlers:
-            request.path = path
-            return self._route(request)
+            return handlers[request.method](request)
         if request.method == "HEAD" and "GET" in handlers:
             return handlers["GET"](request)
         allowed = ", ".join(handlers)
@@ -117,6 +119,16 @@ class App:
             except ServingError as error:
                 return error
         return ServingError(f"there is nothing at {path}", kind=Kind.NOT_FOUND)
+
+
+def _encodings(path: str) -> set[str]:
+    """The path as most clients send it: encoded wholly, or where RFC 3986 asks for it."""
+    return {quote(path), quote(path, safe=_STANDING)}
+
+
+def _decoded(path: str) -> str:
+    """The path of a request as text. Some clients send UTF-8 as it is, which comes here as Latin-1."""
+    return unquote_to_bytes(path.encode("latin-1")).decode("utf-8", errors="replace")
 
 
 def _named(response: Response, identity: str | None) -> Response:

@@ -3,6 +3,7 @@ sent. It describes; it validates nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -28,7 +29,7 @@ _ERRORS = {
 def openapi(served: ServedModel) -> dict[str, Any]:
     """The document, of OpenAPI 3.1."""
     signature = served.model.signature
-    model = f"/v2/models/{served.name}"
+    model = f"/v2/models/{quote(served.name, safe='')}"  # Braces would be parameters.
     paths = {
         "/predict": {"post": _predict(served)},
         f"{model}/infer": {"post": _infer(served)},

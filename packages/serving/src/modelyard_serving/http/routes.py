@@ -1,7 +1,5 @@
 """Every path of a model server with its methods."""
 
-from urllib.parse import quote
-
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.http.app import App
 from modelyard_serving.http.codecs import InferCodec, PredictCodec
@@ -40,14 +38,13 @@ def build_app(
         "/invocations": {"POST": predict.handle},
     }
     served = plane.served
-    for name in {served.name, quote(served.name)}:
-        routes[f"/v2/repository/models/{name}/load"] = {"POST": describe.load}
-        routes[f"/v2/repository/models/{name}/unload"] = {"POST": describe.unload}
-    for model in {f"/v2/models/{served.name}", f"/v2/models/{quote(served.name)}"}:
-        for place in (model, f"{model}/versions/{served.version}"):
-            routes[place] = {"GET": describe.model}
-            routes[f"{place}/ready"] = {"GET": describe.model_ready}
-            routes[f"{place}/config"] = {"GET": describe.config}
-            routes[f"{place}/stats"] = {"GET": describe.statistics}
-            routes[f"{place}/infer"] = {"POST": infer.handle}
+    repository, model = f"/v2/repository/models/{served.name}", f"/v2/models/{served.name}"
+    routes[f"{repository}/load"] = {"POST": describe.load}
+    routes[f"{repository}/unload"] = {"POST": describe.unload}
+    for place in (model, f"{model}/versions/{served.version}"):
+        routes[place] = {"GET": describe.model}
+        routes[f"{place}/ready"] = {"GET": describe.model_ready}
+        routes[f"{place}/config"] = {"GET": describe.config}
+        routes[f"{place}/stats"] = {"GET": describe.statistics}
+        routes[f"{place}/infer"] = {"POST": infer.handle}
     return App(routes, plane=plane, max_body_bytes=max_body_bytes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_server import MlflowServer, pages
-from modelyard.errors import Invalid, ModelyardError, NotFound
+from modelyard.errors import Invalid, NotFound
 from modelyard.ports.registered_models import NO_STAGE, ShownModel, ShownPage, ShownVersion
 from modelyard.ports.tracking import LoggedModel
 
@@ -15,6 +15,7 @@ _OWN_PREFIX = "mlflow."
 _MODEL_ADDRESS = "models:/m-"
 _COPY = re.compile(r"models:/([^/:@]+)/(\d{1,9})")
 _LONGEST_CHAIN = 20
+_NEEDS_ESCAPE = re.compile(r"[^A-Za-z0-9 _-]")
 _PAGE = 200
 
 
@@ -31,7 +32,7 @@ class MlflowRegisteredModels:
 
     def page(self, *, prefix: str = "", cursor: str | None = None, limit: int = 100) -> ShownPage:
         """Search by name."""
-        which = f"name LIKE {_quoted(prefix + '%')}" if prefix else None
+        which = f"name LIKE '{prefix}%'" if prefix else None
         with self._server.call("registered models") as client:
             found = client.search_registered_models(which, limit, ["name ASC"], cursor)
             return ShownPage([_shown_model(model) for model in found], found.token or None)
@@ -64,7 +65,7 @@ class MlflowRegisteredModels:
     def versions(self, name: str, *, after: int = 0) -> Iterator[ShownVersion]:
         """Search by number. Each page begins after the last number of the one before, so changes shift nothing."""
         while True:
-            which = f"name = {_quoted(name)} AND version_number > {after}"
+            which = f"{_is_named(name)} AND version_number > {after}"
             with self._server.call(f"model '{name}'") as client:
                 found = client.search_model_versions(which, _PAGE, ["version_number ASC"])
             yield from (_shown_version(version) for version in found)
@@ -74,7 +75,7 @@ class MlflowRegisteredModels:
 
     def versions_tagged(self, name: str, key: str, value: str) -> Sequence[ShownVersion]:
         """Search by the tag."""
-        which = f"name = {_quoted(name)} AND tags.`{key}` = {_quoted(value)}"
+        which = f"{_is_named(name)} AND tags.`{key}` = '{value}'"
         with self._server.call(f"model '{name}'") as client:
             found = pages(client.search_model_versions, which)
             return sorted((_shown_version(version) for version in found), key=lambda version: version.number)
@@ -211,15 +212,10 @@ def _plain_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
     return {key: value for key, value in (tags or {}).items() if not key.startswith(_OWN_PREFIX)}
 
 
-def _quoted(text: str) -> str:
-    """A word of MLflow's search language, which knows no escapes.
-
-    Raises:
-        ModelyardError: code `tracking_failed`, when it holds a quote, as no name of ours does.
-    """
-    if "'" in text:
-        raise ModelyardError(f"The tracker cannot search for {text!r}.", code="tracking_failed")
-    return f"'{text}'"
+def _is_named(name: str) -> str:
+    """A condition of MLflow's search language. Its texts know no escapes, but a list is read as one of Python is."""
+    escaped = _NEEDS_ESCAPE.sub(lambda found: f"\\U{ord(found[0]):08x}", name)
+    return f"name IN ('{escaped}')"
 
 
 def _unsupported(source: str) -> Invalid:
