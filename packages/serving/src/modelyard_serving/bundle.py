@@ -11,10 +11,13 @@ from typing import Any
 
 import orjson
 
-from modelyard_serving.errors import InvalidModel
+from modelyard_serving.errors import InvalidModel, ServingError
+from modelyard_serving.frames import decode_predict
+from modelyard_serving.made_rows import rows_of
 from modelyard_serving.manifest import verify_manifest, write_manifest
 from modelyard_serving.mlmodel import MLMODEL, MlflowModel
-from modelyard_serving.runtimes.base import Model
+from modelyard_serving.observed import observe
+from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.registry import runtime
 
 __all__ = ["OpenedModel", "open_model", "write_manifest"]
@@ -63,6 +66,17 @@ class OpenedModel:
     """A payload in a form that `/predict` takes, parsed; None where there is none."""
 
 
+def example_inputs(opened: OpenedModel) -> Tensors | None:
+    """The inputs of the model's own example; None where there is none.
+
+    Raises:
+        InvalidInput: the example does not fit the model's signature.
+    """
+    if opened.example is None:
+        return None
+    return decode_predict(orjson.dumps(opened.example), None, opened.model.signature).inputs
+
+
 def open_model(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
     """Load the model at `path`.
 
@@ -76,6 +90,13 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
         InvalidModel: the path is not a model that can be served, in one sentence.
         MissingExtra: a library that it needs is not installed.
     """
+    opened = _open(path, name=name, version=version, trust_pickle=trust_pickle)
+    if (rows := rows_of(opened.model, _example_rows(opened))) is not None:
+        observe(opened.model, rows)
+    return opened
+
+
+def _open(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
     place = Path(path)
     if (place / BUNDLE).is_file():
         return _open_bundle(place, name=name, version=version)
@@ -90,6 +111,14 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
     if _CLASS.fullmatch(path):
         return _open_class(path, name=name, version=version)
     raise InvalidModel(f"there is no {path}")
+
+
+def _example_rows(opened: OpenedModel) -> Tensors | None:
+    """The rows of the model's example; those of one that does not fit are missed by whoever serves it."""
+    try:
+        return example_inputs(opened)
+    except ServingError:
+        return None
 
 
 def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:

@@ -5,9 +5,10 @@ from typing import Any
 
 import orjson
 
+from modelyard_serving.bundle import example_inputs
 from modelyard_serving.errors import ServingError
 from modelyard_serving.frames import encode_predictions
-from modelyard_serving.loading import example_inputs, open_served
+from modelyard_serving.loading import open_served
 from modelyard_serving.settings import Settings
 from modelyard_serving.signature import TensorSpec
 

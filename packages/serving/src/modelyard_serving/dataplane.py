@@ -1,6 +1,7 @@
 """The verbs of the data plane in one class, without a transport: HTTP and gRPC convert, and call these. All methods are
 called on the event loop's thread of one worker process."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -12,12 +13,15 @@ from modelyard_serving.execution.executor import Call, Executor, Prediction
 from modelyard_serving.execution.promise import Promise
 from modelyard_serving.execution.schedule import schedule_of
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.odd_values import odd_value
 from modelyard_serving.protocol.answer import Answerer
 from modelyard_serving.protocol.contract import Contract
 from modelyard_serving.protocol.messages import InferRequest, InferResponse
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature
 from modelyard_serving.witnesses import Witness
+
+_log = logging.getLogger(__name__)
 
 
 class Repository(Protocol):
@@ -221,8 +225,9 @@ class DataPlane:
         except ServingError:
             raise
         except Exception as error:
-            if any(0 in array.shape for array in inputs.values()):
-                raise InvalidInput("the model does not take an empty batch: send at least one row") from error
+            if (fault := odd_value(inputs)) is not None:
+                _log.warning("the model broke on a request, and its caller was told: %s", fault, exc_info=error)
+                raise InvalidInput(fault) from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
 
 

@@ -6,16 +6,15 @@ import os
 import time
 from pathlib import Path
 
-import orjson
-
+from modelyard_serving.batching.batch import join
 from modelyard_serving.batching.curve import Curve, measure
 from modelyard_serving.batching.together import BatchTogether
-from modelyard_serving.bundle import OpenedModel, open_model
+from modelyard_serving.bundle import OpenedModel, example_inputs, open_model
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.execution.pace import Pace
-from modelyard_serving.frames import decode_predict
+from modelyard_serving.made_rows import rows_of, singly
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.settings import Settings
@@ -48,17 +47,6 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
     return served, opened
 
 
-def example_inputs(opened: OpenedModel) -> Tensors | None:
-    """The inputs of the model's own example; None where there is none.
-
-    Raises:
-        InvalidInput: the example does not fit the model's signature.
-    """
-    if opened.example is None:
-        return None
-    return decode_predict(orjson.dumps(opened.example), None, opened.model.signature).inputs
-
-
 def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
     """Predict the example a few times, so that the first caller meets a warm model and its pace is known. The first
     time is not counted: it pays for what is made once."""
@@ -85,7 +73,10 @@ def load_model(
     example = example_inputs(opened)
     if example is not None:
         warm_up(served, example, pace)
-    curve = _batch_curve(settings, served.model, example)
+    rows = rows_of(served.model, example)
+    if example is None:
+        rows = _warmed_up(served, rows, pace)
+    curve = _batch_curve(settings, served.model, rows)
     inline_limit_ms = settings.inline_limit_ms
     if curve is not None and curve.seconds[1] * 1000 >= _INLINE_BATCHED_MS:
         inline_limit_ms = min(inline_limit_ms, _INLINE_BATCHED_MS)
@@ -103,6 +94,19 @@ def load_model(
     return served, executor
 
 
+def _warmed_up(served: ServedModel, rows: Tensors | None, pace: Pace) -> Tensors | None:
+    """Rows that were made up and that the model takes; it is warm with the first of them. What it does not take costs
+    nothing but the knowledge."""
+    taken: list[Tensors] = []
+    for row in singly(rows) if rows is not None else ():
+        try:
+            warm_up(served, row, pace) if not taken else served.model.predict(row)
+        except Exception:  # noqa: BLE001, S112  # Nobody said that it would take the row.
+            continue
+        taken.append(row)
+    return join(taken) if taken else None
+
+
 def usable_cores() -> int:
     """The cores that this process may run on: in a container, or pinned, fewer than the machine has. On one core two
     calls at a time would only take turns, and halve the batches."""
@@ -111,11 +115,11 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _batch_curve(settings: Settings, model: Model, example: Tensors | None) -> Curve | None:
+def _batch_curve(settings: Settings, model: Model, rows: Tensors | None) -> Curve | None:
     """What batches of the model cost; None unless its own curve says that they pay."""
-    if settings.batching == "off" or example is None:
+    if settings.batching == "off" or rows is None:
         return None
-    curve = measure(model.predict, example)
+    curve = measure(model.predict, rows)
     if curve is None or not curve.pays:
         return None
     _log.info(

@@ -108,6 +108,8 @@ class TestCommand:
         (tmp_path / "rows.json").write_bytes(orjson.dumps({"inputs": x[:20].tolist()}))
         assert main([str(tmp_path / "model"), "--example", str(tmp_path / "rows.json"), "--json"]) == 0
         assert orjson.loads(capsys.readouterr().out)["accepted"]
+        compiled = open_model(str(tmp_path / "model-compiled"), name=None, version=None, trust_pickle=False)
+        assert compiled.example == {"inputs": x[:20].tolist()}  # Its server is warm by it, and gathers requests.
 
     def test_a_refused_translation_exits_with_one_and_writes_no_bundle(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

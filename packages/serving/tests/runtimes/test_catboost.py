@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from planes import bench
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from modelyard_serving.bundle import OpenedModel
@@ -70,3 +72,20 @@ class TestFiles:
         (tmp_path / "bad.cbm").write_bytes(b"nothing")
         with pytest.raises(InvalidModel, match="is not a CatBoost model"):
             opened(tmp_path / "bad.cbm")
+
+
+class TestMissingTexts:
+    def test_one_in_a_text_feature_is_the_callers_fault(self, tmp_path: Path, opened: Open) -> None:
+        texts = ["red wine", "white bread"] * 30
+        frame = pd.DataFrame({"note": texts, "age": np.arange(60.0)})
+        model = catboost.CatBoostClassifier(**QUIET, text_features=["note"]).fit(frame, [0, 1] * 30)
+        model.save_model(str(tmp_path / "notes.cbm"))
+
+        async def ask() -> tuple[int, bytes]:
+            inputs = {"note": ["red wine", None], "age": [1.0, 2.0]}
+            response = await bench(opened(tmp_path / "notes.cbm").model).ask("POST", "/predict", {"inputs": inputs})
+            return response.status, response.body
+
+        status, body = asyncio.run(ask())
+        assert status == 400
+        assert b"input 'note' has a missing value in row 1" in body

@@ -16,6 +16,7 @@ from modelyard_serving.http.exchange import Answer, Request, Response
 from modelyard_serving.http.routes import build_app
 from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.python import PythonModel
 from modelyard_serving.user_model import UserModel
 
@@ -47,7 +48,7 @@ async def settled(answer: Answer) -> Response:
 
 
 def bench(
-    model: UserModel,
+    model: UserModel | Model,
     *,
     name: str = MODEL_NAME,
     concurrency: int = 1,
@@ -55,8 +56,10 @@ def bench(
     max_body_bytes: int = 1 << 20,
     request_timeout_s: float | None = None,
 ) -> Bench:
-    """An application of a sample model on the running event loop."""
-    model.load()
+    """An application of a sample model, or of one that a runtime loaded, on the running event loop."""
+    if isinstance(model, UserModel):
+        model.load()
+        model = PythonModel(model)
     ledger = Ledger(make_ledger_file())
     recorder = Recorder(ledger.row(0))
     executor = Executor(
@@ -68,7 +71,8 @@ def bench(
         is_thread_safe=model.is_thread_safe,
         count=recorder.executed,
     )
-    served = ServedModel(PythonModel(model), name, "3", run_id="r1", mlflow_uri="models:/m", example=model.example)
+    example = getattr(model, "example", None)
+    served = ServedModel(model, name, "3", run_id="r1", mlflow_uri="models:/m", example=example)
     plane = DataPlane(served, executor=executor, recorder=recorder)
     app = build_app(plane, ledger=ledger, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
     return Bench(app, plane, ledger, executor)

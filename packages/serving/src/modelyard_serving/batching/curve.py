@@ -3,12 +3,15 @@ batch costs: its inputs joined, the call, its outputs split. It must give each r
 or it is never batched."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelyard_serving.batching.batch import join, split
+from modelyard_serving.made_rows import singly
 from modelyard_serving.runtimes.base import Tensors
 
 _SIZES = (1, 4, 16, 64, 256)
@@ -53,41 +56,61 @@ def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = 
     """The curve of a model; None when it answers a row differently in company, or not row by row.
 
     Args:
-        example: inputs of at least one row, each tensor with the batch as its first dimension.
+        example: inputs of at least one row, each tensor with the batch as its first dimension; better some rows that
+            differ. Of rows after the first the model may refuse some.
     """
     if any(not array.shape or array.shape[0] == 0 for array in example.values()):
         return None
-    one = {name: array[:1] for name, array in example.items()}
-    alone = predict(one)
+    rows: list[Tensors] = [{name: array[:1] for name, array in example.items()}]
+    alone = [predict(rows[0])]
+    for row in singly(example)[1:]:
+        try:
+            alone.append(predict(row))
+            rows.append(row)
+        except Exception:  # noqa: BLE001, S112  # A row that the model does not take says nothing of batches.
+            continue
     seconds: dict[int, float] = {}
-    for rows in _SIZES:
-        if rows > 1 and not _is_alike(alone, predict(join([one] * rows)), rows):
+    for size in _SIZES:
+        company = [rows[place % len(rows)] for place in range(size)]
+        if size > 1 and not _answers_alike(predict, company, alone):
             return None
-        seconds[rows] = min(_timed(predict, one, rows, clock) for _ in range(_ROUNDS))
-        if seconds[rows] > _LONGEST_CALL_S:
+        seconds[size] = min(_timed(predict, company, clock) for _ in range(_ROUNDS))
+        if seconds[size] > _LONGEST_CALL_S:
             break
     return Curve(seconds)
 
 
-def _timed(predict: Predict, one: Tensors, rows: int, clock: Callable[[], float]) -> float:
+def _answers_alike(predict: Predict, company: Sequence[Tensors], alone: Sequence[Tensors]) -> bool:
+    try:
+        return _is_alike(alone, predict(join(company)), len(company))
+    except Exception:  # noqa: BLE001  # Rows that the model takes one by one, and not together.
+        return False
+
+
+def _timed(predict: Predict, company: Sequence[Tensors], clock: Callable[[], float]) -> float:
     started = clock()
-    if rows == 1:
-        predict(one)
+    if len(company) == 1:
+        predict(company[0])
     else:
-        split(predict(join([one] * rows)), [1] * rows)
+        split(predict(join(company)), [1] * len(company))
     return max(clock() - started, 1e-9)
 
 
-def _is_alike(alone: Tensors, together: Tensors, rows: int) -> bool:
-    if alone.keys() != together.keys():
-        return False
-    for name, one in alone.items():
-        many = together[name]
-        if not one.shape or one.shape[0] != 1 or many.shape != (rows, *one.shape[1:]):
+def _is_alike(alone: Sequence[Tensors], together: Tensors, size: int) -> bool:
+    """Whether the rows of a batch, in which those that were asked alone take turns, have their own answers."""
+    for place in range(min(size, len(alone))):
+        if alone[place].keys() != together.keys():
             return False
-        if one.dtype.kind == "f":
-            if not np.allclose(many, one, rtol=1e-5, atol=1e-7, equal_nan=True):
+        for name, one in alone[place].items():
+            many = together[name]
+            if not one.shape or one.shape[0] != 1 or many.shape != (size, *one.shape[1:]):
                 return False
-        elif not np.all(many == one):
-            return False
+            if not _is_same(one, many[place :: len(alone)]):
+                return False
     return True
+
+
+def _is_same(one: npt.NDArray[Any], many: npt.NDArray[Any]) -> bool:
+    if one.dtype.kind == "f":
+        return bool(np.allclose(many, one, rtol=1e-5, atol=1e-7, equal_nan=True))
+    return bool(np.all(many == one))

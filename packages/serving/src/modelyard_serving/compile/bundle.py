@@ -4,6 +4,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import orjson
 
@@ -19,8 +20,14 @@ REQUIREMENTS = "modelyard-serving[onnx]\n"
 """All that a compiled bundle needs; whoever builds its environment locks it."""
 
 
-def write_compiled_bundle(compilation: Compilation, opened: OpenedModel, *, original: Path, target: Path) -> None:
+def write_compiled_bundle(
+    compilation: Compilation, opened: OpenedModel, *, original: Path, target: Path, example: Any = None
+) -> None:
     """Write the bundle beside `target` and rename it into it.
+
+    Args:
+        example: the payload on which the translation was tried, kept with the bundle: its server is warmed up by it,
+            learns from it whether batches pay, and shows it. The model's own where it is None.
 
     Raises:
         InvalidModel: there is something at `target` already: a bundle is never changed.
@@ -34,8 +41,8 @@ def write_compiled_bundle(compilation: Compilation, opened: OpenedModel, *, orig
     try:
         _write_files(folder, compilation.graph, compilation.description.to_json(), compilation.report.to_json())
         _copy_origin(folder, original)
-        if opened.example is not None:
-            (folder / "example.json").write_bytes(orjson.dumps(opened.example))
+        if (payload := opened.example if example is None else example) is not None:
+            (folder / "example.json").write_bytes(orjson.dumps(payload))
         (folder / BUNDLE).write_bytes(orjson.dumps(_description(opened), option=orjson.OPT_INDENT_2))
         (folder / "requirements.txt").write_text(REQUIREMENTS)
         write_manifest(folder)

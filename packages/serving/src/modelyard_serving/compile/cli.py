@@ -14,7 +14,6 @@ import orjson
 from modelyard_serving.bundle import OpenedModel, open_model
 from modelyard_serving.errors import InvalidModel, MissingExtra, ServingError
 from modelyard_serving.frames import decode_predict
-from modelyard_serving.runtimes.base import Tensors
 
 _EPILOG = """examples:
   modelyard-compile ./model --output ./compiled
@@ -42,21 +41,24 @@ def _run(options: argparse.Namespace) -> int:
     if output.exists():
         raise InvalidModel(f"there is something at {output} already; a bundle is never changed")
     opened = open_model(str(path), name=options.name, version=options.model_version, trust_pickle=options.trust_pickle)
-    compilation = compile_model(opened.model, _example(opened, options.example))
+    example = _example(opened, options.example)
+    inputs = decode_predict(orjson.dumps(example), None, opened.model.signature).inputs
+    compilation = compile_model(opened.model, inputs)
     if options.report:
         Path(options.report).write_bytes(compilation.report.to_json())
     if compilation.report.accepted:
-        write_compiled_bundle(compilation, opened, original=path, target=output)
+        write_compiled_bundle(compilation, opened, original=path, target=output, example=example)
     told = compilation.report.to_json().decode() if options.json else compilation.report.summary
     sys.stdout.write(f"{told}\n")
     return 0 if compilation.report.accepted else 1
 
 
-def _example(opened: OpenedModel, path: str | None) -> Tensors:
+def _example(opened: OpenedModel, path: str | None) -> Any:
+    """The payload on which a translation is tried."""
     payload = _read(Path(path)) if path else opened.example
     if payload is None:
         raise InvalidModel("the model has no example to try a translation on: log it with one, or pass --example FILE")
-    return decode_predict(orjson.dumps(payload), None, opened.model.signature).inputs
+    return payload
 
 
 def _read(path: Path) -> Any:

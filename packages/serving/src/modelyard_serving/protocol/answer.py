@@ -21,7 +21,8 @@ class Answerer:
         self._name = name
         self._version = version
         self._declared = {spec.name: (spec.datatype, spec.datatype.numpy_dtype) for spec in signature.outputs}
-        self._defaults = [spec.name for spec in signature.default_outputs]
+        # What nobody declared may differ from one answer to the next: then an answer has what the model gave.
+        self._defaults = [spec.name for spec in signature.default_outputs] if signature.is_declared else []
 
     def answer(self, result: Tensors, request: InferRequest) -> InferResponse:
         """The answer to one request.
@@ -47,10 +48,10 @@ class Answerer:
         declared = self._declared.get(name)
         if declared is not None and array.dtype == declared[1] and array.flags.c_contiguous:
             return Tensor(name, declared[0], array)
-        return Tensor(name, *_carried(name, array))
+        return Tensor(name, *carried(name, array))
 
 
-def _carried(name: str, array: npt.NDArray[Any]) -> tuple[Datatype, npt.NDArray[Any]]:
+def carried(name: str, array: npt.NDArray[Any]) -> tuple[Datatype, npt.NDArray[Any]]:
     """The array as the protocol can carry it: dates as ISO 8601 strings, other byte orders turned."""
     if array.dtype.kind == "M":
         array = np.datetime_as_string(array).astype(object)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
@@ -22,9 +22,8 @@ class Model(Protocol):
     def platform(self) -> str:
         """`<project>_<format>`, as the protocol's metadata tells it, e.g. `sklearn_pickle`, `onnx_onnxv1`."""
 
-    @property
-    def signature(self) -> Signature:
-        """What it takes and gives. Constant after loading."""
+    signature: Signature
+    """What it takes and gives. Constant after opening, when what it gives has been seen (`observed`)."""
 
     @property
     def is_thread_safe(self) -> bool:
@@ -58,6 +57,16 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Free what it holds. Called once, after the last `predict`."""
+
+
+@runtime_checkable
+class TakesMadeRows(Protocol):
+    """An ability of some models: rows that nobody sent may be predicted, for it computes with a library and does
+    nothing else. A user's own code is not asked for what nobody asked."""
+
+    @property
+    def known_texts(self) -> Mapping[str, Sequence[Any]]:
+        """Texts that the model was taught, by the inputs that take them. An input that is not there may take any."""
 
 
 class Runtime(Protocol):

@@ -16,6 +16,7 @@ from modelyard_serving.runtimes.estimator import (
     EstimatorModel,
     KnownInputs,
     column_labels,
+    declares_outputs,
     known_inputs,
     known_signature,
     with_declared,
@@ -38,7 +39,7 @@ class CatboostRuntime:
         except ImportError as error:
             raise MissingExtra(extra=self.extra, needed_for="a CatBoost model") from error
         if not path.is_dir():
-            return _model(_load_file(catboost, path))
+            return estimator_model(_load_file(catboost, path))
         folder = MlflowModel.read(path)
         flavor = folder.flavor("catboost")
         class_name = flavor.get("model_type")
@@ -46,7 +47,7 @@ class CatboostRuntime:
             raise InvalidModel(f"{path}: {class_name!r} is not a class of CatBoost")
         file = folder.file(flavor.get("model_binary") or "model.cb")
         model = _load(catboost, file, class_name=class_name, save_format=flavor.get("save_format") or "cbm")
-        return _model(model, folder.signature)
+        return estimator_model(model, declared=folder.signature)
 
 
 def _load_file(catboost: Any, path: Path) -> Any:
@@ -67,7 +68,10 @@ def _load(catboost: Any, path: Path, *, class_name: str, save_format: str) -> An
     return model
 
 
-def _model(model: Any, declared: MlflowSignature | None = None) -> Model:
+def estimator_model(
+    model: Any, *, platform: str = "catboost_cbm", declared: MlflowSignature | None = None
+) -> EstimatorModel:
+    """A model of any of CatBoost's classes, however it was read."""
     inputs = _known_columns(model)
     predict_proba = None
     if hasattr(model, "predict_proba"):
@@ -80,10 +84,11 @@ def _model(model: Any, declared: MlflowSignature | None = None) -> Model:
         known = known_signature(inputs, TensorSpec(DEFAULT_OUTPUT, Datatype.FP64, (-1,)))
     signature = with_declared(known, declared)
     return EstimatorModel(
-        platform="catboost_cbm",
+        platform=platform,
         estimator=model,
         signature=signature,
         labels=column_labels(signature, declared),
+        casts_outputs=declares_outputs(declared),
         predict=partial(model.predict, thread_count=1),
         predict_proba=partial(predict_proba, thread_count=1) if predict_proba else None,
     )

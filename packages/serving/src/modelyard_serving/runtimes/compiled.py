@@ -7,6 +7,7 @@ missing value where it knows none, an infinity) is refused here before the graph
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,7 @@ class CompiledModel:
 
     platform = "onnx_onnxv1"
     is_thread_safe = True
+    known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
     def __init__(self, session: Any, description: GraphDescription) -> None:
         self.signature = description.signature

@@ -4,7 +4,7 @@ It knows how a request becomes the array or frame that the estimator was fitted 
 what it remembers of its own inputs, is the business of each library's runtime.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,8 @@ class EstimatorModel:
         predict: Predict,
         predict_proba: Predict | None = None,
         categories: Categories | None = None,
+        known_texts: Mapping[str, Sequence[Any]] | None = None,
+        casts_outputs: bool = False,
         predict_function: str = "predict",
     ) -> None:
         """
@@ -54,21 +56,34 @@ class EstimatorModel:
             predict_proba: computes the output `probabilities`, which the signature then has as its last.
             predict_function: the name of the estimator's method that `predict` is.
             categories: the categories of each column that was a pandas category in training.
+            known_texts: texts that the estimator was taught, by column, beside its categories.
+            casts_outputs: somebody declared the outputs' datatypes, and did not merely expect them.
         """
         self.platform = platform
         self.estimator = estimator
         self.predict_function = predict_function
         self.categories = categories or {}
-        self.signature = signature
+        self.known_texts = {**(known_texts or {}), **self.categories}
+        self._casts_outputs = casts_outputs
         self._predict = predict
         self._predict_proba = predict_proba
-        self._outputs = signature.outputs[:-1] if predict_proba else signature.outputs
+        self.signature = signature
         self._builder: FrameBuilder | None = None
         if signature.kind is InputKind.FRAME:
             self._builder = FrameBuilder(signature.inputs, labels=labels, categories=categories)
         elif len(signature.inputs) != 1:
             names = [spec.name for spec in signature.inputs]
             raise InvalidModel(f"an estimator takes one array or one frame, the signature declares the tensors {names}")
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives; the last output is the probabilities' where it has them."""
+        return self._signature
+
+    @signature.setter
+    def signature(self, signature: Signature) -> None:
+        self._signature = signature
+        self._outputs = signature.outputs[:-1] if self._predict_proba else signature.outputs
 
     def predict(
         self,
@@ -77,13 +92,13 @@ class EstimatorModel:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,  # noqa: ARG002  # MLflow's loaders pass an estimator none either.
     ) -> Tensors:
-        data = self._builder.build(inputs) if self._builder else inputs[self.signature.inputs[0].name]
+        data = self._builder.build(inputs) if self._builder else inputs[self._signature.inputs[0].name]
         results: dict[str, Any] = {}
         try:
             if outputs is None or any(spec.name in outputs for spec in self._outputs):
-                results |= named_outputs(self._predict(data), self._outputs)
+                results |= named_outputs(self._predict(data), self._outputs, casts=self._casts_outputs)
             if self._predict_proba and outputs is not None and PROBABILITIES in outputs:
-                results[PROBABILITIES] = as_tensor(self._predict_proba(data), self.signature.outputs[-1])
+                results[PROBABILITIES] = as_tensor(self._predict_proba(data), self._signature.outputs[-1])
         except ValueError as error:
             if any(part in str(error) for part in _CALLERS_FAULT):
                 raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error
@@ -108,10 +123,18 @@ def known_signature(inputs: "KnownInputs", output: TensorSpec, *, classes: int |
 KnownInputs = tuple[tuple[TensorSpec, ...], InputKind]
 
 
-def known_inputs(names: Sequence[str] | None, *, width: int, datatype: Datatype = Datatype.FP64) -> KnownInputs:
-    """The names of the columns that an estimator was fitted on, or how many there were (-1 where it does not know)."""
+def known_inputs(
+    names: Sequence[str] | None, *, width: int, datatype: Datatype = Datatype.FP64, texts: Collection[str] = ()
+) -> KnownInputs:
+    """The names of the columns that an estimator was fitted on, or how many there were (-1 where it does not know).
+    `texts` are those of which it knows categories."""
     if names is not None:
-        return tuple(TensorSpec(str(name), datatype, (-1,)) for name in names), InputKind.FRAME
+        return tuple(
+            TensorSpec(str(name), Datatype.BYTES, (-1,), logical_type="category")
+            if name in texts
+            else TensorSpec(str(name), datatype, (-1,))
+            for name in names
+        ), InputKind.FRAME
     return (TensorSpec(DEFAULT_INPUT, datatype, (-1, width)),), InputKind.TENSORS
 
 
@@ -135,6 +158,11 @@ def with_declared(known: Signature, declared: MlflowSignature | None) -> Signatu
     if not told.is_declared:
         return replace(known, outputs=outputs, params=told.params)
     return replace(told, outputs=outputs)
+
+
+def declares_outputs(declared: MlflowSignature | None) -> bool:
+    """Whether somebody said which datatypes the outputs have."""
+    return declared is not None and bool(declared.signature.outputs)
 
 
 def column_labels(signature: Signature, declared: MlflowSignature | None) -> Sequence[str | int]:

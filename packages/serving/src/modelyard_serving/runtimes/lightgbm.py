@@ -16,6 +16,7 @@ from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.estimator import (
     EstimatorModel,
     column_labels,
+    declares_outputs,
     known_inputs,
     known_signature,
     output_like,
@@ -25,6 +26,7 @@ from modelyard_serving.runtimes.pickled import load_pickled
 from modelyard_serving.signature import DEFAULT_OUTPUT, Signature, TensorSpec
 
 _BOOSTER = "lightgbm.basic.Booster"
+_PLATFORM = "lightgbm_text"
 
 
 class LightgbmRuntime:
@@ -61,15 +63,24 @@ def _load_booster(lightgbm: Any, path: Path) -> Any:
         raise InvalidModel(f"{path} is not a LightGBM model: {error}") from error
 
 
-def _booster_model(booster: Any, declared: MlflowSignature | None = None) -> Model:
+def _booster_model(
+    booster: Any, declared: MlflowSignature | None = None, *, platform: str = _PLATFORM
+) -> EstimatorModel:
     width = booster.num_feature()
     output = output_like(booster.predict(np.zeros((1, width)), num_threads=1))
     known = known_signature(_known_columns(booster), output)
     predict = partial(booster.predict, num_threads=1)
-    return _model(booster, estimator=booster, known=known, declared=declared, predict=predict)
+    return _model(booster, estimator=booster, platform=platform, known=known, declared=declared, predict=predict)
 
 
-def _wrapper_model(estimator: Any, declared: MlflowSignature | None) -> Model:
+def estimator_model(estimator: Any, *, platform: str, declared: MlflowSignature | None = None) -> EstimatorModel:
+    """A booster or a scikit-learn wrapper, however it was read."""
+    if hasattr(estimator, "booster_"):
+        return _wrapper_model(estimator, declared, platform=platform)
+    return _booster_model(estimator, declared, platform=platform)
+
+
+def _wrapper_model(estimator: Any, declared: MlflowSignature | None, *, platform: str = _PLATFORM) -> EstimatorModel:
     estimator.set_params(n_jobs=1)
     classes = getattr(estimator, "classes_", None)
     inputs = _known_columns(estimator.booster_)
@@ -82,6 +93,7 @@ def _wrapper_model(estimator: Any, declared: MlflowSignature | None) -> Model:
     return _model(
         estimator.booster_,
         estimator=estimator,
+        platform=platform,
         known=known,
         declared=declared,
         predict=estimator.predict,
@@ -93,17 +105,19 @@ def _model(
     booster: Any,
     *,
     estimator: Any,
+    platform: str,
     known: Signature,
     declared: MlflowSignature | None,
     predict: Any,
     predict_proba: Any = None,
-) -> Model:
+) -> EstimatorModel:
     signature = with_declared(known, declared)
     return EstimatorModel(
-        platform="lightgbm_text",
+        platform=platform,
         estimator=estimator,
         signature=signature,
         labels=column_labels(signature, declared),
+        casts_outputs=declares_outputs(declared),
         predict=predict,
         predict_proba=predict_proba,
         # By place and not by name: LightGBM writes `mean radius` as `mean_radius`.
@@ -121,6 +135,11 @@ def _known_columns(booster: Any) -> Any:
         TensorSpec(spec.name, Datatype.BYTES, spec.shape, logical_type="category") if place in categories else spec
         for place, spec in enumerate(specs)
     ), kind
+
+
+def named_categories(estimator: Any, names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """The categories that a wrapper was taught, by the names of its columns."""
+    return {names[place]: values for place, values in _categories(estimator.booster_).items()}
 
 
 def _categories(booster: Any) -> Mapping[int, Sequence[Any]]:

@@ -6,6 +6,7 @@ row is done before a second thread wakes up.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class OnnxModel:
 
     platform = "onnx_onnxv1"
     is_thread_safe = True
+    known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
     def __init__(self, session: Any, *, signature: Signature, feed: "Feed") -> None:
         self.signature = signature

@@ -10,21 +10,34 @@ from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.signature import DEFAULT_OUTPUT, TensorSpec
 
 
-def named_outputs(prediction: Any, specs: Sequence[TensorSpec]) -> dict[str, npt.NDArray[Any]]:
+def named_outputs(prediction: Any, specs: Sequence[TensorSpec], *, casts: bool = True) -> dict[str, npt.NDArray[Any]]:
     """Arrays by output name.
+
+    `casts` says whether the outputs have the declared datatypes where that is safe.
 
     A mapping and a frame of several columns name their own outputs; anything else is the one output of the signature
     (or `predictions` where it has none).
     """
-    known = {spec.name: spec for spec in specs}
+    known = {spec.name: spec for spec in specs} if casts else {}
+    if len(specs) > 1 and getattr(prediction, "ndim", 0) == 2 and not hasattr(prediction, "columns"):
+        prediction = _by_column(prediction, specs)
     if isinstance(prediction, Mapping):
         return {str(name): as_tensor(values, known.get(str(name))) for name, values in prediction.items()}
-    if hasattr(prediction, "columns") and (len(prediction.columns) > 1 or str(prediction.columns[0]) in known):
+    names = {spec.name for spec in specs}
+    if hasattr(prediction, "columns") and (len(prediction.columns) > 1 or str(prediction.columns[0]) in names):
         return {str(name): as_tensor(prediction[name], known.get(str(name))) for name in prediction.columns}
     if hasattr(prediction, "columns"):
         prediction = prediction.iloc[:, 0]
     name = specs[0].name if specs else DEFAULT_OUTPUT
-    return {name: as_tensor(prediction, specs[0] if specs else None)}
+    return {name: as_tensor(prediction, known.get(name))}
+
+
+def _by_column(prediction: Any, specs: Sequence[TensorSpec]) -> Any:
+    """The columns of an array for outputs that were declared one by one."""
+    array = prediction.toarray() if hasattr(prediction, "toarray") else prediction
+    if array.shape[1] != len(specs):
+        return prediction
+    return {spec.name: array[:, place] for place, spec in enumerate(specs)}
 
 
 def as_tensor(values: Any, spec: TensorSpec | None = None) -> npt.NDArray[Any]:

@@ -5,6 +5,8 @@ its workers, and a pool of threads costs a single row more than the prediction i
 """
 
 import warnings
+from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,22 @@ from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.estimator import (
     EstimatorModel,
     column_labels,
+    declares_outputs,
     known_inputs,
     known_signature,
     with_declared,
 )
+from modelyard_serving.runtimes.pandas_frame import Categories
 from modelyard_serving.runtimes.pickled import load_pickled
-from modelyard_serving.signature import DEFAULT_OUTPUT, Signature, TensorSpec
+from modelyard_serving.runtimes.sklearn_columns import first_step, takes_documents, taught_texts
+from modelyard_serving.signature import DEFAULT_INPUT, DEFAULT_OUTPUT, InputKind, Signature, TensorSpec
 
+_LIBRARIES = {
+    "catboost": "modelyard_serving.runtimes.catboost",
+    "lightgbm": "modelyard_serving.runtimes.lightgbm",
+    "xgboost": "modelyard_serving.runtimes.xgboost",
+}
+"""Libraries whose estimators tell more of themselves than scikit-learn's conventions ask: their runtimes know."""
 _FORMATS = {".skops": "skops", ".joblib": "joblib", ".pkl": "joblib", ".pickle": "joblib"}
 
 
@@ -52,16 +63,25 @@ def estimator_model(
     Args:
         predict_function: the method that gives the first output.
     """
+    own = _LIBRARIES.get(type(estimator).__module__.partition(".")[0])
+    if own is not None and predict_function == "predict":
+        of_library: EstimatorModel = import_module(own).estimator_model(estimator, platform=platform, declared=declared)
+        return of_library
     estimator = _single_threaded(estimator)
-    signature = with_declared(_known(estimator, predict_function), declared)
+    categories = _categories(estimator)
+    texts = taught_texts(estimator, getattr(estimator, "feature_names_in_", ()))
+    signature = with_declared(_known(estimator, predict_function, {*categories, *texts}), declared)
     has_probabilities = signature.outputs[-1].optional
     return EstimatorModel(
         platform=platform,
         estimator=estimator,
         signature=signature,
         labels=column_labels(signature, declared),
+        casts_outputs=declares_outputs(declared),
         predict=getattr(estimator, predict_function),
         predict_proba=estimator.predict_proba if has_probabilities else None,
+        categories=categories,
+        known_texts=texts,
         predict_function=predict_function,
     )
 
@@ -102,9 +122,22 @@ def _single_threaded(estimator: Any) -> Any:
     return estimator.set_params(**jobs) if jobs else estimator
 
 
-def _known(estimator: Any, predict_function: str) -> Signature:
+def _categories(estimator: Any) -> Categories:
+    """The pandas categories of the booster that gets the frame as it comes: in a pipeline, a search, a vote."""
+    inner = first_step(estimator)
+    own = _LIBRARIES.get(type(inner).__module__.partition(".")[0])
+    names = getattr(estimator, "feature_names_in_", None)
+    if own is None or names is None or not hasattr(module := import_module(own), "named_categories"):
+        return {}
+    categories: Categories = module.named_categories(inner, [str(name) for name in names])
+    return categories
+
+
+def _known(estimator: Any, predict_function: str, texts: Collection[str]) -> Signature:
     width = int(getattr(estimator, "n_features_in_", -1))
-    inputs = known_inputs(getattr(estimator, "feature_names_in_", None), width=width)
+    inputs = known_inputs(getattr(estimator, "feature_names_in_", None), width=width, texts=texts)
+    if takes_documents(estimator):
+        inputs = (TensorSpec(DEFAULT_INPUT, Datatype.BYTES, (-1,)),), InputKind.TENSORS
     classes = getattr(estimator, "classes_", None)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         return known_signature(inputs, TensorSpec(DEFAULT_OUTPUT, Datatype.FP64, (-1,)))

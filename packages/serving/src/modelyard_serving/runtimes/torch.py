@@ -9,6 +9,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class TorchModel:
     """A module in evaluation mode."""
 
     is_thread_safe = True
+    known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
     def __init__(self, module: Any, *, torch: Any, platform: str, signature: Signature) -> None:
         self.platform = platform

@@ -1,7 +1,7 @@
 """XGBoost: MLflow's xgboost flavor (`Booster` or a scikit-learn wrapper), and `.ubj`, `.json`, `.xgb` files."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.estimator import (
     EstimatorModel,
     column_labels,
+    declares_outputs,
     known_inputs,
     known_signature,
     output_like,
@@ -69,7 +70,20 @@ def _load(xgboost: Any, path: Path, class_name: str) -> Any:
     return model
 
 
-def _model(model: Any, xgboost: Any, declared: MlflowSignature | None = None) -> Model:
+def estimator_model(model: Any, *, platform: str, declared: MlflowSignature | None = None) -> EstimatorModel:
+    """A booster or a scikit-learn wrapper, however it was read."""
+    return _model(model, importlib.import_module("xgboost"), declared, platform=platform)
+
+
+def named_categories(estimator: Any, names: Sequence[str]) -> Categories:
+    """The categories that a wrapper was taught, by the names of its columns."""
+    del names  # XGBoost keeps its own.
+    return _categories(estimator.get_booster())
+
+
+def _model(
+    model: Any, xgboost: Any, declared: MlflowSignature | None = None, *, platform: str = "xgboost_ubj"
+) -> EstimatorModel:
     booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
     booster.set_param({"nthread": 1})
     if model is booster:
@@ -82,10 +96,11 @@ def _model(model: Any, xgboost: Any, declared: MlflowSignature | None = None) ->
     known = _known(model, booster, xgboost, categories)
     signature = with_declared(known, declared)
     return EstimatorModel(
-        platform="xgboost_ubj",
+        platform=platform,
         estimator=model,
         signature=signature,
         labels=column_labels(signature, declared),
+        casts_outputs=declares_outputs(declared),
         predict=predict,
         predict_proba=predict_proba,
         categories=categories,

@@ -1,0 +1,33 @@
+"""What of a request many models do not take. It is asked only after a model broke: a value that no other request has is
+then the likeliest cause, and its caller can do something about it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelyard_serving.runtimes.base import Tensors
+
+
+def odd_value(inputs: Tensors) -> str | None:
+    """The first missing or infinite value, or that there are no rows, as a sentence for the caller; None where a
+    request is like any other."""
+    if any(0 in array.shape for array in inputs.values()):
+        return "the model does not take an empty batch: send at least one row"
+    for name, array in inputs.items():
+        places = np.argwhere(_is_odd(array))
+        if len(places):
+            place = places[0].tolist()
+            is_infinite = array.dtype.kind == "f" and np.isinf(array[tuple(place)])
+            told = "an infinite value" if is_infinite else "a missing value"
+            row = f" in row {place[0]}" if place else ""
+            return f"the model does not take these values: input {name!r} has {told}{row}"
+    return None
+
+
+def _is_odd(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    if array.dtype.kind == "f":
+        return np.asarray(~np.isfinite(array))
+    if array.dtype.kind == "O":
+        return np.array([value is None for value in array.ravel()], dtype=bool).reshape(array.shape)
+    return np.zeros(array.shape, dtype=bool)
