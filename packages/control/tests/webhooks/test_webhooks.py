@@ -56,6 +56,14 @@ class TestCreate:
             webhooks.create(admin, url=URL, description="", event_types=["*"])
         assert caught.value.code == "webhook_url_refused"
 
+    def test_an_edit_to_such_an_address_is_refused_too(
+        self, webhooks: Webhooks, admin: Principal, hook: Webhook, receivers: FakeReceivers
+    ) -> None:
+        receivers.refused = "it is not public"
+        with pytest.raises(Invalid, match="url: it is not public"):
+            webhooks.change(admin, hook.webhook_id, url="https://other.example.com/")
+        assert webhooks.get(admin, hook.webhook_id).url == URL
+
     def test_a_tenant_has_no_more_than_a_hundred(self, webhooks: Webhooks, admin: Principal) -> None:
         for _ in range(MOST_WEBHOOKS):
             webhooks.create(admin, url=URL, description="", event_types=["job.failed"])

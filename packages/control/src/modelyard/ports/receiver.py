@@ -31,7 +31,11 @@ class Receivers(Protocol):
     """
 
     def refusal(self, url: str) -> str | None:
-        """Why this address can never be posted to, as far as that is seen without asking anybody; None if it may be."""
+        """Why this address cannot be posted to, asked when it is set; None if it may be.
+
+        The name is looked up, for a bounded time. A name without an address is not refused, since it may get one. Where
+        it leads is asked again at each connection.
+        """
         ...
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Reply:

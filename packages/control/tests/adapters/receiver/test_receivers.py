@@ -203,6 +203,43 @@ class TestAddresses:
     ) -> None:
         assert (HttpReceivers(allowed=allowed).refusal(url) is not None) is is_refused
 
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "LOCALHOST", "localhost.", "my.localhost", "localhost:8443", "printer.local", "gpu-box", "[::1]",
+         "metadata.google.internal", "2130706433", "127.1", "0x7f000001", "0", "0.0.0.0", "[::]", "[::ffff:10.0.0.1]",
+         "[64:ff9b::a00:1]", "[fe80::1]", "127.0.0.1."],
+    )  # fmt: skip
+    def test_names_and_addresses_of_this_machine_and_private_networks_are_refused_when_they_are_set(
+        self, host: str
+    ) -> None:
+        assert HttpReceivers().refusal(f"https://{host}/hook") is not None
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"])
+    def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_set(
+        self, monkeypatch: pytest.MonkeyPatch, address: str
+    ) -> None:
+        def private(_: str, port: int, **__: object) -> list[tuple[Any, ...]]:
+            return [(0, 0, 0, "", (address, port))]
+
+        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", private)
+        assert HttpReceivers().refusal("https://hooks.example.com/") == self.REFUSED
+        assert HttpReceivers(allowed=[ip_network(address)]).refusal("https://hooks.example.com/") is None
+
+    def test_a_name_that_nobody_resolves_in_time_is_not_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It may lead somewhere later; that is asked again at each connection."""
+        may_answer = threading.Event()
+
+        def slow(*_: object, **__: object) -> list[tuple[Any, ...]]:
+            may_answer.wait(timeout=30)
+            return []
+
+        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", slow)
+        monkeypatch.setattr("modelyard.adapters.receiver.http._LOOKUP_SECONDS", 0.01)
+        try:
+            assert HttpReceivers().refusal("https://hooks.example.com/") is None
+        finally:
+            may_answer.set()
+
 
 class TestTls:
     @pytest.fixture

@@ -20,10 +20,14 @@ from modelyard.ports.receiver import Reply
 _CONNECT_SECONDS = 5.0
 _MOST_READ = 64 * 1024
 _LOOKUPS_AT_ONCE = 32
+_LOOKUP_SECONDS = 3.0
 _REFUSED = "the receiver's address is not public, and no network that the operator allows holds it"
 _PLAIN_REFUSED = (
     "expected an address with https: without encryption only networks that the operator allows are posted to"
 )
+_PRIVATE_REFUSED = "the receiver's name is one of this machine or a private network, so it cannot be posted to"
+_PRIVATE_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "intranet", "private", "corp", "home")
+"""Names that no public resolver answers (RFC 6761, 6762, 8375), and those that networks use like them."""
 _RETRY_LATER = frozenset({429, 503})
 _Options = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]]
 
@@ -101,7 +105,10 @@ class HttpReceivers:
             return _PLAIN_REFUSED
         host = parts.hostname or ""
         is_literal = ":" in host or host.replace(".", "").isdigit()
-        return _REFUSED if is_literal and not rule.permits(host) else None
+        addresses = [host] if is_literal else self._look_up_soon(host)
+        if addresses:
+            return None if any(rule.permits(address) for address in addresses) else _REFUSED
+        return _PRIVATE_REFUSED if _is_private_name(host) and not rule.allowed else None
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
         """See the port."""
@@ -122,6 +129,14 @@ class HttpReceivers:
             error = f"the receiver answered {code}: redirects are not followed"
         elapsed = int((time.monotonic() - began) * 1000)
         return Reply(code=code, milliseconds=elapsed, error=error, retry_after=retry_after)
+
+    def _look_up_soon(self, host: str) -> list[str]:
+        """The name's addresses; none where it has none, or where nobody says so in time."""
+        lookup = self._lookups.submit(_look_up, host, 0)
+        try:
+            return lookup.result(timeout=_LOOKUP_SECONDS)
+        except (TimeoutError, OSError, UnicodeError):
+            return []
 
     async def close(self) -> None:
         """See the port."""
@@ -168,6 +183,11 @@ class HttpReceivers:
 
 def _look_up(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _is_private_name(host: str) -> bool:
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith(tuple(f".{suffix}" for suffix in _PRIVATE_NAMES))
 
 
 def _connect_error(error: Exception) -> str:
