@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from access_platform import Platform
 
+from modelyard.access.domain import FIRST_TENANT, MemberKind, Principal, Role
 from modelyard_client.models import Models
 from modelyard_client.promotion import Promotion
 from modelyard_client.versions import Versions
@@ -30,12 +31,10 @@ def churn(platform: Platform) -> str:
 
 @pytest.fixture
 def approver(platform: Platform) -> str:
-    """The token of somebody else than the administrator who may approve."""
-    admin = platform.operator
-    admin.post("/api/v1/access/members", json={"subject": "petra", "role": "approver"})
-    made = admin.post("/api/v1/access/tokens", json={"name": "laptop", "subject": "petra"})
-    secret: str = made.json()["secret"]
-    return secret
+    """The token of somebody else than the administrator who may approve, and who does not have it from them."""
+    hanna = Principal(tenant_id=FIRST_TENANT, subject="hanna", role=Role.ADMIN)
+    platform.control.members.add(hanna, subject="petra", kind=MemberKind.PERSON, role=Role.APPROVER)
+    return platform.control.tokens.create(hanna, subject="petra", name="laptop")[1]
 
 
 def promoted(run: Run, version: str, approver: str) -> None:

@@ -45,6 +45,15 @@ class TestDiscover:
         with pytest.raises(Invalid, match=r"stack\.json does not name the stack's url"):
             Settings.discover(home=tmp_path, environ={})
 
+    def test_the_stacks_token_is_not_told_while_the_stack_asks_for_none(self, tmp_path: Path) -> None:
+        """Else one would not be who everybody at this machine is there."""
+        stack = {"url": "http://127.0.0.1:8123", "auth": False}
+        (tmp_path / "stack.json").write_text(json.dumps(stack))
+        (tmp_path / "token").write_text("from-the-file\n")
+        assert Settings.discover(home=tmp_path, environ={}).token is None
+        assert Settings.discover(url="http://localhost:8123", home=tmp_path, environ={}).token is None
+        assert Settings.discover(home=tmp_path, environ={"MODELYARD_TOKEN": "mine"}).token == "mine"
+
     def test_the_token_is_not_shown(self, tmp_path: Path) -> None:
         assert "hush" not in repr(Settings(url=DEFAULT_URL, home=tmp_path, token="hush"))
 

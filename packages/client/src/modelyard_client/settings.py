@@ -33,17 +33,17 @@ class Settings:
         - url: `MODELYARD_URL`, else `<home>/stack.json`, else http://127.0.0.1:8000
         - home: `MODELYARD_HOME`, else ~/.modelyard
         - token: `MODELYARD_TOKEN`, else `<home>/token`, which is only ever sent to the local stack itself: to the
-          address in `stack.json` or to a loopback address.
+          address in `stack.json` or to a loopback address, and not while that stack asks for none (`--no-auth`).
 
         Raises:
             Invalid: the address is not an http or https one, or a file in the home cannot be read.
         """
         variables = os.environ if environ is None else environ
         folder = (home or Path(variables.get("MODELYARD_HOME") or "~/.modelyard")).expanduser()
-        stack_url = _stack_url(folder)
+        stack_url, asks_for_token = _stack(folder)
         address = checked_url(url or variables.get("MODELYARD_URL") or stack_url or DEFAULT_URL)
         token = variables.get("MODELYARD_TOKEN")
-        if not token and (address == stack_url or is_loopback(address)):
+        if not token and asks_for_token and (address == stack_url or is_loopback(address)):
             token = _read(folder / "token")
         return cls(url=address, home=folder, token=(token or "").strip() or None)
 
@@ -75,16 +75,18 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _stack_url(home: Path) -> str | None:
+def _stack(home: Path) -> tuple[str | None, bool]:
+    """The stack's address, if there is one, and whether it asks for a token."""
     path = home / "stack.json"
     text = _read(path)
     if text is None:
-        return None
+        return None, True
     try:
-        url = json.loads(text)["url"]
+        content = json.loads(text)
+        url, asks_for_token = content["url"], content.get("auth", True)
     except (ValueError, TypeError, KeyError) as error:
         raise Invalid(f"{path} does not name the stack's url", code="stack_file_invalid") from error
-    return checked_url(str(url))
+    return checked_url(str(url)), asks_for_token is not False
 
 
 def _read(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from modelyard.access.domain import Role
+from modelyard.access.domain import LOCAL_SUBJECT, Role
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tables import tokens
@@ -122,15 +122,28 @@ class TestAuthenticate:
         with pytest.raises(Unauthenticated):
             access.authenticate(f"Bearer {secret}")
 
-    def test_with_open_doors_everybody_is_the_first_tenants_administrator(
-        self, database: Database, clock: ManualClock, member_tokens: Tokens
+    @pytest.fixture
+    def open_access(self, database: Database, clock: ManualClock, member_tokens: Tokens) -> AccessService:
+        failures = FailedLogins(clock=clock, most=5)
+        return AccessService(database=database, clock=clock, tokens=member_tokens, is_open=True, failures=failures)
+
+    def test_with_open_doors_a_token_that_is_sent_counts(self, open_access: AccessService) -> None:
+        secret = open_access.first_token()
+        assert open_access.authenticate(f"Bearer {secret}", changes=1).subject == "admin"
+        assert open_access.authenticate(None, changes=1).subject == LOCAL_SUBJECT
+        recalled = open_access.recall(f"Bearer {secret}", address=None)
+        assert recalled is not None
+        assert recalled.principal.subject == "admin"
+
+    @pytest.mark.parametrize("header", ["Bearer my_wrong", "Bearer ", "", "Basic YTpi"])
+    def test_with_open_doors_a_token_that_is_wrong_is_refused(self, open_access: AccessService, header: str) -> None:
+        open_access.authenticate(None, changes=1)
+        with pytest.raises(Unauthenticated):
+            open_access.authenticate(header, changes=1)
+
+    def test_with_open_doors_everybody_else_is_the_first_tenants_administrator(
+        self, open_access: AccessService
     ) -> None:
-        access = AccessService(
-            database=database,
-            clock=clock,
-            tokens=member_tokens,
-            is_open=True,
-            failures=FailedLogins(clock=clock, most=5),
-        )
+        access = open_access
         principal = access.authenticate(None)
-        assert (principal.tenant_id, principal.subject, principal.role) == ("default", "anonymous", Role.ADMIN)
+        assert (principal.tenant_id, principal.subject, principal.role) == ("default", LOCAL_SUBJECT, Role.ADMIN)

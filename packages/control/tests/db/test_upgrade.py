@@ -18,6 +18,7 @@ from sqlalchemy import MetaData, Select, Table, create_engine, select, text
 
 import modelyard.db.database
 from modelyard.access.domain import FIRST_TENANT, Principal, Role
+from modelyard.access.tables import tokens
 from modelyard.audit.domain import prove
 from modelyard.db import Database
 from modelyard.db.schema import metadata
@@ -180,6 +181,35 @@ class TestUpgrade:
         assert made.parameters == {"depth": 3, "id": "007", "rate": 0.05, "fast": True}
         assert (made.claimed_metrics, uploaded.claimed_metrics) == ({}, uploaded.metrics)
         assert [version.version for version in found] == [1]
+        database.close()
+
+    def test_of_earlier_tokens_is_known_who_made_them(self, old_database: Callable[[str], str], schema: str) -> None:
+        """Also of one that its owner made, with a token of somebody else's making."""
+        url = old_database(schema)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for subject in ("carl", "dora"):
+                connection.execute(
+                    text(
+                        "INSERT INTO members (tenant_id, subject, kind, role, created_at, created_by) "
+                        "VALUES ('acme', :subject, 'person', 'admin', '2026-01-01 00:00:00', 'zoe')"
+                    ),
+                    {"subject": subject},
+                )
+            for token, subject, maker in (("t1", "carl", "zoe"), ("t2", "carl", "carl"), ("t3", "dora", "carl")):
+                connection.execute(
+                    text(
+                        "INSERT INTO tokens (id, tenant_id, subject, name, digest, created_at, created_by) "
+                        "VALUES (:token, 'acme', :subject, 'x', :token, '2026-01-01 00:00:00', :maker)"
+                    ),
+                    {"token": token, "subject": subject, "maker": maker},
+                )
+        engine.dispose()
+        database = Database(url)
+        database.migrate()
+        with database.read() as connection:
+            found = connection.execute(select(tokens.c.id, tokens.c.made_by).where(tokens.c.id.like("t_"))).all()
+        assert {row.id: row.made_by for row in found} == {"t1": ["zoe"], "t2": ["carl", "zoe"], "t3": ["carl", "zoe"]}
         database.close()
 
     def test_work_goes_on_where_it_stood(

@@ -18,6 +18,8 @@ EACH = 2
 VERSIONS = 16
 """That all want into production."""
 ADMIN = Principal(tenant_id=FIRST_TENANT, subject="admin", role=Role.ADMIN)
+HANNA = Principal(tenant_id=FIRST_TENANT, subject="hanna", role=Role.ADMIN)
+"""Who makes tokens, and asks for nothing."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -96,5 +98,5 @@ class TestPromotion:
     def approver(self, platform: Platform, number: int) -> str:
         """The token of a new approver."""
         subject = f"approver-{number}"
-        platform.control.members.add(ADMIN, subject=subject, kind=MemberKind.SERVICE, role=Role.APPROVER)
-        return platform.control.tokens.create(ADMIN, subject=subject, name="test")[1]
+        platform.control.members.add(HANNA, subject=subject, kind=MemberKind.SERVICE, role=Role.APPROVER)
+        return platform.control.tokens.create(HANNA, subject=subject, name="test")[1]

@@ -15,6 +15,10 @@ FIRST_TENANT = "default"
 """The tenant of the platform's operators."""
 TRACKER_SUBJECT = "mlflow"
 """Whom the audit log names when somebody did it in MLflow, which does not know who."""
+LOCAL_SUBJECT = "local (no authentication)"
+"""Whom the audit log names when nobody is asked who they are. No member and no identity provider can name one so."""
+UNAUTHENTICATED_SUBJECTS = frozenset({LOCAL_SUBJECT, "anonymous"})
+"""That one, and its name before 0.2."""
 RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard", "policy", TRACKER_SUBJECT})
 """Whom the audit log names when nobody logged in, nobody asked, or a rule decided."""
 
@@ -98,6 +102,14 @@ class Principal:
     role: Role
     scopes: frozenset[Permission] | None = None
     """What the token is narrowed to; None when it carries the whole role."""
+    made_by: frozenset[str] = frozenset()
+    """Who may know the credential besides its owner: who made it, who made theirs, and so on. Nobody for a login at an
+    identity provider."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is whoever sits at this machine, in a stack that asks nobody who they are."""
+        return self.subject == LOCAL_SUBJECT
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -166,6 +178,8 @@ class Token:
     digest: str
     created_at: datetime
     created_by: str
+    made_by: frozenset[str]
+    """Who made it, and the credential that it was made with, and so on."""
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None

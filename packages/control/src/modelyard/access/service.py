@@ -11,6 +11,7 @@ from modelyard.access.admissions import Admission, Admissions, Recalled
 from modelyard.access.claims import ClaimRules
 from modelyard.access.domain import (
     FIRST_TENANT,
+    LOCAL_SUBJECT,
     TOKEN_PREFIX,
     Member,
     MemberKind,
@@ -43,7 +44,10 @@ class Federation:
 
 
 class AccessService:
-    """Authentication. With `is_open` (loopback only) everybody is the first tenant's administrator."""
+    """Authentication. With `is_open` (loopback only) who sends no token is the first tenant's administrator.
+
+    A token that is sent counts there too: one that is not valid is refused.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class AccessService:
             Busy: code `too_many_failed_logins`.
         """
         found = self._admissions.recall(authorization or "", now=self._clock.now())
-        if found is not None and not self._is_open:
+        if found is not None and not found.principal.is_local:
             self._failures.refuse(address_key(address))
         return found
 
@@ -97,9 +101,9 @@ class AccessService:
         return admission.principal
 
     def _admit(self, authorization: str | None, address: str | None) -> Admission:
-        if self._is_open:
-            anonymous = Principal(tenant_id=FIRST_TENANT, subject="anonymous", role=Role.ADMIN)
-            return Admission(anonymous, self._clock.now() + _USE_GRAIN)
+        if self._is_open and authorization is None:
+            local = Principal(tenant_id=FIRST_TENANT, subject=LOCAL_SUBJECT, role=Role.ADMIN)
+            return Admission(local, self._clock.now() + _USE_GRAIN)
         scheme, _, secret = (authorization or "").partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
@@ -158,7 +162,13 @@ class AccessService:
             raise _invalid()
         _refuse_suspended(tenant)
         self._note_use(token)
-        principal = Principal(tenant_id=token.tenant_id, subject=token.subject, role=member.role, scopes=token.scopes)
+        principal = Principal(
+            tenant_id=token.tenant_id,
+            subject=token.subject,
+            role=member.role,
+            scopes=token.scopes,
+            made_by=token.made_by,
+        )
         until = now + _USE_GRAIN  # So that its use is written down every minute.
         return Admission(principal, until if token.expires_at is None else min(until, token.expires_at))
 

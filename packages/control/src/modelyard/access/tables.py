@@ -42,6 +42,8 @@ tokens = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("created_at", Timestamp, nullable=False),
     Column("created_by", String(200), nullable=False),
+    # Who made it, and the credential that it was made with, and so on: none of them is somebody else than its owner.
+    Column("made_by", Json, nullable=False),
     Column("expires_at", Timestamp),
     Column("revoked_at", Timestamp),
     Column("last_used_at", Timestamp),

@@ -134,7 +134,12 @@ def record_for_both(
 
 def acting_in(tenant_id: str, operator: Principal) -> Principal:
     """The operator as another tenant's log names them: no member can have a name with a slash."""
-    return Principal(tenant_id=tenant_id, subject=f"{FIRST_TENANT}/{operator.subject}", role=operator.role)
+    return Principal(
+        tenant_id=tenant_id,
+        subject=f"{FIRST_TENANT}/{operator.subject}",
+        role=operator.role,
+        made_by=frozenset(f"{FIRST_TENANT}/{maker}" for maker in operator.made_by),
+    )
 
 
 def _told(tenant: Tenant) -> dict[str, object]:

@@ -153,6 +153,7 @@ class Tokens:
             digest=token_digest(secret),
             created_at=now,
             created_by=principal.subject,
+            made_by=principal.made_by | {principal.subject},
             expires_at=None if lifetime is None else now + lifetime,
             revoked_at=None,
             last_used_at=None,
@@ -195,4 +196,5 @@ def _told(token: Token) -> dict[str, object]:
         "name": token.name,
         "scopes": None if token.scopes is None else sorted(token.scopes),
         "expires_at": None if expires_at is None else expires_at.isoformat(),
+        "made_by": sorted(token.made_by),
     }

@@ -1,7 +1,5 @@
 """The requests of a model as one transaction sees them: what they stand on, what has become stale, and every move."""
 
-from collections.abc import Mapping
-
 from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
@@ -100,7 +98,9 @@ class RequestBook:
         self, connection: Connection, principal: Principal, action: str, request: Request, *, reason: str
     ) -> None:
         """Leave a request's entry in the audit log."""
-        after: Mapping[str, object] = {"version": request.version}
+        after: dict[str, object] = {"version": request.version}
+        if principal.made_by:
+            after["credential_made_by"] = sorted(principal.made_by)
         self._audit.record(
             connection, principal=principal, action=action, subject=request.subject, reason=reason, after=after
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from modelyard.promotion.party import Party
 from modelyard.promotion.policy import Evidence, Finding, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
@@ -20,6 +21,13 @@ class Approval:
     subject: str
     at: datetime
     comment: str
+    made_by: frozenset[str] = frozenset()
+    """Who made the credential that it was given with, and so on."""
+
+    @property
+    def party(self) -> Party:
+        """Who gave it."""
+        return Party(self.subject, self.made_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,13 @@ class Request:
     reason: str | None
     """Why it was rejected, withdrawn or has expired."""
     revision: int
+    made_by: frozenset[str] = frozenset()
+    """Who made the credential that it was made with, and so on."""
+
+    @property
+    def requester(self) -> Party:
+        """Who made it."""
+        return Party(self.requested_by, self.made_by)
 
     @property
     def subject(self) -> str:

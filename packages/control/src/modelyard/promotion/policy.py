@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from modelyard.errors import Invalid
+from modelyard.promotion.party import Party, dependence
 from modelyard.registry.domain import Version
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 
@@ -81,15 +82,16 @@ def evaluate(
     return (*metrics, *tags, *(_check(name, checks) for name in policy.checks))
 
 
-def refusal_to_approve(policy: Policy, *, subject: str, requester: str, approvers: Sequence[str]) -> str | None:
+def refusal_to_approve(policy: Policy, *, by: Party, requester: Party, approvers: Sequence[Party]) -> str | None:
     """Why somebody may not approve; None when they may. `approvers` have approved already."""
-    if subject == requester:
+    if by.subject == requester.subject:
         return "who requests a promotion does not approve it"
-    if policy.approvers and subject not in policy.approvers:
+    if policy.approvers and by.subject not in policy.approvers:
         return "the model's policy does not name this approver"
-    if subject in approvers:
+    if by.subject in {approver.subject for approver in approvers}:
         return "this approver has approved already"
-    return None
+    found = (dependence(by, other) for other in (requester, *approvers))
+    return next((reason for reason in found if reason is not None), None)
 
 
 def check_policy(policy: Policy) -> None:

@@ -13,6 +13,7 @@ from modelyard.ports.clock import Clock
 from modelyard.promotion import store
 from modelyard.promotion.book import RequestBook
 from modelyard.promotion.domain import Approval, Request
+from modelyard.promotion.party import Party
 from modelyard.promotion.policy import refusal_to_approve
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Version
@@ -80,8 +81,8 @@ class PromotionService:
         """Agree. With the last approval that is needed the version goes to production and the former is archived.
 
         Raises:
-            Forbidden: code `approval_refused`, for the requester, for somebody whom the policy does not name, and for
-                a second time.
+            Forbidden: code `approval_refused`, for the requester, for somebody whom the policy does not name, for a
+                second time, and for who made the credential of another who takes part, or the other way round.
             Conflict: code `request_closed`, `evidence_changed` (the request has then expired) or `policy_not_met`.
         """
         with self._database.write() as connection:
@@ -198,6 +199,7 @@ class PromotionService:
             decided_at=None,
             reason=None,
             revision=1,
+            made_by=principal.made_by,
         )
 
     def _open(
@@ -214,11 +216,16 @@ class PromotionService:
 
     def _agree(self, connection: Connection, principal: Principal, request: Request, *, comment: str) -> None:
         policy, _ = store.find_policy(connection, principal.tenant_id, request.model_name)
-        refusal = refusal_to_approve(
-            policy,
-            subject=principal.subject,
-            requester=request.requested_by,
-            approvers=[approval.subject for approval in request.approvals],
+        # Whoever is alone at this machine decides alone, and the log says so.
+        refusal = (
+            None
+            if principal.is_local
+            else refusal_to_approve(
+                policy,
+                by=Party.of(principal),
+                requester=request.requester,
+                approvers=[approval.party for approval in request.approvals],
+            )
         )
         if refusal is not None:
             raise Forbidden(f"this approval is refused: {refusal}", code="approval_refused")
@@ -226,9 +233,9 @@ class PromotionService:
         if unmet:
             raise Conflict(f"the model's policy is not met: {'; '.join(unmet)}", code="policy_not_met")
         now = self._clock.now()
-        store.add_approval(connection, request.request_id, Approval(principal.subject, now, comment))
+        store.add_approval(connection, request.request_id, Approval(principal.subject, now, comment, principal.made_by))
         self._book.record(connection, principal, "request.approval_given", request, reason=comment)
-        if len(request.approvals) + 1 < request.needed_approvals:
+        if not principal.is_local and len(request.approvals) + 1 < request.needed_approvals:
             self._book.change(connection, request)
             return
         self._book.move(connection, principal, request, RequestStatus.APPROVED, reason=comment)

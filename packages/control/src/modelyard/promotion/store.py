@@ -81,6 +81,7 @@ def add(connection: Connection, request: Request) -> None:
             comment=request.comment,
             requested_by=request.requested_by,
             requested_at=request.requested_at,
+            made_by=sorted(request.made_by),
             expires_at=request.expires_at,
             findings=[asdict(finding) for finding in request.findings],
             evidence_digest=request.evidence_digest,
@@ -104,7 +105,11 @@ def add_approval(connection: Connection, request_id: str, approval: Approval) ->
     """Insert an approval; the database refuses a second one of the same subject."""
     connection.execute(
         insert(approvals).values(
-            request_id=request_id, subject=approval.subject, at=approval.at, comment=approval.comment
+            request_id=request_id,
+            subject=approval.subject,
+            at=approval.at,
+            comment=approval.comment,
+            made_by=sorted(approval.made_by),
         )
     )
 
@@ -209,7 +214,7 @@ def _requests(connection: Connection, rows: Sequence[Row[Any]]) -> list[Request]
     given: dict[str, list[Approval]] = {row.id: [] for row in rows}
     query = select(approvals).where(approvals.c.request_id.in_(given)).order_by(approvals.c.at, approvals.c.subject)
     for item in connection.execute(query) if rows else ():
-        given[item.request_id].append(Approval(item.subject, item.at, item.comment))
+        given[item.request_id].append(Approval(item.subject, item.at, item.comment, frozenset(item.made_by or ())))
     return [_request(row, given[row.id]) for row in rows]
 
 
@@ -232,4 +237,5 @@ def _request(row: Row[Any], given: Sequence[Approval]) -> Request:
         decided_at=row.decided_at,
         reason=row.reason,
         revision=row.revision,
+        made_by=frozenset(row.made_by or ()),
     )

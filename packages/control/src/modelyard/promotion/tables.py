@@ -47,6 +47,8 @@ requests = Table(
     Column("comment", Text, nullable=False),
     Column("requested_by", String(200), nullable=False),
     Column("requested_at", Timestamp, nullable=False),
+    # Who made the credential of who asked, and so on; NULL where that was not written down yet.
+    Column("made_by", Json),
     Column("expires_at", Timestamp, nullable=False),
     Column("findings", Json, nullable=False),
     Column("evidence_digest", String(64), nullable=False),
@@ -78,5 +80,6 @@ approvals = Table(
     Column("subject", String(200), primary_key=True),
     Column("at", Timestamp, nullable=False),
     Column("comment", Text, nullable=False),
+    Column("made_by", Json),
     info=VOLATILE,
 )
