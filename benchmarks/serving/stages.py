@@ -37,11 +37,13 @@ from modelyard_serving.http.wire import render_head
 from modelyard_serving.inference import Inference
 from modelyard_serving.metrics.cells import CELLS
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.sources import Sources
 
 _REPEATS = 60
 _CALLS = 50
 _COMPANY = 16
 _RECEIVED = 1 << 16
+_SOURCES = Sources(listens_on="127.0.0.1")
 _DATE = b"\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n"
 Stages = dict[str, Callable[[], Any]]
 
@@ -162,7 +164,9 @@ def _plane(asked: Case, loop: asyncio.AbstractEventLoop, *, together: BatchToget
 
 
 def _connection(answer: Response, loop: asyncio.AbstractEventLoop) -> Connection:
-    connection = Connection(Site(app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, date=_DATE, now=loop.time()))
+    connection = Connection(
+        Site(app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, sources=_SOURCES, date=_DATE, now=loop.time())
+    )
     connection.connection_made(_Sink())
     return connection
 

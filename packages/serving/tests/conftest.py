@@ -65,6 +65,16 @@ StartServer = Callable[..., RunningServer]
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers of a sample model, and ends those that a test leaves."""
+    yield from _starting(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """The same for servers that all tests of a module ask."""
+    yield from _starting(tmp_path_factory.mktemp("servers"))
+
+
+def _starting(tmp_path: Path) -> Iterator[StartServer]:
     servers: list[RunningServer] = []
 
     def start(model: str, *options: str, is_awaited: bool = True) -> RunningServer:

@@ -40,6 +40,9 @@ _HELP = {
     "request_log": "a folder for Parquet files of sampled requests with their rows and answers",
     "request_log_sample": "which part of the requests is sampled (0.01)",
     "allow_repository_control": "let callers load the model anew and unload it",
+    "allowed_hosts": "names, separated by commas, by which callers may reach this server besides localhost and IP "
+    "addresses; *.example.com is every name below example.com",
+    "allowed_origins": "web pages of other sites that may call, separated by commas, e.g. https://console.example.com",
     "log_level": "debug, info, warning or error (info)",
 }
 

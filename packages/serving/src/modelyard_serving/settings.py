@@ -9,6 +9,7 @@ import orjson
 
 from modelyard_serving.errors import UsageError
 from modelyard_serving.naming import check_model_name
+from modelyard_serving.sources import Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Settings:
     inline_limit_ms: float = 1.0
     batching: str = "auto"
     allow_repository_control: bool = False
+    allowed_hosts: str | None = None
+    allowed_origins: str | None = None
     log_level: str = "info"
     otlp_endpoint: str | None = None
     request_log: str | None = None
@@ -55,6 +58,7 @@ class Settings:
 
         if self.batching not in _BATCHING:
             raise UsageError(f"batching must be one of {', '.join(_BATCHING)}, not {self.batching!r}")
+        self.sources()
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
@@ -67,6 +71,14 @@ class Settings:
         if "path" not in values:
             raise UsageError("path is missing: say which model to serve")
         return cls(**values)
+
+    def sources(self) -> Sources:
+        """Whose requests the server takes.
+
+        Raises:
+            UsageError: a host or an origin is not one.
+        """
+        return Sources(listens_on=self.host, hosts=_listed(self.allowed_hosts), origins=_listed(self.allowed_origins))
 
     def plain(self) -> dict[str, Any]:
         """The settings as JSON can carry them."""
@@ -88,6 +100,10 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"config {path} must be a JSON object, not {type(content).__name__}")
     return content
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def kinds(hint: Any) -> tuple[type, ...]:

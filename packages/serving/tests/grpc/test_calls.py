@@ -9,7 +9,7 @@ import pytest
 from modelyard_serving.grpc.calls import Calls
 from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.messages import framed
-from modelyard_serving.grpc.status import HEAD, PACKED_HEADS
+from modelyard_serving.grpc.status import HEAD, PACKED_HEADS, Metadata
 
 pytestmark = pytest.mark.anyio
 PATH = b"/a.B/C"
@@ -31,6 +31,9 @@ class Service:
     def __init__(self, size: int) -> None:
         self.unary = {PATH: lambda _message, _context: b"a" * size}
         self.streaming: dict[bytes, Any] = {}
+
+    def refusal(self, _metadata: Metadata) -> None:
+        pass
 
     def finish(self) -> None:
         pass

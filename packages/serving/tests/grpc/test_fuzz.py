@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from hpack import Decoder, Encoder
-from planes import MODEL_NAME, bench
+from planes import ANYWHERE, MODEL_NAME, bench
 from sample_models import Echo
 
 from modelyard_serving.grpc.calls import Calls
@@ -80,7 +80,7 @@ class TestFuzz:
         statuses: Counter[bytes] = Counter()
         one = bench(Echo())
         loop = asyncio.get_running_loop()
-        calls = Calls(ModelService(one.plane, one.ledger), max_message_bytes=100_000, loop=loop)
+        calls = Calls(ModelService(one.plane, one.ledger, sources=ANYWHERE), max_message_bytes=100_000, loop=loop)
         for begin in range(0, INPUTS, 500):
             statuses += await self._try(
                 [_spoilt(chance.choice(messages), chance) for _ in range(begin, begin + 500)], calls

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable
 
 import pytest
-from planes import MODEL_NAME, bench
+from planes import ANYWHERE, MODEL_NAME, bench
 from sample_models import Doubler, Sleeper
 
 from modelyard_serving.errors import Kind, ServingError
@@ -38,7 +38,7 @@ class Witness:
 def _service(model: UserModel, witness: Witness | None = None) -> ModelService:
     one = bench(model)
     one.plane.witnesses = [witness] if witness else []
-    return ModelService(one.plane, one.ledger)
+    return ModelService(one.plane, one.ledger, sources=ANYWHERE)
 
 
 def _request(name: str, *values: float, model: str = MODEL_NAME) -> bytes:
@@ -109,7 +109,7 @@ class TestInference:
 class TestReadiness:
     async def test_a_server_that_leaves_is_not_ready_and_not_serving(self) -> None:
         one = bench(Doubler())
-        service = ModelService(one.plane, one.ledger)
+        service = ModelService(one.plane, one.ledger, sources=ANYWHERE)
         one.plane.leave()
 
         ready = await _call(service, b"/inference.GRPCInferenceService/ServerReady", b"")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from planes import ANYWHERE
 
 from modelyard_serving.http import connection
 from modelyard_serving.http.exchange import Answer, Request, Response
@@ -81,7 +82,7 @@ class Served:
 async def served() -> AsyncIterator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
     app = Echo()
-    server = HttpServer(app, loop=asyncio.get_running_loop(), max_body_bytes=LIMIT)
+    server = HttpServer(app, loop=asyncio.get_running_loop(), max_body_bytes=LIMIT, sources=ANYWHERE)
     await server.start(listener)
     served = Served(server, app, listener.getsockname())
     yield served

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from planes import ANYWHERE
 
 from modelyard_serving.execution.promise import Promise
 from modelyard_serving.http.connection import Connection, Site
@@ -42,7 +43,9 @@ class Written(asyncio.Transport):
 async def test_what_comes_between_an_answer_and_the_next_one_waits_its_turn() -> None:
     app, written = Later(), Written()
     loop = asyncio.get_running_loop()
-    connection = Connection(Site(app=app, loop=loop, max_body_bytes=1000, date=b"\r\n", now=loop.time()))
+    connection = Connection(
+        Site(app=app, loop=loop, max_body_bytes=1000, sources=ANYWHERE, date=b"\r\n", now=loop.time())
+    )
     connection.connection_made(written)
     for path in ("/a", "/b"):
         connection.data_received(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())

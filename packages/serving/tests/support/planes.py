@@ -18,9 +18,12 @@ from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.python import PythonModel
+from modelyard_serving.sources import Sources
 from modelyard_serving.user_model import UserModel
 
 MODEL_NAME = "sample"
+ANYWHERE = Sources(listens_on="0.0.0.0")
+"""A listener that names are not asked of."""
 
 
 @dataclass

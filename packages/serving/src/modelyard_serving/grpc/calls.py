@@ -14,10 +14,13 @@ from modelyard_serving.grpc.http2.connection import Connection, Exchange
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed, packed
 from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, PACKED_HEADS, Metadata, failure
+from modelyard_serving.named_model import MODEL_HEADER
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 MAX_HELD_BACK = 1 << 20
+_SAYS_MORE = frozenset({MODEL_HEADER.encode(), b"origin", b"sec-fetch-site"})
+"""Headers for which a call may be refused; of all others nothing is asked."""
 _WORTH_BYTES = 512
 _LARGE_BYTES = 256 * 1024
 
@@ -49,6 +52,9 @@ class Service(Protocol):
     def streaming(self) -> Mapping[bytes, Streaming]:
         """Methods with streams both ways."""
 
+    def refusal(self, metadata: Metadata) -> ServingError | None:
+        """Why a call is not taken, by its metadata."""
+
     def finish(self) -> None:
         """End the calls that would never end by themselves."""
 
@@ -57,6 +63,7 @@ class Calls:
     """Opens a call for every request of a connection."""
 
     def __init__(self, service: Service, *, max_message_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
         self._unary = service.unary
         self._streaming = service.streaming
         self._limit = max_message_bytes
@@ -92,6 +99,8 @@ class Calls:
         if path not in self._unary and path not in self._streaming:
             message = f"there is no method {path[:200].decode(errors='replace')}"
             return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
+        if not _SAYS_MORE.isdisjoint(headers) and (error := self._service.refusal(metadata := Metadata(headers))):
+            return failure(error, metadata)
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"identity" and encoding not in WINDOW_BITS:
             message = f"grpc-encoding {encoding[:40].decode(errors='replace')} is not known, only gzip and deflate"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context, Streaming, Unary
 from modelyard_serving.grpc.server import GrpcServer
+from modelyard_serving.grpc.status import Metadata
 
 _LARGEST_MESSAGE = 1024 * 1024
 _FINISH_S = 5.0
@@ -56,6 +57,9 @@ class _Refusing:
         self.unary: Mapping[bytes, Unary] = _Every(self._refuse)
         self.streaming: Mapping[bytes, Streaming] = {}
         self._reason = reason
+
+    def refusal(self, _metadata: Metadata) -> None:
+        """All are refused anyway."""
 
     def finish(self) -> None:
         """Nothing here goes on."""

@@ -8,17 +8,20 @@ from typing import Any
 from google.protobuf.message import Message
 
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.errors import InvalidInput
+from modelyard_serving.errors import InvalidInput, ServingError
 from modelyard_serving.grpc.calls import Context, Streaming, Unary
 from modelyard_serving.grpc.health import HEALTH, Health
 from modelyard_serving.grpc.inference import Inferences
 from modelyard_serving.grpc.messages import parsed
 from modelyard_serving.grpc.reflection import REFLECTIONS, reflect
+from modelyard_serving.grpc.status import Metadata
 from modelyard_serving.metrics.exposition import statistics
 from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.named_model import MODEL_HEADER, NamedModel
 from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.protocol.proto import health_pb2 as health
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
+from modelyard_serving.sources import Sources
 
 INFERENCE = "inference.GRPCInferenceService"
 SERVICES = (INFERENCE, HEALTH, *REFLECTIONS)
@@ -27,8 +30,12 @@ SERVICES = (INFERENCE, HEALTH, *REFLECTIONS)
 class ModelService:
     """The methods of one model's server."""
 
-    def __init__(self, plane: DataPlane, ledger: Ledger, *, request_timeout_s: float | None = None) -> None:
+    def __init__(
+        self, plane: DataPlane, ledger: Ledger, *, sources: Sources, request_timeout_s: float | None = None
+    ) -> None:
         self._plane = plane
+        self._sources = sources
+        self._named = NamedModel(plane.served.name, plane.served.version)
         self._ledger = ledger
         inferences = Inferences(plane, request_timeout_s=request_timeout_s)
         simple: dict[str, tuple[type[Message], Callable[[Any], Message]]] = {
@@ -53,6 +60,13 @@ class ModelService:
             _path(HEALTH, "Watch"): self._health.watch,
             **{_path(name, "ServerReflectionInfo"): _reflection for name in REFLECTIONS},
         }
+
+    def refusal(self, metadata: Metadata) -> ServingError | None:
+        """Whether it means another model. No browser speaks gRPC by itself, but a proxy may speak it for one."""
+        if (foreign := self._sources.refusal("POST", metadata)) is not None:
+            return foreign
+        wanted = metadata.get(MODEL_HEADER)
+        return None if wanted is None else self._named.refusal(wanted)
 
     def finish(self) -> None:
         """End the calls that would never end by themselves."""

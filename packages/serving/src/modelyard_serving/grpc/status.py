@@ -27,6 +27,7 @@ class Code(IntEnum):
     NOT_FOUND = 5
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
@@ -37,6 +38,7 @@ CODES: dict[Kind, Code] = {
     Kind.FORBIDDEN: Code.PERMISSION_DENIED,
     Kind.NOT_FOUND: Code.NOT_FOUND,
     Kind.METHOD_NOT_ALLOWED: Code.UNIMPLEMENTED,
+    Kind.CONFLICT: Code.FAILED_PRECONDITION,
     Kind.TOO_LARGE: Code.RESOURCE_EXHAUSTED,
     Kind.UNSUPPORTED: Code.UNIMPLEMENTED,
     Kind.BUSY: Code.UNAVAILABLE,
@@ -80,6 +82,9 @@ class Metadata:
 
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.encode() in self._headers
 
     def get(self, key: str, default: Any = None) -> Any:
         """A header's value."""

@@ -15,6 +15,7 @@ from modelyard_serving.http.coding import pack, unpack
 from modelyard_serving.http.errors import REQUEST_ID, error_response
 from modelyard_serving.http.exchange import Answer, Handler, Request, Response
 from modelyard_serving.inference import LARGE_BYTES
+from modelyard_serving.named_model import MODEL_HEADER, NamedModel
 
 Routes = Mapping[str, Mapping[str, Handler]]
 _PACKED_BYTES = 2048
@@ -31,6 +32,7 @@ class App:
 
     def __init__(self, routes: Routes, *, plane: DataPlane, max_body_bytes: int) -> None:
         self._plane = plane
+        self._named = NamedModel(plane.served.name, plane.served.version)
         self._routes = routes
         self._encoded = {encoded: handlers for path, handlers in routes.items() for encoded in _encodings(path)}
         self._max_body_bytes = max_body_bytes
@@ -89,6 +91,8 @@ class App:
         return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
 
     def _route(self, request: Request) -> Answer:
+        if MODEL_HEADER in request.headers and (refusal := self._named.refusal(request.headers.get(MODEL_HEADER))):
+            raise refusal
         handlers = self._encoded.get(request.path)
         handler = handlers.get(request.method) if handlers is not None else None
         return self._unrouted(request) if handler is None else handler(request)

@@ -13,6 +13,7 @@ from modelyard_serving.execution.promise import Promise, promised
 from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import Answer, Request, Response
 from modelyard_serving.http.wire import CONTINUE, render_head
+from modelyard_serving.sources import Sources
 
 LARGEST_HEAD_BYTES = 64 * 1024
 READ_GAP_S = 30.0
@@ -39,6 +40,7 @@ class Site:
     app: Application
     loop: asyncio.AbstractEventLoop
     max_body_bytes: int
+    sources: Sources
     date: bytes
     now: float
     """The loop's time, to the second: precise enough for the limits above, and free."""
@@ -173,7 +175,13 @@ class Connection(asyncio.Protocol):
         self._count_head(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """The parser met the end of the head."""
+        """The parser met the end of the head. Who may not ask is refused before a body is read."""
+        sources = self._site.sources
+        if not sources.are_known(self._headers):
+            refusal = sources.refusal(self._parser.get_method().decode("latin-1"), self._headers)
+            if refusal is not None:
+                self._refuse(refusal)
+                return
         length = self._headers.get("content-length", "")
         if length.isdigit() and int(length) > self._site.max_body_bytes:
             self._refuse(_too_large(self._site.max_body_bytes))

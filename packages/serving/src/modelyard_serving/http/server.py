@@ -8,6 +8,7 @@ from functools import partial
 
 from modelyard_serving.http.connection import Application, Connection, Site
 from modelyard_serving.http.wire import date_line
+from modelyard_serving.sources import Sources
 
 _SWEEP_S = 1.0
 _POLL_S = 0.02
@@ -19,10 +20,17 @@ before is on its way to ask."""
 class HttpServer:
     """Serves one application."""
 
-    def __init__(self, app: Application, *, loop: asyncio.AbstractEventLoop, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: Application, *, loop: asyncio.AbstractEventLoop, max_body_bytes: int, sources: Sources
+    ) -> None:
         self._loop = loop
         self._site = Site(
-            app=app, loop=loop, max_body_bytes=max_body_bytes, date=date_line(time.time()), now=loop.time()
+            app=app,
+            loop=loop,
+            max_body_bytes=max_body_bytes,
+            sources=sources,
+            date=date_line(time.time()),
+            now=loop.time(),
         )
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None

@@ -81,7 +81,9 @@ class Child:
             max_body_bytes=settings.max_body_bytes,
             request_timeout_s=settings.request_timeout_s,
         )
-        self._servers: list[Server] = [HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes)]
+        self._servers: list[Server] = [
+            HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes, sources=settings.sources())
+        ]
         if boot.listeners.grpc is not None:
             self._servers.append(self._grpc_server(boot))
         self._order: asyncio.Future[bool] = loop.create_future()
@@ -91,7 +93,9 @@ class Child:
         from modelyard_serving.grpc.service import ModelService  # noqa: PLC0415  # As above.
 
         settings = self._settings
-        service = ModelService(self._plane, boot.ledger, request_timeout_s=settings.request_timeout_s)
+        service = ModelService(
+            self._plane, boot.ledger, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
+        )
         return GrpcServer(service, loop=self._loop, max_message_bytes=settings.max_body_bytes)
 
     async def serve(self) -> None:
