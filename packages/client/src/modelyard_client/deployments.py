@@ -251,7 +251,13 @@ class Deployments:
             raise Unavailable(
                 f"deployment {deployment.deployment_id} is {deployment.status}{reason}", code="deployment_not_ready"
             )
-        return Predictor(deployment.url, timeout=timeout, clock=self._transport.clock)
+        return Predictor(
+            deployment.url,
+            model=deployment.model_name,
+            version=version,
+            timeout=timeout,
+            clock=self._transport.clock,
+        )
 
     def predict(self, reference: str, rows: object, *, version: int | None = None) -> Prediction:
         """Predict once. For many predictions take a `predictor`, which finds the deployment only once."""

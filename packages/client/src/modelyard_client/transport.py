@@ -45,16 +45,17 @@ class Transport:
         timeout: float = 30.0,
         retry: Retry | None = None,
         clock: Clock | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url = checked_url(url)
         self.clock: Clock = clock or SystemClock()
         self._retry = retry or Retry()
-        headers = {"User-Agent": f"modelyard-client/{__version__}", "Accept": "application/json"}
+        own = {"User-Agent": f"modelyard-client/{__version__}", "Accept": "application/json"}
         if token:
-            headers["Authorization"] = f"Bearer {token}"
+            own["Authorization"] = f"Bearer {token}"
         self._http = httpx.Client(
             base_url=self.url,
-            headers=headers,
+            headers={**own, **(headers or {})},
             timeout=httpx.Timeout(timeout, connect=5.0),
             trust_env=not is_loopback(self.url),  # A proxy cannot reach this machine's loopback.
         )

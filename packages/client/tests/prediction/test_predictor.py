@@ -7,7 +7,7 @@ import pytest
 from modelyard_standin import FakeClock, StandIn, error
 
 from modelyard_client import Predictor
-from modelyard_client.errors import Invalid
+from modelyard_client.errors import Conflict, Invalid
 from modelyard_client.prediction.files import FileFormat, read_bytes
 from modelyard_client.prediction.predictor import Tensor
 
@@ -74,6 +74,27 @@ class TestPredict:
         standin.out_of_turn = [error(400, "unknown input 'x'; expected 'age'", "input_invalid")]
         with pytest.raises(Invalid, match="unknown input 'x'; expected 'age'"):
             predictor.predict({"x": [1]})
+
+
+class TestNamedModel:
+    @pytest.mark.parametrize(
+        ("model", "version", "header"), [("Fraud Model v2", None, "Fraud%20Model%20v2"), ("churn", 3, "churn/3")]
+    )
+    def test_the_server_is_told_which_model_is_meant(
+        self, standin: StandIn, clock: FakeClock, model: str, version: int | None, header: str
+    ) -> None:
+        with Predictor(f"{standin.url}/model", model=model, version=version, clock=clock) as predictor:
+            predictor.predict([[1]])
+        (request,) = standin.asked("POST", "/model/predict")
+        assert request.headers["modelyard-model"] == header
+
+    def test_an_address_that_has_become_another_models_is_a_conflict(self, standin: StandIn, clock: FakeClock) -> None:
+        standin.out_of_turn = [error(409, "this server has model 'fraud' in version '1', not 'churn'", "conflict")]
+        with (
+            Predictor(f"{standin.url}/model", model="churn", clock=clock) as predictor,
+            pytest.raises(Conflict, match="has model 'fraud'"),
+        ):
+            predictor.predict([[1]])
 
 
 class TestDescriptions:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from modelyard_client.clock import Clock
 from modelyard_client.prediction import encode
@@ -15,6 +16,8 @@ from modelyard_client.prediction.rows import inputs_of
 from modelyard_client.retry import Retry
 from modelyard_client.transport import Transport, path
 from modelyard_client.wire import Fields
+
+_MODEL_HEADER = "modelyard-model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,26 @@ class Predictor:
 
     Args:
         url: a deployment's `url`.
+        model: the model that is meant; a server that has another one refuses (`Conflict`), so that an address that was
+            kept for long never answers for a model that it no longer has.
+        version: which version of it is meant; without it whatever version the address has.
         timeout: seconds for one answer.
     """
 
     def __init__(
-        self, url: str, *, timeout: float = 60.0, retry: Retry | None = None, clock: Clock | None = None
+        self,
+        url: str,
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        timeout: float = 60.0,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._transport = Transport(url, timeout=timeout, retry=retry, clock=clock)
+        if version is not None and model is None:
+            raise ValueError("version: expected together with model, of which it is one")
+        named = {} if model is None else {_MODEL_HEADER: quote(model) + ("" if version is None else f"/{version}")}
+        self._transport = Transport(url, timeout=timeout, retry=retry, clock=clock, headers=named)
 
     def __enter__(self) -> Self:
         return self
