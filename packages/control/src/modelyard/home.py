@@ -26,6 +26,11 @@ class Home:
         return self.root / "webhook.key"
 
     @property
+    def tracking_key_file(self) -> Path:
+        """With which the tokens of the tracking server are signed; mode 0600."""
+        return self.root / "tracking.key"
+
+    @property
     def database_file(self) -> Path:
         """Our tables, when they are in SQLite."""
         return self.root / "modelyard.db"

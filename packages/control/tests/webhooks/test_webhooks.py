@@ -13,10 +13,11 @@ from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Precondition
+from modelyard.key_file import kept_key
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.domain import Webhook
 from modelyard.webhooks.service import MOST_WEBHOOKS, Webhooks
-from modelyard.webhooks.signing import Signer, kept_key
+from modelyard.webhooks.signing import Signer
 from modelyard.webhooks.states import WebhookStatus
 
 URL = "https://hooks.example.com/secret-path"

@@ -59,6 +59,11 @@ class Tenants:
             token, secret = self._tokens.give_first(connection, inside, member)
         return NewTenant(tenant=tenant, admin_token=token, secret=secret)
 
+    def is_single(self) -> bool:
+        """Whether there is one tenant only, so that nobody has anything to hide from another one."""
+        with self._database.read() as connection:
+            return len(store.page_of_tenants(connection, limit=2, cursor=None).items) < 2
+
     def change(self, operator: Principal, tenant_id: str, *, name: str | None, quotas: Quotas | None) -> Tenant:
         """Give another name, or other quotas in place of all of those before. What is there already stays.
 

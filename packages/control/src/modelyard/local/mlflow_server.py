@@ -1,8 +1,8 @@
 """MLflow's tracking server with its UI, in one process: `python -m modelyard.local.mlflow_server`.
 
 `mlflow server` imports MLflow in the command and again in a child that it starts; this does the same with one import,
-so it is ready in half the time. Always on loopback, since MLflow asks nobody who they are. Artifacts go through the
-server, so neither scripts nor model servers need credentials of the artifact store.
+so it is ready in half the time. Always on loopback, and behind our access: MLflow asks nobody who they are. Artifacts
+go through the server, so neither scripts nor model servers need credentials of the artifact store.
 """
 
 import os
@@ -14,6 +14,9 @@ from typing import Any
 
 import uvicorn
 
+from modelyard.adapters.tracking.mlflow_store import MlflowStoreFacts
+from modelyard.jobs.domain import JOB_TAG
+from modelyard.main.tracking_door import guarded
 from modelyard.settings import Settings
 
 HOST = "127.0.0.1"
@@ -25,9 +28,9 @@ def serve(settings: Settings) -> None:
     artifacts = settings.mlflow_artifact_root or str(settings.places.mlflow / "artifacts")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # Kept by the file: readers then do not wait for a writer.
-    app = _application(backend=f"sqlite:///{database}", artifacts=artifacts)
+    app, facts = _application(backend=f"sqlite:///{database}", artifacts=artifacts)
     uvicorn.run(
-        app,
+        guarded(app, settings=settings, facts=facts, listens_on=HOST),
         host=HOST,
         port=settings.mlflow_port,
         log_level="warning",
@@ -36,8 +39,8 @@ def serve(settings: Settings) -> None:
     )
 
 
-def _application(*, backend: str, artifacts: str) -> Any:
-    """MLflow's ASGI application. It reads its configuration from the environment while it is imported."""
+def _application(*, backend: str, artifacts: str) -> tuple[Any, MlflowStoreFacts]:
+    """MLflow's ASGI application, and what its store knows. While it is imported it reads what the environment sets."""
     os.environ |= {
         "_MLFLOW_SERVER_FILE_STORE": backend,
         "_MLFLOW_SERVER_REGISTRY_STORE": backend,
@@ -53,10 +56,11 @@ def _application(*, backend: str, artifacts: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own use of what others deprecate.
-        from mlflow.server.fastapi_app import app  # noqa: PLC0415  # Reads the environment that is set above.
-        from mlflow.server.handlers import initialize_backend_stores  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415  # Reads the environment that is set above.
+        from mlflow.server.fastapi_app import app  # noqa: PLC0415
+        from mlflow.server.handlers import _get_tracking_store, initialize_backend_stores  # noqa: PLC0415
     initialize_backend_stores(backend, backend, "mlflow-artifacts:/")
-    return app
+    return app, MlflowStoreFacts(_get_tracking_store, missing=MlflowException, job_tag=JOB_TAG)
 
 
 if __name__ == "__main__":

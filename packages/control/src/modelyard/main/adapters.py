@@ -1,19 +1,17 @@
 """Builds what stands for the world outside: one adapter for each port, as the settings want it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from modelyard.access.claims import ClaimRules
-from modelyard.access.service import Federation
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
-from modelyard.adapters.identity.oidc import OidcProvider
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
+from modelyard.key_file import kept_key
 from modelyard.local.supervisor import Supervisor
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.ports.clock import Clock
@@ -25,6 +23,8 @@ from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
+from modelyard.tracking_access.grants import NoCredentials, RunCredentials, SignedCredentials
+from modelyard.tracking_access.signing import TrackingSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Adapters:
     target: Target
     tracking: Tracking
     registered: RegisteredModels
+    run_credentials: RunCredentials = field(default_factory=NoCredentials)
 
 
 def real_adapters(settings: Settings) -> Adapters:
@@ -46,6 +47,8 @@ def real_adapters(settings: Settings) -> Adapters:
     places = settings.places
     clock = SystemClock()
     isolation = settings.isolation
+    signer = _tracking_signer(settings)
+    credential = None if signer is None else signer.platform_token()
     return Adapters(
         clock=clock,
         engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
@@ -69,29 +72,19 @@ def real_adapters(settings: Settings) -> Adapters:
             uri=settings.tracking_uri,
             backend_uri=settings.tracking_backend,
             artifact_root=settings.tracking_artifacts,
+            credential=credential,
         ),
-        registered=MlflowRegisteredModels(uri=settings.tracking_uri),
+        registered=MlflowRegisteredModels(uri=settings.tracking_uri, credential=credential),
+        run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
     )
 
 
-def federation(settings: Settings) -> Federation | None:
-    """The identity provider of the settings, if they name one."""
-    if settings.oidc_issuer is None or settings.oidc_audience is None:
+def _tracking_signer(settings: Settings) -> TrackingSigner | None:
+    """None where the tracking server is not ours."""
+    if settings.mlflow_tracking_uri is not None:
         return None
-    provider = OidcProvider(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        keys_url=settings.oidc_keys_url,
-        leeway_seconds=settings.oidc_leeway_seconds,
-    )
-    rules = ClaimRules(
-        subject_claim=settings.oidc_subject_claim,
-        tenant_claim=settings.oidc_tenant_claim,
-        tenants=settings.oidc_tenants,
-        role_claim=settings.oidc_role_claim,
-        roles=settings.oidc_roles,
-    )
-    return Federation(provider, rules)
+    settings.places.make()
+    return TrackingSigner(kept_key(settings.places.tracking_key_file))
 
 
 def compiler(settings: Settings, adapters: Adapters) -> Compiler:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from modelyard.key_file import kept_key
 from modelyard.main.ground import Ground
 from modelyard.settings import Settings
 from modelyard.webhooks.courier import Courier
@@ -12,7 +13,7 @@ from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.routes import delivery_routes, webhook_reads, webhook_writes
 from modelyard.webhooks.service import Webhooks
-from modelyard.webhooks.signing import Signer, kept_key
+from modelyard.webhooks.signing import Signer
 
 _GRACE_SECONDS = 20
 """How long after its timeout a post whose outcome nobody wrote down counts as lost."""

@@ -148,6 +148,7 @@ class Work:
                 disk_bytes=settings.run_disk_bytes,
             ),
             tracking_requirement=settings.tracking_requirement,
+            credentials=adapters.run_credentials,
         )
 
     def _deploying(self) -> Deploying:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
+from modelyard.tracking_access.grants import NoCredentials, RunCredentials
 from modelyard.training.domain import choose_logged_model, script_environment, with_tracking_client
 
 RUN_KEY_TAG = "modelyard.run_key"
@@ -38,6 +39,7 @@ class Training:
     limits: Limits
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
+    credentials: RunCredentials = field(default_factory=NoCredentials)
 
     def train_and_register(self, steps: JobSteps) -> Result:
         """From script to version: gives `model_version`, `run_id` and `experiment_name`."""
@@ -119,6 +121,7 @@ class Training:
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
             ),
             limits=limits,
+            secrets=self.credentials.secrets(run_key, seconds=limits.seconds),
         )
 
     def _register(self, job: Job, trained: Result, lock_digest: str) -> Result:

@@ -33,10 +33,19 @@ class MlflowTracking(MlflowRemoval):
         uri: the server's address, http or https.
         backend_uri: the address of the server's own database, if we may remove records for good.
         artifact_root: where the server keeps artifacts, if it does not hand them out itself.
+        credential: our token there, if the server is ours.
     """
 
-    def __init__(self, *, uri: str, backend_uri: str | None = None, artifact_root: str | None = None) -> None:
-        super().__init__(MlflowServer(uri=uri, artifact_root=artifact_root), backend_uri=backend_uri)
+    def __init__(
+        self,
+        *,
+        uri: str,
+        backend_uri: str | None = None,
+        artifact_root: str | None = None,
+        credential: str | None = None,
+    ) -> None:
+        server = MlflowServer(uri=uri, artifact_root=artifact_root, credential=credential)
+        super().__init__(server, backend_uri=backend_uri)
         self._library = self._server.library
 
     @property

@@ -30,9 +30,11 @@ class MlflowLibrary:
     Args:
         uri: the server's address, for runs and for registered models.
         addresses: where artifacts may be.
+        credential: the platform's token at a server of ours; at others it is what the operator's environment says.
     """
 
-    def __init__(self, uri: str, addresses: ArtifactAddresses) -> None:
+    def __init__(self, uri: str, addresses: ArtifactAddresses, credential: str | None = None) -> None:
+        self._credential = credential
         self._uri = uri
         self._addresses = addresses
         self._loading = threading.Lock()
@@ -45,6 +47,8 @@ class MlflowLibrary:
             if self._client is None:
                 for name, value in _SETTINGS.items():
                     os.environ.setdefault(name, value)
+                if self._credential is not None:
+                    os.environ["MLFLOW_TRACKING_TOKEN"] = self._credential
                 self._client = importlib.import_module("mlflow").MlflowClient(self._uri, self._uri)
         return self._client
 

@@ -24,11 +24,12 @@ class MlflowRegisteredModels:
 
     Args:
         uri: the server's address, http or https.
+        credential: our token there, if the server is ours.
     """
 
-    def __init__(self, *, uri: str) -> None:
-        self._server = MlflowServer(uri=uri)
-        self._tracking = MlflowTracking(uri=uri)
+    def __init__(self, *, uri: str, credential: str | None = None) -> None:
+        self._server = MlflowServer(uri=uri, credential=credential)
+        self._tracking = MlflowTracking(uri=uri, credential=credential)
 
     def page(self, *, prefix: str = "", cursor: str | None = None, limit: int = 100) -> ShownPage:
         """Search by name."""

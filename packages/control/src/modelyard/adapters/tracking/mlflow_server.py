@@ -27,11 +27,12 @@ class MlflowServer:
     Args:
         uri: the server's address, http or https.
         artifact_root: where it keeps artifacts, if it does not hand them out itself.
+        credential: our token there, if it is ours.
     """
 
-    def __init__(self, *, uri: str, artifact_root: str | None = None) -> None:
+    def __init__(self, *, uri: str, artifact_root: str | None = None, credential: str | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root))
+        self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root), credential)
         self._heard_at = -math.inf
         self._silent_at = -math.inf
         self._looking = threading.Lock()

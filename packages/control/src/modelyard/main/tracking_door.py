@@ -1,0 +1,46 @@
+"""Puts together what the tracking server's process needs of ours to know its callers."""
+
+from starlette.types import ASGIApp
+
+from modelyard.access.failures import FailedLogins
+from modelyard.access.service import AccessService
+from modelyard.access.tenants import Tenants
+from modelyard.access.tokens import Tokens
+from modelyard.adapters.clock.system import SystemClock
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.http.middleware.source_check import SourceCheck
+from modelyard.http.trusted_sources import TrustedSources
+from modelyard.jobs.training_state import TrainingState
+from modelyard.key_file import kept_key
+from modelyard.main.federation import federation
+from modelyard.settings import Settings
+from modelyard.tracking_access.callers import Callers
+from modelyard.tracking_access.facts import TrackedFacts
+from modelyard.tracking_access.middleware import TrackingDoor
+from modelyard.tracking_access.signing import TrackingSigner
+
+
+def guarded(app: ASGIApp, *, settings: Settings, facts: TrackedFacts, listens_on: str) -> ASGIApp:
+    """The application behind our access, for requests that come from where they should."""
+    clock = SystemClock()
+    database = Database(settings.database)
+    audit = AuditLog(database=database, clock=clock)
+    tokens = Tokens(database=database, clock=clock, audit=audit)
+    callers = Callers(
+        signer=TrackingSigner(kept_key(settings.places.tracking_key_file)),
+        access=AccessService(
+            database=database,
+            clock=clock,
+            tokens=tokens,
+            is_open=not settings.auth,
+            failures=FailedLogins(clock=clock, most=settings.failed_logins_per_minute),
+            federation=federation(settings),
+        ),
+        tenants=Tenants(database=database, clock=clock, audit=audit, tokens=tokens),
+        training=TrainingState(database),
+        clock=clock,
+        is_open=not settings.auth,
+    )
+    sources = TrustedSources(listens_on=listens_on, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    return SourceCheck(TrackingDoor(app, callers=callers, facts=facts), sources=sources)

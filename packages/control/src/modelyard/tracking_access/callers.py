@@ -1,0 +1,151 @@
+"""Finds out who calls the tracking server: by Bearer, or by Basic with any user name and the token as password."""
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from modelyard.access.domain import FIRST_TENANT, Permission, Principal, Role
+from modelyard.access.service import AccessService
+from modelyard.access.tenants import Tenants
+from modelyard.errors import ModelyardError, Unauthenticated, Unavailable
+from modelyard.jobs.training_state import TrainingJob, TrainingState
+from modelyard.ports.clock import Clock
+from modelyard.tracking_access.domain import Caller, RunGrant
+from modelyard.tracking_access.signing import TrackingSigner
+
+_FRESH_SECONDS = 2.0
+"""How long an answer of our database is taken again: a training step may log a hundred times a second."""
+_MOST = 1000
+
+T = TypeVar("T")
+
+
+class Platform:
+    """The control plane itself, which may do everything."""
+
+
+PLATFORM = Platform()
+
+
+class Callers:
+    """Knows tokens of people, of runs and of the platform.
+
+    Args:
+        is_open: whether who shows no token is the first tenant's administrator (`--no-auth`, on loopback only).
+    """
+
+    def __init__(
+        self,
+        *,
+        signer: TrackingSigner,
+        access: AccessService,
+        tenants: Tenants,
+        training: TrainingState,
+        clock: Clock,
+        is_open: bool,
+    ) -> None:
+        self._signer = signer
+        self._access = access
+        self._tenants = tenants
+        self._training = training
+        self._clock = clock
+        self._is_open = is_open
+        self._people: Recent[Caller] = Recent()
+        self._jobs: Recent[TrainingJob | None] = Recent()
+
+    def find(self, authorization: str | None, *, address: str | None) -> Caller | Platform:
+        """Who shows this header.
+
+        Raises:
+            Unauthenticated: nobody that we know, or a run that has ended.
+            Busy: too many failed tries.
+            Forbidden: the tenant is suspended.
+            Unavailable: our database does not answer, and did not a moment ago.
+        """
+        token = _token(authorization)
+        if token is not None and self._signer.is_platform(token):
+            return PLATFORM
+        if token is not None and self._signer.is_of_run(token):
+            return self._run(token)
+        bearer = None if token is None else f"Bearer {token}"
+        return self._people.get(bearer or "", lambda: self._person(bearer, address))
+
+    def _person(self, bearer: str | None, address: str | None) -> Caller:
+        if bearer is None and not self._is_open:
+            raise Unauthenticated(
+                "MLflow needs a token of yours: in MLFLOW_TRACKING_TOKEN for its client; in a browser as password of "
+                "any user name",
+                code="token_missing",
+            )
+        principal = self._access.authenticate(bearer, address=address)
+        return _caller(principal, sees_all=_is_operator(principal) or self._tenants.is_single())
+
+    def _run(self, token: str) -> Caller:
+        said = self._signer.read(token)
+        if said is None or said.expires_at <= self._clock.now():
+            raise Unauthenticated("the run's token is unknown or expired", code="token_invalid")
+        job = self._jobs.get(said.job_id, lambda: self._training.find(said.job_id))
+        if job is None:
+            raise Unauthenticated("the run has ended, and its token with it", code="run_ended")
+        grant = RunGrant(job_id=said.job_id, run_key=said.run_key, model_name=job.model_name)
+        return Caller(tenant_id=job.tenant_id, subject=said.run_key, may_write=True, grant=grant)
+
+
+class Recent(dict[str, tuple[float, T]]):
+    """What was found a moment ago, and still holds when the database does not answer now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changing = threading.Lock()
+
+    def get(self, key: str, find: Callable[[], T]) -> T:  # type: ignore[override]
+        """What `find` gives, or gave a moment ago. What it refuses is not remembered."""
+        now = time.monotonic()
+        known = super().get(key)
+        if known is not None and now - known[0] < _FRESH_SECONDS:
+            return known[1]
+        try:
+            found = find()
+        except Unavailable:
+            if known is None:
+                raise
+            return known[1]
+        except ModelyardError:
+            with self._changing:
+                self.pop(key, None)
+            raise
+        with self._changing:
+            if len(self) >= _MOST:
+                self.clear()
+            self[key] = (now, found)
+        return found
+
+
+def _caller(principal: Principal, *, sees_all: bool) -> Caller:
+    return Caller(
+        tenant_id=principal.tenant_id,
+        subject=principal.subject,
+        may_write=principal.may(Permission.MODELS_WRITE),
+        is_operator=_is_operator(principal) and principal.scopes is None,
+        sees_all=sees_all,
+    )
+
+
+def _is_operator(principal: Principal) -> bool:
+    return principal.tenant_id == FIRST_TENANT and principal.role is Role.ADMIN
+
+
+def _token(authorization: str | None) -> str | None:
+    scheme, _, secret = (authorization or "").strip().partition(" ")
+    secret = secret.strip()
+    if scheme.lower() == "bearer" and secret:
+        return secret
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(secret, validate=True).decode().partition(":")[2] or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
