@@ -50,6 +50,11 @@ class Stack:
         """The tracking server."""
         return f"http://127.0.0.1:{self.mlflow_port}"
 
+    @property
+    def token(self) -> str:
+        """The first access token, which opens MLflow too."""
+        return (self.home / "token").read_text().strip()
+
     def modelyard(self, *arguments: str) -> None:
         """Run a command of `modelyard`; what it prints is shown only when it fails."""
         command = [str(Path(sys.executable).with_name("modelyard")), *arguments, "--home", str(self.home)]
@@ -110,7 +115,9 @@ def deploy(client: Client) -> Job:
 def held_out(stack: Stack, job: Job) -> dict[str, Any]:
     """What the training process kept in MLflow: the rows that it held out, their labels, and its own predictions."""
     answer = httpx.get(
-        f"{stack.mlflow_url}/get-artifact", params={"path": "holdout.json", "run_uuid": job.run_id or ""}
+        f"{stack.mlflow_url}/get-artifact",
+        params={"path": "holdout.json", "run_uuid": job.run_id or ""},
+        headers={"Authorization": f"Bearer {stack.token}"},
     )
     answer.raise_for_status()
     kept: dict[str, Any] = answer.json()

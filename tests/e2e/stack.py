@@ -89,6 +89,11 @@ class Stack:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
 
     @cached_property
+    def tracker(self) -> httpx.Client:
+        """A client of MLflow with the token."""
+        return httpx.Client(base_url=self.mlflow_url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
+
+    @cached_property
     def anyone(self) -> httpx.Client:
         """A client without a token: for model servers, which want none on loopback."""
         return httpx.Client(timeout=60)
@@ -96,6 +101,7 @@ class Stack:
     def close(self) -> None:
         """Close the connections."""
         self.api.close()
+        self.tracker.close()
         self.anyone.close()
 
     def get(self, path: str, **query: str) -> Json:

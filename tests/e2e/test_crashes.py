@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from tests.e2e.stack import SCRIPTS, Json, Stack, wait_for
@@ -76,8 +75,8 @@ def frozen(stack: Stack, program: str) -> Iterator[None]:
 
 def assert_made_once(stack: Stack, job: Json) -> None:
     """One run, one version, one deployment, its replicas, and no process that belongs to nobody."""
-    runs = httpx.post(
-        f"{stack.mlflow_url}/api/2.0/mlflow/runs/search",
+    runs = stack.tracker.post(
+        "/api/2.0/mlflow/runs/search",
         json={"experiment_ids": experiment_ids(stack), "filter": f"tags.`modelyard.job_id` = '{job['job_id']}'"},
     ).json()["runs"]
     assert [(run["info"]["run_id"], run["info"]["status"]) for run in runs] == [(job["run_id"], "FINISHED")]
@@ -94,7 +93,7 @@ def assert_made_once(stack: Stack, job: Json) -> None:
 
 def experiment_ids(stack: Stack) -> list[str]:
     """All experiments of the tracking server."""
-    answer = httpx.get(f"{stack.mlflow_url}/api/2.0/mlflow/experiments/search", params={"max_results": 1000})
+    answer = stack.tracker.get("/api/2.0/mlflow/experiments/search", params={"max_results": 1000})
     return [experiment["experiment_id"] for experiment in answer.json()["experiments"]]
 
 

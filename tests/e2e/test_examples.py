@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from tests.e2e.stack import EXAMPLES, Json, Stack, wait_for
@@ -20,7 +19,7 @@ TORCH = "torch==2.13.0"
 def holdout_of(stack: Stack, run_id: str) -> Json:
     """What the training process kept of the rows that it held out."""
     query = urllib.parse.urlencode({"path": "holdout.json", "run_uuid": run_id})
-    answer = httpx.get(f"{stack.mlflow_url}/get-artifact?{query}")
+    answer = stack.tracker.get(f"/get-artifact?{query}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -151,7 +150,7 @@ class TestExamples:
 
         def mirrored() -> Any:
             query = {"filter": f"name='{job['model_name']}'"}
-            answer = httpx.get(f"{stack.mlflow_url}/api/2.0/mlflow/model-versions/search", params=query)
+            answer = stack.tracker.get("/api/2.0/mlflow/model-versions/search", params=query)
             return answer.json().get("model_versions")
 
         (version,) = wait_for(mirrored, what=lambda: f"the mirror of {job['model_name']}\n{stack.log_ends()}")

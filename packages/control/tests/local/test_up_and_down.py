@@ -161,7 +161,9 @@ class TestARunningStack:
     def test_mlflow_keeps_artifacts_in_the_home_and_refuses_other_hosts(self, running: tuple[Stack, str]) -> None:
         stack, _ = running
         base = f"http://127.0.0.1:{stack.mlflow_port}"
-        with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
+        token = stack.home.token_file.read_text().strip()
+        asked = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=base, trust_env=False, timeout=30, headers=asked) as client:
             made = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0", "start_time": 1})
             run = made.json()["run"]["info"]
             assert run["artifact_uri"].startswith("mlflow-artifacts:/")
@@ -169,6 +171,7 @@ class TestARunningStack:
             kept = client.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/note.txt", content=b"kept")
             assert kept.status_code == 200
             assert client.get("/").status_code == 200
+            assert httpx.get(base, trust_env=False).status_code == 401
             assert client.get("/api/2.0/mlflow/runs/get", headers={"Host": "evil.example"}).status_code == 403
             crossing = {"Origin": "https://evil.example"}
             assert client.post("/api/2.0/mlflow/runs/create", json={}, headers=crossing).status_code == 403

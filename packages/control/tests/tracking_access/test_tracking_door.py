@@ -47,8 +47,10 @@ def theirs(tracker: Tracker) -> Job:
     return _trained(tracker, "job-theirs", experiment="acme--churn", tenant_id="acme")
 
 
-def _trained(tracker: Tracker, job_id: str, *, experiment: str, **job: str) -> Job:
-    token = tracker.put_job(job_id, **job)
+def _trained(
+    tracker: Tracker, job_id: str, *, experiment: str, tenant_id: str = "default", model_name: str = "churn"
+) -> Job:
+    token = tracker.put_job(job_id, tenant_id=tenant_id, model_name=model_name)
     found = tracker.ask(
         tracker.signer.platform_token(), "GET", f"{API}/experiments/get-by-name", params={"experiment_name": experiment}
     )
