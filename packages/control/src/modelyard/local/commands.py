@@ -119,7 +119,7 @@ def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
     addresses = {"management API": stack.url, "its documentation": f"{stack.url}/docs", "MLflow": stack.mlflow_url}
     print_facts({**addresses, "home": home.root})
     if stack.auth and stack.tracking_uri is None:
-        say(f"MLflow wants the token too: as MLFLOW_TRACKING_TOKEN, or as the password in a browser")
+        say("MLflow wants the token too: as MLFLOW_TRACKING_TOKEN, or as the password in a browser")
     if not stack.auth:
         say("Nobody is asked for a token: everybody on this machine is an administrator")
     if shows_token and home.token_file.exists():
