@@ -377,3 +377,34 @@ class TestEnvelope:
         ) as caught:
             decode_predict(b"", "text/html", FRAME)
         assert caught.value.kind is Kind.UNSUPPORTED
+
+
+class TestOneTensor:
+    SIGNATURE = Signature(
+        inputs=(TensorSpec("a", Datatype.FP64, (-1,)), TensorSpec("b", Datatype.INT64, (-1,))),
+        outputs=(),
+        kind=InputKind.FRAME,
+    )
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"inputs": {"input": [[1.5, 2], [3, 4]]}}',
+            b'{"inputs": {"a": [[1.5], [3]], "b": [[2], [4]]}}',
+        ],
+    )
+    def test_rows_under_one_name_and_columns_with_a_dimension_of_one_are_taken(self, body: bytes) -> None:
+        inputs = decode_predict(body, None, self.SIGNATURE).inputs
+        assert {name: column.tolist() for name, column in inputs.items()} == {"a": [1.5, 3.0], "b": [2, 4]}
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            (b'{"inputs": {"a": [[1.5, 2], [3, 4]]}}', "missing input 'b'"),
+            (b'{"inputs": {"input": [[1.5, 2, 3]]}}', "unknown input 'input'; expected 'a', 'b'"),
+            (b'{"inputs": {"a": [[1.5], [3, 4]], "b": [1, 2]}}', "column 'a', row 0: expected a number"),
+        ],
+    )
+    def test_what_could_be_misread_is_not(self, body: bytes, told: str) -> None:
+        with pytest.raises(InvalidInput, match=told):
+            decode_predict(body, None, self.SIGNATURE)

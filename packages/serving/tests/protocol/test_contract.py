@@ -108,3 +108,54 @@ class TestUndeclared:
     def test_without_any_inputs_told_every_name_passes(self) -> None:
         inputs: Any = self.contract().check(InferRequest([tensor("whatever")]))
         assert list(inputs) == ["whatever"]
+
+
+class TestOneTensor:
+    """Columns that came as one tensor, or as [n, 1]: taken where they cannot be misread."""
+
+    @staticmethod
+    def frame(*datatypes: Datatype) -> Contract:
+        names = "abcdefgh"
+        inputs = tuple(TensorSpec(name, kind, (-1,)) for name, kind in zip(names, datatypes, strict=False))
+        return Contract(Signature(inputs=inputs, outputs=(), kind=InputKind.FRAME))
+
+    @staticmethod
+    def whole(values: Any, datatype: Datatype = Datatype.FP64, name: str = "input") -> InferRequest:
+        return InferRequest([Tensor(name, datatype, np.array(values, dtype=datatype.numpy_dtype))])
+
+    def test_a_tensor_of_k_columns_is_the_columns_in_their_order(self) -> None:
+        taken = self.frame(Datatype.FP64, Datatype.FP64).check(self.whole([[1, 2], [3, 4]]))
+        assert {name: column.tolist() for name, column in taken.items()} == {"a": [1, 3], "b": [2, 4]}
+
+    def test_its_numbers_become_each_columns_datatype_where_that_changes_none(self) -> None:
+        contract = self.frame(Datatype.FP64, Datatype.INT64)
+        taken = contract.check(self.whole([[1, 2]], Datatype.INT32))
+        assert [column.dtype for column in taken.values()] == [np.float64, np.int64]
+        with pytest.raises(InvalidInput, match="there is no input 'input'"):
+            contract.check(self.whole([[1, 2]]))
+
+    def test_a_column_may_come_with_a_dimension_of_one(self) -> None:
+        column = Tensor("a", Datatype.FP64, np.array([[1.0], [2.0]]))
+        assert self.frame(Datatype.FP64).check(InferRequest([column]))["a"].tolist() == [1.0, 2.0]
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            InferRequest([Tensor("a", Datatype.FP64, np.zeros((2, 2)))]),
+            InferRequest([Tensor("input", Datatype.FP64, np.zeros((2, 3)))]),
+            InferRequest([Tensor("input", Datatype.BYTES, np.full((2, 2), "x", dtype=object))]),
+            InferRequest([Tensor("a", Datatype.FP64, np.zeros(2))]),
+        ],
+    )
+    def test_what_could_be_misread_is_refused_with_the_request_that_would_work(self, request_: InferRequest) -> None:
+        with pytest.raises(InvalidInput) as caught:
+            self.frame(Datatype.FP64, Datatype.INT64).check(request_)
+        right = (
+            '; send {"inputs":[{"name":"a","datatype":"FP64","shape":[2],"data":[…]},'
+            '{"name":"b","datatype":"INT64","shape":[2],"data":[…]}]}'
+        )
+        assert caught.value.message.endswith(right)
+
+    def test_of_many_columns_the_first_are_shown(self) -> None:
+        with pytest.raises(InvalidInput, match=r"\{\"name\":\"c\".*\},…\]\}$"):
+            self.frame(*[Datatype.FP64] * 8).check(self.whole([[1.0]]))

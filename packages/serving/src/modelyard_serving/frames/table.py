@@ -40,6 +40,8 @@ def _assembled(payload: Payload, signature: Signature) -> _Arrays:
     if not signature.inputs:
         return _unknown(payload)
     if signature.kind is InputKind.FRAME:
+        if isinstance(payload, Columns):
+            payload = _rows_of_one_tensor(payload, signature.inputs)
         columns = payload if isinstance(payload, Columns) else _named(payload, signature.inputs)
         return _frame(columns, signature)
     if isinstance(payload, Rows):
@@ -53,6 +55,17 @@ def _assembled(payload: Payload, signature: Signature) -> _Arrays:
         for spec in signature.inputs
         if spec.name in payload.values
     }
+
+
+def _rows_of_one_tensor(payload: Columns, specs: Sequence[TensorSpec]) -> Payload:
+    """Rows under one name that is no column's, for a frame of several columns: they cannot be a column."""
+    if len(payload.values) != 1 or len(specs) < 2:
+        return payload
+    ((name, value),) = payload.values.items()
+    if any(spec.name == name for spec in specs) or not isinstance(value, simdjson.Array | list):
+        return payload
+    is_nested = len(value) and isinstance(value[0], simdjson.Array | list) and len(value[0]) == len(specs)
+    return Rows(value, payload.arrays) if is_nested else payload
 
 
 def _frame(columns: Columns, signature: Signature) -> _Arrays:

@@ -60,7 +60,16 @@ def flat(values: Any, spec: TensorSpec, *, is_flat: bool = False) -> npt.NDArray
         values = values.as_list()
     if isinstance(values, np.ndarray):
         return _from_array(values, spec)
+    if spec.logical_type != "json" and _is_of_one(values):
+        values = [row[0] for row in values]
     return _CHECKS.get(spec.logical_type or "", _BY_KIND[_kind(spec.datatype)])(values, spec)
+
+
+def _is_of_one(values: Sequence[Any]) -> bool:
+    """Whether a column came as [n, 1]: each value in an array of its own."""
+    return (
+        bool(values) and isinstance(values[0], list) and all(isinstance(row, list) and len(row) == 1 for row in values)
+    )
 
 
 def numbers_buffer(values: "simdjson.Array", datatype: Datatype) -> npt.NDArray[Any] | None:
@@ -82,6 +91,8 @@ def numbers_buffer(values: "simdjson.Array", datatype: Datatype) -> npt.NDArray[
 
 def infer(values: Sequence[Any], name: str) -> npt.NDArray[Any]:
     """A column that nobody declared: numbers as numbers, booleans as such, everything else as text with None."""
+    if _is_of_one(values):
+        values = [row[0] for row in values]
     present = {type(value) for value in values if value is not None}
     has_missing = any(value is None for value in values)
     if present <= {int, float}:

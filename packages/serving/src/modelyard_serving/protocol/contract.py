@@ -1,7 +1,7 @@
 """The model's signature, enforced: names, datatypes, rank, shape and wanted outputs of a request, checked before the
 model sees it. It converts nothing for a model whose signature is declared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.elements import unfit
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
+from modelyard_serving.protocol.right_request import column_of, columns_of, shown
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 
@@ -33,33 +34,41 @@ class Contract:
         if not request.inputs:
             raise InvalidInput(f"inputs is empty: expected {self._names()}" if self._specs else "inputs is empty")
         inputs: dict[str, npt.NDArray[Any]] = {}
-        for tensor in request.inputs:
+        for tensor in self._columns(request.inputs) if self._is_frame else request.inputs:
             if tensor.name in inputs:
                 raise InvalidInput(f"input {tensor.name!r} came twice")
             inputs[tensor.name] = self._check_tensor(tensor)
         if not self._required <= inputs.keys():
             missing = [spec.name for spec in self._signature.inputs if spec.name in self._required - inputs.keys()]
-            raise InvalidInput(f"missing required input(s) {missing}: expected {self._names()}")
+            raise InvalidInput(
+                f"missing required input(s) {missing}: expected {self._names()}{self._right(request.inputs[0])}"
+            )
         if request.outputs is not None:
             self._check_outputs(request.outputs)
         if self._is_frame:
             _check_lengths(inputs)
         return inputs
 
+    def _columns(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The columns of a frame that came as one tensor, where that cannot be misread."""
+        if len(inputs) != 1 or inputs[0].name in self._specs:
+            return inputs
+        return columns_of(inputs[0], self._signature.inputs) or inputs
+
     def _check_tensor(self, tensor: Tensor) -> npt.NDArray[Any]:
         spec = self._specs.get(tensor.name)
         if spec is None:
             if not self._specs:
                 return tensor.array
-            raise InvalidInput(f"there is no input {tensor.name!r}: expected {self._names()}")
-        array = tensor.array
+            raise InvalidInput(f"there is no input {tensor.name!r}: expected {self._names()}{self._right(tensor)}")
+        array = column_of(tensor.array) if self._is_frame else tensor.array
         if tensor.datatype is not spec.datatype:
-            array = self._converted(tensor, spec)
+            array = self._converted(tensor, array, spec)
         if len(array.shape) != len(spec.shape):
-            raise _wrong_shape(tensor, spec)
+            raise self._wrong_shape(tensor, spec)
         for came, expected in zip(array.shape, spec.shape, strict=True):
             if expected not in (came, -1):
-                raise _wrong_shape(tensor, spec)
+                raise self._wrong_shape(tensor, spec)
         if array.dtype.kind == "O":
             self._check_missing(tensor, spec)
         return array
@@ -72,13 +81,13 @@ class Contract:
             if element is None:
                 raise unfit(tensor.name, index, spec.datatype, element)
 
-    def _converted(self, tensor: Tensor, spec: TensorSpec) -> npt.NDArray[Any]:
+    def _converted(self, tensor: Tensor, array: npt.NDArray[Any], spec: TensorSpec) -> npt.NDArray[Any]:
         """Nobody declared the datatype of an undeclared signature: what converts safely is taken."""
         is_safe = not self._signature.is_declared and np.can_cast(
-            tensor.array.dtype, spec.datatype.numpy_dtype, casting="same_kind"
+            array.dtype, spec.datatype.numpy_dtype, casting="same_kind"
         )
         if is_safe and Datatype.BYTES not in (tensor.datatype, spec.datatype):
-            return np.ascontiguousarray(tensor.array, dtype=spec.datatype.numpy_dtype)
+            return np.ascontiguousarray(array, dtype=spec.datatype.numpy_dtype)
         raise InvalidInput(f"input {tensor.name!r}: expected datatype {spec.datatype}, not {tensor.datatype}")
 
     def _check_outputs(self, outputs: tuple[RequestedOutput, ...]) -> None:
@@ -91,14 +100,19 @@ class Contract:
                 raise InvalidInput(f"output {output.name!r} is asked for twice")
             seen.add(output.name)
 
+    def _wrong_shape(self, tensor: Tensor, spec: TensorSpec) -> InvalidInput:
+        return InvalidInput(
+            f"input {tensor.name!r}: expected shape {list(spec.shape)} (-1 is any), not {list(tensor.array.shape)}"
+            f"{self._right(tensor)}"
+        )
+
+    def _right(self, tensor: Tensor) -> str:
+        """How the request would have been right, for as many rows as came."""
+        rows = tensor.array.shape[0] if tensor.array.shape else 1
+        return f"; send {shown(self._signature.inputs, rows)}"
+
     def _names(self) -> str:
         return ", ".join(f"{spec.name!r} ({spec.datatype} {list(spec.shape)})" for spec in self._signature.inputs)
-
-
-def _wrong_shape(tensor: Tensor, spec: TensorSpec) -> InvalidInput:
-    return InvalidInput(
-        f"input {tensor.name!r}: expected shape {list(spec.shape)} (-1 is any), not {list(tensor.array.shape)}"
-    )
 
 
 def _check_lengths(inputs: Mapping[str, npt.NDArray[Any]]) -> None:
