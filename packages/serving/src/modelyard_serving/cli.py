@@ -18,6 +18,7 @@ from modelyard_serving.settings import TYPES, Settings, kinds, read_config
 _HELP = {
     "name": "the model's name, instead of the one that the path tells",
     "version": "the model's version, likewise",
+    "mlflow_uri": "the address of the tracking server that has the model's run, as /metadata tells it",
     "host": "the address to listen on (127.0.0.1)",
     "port": "the port of HTTP (8080); 0 takes a free one",
     "grpc_port": "the port of gRPC; without it there is none",

@@ -29,6 +29,7 @@ class ServedModel:
     version: str
     run_id: str | None = None
     mlflow_uri: str | None = None
+    """The address of the tracking server; None where nobody said it."""
     example: Any = None
     """A payload in a form that `/predict` takes."""
 

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from modelyard_serving.batching.batch import join
 from modelyard_serving.batching.curve import Curve, measure
@@ -41,10 +42,18 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
         name=opened.name,
         version=opened.version or UNVERSIONED,
         run_id=opened.run_id,
-        mlflow_uri=opened.mlflow_uri,
+        mlflow_uri=_tracking_server(settings.mlflow_uri),
         example=opened.example,
     )
     return served, opened
+
+
+def _tracking_server(uri: str | None) -> str | None:
+    """The address as everybody may read it: without a user's name and password."""
+    if uri is None or "@" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:

@@ -19,6 +19,7 @@ class Settings:
     path: str
     name: str | None = None
     version: str | None = None
+    mlflow_uri: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     grpc_port: int | None = None

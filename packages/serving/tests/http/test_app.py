@@ -102,7 +102,7 @@ class TestDescriptions:
                     "model_name": MODEL_NAME,
                     "model_version": "3",
                     "run_id": "r1",
-                    "mlflow_uri": "models:/m",
+                    "mlflow_uri": "http://mlflow:5000",
                     "model_loaded": True,
                 },
             ),

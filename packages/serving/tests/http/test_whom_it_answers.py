@@ -31,7 +31,9 @@ BODY = {"inputs": [[1.0, 2.0]]}
 
 @pytest.fixture(scope="module")
 def server(start_servers: StartServer) -> Any:
-    return start_servers("Doubler", "--name", "twice", "--version", "7", "--grpc-port", "0")
+    tracking = "http://somebody:secret@mlflow.models.svc:5000/mlflow"
+    named = ["--name", "twice", "--version", "7", "--mlflow-uri", tracking]
+    return start_servers("Doubler", *named, "--grpc-port", "0")
 
 
 class TestForeignPages:
@@ -87,6 +89,19 @@ class TestNamedModel:
             404,
             {"error": "there is no model 'thrice': this server has 'twice'"},
         )
+
+
+class TestMetadata:
+    def test_versions_are_strings_and_the_tracking_server_has_an_address_without_a_password(self, server: Any) -> None:
+        assert httpx.get(f"{server.url}/metadata").json() == {
+            "model_name": "twice",
+            "model_version": "7",
+            "run_id": None,
+            "mlflow_uri": "http://mlflow.models.svc:5000/mlflow",
+            "model_loaded": True,
+        }
+        model = {"name": "twice", "version": "7", "run_id": None}
+        assert httpx.get(f"{server.url}/health").json() == {"status": "healthy", "model": model}
 
 
 class TestCurl:

@@ -75,7 +75,7 @@ def bench(
         count=recorder.executed,
     )
     example = getattr(model, "example", None)
-    served = ServedModel(model, name, "3", run_id="r1", mlflow_uri="models:/m", example=example)
+    served = ServedModel(model, name, "3", run_id="r1", mlflow_uri="http://mlflow:5000", example=example)
     plane = DataPlane(served, executor=executor, recorder=recorder)
     app = build_app(plane, ledger=ledger, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
     return Bench(app, plane, ledger, executor)
