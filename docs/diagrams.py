@@ -32,11 +32,10 @@ def draw(table: Mapping[State, frozenset[State]]) -> str:
 def tables() -> dict[str, Mapping[Any, frozenset[Any]]]:
     """The table of each noun that has a life, by the noun's name."""
     nouns = [noun.name for noun in pkgutil.iter_modules(modelyard.__path__) if noun.ispkg]
-    return {
-        noun: importlib.import_module(f"modelyard.{noun}.states").TRANSITIONS
-        for noun in nouns
-        if importlib.util.find_spec(f"modelyard.{noun}.states")
-    }
+    found = [noun for noun in nouns if importlib.util.find_spec(f"modelyard.{noun}.states")]
+    states = {noun: importlib.import_module(f"modelyard.{noun}.states") for noun in found}
+    replacements = {"replacements": states["deployments"].REPLACEMENT_TRANSITIONS}
+    return {noun: module.TRANSITIONS for noun, module in states.items()} | replacements
 
 
 def redraw(page: str) -> str:

@@ -127,9 +127,10 @@ class Settings(BaseSettings):
     """How long a deployment may take until its first readiness."""
     lock_ttl_seconds: float = Field(default=24 * 3600, ge=0)
     """How long the same requirements give the same lock without asking the package index again."""
-    server_port_first: int = 8100
-    server_port_last: int = 8999
-    """Addresses of model servers on this machine."""
+    server_port_first: int = Field(default=20_000, ge=1, le=65_535)
+    server_port_last: int = Field(default=29_999, ge=1, le=65_535)
+    """Addresses of model servers on this machine. One that a model had is given to no other model, so there must be
+    many; these are below what Linux gives to outgoing connections."""
 
     @model_validator(mode="after")
     def _name_an_audience(self) -> Self:
@@ -163,6 +164,15 @@ class Settings(BaseSettings):
     def trusted_sources(self) -> TrustedSources:
         """The names by which requests may call, and the pages that may."""
         return TrustedSources(listens_on=self.host, hosts=self.allowed_hosts, origins=self.allowed_origins)
+
+    @model_validator(mode="after")
+    def _have_ports(self) -> Self:
+        if self.server_port_first > self.server_port_last:
+            raise ValueError(
+                f"MODELYARD_SERVER_PORT_FIRST ({self.server_port_first}) must not be above MODELYARD_SERVER_PORT_LAST "
+                f"({self.server_port_last})"
+            )
+        return self
 
     @property
     def places(self) -> Home:

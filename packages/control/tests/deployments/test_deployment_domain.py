@@ -20,6 +20,7 @@ WANTED = Deployment(
     version=1,
     target="fake",
     replicas=2,
+    generation=1,
     is_wanted=True,
     status=S.PENDING,
     reason=None,

@@ -72,10 +72,13 @@ class DeploymentLaw(RuleBasedStateMachine):
         )
         logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
         self.version = self.registry.register(ALICE, model_name="iris", logged=logged)
-        self.packaging.build(self.version, log=lambda _: None)
+        logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
+        for version in (self.version, self.registry.register(ALICE, model_name="iris", logged=logged)):
+            self.packaging.build(version, log=lambda _: None)
         self.wanted: dict[str, int] = {}
         self.count = 0
         self.named: list[str] = []
+        self.replacing: list[str] = []
         self.start()
 
     def start(self) -> None:
@@ -115,6 +118,22 @@ class DeploymentLaw(RuleBasedStateMachine):
         else:
             self.wanted[deployment_id] = replicas
 
+    @rule(deployment_id=made, version=st.integers(1, 2), is_built=st.booleans())
+    def replace(self, deployment_id: str, version: int, is_built: bool) -> None:  # noqa: FBT001 - As below.
+        self.count += 1
+        try:
+            self.deployments.replace(ALICE, deployment_id, version, job_id=f"job-{self.count}")
+        except Conflict:
+            return
+        self.replacing.append(f"job-{self.count}")
+        if is_built:
+            self.deployments.replacements.start(self.replacing[-1])
+
+    @precondition(lambda self: self.replacing)
+    @rule(data=st.data())
+    def give_up_replacing(self, data: st.DataObject) -> None:
+        self.deployments.replacements.give_up(data.draw(st.sampled_from(self.replacing)), "its job was cancelled")
+
     @rule(deployment_id=made)
     def undeploy(self, deployment_id: str) -> None:
         assert not self.deployments.undeploy(ALICE, deployment_id).is_wanted
@@ -149,12 +168,14 @@ class DeploymentLaw(RuleBasedStateMachine):
         self.target.apply(
             ServerSpec(
                 deployment_id=self.named[-1],
+                generation=1,
                 model_name="iris",
                 version=1,
                 bundle=bundle.path,
                 python=bundle.python,
                 replicas=1,
                 memory_bytes=None,
+                port=None,
             )
         )
 
@@ -163,10 +184,17 @@ class DeploymentLaw(RuleBasedStateMachine):
         for _ in range(passes):
             self.settle()
 
-    @rule(verb=st.sampled_from(["apply", "remove", "note"]), is_done=st.booleans())
+    @rule(
+        verb=st.sampled_from(["apply", "remove", "retire", "note", "switch", "finish", "give_up"]),
+        is_done=st.booleans(),
+    )
     def crash_at(self, verb: str, is_done: bool) -> None:  # noqa: FBT001 - Hypothesis gives it by name.
         """The process dies when it says this word for the first time, before or after it was heard."""
-        owner: Any = self.deployments if verb == "note" else self.target
+        owner: Any = self.target
+        if verb == "note":
+            owner = self.deployments
+        elif verb in {"switch", "finish", "give_up"}:
+            owner = self.deployments.replacements
         with self.dying_at(owner, verb, is_done=is_done):
             self.settle()
         self.start()
@@ -181,10 +209,20 @@ class DeploymentLaw(RuleBasedStateMachine):
                 assert moved in TRANSITIONS[before]
                 status[entry.subject] = moved
 
+    @invariant()
+    def one_generation_at_least_is_at_the_address_of_what_serves(self) -> None:
+        """A server that answers is never taken away before the one that takes its place."""
+        for deployment in self.deployments.running():
+            if deployment.is_wanted and deployment.status is DeploymentStatus.READY:
+                generations = self.target.generations(deployment.deployment_id)
+                assert not generations or deployment.generation in generations
+
     def teardown(self) -> None:
         for deployment_id in self.target.deployment_ids():
             self.target.recover(deployment_id)
-        for _ in range(4):
+        for job_id in self.replacing:
+            self.deployments.replacements.start(job_id)
+        for _ in range(8):
             self.settle()
         running = {one.deployment_id: one for one in self.deployments.running()}
         assert set(self.target.deployment_ids()) == running.keys() == self.wanted.keys()
@@ -192,6 +230,11 @@ class DeploymentLaw(RuleBasedStateMachine):
             replicas = self.wanted[deployment_id]
             assert (deployment.status, deployment.reason) == (DeploymentStatus.READY, None)
             assert (deployment.replicas, deployment.ready_replicas) == (replicas, replicas)
+            assert self.target.generations(deployment_id) == [deployment.generation]
+            assert self.target.spec(deployment_id, deployment.generation).version == deployment.version
+        for replacement in map(self.deployments.replacements.of_job, self.replacing):
+            assert replacement is not None
+            assert not replacement.status.is_under_way
         self.reconciler.stop()
         self.database.close()
         shutil.rmtree(self.folder)

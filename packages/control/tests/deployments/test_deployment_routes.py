@@ -44,7 +44,13 @@ class TestDeploy:
         assert response.status_code == 202
         job = control_plane.jobs.get(alice, response.json()["job_id"])
         assert (job.kind, job.model_name) == (JobKind.DEPLOYMENT, "iris")
-        assert job.request == {"version": 2, "replicas": 1, "namespace": "default"}
+        assert job.request == {
+            "version": 2,
+            "replicas": None,
+            "namespace": "default",
+            "another": False,
+            "replace": False,
+        }
 
     def test_the_same_key_is_the_same_job_after_a_newer_version_too(
         self,
@@ -169,7 +175,7 @@ class TestLogs:
     ) -> None:
         log = tmp_path / "server.log"
         log.write_text("loading\nready\n")
-        monkeypatch.setattr(target, "log_path", lambda _: log)
+        monkeypatch.setattr(target, "log_path", lambda *_: log)
         path = f"{PATH}/{deployment.deployment_id}/logs"
         assert client.get(path).text == "loading\nready\n"
         assert client.get(path, params={"offset": 8}).text == "ready\n"

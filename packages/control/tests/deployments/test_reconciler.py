@@ -98,12 +98,14 @@ class TestReconcile:
         assert specs == [
             ServerSpec(
                 deployment_id=deployment.deployment_id,
+                generation=1,
                 model_name="iris",
                 version=1,
                 bundle=bundle.path,
                 python=bundle.python,
                 replicas=2,
                 memory_bytes=1024,
+                port=None,
             )
         ]
 
@@ -241,12 +243,14 @@ class TestPassOverAll:
         target.apply(
             ServerSpec(
                 deployment_id="dep-nobody",
+                generation=1,
                 model_name="iris",
                 version=1,
                 bundle=bundle.path,
                 python=bundle.python,
                 replicas=1,
                 memory_bytes=None,
+                port=None,
             )
         )
         Settled(reconciler).pass_over_all()
@@ -264,7 +268,7 @@ class TestPassOverAll:
 
         def read_then_made() -> list[Deployment]:
             # Between our reading and what follows, another process makes the server.
-            known = [one for one in running() if target.observe(one.deployment_id).state is not ServerState.ABSENT]
+            known = [one for one in running() if target.observe(one.deployment_id, 1).state is not ServerState.ABSENT]
             reconciler.reconcile(deployment)
             return known
 
@@ -285,10 +289,10 @@ class TestPassOverAll:
         other = deployments.create(alice, version, replicas=1, namespace="default", job_id="job-2")
         observe = target.observe
 
-        def broken(deployment_id: str) -> object:
+        def broken(deployment_id: str, generation: int) -> object:
             if deployment_id == deployment.deployment_id:
                 raise LookupError
-            return observe(deployment_id)
+            return observe(deployment_id, generation)
 
         monkeypatch.setattr(target, "observe", broken)
         for _ in range(3):

@@ -26,11 +26,11 @@ class HaltingTarget(FakeTarget):
         self.asked: list[str] = []
         self._held = held
 
-    def observe(self, deployment_id: str) -> ServerObservation:
+    def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         self.asked.append(deployment_id)
         if deployment_id in self._held:
             self.go.wait(20)
-        return super().observe(deployment_id)
+        return super().observe(deployment_id, generation)
 
 
 def deployment(deployment_id: str) -> Deployment:
@@ -42,6 +42,7 @@ def deployment(deployment_id: str) -> Deployment:
         version=1,
         target="fake",
         replicas=1,
+        generation=1,
         is_wanted=True,
         status=DeploymentStatus.READY,
         reason=None,
@@ -67,9 +68,9 @@ class TestReplicaWatch:
         together = threading.Barrier(4, timeout=20)
         observe = target.observe
 
-        def observe_together(deployment_id: str) -> ServerObservation:
+        def observe_together(deployment_id: str, generation: int) -> ServerObservation:
             together.wait()
-            return observe(deployment_id)
+            return observe(deployment_id, generation)
 
         target.observe = observe_together  # type: ignore[method-assign]  # The test's own pace.
         watch = ReplicaWatch(target, seconds=20, at_once=4)

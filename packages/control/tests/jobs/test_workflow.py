@@ -97,6 +97,11 @@ class TestSuccess:
         assert stage.play(lambda steps: steps.run("one", step)).status is JobStatus.CANCELLED
         assert step.calls == 0
 
+    def test_what_was_written_alongside_a_job_that_never_began_is_taken_away(self, stage: Stage) -> None:
+        stage.cancel()
+        stage.play(lambda steps: steps.run("one", Flaky()))
+        assert stage.taken_away == [stage.job.job_id]
+
 
 class TestPatience:
     def test_a_step_that_cannot_be_done_now_is_tried_until_it_can(self, stage: Stage) -> None:

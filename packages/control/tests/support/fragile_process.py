@@ -7,6 +7,7 @@ written back. The processes are forked, so that each begins with everything impo
 
 import importlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -77,25 +78,35 @@ class FolderTarget:
 
     def apply(self, spec: ServerSpec) -> None:
         """See the port."""
-        (self._folder / spec.deployment_id).write_text(str(spec.replicas))
+        folder = self._folder / spec.deployment_id
+        folder.mkdir(exist_ok=True)
+        (folder / str(spec.generation)).write_text(str(spec.replicas))
 
-    def observe(self, deployment_id: str) -> ServerObservation:
+    def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         """See the port."""
-        file = self._folder / deployment_id
+        file = self._folder / deployment_id / str(generation)
         if not file.exists():
             return ServerObservation(ServerState.ABSENT)
         replica = ReplicaObservation(0, "ready", None, 0, None, None, None)
         return ServerObservation(ServerState.READY, "http://127.0.0.1:1", replicas=[replica])
 
+    def generations(self, deployment_id: str) -> Sequence[int]:
+        """See the port."""
+        return sorted(int(path.name) for path in (self._folder / deployment_id).glob("*"))
+
+    def retire(self, deployment_id: str, generation: int) -> None:
+        """See the port."""
+        (self._folder / deployment_id / str(generation)).unlink(missing_ok=True)
+
     def remove(self, deployment_id: str) -> None:
         """See the port."""
-        (self._folder / deployment_id).unlink(missing_ok=True)
+        shutil.rmtree(self._folder / deployment_id, ignore_errors=True)
 
     def deployment_ids(self) -> Sequence[str]:
         """See the port."""
         return sorted(path.name for path in self._folder.iterdir())
 
-    def log_path(self, deployment_id: str) -> Path | None:  # No server has a log.
+    def log_path(self, deployment_id: str, generation: int) -> Path | None:  # No server has a log.
         """See the port."""
         return None
 

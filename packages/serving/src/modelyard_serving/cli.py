@@ -23,6 +23,7 @@ _HELP = {
     "port": "the port of HTTP (8080); 0 takes a free one",
     "grpc_port": "the port of gRPC; without it there is none",
     "workers": "how many processes serve, each with the model loaded (1)",
+    "handover": "a folder where servers of one address share it, so that one takes another's place",
     "status_file": "a file that tells the state of the server and of each worker, kept up to date",
     "trust_pickle": "load a bare pickle or joblib file, which runs whatever code is in it",
     "max_memory_mb": "replace a worker whose resident memory grows over this",
@@ -106,13 +107,13 @@ def _check_path(path: str) -> None:
 def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int:
     from modelyard_serving.logs import configure_logs  # noqa: PLC0415  # --help must not wait for it.
     from modelyard_serving.metrics.ledger import make_ledger_file  # noqa: PLC0415  # --help must not wait for it.
-    from modelyard_serving.workers.listener import open_listeners  # noqa: PLC0415  # As above.
+    from modelyard_serving.workers.handover import join  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.process import spawn_process  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.supervisor import Supervisor  # noqa: PLC0415  # As above.
 
     configure_logs(settings.log_level)
     _check_grpc(settings)
-    listeners = open_listeners(settings.host, settings.port, settings.grpc_port)
+    listeners, handover = join(settings.handover, settings.host, settings.port, settings.grpc_port)
 
     async def supervise() -> int:
         supervisor = Supervisor(
@@ -121,6 +122,7 @@ def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int
             ledger_file=make_ledger_file(),
             spawn=spawn_process,
             reload=lambda: _settings(given, config),
+            handover=handover,
         )
         return await supervisor.run()
 

@@ -23,6 +23,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     grpc_port: int | None = None
+    handover: str | None = None
     workers: int = 1
     status_file: str | None = None
     trust_pickle: bool = False

@@ -63,7 +63,7 @@ class Deleting:
                 if deployment.deployment_id not in asked:
                     self._say(job, f"undeploying '{deployment.deployment_id}'")
                     reason = f"job '{job.job_id}' deletes {subject.title}"
-                    self.deployments.undeploy(owner, deployment.deployment_id, reason=reason)
+                    self.deployments.leave(owner, deployment.deployment_id, subject.version, reason=reason)
                     asked.add(deployment.deployment_id)
             self.jobs.raise_if_cancelled(job.job_id)
             self.clock.sleep(_POLL_SECONDS)

@@ -22,6 +22,8 @@ class Deployment:
     version: int
     target: str
     replicas: int
+    generation: int
+    """Of the servers that serve: 1, and another one with each version that takes its predecessor's place."""
     is_wanted: bool
     """False from the moment that it shall go."""
     status: DeploymentStatus

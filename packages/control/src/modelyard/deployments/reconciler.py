@@ -6,11 +6,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import structlog
 
 from modelyard.deployments.domain import Action, Decision, Deployment, decide
-from modelyard.deployments.service import DeploymentService, system_principal
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.records import system_principal
+from modelyard.deployments.replacement import Replacement, Step, failure, next_step
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.packaging.rebuilding import Rebuilding
-from modelyard.ports.target import ServerObservation, ServerSpec, Target
+from modelyard.ports.target import ServerObservation, ServerSpec, TakesPorts, Target
 from modelyard.registry.service import RegistryService
 
 logger = structlog.get_logger()
@@ -75,14 +77,43 @@ class Reconciler:
 
     def reconcile(self, deployment: Deployment) -> Decision:
         """One pass over one deployment."""
-        observed = self._target.observe(deployment.deployment_id)
+        # It was read with all others, and the pass before this one may have brought it to another version since.
+        deployment, replacement = self._deployments.standing(deployment.deployment_id) or (deployment, None)
+        observed = self._target.observe(deployment.deployment_id, deployment.generation)
         decision = decide(deployment, observed)
         if decision.action is Action.APPLY:
             self._apply(deployment, decision, observed)
         self._note(deployment, decision, observed)
         if decision.action is Action.REMOVE:
             self._target.remove(deployment.deployment_id)
+        elif deployment.is_wanted:
+            self._replace(deployment, replacement)
         return decision
+
+    def _replace(self, deployment: Deployment, replacement: Replacement | None) -> None:
+        """Bring the replacement that is under way one step on, and retire servers that are of no use any more."""
+        if replacement is not None and replacement.status is ReplacementStatus.STARTING:
+            self._start(deployment, replacement)
+            return  # What stands now is looked at by the next pass.
+        coming = None if replacement is None else replacement.generation
+        for generation in self._target.generations(deployment.deployment_id):
+            if generation not in {deployment.generation, coming}:
+                self._target.retire(deployment.deployment_id, generation)
+        if replacement is not None and replacement.status is ReplacementStatus.DRAINING:
+            self._deployments.replacements.finish(replacement)
+
+    def _start(self, deployment: Deployment, replacement: Replacement) -> None:
+        replacements = self._deployments.replacements
+        observed = self._target.observe(deployment.deployment_id, replacement.generation)
+        match next_step(deployment, observed):
+            case Step.APPLY:
+                self._target.apply(self._spec(deployment, replacement.version, replacement.generation))
+            case Step.GIVE_UP:
+                replacements.give_up(replacement.job_id, failure(replacement, observed))
+            case Step.SWITCH:
+                replacements.switch(replacement)
+            case Step.WAIT:
+                pass
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_seconds):
@@ -107,7 +138,7 @@ class Reconciler:
 
     def _apply(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         try:
-            self._target.apply(self._spec(deployment))
+            self._target.apply(self._spec(deployment, deployment.version, deployment.generation))
         except ModelyardError as exc:
             # One that was never begun still is not; that it gets no further, and why, is for everybody to see.
             is_pending = deployment.status is DeploymentStatus.PENDING
@@ -124,16 +155,23 @@ class Reconciler:
             ready_replicas=sum(replica.state == "ready" for replica in observed.replicas),
         )
 
-    def _spec(self, deployment: Deployment) -> ServerSpec:
+    def _spec(self, deployment: Deployment, number: int, generation: int) -> ServerSpec:
         owner = system_principal(deployment.tenant_id)
-        version = self._registry.version(owner, deployment.model_name, deployment.version)
+        version = self._registry.version(owner, deployment.model_name, number)
         bundle = self._rebuilding.bundle(version)
         return ServerSpec(
             deployment_id=deployment.deployment_id,
+            generation=generation,
             model_name=deployment.model_name,
-            version=deployment.version,
+            version=number,
             bundle=bundle.path,
             python=bundle.python,
             replicas=deployment.replicas,
             memory_bytes=self._memory_bytes,
+            port=self._port(deployment),
         )
+
+    def _port(self, deployment: Deployment) -> int | None:
+        if isinstance(self._target, TakesPorts):
+            return self._deployments.ports.claim(deployment, self._target)
+        return None

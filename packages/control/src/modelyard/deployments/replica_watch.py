@@ -28,7 +28,7 @@ class ReplicaWatch:
     def replicas(self, deployments: Iterable[Deployment]) -> Mapping[str, Sequence[ReplicaObservation]]:
         """By deployment, its replicas as the target sees them now; of one that it does not tell of in time, none."""
         asked = {
-            one.deployment_id: self._pool.submit(self._observe, one.deployment_id)
+            one.deployment_id: self._pool.submit(self._observe, one)
             for one in deployments
             if one.status is not DeploymentStatus.STOPPED
         }
@@ -43,8 +43,8 @@ class ReplicaWatch:
         """Ask no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _observe(self, deployment_id: str) -> Sequence[ReplicaObservation]:
+    def _observe(self, deployment: Deployment) -> Sequence[ReplicaObservation]:
         try:
-            return self._target.observe(deployment_id).replicas
+            return self._target.observe(deployment.deployment_id, deployment.generation).replicas
         except Unavailable:
             return ()

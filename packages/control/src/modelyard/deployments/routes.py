@@ -1,4 +1,4 @@
-"""The routes of deployments: list, make, look, scale, undeploy, logs."""
+"""The routes of deployments: list, make, look, scale, replace, undeploy, logs."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,19 +11,20 @@ from modelyard.deployments.domain import Deployment
 from modelyard.deployments.schemas import (
     AcceptedDeployment,
     DeploymentAnswer,
+    DeploymentChange,
     DeploymentRequest,
     DeploymentsAnswer,
     ReplicaAnswer,
-    ScaleRequest,
 )
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.deployments.verbs import DeploymentVerbs
+from modelyard.deployments.verbs import DeploymentVerbs, DeploymentWish
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
+MAX_GENERATION = 1_000_000
 _PREFIX = "/api/v1/deployments"
 
 
@@ -55,7 +56,7 @@ def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
 
 
 def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
-    """Deployments: make, scale, undeploy."""
+    """Deployments: make, scale, replace, undeploy."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     @router.post("", status_code=202)
@@ -64,22 +65,37 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
         caller: Write,
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
     ) -> AcceptedDeployment:
-        """Build and deploy a version."""
-        job = verbs.deploy(
+        """Build and deploy a version. One that serves in the namespace already is the same deployment."""
+        accepted = verbs.deploy(
             caller,
-            model_name=body.model_name,
-            version=body.version,
-            replicas=body.replicas,
-            namespace=body.namespace,
+            DeploymentWish(
+                model_name=body.model_name,
+                version=body.version,
+                replicas=body.replicas,
+                namespace=body.namespace,
+                another=body.another,
+                replace=body.replace,
+            ),
             idempotency_key=idempotency_key,
         )
-        message = f"the deployment of '{job.model_name}' was accepted; follow GET /mlops/deployments/{job.job_id}"
-        return AcceptedDeployment(job_id=job.job_id, model_name=job.model_name, status=job.status, message=message)
+        job = accepted.job
+        return AcceptedDeployment(
+            job_id=job.job_id,
+            model_name=job.model_name,
+            status=job.status,
+            deployment_id=accepted.deployment_id,
+            message=f"{accepted.message}; follow GET /mlops/deployments/{job.job_id}",
+        )
 
     @router.patch("/{deployment_id}")
-    def scale(caller: Write, deployment_id: str, body: ScaleRequest) -> DeploymentAnswer:
-        """Set the number of replicas; no request is lost."""
-        return _answer(verbs, verbs.scale(caller, deployment_id, body.replicas))
+    def change(caller: Write, deployment_id: str, body: DeploymentChange) -> DeploymentAnswer:
+        """Set the number of replicas, or replace the version at the same address; no request is lost.
+
+        A replacement goes on in the job that `replacement` names: the new version is ready before the old one drains,
+        and until then, or when it does not get ready, the old one serves.
+        """
+        changed = verbs.change(caller, deployment_id, replicas=body.replicas, version=body.version)
+        return _answer(verbs, changed)
 
     @router.delete("/{deployment_id}", status_code=202)
     def undeploy(caller: Write, deployment_id: str) -> DeploymentAnswer:
@@ -95,18 +111,27 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
 
     @router.get("/{deployment_id}/logs", response_class=Response, responses=LOG_RESPONSES)
     async def logs(
-        request: Request, caller: Read, deployment_id: str, offset: Annotated[int | None, Query(ge=0)] = None
+        request: Request,
+        caller: Read,
+        deployment_id: str,
+        offset: Annotated[int | None, Query(ge=0)] = None,
+        generation: Annotated[int | None, Query(ge=1, le=MAX_GENERATION)] = None,
     ) -> Response:
-        """The model server's log as text, or followed live as server-sent events."""
+        """The model server's log as text, or followed live as server-sent events.
+
+        Each version that took another's place has a log of its own, by its generation; without one it is that of the
+        version that serves.
+        """
 
         def ended() -> dict[str, Any] | None:
             deployment = verbs.deployments.get(caller, deployment_id)
             return {"status": deployment.status} if deployment.status is DeploymentStatus.STOPPED else None
 
         def read(start: int) -> bytes:
-            return verbs.read_log(deployment_id, start)
+            return verbs.read_log(deployment_id, number, start)
 
-        await to_thread.run_sync(ended)
+        deployment = await to_thread.run_sync(verbs.deployments.get, caller, deployment_id)
+        number = generation or deployment.generation
         return await log_response(request, offset=offset, read=read, ended=ended)
 
     return router
@@ -119,6 +144,6 @@ def _answer(verbs: DeploymentVerbs, deployment: Deployment) -> DeploymentAnswer:
 
 def _answers(verbs: DeploymentVerbs, deployments: Sequence[Deployment]) -> list[DeploymentAnswer]:
     return [
-        DeploymentAnswer.of(one, [ReplicaAnswer.of(replica) for replica in replicas])
-        for one, replicas in verbs.with_replicas(deployments)
+        DeploymentAnswer.of(one, replacement, [ReplicaAnswer.of(replica) for replica in replicas])
+        for one, replacement, replicas in verbs.with_details(deployments)
     ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.deployments.domain import Deployment
+from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
 from modelyard.ports.target import ReplicaObservation
 
@@ -14,14 +15,23 @@ class DeploymentRequest(RequestBody):
 
     model_name: str
     version: int | None = Field(default=None, ge=1)
-    replicas: int = 1
+    replicas: int | None = Field(
+        default=None, description="1 when it is not given; a deployment that is there keeps what it has"
+    )
     namespace: str | None = None
+    another: bool = Field(
+        default=False, description="make a further deployment, also where the version serves in the namespace already"
+    )
+    replace: bool = Field(
+        default=False, description="take the place, at the same address, of the version that serves in the namespace"
+    )
 
 
-class ScaleRequest(RequestBody):
-    """How many replicas shall run."""
+class DeploymentChange(RequestBody):
+    """What shall be otherwise: how many replicas, or which version, at the same address."""
 
-    replicas: int
+    replicas: int | None = None
+    version: int | None = Field(default=None, ge=1)
 
 
 class AcceptedDeployment(BaseModel):
@@ -30,6 +40,8 @@ class AcceptedDeployment(BaseModel):
     job_id: str
     model_name: str
     status: str
+    deployment_id: str | None
+    """Known at once where a deployment that is there is meant."""
     message: str
 
     model_config = ConfigDict(protected_namespaces=())
@@ -60,6 +72,35 @@ class ReplicaAnswer(BaseModel):
         )
 
 
+class ReplacementAnswer(BaseModel):
+    """The last change of the version that a deployment serves: `building`, `starting`, `draining`, `done`, `failed`."""
+
+    from_version: int
+    version: int
+    generation: int
+    status: str
+    reason: str | None
+    job_id: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, replacement: Replacement) -> "ReplacementAnswer":
+        """The replacement on the wire."""
+        return cls(
+            from_version=replacement.from_version,
+            version=replacement.version,
+            generation=replacement.generation,
+            status=replacement.status,
+            reason=replacement.reason,
+            job_id=replacement.job_id,
+            created_by=replacement.created_by,
+            created_at=replacement.created_at,
+            updated_at=replacement.updated_at,
+        )
+
+
 class DeploymentAnswer(BaseModel):
     """A deployment as it stands."""
 
@@ -75,14 +116,18 @@ class DeploymentAnswer(BaseModel):
     replicas: int
     ready_replicas: int
     url: str | None
+    generation: int
     job_id: str | None
     created_at: datetime
     updated_at: datetime
     created_by: str
+    replacement: ReplacementAnswer | None
     replica_states: list[ReplicaAnswer]
 
     @classmethod
-    def of(cls, deployment: Deployment, replicas: list[ReplicaAnswer]) -> "DeploymentAnswer":
+    def of(
+        cls, deployment: Deployment, replacement: Replacement | None, replicas: list[ReplicaAnswer]
+    ) -> "DeploymentAnswer":
         """The deployment on the wire."""
         return cls(
             deployment_id=deployment.deployment_id,
@@ -95,10 +140,12 @@ class DeploymentAnswer(BaseModel):
             replicas=deployment.replicas,
             ready_replicas=deployment.ready_replicas,
             url=deployment.url,
+            generation=deployment.generation,
             job_id=deployment.job_id,
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
             created_by=deployment.created_by,
+            replacement=None if replacement is None else ReplacementAnswer.of(replacement),
             replica_states=replicas,
         )
 

@@ -1,18 +1,21 @@
 """The verbs on deployments. It writes down what shall be; the reconciler makes it so."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
+from modelyard.access.domain import Principal
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deployments import store
+from modelyard.deployments import replacement_store, store
 from modelyard.deployments.domain import Deployment
+from modelyard.deployments.port_book import PortBook
+from modelyard.deployments.records import Records, system_principal
+from modelyard.deployments.replacement import Replacement
+from modelyard.deployments.replacing import Replacements
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
@@ -21,8 +24,7 @@ from modelyard.ports.clock import Clock
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 
-SYSTEM = "modelyard"
-"""Who the audit log names when nobody asked for a change."""
+__all__ = ["DeploymentService", "system_principal"]
 
 
 class DeploymentService:
@@ -33,14 +35,25 @@ class DeploymentService:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._audit = audit
+        self._records = Records(audit)
         self._registry = registry
         self._target = target
+        self.ports = PortBook(database=database, clock=clock)
+        self.replacements = Replacements(database=database, clock=clock, records=self._records, registry=registry)
 
     def create(
-        self, principal: Principal, version: Version, *, replicas: int, namespace: str, job_id: str
+        self,
+        principal: Principal,
+        version: Version,
+        *,
+        replicas: int,
+        namespace: str,
+        job_id: str,
+        is_another: bool = True,
     ) -> Deployment:
         """Write down that a version shall serve. The second call for the same job gives the deployment of the first.
+
+        Unless it shall be another one, a deployment of the version that serves in the namespace is given as it is.
 
         Raises:
             Conflict: code `quota_exceeded`, or `version_deleting`.
@@ -54,6 +67,7 @@ class DeploymentService:
             version=version.version,
             target=self._target,
             replicas=replicas,
+            generation=1,
             is_wanted=True,
             status=DeploymentStatus.PENDING,
             reason=None,
@@ -66,17 +80,74 @@ class DeploymentService:
         )
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
+            serving = None if is_another else self.serving_within(connection, principal, version, namespace)
+            if serving is not None:
+                return serving
             if store.add(connection, deployment):
                 # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
                 self._registry.staying_within(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
                 wanted = {"replicas": replicas, "namespace": namespace}
-                self._record(connection, principal, "deployment.created", deployment, after=wanted)
+                self._records.write(connection, principal, "deployment.created", deployment, after=wanted)
                 return deployment
             earlier = store.find_of_job(connection, job_id)
         if earlier is None:
             raise AssertionError("only a deployment of the same job keeps one from being added")
         return earlier
+
+    def serving(self, principal: Principal, version: Version, namespace: str) -> Deployment | None:
+        """The oldest deployment of a version in a namespace that serves, or is about to."""
+        with self._database.read() as connection:
+            return self.serving_within(connection, principal, version, namespace)
+
+    @staticmethod
+    def serving_within(
+        connection: Connection, principal: Principal, version: Version, namespace: str
+    ) -> Deployment | None:
+        """The same, in the caller's transaction."""
+        wanted = store.wanted(
+            connection,
+            principal.tenant_id,
+            model_name=version.model_name,
+            namespace=namespace,
+            version=version.version,
+        )
+        return next((one for one in wanted if one.status is not DeploymentStatus.FAILED), None)
+
+    def replaceable(self, principal: Principal, model_name: str, namespace: str) -> Deployment | None:
+        """The deployment of a model in a namespace whose version a new one replaces; None where there is none.
+
+        Raises:
+            Conflict: code `deployment_ambiguous`; the message names them.
+        """
+        with self._database.read() as connection:
+            found = store.wanted(connection, principal.tenant_id, model_name=model_name, namespace=namespace)
+        if len(found) > 1:
+            named = ", ".join(f"'{one.deployment_id}' (version {one.version})" for one in found)
+            raise Conflict(
+                f"model '{model_name}' has several deployments in namespace '{namespace}': {named}; name the one whose "
+                "version shall be replaced",
+                code="deployment_ambiguous",
+            )
+        return found[0] if found else None
+
+    def reserve_replacement(
+        self, connection: Connection, principal: Principal, deployment_id: str, version: int, *, job_id: str
+    ) -> None:
+        """Begin the replacement of a deployment's version, in the caller's transaction.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+            Conflict: as `Replacements.reserve`.
+        """
+        deployment = self._locked(connection, principal, deployment_id)
+        self.replacements.reserve(connection, principal, deployment, version, job_id=job_id)
+
+    def replace(self, principal: Principal, deployment_id: str, version: int, *, job_id: str) -> None:
+        """The same, in a transaction of its own."""
+        with self._database.write() as connection:
+            hold_quotas(connection, principal.tenant_id)
+            self.reserve_replacement(connection, principal, deployment_id, version, job_id=job_id)
 
     def of_job(self, job_id: str) -> Deployment | None:
         """The deployment that this job made, if it has."""
@@ -142,7 +213,7 @@ class DeploymentService:
             store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
             if replicas > before.replicas:
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-            self._record(
+            self._records.write(
                 connection,
                 principal,
                 "deployment.scaled",
@@ -162,17 +233,29 @@ class DeploymentService:
             deployment = self._locked(connection, principal, deployment_id)
             if deployment.is_wanted:
                 store.change(connection, deployment_id, is_wanted=False, updated_at=self._clock.now())
-                self._record(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
+                self.replacements.end_within(connection, principal, deployment, reason="the deployment was undeployed")
+                self._records.write(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
             return self._locked(connection, principal, deployment_id)
+
+    def leave(self, principal: Principal, deployment_id: str, number: int | None, *, reason: str) -> None:
+        """Take a version out of a deployment: undeploy it, or end the replacement that would bring it there."""
+        with self._database.write() as connection:
+            deployment = self._locked(connection, principal, deployment_id)
+            if number not in {None, deployment.version}:
+                self.replacements.end_within(connection, principal, deployment, reason=reason)
+                return
+        self.undeploy(principal, deployment_id, reason=reason)
 
     def of_version(
         self, connection: Connection, principal: Principal, model_name: str, number: int | None
     ) -> list[Deployment]:
         """The deployments of a version, or of all versions of a model, that are not stopped; oldest first.
 
-        In the caller's transaction.
+        Those that a replacement under way shall bring to it are among them. In the caller's transaction.
         """
-        return store.of_version(connection, principal.tenant_id, model_name, number)
+        coming = replacement_store.aiming_at(connection, principal.tenant_id, model_name, number)
+        every = store.of_version(connection, principal.tenant_id, model_name, None)
+        return [one for one in every if number in {None, one.version} or one.deployment_id in coming]
 
     def left(self, principal: Principal, model_name: str, number: int | None) -> list[Deployment]:
         """The same, now."""
@@ -185,6 +268,14 @@ class DeploymentService:
         """Every deployment in this target that is not stopped, of all tenants."""
         with self._database.read() as connection:
             return store.not_stopped(connection, self._target)
+
+    def standing(self, deployment_id: str) -> tuple[Deployment, Replacement | None] | None:
+        """A deployment and the replacement of its version that is under way, as of one moment."""
+        with self._database.read() as connection:
+            deployment = store.find(connection, deployment_id)
+            if deployment is None:
+                return None
+            return deployment, replacement_store.under_way(connection, deployment_id)
 
     def note(
         self,
@@ -210,6 +301,8 @@ class DeploymentService:
                 self._move(connection, deployment, status, reason)
             elif all(getattr(deployment, name) == value for name, value in seen.items()):
                 return
+            if status is DeploymentStatus.STOPPED:
+                self.ports.release(connection, deployment_id)
             store.change(connection, deployment_id, updated_at=self._clock.now(), **seen)
 
     def _move(
@@ -222,7 +315,7 @@ class DeploymentService:
                 code="deployment_transition_refused",
             )
         store.change(connection, deployment.deployment_id, status=status)
-        self._record(
+        self._records.write(
             connection,
             system_principal(deployment.tenant_id),
             f"deployment.{status}",
@@ -235,32 +328,6 @@ class DeploymentService:
     @staticmethod
     def _locked(connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
         return _visible(store.lock(connection, deployment_id), principal, deployment_id)
-
-    def _record(
-        self,
-        connection: Connection,
-        principal: Principal,
-        action: str,
-        deployment: Deployment,
-        *,
-        reason: str = "",
-        before: Mapping[str, Any] | None = None,
-        after: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._audit.record(
-            connection,
-            principal=principal,
-            action=action,
-            subject=deployment.subject,
-            reason=reason,
-            before=before,
-            after={**(after or {}), "model": f"models/{deployment.model_name}/versions/{deployment.version}"},
-        )
-
-
-def system_principal(tenant_id: str) -> Principal:
-    """Who acts when nobody asked."""
-    return Principal(tenant_id=tenant_id, subject=SYSTEM, role=Role.DEVELOPER)
 
 
 def _visible(deployment: Deployment | None, principal: Principal, deployment_id: str) -> Deployment:

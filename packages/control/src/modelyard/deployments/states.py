@@ -1,4 +1,4 @@
-"""The life of a deployment, as a table (design.md section 6)."""
+"""The lives of a deployment and of the replacement of its version, as tables."""
 
 from enum import StrEnum
 
@@ -26,4 +26,28 @@ TRANSITIONS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {
     DeploymentStatus.FAILED: frozenset({DeploymentStatus.READY, DeploymentStatus.DEGRADED, DeploymentStatus.DRAINING}),
     DeploymentStatus.DRAINING: frozenset({DeploymentStatus.STOPPED, DeploymentStatus.FAILED}),
     DeploymentStatus.STOPPED: frozenset(),
+}
+
+
+class ReplacementStatus(StrEnum):
+    """Where the replacement of a deployment's version stands; the earlier version serves until its servers drain."""
+
+    BUILDING = "building"  # Its bundle is made; nothing of it runs.
+    STARTING = "starting"  # Its servers load the model.
+    DRAINING = "draining"  # The deployment is at its version; servers of the earlier one answer what they have begun.
+    DONE = "done"  # Only its version answers.
+    FAILED = "failed"  # It was given up, and the earlier version went on.
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it will still change; a deployment has one of these at most."""
+        return bool(REPLACEMENT_TRANSITIONS[self])
+
+
+REPLACEMENT_TRANSITIONS: dict[ReplacementStatus, frozenset[ReplacementStatus]] = {
+    ReplacementStatus.BUILDING: frozenset({ReplacementStatus.STARTING, ReplacementStatus.FAILED}),
+    ReplacementStatus.STARTING: frozenset({ReplacementStatus.DRAINING, ReplacementStatus.FAILED}),
+    ReplacementStatus.DRAINING: frozenset({ReplacementStatus.DONE}),
+    ReplacementStatus.DONE: frozenset(),
+    ReplacementStatus.FAILED: frozenset(),
 }

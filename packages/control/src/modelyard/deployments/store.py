@@ -23,6 +23,7 @@ def add(connection: Connection, deployment: Deployment) -> bool:
         version=deployment.version,
         target=deployment.target,
         replicas=deployment.replicas,
+        generation=deployment.generation,
         is_wanted=deployment.is_wanted,
         status=deployment.status,
         ready_replicas=deployment.ready_replicas,
@@ -71,6 +72,22 @@ def of_version(connection: Connection, tenant_id: str, model_name: str, number: 
     )
     if number is not None:
         query = query.where(deployments.c.version == number)
+    return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
+
+
+def wanted(
+    connection: Connection, tenant_id: str, *, model_name: str, namespace: str, version: int | None = None
+) -> list[Deployment]:
+    """The deployments of a model, or of one version of it, in a namespace that shall run; oldest first."""
+    query = select(deployments).where(
+        deployments.c.tenant_id == tenant_id,
+        deployments.c.model_name == model_name,
+        deployments.c.namespace == namespace,
+        deployments.c.is_wanted,
+        deployments.c.status != DeploymentStatus.STOPPED,
+    )
+    if version is not None:
+        query = query.where(deployments.c.version == version)
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
@@ -130,6 +147,7 @@ def _deployment(row: Row[Any]) -> Deployment:
         version=row.version,
         target=row.target,
         replicas=row.replicas,
+        generation=row.generation,
         is_wanted=row.is_wanted,
         status=DeploymentStatus(row.status),
         reason=row.reason,

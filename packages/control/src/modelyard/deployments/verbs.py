@@ -1,19 +1,45 @@
 """What a caller may do with deployments, over the service, the jobs and the target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from modelyard.access.domain import Principal
 from modelyard.deployments.domain import Deployment
+from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
+from modelyard.errors import Invalid
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
-from modelyard.registry.domain import refuse_leaving
+from modelyard.registry.domain import Version, refuse_leaving
 from modelyard.registry.service import RegistryService
-from modelyard.training.service import checked_deployment
+from modelyard.training.service import checked_deployment, checked_place
 
 _CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentWish:
+    """What a caller asks for; the fields are those of the API."""
+
+    model_name: str
+    version: int | None
+    replicas: int | None
+    namespace: str | None
+    another: bool = False
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job that was made, and what it will come to."""
+
+    job: Job
+    deployment_id: str | None
+    message: str
 
 
 class DeploymentVerbs:
@@ -34,50 +60,115 @@ class DeploymentVerbs:
         self._target = target
         self._watch = watch
 
-    def deploy(
-        self,
-        principal: Principal,
-        *,
-        model_name: str,
-        version: int | None,
-        replicas: int,
-        namespace: str | None,
-        idempotency_key: str | None,
-    ) -> Job:
-        """A job that builds and deploys a version.
+    def deploy(self, principal: Principal, wish: DeploymentWish, *, idempotency_key: str | None) -> Accepted:
+        """A job that builds a version, and deploys it where the wish says.
 
         Raises:
             NotFound: there is no such model or version.
-            Invalid: `replicas` or `namespace` is not what it should be.
-            Conflict: code `version_deleting`.
+            Invalid: a field is not what it should be, or two contradict each other.
+            Conflict: code `version_deleting`, or as `replace`.
         """
-        found = self._registry.version(principal, model_name, version)
+        found = self._registry.version(principal, wish.model_name, wish.version)
         refuse_leaving(found)
-        wanted = checked_deployment(replicas=replicas, namespace=namespace)
-        return self._jobs.create(
+        wanted = checked_deployment(replicas=wish.replicas, namespace=wish.namespace)
+        placed = wanted | checked_place(another=wish.another, replace=wish.replace)
+        asked = {"version": wish.version, **placed}
+        namespace = str(wanted["namespace"])
+        if wish.replace:
+            replaced = self.deployments.replaceable(principal, wish.model_name, namespace)
+            if replaced is not None and replaced.version != found.version:
+                return self._replace(
+                    principal, replaced, found, wanted=placed, asked=asked, idempotency_key=idempotency_key
+                )
+        serving = None if wish.another else self.deployments.serving(principal, found, namespace)
+        job = self._jobs.create(
             principal,
             kind=JobKind.DEPLOYMENT,
-            model_name=model_name,
-            request={"version": found.version, **wanted},
-            asked={"version": version, **wanted},
+            model_name=wish.model_name,
+            request={"version": found.version, **placed},
+            asked=asked,
             idempotency_key=idempotency_key,
         )
+        if serving is None:
+            return Accepted(job, None, f"the deployment of '{job.model_name}' was accepted")
+        return Accepted(
+            job,
+            serving.deployment_id,
+            f"version {found.version} of '{job.model_name}' already serves in namespace '{namespace}' as "
+            f"'{serving.deployment_id}', which is the same deployment",
+        )
 
-    def scale(self, principal: Principal, deployment_id: str, replicas: int) -> Deployment:
-        """Set how many replicas shall run."""
-        checked_deployment(replicas=replicas, namespace=None)
-        return self.deployments.scale(principal, deployment_id, replicas)
+    def change(
+        self, principal: Principal, deployment_id: str, *, replicas: int | None, version: int | None
+    ) -> Deployment:
+        """Set how many replicas shall run, or which version shall take the place of the one that serves.
 
-    def with_replicas(
+        Raises:
+            NotFound: there is no such deployment or version.
+            Invalid: code `change_empty`, when neither is given, or a field is not what it should be.
+            Conflict: code `deployment_leaving`, `deployment_replacing`, `version_deleting` or `quota_exceeded`.
+        """
+        wanted = checked_deployment(replicas=replicas, namespace=None)
+        if replicas is None and version is None:
+            raise Invalid("expected replicas, or a version, got neither", code="change_empty", field="replicas")
+        if version is not None:
+            deployment = self.deployments.get(principal, deployment_id)
+            found = self._registry.version(principal, deployment.model_name, version)
+            refuse_leaving(found)
+            if found.version != deployment.version:
+                placed = wanted | {"namespace": deployment.namespace}
+                self._replace(principal, deployment, found, wanted=placed, asked=placed, idempotency_key=None)
+                return self.deployments.get(principal, deployment_id)
+            self.deployments.replacements.refuse_under_way(deployment)
+        if replicas is not None:
+            return self.deployments.scale(principal, deployment_id, replicas)
+        return self.deployments.get(principal, deployment_id)
+
+    def _replace(
+        self,
+        principal: Principal,
+        deployment: Deployment,
+        version: Version,
+        *,
+        wanted: Mapping[str, object],
+        asked: Mapping[str, object],
+        idempotency_key: str | None,
+    ) -> Accepted:
+        """The job that replaces the version; with it, in one transaction, the deployment is taken."""
+
+        def reserve(connection: Connection, job: Job) -> None:
+            self.deployments.reserve_replacement(
+                connection, principal, deployment.deployment_id, version.version, job_id=job.job_id
+            )
+
+        job = self._jobs.create(
+            principal,
+            kind=JobKind.DEPLOYMENT,
+            model_name=deployment.model_name,
+            request={"version": version.version, **wanted},
+            asked=asked,
+            idempotency_key=idempotency_key,
+            alongside=reserve,
+        )
+        message = (
+            f"version {version.version} takes the place of version {deployment.version} in '{deployment.deployment_id}'"
+        )
+        return Accepted(job, deployment.deployment_id, message)
+
+    def with_details(
         self, deployments: Sequence[Deployment]
-    ) -> Sequence[tuple[Deployment, Sequence[ReplicaObservation]]]:
-        """Each with its replicas as the target sees them now; none where it does not answer in time."""
-        seen = self._watch.replicas(deployments)
-        return [(one, seen.get(one.deployment_id, ())) for one in deployments]
+    ) -> Sequence[tuple[Deployment, Replacement | None, Sequence[ReplicaObservation]]]:
+        """Each with the last replacement of its version, and its replicas as the target sees them now.
 
-    def read_log(self, deployment_id: str, offset: int) -> bytes:
-        """Up to 256 KiB of the model server's log from `offset` on; empty at the end of what is there."""
-        path = self._target.log_path(deployment_id)
+        There are no replicas where the target does not answer in time.
+        """
+        seen = self._watch.replicas(deployments)
+        replacements = self.deployments.replacements.latest([one.deployment_id for one in deployments])
+        return [(one, replacements.get(one.deployment_id), seen.get(one.deployment_id, ())) for one in deployments]
+
+    def read_log(self, deployment_id: str, generation: int, offset: int) -> bytes:
+        """Up to 256 KiB of the log of one generation of servers from `offset` on; empty at the end of what is there."""
+        path = self._target.log_path(deployment_id, generation)
         if path is None or not path.exists() or path.stat().st_size <= offset:
             return b""
         with path.open("rb") as file:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
@@ -34,14 +35,16 @@ class Deploying:
         steps.enter(Phase.BUILDING)
         built = steps.run("build", lambda: self._build(job, version))
         steps.enter(Phase.DEPLOYING, **built)
-        created = steps.run("deploy", lambda: self._create(job, version))
+        created = steps.run("deploy", lambda: self._deploy(job, version))
         steps.enter(Phase.DEPLOYING, **created)
         ready = steps.run("ready", lambda: self._wait(job, created["deployment_id"]))
         steps.enter(Phase.DEPLOYED, **ready)
         return {**built, **created, **ready}
 
     def give_up(self, job: Job) -> None:
-        """Take away the deployment of a job that failed or was cancelled."""
+        """Take away the deployment, or end the replacement, of a job that failed or was cancelled."""
+        if self.deployments.replacements.give_up(job.job_id, "its job did not succeed") is not None:
+            return
         deployment = self.deployments.of_job(job.job_id)
         if deployment is not None:
             self.deployments.undeploy(owner_of(job), deployment.deployment_id, reason="its job did not succeed")
@@ -53,33 +56,89 @@ class Deploying:
         bundle = self.packaging.build(found, log=lambda line: log.write(AFTER_RUN, line))
         return {"model_version": version, "image": bundle.reference}
 
-    def _create(self, job: Job, version: int) -> Result:
-        deployment = self.deployments.create(
-            owner_of(job),
-            self.registry.version(owner_of(job), job.model_name, version),
-            replicas=job.request["replicas"],
-            namespace=job.request["namespace"],
-            job_id=job.job_id,
-        )
+    def _deploy(self, job: Job, version: int) -> Result:
+        """Write down what shall be: a replacement, the deployment that serves the version already, or another one."""
+        owner, wanted = owner_of(job), job.request
+        replacement = self._replacement(job, version)
+        if replacement is not None:
+            self.deployments.replacements.start(job.job_id)
+            deployment = self.deployments.get(owner, replacement.deployment_id)
+        else:
+            deployment = self.deployments.create(
+                owner,
+                self.registry.version(owner, job.model_name, version),
+                replicas=wanted["replicas"] or 1,
+                namespace=wanted["namespace"],
+                job_id=job.job_id,
+                is_another=wanted.get("another", False),
+            )
+            if deployment.job_id != job.job_id:
+                self._say(job, f"version {version} already serves as '{deployment.deployment_id}'")
+        if wanted["replicas"] not in {None, deployment.replicas}:
+            self.deployments.scale(owner, deployment.deployment_id, wanted["replicas"])
         return {"deployment_id": deployment.deployment_id}
 
-    def _wait(self, job: Job, deployment_id: str) -> Result:
+    def _replacement(self, job: Job, version: int) -> Replacement | None:
+        """That of the job; made now, when the job shall replace whatever version serves."""
+        made = self.deployments.replacements.of_job(job.job_id)
+        if made is not None or not job.request.get("replace", False):
+            return made
         owner = owner_of(job)
+        serving = self.deployments.replaceable(owner, job.model_name, job.request["namespace"])
+        if serving is None or serving.version == version:
+            return None
+        self.deployments.replace(owner, serving.deployment_id, version, job_id=job.job_id)
+        return self.deployments.replacements.of_job(job.job_id)
+
+    def _wait(self, job: Job, deployment_id: str) -> Result:
         deadline = self.clock.now().timestamp() + self.ready_seconds
         while True:
-            deployment = self.deployments.get(owner, deployment_id)
-            if deployment.status is DeploymentStatus.READY and deployment.url is not None:
-                self.jobs.log(job.job_id).write(AFTER_RUN, f"serving at {deployment.url}")
-                return {"deployment_url": deployment.url}
-            if deployment.status is DeploymentStatus.FAILED:
-                raise ModelyardError(f"the model server did not start: {deployment.reason}", code="server_failed")
-            if not deployment.is_wanted:
-                raise ModelyardError("the deployment was undeployed before it was ready", code="undeployed")
-            if self.clock.now().timestamp() > deadline:
-                raise ModelyardError(
-                    f"the model server was not ready within {self.ready_seconds:g} s"
-                    + (f": {deployment.reason}" if deployment.reason else ""),
-                    code="server_not_ready",
-                )
-            self.jobs.raise_if_cancelled(job.job_id)
+            is_late = self.clock.now().timestamp() > deadline
+            if (url := self._address_of_ready(job, deployment_id, is_late=is_late)) is not None:
+                self._say(job, f"serving at {url}")
+                return {"deployment_url": url}
+            if not self._is_past_return(job):
+                self.jobs.raise_if_cancelled(job.job_id)
             self.clock.sleep(_POLL_SECONDS)
+
+    def _is_past_return(self, job: Job) -> bool:
+        """Whether the deployment is at the job's version, so that the job can only end well."""
+        replacement = self.deployments.replacements.of_job(job.job_id)
+        return replacement is not None and replacement.status is ReplacementStatus.DRAINING
+
+    def _address_of_ready(self, job: Job, deployment_id: str, *, is_late: bool) -> str | None:
+        """Where the job's version answers; None while it does not yet."""
+        replacement = self.deployments.replacements.of_job(job.job_id)
+        if replacement is not None:
+            if is_late:
+                late = f"it was not ready within {self.ready_seconds:g} s; version {replacement.from_version} goes on"
+                replacement = self.deployments.replacements.give_up(job.job_id, late) or replacement
+            if replacement.status is ReplacementStatus.FAILED:
+                raise ModelyardError(
+                    f"version {replacement.version} did not take the place of version {replacement.from_version} in "
+                    f"'{deployment_id}': {replacement.reason}",
+                    code="replacement_failed",
+                )
+        deployment = self.deployments.get(owner_of(job), deployment_id)
+        if replacement is not None:
+            return deployment.url if replacement.status is ReplacementStatus.DONE else None
+        if deployment.status is DeploymentStatus.READY and deployment.url is not None:
+            return deployment.url
+        if deployment.status is DeploymentStatus.FAILED:
+            raise ModelyardError(
+                f"the model server of '{deployment_id}' did not start: {deployment.reason}", code="server_failed"
+            )
+        if not deployment.is_wanted:
+            raise ModelyardError(
+                f"the deployment '{deployment_id}' was undeployed before it was ready", code="undeployed"
+            )
+        if is_late:
+            raise ModelyardError(
+                f"the model server of '{deployment_id}' was not ready within {self.ready_seconds:g} s"
+                + (f": {deployment.reason}" if deployment.reason else ""),
+                code="server_not_ready",
+            )
+        return None
+
+    def _say(self, job: Job, line: str) -> None:
+        self.jobs.log(job.job_id).write(AFTER_RUN, line)

@@ -172,6 +172,11 @@ class JobService:
                 self._move(connection, job, JobStatus.RUNNING)
             return None if job.is_final else self._locked(connection, job_id)
 
+    def cancelled(self, job_id: str) -> Job | None:
+        """The job, if it ended because somebody asked for it."""
+        job = self._find(job_id)
+        return job if job is not None and job.status is JobStatus.CANCELLED else None
+
     def enter(self, job_id: str, phase: Phase, **result: Any) -> None:
         """Note that the job is at this phase, with what is known by now. A phase that is behind it stays behind it."""
         with self._database.write() as connection:

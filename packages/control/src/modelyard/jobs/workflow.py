@@ -96,6 +96,10 @@ def workflow(
 
         job = surely(lambda: jobs.begin(job_id))
         if job is None:
+            # One that was cancelled before it began has left behind what was written down alongside it.
+            cancelled = surely(lambda: jobs.cancelled(job_id))
+            if cancelled is not None:
+                surely(lambda: _take_away(cancelled, on_failure))
             return
         try:
             result = body(JobSteps(job=job, steps=steps, jobs=jobs, clock=clock))

@@ -137,6 +137,22 @@ class ProgramFiles:
             return None
 
 
+def server_program(deployment_id: str, generation: int) -> str:
+    """The name of the program of one generation of a deployment's servers."""
+    return SERVER_PREFIX + deployment_id + generation_suffix(generation)
+
+
+def generation_suffix(generation: int) -> str:
+    """What tells the later generations of a deployment from the first in names of programs and files."""
+    return "" if generation == 1 else f"-g{generation}"
+
+
+def deployment_of(program: str) -> str:
+    """The deployment whose servers a program is."""
+    name, dash, last = program.removeprefix(SERVER_PREFIX).rpartition("-g")
+    return name if dash and last.isdecimal() else program.removeprefix(SERVER_PREFIX)
+
+
 def digest_of(content: str) -> str:
     """What tells one content of a launch file from another."""
     return hashlib.sha256(content.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Which port of this machine belongs to which deployment, for the deployment's whole life.
 
 A claim is a file that is named by the port and appears whole or not at all, so of two that want one port one gets it.
+The control plane chooses the port, and remembers who had which; the claims are what is here now.
 """
 
 import os
@@ -13,12 +14,11 @@ from modelyard.errors import Unavailable
 
 
 class ServerPorts:
-    """The claims in one folder, on ports `first` to `last` of `host`."""
+    """The claims in one folder, on ports of `host`."""
 
-    def __init__(self, folder: Path, *, host: str, first: int, last: int) -> None:
+    def __init__(self, folder: Path, *, host: str) -> None:
         self._folder = folder
         self._host = host
-        self._range = range(first, last + 1)
         self._seen: dict[str, int] = {}
 
     def port_of(self, deployment_id: str) -> int | None:
@@ -37,21 +37,31 @@ class ServerPorts:
                 claims[holder] = int(path.name)
         return claims
 
-    def claim(self, deployment_id: str) -> int:
-        """The deployment's port: the one that it has, or the first that nobody has and nobody listens on.
+    def claim(self, deployment_id: str, port: int) -> int:
+        """The deployment's port: the one that it has, else this one.
 
         Not for one deployment at the same time from two places.
+
+        Raises:
+            Unavailable: code `port_taken`, when somebody else has it or listens there.
         """
-        claims = self.claims()
-        if deployment_id in claims:
-            return claims[deployment_id]
+        has = self.port_of(deployment_id)
+        if has is not None:
+            return has
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         written = self._folder / f".{deployment_id}"
         written.write_text(deployment_id, encoding="utf-8")
         try:
-            return self._first_that_takes(written, taken=set(claims.values()))
+            if is_free(self._host, port):
+                os.link(written, self._folder / str(port))
+                return port
+        except FileExistsError:  # Somebody was faster.
+            pass
         finally:
             written.unlink(missing_ok=True)
+        raise Unavailable(
+            f"Port {port}, which is the address of '{deployment_id}', is in use by another program.", code="port_taken"
+        )
 
     def release(self, deployment_id: str) -> None:
         """Give its port back; one that has none: nothing to do."""
@@ -63,18 +73,6 @@ class ServerPorts:
         with suppress(FileNotFoundError):
             return (self._folder / str(port)).read_text(encoding="utf-8")
         return None
-
-    def _first_that_takes(self, written: Path, *, taken: set[int]) -> int:
-        for port in self._range:
-            if port in taken or not is_free(self._host, port):
-                continue
-            try:
-                os.link(written, self._folder / str(port))
-            except FileExistsError:
-                continue
-            return port
-        first, last = self._range[0], self._range[-1]
-        raise Unavailable(f"All ports for model servers ({first} to {last}) are taken.", code="no_free_port")
 
 
 def is_free(host: str, port: int) -> bool:

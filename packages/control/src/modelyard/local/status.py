@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.errors import Unavailable
 from modelyard.home import Home
-from modelyard.local.programs import CONTROL, MLFLOW, SERVER_PREFIX
+from modelyard.local.programs import CONTROL, MLFLOW, deployment_of
 from modelyard.local.server_ports import ServerPorts
 from modelyard.local.stack_file import Stack
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
@@ -37,7 +37,13 @@ def local_processes(home: Path) -> list[dict[str, Any]]:
     if pid is None:
         return [_row("supervisor", "stopped", detail="`modelyard up` starts the stack")]
     log = places.supervisor / "supervisord.log"
-    urls = {CONTROL: stack.url, MLFLOW: stack.mlflow_url} | _server_urls(places)
+    ports = ServerPorts(places.servers / "ports", host="127.0.0.1").claims()
+    servers = {
+        one.name: f"http://127.0.0.1:{ports[deployment]}"
+        for one in states
+        if (deployment := deployment_of(one.name)) in ports
+    }
+    urls = {CONTROL: stack.url, MLFLOW: stack.mlflow_url} | servers
     return [_row("supervisor", "running", pid=pid, log=log), *(_program_row(state, urls) for state in states)]
 
 
@@ -73,8 +79,3 @@ def _row(
         "log_file": log_file,
         "detail": detail or log_file,
     }
-
-
-def _server_urls(home: Home) -> dict[str, str]:
-    ports = ServerPorts(home.servers / "ports", host="127.0.0.1", first=0, last=0).claims()
-    return {f"{SERVER_PREFIX}{deployment_id}": f"http://127.0.0.1:{port}" for deployment_id, port in ports.items()}

@@ -114,6 +114,7 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
             model_name=body.model_name,
             replicas=body.replicas,
             namespace=body.namespace,
+            replace=body.replace,
             idempotency_key=idempotency_key,
         )
         return Accepted(

@@ -31,8 +31,13 @@ class DeployRequest(RequestBody):
     model_name: str
     requirements: list[str] = Field(default=[], description="PEP 508 names, e.g. `scikit-learn>=1.5`")
     experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
-    replicas: int = 1
+    replicas: int | None = Field(
+        default=None, description="1 when it is not given; a deployment whose version is replaced keeps what it has"
+    )
     namespace: str | None = None
+    replace: bool = Field(
+        default=False, description="take the place, at the same address, of the version that serves in the namespace"
+    )
     logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
     timeout_seconds: float | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,8 @@ class ServerSpec:
     """One model server as it shall be. `deployment_id` is its name in the target, and never used twice."""
 
     deployment_id: str
+    generation: int
+    """1, and one more with each version that takes another's place at the deployment's address."""
     model_name: str
     version: int
     bundle: Path
@@ -21,6 +23,8 @@ class ServerSpec:
     replicas: int
     memory_bytes: int | None
     """Cap on each replica's resident memory; None for none."""
+    port: int | None
+    """Where it listens, of a target that `TakesPorts`."""
 
 
 class ServerState(StrEnum):
@@ -71,20 +75,42 @@ class Target(Protocol):
     def apply(self, spec: ServerSpec) -> None:
         """Make it so: start the server if it is absent, else bring `replicas` up or down without losing a request.
 
-        The address stays the same for the server's whole life, also over restarts of the target.
+        The address stays the same for the deployment's whole life, also over restarts of the target. Where another
+        generation of the deployment runs, both are at that address; who is not ready answers nothing there.
         """
 
-    def observe(self, deployment_id: str) -> ServerObservation:
-        """What it does now; ABSENT when there is none."""
+    def observe(self, deployment_id: str, generation: int) -> ServerObservation:
+        """What this generation does now; ABSENT when there is none."""
+
+    def generations(self, deployment_id: str) -> Sequence[int]:
+        """Those of a deployment that are here, whatever they do."""
+
+    def retire(self, deployment_id: str, generation: int) -> None:
+        """Drain and stop one generation, and leave the address and new requests to the others. Its log is kept.
+
+        Returns when no process of it is left. One that is not there: nothing to do, no error.
+        """
 
     def remove(self, deployment_id: str) -> None:
-        """Drain and stop it, and take it away with its files but its log. Returns when no process of it is left.
+        """Drain and stop all generations, and take them away with their files but their logs.
 
-        One that is not there: nothing to do, no error.
+        Returns when no process of them is left. One that is not there: nothing to do, no error.
         """
 
     def deployment_ids(self) -> Sequence[str]:
         """Every server that is here, so that one that nobody wants can be found and removed."""
 
-    def log_path(self, deployment_id: str) -> Path | None:
-        """The server's log on this machine, or None where there is none."""
+    def log_path(self, deployment_id: str, generation: int) -> Path | None:
+        """The log of one generation on this machine, also of one that is gone, or None where there is none."""
+
+
+@runtime_checkable
+class TakesPorts(Protocol):
+    """A target whose servers listen on ports of this machine, which the control plane chooses and remembers."""
+
+    @property
+    def ports(self) -> range:
+        """Among which to choose."""
+
+    def is_free(self, port: int) -> bool:
+        """Whether nobody listens there now."""

@@ -57,8 +57,9 @@ class TrainingService:
         script: Script,
         *,
         model_name: str,
-        replicas: int,
+        replicas: int | None,
         namespace: str | None,
+        replace: bool = False,
         idempotency_key: str | None = None,
     ) -> Job:
         """A job that trains, registers, builds and deploys.
@@ -66,7 +67,10 @@ class TrainingService:
         Raises:
             Invalid: a field is not what it should be; the error names it.
         """
-        request = _checked(script, model_name) | checked_deployment(replicas=replicas, namespace=namespace)
+        wanted = checked_deployment(replicas=replicas, namespace=namespace) | checked_place(
+            another=False, replace=replace
+        )
+        request = _checked(script, model_name) | wanted
         return self._jobs.create(
             principal,
             kind=JobKind.ONE_CLICK,
@@ -76,9 +80,9 @@ class TrainingService:
         )
 
 
-def checked_deployment(*, replicas: int, namespace: str | None) -> dict[str, object]:
+def checked_deployment(*, replicas: int | None, namespace: str | None) -> dict[str, object]:
     """What a job needs to know of a deployment."""
-    if not 1 <= replicas <= MAX_REPLICAS:
+    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
         raise Invalid(
             f"replicas: expected a number from 1 to {MAX_REPLICAS}, got {replicas}",
             code="replicas_invalid",
@@ -87,6 +91,17 @@ def checked_deployment(*, replicas: int, namespace: str | None) -> dict[str, obj
     if namespace is not None:
         validate_namespace(namespace)
     return {"replicas": replicas, "namespace": namespace or DEFAULT_NAMESPACE}
+
+
+def checked_place(*, another: bool, replace: bool) -> dict[str, object]:
+    """What a job needs to know of the deployments that are there."""
+    if another and replace:
+        raise Invalid(
+            "another: a deployment takes the place of one that serves (replace), or is another one beside it; got both",
+            code="place_contradictory",
+            field="another",
+        )
+    return {"another": another, "replace": replace}
 
 
 def _checked(script: Script, model_name: str) -> dict[str, object]:

@@ -19,7 +19,7 @@ def supervisor(home: Home) -> Iterator[Supervisor]:
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> ServerSpec:
+def spec(tmp_path: Path, first_port: int) -> ServerSpec:
     binaries = tmp_path / "environment" / "bin"
     binaries.mkdir(parents=True)
     command = binaries / "modelyard-serve"
@@ -29,10 +29,12 @@ def spec(tmp_path: Path) -> ServerSpec:
     bundle.mkdir()
     return ServerSpec(
         deployment_id="d-1",
+        generation=1,
         model_name="iris",
         version=1,
         bundle=bundle,
         python=binaries / "python",
         replicas=1,
         memory_bytes=None,
+        port=first_port,
     )

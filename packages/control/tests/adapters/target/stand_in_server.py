@@ -16,6 +16,10 @@ from typing import Any
 SLEEP = "import time; time.sleep(3600)"
 
 
+class Server(http.server.ThreadingHTTPServer):
+    allow_reuse_port = True  # Two generations of a deployment share a port.
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = json.dumps({"environment": dict(os.environ), "nice": os.nice(0)}).encode()
@@ -36,6 +40,7 @@ def main() -> None:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--max-memory-mb", type=int)
+    parser.add_argument("--handover")
     options = parser.parse_args()
     if not options.path.exists():
         sys.stderr.write(f"There is no bundle at {options.path}.\n")
@@ -66,7 +71,7 @@ def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: hangups.append(1))
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    server = http.server.ThreadingHTTPServer((options.host, options.port), Handler)
+    server = Server((options.host, options.port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     scale()
     while not stopping.is_set():

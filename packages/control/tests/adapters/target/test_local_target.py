@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -36,8 +37,8 @@ def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[Loca
 @pytest.fixture
 def ready(target: LocalTarget, spec: ServerSpec, until: Until) -> ServerObservation:
     target.apply(spec)
-    until(lambda: target.observe("d-1").state is ServerState.READY)
-    return target.observe("d-1")
+    until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+    return target.observe("d-1", 1)
 
 
 def ask(observation: ServerObservation) -> dict[str, Any]:
@@ -58,8 +59,8 @@ class TestWhatAServerIsGiven:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
         target.apply(spec)
-        until(lambda: target.observe("d-1").state is ServerState.READY)
-        environment = ask(target.observe("d-1"))["environment"]
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        environment = ask(target.observe("d-1", 1))["environment"]
         assert environment["OMP_NUM_THREADS"] == "3"
         assert environment["PATH"] == os.environ["PATH"]
         assert "secret" not in environment.values()
@@ -72,7 +73,7 @@ class TestWhatAServerIsGiven:
         self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until
     ) -> None:
         target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
-        until(lambda: target.observe("d-1").state is ServerState.READY)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         command = psutil.Process(server_pid(home)).cmdline()
         assert command[command.index("--max-memory-mb") + 1] == "300"
 
@@ -81,8 +82,8 @@ class TestWhatAServerIsGiven:
     ) -> None:
         first = server_pid(home)
         target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
-        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
-        assert target.observe("d-1").url == ready.url
+        until(lambda: server_pid(home) != first and target.observe("d-1", 1).state is ServerState.READY)
+        assert target.observe("d-1", 1).url == ready.url
         assert not is_alive(first)
 
     def test_an_id_that_is_a_path_is_refused(self, target: LocalTarget, spec: ServerSpec) -> None:
@@ -91,30 +92,26 @@ class TestWhatAServerIsGiven:
 
 
 class TestPortsOfServers:
-    def test_twenty_at_once_get_twenty_ports(self, target: LocalTarget, spec: ServerSpec) -> None:
+    def test_twenty_at_once_have_the_ports_that_they_were_given(
+        self, target: LocalTarget, spec: ServerSpec, first_port: int
+    ) -> None:
+        def apply(number: int) -> None:
+            target.apply(replace(spec, deployment_id=f"d-{number}", port=first_port + number))
+
         with ThreadPoolExecutor(20) as pool:
-            list(pool.map(lambda n: target.apply(replace(spec, deployment_id=f"d-{n}")), range(20)))
-        assert len({target.observe(deployment_id).url for deployment_id in target.deployment_ids()}) == 20
+            list(pool.map(apply, range(20)))
+        urls = [target.observe(f"d-{number}", 1).url for number in range(20)]
+        assert urls == [f"http://127.0.0.1:{first_port + number}" for number in range(20)]
 
-    def test_a_range_that_is_full_is_said_so(
-        self, home: Home, supervisor: Supervisor, spec: ServerSpec, first_port: int
+    def test_a_port_where_another_program_listens_is_said_so_and_nothing_is_started(
+        self, target: LocalTarget, spec: ServerSpec, first_port: int
     ) -> None:
-        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port)
-        target.apply(spec)
-        with pytest.raises(Unavailable, match=f"{first_port} to {first_port}"):
-            target.apply(replace(spec, deployment_id="d-2"))
-        assert target.deployment_ids() == ["d-1"]
-        target.remove("d-1")
-
-    def test_a_port_goes_to_the_next_one_after_its_server_was_removed(
-        self, home: Home, supervisor: Supervisor, spec: ServerSpec, until: Until, first_port: int
-    ) -> None:
-        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port)
-        target.apply(spec)
-        target.remove("d-1")
-        target.apply(replace(spec, deployment_id="d-2"))
-        until(lambda: target.observe("d-2").state is ServerState.READY)
-        target.remove("d-2")
+        with (
+            socket.create_server(("127.0.0.1", first_port)),
+            pytest.raises(Unavailable, match=f"Port {first_port}, which is the address of 'd-1', is in use"),
+        ):
+            target.apply(spec)
+        assert target.deployment_ids() == []
 
 
 class TestWhatIsSaid:
@@ -122,21 +119,21 @@ class TestWhatIsSaid:
         self, target: LocalTarget, spec: ServerSpec, until: Until
     ) -> None:
         target.apply(replace(spec, bundle=spec.bundle / "gone"))
-        until(lambda: target.observe("d-1").state is ServerState.FAILED)
-        seen = target.observe("d-1")
+        until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
+        seen = target.observe("d-1", 1)
         assert seen.reason == f"It ends before it can report: There is no bundle at {spec.bundle / 'gone'}."
 
     def test_a_command_that_is_not_there_is_the_reason_of_the_failure(
         self, target: LocalTarget, spec: ServerSpec, tmp_path: Path, until: Until
     ) -> None:
         target.apply(replace(spec, python=tmp_path / "nowhere" / "python"))
-        until(lambda: target.observe("d-1").state is ServerState.FAILED)
-        assert "modelyard-serve cannot be started: No such file" in str(target.observe("d-1").reason)
+        until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
+        assert "modelyard-serve cannot be started: No such file" in str(target.observe("d-1", 1).reason)
 
     def test_the_log_holds_what_the_server_wrote_and_outlives_it(
         self, target: LocalTarget, spec: ServerSpec, ready: ServerObservation
     ) -> None:
-        log = target.log_path("d-1")
+        log = target.log_path("d-1", 1)
         assert log is not None
         target.remove("d-1")
         assert f"stand-in serves {spec.bundle}" in log.read_text()
@@ -152,7 +149,7 @@ class TestWhatIsSaid:
             old = json.loads(status.read_text())
             old["updated_at"] = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
             status.write_text(json.dumps(old))
-            seen = target.observe("d-1")
+            seen = target.observe("d-1", 1)
         finally:
             os.kill(pid, signal.SIGCONT)
         assert seen.state is ServerState.FAILED
@@ -166,15 +163,15 @@ class TestCrashes:
         first, worker = server_pid(home), ready.replicas[0].pid
         assert worker is not None
         os.kill(first, signal.SIGKILL)
-        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
-        assert target.observe("d-1").url == ready.url
+        until(lambda: server_pid(home) != first and target.observe("d-1", 1).state is ServerState.READY)
+        assert target.observe("d-1", 1).url == ready.url
         assert not is_alive(worker)
 
     def test_without_the_supervisor_a_server_answers_and_says_that_nothing_would_start_it_again(
         self, target: LocalTarget, supervisor: Supervisor, ready: ServerObservation
     ) -> None:
         kill_supervisor(supervisor)
-        seen = target.observe("d-1")
+        seen = target.observe("d-1", 1)
         assert seen.state is ServerState.DEGRADED
         assert seen.reason is not None
         assert ask(seen)
@@ -187,10 +184,10 @@ class TestCrashes:
         assert worker is not None
         kill_supervisor(supervisor)
         target.apply(spec)
-        until(lambda: server_pid(home) != first and target.observe("d-1").state is ServerState.READY)
+        until(lambda: server_pid(home) != first and target.observe("d-1", 1).state is ServerState.READY)
         assert not is_alive(first)
         assert not is_alive(worker)
-        assert target.observe("d-1").url == ready.url
+        assert target.observe("d-1", 1).url == ready.url
 
     def test_removing_after_the_supervisor_was_killed_leaves_no_process(
         self, target: LocalTarget, home: Home, supervisor: Supervisor, ready: ServerObservation
@@ -208,15 +205,15 @@ class TestCrashes:
         with pytest.raises(httpx.ConnectError):
             ask(ready)
         supervisor.start()
-        until(lambda: target.observe("d-1").state is ServerState.READY)
-        assert target.observe("d-1").url == ready.url
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        assert target.observe("d-1", 1).url == ready.url
 
     def test_a_removal_that_broke_off_is_finished_by_the_next(
         self, target: LocalTarget, home: Home, ready: ServerObservation
     ) -> None:
         shutil.rmtree(home.supervisor / "programs")
         target.remove("d-1")
-        assert target.observe("d-1").state is ServerState.ABSENT
+        assert target.observe("d-1", 1).state is ServerState.ABSENT
 
 
 def kill_supervisor(supervisor: Supervisor) -> None:

@@ -27,7 +27,7 @@ REQUEST = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [2
 
 
 @pytest.fixture
-def real_spec(tmp_path: Path) -> ServerSpec:
+def real_spec(tmp_path: Path, first_port: int) -> ServerSpec:
     """A server of a model that doubles."""
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -40,12 +40,14 @@ def real_spec(tmp_path: Path) -> ServerSpec:
     onnx.save(model, tmp_path / "doubler.onnx")
     return ServerSpec(
         deployment_id="d-1",
+        generation=1,
         model_name="doubler",
         version=1,
         bundle=tmp_path / "doubler.onnx",
         python=Path(sys.executable),
         replicas=2,
         memory_bytes=2**30,
+        port=first_port,
     )
 
 
@@ -60,8 +62,8 @@ def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[Loca
 @pytest.fixture
 def ready(target: LocalTarget, real_spec: ServerSpec, until: Until) -> ServerObservation:
     target.apply(real_spec)
-    until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
-    return target.observe("d-1")
+    until(lambda: target.observe("d-1", 1).state is ServerState.READY, seconds=60)
+    return target.observe("d-1", 1)
 
 
 def predict(url: str) -> httpx.Response:
@@ -114,7 +116,7 @@ class TestModelServers:
             for wanted in (3, 1):
                 target.apply(replace(real_spec, replicas=wanted))
                 until(
-                    lambda wanted=wanted: [r.state for r in target.observe("d-1").replicas] == ["ready"] * wanted,
+                    lambda wanted=wanted: [r.state for r in target.observe("d-1", 1).replicas] == ["ready"] * wanted,
                     seconds=60,
                 )
         assert failures == []
@@ -125,9 +127,9 @@ class TestModelServers:
         victim = ready.replicas[0].pid
         assert victim is not None
         os.kill(victim, signal.SIGKILL)
-        until(lambda: sum(replica.restarts for replica in target.observe("d-1").replicas) == 1)
-        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
-        seen = target.observe("d-1")
+        until(lambda: sum(replica.restarts for replica in target.observe("d-1", 1).replicas) == 1)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY, seconds=60)
+        seen = target.observe("d-1", 1)
         assert victim not in pids(seen)
         assert [replica.last_exit for replica in seen.replicas if replica.restarts] == ["killed by signal 9"]
 
@@ -139,8 +141,8 @@ class TestModelServers:
         assert program is not None
         assert program.pid is not None
         os.kill(program.pid, signal.SIGKILL)
-        until(lambda: len(pids(target.observe("d-1")) - before) == 2, seconds=60)
-        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+        until(lambda: len(pids(target.observe("d-1", 1)) - before) == 2, seconds=60)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY, seconds=60)
         assert not [pid for pid in before if is_alive(pid)]
         assert ready.url is not None
         assert predict(ready.url).status_code == 200
@@ -154,12 +156,12 @@ class TestModelServers:
         assert ready.url is not None
         with asked_all_the_time(ready.url) as failures:
             os.kill(daemon, signal.SIGKILL)
-            until(lambda: target.observe("d-1").state is ServerState.DEGRADED)
+            until(lambda: target.observe("d-1", 1).state is ServerState.DEGRADED)
         assert failures == []
         target.apply(real_spec)
-        until(lambda: target.observe("d-1").state is ServerState.READY, seconds=60)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY, seconds=60)
         assert not [pid for pid in before if is_alive(pid)]
-        assert target.observe("d-1").url == ready.url
+        assert target.observe("d-1", 1).url == ready.url
         assert predict(ready.url).status_code == 200
 
     def test_a_removed_server_refuses_and_leaves_no_process(
@@ -179,5 +181,5 @@ class TestModelServers:
     ) -> None:
         (tmp_path / "broken.onnx").write_bytes(b"not a model")
         target.apply(replace(real_spec, bundle=tmp_path / "broken.onnx"))
-        until(lambda: target.observe("d-1").state is ServerState.FAILED, seconds=60)
-        assert target.observe("d-1").reason
+        until(lambda: target.observe("d-1", 1).state is ServerState.FAILED, seconds=60)
+        assert target.observe("d-1", 1).reason

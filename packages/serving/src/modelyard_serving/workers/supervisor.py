@@ -19,6 +19,7 @@ from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.closing import refuse_handshakes
 from modelyard_serving.workers.doorman import doormen
+from modelyard_serving.workers.handover import Handover
 from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.process import Spawn
 from modelyard_serving.workers.rounds import Rounds, Verb
@@ -47,6 +48,7 @@ class Supervisor:
         ledger_file: int,
         spawn: Spawn,
         reload: Callable[[], Settings],
+        handover: Handover | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,6 +58,7 @@ class Supervisor:
         self._ledger = Ledger(ledger_file)
         self._spawn = spawn
         self._reload = reload
+        self._handover = handover or Handover()
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._slots: list[Slot] = []
@@ -78,6 +81,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self.scale)
+        self._handover.open(self._listeners, changed=self._changed)
         self._grow(self._settings.workers)
         watch = loop.create_task(self._watch())
         await self._stop.wait()
@@ -85,8 +89,12 @@ class Supervisor:
         watch.cancel()
         if not self._has_closed:  # No worker was there to answer to the end.
             for doorman in self._doormen:
-                await doorman.finish()
+                if self._handover.is_answered:
+                    doorman.close()
+                else:
+                    await doorman.finish()
             self._close()
+        self._handover.close()
         return self._exit_code
 
     @property
@@ -287,7 +295,7 @@ class Supervisor:
     async def _drain(self) -> None:
         _log.info("stopping: not ready from now on, requests go on for %g s", self._settings.lame_duck_s)
         for slot in self._slots:
-            self._ask_to_leave(slot, is_last=True)
+            self._ask_to_leave(slot, is_last=not self._handover.is_answered)
         self._changed()
         if lives := list(self._lives.values()):
             await asyncio.wait(lives)
@@ -301,15 +309,18 @@ class Supervisor:
         self._has_closed = True
         for doorman in self._doormen:
             doorman.close()
-        for listener in self._listeners.all:
-            refuse_handshakes(listener)
+        if not self._handover.peers:  # Theirs are the same sockets.
+            for listener in self._listeners.all:
+                refuse_handshakes(listener)
         self._listeners.close()
 
     def _changed(self) -> None:
         """Something that others see is different now."""
-        is_answering = self._has_closed or any(slot.is_answering for slot in (*self._slots, *self._leaving))
+        answers = any(slot.is_answering for slot in (*self._slots, *self._leaving))
+        is_answering = self._has_closed or answers
+        self._handover.tell(answers=answers)
         for doorman in self._doormen:
-            if is_answering:
+            if is_answering or self._handover.is_answered:
                 doorman.close()
             else:
                 doorman.open()

@@ -1,4 +1,4 @@
-"""Model servers as processes of this machine, one supervised program for each deployment.
+"""Model servers as processes of this machine, one supervised program for each generation of a deployment.
 
 The address is claimed once and kept; the model server itself keeps its workers alive and says how they are in its
 status file; supervisord keeps the model server alive. Nothing of ours, and no secret, is in a server's environment; a
@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
 from modelyard.local.log_tail import last_lines
-from modelyard.local.programs import SERVER_PREFIX, Program
-from modelyard.local.server_ports import ServerPorts
+from modelyard.local.programs import Program, generation_suffix, server_program
+from modelyard.local.server_ports import ServerPorts, is_free
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
 
@@ -33,6 +34,7 @@ STOP_SECONDS = 45
 """How long a model server has to finish what it is answering."""
 
 _HOST = "127.0.0.1"
+_HANDOVER = "handover"  # The folder where the generations of one deployment share their listening socket.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _FRESH = timedelta(seconds=10)  # A server writes its status every two seconds.
 _NICE = 5  # The management API stays quick while models work; training runs come after both.
@@ -54,34 +56,45 @@ class LocalTarget:
         self._isolation = isolation.of_servers
         self._servers = home.servers
         self._supervisor = supervisor
-        self._ports = ServerPorts(home.servers / "ports", host=_HOST, first=first_port, last=last_port)
+        self._range = range(first_port, last_port + 1)
+        self._ports = ServerPorts(home.servers / "ports", host=_HOST)
 
     @property
     def name(self) -> str:
         """As a deployment names it."""
         return "local"
 
+    @property
+    def ports(self) -> range:
+        """Those of the settings."""
+        return self._range
+
+    def is_free(self, port: int) -> bool:
+        """Whether nobody listens there now."""
+        return is_free(_HOST, port)
+
     def apply(self, spec: ServerSpec) -> None:
         """Write the server's configuration and put its program; a change of `replicas` alone is told by SIGHUP."""
-        folder = self._folder(spec.deployment_id)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(folder / "lock"):
-            port = self._ports.claim(spec.deployment_id)
-            replace_text(folder / "server.json", json.dumps({"workers": spec.replicas}))
-            (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
-            program = _program(spec, folder=folder, port=port, isolation=self._isolation)
-            if self._supervisor.put(program) and _has_other_replicas(folder, spec):
+        place = self._place(spec.deployment_id, spec.generation)
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(place.folder / "lock"):
+            port = self._claimed(spec)
+            replace_text(place.configuration, json.dumps({"workers": spec.replicas}))
+            place.scratch.mkdir(mode=0o700, exist_ok=True)
+            program = _program(spec, place=place, port=port, isolation=self._isolation)
+            if self._supervisor.put(program) and _has_other_replicas(place, spec):
                 self._supervisor.signal(program.name, "HUP")
 
-    def observe(self, deployment_id: str) -> ServerObservation:
+    def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         """What the status file says, if it is fresh and of the process that runs; else what the supervisor says."""
         port = self._ports.port_of(deployment_id)
         if port is None:
             return ServerObservation(state=ServerState.ABSENT)
         url = f"http://{_HOST}:{port}"
-        status = read_status(self._folder(deployment_id) / "status.json")
+        place = self._place(deployment_id, generation)
+        status = read_status(place.status)
         try:
-            program = self._supervisor.state(SERVER_PREFIX + deployment_id)
+            program = self._supervisor.state(place.program)
         except Unavailable:
             if status is None or not _is_fresh(status) or not is_alive(status.pid):
                 raise
@@ -92,25 +105,54 @@ class LocalTarget:
             return _reported(url, status) if _is_fresh(status) else _silent(url, status)
         return _unreported(url, program)
 
+    def generations(self, deployment_id: str) -> Sequence[int]:
+        """Those that have a configuration: it is written before all else, and taken away after all else."""
+        names = [path.stem for path in self._folder(deployment_id).glob("server*.json")]
+        return sorted(int(name.removeprefix("server-g")) if "-g" in name else 1 for name in names)
+
+    def retire(self, deployment_id: str, generation: int) -> None:
+        """Stop the program and take its files away; other generations have the listening socket too."""
+        place = self._place(deployment_id, generation)
+        if not place.configuration.exists():
+            return
+        with locked(place.folder / "lock"):
+            self._retire(place)
+
     def remove(self, deployment_id: str) -> None:
-        """Stop the program and take its files away; the port is given back last."""
+        """Stop the programs and take their files away; the port is given back last."""
         folder = self._folder(deployment_id)
         if not folder.is_dir():
             return
         with locked(folder / "lock"):
-            self._supervisor.remove(SERVER_PREFIX + deployment_id, patience=STOP_SECONDS)
-            for name in ("server.json", "status.json"):
-                (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder / "tmp", ignore_errors=True)
+            for generation in {1, *self.generations(deployment_id)}:
+                self._retire(self._place(deployment_id, generation))
+            shutil.rmtree(folder / _HANDOVER, ignore_errors=True)
             self._ports.release(deployment_id)
 
     def deployment_ids(self) -> Sequence[str]:
         """Those that hold a port: it is claimed before all else, and given back after all else."""
         return sorted(self._ports.claims())
 
-    def log_path(self, deployment_id: str) -> Path | None:
+    def log_path(self, deployment_id: str, generation: int) -> Path | None:
         """The file that takes what the server and its workers write."""
-        return self._folder(deployment_id) / "server.log"
+        return self._place(deployment_id, generation).log
+
+    def _claimed(self, spec: ServerSpec) -> int:
+        has = self._ports.port_of(spec.deployment_id)
+        if has is not None:
+            return has
+        if spec.port is None:
+            raise ValueError(f"The server of {spec.deployment_id} needs a port on this machine, and was given none.")
+        return self._ports.claim(spec.deployment_id, spec.port)
+
+    def _retire(self, place: "_Place") -> None:
+        self._supervisor.remove(place.program, patience=STOP_SECONDS)
+        place.status.unlink(missing_ok=True)
+        shutil.rmtree(place.scratch, ignore_errors=True)
+        place.configuration.unlink(missing_ok=True)
+
+    def _place(self, deployment_id: str, generation: int) -> "_Place":
+        return _Place(self._folder(deployment_id), deployment_id, generation)
 
     def _folder(self, deployment_id: str) -> Path:
         if not _ID.fullmatch(deployment_id):
@@ -118,22 +160,55 @@ class LocalTarget:
         return self._servers / deployment_id
 
 
-def _program(spec: ServerSpec, *, folder: Path, port: int, isolation: Isolation) -> Program:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The files of one generation of a deployment's servers."""
+
+    folder: Path
+    deployment_id: str
+    generation: int
+
+    @property
+    def program(self) -> str:
+        return server_program(self.deployment_id, self.generation)
+
+    @property
+    def configuration(self) -> Path:
+        return self._file("server", "json")
+
+    @property
+    def status(self) -> Path:
+        return self._file("status", "json")
+
+    @property
+    def log(self) -> Path:
+        return self._file("server", "log")
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / f"tmp{generation_suffix(self.generation)}"
+
+    def _file(self, name: str, ending: str) -> Path:
+        return self.folder / f"{name}{generation_suffix(self.generation)}.{ending}"
+
+
+def _program(spec: ServerSpec, *, place: _Place, port: int, isolation: Isolation) -> Program:
     command = [str(spec.python.parent / "modelyard-serve"), str(spec.bundle)]
-    command += ["--config", str(folder / "server.json"), "--status-file", str(folder / "status.json")]
-    command += ["--host", _HOST, "--port", str(port)]
+    command += ["--config", str(place.configuration), "--status-file", str(place.status)]
+    # Relative to the working directory, because a unix socket's path has an end.
+    command += ["--host", _HOST, "--port", str(port), "--handover", _HANDOVER]
     if spec.memory_bytes is not None:
         command += ["--max-memory-mb", str(max(1, spec.memory_bytes // _MEBIBYTE))]
     confinement = Confinement.of(
-        isolation, python=spec.python, writable=[folder], readable=[spec.bundle], bind_ports=[port]
+        isolation, python=spec.python, writable=[place.folder], readable=[spec.bundle], bind_ports=[port]
     )
     return Program(
-        name=SERVER_PREFIX + spec.deployment_id,
+        name=place.program,
         command=tuple(command),
-        folder=folder,
-        log=folder / "server.log",
+        folder=place.folder,
+        log=place.log,
         scope=Scope.MODEL,
-        environment={"HOME": str(folder / "tmp"), "TMPDIR": str(folder / "tmp")},
+        environment={"HOME": str(place.scratch), "TMPDIR": str(place.scratch)},
         confinement=confinement.written(),
         nice=_NICE,
         priority=500,
@@ -141,9 +216,9 @@ def _program(spec: ServerSpec, *, folder: Path, port: int, isolation: Isolation)
     )
 
 
-def _has_other_replicas(folder: Path, spec: ServerSpec) -> bool:
+def _has_other_replicas(place: _Place, spec: ServerSpec) -> bool:
     """Whether the running server has read another number; what has not reported yet may have."""
-    status = read_status(folder / "status.json")
+    status = read_status(place.status)
     return status is None or status.replicas != spec.replicas
 
 

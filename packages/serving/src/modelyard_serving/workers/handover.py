@@ -1,0 +1,221 @@
+"""Several servers at one listening socket, so that one can take another's place without losing a connection.
+
+Each server of a folder answers at a unix socket in it: to who asks it gives its listening sockets, which are then
+shared, and both say whether they answer callers. While another one does, who does not leaves the callers to it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from modelyard_serving.errors import UsageError
+from modelyard_serving.workers.channel import Channel, Message
+from modelyard_serving.workers.listener import Listeners, address_of, open_listener, open_listeners
+
+_ANSWER_S = 5.0
+_TAKEN_S = 10.0
+"""How long a server that finds its address taken looks for the one that has it: two may start at once."""
+_PAUSE_S = 0.1
+_LONGEST_PATH = 90
+"""A unix socket's path has at most 107 characters."""
+_MOST_FILES = 2
+
+
+@dataclass(slots=True, eq=False)
+class _Peer:
+    """Another server at the same address, over the connection that lasts as long as both live."""
+
+    end: socket.socket
+    answers: bool
+    channel: Channel | None = None
+
+
+@dataclass(slots=True)
+class Handover:
+    """This server's place among those of its folder. Without a folder it is alone."""
+
+    folder: Path | None = None
+    peers: list[_Peer] = field(default_factory=list)
+    _answers: bool = False
+    _door: socket.socket | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether another server answers callers at this address."""
+        return any(peer.answers for peer in self.peers)
+
+    def open(self, listeners: Listeners, *, changed: Callable[[], None]) -> None:
+        """Give the listening sockets to who asks, from now on, on the running event loop."""
+        if self.folder is None:
+            return
+        for peer in self.peers:
+            self._hear(peer, changed)
+        self._door = _door(self.folder)
+        asyncio.get_running_loop().add_reader(self._door, self._admit, listeners, changed)
+
+    def tell(self, *, answers: bool) -> None:
+        """Tell all others whether this server answers callers."""
+        if answers != self._answers:
+            self._answers = answers
+            for peer in self.peers:
+                if peer.channel is not None:
+                    peer.channel.send({"answers": answers})
+
+    def close(self) -> None:
+        """Give nothing to anybody any more."""
+        if self._door is not None and self.folder is not None:
+            asyncio.get_running_loop().remove_reader(self._door)
+            _place(self.folder).unlink(missing_ok=True)
+            self._door.close()
+        for peer in self.peers:
+            if peer.channel is not None:
+                peer.channel.close()
+
+    def _admit(self, listeners: Listeners, changed: Callable[[], None]) -> None:
+        if self._door is None:
+            return
+        with contextlib.suppress(OSError):
+            end, _ = self._door.accept()
+            end.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
+            end.settimeout(_ANSWER_S)
+            greeting = {"addresses": [address_of(one) for one in listeners.all], "answers": self._answers}
+            socket.send_fds(end, [orjson.dumps(greeting) + b"\n"], [one.fileno() for one in listeners.all])
+            peer = _Peer(end, answers=False)
+            self.peers.append(peer)
+            self._hear(peer, changed)
+
+    def _hear(self, peer: _Peer, changed: Callable[[], None]) -> None:
+        def heard(message: Message) -> None:
+            peer.answers = bool(message.get("answers"))
+            changed()
+
+        def gone() -> None:
+            self.peers.remove(peer)
+            changed()
+
+        peer.channel = Channel(peer.end)
+        peer.channel.listen(heard, gone)
+        peer.channel.send({"answers": self._answers})
+
+
+def join(folder: str | None, host: str, port: int, grpc_port: int | None = None) -> tuple[Listeners, Handover]:
+    """The listening sockets of a server: those of another one in its folder, else of its own.
+
+    Raises:
+        UsageError: the host is unknown, an address is taken by a stranger, or the folder cannot be used.
+    """
+    if folder is None:
+        return open_listeners(host, port, grpc_port), Handover()
+    place = _made(folder)
+    until = time.monotonic() + _TAKEN_S
+    while True:
+        handover = Handover(place)
+        listeners = _taken_over(handover, host, port, grpc_port)
+        if listeners is not None:
+            return listeners, handover
+        try:
+            return open_listeners(host, port, grpc_port), handover
+        except UsageError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE_S)
+
+
+def _taken_over(handover: Handover, host: str, port: int, grpc_port: int | None) -> Listeners | None:
+    found: list[socket.socket] = []
+    for path in sorted(handover.folder.glob("*.sock")) if handover.folder is not None else ():
+        if path.name == _place(path.parent).name:
+            continue
+        with _asked(path) as end:
+            received = None if end is None else _greeted(end)
+            if end is None or received is None:
+                continue
+            greeting, sockets = received
+            handover.peers.append(_Peer(end.dup(), answers=bool(greeting["answers"])))
+            found = found or sockets
+            for extra in sockets if found is not sockets else ():
+                extra.close()
+    if not found:
+        return None
+    _check(found, host, port, grpc_port)
+    http, *more = found
+    if grpc_port is None:
+        for extra in more:
+            extra.close()
+        return Listeners(http)
+    return Listeners(http, more[0] if more else open_listener(host, grpc_port, option="--grpc-port"))
+
+
+@contextlib.contextmanager
+def _asked(path: Path) -> Iterator[socket.socket | None]:
+    """A connection to the server at this socket; None where none is, and then the socket is taken away."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.settimeout(_ANSWER_S)
+        try:
+            end.connect(os.fspath(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            yield None
+        except OSError:  # It hangs; whoever looks after it will end it.
+            yield None
+        else:
+            yield end
+
+
+def _greeted(end: socket.socket) -> tuple[Message, list[socket.socket]] | None:
+    try:
+        content, files, _, _ = socket.recv_fds(end, 4096, _MOST_FILES)
+    except OSError:
+        return None
+    sockets = [socket.socket(fileno=number) for number in files]
+    if not sockets:
+        return None
+    for one in sockets:
+        one.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
+        one.set_inheritable(True)
+    *_, last = content.splitlines()
+    return {"answers": False} | orjson.loads(last), sockets
+
+
+def _check(sockets: Sequence[socket.socket], host: str, port: int, grpc_port: int | None) -> None:
+    for one, (option, wanted) in zip(sockets, (("port", port), ("grpc_port", grpc_port)), strict=False):
+        has = one.getsockname()[1]
+        if wanted not in {None, 0, has}:
+            raise UsageError(
+                f"{option} is {wanted}, and the server that hands over listens on {address_of(one)}; "
+                f"servers of one handover folder share their addresses (host {host})"
+            )
+
+
+def _made(folder: str) -> Path:
+    place = Path(folder)
+    if len(os.fsencode(_place(place))) > _LONGEST_PATH:
+        raise UsageError(f"handover {folder} is too long for a unix socket; expected {_LONGEST_PATH - 20} characters")
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"handover {folder} cannot be made: {error.strerror}") from error
+    return place
+
+
+def _place(folder: Path) -> Path:
+    return folder / f"{os.getpid()}.sock"
+
+
+def _door(folder: Path) -> socket.socket:
+    """This server's unix socket; it appears in the folder when it can be connected to."""
+    beside = folder / f".{os.getpid()}"
+    beside.unlink(missing_ok=True)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
+    door.bind(os.fspath(beside))
+    door.listen()
+    beside.rename(_place(folder))
+    return door
