@@ -48,6 +48,35 @@ class Replica:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Replacement:
+    """The last change of the version that a deployment serves.
+
+    `status` is building, starting, draining, done or failed; `reason` says why it failed, and then the version
+    `from_version` goes on serving.
+    """
+
+    from_version: int
+    version: int
+    generation: int
+    status: str
+    reason: str | None
+    job_id: str
+
+    @classmethod
+    def from_json(cls, value: object) -> "Replacement":
+        """Read a replacement of the API."""
+        fields = Fields(value, noun="replacement")
+        return cls(
+            from_version=fields.integer("from_version"),
+            version=fields.integer("version"),
+            generation=fields.integer("generation"),
+            status=fields.text("status"),
+            reason=fields.optional_text("reason"),
+            job_id=fields.text("job_id"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Deployment:
     """A deployed version as it was when it was read.
 
@@ -68,6 +97,8 @@ class Deployment:
     created_at: datetime | None
     updated_at: datetime | None
     job_id: str | None
+    generation: int
+    replacement: Replacement | None
     replica_states: tuple[Replica, ...]
 
     @property
@@ -84,6 +115,7 @@ class Deployment:
     def from_json(cls, value: object) -> "Deployment":
         """Read a deployment of the API."""
         fields = Fields(value, noun="deployment")
+        replacement = fields.optional_mapping("replacement")
         return cls(
             deployment_id=fields.text("deployment_id"),
             model_name=fields.text("model_name"),
@@ -98,6 +130,8 @@ class Deployment:
             created_at=fields.optional_time("created_at"),
             updated_at=fields.optional_time("updated_at"),
             job_id=fields.optional_text("job_id"),
+            generation=fields.optional_integer("generation") or 1,
+            replacement=None if replacement is None else Replacement.from_json(replacement),
             replica_states=tuple(Replica.from_json(item) for item in fields.items("replica_states")),
         )
 
@@ -145,16 +179,33 @@ class Deployments:
         model_name: str,
         *,
         version: int | None = None,
-        replicas: int = 1,
+        replicas: int | None = None,
         namespace: str | None = None,
+        another: bool = False,
+        replace: bool = False,
         idempotency_key: str | None = None,
     ) -> Submission:
         """Deploy a registered version, the latest when none is named; wait with `client.jobs.wait`.
 
+        A version that serves in the namespace already is the same deployment, which the submission names.
+
+        Args:
+            replicas: how many; None for one, or for those that a deployment that is there has.
+            another: make a further deployment, also of a version that serves already.
+            replace: take the place, at the same address, of the version that serves in the namespace.
+
         Raises:
             NotFound: there is no such model or version.
+            Conflict: the version that serves is being replaced already, or there are several to replace.
         """
-        body = {"model_name": model_name, "version": version, "replicas": replicas, "namespace": namespace}
+        body = {
+            "model_name": model_name,
+            "version": version,
+            "replicas": replicas,
+            "namespace": namespace,
+            "another": another or None,
+            "replace": replace or None,
+        }
         return submit(self._transport, _COLLECTION, body, idempotency_key=idempotency_key)
 
     def create_from_script(
@@ -164,19 +215,21 @@ class Deployments:
         requirements: Sequence[str] | None = None,
         model_name: str | None = None,
         experiment_name: str | None = None,
-        replicas: int = 1,
+        replicas: int | None = None,
         namespace: str | None = None,
+        replace: bool = False,
         logged_model: str | None = None,
         timeout_seconds: float | None = None,
         idempotency_key: str | None = None,
     ) -> Submission:
-        """One click: train, register, build and deploy. Arguments as for `client.training.submit`."""
+        """One click: train, register, build and deploy. Arguments as for `client.training.submit`, and `create`."""
         body = job_body(script, requirements)
         body |= {
             "model_name": model_name or default_model_name(body["script_name"]),
             "experiment_name": experiment_name,
             "replicas": replicas,
             "namespace": namespace,
+            "replace": replace or None,
             "logged_model": logged_model,
             "timeout_seconds": timeout_seconds,
         }
@@ -185,6 +238,19 @@ class Deployments:
     def scale(self, deployment_id: str, *, replicas: int) -> Deployment:
         """Want another number of replicas; it takes effect in the background, see `wait_until_ready`."""
         return Deployment.from_json(self._transport.patch(_path(deployment_id), {"replicas": replicas}))
+
+    def replace(self, deployment_id: str, *, version: int, replicas: int | None = None) -> Deployment:
+        """Let another version take the place of the one that serves, at the same address; no request is lost.
+
+        It takes effect in the background, in the job that the deployment's `replacement` names. The way back is the
+        same call. A version that serves already is left as it is.
+
+        Raises:
+            NotFound: there is no such deployment or version.
+            Conflict: its version is being replaced already, or it is being undeployed.
+        """
+        body = {"version": version} | ({} if replicas is None else {"replicas": replicas})
+        return Deployment.from_json(self._transport.patch(_path(deployment_id), body))
 
     def remove(self, deployment_id: str) -> Deployment:
         """Drain and stop; it takes effect in the background, see `wait_until_stopped`."""

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from cli_run import Run
-from modelyard_standin import StandIn, error, job
+from modelyard_standin import StandIn, deployment, error, job, reply
 
 DEPLOYED = [
     job(),
@@ -113,12 +113,45 @@ class TestDeploy:
         ended = run("deploy", "--model", "churn", "--version", "3", "--no-wait")
         assert ended.exit_code == 0
         assert standin.seen[0].path == "/api/v1/deployments"
-        assert standin.seen[0].json == {"model_name": "churn", "version": 3, "replicas": 1}
+        assert standin.seen[0].json == {"model_name": "churn", "version": 3}
+
+    def test_a_model_is_named_without_an_option_too(self, standin: StandIn, run: Run) -> None:
+        run("deploy", "churn", "--replicas", "2", "--another", "--no-wait")
+        assert standin.seen[0].json == {"model_name": "churn", "replicas": 2, "another": True}
+
+    def test_a_version_that_serves_already_is_told(self, standin: StandIn, run: Run) -> None:
+        told = {"job_id": "job-1", "model_name": "churn", "status": "queued", "deployment_id": "dep-1"}
+        standin.out_of_turn = [reply(202, told | {"message": "version 1 already serves as dep-1; follow GET /x"})]
+        ended = run("deploy", "churn", "--version", "1", "--no-wait")
+        assert (ended.exit_code, ended.err) == (0, "version 1 already serves as dep-1\n")
+
+    def test_replacing_is_a_word_more_for_a_version_and_for_a_script(
+        self, standin: StandIn, run: Run, script: str
+    ) -> None:
+        run("deploy", "churn", "--version", "2", "--replace", "--no-wait")
+        run("deploy", script, "--model", "churn", "--replace", "--no-wait")
+        assert standin.seen[0].json == {"model_name": "churn", "version": 2, "replace": True}
+        assert (standin.seen[1].path, standin.seen[1].json["replace"]) == ("/mlops/deploy", True)
+
+    def test_the_version_of_one_of_several_deployments_is_replaced_by_its_id(self, standin: StandIn, run: Run) -> None:
+        standin.deployments = {"dep-1": [deployment()]}
+        standin.jobs["job-1"] = list(DEPLOYED)
+        ended = run("deploy", "dep-1", "--version", "2", "--replace", "-n", "3")
+        assert (standin.seen[0].method, standin.seen[0].path) == ("PATCH", "/api/v1/deployments/dep-1")
+        assert standin.seen[0].json == {"version": 2, "replicas": 3}
+        assert ended.exit_code == 0
+        same = run("deploy", "dep-1", "--version", "1", "--replace")
+        assert (same.exit_code, same.err) == (0, "dep-1 serves version 1 already\n")
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            ([], "name a script, or a registered model with --model"),
+            ([], "name a script or a registered model"),
+            (["churn", "--model", "fraud"], "churn and --model fraud both name a model"),
+            (["churn", "--another", "--replace"], "--another and --replace contradict each other"),
+            (["train.py", "--another"], "--another cannot be used: a script makes a new version"),
+            (["dep-1", "--replace"], "name the version that shall take the place, with --version"),
+            (["dep-1", "--replace", "--version", "2", "--namespace", "x"], "--namespace cannot be used"),
             (["--model", "churn", "-r", "numpy"], "--requirement cannot be used: there is no script"),
             (["train.py", "--version", "3"], "--version cannot be used: a script makes a new version"),
             (["train.py", "--no-wait", "--wait-seconds", "3"], "--wait-seconds has no meaning with --no-wait"),

@@ -111,6 +111,8 @@ def deployment(deployment_id: str = "dep-1", **changes: Any) -> dict[str, Any]:
         "updated_at": CREATED,
         "created_by": "admin",
         "job_id": "job-1",
+        "generation": 1,
+        "replacement": None,
         "replica_states": [
             {
                 "index": 0,
@@ -277,8 +279,17 @@ def _log(standin: StandIn, request: Seen, key: str) -> Reply:
 def _scale(standin: StandIn, request: Seen, key: str) -> Reply:
     if key not in standin.deployments:
         return NO_SUCH
-    wanted = request.json["replicas"]
-    standin.deployments[key] = [each | {"replicas": wanted} for each in standin.deployments[key]]
+    changed = {name: value for name, value in request.json.items() if name == "replicas"}
+    if (version := request.json.get("version")) not in {None, standin.deployments[key][0]["model_version"]}:
+        changed["replacement"] = {
+            "from_version": standin.deployments[key][0]["model_version"],
+            "version": version,
+            "generation": 2,
+            "status": "building",
+            "reason": None,
+            "job_id": "job-1",
+        }
+    standin.deployments[key] = [each | changed for each in standin.deployments[key]]
     return reply(200, standin.deployments[key][0])
 
 

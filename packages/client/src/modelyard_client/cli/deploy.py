@@ -17,7 +17,6 @@ from modelyard_client.cli.options import (
     LoggedModelOption,
     Output,
     OutputOption,
-    ReplicasOption,
     RequirementsFileOption,
     RequirementsOption,
     TimeoutOption,
@@ -27,6 +26,7 @@ from modelyard_client.cli.options import (
     WaitSecondsOption,
     waiting,
 )
+from modelyard_client.cli.terminal import say
 
 if TYPE_CHECKING:
     from modelyard_client.client import Client
@@ -35,9 +35,25 @@ if TYPE_CHECKING:
     Submit: TypeAlias = Callable[[Client], Submission]
 
 
-ScriptToDeploy = Annotated[
-    Path | None, typer.Argument(help="A Python script that logs a model; none to deploy a version that exists.")
+WhatToDeploy = Annotated[
+    str | None,
+    typer.Argument(
+        help="A Python script that logs a model, or a registered model's name; with --replace also a deployment's id.",
+        metavar="SCRIPT|MODEL",
+    ),
 ]
+AnotherOption = Annotated[
+    bool, typer.Option("--another", help="Make a further deployment, also of a version that serves already.")
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Take the place, at the same address, of the version that serves.")
+]
+ReplicasOption = Annotated[
+    int | None,
+    typer.Option("--replicas", "-n", min=1, help="How many; else one, or what a deployment has.", metavar="N"),
+]
+_DEPLOYMENT = "dep-"
+_SCRIPTS = frozenset({".py", ".ipynb"})
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="The model; for a script else its file's name.", metavar="NAME")
 ]
@@ -45,12 +61,14 @@ NamespaceOption = Annotated[str | None, typer.Option("--namespace", help="Where 
 
 
 def deploy(
-    script: ScriptToDeploy = None,
+    what: WhatToDeploy = None,
     *,
     model: ModelOption = None,
     version: VersionOption = None,
-    replicas: ReplicasOption = 1,
+    replicas: ReplicasOption = None,
     namespace: NamespaceOption = None,
+    another: AnotherOption = False,
+    replace: ReplaceOption = False,
     requirement: RequirementsOption = None,
     requirements_file: RequirementsFileOption = None,
     experiment: ExperimentOption = None,
@@ -66,26 +84,33 @@ def deploy(
 ) -> None:
     """Deploy a script with one click, or a version that exists.
 
-    A script is trained, its model registered, packaged and deployed; without one, the model's latest version is
-    deployed, or the one that is named.
+    A script is trained, its model registered, packaged and deployed; of a model the latest version is deployed, or
+    the one that is named. A version that serves already is the same deployment, unless --another is asked for. With
+    --replace the new version is ready before the old one drains, at the same address, and no request is lost; the way
+    back is the same command with the earlier version.
 
     \b
     Examples:
       modelyard deploy train.py -r scikit-learn --replicas 2
-      modelyard deploy --model churn
+      modelyard deploy churn
+      modelyard deploy churn --version 3 --replace
       modelyard deploy --model churn --version 3 --output json
     """
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
-    shape = _Shape(replicas=replicas, namespace=namespace, idempotency_key=idempotency_key)
+    if another and replace:
+        raise typer.BadParameter("--another and --replace contradict each other")
+    shape = _Shape(replicas=replicas, namespace=namespace, replace=replace, idempotency_key=idempotency_key)
     training = _Training(requirement, requirements_file, experiment, logged_model, timeout)
-    if script is not None:
-        _refuse({"--version": version}, because="a script makes a new version")
-        submit = _script_submission(script, training, model=model, shape=shape)
+    if what is not None and _is_script(what, version=version):
+        _refuse({"--version": version, "--another": another}, because="a script makes a new version")
+        submit = _script_submission(Path(what), training, model=model, shape=shape)
     else:
         _refuse(training.options(), because="there is no script")
-        submit = _version_submission(model, version, shape=shape)
+        submit = _version_submission(_named(what, model), version, another=another, shape=shape)
     with connect(url, home) as client:
         submission = submit(client)
+        if submission.deployment_id is not None and submission.message is not None:
+            say(submission.message.partition("; follow ")[0])
         if is_waited_for:
             tell_end(client, submission, output=output, shows_log=follow, seconds=wait_seconds)
         else:
@@ -95,8 +120,9 @@ def deploy(
 class _Shape(TypedDict):
     """What every deployment has."""
 
-    replicas: int
+    replicas: int | None
     namespace: str | None
+    replace: bool
     idempotency_key: str | None
 
 
@@ -131,10 +157,53 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
     )
 
 
-def _version_submission(model: str | None, version: int | None, *, shape: _Shape) -> "Submit":
-    if model is None:
-        raise typer.BadParameter("name a script, or a registered model with --model")
-    return lambda client: client.deployments.create(model, version=version, **shape)
+def _is_script(what: str, *, version: int | None) -> bool:
+    """Whether a file is meant, and not a model that is registered."""
+    path = Path(what)
+    return path.suffix in _SCRIPTS or (version is None and (len(path.parts) > 1 or path.exists()))
+
+
+def _named(what: str | None, model: str | None) -> str:
+    if what is not None and model is not None:
+        raise typer.BadParameter(f"{what} and --model {model} both name a model")
+    named = what or model
+    if named is None:
+        raise typer.BadParameter("name a script or a registered model")
+    return named
+
+
+def _version_submission(model: str, version: int | None, *, another: bool, shape: _Shape) -> "Submit":
+    if shape["replace"] and model.startswith(_DEPLOYMENT):
+        return _replacement(model, version, shape=shape)
+    return lambda client: client.deployments.create(model, version=version, another=another, **shape)
+
+
+def _replacement(deployment_id: str, version: int | None, *, shape: _Shape) -> "Submit":
+    """The job that replaces the version of the deployment that is named by its id."""
+    if version is None:
+        raise typer.BadParameter("name the version that shall take the place, with --version")
+    _refuse(
+        {"--namespace": shape["namespace"], "--idempotency-key": shape["idempotency_key"]},
+        because="a deployment is named by its id",
+    )
+
+    def submit(client: "Client") -> "Submission":
+        from modelyard_client.jobs import Submission
+
+        deployment = client.deployments.replace(deployment_id, version=version, replicas=shape["replicas"])
+        job = deployment.replacement
+        if job is None or job.version != version:
+            say(f"{deployment_id} serves version {version} already")
+            raise typer.Exit
+        return Submission(
+            job_id=job.job_id,
+            model_name=deployment.model_name,
+            deployment_id=deployment_id,
+            status=job.status,
+            message=None,
+        )
+
+    return submit
 
 
 def _refuse(options: Mapping[str, object], *, because: str) -> None:

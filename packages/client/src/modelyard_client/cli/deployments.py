@@ -77,6 +77,15 @@ def deployment_row(deployment: "Deployment") -> tuple[object, ...]:
     )
 
 
+def _replacement(deployment: "Deployment") -> str | None:
+    """The last change of its version in one sentence."""
+    last = deployment.replacement
+    if last is None:
+        return None
+    why = f": {last.reason}" if last.reason else ""
+    return f"version {last.from_version} by {last.version}, {last.status} (job {last.job_id}){why}"
+
+
 def tell(deployment: "Deployment", output: Output) -> None:
     """One deployment, on stdout."""
     if output is Output.JSON:
@@ -94,6 +103,7 @@ def tell(deployment: "Deployment", output: Output) -> None:
             "target": deployment.target,
             "namespace": deployment.namespace,
             "job": deployment.job_id,
+            "replacement": _replacement(deployment),
             "created": deployment.created_at,
         }
     )

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -76,20 +77,25 @@ def pids(observation: ServerObservation) -> set[int]:
 
 @contextmanager
 def asked_all_the_time(url: str) -> Iterator[list[str]]:
-    """Asks on a new connection each time; the list takes what was not answered well."""
+    """Asks on new connections and on kept ones; the list takes what was not answered well."""
     failures: list[str] = []
     answered = threading.Event()
     stop = threading.Event()
 
     def ask() -> None:
-        while not stop.is_set():
-            try:
-                answer = predict(url)
-                if answer.status_code != 200 or answer.json()["outputs"][0]["data"] != [40.0]:
-                    failures.append(f"{answer.status_code} {answer.text}")
-            except httpx.HTTPError as error:
-                failures.append(repr(error))
-            answered.set()
+        with httpx.Client(trust_env=False, timeout=20) as kept:
+            while not stop.is_set():
+                for post in (kept.post, partial(httpx.post, trust_env=False, timeout=20)):
+                    take(post)
+
+    def take(post: Callable[..., httpx.Response]) -> None:
+        try:
+            answer = post(f"{url}/v2/models/doubler/infer", json=REQUEST)
+            if answer.status_code != 200 or answer.json()["outputs"][0]["data"] != [40.0]:
+                failures.append(f"{answer.status_code} {answer.text}")
+        except httpx.HTTPError as error:
+            failures.append(repr(error))
+        answered.set()
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -183,3 +189,28 @@ class TestModelServers:
         target.apply(replace(real_spec, bundle=tmp_path / "broken.onnx"))
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED, seconds=60)
         assert target.observe("d-1", 1).reason
+
+    def test_the_next_generation_takes_the_place_and_the_first_one_comes_back_and_no_request_is_lost(
+        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, until: Until
+    ) -> None:
+        assert ready.url is not None
+        with asked_all_the_time(ready.url) as failures:
+            for generation, earlier in ((2, 1), (3, 2)):
+                target.apply(replace(real_spec, generation=generation))
+                until(lambda number=generation: target.observe("d-1", number).state is ServerState.READY, seconds=60)
+                target.retire("d-1", earlier)
+                assert target.generations("d-1") == [generation]
+        assert failures == []
+        assert target.observe("d-1", 3).url == ready.url
+
+    def test_a_generation_that_cannot_start_is_retired_and_the_first_one_answers_all_the_time(
+        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, tmp_path: Path, until: Until
+    ) -> None:
+        assert ready.url is not None
+        (tmp_path / "broken.onnx").write_bytes(b"not a model")
+        with asked_all_the_time(ready.url) as failures:
+            target.apply(replace(real_spec, generation=2, bundle=tmp_path / "broken.onnx"))
+            until(lambda: target.observe("d-1", 2).state is ServerState.FAILED, seconds=60)
+            target.retire("d-1", 2)
+        assert failures == []
+        assert target.observe("d-1", 1).state is ServerState.READY
