@@ -39,7 +39,7 @@ def tell_end(
     job = wait_for_job(client, submission.job_id, shows_log=shows_log, seconds=seconds)
     if output is Output.JSON:
         print_json(job)
-    elif job.is_succeeded:
+    elif job.is_succeeded or job.deployment_id is not None:
         print_facts(job_facts(job))
     require_success(job)
 
@@ -49,7 +49,10 @@ def require_success(job: "Job") -> None:
     try:
         job.require_success()
     except JobFailed as error:
-        raise CommandError(f"{error.message.rstrip('.')}; `modelyard logs {job.job_id}` shows its log") from error
+        logs = f"`modelyard logs {job.job_id}` shows its log"
+        if job.deployment_id is not None:
+            logs += f", `modelyard logs {job.deployment_id}` that of the model server"
+        raise CommandError(f"{error.message.rstrip('.')}; {logs}") from error
 
 
 def job_facts(job: "Job") -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Protocol
 from modelyard_serving.workers.channel import Channel, Message
 from modelyard_serving.workers.memory import resident_bytes
 
-_TAIL_LINES = 20
+_TAIL_LINES = 40
 _TAIL_LINE_BYTES = 4096
 """What is kept of a line: the end of the log goes into the status file, which is written all the time."""
 

@@ -19,6 +19,7 @@ from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.closing import refuse_handshakes
 from modelyard_serving.workers.doorman import doormen
+from modelyard_serving.workers.exit_reason import reason_of
 from modelyard_serving.workers.handover import Handover
 from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.process import Spawn
@@ -222,8 +223,8 @@ class Supervisor:
             return f"killed by signal {-code}"
         if slot.worker is not None and _WATCHDOG in slot.worker.log_tail:
             return f"its event loop did not move for {self._settings.hang_timeout_s:g} s"
-        last_line = slot.worker.log_tail.strip().rpartition("\n")[2] if slot.worker else ""
-        return last_line if code and last_line else f"exited with code {code}"
+        reason = reason_of(slot.worker.log_tail) if slot.worker else ""
+        return reason if code and reason else f"exited with code {code}"
 
     async def _watch(self) -> None:
         """Look at every worker a few times a second."""

@@ -24,7 +24,7 @@ from modelyard.isolation import Confinement, Isolation
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.local.environment import Scope
 from modelyard.local.generations import is_alive
-from modelyard.local.log_tail import last_lines
+from modelyard.local.log_tail import last_reason
 from modelyard.local.programs import Program, generation_suffix, server_program
 from modelyard.local.server_ports import ServerPorts, is_free
 from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
@@ -259,6 +259,6 @@ def _unreported(url: str, program: ProgramState) -> ServerObservation:
         return ServerObservation(ServerState.STARTING, url)
     if program.state is ProcessState.STOPPING:
         return ServerObservation(ServerState.DRAINING, url)
-    said = "".join(last_lines(program.log, 1)).strip()
+    said = last_reason(program.log).strip()
     reason = f"It ends before it can report: {said}" if said else "It ends before it can report, and says nothing."
     return ServerObservation(ServerState.FAILED, url, reason)
