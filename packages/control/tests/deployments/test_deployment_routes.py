@@ -85,7 +85,7 @@ class TestDeploy:
             ({"model_name": "iris", "version": 0}, 400, "request_invalid"),
             ({"model_name": "iris", "version": "1"}, 400, "request_invalid"),
             ({"model_name": "iris", "replicas": 0}, 400, "replicas_invalid"),
-            ({"model_name": "iris", "namespace": "A"}, 400, "namespace_invalid"),
+            ({"model_name": "iris", "namespace": "a/b"}, 400, "namespace_invalid"),
         ],
     )
     def test_what_cannot_be_deployed_says_why(
