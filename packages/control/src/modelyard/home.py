@@ -31,6 +31,16 @@ class Home:
         return self.root / "tracking.key"
 
     @property
+    def secrets_key_file(self) -> Path:
+        """With which the secrets of jobs are encrypted; mode 0600."""
+        return self.root / "secrets.key"
+
+    @property
+    def projects(self) -> Path:
+        """Unpacked projects: `<tenant id>/<sha256>`. Control planes that share a database share it."""
+        return self.root / "projects"
+
+    @property
     def database_file(self) -> Path:
         """Our tables, when they are in SQLite."""
         return self.root / "modelyard.db"
@@ -98,6 +108,6 @@ class Home:
     def make(self) -> None:
         """Make the folders that are not there yet."""
         environments = (self.environments, self.locks, self.wheels)
-        work = (self.jobs, self.bundles, self.uploads, self.servers, self.supervisor, self.logs)
+        work = (self.jobs, self.bundles, self.uploads, self.projects, self.servers, self.supervisor, self.logs)
         for place in (self.root, self.mlflow, *environments, *work):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)

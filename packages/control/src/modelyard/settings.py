@@ -90,6 +90,14 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = Field(default=24 * 3600, gt=0)
     """How long an upload waits for its next piece before it is given up."""
 
+    project_mb: int = Field(default=256, ge=1)
+    """Of the archive of a project that is trained, and of what it unpacks to."""
+    project_days: float = Field(default=30, gt=0)
+    """How long a project stays after it was last sent or run."""
+    secrets_key: SecretStr | None = Field(default=None, min_length=32)
+    """With which the secrets of jobs are encrypted; a file in the home when it is not set. All control planes of one
+    database need the same."""
+
     mirror_seconds: float = Field(default=30, gt=0)
     """The pause between two looks at what was registered in MLflow."""
     mirror_all_seconds: float = Field(default=600, gt=0)
@@ -215,6 +223,11 @@ class Settings(BaseSettings):
     def isolation(self) -> Isolation:
         """What stands between users' code and everything else; Invalid where what is demanded is not to be had."""
         return choose_isolation(self.run_isolation, home=self.places.root, readable=tuple(self.run_readable))
+
+    @property
+    def project_bytes(self) -> int:
+        """Cap on a project's archive, and on what it unpacks to."""
+        return self.project_mb * _MEBIBYTE
 
     @property
     def run_memory_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """`/mlops` over HTTP: uploads in both forms, jobs, their logs, the catalogue, the platform's state."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,7 @@ class TestUpload:
         assert body.keys() == {"job_id", "model_name", "status", "message"}
         assert (body["model_name"], body["status"]) == ("train-iris", "queued")
         assert request_of(control_plane, alice, body["job_id"]) == UPLOAD | {
+            "script_sha256": hashlib.sha256(UPLOAD["script_content"].encode()).hexdigest(),
             "requirements": ["scikit-learn>=1.5"],
             "experiment_name": "train-iris",
             "logged_model": None,
@@ -67,6 +69,7 @@ class TestUpload:
         response = client.post("/mlops/training/upload", data=fields, files=SCRIPT)
         assert response.status_code == 202
         assert request_of(control_plane, alice, response.json()["job_id"]) == UPLOAD | {
+            "script_sha256": hashlib.sha256(UPLOAD["script_content"].encode()).hexdigest(),
             "requirements": ["scikit-learn>=1.5", "pandas"],
             "experiment_name": "iris",
             "logged_model": None,

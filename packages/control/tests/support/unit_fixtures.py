@@ -1,6 +1,7 @@
 """The units of the control plane, each built of the next as `main` does it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
+from modelyard.job_secrets.sealing import Seal
+from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.service import JobService
 from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
@@ -23,9 +26,11 @@ from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
 from modelyard.ports.tracking import LoggedModel
+from modelyard.projects.service import ProjectService
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.training.service import TrainingService
 
 TRIAL_LIMITS = Limits(seconds=60, memory_bytes=1 << 30, output_bytes=1 << 20, disk_bytes=1 << 30)
 
@@ -51,6 +56,30 @@ def make_jobs(
 @pytest.fixture
 def jobs(make_jobs: Callable[[], JobService]) -> JobService:
     return make_jobs()
+
+
+@pytest.fixture
+def secrets(database: Database, jobs: JobService) -> JobSecrets:
+    """The secrets of jobs, which go when their job ends."""
+    secrets = JobSecrets(database=database, seal=Seal("a key of the tests, long enough for anybody"))
+    jobs.at_end(secrets.forget)
+    return secrets
+
+
+@pytest.fixture
+def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
+    return ProjectService(
+        folder=tmp_path / "projects",
+        scratch=tmp_path / "scratch",
+        clock=clock,
+        max_bytes=1 << 20,
+        kept=timedelta(days=30),
+    )
+
+
+@pytest.fixture
+def training_service(jobs: JobService, secrets: JobSecrets, projects: ProjectService) -> TrainingService:
+    return TrainingService(jobs=jobs, secrets=secrets, projects=projects, most_seconds=3600)
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
 """A training job from script to version, on fakes: what is done, in which order, and what is never done twice."""
 
+import hashlib
+import io
+import json
+import tarfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +15,11 @@ from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import FakeTracking
+from modelyard.db import Database
+from modelyard.db.schema import metadata
+from modelyard.errors import Conflict, Invalid
+from modelyard.job_secrets.sealing import Seal
+from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus, Phase
@@ -17,8 +27,10 @@ from modelyard.jobs.workflow import workflow
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
+from modelyard.projects.service import ProjectService
 from modelyard.registry.service import RegistryService
-from modelyard.training.service import Script, TrainingService
+from modelyard.training.scripts import GitState, Script
+from modelyard.training.service import TrainingService
 from modelyard.training.workflows import RUN_KEY_TAG, Training
 
 ENDED_WELL = RunOutcome(RunPhase.FINISHED, exit_code=0)
@@ -75,6 +87,8 @@ def training(
     tracking: FakeTracking,
     clock: ManualClock,
     engine: InlineJobEngine,
+    secrets: JobSecrets,
+    projects: ProjectService,
 ) -> Training:
     training = Training(
         jobs=jobs,
@@ -85,6 +99,8 @@ def training(
         tracking=tracking,
         clock=clock,
         limits=LIMITS,
+        secrets=secrets,
+        projects=projects,
         tracking_requirement="mlflow==3.17.2",
     )
     body = workflow(training.train_and_register, jobs=jobs, clock=clock, on_failure=training.stop)
@@ -93,12 +109,19 @@ def training(
 
 
 @pytest.fixture
-def work(training: Training, jobs: JobService, engine: InlineJobEngine, alice: Principal) -> Callable[..., Job]:
+def work(
+    training: Training,
+    training_service: TrainingService,
+    jobs: JobService,
+    engine: InlineJobEngine,
+    alice: Principal,
+) -> Callable[..., Job]:
     """Sends a script and works its job off."""
 
-    def work(*, requirements: tuple[str, ...] = ("scikit-learn==1.9.1",), **fields: object) -> Job:
-        sent = Script("train.py", "print()", requirements, "iris", **fields)  # type: ignore[arg-type]  # By name.
-        job = TrainingService(jobs=jobs).train(alice, sent, model_name="iris")
+    def work(**fields: Any) -> Job:
+        sent = {"script_name": "train.py", "script_content": "print()", "requirements": ("scikit-learn==1.9.1",)}
+        script = Script(**{**sent, "experiment_name": "iris", **fields})
+        job = training_service.train(alice, script, model_name="iris")
         engine.run_next()
         return jobs.get(alice, job.job_id)
 
@@ -114,7 +137,7 @@ class TestTraining:
         version = registry.version(alice, "iris")
         assert (job.status, job.phase, job.result["model_version"]) == (JobStatus.SUCCEEDED, Phase.REGISTERING, 1)
         assert (version.job_id, version.run_id) == (job.job_id, job.result["run_id"])
-        assert (version.metrics, version.parameters) == ({"auc": 0.9}, {"depth": "3"})
+        assert (version.metrics, version.parameters) == ({"auc": 0.9}, {"depth": 3})
         assert version.description == "trained by train.py"
 
     def test_the_exact_environment_is_kept_with_the_version(
@@ -136,10 +159,11 @@ class TestTraining:
         assert spec.limits == Limits(5, LIMITS.memory_bytes, LIMITS.output_bytes, LIMITS.disk_bytes)
         assert f'"{JOB_TAG}": "{job.job_id}"' in spec.environment["MLFLOW_RUN_CONTEXT"]
 
-    def test_a_limit_is_never_above_ours(self, work: Callable[..., Job], runner: FakeRunner) -> None:
-        work(timeout_seconds=1e9)
+    def test_a_limit_above_the_operators_is_refused(self, work: Callable[..., Job], runner: FakeRunner) -> None:
+        with pytest.raises(Invalid, match=r"timeout_seconds: expected a positive number up to 3600, .* got 1e\+09"):
+            work(timeout_seconds=1e9)
 
-        assert runner.started[0].limits.seconds == LIMITS.seconds
+        assert runner.started == []
 
     def test_a_model_outside_of_a_run_is_a_version_without_a_run(
         self, work: Callable[..., Job], script: Scripted, registry: RegistryService, alice: Principal
@@ -245,6 +269,133 @@ class TestFailures:
         assert len(runner.started) == 2
 
 
+class TestWhatARunBrings:
+    VALUE = "a value that nobody shall see"
+
+    def test_arguments_and_variables_reach_the_run_and_stay_with_the_version(
+        self, work: Callable[..., Job], runner: FakeRunner, registry: RegistryService, alice: Principal
+    ) -> None:
+        git = GitState(commit="c" * 40, is_dirty=True)
+        work(arguments=["--epochs", "3"], environment={"DATASET": "b"}, secrets={"API_KEY": self.VALUE}, git=git)
+
+        (spec,) = runner.started
+        known = registry.version(alice, "iris").provenance
+        assert (spec.arguments, spec.environment["DATASET"]) == (("--epochs", "3"), "b")
+        assert spec.secrets == {"API_KEY": self.VALUE}
+        assert (known.arguments, known.environment, known.secrets) == (
+            ("--epochs", "3"),
+            {"DATASET": "b"},
+            ("API_KEY",),
+        )
+        assert (known.git_commit, known.git_is_dirty) == ("c" * 40, True)
+
+    def test_a_secret_is_sealed_while_its_job_waits_and_gone_when_it_has_ended(
+        self,
+        training: Training,
+        training_service: TrainingService,
+        secrets: JobSecrets,
+        jobs: JobService,
+        engine: InlineJobEngine,
+        database: Database,
+        alice: Principal,
+    ) -> None:
+        script = Script("train.py", "print()", (), secrets={"API_KEY": self.VALUE})
+        job = training_service.train(alice, script, model_name="iris")
+
+        assert self.VALUE not in rows_of(database)
+        assert secrets.of(job) == {"API_KEY": self.VALUE}
+        engine.run_next()
+        assert jobs.get(alice, job.job_id).status is JobStatus.SUCCEEDED
+        assert secrets.of(job) == {}
+        assert self.VALUE not in rows_of(database)
+        assert self.VALUE not in json.dumps([list(steps.values()) for steps in engine._results.values()])
+
+    def test_a_job_that_is_cancelled_before_it_begins_forgets_its_secrets(
+        self, training_service: TrainingService, secrets: JobSecrets, jobs: JobService, alice: Principal
+    ) -> None:
+        script = Script("train.py", "print()", (), secrets={"API_KEY": self.VALUE})
+        job = training_service.train(alice, script, model_name="iris")
+
+        jobs.cancel(alice, job.job_id)
+
+        assert secrets.of(job) == {}
+
+    def test_the_same_key_with_another_secret_is_another_request(
+        self, training_service: TrainingService, alice: Principal
+    ) -> None:
+        def send(value: str) -> Job:
+            script = Script("train.py", "print()", (), secrets={"API_KEY": value})
+            return training_service.train(alice, script, model_name="iris", idempotency_key="one")
+
+        assert send(self.VALUE) == send(self.VALUE)
+        with pytest.raises(Conflict, match="another request"):
+            send("another value")
+
+    def test_secrets_of_another_key_end_the_job_with_their_names(
+        self, training_service: TrainingService, secrets: JobSecrets, database: Database, alice: Principal
+    ) -> None:
+        script = Script("train.py", "print()", (), secrets={"API_KEY": self.VALUE})
+        job = training_service.train(alice, script, model_name="iris")
+
+        with pytest.raises(Invalid, match="API_KEY cannot be decrypted"):
+            JobSecrets(database=database, seal=Seal("another key, of another control plane")).of(job)
+
+    def test_a_project_is_laid_into_the_run(
+        self, work: Callable[..., Job], projects: ProjectService, runner: FakeRunner, alice: Principal
+    ) -> None:
+        sha256 = send_project(projects, alice, {"src/train.py": "print()", "src/requirements.txt": "pandas==3.1.1"})
+        job = work(project=sha256, script_name="src/train.py", script_content=None, requirements=None)
+
+        (spec,) = runner.started
+        assert spec.project is not None
+        assert (spec.project / "src" / "train.py").read_text() == "print()"
+        assert (spec.script_name, spec.script_content) == ("src/train.py", None)
+        assert job.request["requirements"] == ["pandas==3.1.1"]
+
+    def test_hashes_constraints_and_python_reach_the_environment(
+        self, work: Callable[..., Job], registry: RegistryService, packaging: PackagingService, alice: Principal
+    ) -> None:
+        block = "# /// script\n# requires-python = '>=3.11'\n# dependencies = ['pandas']\n# ///\n"
+        work(script_content=block, requirements=None, constraints=["pandas==3.1.1"])
+
+        assert "pandas==3.1.1" in pinned(packaging._lock_text(registry.version(alice, "iris").lock_digest))
+
+    def test_a_python_that_is_not_here_ends_the_job_before_anything_runs(
+        self, work: Callable[..., Job], runner: FakeRunner
+    ) -> None:
+        job = work(requires_python="<3.10")
+
+        assert job.error is not None
+        assert job.error.code == "python_unavailable"
+        assert runner.started == []
+
+
+class TestATrackingUriOfItsOwn:
+    ELSEWHERE = "http://user:pa55word@elsewhere:5000/mlflow"
+    SENTENCE = (
+        "the script set a tracking URI of its own, 'http://elsewhere:5000/mlflow', so the platform does not see what "
+        "it logs: remove mlflow.set_tracking_uri(...), for the platform sets MLFLOW_TRACKING_URI"
+    )
+
+    def test_it_is_told_instead_of_no_model(self, work: Callable[..., Job], script: Scripted) -> None:
+        script.behaviours = [script.ends(RunOutcome(RunPhase.FINISHED, 0, tracking_uri=self.ELSEWHERE))]
+
+        job = work()
+
+        assert job.error is not None
+        assert job.error.code == "tracking_uri_changed"
+        assert job.error.message == f"the run logged no model here: {self.SENTENCE}"
+
+    def test_it_is_told_when_the_script_failed_by_it(self, work: Callable[..., Job], script: Scripted) -> None:
+        outcome = RunOutcome(RunPhase.FINISHED, 1, "MlflowException: no answer", tracking_uri=self.ELSEWHERE)
+        script.behaviours = [script.ends(outcome)]
+
+        job = work()
+
+        assert job.error is not None
+        assert job.error.message == f"the script failed: MlflowException: no answer ({self.SENTENCE})"
+
+
 class TestWaiting:
     def test_a_tracker_that_comes_back_is_waited_for(
         self, work: Callable[..., Job], tracking: FakeTracking, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
@@ -305,12 +456,13 @@ class TestCrashes:
         jobs: JobService,
         runner: FakeRunner,
         script: Scripted,
+        training_service: TrainingService,
         alice: Principal,
         clock: ManualClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         script.behaviours = [script.ends(None)]
-        job = TrainingService(jobs=jobs).train(alice, Script("train.py", "print()", ()), model_name="iris")
+        job = training_service.train(alice, Script("train.py", "print()", ()), model_name="iris")
         with monkeypatch.context() as dying:
             dying.setattr(clock, "sleep", die)
             with pytest.raises(Died):
@@ -344,3 +496,26 @@ def back_after(clock: ManualClock, monkeypatch: pytest.MonkeyPatch, event: Calla
 
     monkeypatch.setattr(clock, "sleep", sleep)
     return waited
+
+
+def rows_of(database: Database) -> str:
+    """Everything that the tables hold of jobs, as text."""
+    with database.read() as connection:
+        tables = [metadata.tables[name] for name in ("jobs", "job_secrets", "audit_entries")]
+        return str([tuple(row) for table in tables for row in connection.execute(table.select())])
+
+
+def send_project(projects: ProjectService, principal: Principal, files: dict[str, str]) -> str:
+    """Send a project with these files; gives its digest."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    sha256 = hashlib.sha256(archive.getvalue()).hexdigest()
+    with projects.receiving(sha256) as (incoming, place):
+        incoming.write(archive.getvalue())
+        incoming.flush()
+        projects.keep(principal, sha256, incoming, place)
+    return sha256

@@ -1,7 +1,8 @@
 """Builds the management API from its services. It refuses to start with a route that declares no permission."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
@@ -35,10 +36,14 @@ def create_app(
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    streamed: Mapping[str, int] = MappingProxyType({}),
     keep_seconds: float = 0,
     tell: TellsAtOnce = nothing_at_once,
 ) -> FastAPI:
-    """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`."""
+    """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`.
+
+    `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
+    """
     app = FastAPI(
         title="Modelyard",
         version=__version__,
@@ -54,7 +59,7 @@ def create_app(
     add_error_handlers(app)
     refuse_unguarded_routes(app)
     # The last one is the first that a request comes to.
-    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
     app.add_middleware(AtOnce, tell=tell)
     app.add_middleware(Authentication, access=access, database=database)
     app.add_middleware(KeptAnswers, access=access, database=database, ttl_seconds=keep_seconds, tell=tell)

@@ -46,6 +46,11 @@ class JobService:
         self._engine = engine
         self._audit = audit
         self._folder = folder
+        self._at_end: list[Callable[[Connection, Job], None]] = []
+
+    def at_end(self, call: Callable[[Connection, Job], None]) -> None:
+        """Name what happens in the transaction that ends a job, however it ends."""
+        self._at_end.append(call)
 
     def create(
         self,
@@ -275,6 +280,8 @@ class JobService:
             stamps["started_at"] = self._clock.now()
         if status in FINAL:
             stamps["finished_at"] = self._clock.now()
+            for call in self._at_end:
+                call(connection, job)
         store.change(connection, job.job_id, status=status, **stamps)
         before, after = {"status": job.status}, {"status": status}
         self._record(connection, owner_of(job), f"job.{status}", job, before=before, after=after)

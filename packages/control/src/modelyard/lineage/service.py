@@ -1,6 +1,5 @@
 """Follows a version to what made it and to what it made, through the nouns' own services. It keeps nothing."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from modelyard.packaging.service import PackagingService
 from modelyard.ports.tracking import TrackedRun, Tracking
 from modelyard.registry.domain import Dataset, Version
 from modelyard.registry.service import RegistryService, datasets_of
+from modelyard.training.domain import script_sha256
 
 _MOST = 200
 
@@ -149,4 +149,4 @@ class LineageService:
 def _script_of(job: Job | None) -> str | None:
     if job is None or job.kind not in {JobKind.TRAINING, JobKind.ONE_CLICK}:
         return None
-    return hashlib.sha256(str(job.request["script_content"]).encode()).hexdigest()
+    return script_sha256(job)

@@ -19,6 +19,7 @@ from modelyard.main.work import Work
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
+from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.at_once import CatalogueAtOnce
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
@@ -76,6 +77,7 @@ class ControlPlane:
             access=self.access,
             database=self.database,
             sources=self._settings.trusted_sources,
+            streamed={f"{PROJECTS}/": self._settings.project_bytes},
             keep_seconds=self._settings.registry_cache_ttl,
             tell=CatalogueAtOnce(self.catalogue.reading),
             routers=[
@@ -98,6 +100,7 @@ class ControlPlane:
         self.doors.make_first_token()
         self.scratch.sweep()
         self.work.uploads.sweep_folder()
+        self.work.projects.sweep()
         self._adapters.engine.start()
         self.jobs.resume()
         self.work.uploads.sweep()

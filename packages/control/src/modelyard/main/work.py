@@ -12,8 +12,11 @@ from modelyard.deployments.routes import deployment_changes, deployment_log_rout
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
+from modelyard.job_secrets.sealing import Seal
+from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
+from modelyard.key_file import kept_key
 from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
 from modelyard.main.adapters import compiler
@@ -27,7 +30,10 @@ from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.job_engine import Workflow
 from modelyard.ports.runner import Limits
+from modelyard.projects.routes import project_routes
+from modelyard.projects.service import ProjectService
 from modelyard.registry.service import RegistryService
+from modelyard.settings import Settings
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
 from modelyard.uploads.routes import upload_reads, upload_writes
@@ -49,7 +55,18 @@ class Work:
             database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.places.jobs
         )
         registry.ask_whose(self.jobs)
-        self.training = TrainingService(jobs=self.jobs)
+        self.secrets = JobSecrets(database=database, seal=_seal(settings))
+        self.jobs.at_end(self.secrets.forget)
+        self.projects = ProjectService(
+            folder=settings.places.projects,
+            scratch=ground.scratch.folder,
+            clock=clock,
+            max_bytes=settings.project_bytes,
+            kept=timedelta(days=settings.project_days),
+        )
+        self.training = TrainingService(
+            jobs=self.jobs, secrets=self.secrets, projects=self.projects, most_seconds=settings.run_seconds
+        )
         self.uploads = UploadService(
             database=database,
             clock=clock,
@@ -112,6 +129,7 @@ class Work:
         return [
             training_routes(self.training, self.jobs),
             one_click_routes(self.training, self.jobs),
+            project_routes(self.projects),
             job_routes(self.jobs),
             upload_reads(self.uploads),
             upload_writes(self.uploads),
@@ -147,6 +165,8 @@ class Work:
                 output_bytes=settings.run_output_bytes,
                 disk_bytes=settings.run_disk_bytes,
             ),
+            secrets=self.secrets,
+            projects=self.projects,
             tracking_requirement=settings.tracking_requirement,
             credentials=adapters.run_credentials,
         )
@@ -165,3 +185,8 @@ class Work:
         return Registering(
             jobs=self.jobs, registry=self._registry, tracking=self._ground.adapters.tracking, uploads=self.uploads
         )
+
+
+def _seal(settings: Settings) -> Seal:
+    given = settings.secrets_key
+    return Seal(kept_key(settings.places.secrets_key_file) if given is None else given.get_secret_value())

@@ -1,5 +1,7 @@
 """The routes of `/mlops`. There is none for inference: models answer in their own servers."""
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -30,7 +32,8 @@ from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
-from modelyard.training.service import Script, TrainingService
+from modelyard.training.scripts import DEFAULT_ENTRY
+from modelyard.training.service import TrainingService
 
 ReadJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_READ))]
 WriteJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_WRITE))]
@@ -40,6 +43,12 @@ ReadStatus = Annotated[Principal, Depends(Requires(Permission.STATUS_READ))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+
+def _each(names: Sequence[str], **schema: Any) -> dict[str, Any]:
+    """The same schema for several fields."""
+    return dict.fromkeys(names, schema)
+
 
 _UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
@@ -52,10 +61,9 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "required": ["script"],
                     "properties": {
                         "script": {"type": "string", "format": "binary"},
-                        "requirements": {"type": "array", "items": {"type": "string"}},
-                        "experiment_name": {"type": "string"},
-                        "model_name": {"type": "string"},
-                        "logged_model": {"type": "string"},
+                        **_each(("requirements", "constraints", "arguments"), type="array", items={"type": "string"}),
+                        **_each(("environment", "secrets"), type="string", format="json"),
+                        **_each(("experiment_name", "model_name", "logged_model", "requires_python"), type="string"),
                         "timeout_seconds": {"type": "number"},
                     },
                 }
@@ -73,8 +81,9 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     async def upload(request: Request, caller: WriteJobs, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Upload a training script and start a training job."""
         body = await read_upload(request)
-        model_name = model_name_of_script(body.script_name) if body.model_name is None else body.model_name
-        script = _script(body)
+        script_name = PurePosixPath(body.script_name or DEFAULT_ENTRY).name
+        model_name = model_name_of_script(script_name) if body.model_name is None else body.model_name
+        script = body.script()
         job = await to_thread.run_sync(
             lambda: training.train(caller, script, model_name=model_name, idempotency_key=idempotency_key)
         )
@@ -110,7 +119,7 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
         """One click: train, register, build and deploy."""
         job = training.one_click(
             caller,
-            _script(body),
+            body.script(),
             model_name=body.model_name,
             replicas=body.replicas,
             namespace=body.namespace,
@@ -217,14 +226,3 @@ def status_routes(platform: PlatformStatus) -> APIRouter:
         return platform.look(caller)
 
     return router
-
-
-def _script(body: TrainingRequest | DeployRequest) -> Script:
-    return Script(
-        script_name=body.script_name,
-        script_content=body.script_content,
-        requirements=body.requirements,
-        experiment_name=body.experiment_name,
-        logged_model=body.logged_model,
-        timeout_seconds=body.timeout_seconds,
-    )

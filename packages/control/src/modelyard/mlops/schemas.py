@@ -1,36 +1,92 @@
 """What `/mlops` takes and gives, as it stands on the wire."""
 
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.registry.schemas import Answer, GivenBody
+from modelyard.training.domain import script_sha256
+from modelyard.training.scripts import GitState, Script
 
 
-class TrainingRequest(RequestBody):
-    """A training script and what it needs."""
+def _secrets_without_an_echo(value: Any) -> Any:
+    """Refuse what are no secrets here: pydantic's own refusal would repeat them."""
+    if not isinstance(value, dict):
+        raise Invalid("secrets: expected an object of names and texts", code="request_invalid", field="secrets")
+    for name, secret in value.items():
+        if not isinstance(secret, str):
+            field = f"secrets.{name}"
+            raise Invalid(f"{field}: expected a text, got something else", code="request_invalid", field=field)
+    return value
 
-    script_name: str
-    script_content: str
-    requirements: list[str] = Field(default=[], description="PEP 508 names, e.g. `scikit-learn>=1.5`")
+
+Secrets = Annotated[dict[str, str], BeforeValidator(_secrets_without_an_echo)]
+
+
+class GitBody(RequestBody):
+    """Where the sender's files stand in git."""
+
+    commit: str
+    is_dirty: bool = Field(default=False, description="whether there are changes that the commit does not have")
+
+
+class ScriptRequest(RequestBody):
+    """A training script, or a project that was sent before, and what its run shall have."""
+
+    script_name: str | None = Field(
+        default=None, description="a file's name; of a project the path of its script, `train.py` when it is not given"
+    )
+    script_content: str | None = Field(default=None, description="the script's text; none where a project is named")
+    project: str | None = Field(default=None, description="the sha256 of a project that was sent to `/mlops/projects`")
+    requirements: list[str] | None = Field(
+        default=None,
+        description="PEP 508 names, e.g. `scikit-learn>=1.5`, where pinned with `--hash=sha256:…`; when they are not "
+        "given, those of the script's own block (PEP 723) or of the project's files count",
+    )
+    constraints: list[str] = Field(default=[], description="versions that hold where a package is needed")
+    requires_python: str = Field(default="", max_length=200, description="e.g. `>=3.11,<3.13`")
+    arguments: list[str] = Field(default=[], description="what the script finds in `sys.argv`")
+    environment: dict[str, str] = Field(default={}, description="variables of the run")
+    secrets: Secrets = Field(
+        default={}, description="variables that are kept encrypted, masked in the log, and never returned"
+    )
+    git: GitBody | None = None
     experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
-    model_name: str | None = Field(default=None, description="the script's own name when it is not given")
     logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
     timeout_seconds: float | None = None
 
+    @model_validator(mode="after")
+    def _name_one_thing_to_run(self) -> Self:
+        if self.project is None and (self.script_name is None or self.script_content is None):
+            missing = "script_name" if self.script_name is None else "script_content"
+            raise Invalid(
+                f"{missing}: expected a script's name and content, or a project", code="request_invalid", field=missing
+            )
+        return self
 
-class DeployRequest(RequestBody):
+    def script(self) -> Script:
+        """As the service takes it."""
+        fields = self.model_dump(include={each.name for each in dataclass_fields(Script)} - {"git"})
+        git = None if self.git is None else GitState(commit=self.git.commit, is_dirty=self.git.is_dirty)
+        return Script(**fields, git=git)
+
+
+class TrainingRequest(ScriptRequest):
+    """A training script and what it needs."""
+
+    model_name: str | None = Field(default=None, description="the script's own name when it is not given")
+
+
+class DeployRequest(ScriptRequest):
     """One click: a script that shall be trained, registered, built and deployed."""
 
-    script_name: str
-    script_content: str
     model_name: str
-    requirements: list[str] = Field(default=[], description="PEP 508 names, e.g. `scikit-learn>=1.5`")
-    experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
     replicas: int | None = Field(
         default=None, description="1 when it is not given; a deployment whose version is replaced keeps what it has"
     )
@@ -38,8 +94,6 @@ class DeployRequest(RequestBody):
     replace: bool = Field(
         default=False, description="take the place, at the same address, of the version that serves in the namespace"
     )
-    logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
-    timeout_seconds: float | None = None
 
 
 class RegistrationRequest(GivenBody):
@@ -66,6 +120,42 @@ class ErrorAnswer(Answer):
     message: str
 
 
+class SourceAnswer(Answer):
+    """What a job runs: all that was sent but the values of secrets."""
+
+    script_name: str
+    script_sha256: str
+    project: str | None
+    arguments: list[str]
+    environment: dict[str, str]
+    secrets: list[str] = Field(description="their names")
+    requirements: list[str]
+    constraints: list[str]
+    requires_python: str
+    git_commit: str | None
+    git_is_dirty: bool | None
+
+    @classmethod
+    def of(cls, job: Job) -> "SourceAnswer | None":
+        """The script of a job, where it has one."""
+        if "script_name" not in job.request:
+            return None
+        request, git = job.request, job.request.get("git") or {}
+        return cls(
+            script_name=request["script_name"],
+            script_sha256=script_sha256(job),
+            project=request.get("project"),
+            arguments=request.get("arguments", []),
+            environment=request.get("environment", {}),
+            secrets=request.get("secrets", []),
+            requirements=request.get("requirements", []),
+            constraints=request.get("constraints", []),
+            requires_python=request.get("requires_python", ""),
+            git_commit=git.get("commit"),
+            git_is_dirty=git.get("is_dirty"),
+        )
+
+
 class JobAnswer(Answer):
     """A job as it stands."""
 
@@ -80,6 +170,7 @@ class JobAnswer(Answer):
     experiment_name: str | None
     deployment_id: str | None
     deployment_url: str | None
+    source: SourceAnswer | None = Field(description="what it runs; null of a job that runs no script")
     error: ErrorAnswer | None
     created_at: datetime
     started_at: datetime | None
@@ -161,6 +252,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "experiment_name": job.result.get("experiment_name", job.experiment_name),
         "deployment_id": job.result.get("deployment_id"),
         "deployment_url": job.result.get("deployment_url"),
+        "source": SourceAnswer.of(job),
         "error": None if job.error is None else ErrorAnswer(code=job.error.code, message=job.error.message),
         "created_at": job.created_at,
         "started_at": job.started_at,

@@ -12,10 +12,13 @@ from starlette.datastructures import FormData, UploadFile
 
 from modelyard.errors import Invalid
 from modelyard.mlops.schemas import TrainingRequest
-from modelyard.training.service import MAX_SCRIPT_BYTES
+from modelyard.training.scripts import MAX_SCRIPT_BYTES
 
-_TEXT_FIELDS = ("experiment_name", "model_name", "logged_model")
-_FIELDS = frozenset({*_TEXT_FIELDS, "script", "requirements", "timeout_seconds"})
+_TEXT_FIELDS = ("experiment_name", "model_name", "logged_model", "requires_python")
+_LINE_FIELDS = ("requirements", "constraints")
+_JSON_FIELDS = ("environment", "secrets")
+_REPEATED = frozenset({*_LINE_FIELDS, "arguments"})
+_FIELDS = frozenset({*_TEXT_FIELDS, *_JSON_FIELDS, *_REPEATED, "script", "timeout_seconds"})
 
 
 async def read_upload(request: Request) -> TrainingRequest:
@@ -47,12 +50,18 @@ async def _form_fields(form: FormData) -> dict[str, Any]:
     for name in sorted(set(form)):
         if name not in _FIELDS:
             raise _invalid(name, f"expected one of the fields {', '.join(sorted(_FIELDS))}")
-        if name != "requirements" and len(form.getlist(name)) > 1:
+        if name not in _REPEATED and len(form.getlist(name)) > 1:
             raise _invalid(name, f"expected it once, got it {len(form.getlist(name))} times")
     fields: dict[str, Any] = {name: form[name] for name in _TEXT_FIELDS if form.get(name)}
     fields |= await _script(form.get("script"))
-    if values := form.getlist("requirements"):
-        fields["requirements"] = _requirements(values)
+    for name in _LINE_FIELDS:
+        if values := form.getlist(name):
+            fields[name] = _requirements(values, name)
+    if arguments := form.getlist("arguments"):
+        fields["arguments"] = [str(each) for each in arguments]
+    for name in _JSON_FIELDS:
+        if name in form:
+            fields[name] = _object(form[name], name)
     if timeout := form.get("timeout_seconds"):
         fields["timeout_seconds"] = _number(timeout)
     return fields
@@ -71,17 +80,25 @@ async def _script(script: UploadFile | str | None) -> dict[str, str]:
     return {"script_name": PurePosixPath(script.filename or "train.py").name, "script_content": text}
 
 
-def _requirements(values: Sequence[UploadFile | str]) -> list[Any]:
+def _object(value: UploadFile | str, name: str) -> Any:
+    """A field with a JSON object. What was sent is not repeated: it may be secret."""
+    try:
+        return json.loads(value if isinstance(value, str) else "")
+    except (ValueError, RecursionError) as exc:
+        raise _invalid(name, 'expected a JSON object of texts, like {"NAME": "value"}') from exc
+
+
+def _requirements(values: Sequence[UploadFile | str], name: str) -> list[Any]:
     """A field for each, or one with a JSON list, or one with a line for each, as in a requirements file."""
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) < len(values):
-        raise _invalid("requirements", "expected names, one a field or one a line, or a JSON list; got a file")
+        raise _invalid(name, "expected names, one a field or one a line, or a JSON list; got a file")
     if len(texts) == 1 and texts[0].lstrip().startswith("["):
         try:
             return list(json.loads(texts[0]))
         except (ValueError, RecursionError) as exc:
             said = "expected names, one a field or one a line, or a JSON list; got malformed JSON"
-            raise _invalid("requirements", said) from exc
+            raise _invalid(name, said) from exc
     lines = [line.partition("#")[0].strip() for text in texts for line in text.splitlines()]
     return [line for line in lines if line]
 

@@ -14,6 +14,7 @@ from modelyard.isolation.untrusted_files import copy_regular
 from modelyard.packaging.compilation import Report, not_tried, read_report
 from modelyard.packaging.example import example_of, read_request
 from modelyard.packaging.plan import ServingPlan
+from modelyard.packaging.python import lock_with_its_python
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
 from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
@@ -113,9 +114,8 @@ class TrialCompiler:
         return compilation
 
     def _tried(self, model: Path, scratch: Path, *, plan: ServingPlan, constraints: str, log: LogLine) -> Compilation:
-        lock = self._environments.lock(
-            plan.requirements, constraints=constraints, server_extras=(*plan.server_extras, _EXTRA), log=log
-        )
+        extras = (*plan.server_extras, _EXTRA)
+        lock = lock_with_its_python(self._environments, plan, extras, constraints=constraints, log=log)
         python = self._environments.ensure(lock, log=log).python
         log("compiling: the translation is tried on rows around the model's example")
         work = scratch / "run" / "work"

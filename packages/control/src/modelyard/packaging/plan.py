@@ -1,14 +1,18 @@
 """How a logged model is served: which runtime loads it, and what its environment holds. It reads text only."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+import yaml
+from packaging.requirements import Requirement
 
 from modelyard.errors import Invalid
 from modelyard.registry.mlmodel import read_mlmodel, read_signature
+from modelyard_client.errors import Invalid as ClientInvalid
+from modelyard_client.needs import Needs, read_requirements_file
 
 # MLflow's flavor, our runtime of the same format, and the extra of modelyard-serving that brings its library.
 _RUNTIMES = (
@@ -20,6 +24,10 @@ _RUNTIMES = (
     ("onnx", "onnx"),
 )
 _FALLBACK = "pyfunc"
+_PICKLED = frozenset({"sklearn", "torch", _FALLBACK})
+"""The runtimes of models that are pickles, and so belong to a version of Python."""
+_PYTHON = re.compile(r"\d+\.\d+(?:\.\d+)?")
+_LARGEST = 1024 * 1024
 _FRAMES = "frames"
 _MLFLOW = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing"})
 
@@ -31,6 +39,14 @@ class ServingPlan:
     runtime: str
     server_extras: tuple[str, ...]
     requirements: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+    python: str | None = None
+    """The Python that pickled the model; None for a format that no Python is part of."""
+
+    @property
+    def requires_python(self) -> str:
+        """The versions of Python that will do: all of the same minor version."""
+        return "" if self.python is None else f"=={'.'.join(self.python.split('.')[:2])}.*"
 
     @property
     def is_native(self) -> bool:
@@ -56,13 +72,20 @@ def plan_serving(folder: Path) -> ServingPlan:
             "the artifact is not an MLflow model: its file MLmodel names no flavor", code="model_not_servable"
         )
     runtime = _runtime(flavors)
-    requirements = _requirements(folder)
+    needs = _needs(folder)
+    requirements = needs.requirements
     if runtime != _FALLBACK:
-        requirements = [text for text in requirements if Requirement(text).name.lower() not in _MLFLOW]
+        requirements = tuple(text for text in requirements if _name(text) not in _MLFLOW)
     extras = ["mlflow" if runtime == _FALLBACK else runtime]
     if runtime == _FALLBACK or _takes_a_frame(folder):
         extras.append(_FRAMES)
-    return ServingPlan(runtime=runtime, server_extras=tuple(extras), requirements=tuple(requirements))
+    return ServingPlan(
+        runtime=runtime,
+        server_extras=tuple(extras),
+        requirements=requirements,
+        constraints=needs.constraints,
+        python=_python(folder, flavors) if runtime in _PICKLED else None,
+    )
 
 
 def _runtime(flavors: Mapping[str, Any]) -> str:
@@ -73,23 +96,47 @@ def _runtime(flavors: Mapping[str, Any]) -> str:
     return next((runtime for flavor, runtime in _RUNTIMES if flavor in flavors), _FALLBACK)
 
 
-def _requirements(folder: Path) -> list[str]:
-    path = folder / "requirements.txt"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [_named(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+def _needs(folder: Path) -> Needs:
+    """What the model's `requirements.txt` says, with the files of the model that it includes."""
 
+    def read(path: PurePosixPath) -> str | None:
+        file = folder / path
+        is_below = not path.is_absolute() and ".." not in path.parts and "\0" not in str(path)
+        is_text = is_below and file.is_file() and not file.is_symlink() and file.stat().st_size <= _LARGEST
+        return file.read_text(encoding="utf-8", errors="replace") if is_text else None
 
-def _named(line: str) -> str:
+    path = PurePosixPath("requirements.txt")
+    if read(path) is None:
+        return Needs()
     try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        requirement = None
-    if requirement is None or requirement.url is not None:
-        raise Invalid(
-            f"the model's requirements.txt: expected names with versions only, got {line[:80]!r}",
-            code="model_not_servable",
-        )
-    return str(requirement)
+        return read_requirements_file(path, read)
+    except ClientInvalid as refused:
+        raise Invalid(f"the model's {refused.message}", code="model_not_servable") from refused
+
+
+def _name(requirement: str) -> str:
+    return Requirement(requirement.partition(" --hash=")[0]).name.lower()
+
+
+def _python(folder: Path, flavors: Mapping[str, Any]) -> str | None:
+    """The Python that made the model: as its `python_env.yaml` says, else its MLmodel file."""
+    version = _mapping(_yaml(folder / "python_env.yaml")).get("python")
+    if version is None:
+        version = _mapping(flavors.get("python_function")).get("python_version")
+    return str(version) if version is not None and _PYTHON.fullmatch(str(version)) else None
+
+
+def _yaml(file: Path) -> Any:
+    if not file.is_file() or file.is_symlink() or file.stat().st_size > _LARGEST:
+        return None
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _takes_a_frame(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from modelyard.packaging.compilation import Report
 from modelyard.packaging.compiler import Compiler, Serving
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.plan import plan_serving
+from modelyard.packaging.python import lock_with_its_python
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
 from modelyard.ports.tracking import Tracking
@@ -175,9 +176,7 @@ class PackagingService:
         if compilation.serving is not None:
             return compilation.report, compilation.serving
         self._check(version, model)  # The trial has run the model's code beside its files.
-        lock = self._environments.lock(
-            plan.requirements, constraints=constraints, server_extras=plan.server_extras, log=log
-        )
+        lock = lock_with_its_python(self._environments, plan, plan.server_extras, constraints=constraints, log=log)
         return compilation.report, Serving(plan, lock, self._environments.ensure(lock, log=log).python)
 
     def _check(self, version: Version, folder: Path) -> None:

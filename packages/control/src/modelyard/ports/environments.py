@@ -9,6 +9,10 @@ LogLine = Callable[[str], None]
 """Where the adapter tells its progress, one line a call, for the job's log."""
 
 
+PYTHON_LINE = "# python: "
+"""How the first line of a lock begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """Exact versions with hashes of everything that an environment holds.
@@ -19,6 +23,12 @@ class Lock:
 
     text: str
     digest: str
+
+    @property
+    def python(self) -> str | None:
+        """The Python that it is for, `3.11` or `3.12.1`; None of a lock from before they named one."""
+        first = self.text.partition("\n")[0]
+        return first.removeprefix(PYTHON_LINE).strip() if first.startswith(PYTHON_LINE) else None
 
 
 @dataclass(frozen=True, slots=True)

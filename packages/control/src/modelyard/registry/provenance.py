@@ -33,13 +33,22 @@ class Provenance:
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that the request set, without secrets."""
+    secrets: Sequence[str] = ()
+    """Their names; no row has a value of one once the job has ended."""
     git_commit: str | None = None
+    """As the sender says, as is whether there were changes that the commit does not have."""
+    git_is_dirty: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it, in the field's order; the script's digest has a column, by which it is found."""
         fields = asdict(self)
         del fields["script_sha256"]
-        return {**fields, "arguments": list(self.arguments), "environment": dict(self.environment)}
+        return {
+            **fields,
+            "arguments": list(self.arguments),
+            "environment": dict(self.environment),
+            "secrets": list(self.secrets),
+        }
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any], *, script_sha256: str | None) -> "Provenance":
@@ -53,5 +62,7 @@ class Provenance:
             archive_sha256=fields.get("archive_sha256"),
             arguments=tuple(fields.get("arguments") or ()),
             environment=fields.get("environment") or {},
+            secrets=tuple(fields.get("secrets") or ()),
+            git_is_dirty=fields.get("git_is_dirty"),
             git_commit=fields.get("git_commit"),
         )

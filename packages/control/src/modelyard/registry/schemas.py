@@ -106,7 +106,9 @@ class ProvenanceAnswer(Answer):
     archive_sha256: str | None
     arguments: list[str]
     environment: dict[str, str]
+    secrets: list[str] = Field(description="names of the secrets that the run had")
     git_commit: str | None
+    git_is_dirty: bool | None = Field(description="whether there were changes besides the commit")
     environment_lock_sha256: str | None
     registered_by: str
     registered_at: datetime
@@ -125,7 +127,9 @@ class ProvenanceAnswer(Answer):
             archive_sha256=known.archive_sha256,
             arguments=list(known.arguments),
             environment=dict(known.environment),
+            secrets=list(known.secrets),
             git_commit=known.git_commit,
+            git_is_dirty=known.git_is_dirty,
             environment_lock_sha256=version.lock_digest,
             registered_by=version.created_by,
             registered_at=version.created_at,

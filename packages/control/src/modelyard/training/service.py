@@ -1,38 +1,32 @@
 """Takes scripts: checks what was sent, word by word, and makes the job. Nothing runs here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from modelyard.access.domain import Principal
 from modelyard.errors import Invalid
+from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
-from modelyard.naming import validate_experiment_name, validate_model_name, validate_namespace, validate_script_name
-from modelyard.training.domain import parse_requirements
+from modelyard.naming import validate_experiment_name, validate_model_name, validate_namespace
+from modelyard.projects.service import ProjectService
+from modelyard.training.scripts import Script, request_of
 
-MAX_SCRIPT_BYTES = 1024 * 1024
 MAX_REPLICAS = 64
 DEFAULT_NAMESPACE = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A training script with what it needs and where its run shall go."""
-
-    script_name: str
-    script_content: str
-    requirements: Sequence[str]
-    experiment_name: str | None = None
-    logged_model: str | None = None
-    """Which of the models that it logs is meant, when it logs several."""
-    timeout_seconds: float | None = None
-
-
 class TrainingService:
-    """Makes training and one-click jobs."""
+    """Makes training and one-click jobs.
 
-    def __init__(self, *, jobs: JobService) -> None:
+    Args:
+        most_seconds: the longest that the operator lets a script run.
+    """
+
+    def __init__(self, *, jobs: JobService, secrets: JobSecrets, projects: ProjectService, most_seconds: float) -> None:
         self._jobs = jobs
+        self._secrets = secrets
+        self._projects = projects
+        self._most_seconds = most_seconds
 
     def train(
         self, principal: Principal, script: Script, *, model_name: str, idempotency_key: str | None = None
@@ -40,16 +34,10 @@ class TrainingService:
         """A job that trains and registers.
 
         Raises:
-            Invalid: a field is not what it should be; the error names it.
+            Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
-        request = _checked(script, model_name)
-        return self._jobs.create(
-            principal,
-            kind=JobKind.TRAINING,
-            model_name=model_name,
-            request=request,
-            idempotency_key=idempotency_key,
-        )
+        request = self._checked(principal, script, model_name)
+        return self._create(principal, JobKind.TRAINING, script, model_name, request, idempotency_key)
 
     def one_click(
         self,
@@ -65,19 +53,51 @@ class TrainingService:
         """A job that trains, registers, builds and deploys.
 
         Raises:
-            Invalid: a field is not what it should be; the error names it.
+            Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
-        wanted = checked_deployment(replicas=replicas, namespace=namespace) | checked_place(
-            another=False, replace=replace
-        )
-        request = _checked(script, model_name) | wanted
+        request = self._checked(principal, script, model_name)
+        request |= checked_deployment(replicas=replicas, namespace=namespace)
+        request |= checked_place(another=False, replace=replace)
+        return self._create(principal, JobKind.ONE_CLICK, script, model_name, request, idempotency_key)
+
+    def _create(
+        self,
+        principal: Principal,
+        kind: JobKind,
+        script: Script,
+        model_name: str,
+        request: dict[str, Any],
+        idempotency_key: str | None,
+    ) -> Job:
+        """The job. Two requests that differ in a secret only are two, and no row shows by how much."""
+        asked = request | ({"secrets": self._secrets.digests(script.secrets)} if script.secrets else {})
         return self._jobs.create(
             principal,
-            kind=JobKind.ONE_CLICK,
+            kind=kind,
             model_name=model_name,
             request=request,
             idempotency_key=idempotency_key,
+            asked=asked,
+            alongside=lambda connection, job: self._secrets.keep(connection, job, script.secrets),
         )
+
+    def _checked(self, principal: Principal, script: Script, model_name: str) -> dict[str, Any]:
+        project = None if script.project is None else self._projects.get(principal.tenant_id, script.project).folder
+        request = request_of(script, project)
+        validate_model_name(model_name, field="model_name")
+        experiment_name = model_name if script.experiment_name is None else script.experiment_name
+        validate_experiment_name(experiment_name)
+        self._check_timeout(script.timeout_seconds)
+        return request | {"experiment_name": experiment_name}
+
+    def _check_timeout(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 < seconds <= self._most_seconds:
+            raise Invalid(
+                f"timeout_seconds: expected a positive number up to {self._most_seconds:g}, the longest that the "
+                f"operator allows (MODELYARD_RUN_SECONDS), got {seconds:g}",
+                code="timeout_invalid",
+                field="timeout_seconds",
+            )
 
 
 def checked_deployment(*, replicas: int | None, namespace: str | None) -> dict[str, object]:
@@ -102,31 +122,3 @@ def checked_place(*, another: bool, replace: bool) -> dict[str, object]:
             field="another",
         )
     return {"another": another, "replace": replace}
-
-
-def _checked(script: Script, model_name: str) -> dict[str, object]:
-    validate_script_name(script.script_name)
-    validate_model_name(model_name, field="model_name")
-    experiment_name = model_name if script.experiment_name is None else script.experiment_name
-    validate_experiment_name(experiment_name)
-    size = len(script.script_content.encode("utf-8", errors="surrogatepass"))
-    if not script.script_content.strip() or size > MAX_SCRIPT_BYTES:
-        raise Invalid(
-            f"script_content: expected a script of 1 to {MAX_SCRIPT_BYTES} bytes, got {size}",
-            code="script_content_invalid",
-            field="script_content",
-        )
-    if script.timeout_seconds is not None and not script.timeout_seconds > 0:
-        raise Invalid(
-            f"timeout_seconds: expected a positive number, got {script.timeout_seconds}",
-            code="timeout_invalid",
-            field="timeout_seconds",
-        )
-    return {
-        "script_name": script.script_name,
-        "script_content": script.script_content,
-        "requirements": list(parse_requirements(script.requirements)),
-        "experiment_name": experiment_name,
-        "logged_model": script.logged_model,
-        "timeout_seconds": script.timeout_seconds,
-    }

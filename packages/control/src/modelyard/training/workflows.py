@@ -1,25 +1,33 @@
 """The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from modelyard.errors import Invalid, ModelyardError, Unavailable
-from modelyard.jobs.domain import JOB_TAG, Job
+from modelyard.job_secrets.service import JobSecrets
+from modelyard.jobs.domain import JOB_TAG, Job, JobKind
 from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.packaging.python import refuse_unservable_python
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
-from modelyard.ports.runner import Limits, Runner, RunPhase, RunSpec
+from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
+from modelyard.projects.service import ProjectService
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials
-from modelyard.training.domain import choose_logged_model, script_environment, with_tracking_client
+from modelyard.training.domain import (
+    choose_logged_model,
+    own_tracking_uri,
+    script_environment,
+    script_sha256,
+    with_tracking_client,
+)
 
 RUN_KEY_TAG = "modelyard.run_key"
 _POLL_SECONDS = 0.25
@@ -37,6 +45,8 @@ class Training:
     tracking: Tracking
     clock: Clock
     limits: Limits
+    secrets: JobSecrets
+    projects: ProjectService
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
     credentials: RunCredentials = field(default_factory=NoCredentials)
@@ -64,7 +74,15 @@ class Training:
             log.write(BEFORE_RUN, line)
 
         requirements = with_tracking_client(job.request["requirements"], self.tracking_requirement)
-        lock = self.environments.lock(requirements, log=say)
+        request = job.request
+        lock = self.environments.lock(
+            requirements,
+            constraints="\n".join(request.get("constraints", ())),
+            requires_python=request.get("requires_python", ""),
+            log=say,
+        )
+        if job.kind is JobKind.ONE_CLICK:
+            refuse_unservable_python(lock.python)
         environment = self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)
         return {"python": str(environment.python), "lock": lock.digest}
@@ -75,17 +93,22 @@ class Training:
             folder = self.jobs.run_folder(job.job_id, attempt)
             run_key = f"{job.job_id}/{attempt}"
             self.runner.start(self._spec(job, folder=folder, run_key=run_key, python=python))
-            if self._wait(job, folder):
-                return {"run_key": run_key}
+            outcome = self._wait(job, folder)
+            if outcome is not None:
+                return {"run_key": run_key, "tracking_uri": outcome.tracking_uri}
         raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
 
-    def _wait(self, job: Job, folder: Path) -> bool:
-        """Wait for the run's end; True when it ended well, False when it was lost with its machine."""
+    def _wait(self, job: Job, folder: Path) -> RunOutcome | None:
+        """Wait for the run's end; None when it was lost with its machine.
+
+        Raises:
+            Invalid: code `script_failed`.
+        """
         while True:
             outcome = self.runner.observe(folder)
             if outcome.phase is RunPhase.LOST:
                 self.runner.cancel(folder)  # What it had started may be there still.
-                return False
+                return None
             if outcome.phase is RunPhase.UNKNOWN:
                 raise Unavailable("the run did not begin", code="runner_unavailable")
             if outcome.phase is RunPhase.FINISHED:
@@ -93,9 +116,10 @@ class Training:
             self.jobs.raise_if_cancelled(job.job_id)
             self.clock.sleep(_POLL_SECONDS)
         if outcome.exit_code == 0 and outcome.reason is None:
-            return True
+            return outcome
         reason = outcome.reason or f"it ended with exit code {outcome.exit_code}"
-        raise Invalid(f"the script failed: {reason}", code="script_failed")
+        hint = f" ({own_tracking_uri(outcome.tracking_uri)})" if outcome.tracking_uri else ""
+        raise Invalid(f"the script failed: {reason}{hint}", code="script_failed")
 
     def _spec(self, job: Job, *, folder: Path, run_key: str, python: Path) -> RunSpec:
         request: Mapping[str, Any] = job.request
@@ -119,13 +143,20 @@ class Training:
                 tracking_uri=self.tracking.uri,
                 experiment_name=_experiment(job),
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
+                given=request.get("environment", {}),
             ),
             limits=limits,
-            secrets=self.credentials.secrets(run_key, seconds=limits.seconds),
+            arguments=tuple(request.get("arguments", ())),
+            secrets={**self.secrets.of(job), **self.credentials.secrets(run_key, seconds=limits.seconds)},
+            project=self._project(job),
         )
 
+    def _project(self, job: Job) -> Path | None:
+        sha256 = job.request.get("project")
+        return None if sha256 is None else self.projects.get(job.tenant_id, sha256).folder
+
     def _register(self, job: Job, trained: Result, lock_digest: str) -> Result:
-        logged = self._logged_model(job, trained["run_key"])
+        logged = self._logged_model(job, trained)
         version = self.registry.register(
             owner_of(job),
             model_name=job.model_name,
@@ -141,20 +172,33 @@ class Training:
             "experiment_name": version.experiment_name,
         }
 
-    def _logged_model(self, job: Job, run_key: str) -> LoggedModel:
+    def _logged_model(self, job: Job, trained: Result) -> LoggedModel:
+        run_key = trained["run_key"]
         tagged = self.tracking.models_tagged(RUN_KEY_TAG, run_key)
         runs = self.tracking.runs_tagged(RUN_KEY_TAG, run_key)
         of_runs = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
         untagged = [model for model in of_runs if model not in tagged]  # Logged by a client before MLflow 3.
+        if not untagged and not tagged and trained.get("tracking_uri"):
+            raise Invalid(
+                f"the run logged no model here: {own_tracking_uri(trained['tracking_uri'])}",
+                code="tracking_uri_changed",
+            )
         return choose_logged_model([*untagged, *tagged], job.request.get("logged_model"))
 
 
 def provenance_of(job: Job) -> Provenance:
     """What the job's own row says of what it ran: nothing that a script could have written."""
+    git = job.request.get("git") or {}
     return Provenance(
         source=Source.JOB,
         script_name=job.request["script_name"],
-        script_sha256=hashlib.sha256(job.request["script_content"].encode()).hexdigest(),
+        script_sha256=script_sha256(job),
+        archive_sha256=job.request.get("project"),
+        arguments=tuple(job.request.get("arguments", ())),
+        environment=job.request.get("environment", {}),
+        secrets=tuple(job.request.get("secrets", ())),
+        git_commit=git.get("commit"),
+        git_is_dirty=git.get("is_dirty"),
     )
 
 

@@ -11,13 +11,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from modelyard.errors import Invalid
-from modelyard.ports.environments import pinned
+from modelyard.ports.environments import PYTHON_LINE, pinned
 
 Hashes = Mapping[str, frozenset[str]]
 """By pin (`numpy==1.26.4`): the hashes that its files may have."""
 
 _HASH = re.compile(r"--hash=(\S+)")
-_PYTHON = "# python: "
 _FORGOTTEN = (
     ("mlflow", SpecifierSet("<2.16"), "setuptools<81"),
     ("mlflow-skinny", SpecifierSet("<2.16"), "setuptools<81"),
@@ -28,13 +27,7 @@ _FORGOTTEN = (
 
 def headed(text: str, *, python: str) -> str:
     """The text with the line that names its Python."""
-    return f"{_PYTHON}{python}\n{text}"
-
-
-def python_of(text: str) -> str | None:
-    """The Python that a lock names; None for one from before locks did."""
-    first = text.partition("\n")[0]
-    return first.removeprefix(_PYTHON).strip() if first.startswith(_PYTHON) else None
+    return f"{PYTHON_LINE}{python}\n{text}"
 
 
 def without_hashes(requirement: str) -> str:

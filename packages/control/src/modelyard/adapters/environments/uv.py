@@ -123,7 +123,7 @@ class UvEnvironments:
             shutil.rmtree(environment.path)  # What a killed build left.
         wheels = self._server.wheel_folders(lock.text)
         try:
-            python = self._pythons.named(lock_text.python_of(lock.text))
+            python = self._pythons.named(lock.python)
             self._uv.run(
                 *("venv", "--quiet", "--python", str(python.path), str(environment.path)), log=log, inherited=[held]
             )

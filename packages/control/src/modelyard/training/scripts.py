@@ -1,0 +1,168 @@
+"""What somebody sends to be trained: a script or a project, and what the job keeps of it as its request."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from modelyard.errors import Invalid
+from modelyard.naming import validate_script_name
+from modelyard.training.domain import parse_requirements
+from modelyard.training.variables import check_arguments, check_variables
+from modelyard_client import needs
+from modelyard_client.errors import Invalid as ClientInvalid
+
+MAX_SCRIPT_BYTES = 1024 * 1024
+DEFAULT_ENTRY = "train.py"
+_MOST_READ = 1024 * 1024
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class GitState:
+    """Where the sender's files stand in git, as the sender says."""
+
+    commit: str
+    is_dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A training script with what it needs and where its run shall go."""
+
+    script_name: str | None
+    """Of a project: the path of its script, `train.py` where it is None."""
+    script_content: str | None
+    requirements: Sequence[str] | None
+    """None for those that the script or the project's files name."""
+    experiment_name: str | None = None
+    logged_model: str | None = None
+    """Which of the models that it logs is meant, when it logs several."""
+    timeout_seconds: float | None = None
+    constraints: Sequence[str] = ()
+    requires_python: str = ""
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    project: str | None = None
+    """The sha256 of a project's archive, instead of the script's text."""
+    git: GitState | None = None
+
+
+def request_of(script: Script, project: Path | None) -> dict[str, Any]:
+    """What a job keeps of a script: all but its secrets' values, with what its own files say that it needs.
+
+    Args:
+        project: the folder of the project's files; None for a script that is sent alone.
+
+    Raises:
+        Invalid: a field is not what it should be; the error names it.
+    """
+    check_arguments(script.arguments)
+    check_variables(script.environment, script.secrets)
+    if script.git is not None and not _COMMIT.fullmatch(script.git.commit):
+        raise Invalid("git.commit: expected 40 hexadecimal digits", code="git_commit_invalid", field="git.commit")
+    name, content = _text_of(script, project)
+    found = _needs_of(script, name, content, project)
+    request: dict[str, Any] = {
+        "script_name": name,
+        "script_content": None if script.project else content,
+        "script_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "requirements": list(parse_requirements(found.requirements)),
+        "logged_model": script.logged_model,
+        "timeout_seconds": script.timeout_seconds,
+    }
+    more = {
+        "constraints": list(parse_requirements(found.constraints, field="constraints")),
+        "requires_python": found.requires_python,
+        "arguments": list(script.arguments),
+        "environment": dict(script.environment),
+        "secrets": sorted(script.secrets),
+        "project": script.project,
+        "git": None if script.git is None else {"commit": script.git.commit, "is_dirty": script.git.is_dirty},
+    }
+    return request | {key: value for key, value in more.items() if value}
+
+
+def _text_of(script: Script, project: Path | None) -> tuple[str, str]:
+    """The script's name and its text, wherever it is."""
+    if project is None:
+        name, content = script.script_name or DEFAULT_ENTRY, script.script_content or ""
+        _refuse_notebook(name)
+        validate_script_name(name)
+        size = len(content.encode("utf-8", errors="surrogatepass"))
+        if not content.strip() or size > MAX_SCRIPT_BYTES:
+            raise Invalid(
+                f"script_content: expected a script of 1 to {MAX_SCRIPT_BYTES} bytes, got {size}",
+                code="script_content_invalid",
+                field="script_content",
+            )
+        return name, content
+    if script.script_content is not None:
+        said = "expected either a project or a script's content, got both"
+        raise Invalid(f"script_content: {said}", code="script_content_invalid", field="script_content")
+    name = script.script_name or DEFAULT_ENTRY
+    _refuse_notebook(name)
+    entry = PurePosixPath(name)
+    text = _reader(project)(entry) if name.endswith(".py") else None
+    if text is None:
+        raise Invalid(
+            f"script_name: expected the path of a Python script in the project, got {name[:80]!r}, which is none",
+            code="script_name_invalid",
+            field="script_name",
+        )
+    return str(entry), text
+
+
+def _refuse_notebook(name: str) -> None:
+    if name.lower().endswith(".ipynb"):
+        raise Invalid(
+            f"script_name: expected a Python script, got the notebook {name[:80]!r}: notebooks are not run yet, "
+            "`jupyter nbconvert --to script` makes a script of it",
+            code="notebook_unsupported",
+            field="script_name",
+        )
+
+
+def _needs_of(script: Script, name: str, content: str, project: Path | None) -> needs.Needs:
+    """What is said in the request, else in the files; the Python that they require counts in any case."""
+    entry = PurePosixPath(name)
+    read = (lambda _: None) if project is None else _reader(project)
+    try:
+        given = needs.python_versions(script.requires_python, where="requires_python")
+        if script.requirements is None:
+            found = needs.read_needs(entry, content, read)
+        else:
+            python = needs.required_python(entry, content, read)
+            found = needs.Needs(tuple(script.requirements), requires_python=python)
+        return needs.Needs(
+            found.requirements,
+            (*found.constraints, *script.constraints),
+            needs.combined(given, found.requires_python),
+            found.source,
+        )
+    except ClientInvalid as refused:
+        raise Invalid(refused.message, code=refused.code, field=refused.field) from refused
+
+
+def _reader(project: Path) -> needs.Reader:
+    """Reads text files of a project. Its folder holds plain files only; a path that leaves it is no file of it."""
+
+    def read(path: PurePosixPath) -> str | None:
+        if path.is_absolute() or ".." in path.parts or "\0" in str(path):
+            return None
+        file = project / path
+        if not file.is_file():
+            return None
+        try:
+            with file.open("rb") as content:
+                text = content.read(_MOST_READ + 1).decode()
+        except UnicodeDecodeError as exc:
+            raise Invalid(f"{path}: expected text in UTF-8", code="file_unreadable", field="project") from exc
+        if len(text) > _MOST_READ:
+            raise Invalid(f"{path}: expected at most {_MOST_READ} bytes", code="file_too_large", field="project")
+        return text
+
+    return read
