@@ -123,14 +123,15 @@ class TestKeptAnswers:
     def test_more_than_the_memory_is_forgotten_from_the_oldest(
         self, client: TestClient, iris: str, monkeypatch: pytest.MonkeyPatch, control_plane: ControlPlane
     ) -> None:
-        size = len(client.get(iris).content)
+        versions = iris.rpartition("/")[0]
+        size = len(client.get(versions).content)
         monkeypatch.setattr("modelyard.http.middleware.kept_answers._MOST_BYTES", int(size * 2.5))
         for number in range(4):
-            client.get(f"{iris}?ask={number}")
+            client.get(f"{versions}?limit={number + 1}")
         asked = []
         for number in range(4):
             with statements(control_plane.database) as seen:
-                client.get(f"{iris}?ask={number}")
+                client.get(f"{versions}?limit={number + 1}")
             asked.append(bool(seen))
         assert asked[0]
 

@@ -30,6 +30,7 @@ from modelyard.access.tenant_life import TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Anybody = Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]
@@ -125,7 +126,7 @@ def member_routes(members: Members) -> APIRouter:
     """Members of the caller's tenant."""
     router = APIRouter(prefix=f"{PREFIX}/members", tags=["access"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_members(caller: ReadMembers, limit: Limit = 50, cursor: Cursor = None) -> MembersAnswer:
         """All members."""
         page = members.page(caller, limit=limit, cursor=cursor)
@@ -153,7 +154,7 @@ def token_routes(tokens: Tokens) -> APIRouter:
     """Tokens: one's own, and for administrators those of all members."""
     router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["access"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_tokens(caller: ReadTokens, limit: Limit = 50, cursor: Cursor = None) -> TokensAnswer:
         """Tokens without their secrets."""
         page = tokens.page(caller, limit=limit, cursor=cursor)

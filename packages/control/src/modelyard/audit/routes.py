@@ -13,6 +13,7 @@ from modelyard.audit.schemas import EntriesAnswer, EntryAnswer, HeadAnswer, Prod
 from modelyard.audit.service import AuditLog
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.AUDIT_READ))]
@@ -47,7 +48,7 @@ def audit_routes(audit: AuditLog) -> APIRouter:
     """Reading, exporting and proving the log of the caller's tenant."""
     router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_entries(caller: Read, which: Which, limit: Limit = 50, cursor: Cursor = None) -> EntriesAnswer:
         """Every change of a life cycle, newest first."""
         page = audit.page(caller, which, limit=limit, cursor=cursor)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.deletion.domain import Plan, Tally, Tombstone
+from modelyard.deletion.domain import DeleteMode, Plan, Tally, Tombstone, parse_mode
+from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.registry.schemas import Answer
@@ -15,14 +16,31 @@ class DeletionQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    delete_mode: str = Field(
-        default="0",
+    delete_mode: str | None = Field(
+        default=None,
         max_length=40,
-        description="0 or Nothing, 1 or DeleteRunIfNoMore, 2 or DeleteRunAndExperimentIfNoMore",
+        description="0 or Nothing (the default), 1 or DeleteRunIfNoMore, 2 or DeleteRunAndExperimentIfNoMore",
     )
+    other_delete_mode: str | None = Field(default=None, alias="DeleteMode", max_length=40, description="the same")
     dry_run: bool = Field(default=False, description="answer the plan with 200, and change nothing")
     undeploy: bool = Field(default=True, description="if not, something that is deployed stops the deletion")
     reason: str = Field(default="", max_length=2000, description="for the audit log")
+
+    @property
+    def mode(self) -> DeleteMode:
+        """What shall become of runs and experiments.
+
+        Raises:
+            Invalid: code `delete_mode_invalid`.
+        """
+        given = [mode for mode in (self.delete_mode, self.other_delete_mode) if mode is not None]
+        if len(given) > 1:
+            raise Invalid(
+                "DeleteMode: expected it once, as DeleteMode or as delete_mode, got both",
+                code="delete_mode_invalid",
+                field="DeleteMode",
+            )
+        return parse_mode(given[0]) if given else DeleteMode.NOTHING
 
 
 class RestoreBody(RequestBody):

@@ -20,6 +20,7 @@ from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentVerbs, DeploymentWish
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
@@ -32,7 +33,7 @@ def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
     """Deployments: list, look at one."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_deployments(
         caller: Read,
         model_name: str | None = None,

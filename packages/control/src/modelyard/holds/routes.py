@@ -9,6 +9,7 @@ from modelyard.holds.domain import Hold
 from modelyard.holds.schemas import HoldAnswer, HoldBody, HoldsAnswer, LiftBody
 from modelyard.holds.service import HoldService
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.registry.service import RegistryService
@@ -26,7 +27,7 @@ def hold_routes(holds: HoldService, registry: RegistryService, clock: Clock) -> 
     def answer(hold: Hold) -> HoldAnswer:
         return HoldAnswer.of(hold, now=clock.now())
 
-    @router.get("/holds")
+    @router.get("/holds", dependencies=OF_OWN_TENANT)
     def list_holds(
         caller: Read, name: str, version: int | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> HoldsAnswer:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
@@ -14,9 +14,11 @@ from modelyard.db import Database
 from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
+from modelyard.http.known_queries import KnownQueries
 from modelyard.http.middleware.at_once import AtOnce
 from modelyard.http.middleware.authentication import Authentication
 from modelyard.http.middleware.body_limit import BodyLimit
+from modelyard.http.middleware.json_by_default import JsonByDefault
 from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
@@ -44,6 +46,7 @@ def create_app(
 
     `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
     """
+    queries = KnownQueries()
     app = FastAPI(
         title="Modelyard",
         version=__version__,
@@ -53,12 +56,16 @@ def create_app(
         redoc_url=None,
         responses=ERRORS,
         generate_unique_id_function=_operation_id,
+        openapi_url=None,
+        dependencies=[Depends(queries)],
     )
     for router in (*routers, _health_routes(is_ready), docs_routes()):
         app.include_router(router)
     add_error_handlers(app)
+    queries.learn(app)
     refuse_unguarded_routes(app)
     # The last one is the first that a request comes to.
+    app.add_middleware(JsonByDefault)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
     app.add_middleware(AtOnce, tell=tell)
     app.add_middleware(Authentication, access=access, database=database)

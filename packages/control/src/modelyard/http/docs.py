@@ -4,9 +4,9 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 _FOLDER = files("fastapi_offline") / "static"
 _PARTS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -31,6 +31,10 @@ def docs_routes() -> APIRouter:
             swagger_favicon_url=_ICON,
             swagger_ui_parameters={"docExpansion": "none"},
         )
+
+    @router.get("/openapi.json")
+    async def document(request: Request) -> JSONResponse:
+        return JSONResponse(request.app.openapi())
 
     for name, media_type in _PARTS.items():
         router.add_api_route(f"{DOCS}/{name}", _part(name, media_type), methods=["GET"])

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.reconciliation import Reconciliation
 from modelyard.mirror.schemas import AcceptedImport, ImportAnswer, MirrorAnswer, RepairAnswer
@@ -22,7 +23,7 @@ def mirror_routes(reconciliation: Reconciliation, importing: Importing) -> APIRo
     """Everything below `/api/v1/ml/registry/mirror`."""
     router = APIRouter(prefix="/api/v1/ml/registry/mirror", tags=["registry"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def status(caller: Read, limit: Limit = 50, cursor: Cursor = None) -> MirrorAnswer:
         """Compare models with MLflow's registry, now. Changes nothing."""
         return MirrorAnswer.of(reconciliation.report(caller, limit=limit, cursor=cursor))

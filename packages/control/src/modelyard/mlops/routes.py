@@ -11,6 +11,7 @@ from modelyard.access.domain import Permission, Principal
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
@@ -94,7 +95,7 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
             message=f"the training of '{job.model_name}' was accepted; follow GET /mlops/training/jobs/{job.job_id}",
         )
 
-    @router.get("/training/jobs")
+    @router.get("/training/jobs", dependencies=OF_OWN_TENANT)
     def training_jobs(
         caller: ReadJobs, status: JobStatus | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> JobsAnswer:
@@ -145,7 +146,7 @@ def job_routes(jobs: JobService) -> APIRouter:
     """All jobs alike: list, one, log, cancel."""
     router = APIRouter(prefix="/mlops/jobs", tags=["jobs"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_jobs(
         caller: ReadJobs,
         kind: JobKind | None = None,
@@ -200,7 +201,7 @@ def model_routes(registry: RegistryService, registration: Registration) -> APIRo
         )
         return VersionAnswer.of(version)
 
-    @router.get("/models")
+    @router.get("/models", dependencies=OF_OWN_TENANT)
     @kept
     def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
         """Models by name."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
-from modelyard.deletion.domain import Subject, parse_mode
+from modelyard.deletion.domain import Subject
 from modelyard.deletion.restoring import Restoring
 from modelyard.deletion.schemas import (
     AcceptedDeletion,
@@ -17,6 +17,7 @@ from modelyard.deletion.schemas import (
 )
 from modelyard.deletion.service import DeletionService
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.modelserving.schemas import (
     ModelBody,
@@ -50,7 +51,7 @@ def served_model_routes(registry: RegistryService, registration: Registration, e
     """Models, without what deletes them."""
     router = APIRouter(prefix=_PREFIX, tags=["modelserving"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_models(caller: Read, limit: Limit = 50, cursor: Cursor = None) -> ServedModelsAnswer:
         """Models, by name."""
         page = registry.models(caller, limit=limit, cursor=cursor)
@@ -92,7 +93,7 @@ def served_version_routes(
     """ModelVersions, without what deletes them."""
     router = APIRouter(prefix=_PREFIX + "/{name}/versions", tags=["modelserving"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_versions(caller: Read, name: str, limit: Limit = 50, cursor: Cursor = None) -> ModelVersionsAnswer:
         """Versions of a model, newest first."""
         page = registry.page_of_versions(caller, name, limit=limit, cursor=cursor)
@@ -141,7 +142,7 @@ def deletion_routes(
     def delete(
         caller: Principal, subject: Subject, query: DeletionQuery, expected: int | None, response: Response
     ) -> PlanAnswer | AcceptedDeletion:
-        mode = parse_mode(query.delete_mode)
+        mode = query.mode
         if query.dry_run:
             return PlanAnswer.of(deletions.plan(caller, subject, mode, undeploys=query.undeploy))
         response.status_code = 202
@@ -162,7 +163,7 @@ def deletion_routes(
         """Delete a version with what belongs to it; or only say what that would do."""
         return delete(caller, Subject(caller.tenant_id, name, version), query, expected, response)
 
-    @router.get("/tombstones")
+    @router.get("/tombstones", dependencies=OF_OWN_TENANT)
     def list_tombstones(caller: Read, name: str, limit: Limit = 50, cursor: Cursor = None) -> TombstonesAnswer:
         """What is left of the model's deleted versions, the oldest version first."""
         page = restoring.tombstones(caller, name, limit=limit, cursor=cursor)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.promotion.domain import Request
@@ -121,7 +122,7 @@ def request_routes(promotion: PromotionService) -> APIRouter:
     """Requests for production."""
     router = APIRouter(prefix=PREFIX, tags=["registry"])
 
-    @router.get("/requests")
+    @router.get("/requests", dependencies=OF_OWN_TENANT)
     def list_requests(
         caller: Read,
         name: str | None = None,

@@ -47,10 +47,12 @@ class CatalogueAtOnce:
         """The answer, if this is such a question, there is an answer, and the caller may have it."""
         if not path.startswith(_MODELS) or not caller.may(Permission.MODELS_READ):
             return None
-        page = _page(query)
+        page = _page(query, caller.tenant_id)
         if page is None:
             return None
         for address, answer in self._questions:
+            if query and answer in (self._version, self._model):
+                continue  # They take no parameters; their routes say so.
             if asked := address.fullmatch(path):
                 try:
                     return await answer(caller.tenant_id, page, **asked.groupdict())
@@ -75,13 +77,15 @@ class CatalogueAtOnce:
         return await self._reading.models(tenant_id, order=ModelOrder.NAME, limit=page.limit, cursor=page.cursor)
 
 
-def _page(query: bytes) -> _Page | None:
+def _page(query: bytes, tenant_id: str) -> _Page | None:
     """The page that is asked for; None if there is another parameter, one twice, or a value that is for the route."""
     if not query:
         return _Page()
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = dict(pairs)
-    if len(given) < len(pairs) or not given.keys() <= {"stage", "limit", "cursor"}:
+    if len(given) < len(pairs) or not given.keys() <= {"stage", "limit", "cursor", "tenant_id"}:
+        return None
+    if given.get("tenant_id", tenant_id) != tenant_id:
         return None
     stage, limit, cursor = given.get("stage"), given.get("limit", str(DEFAULT_LIMIT)), given.get("cursor")
     if not _LIMIT.fullmatch(limit) or int(limit) > MAX_LIMIT or len(cursor or "") > MAX_CURSOR:

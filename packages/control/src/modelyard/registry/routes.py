@@ -7,9 +7,9 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
-from modelyard.errors import NotFound
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.http.told import Told
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
@@ -59,7 +59,7 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         model = registry.model(caller, name)
         return _told(ModelAnswer.of(model), model.revision).response()
 
-    @router.get("/models/{name}/versions", response_model=VersionsAnswer)
+    @router.get("/models/{name}/versions", response_model=VersionsAnswer, dependencies=OF_OWN_TENANT)
     @kept
     async def list_versions(
         caller: Read, name: str, which: Versions, order: Order, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
@@ -75,18 +75,16 @@ def catalogue_reads(registry: RegistryService, reading: CatalogueReading) -> API
         page = await to_thread.run_sync(find)
         return _told(VersionsAnswer.of(page)).response()
 
-    @router.get("/models", response_model=ModelsAnswer)
+    @router.get("/models", response_model=ModelsAnswer, dependencies=OF_OWN_TENANT)
     @kept
     async def list_models(
         caller: Read,
         which: Models,
         order: ModelOrder = ModelOrder.NAME,
-        tenant_id: str | None = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Response:
         """Models of the caller's tenant that meet every filter."""
-        _refuse_other_tenant(caller, tenant_id)
         told = await reading.models(caller.tenant_id, which, order=order, limit=limit, cursor=cursor)
         return told.response()
 
@@ -132,12 +130,6 @@ def catalogue_writes(registration: Registration, editing: Editing) -> APIRouter:
         return VersionAnswer.of(found)
 
     return router
-
-
-def _refuse_other_tenant(caller: Principal, tenant_id: str | None) -> None:
-    if tenant_id not in (None, caller.tenant_id):
-        # The same answer whether there is such a tenant or not: nobody can guess another's name.
-        raise NotFound("tenant_id: there is no such tenant for this token", code="tenant_not_found", field="tenant_id")
 
 
 def _told(answer: Answer, revision: int | None = None) -> Told:

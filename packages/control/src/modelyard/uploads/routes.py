@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.schemas import SubmittedAnswer, UploadAnswer, UploadBody, UploadsAnswer
@@ -34,7 +35,7 @@ def upload_reads(uploads: UploadService) -> APIRouter:
     """Which uploads there are, and how far they have come."""
     router = APIRouter(prefix=_PREFIX, tags=["uploads"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_uploads(
         caller: Read, status: UploadStatus | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> UploadsAnswer:

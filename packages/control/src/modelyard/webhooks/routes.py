@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.webhooks.catalogue import EVENT_TYPES
@@ -41,7 +42,7 @@ def webhook_reads(webhooks: Webhooks) -> APIRouter:
     """Look at webhooks of the caller's tenant, and at what they can hear of."""
     router = APIRouter(prefix=PREFIX, tags=["webhooks"])
 
-    @router.get("")
+    @router.get("", dependencies=OF_OWN_TENANT)
     def list_webhooks(caller: Read, limit: Limit = 50, cursor: Cursor = None) -> WebhooksAnswer:
         """All webhooks, newest first."""
         page = webhooks.page(caller, limit=limit, cursor=cursor)
@@ -119,7 +120,7 @@ def delivery_routes(deliveries: Deliveries) -> APIRouter:
         """Send an event that tells of nothing; the delivery says what became of it."""
         return DeliveryAnswer.of(deliveries.test(caller, webhook_id))
 
-    @router.get("/deliveries")
+    @router.get("/deliveries", dependencies=OF_OWN_TENANT)
     def list_deliveries(
         caller: Read, webhook_id: str, status: DeliveryStatus | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> DeliveriesAnswer:
@@ -143,7 +144,7 @@ def delivery_routes(deliveries: Deliveries) -> APIRouter:
         sent = deliveries.replay(caller, webhook_id, since=body.since, until=body.until)
         return SentAgainAnswer(deliveries=sent)
 
-    @router.get("/dead-letters")
+    @router.get("/dead-letters", dependencies=OF_OWN_TENANT)
     def list_dead_letters(caller: Read, webhook_id: str, limit: Limit = 50, cursor: Cursor = None) -> DeliveriesAnswer:
         """Deliveries that were given up, newest first."""
         return _page(deliveries, caller, webhook_id, status=DeliveryStatus.DEAD, limit=limit, cursor=cursor)
