@@ -81,7 +81,7 @@ def assert_made_once(stack: Stack, job: Json) -> None:
     ).json()["runs"]
     assert [(run["info"]["run_id"], run["info"]["status"]) for run in runs] == [(job["run_id"], "FINISHED")]
     versions = stack.get(f"/mlops/models/{job['model_name']}")["versions"]
-    assert [version["version"] for version in versions] == [job["model_version"]] == [1]
+    assert [version["version"] for version in versions] == [int(job["model_version"])] == [1]
     (deployment,) = stack.get("/api/v1/deployments", model_name=job["model_name"])["deployments"]
     assert deployment["deployment_id"] == job["deployment_id"]
     assert (deployment["status"], deployment["ready_replicas"]) == ("ready", 2)

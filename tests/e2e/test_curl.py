@@ -86,7 +86,7 @@ def deployed(curl: Curl, tmp_path_factory: pytest.TempPathFactory) -> Any:
 class TestManagement:
     def test_an_uploaded_script_is_trained_and_registered(self, trained: Any) -> None:
         assert trained["status"] == "succeeded", trained["error"]
-        assert (trained["model_name"], trained["model_version"]) == ("curl-irises", 1)
+        assert (trained["model_name"], trained["model_version"]) == ("curl-irises", "1")
 
     def test_one_click_ends_with_an_address(self, deployed: Any) -> None:
         assert deployed["status"] == "deployed", deployed["error"]
@@ -112,7 +112,7 @@ class TestManagement:
 
         assert {"curl-irises", "curl-breast-cancer"} <= {each["name"] for each in listed["models"]}
         assert status == 200
-        assert model["latest_version"] == deployed["model_version"]
+        assert str(model["latest_version"]) == deployed["model_version"]
         (version,) = model["versions"]
         assert version["run_id"] == deployed["run_id"]
         assert version["metrics"]["accuracy"] > 0.9
@@ -149,7 +149,7 @@ class TestTheDeployedModel:
         assert status == 200
         assert health["status"] == "healthy"
         assert health["model"]["name"] == "curl-breast-cancer"
-        assert str(health["model"]["version"]) == str(deployed["model_version"])
+        assert str(health["model"]["version"]) == deployed["model_version"]
         assert health["model"]["run_id"] == deployed["run_id"]
 
     def test_metadata(self, curl: Curl, deployed: Any) -> None:

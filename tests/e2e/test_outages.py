@@ -61,6 +61,6 @@ class TestDownAndUp:
 
         assert left == []
         assert stack.predict(served["deployment_url"], ROWS) == [0, 2]
-        assert stack.get("/mlops/models/served")["latest_version"] == served["model_version"]
+        assert stack.get("/mlops/models/served")["latest_version"] == int(served["model_version"])
         assert (stack.home / "token").read_text().strip() == token
         assert (stack.home / "token").stat().st_mode & 0o777 == 0o600

@@ -11,14 +11,14 @@ COURSE = [
     job(),
     job(status="running", phase="training"),
     job(status="running", phase="training"),
-    job(status="running", phase="building", progress=0.5, model_version=1),
-    job(status="succeeded", phase="deployed", progress=1.0, model_version=1, deployment_url="http://127.0.0.1:8101"),
+    job(status="running", phase="building", progress=0.5, model_version="1"),
+    job(status="succeeded", phase="deployed", progress=1.0, model_version="1", deployment_url="http://127.0.0.1:8101"),
 ]
 
 
 class TestGet:
     def test_a_job_is_read_with_its_types(self, standin: StandIn, client: Client) -> None:
-        standin.jobs["job-1"] = [FAILED | {"duration_seconds": 3, "model_version": 2}]
+        standin.jobs["job-1"] = [FAILED | {"duration_seconds": 3, "model_version": "2"}]
         read = client.jobs.get("job-1")
         assert read.created_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
         assert (read.duration_seconds, read.model_version) == (3.0, 2)
@@ -32,7 +32,7 @@ class TestGet:
         ("field", "value", "sentence"),
         [
             ("status", None, "expected a string as the job's status, got nothing"),
-            ("model_version", "3", "expected a whole number as the job's model_version, got str"),
+            ("model_version", "three", "expected a whole number as text as the job's model_version, got str"),
             ("created_at", "yesterday", "expected an ISO 8601 time as the job's created_at, got str"),
             ("error", [], "expected an object as the job's error, got list"),
         ],

@@ -104,7 +104,7 @@ class Job:
             phase=fields.optional_text("phase"),
             progress=fields.optional_number("progress") or 0.0,
             model_name=fields.optional_text("model_name"),
-            model_version=fields.optional_integer("model_version"),
+            model_version=fields.optional_numeral("model_version"),
             run_id=fields.optional_text("run_id"),
             experiment_name=fields.optional_text("experiment_name"),
             deployment_id=fields.optional_text("deployment_id"),

@@ -51,6 +51,13 @@ class Fields:
             return value
         raise self._unexpected(name, "a whole number")
 
+    def optional_numeral(self, name: str) -> int | None:
+        """A whole number that is told as text, or null."""
+        text = self.optional_text(name)
+        if text is None or (text.isascii() and text.isdecimal()):
+            return None if text is None else int(text)
+        raise self._unexpected(name, "a whole number as text")
+
     def boolean(self, name: str) -> bool:
         """True or false."""
         value = self._values.get(name)

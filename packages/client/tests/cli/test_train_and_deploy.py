@@ -9,7 +9,7 @@ DEPLOYED = [
     job(),
     job(status="running", phase="training"),
     job(status="running", phase="building"),
-    job(status="succeeded", phase="deployed", model_version=2, deployment_url="http://127.0.0.1:8101"),
+    job(status="succeeded", phase="deployed", model_version="2", deployment_url="http://127.0.0.1:8101"),
 ]
 FAILED = job(status="failed", phase="training", error={"code": "script_failed", "message": "ValueError: no\ncolumn"})
 

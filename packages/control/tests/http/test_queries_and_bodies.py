@@ -31,11 +31,10 @@ class TestUnknownParameters:
     def test_every_route_refuses_what_it_does_not_know_and_names_what_it_does(self, client: TestClient) -> None:
         for method, path, context in routes(client):
             answer = client.request(method, path, params={"limti": "5"}, json={} if method != "GET" else None)
-            assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (
-                400,
-                "query_unknown",
-                "limti",
-            ), f"{method} {path}: {answer.text}"
+            told = answer.json()
+            assert (answer.status_code, told["code"], told["field"]) == (400, "query_unknown", "limti"), (
+                f"{method} {path}"
+            )
             assert all(name in told["error"] for name, _ in parameters_of(context.dependant)), answer.text
 
     def test_what_takes_one_value_takes_it_once(self, client: TestClient) -> None:
@@ -53,9 +52,7 @@ class TestUnknownParameters:
         assert client.get(f"{REGISTRY}?tag=a:1&tag=b:2&metric=x>1&metric=y>1").status_code == 200
 
     @pytest.mark.parametrize("place", ["", "/versions/1"])
-    def test_an_answer_that_needs_no_route_is_no_way_around(
-        self, client: TestClient, place: str
-    ) -> None:
+    def test_an_answer_that_needs_no_route_is_no_way_around(self, client: TestClient, place: str) -> None:
         client.post(SERVING, json={"name": "iris"})
         for _ in range(2):  # The second caller is let in from memory.
             answer = client.get(f"{REGISTRY}/iris{place}", params={"limit": "5"})

@@ -84,7 +84,7 @@ class TestUpload:
             ({"replicas": "2"}, SCRIPT, "replicas"),
             ({"script_name": "other.py"}, SCRIPT, "script_name"),
             ({"model_name": ["a", "b"]}, SCRIPT, "model_name"),
-            ({"model_name": "A B"}, SCRIPT, "model_name"),
+            ({"model_name": "A/B"}, SCRIPT, "model_name"),
             ({"requirements": "[1"}, SCRIPT, "requirements"),
             ({"requirements": "[1]"}, SCRIPT, "requirements.0"),
             ({"requirements": "-e ."}, SCRIPT, "requirements.0"),
@@ -107,9 +107,18 @@ class TestUpload:
         assert response.status_code == 400
         assert response.json()["field"] == (field if files else "other")
 
-    def test_a_name_that_the_script_does_not_give_must_be_said(self, client: TestClient) -> None:
-        response = client.post("/mlops/training/upload", json=UPLOAD | {"script_name": "2nd_try.py"})
-        assert (response.status_code, response.json()["field"]) == (400, "model_name")
+    @pytest.mark.parametrize(
+        ("script_name", "model_name"), [("2nd_try.py", "2nd-try"), ("My script.py", "my script"), ("a:b.py", "a-b")]
+    )
+    def test_a_model_that_nobody_named_is_called_as_the_script(
+        self, client: TestClient, script_name: str, model_name: str
+    ) -> None:
+        response = client.post("/mlops/training/upload", json=UPLOAD | {"script_name": script_name})
+        assert (response.status_code, response.json()["model_name"]) == (202, model_name)
+
+    def test_a_fault_of_the_scripts_name_is_no_fault_of_the_models(self, client: TestClient) -> None:
+        response = client.post("/mlops/training/upload", json=UPLOAD | {"script_name": "train.txt"})
+        assert (response.status_code, response.json()["field"]) == (400, "script_name")
 
 
 class TestDeploy:
@@ -132,7 +141,7 @@ class TestDeploy:
             ({"replicas": "2"}, "replicas"),
             ({"replicas": 2.0}, "replicas"),
             ({"namespace": ""}, "namespace"),
-            ({"namespace": "Team A"}, "namespace"),
+            ({"namespace": "Team/A"}, "namespace"),
             ({"experiment_name": ""}, "experiment_name"),
             ({"model_name": None}, "model_name"),
             ({"requirements": "scikit-learn"}, "requirements"),
@@ -190,7 +199,7 @@ class TestJobs:
                 "status": "deployed",
                 "deployment_url": "http://10.0.0.7:8100",
                 "external_ip": "10.0.0.7",
-                "model_version": 3,
+                "model_version": "3",
                 "run_id": "r",
                 "ecr_image": "bundle:iris-v3@sha256:1",
                 "duration_seconds": 12.5,
@@ -276,7 +285,7 @@ class TestCatalogue:
     def test_what_cannot_be_registered_says_why(self, client: TestClient, tracking: FakeTracking) -> None:
         for body, status, code in (
             ({"name": "iris"}, 400, "source_invalid"),
-            ({"name": "Iris", "run_id": "r"}, 400, "model_name_invalid"),
+            ({"name": "a/b", "run_id": "r"}, 400, "model_name_invalid"),
             ({"name": "iris", "run_id": "f" * 32}, 404, "not_tracked"),
             ({"name": "iris", "model_uri": "file:///etc/passwd"}, 400, "model_uri_invalid"),
             ({"name": "iris", "run_id": tracking.log_run("iris")}, 400, "no_model_logged"),

@@ -1,5 +1,7 @@
 """Registering by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelyard.access.domain import Principal
@@ -9,6 +11,8 @@ from modelyard.errors import Invalid, NotFound
 from modelyard.registry.domain import Given, Version
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
+
+JOB, UPLOAD = f"job-{'a' * 32}", f"up-{'a' * 32}"
 
 
 @pytest.fixture
@@ -80,3 +84,43 @@ class TestByHand:
         with pytest.raises(Invalid) as caught:
             register(registration, alice, name="../iris", run_id="r")
         assert caught.value.field == "name"
+
+
+class TestIds:
+    @pytest.mark.parametrize("prefix", ["m", "model"])
+    def test_a_logged_model_is_meant_by_its_id_in_either_spelling(
+        self, registration: Registration, alice: Principal, tracking: FakeTracking, prefix: str
+    ) -> None:
+        logged = tracking.log_model(tracking.log_run("iris"), "model", {"model.pkl": b"x"})
+        artifact_id = logged.uri.replace("models:/m-", f"{prefix}-")
+        assert artifact(registration, alice, artifact_id).model_uri == logged.uri
+
+    def test_a_job_or_an_upload_means_the_model_that_it_registered(
+        self, registration: Registration, registry: RegistryService, alice: Principal, tracking: FakeTracking
+    ) -> None:
+        logged = tracking.log_model(tracking.log_run("iris"), "model", {"model.pkl": b"x"})
+        registry.register(alice, model_name="iris", logged=logged, job_id=JOB)
+        registration.ask_uploads(lambda _, upload_id: JOB if upload_id == UPLOAD else None)
+        assert artifact(registration, alice, JOB).model_uri == logged.uri
+        assert artifact(registration, alice, UPLOAD).model_uri == logged.uri
+
+    @pytest.mark.parametrize("artifact_id", [f"job-{'b' * 32}", f"up-{'b' * 32}"])
+    def test_one_that_registered_nothing_is_told_by_its_field(
+        self, registration: Registration, alice: Principal, artifact_id: str
+    ) -> None:
+        registration.ask_uploads(lambda _, __: None)
+        with pytest.raises(NotFound, match=r"artifact_id: .* has registered no version") as caught:
+            artifact(registration, alice, artifact_id)
+        assert (caught.value.code, caught.value.field) == ("artifact_not_found", "artifact_id")
+
+    def test_another_tenants_job_has_registered_nothing(
+        self, registration: Registration, registry: RegistryService, alice: Principal, tracking: FakeTracking
+    ) -> None:
+        logged = tracking.log_model(tracking.log_run("iris"), "model", {"model.pkl": b"x"})
+        registry.register(alice, model_name="iris", logged=logged, job_id=JOB)
+        with pytest.raises(NotFound):
+            artifact(registration, replace(alice, tenant_id="elsewhere"), JOB)
+
+
+def artifact(registration: Registration, principal: Principal, artifact_id: str) -> Version:
+    return registration.artifact(principal, name="other", artifact_id=artifact_id, given=Given())

@@ -138,7 +138,7 @@ class TestRefusals:
             ({"file_name": "../model.tar"}, "file_name"),
             ({"file_name": "model.exe"}, "file_name"),
             ({"file_name": "model.pkl"}, "requirements"),
-            ({"name": "No Name"}, "name"),
+            ({"name": "no:name"}, "name"),
             ({"sha256": "abc"}, "sha256"),
             ({"size_bytes": 0}, "size_bytes"),
             ({"size_bytes": 1024 * 1024 + 1}, "size_bytes"),
@@ -216,7 +216,7 @@ class TestFinish:
         assert owner.post(f"{ROOT}/{upload_id}/finish").json()["job_id"] == accepted.json()["job_id"]
         platform.engine.run_next()
         job = owner.get(f"/mlops/jobs/{accepted.json()['job_id']}").json()
-        assert (job["status"], job["model_version"]) == ("succeeded", 1)
+        assert (job["status"], job["model_version"]) == ("succeeded", "1")
         version = owner.get("/api/v1/ml/registry/models/churn/versions/1").json()
         assert (version["tags"], version["metrics"], version["parameters"]) == (
             {"team": "growth"},

@@ -54,7 +54,7 @@ class Deploying:
         found = self.registry.version(owner_of(job), job.model_name, version)
         refuse_leaving(found)
         bundle = self.packaging.build(found, log=lambda line: log.write(AFTER_RUN, line))
-        return {"model_version": version, "image": bundle.reference}
+        return {"model_version": version, "run_id": found.run_id, "image": bundle.reference}
 
     def _deploy(self, job: Job, version: int) -> Result:
         """Write down what shall be: a replacement, the deployment that serves the version already, or another one."""

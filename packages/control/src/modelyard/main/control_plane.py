@@ -43,6 +43,7 @@ class ControlPlane:
         self.catalogue = catalogue = Catalogue(ground)
         self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
         self.work = work = Work(ground, self.registry)
+        catalogue.registration.ask_uploads(lambda caller, upload_id: work.uploads.get(caller, upload_id).job_id)
         self.jobs, self.packaging, self.deployments = work.jobs, work.packaging, work.deployments
         self.mirror = mirror_parts(
             database=self.database,

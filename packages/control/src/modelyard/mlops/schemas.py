@@ -165,7 +165,7 @@ class JobAnswer(Answer):
     phase: str | None
     progress: float
     model_name: str
-    model_version: int | None
+    model_version: str | None
     run_id: str | None
     experiment_name: str | None
     deployment_id: str | None
@@ -247,7 +247,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "phase": job.phase,
         "progress": job.progress,
         "model_name": job.model_name,
-        "model_version": job.result.get("model_version"),
+        "model_version": None if (version := job.result.get("model_version")) is None else str(version),
         "run_id": job.result.get("run_id"),
         "experiment_name": job.result.get("experiment_name", job.experiment_name),
         "deployment_id": job.result.get("deployment_id"),

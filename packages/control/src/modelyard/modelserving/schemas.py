@@ -24,7 +24,8 @@ class VersionBody(GivenBody):
     """A trained artifact that shall become the model's next version."""
 
     artifact_id: str = Field(
-        description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
+        description="the id of a run, a logged model (`m-…`, `model-…`), an upload or a job, or a model's address",
+        max_length=500,
     )
 
 

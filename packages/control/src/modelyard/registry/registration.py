@@ -1,7 +1,7 @@
 """Registering by hand: which logged model is meant, and with what."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from modelyard.access.domain import Principal
@@ -17,8 +17,13 @@ from modelyard.training.domain import choose_logged_model
 _REFUSAL_SECONDS = 0.5
 """An answer that there is no such run comes at a multiple of this: what is another tenant's takes longer to look up."""
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
-_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_MODEL_ID = re.compile(r"(?:m|model)-(?P<digits>[0-9a-f]{32})")
+_UPLOAD_ID = re.compile(r"up-[0-9a-f]{32}")
+_JOB_ID = re.compile(r"job-[0-9a-f]{32}")
 _ADDRESS = re.compile(r"models:/m-[0-9a-f]{32}|runs:/[0-9a-f]{32}/[^/\s].{0,200}")
+
+JobOfUpload = Callable[[Principal, str], str | None]
+"""The job that registers an upload of the caller's tenant, if there is one yet; raises NotFound."""
 
 
 class Registration:
@@ -27,6 +32,11 @@ class Registration:
     def __init__(self, *, registry: RegistryService, clock: Clock) -> None:
         self._registry = registry
         self._clock = clock
+        self._job_of_upload: JobOfUpload = _no_upload
+
+    def ask_uploads(self, job_of_upload: JobOfUpload) -> None:
+        """Name who knows the uploads; before the first registration."""
+        self._job_of_upload = job_of_upload
 
     def model(self, principal: Principal, *, name: str, description: str, tags: Mapping[str, str]) -> Model:
         """Make a model without versions.
@@ -85,13 +95,47 @@ class Registration:
         artifact_id: str,
         given: Given,
     ) -> Version:
-        """Register a trained artifact, named by a run's id, a logged model's id, or a model's address.
+        """Register a trained artifact, named by any id of ours or of the tracker's that means one.
+
+        That is a run's id, a logged model's id (`m-…` or `model-…`), a model's address, or the id of an upload or a job
+        that has registered a version.
 
         Raises:
-            Invalid, NotFound: as `by_hand`; code `artifact_id_invalid` when it is none of the three.
+            Invalid, NotFound: as `by_hand`; code `artifact_id_invalid` when it is none of them, `artifact_not_found`
+                when nothing came of the upload or the job.
         """
-        run_id, model_uri = _source(artifact_id)
+        run_id, model_uri = self._source(principal, artifact_id)
         return self.by_hand(principal, name=name, run_id=run_id, model_uri=model_uri, given=given)
+
+    def _source(self, principal: Principal, artifact_id: str) -> tuple[str | None, str | None]:
+        """The run or the address that an id means."""
+        if _RUN_ID.fullmatch(artifact_id):
+            return artifact_id, None
+        if _ADDRESS.fullmatch(artifact_id):
+            return None, artifact_id
+        if (model := _MODEL_ID.fullmatch(artifact_id)) is not None:
+            return None, f"models:/m-{model['digits']}"
+        if _UPLOAD_ID.fullmatch(artifact_id):
+            return None, self._made_by(principal, self._job_of_upload(principal, artifact_id), artifact_id)
+        if _JOB_ID.fullmatch(artifact_id):
+            return None, self._made_by(principal, artifact_id, artifact_id)
+        raise Invalid(
+            "artifact_id: expected the id of a run (32 hexadecimal digits), a logged model (m-… or model-…), an upload "
+            f"(up-…) or a job (job-…), or an address like runs:/<run>/<name>, got {artifact_id[:80]!r}",
+            code="artifact_id_invalid",
+            field="artifact_id",
+        )
+
+    def _made_by(self, principal: Principal, job_id: str | None, artifact_id: str) -> str:
+        """The address of the model that a job has registered."""
+        versions = [] if job_id is None else self._registry.versions_from(principal, job_id=job_id, limit=1)
+        if not versions:
+            raise NotFound(
+                f"artifact_id: '{artifact_id}' has registered no version",
+                code="artifact_not_found",
+                field="artifact_id",
+            )
+        return versions[0].model_uri
 
     def _wait_since(self, asked: datetime) -> None:
         """Until a moment that does not depend on what was looked up: what is not there is told no sooner."""
@@ -99,16 +143,5 @@ class Registration:
         self._clock.sleep(_REFUSAL_SECONDS - passed % _REFUSAL_SECONDS)
 
 
-def _source(artifact_id: str) -> tuple[str | None, str | None]:
-    if _RUN_ID.fullmatch(artifact_id):
-        return artifact_id, None
-    if _MODEL_ID.fullmatch(artifact_id):
-        return None, f"models:/{artifact_id}"
-    if _ADDRESS.fullmatch(artifact_id):
-        return None, artifact_id
-    raise Invalid(
-        "artifact_id: expected a run's id (32 hexadecimal digits), a logged model's id (m-…), or an address like "
-        f"runs:/<run>/<name>, got {artifact_id[:80]!r}",
-        code="artifact_id_invalid",
-        field="artifact_id",
-    )
+def _no_upload(_: Principal, upload_id: str) -> str | None:
+    raise NotFound(f"there is no upload '{upload_id}'", code="upload_not_found")

@@ -50,7 +50,8 @@ class RegisterBody(GivenBody):
 
     name: str
     artifact_id: str = Field(
-        description="a run's id, a logged model's id (`m-…`), or a model's address", max_length=500
+        description="the id of a run, a logged model (`m-…`, `model-…`), an upload or a job, or a model's address",
+        max_length=500,
     )
 
 
