@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     run_disk_mb: int = Field(default=16 * 1024, ge=1)
     run_isolation: IsolationChoice = IsolationChoice.AUTO
     """`auto` takes the strongest mechanism that there is; `required` and a name refuse to start where it is not."""
+    source_builds: bool = True
+    """Whether a required package that has no wheel is built, which its own code does, isolated as runs are."""
     run_readable: Annotated[list[Path], NoDecode, _Separated] = []
     """Folders that every run may read besides its own: `/data,/mnt/sets`."""
     compile_models: bool = True

@@ -67,13 +67,16 @@ def enter(*, writable: Sequence[Path], hidden: Sequence[Path], kept: Sequence[Pa
     links = {place: place.readlink() for place in below if place.is_symlink()}
     read_only = [place for place in below if place not in links and place.exists()]
     trees = {place: _cloned(place) for place in (*writable, *read_only) if place.exists()}
+    files = {place for place in trees if not place.is_dir()}
     folder = Path.cwd()
     for place in (*hidden, *_SOCKETS):
         _cover(place)
     _cover(_SHARED_MEMORY, mode="1777")
     mask = os.umask(0o022)  # Folders on the way to a place are to be passed by whoever the process becomes.
     for place in trees:
-        place.mkdir(parents=True, exist_ok=True)
+        (place.parent if place in files else place).mkdir(parents=True, exist_ok=True)
+        if place in files:
+            place.touch()
     for place, target in links.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
@@ -83,8 +86,7 @@ def enter(*, writable: Sequence[Path], hidden: Sequence[Path], kept: Sequence[Pa
         _attach(trees[place], place)
         _set_read_only(place, is_on=place not in writable)
     _set_read_only(_SHARED_MEMORY, is_on=False)
-    if folder.is_dir():
-        os.chdir(folder)
+    os.chdir(folder if folder.is_dir() else "/")  # Else it would go on in the folder that the view replaces.
 
 
 def _leave_namespaces() -> None:

@@ -53,7 +53,12 @@ def real_adapters(settings: Settings) -> Adapters:
         clock=clock,
         engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
         environments=UvEnvironments(
-            home=places, clock=clock, lock_ttl_seconds=settings.lock_ttl_seconds, environment=os.environ
+            home=places,
+            clock=clock,
+            lock_ttl_seconds=settings.lock_ttl_seconds,
+            environment=os.environ,
+            isolation=isolation,
+            builds_sources=settings.source_builds,
         ),
         receivers=HttpReceivers(
             allowed=settings.webhook_allowed_networks,

@@ -1,8 +1,8 @@
 """Environments by uv: resolved with hashes, hard-linked from uv's cache, and kept by the digest of their lock.
 
 An environment stands in `environments/<digest>` and is built in place, under a lock that the building uv holds too; the
-marker that completes it is written last, and what has none is built anew. A package that comes as source runs its own
-build here; `UV_NO_BUILD=1` forbids that. Changing a built environment is refused: there is no call for it.
+marker that completes it is written last, and what has none is built anew. A package that comes as source is built apart
+(`source_builds`). Changing a built environment is refused: there is no call for it.
 """
 
 import hashlib
@@ -17,10 +17,13 @@ from datetime import datetime, timedelta
 from modelyard.adapters.environments import lock_text
 from modelyard.adapters.environments.interpreters import Interpreter, Interpreters
 from modelyard.adapters.environments.server_distribution import ServerDistribution, ServerRequirement, editable_source
+from modelyard.adapters.environments.source_builds import WheelsFirst
 from modelyard.adapters.environments.uv_command import Uv, UvFailure
 from modelyard.adapters.file_lock import locked
 from modelyard.errors import Invalid, ModelyardError, Unavailable
 from modelyard.home import Home
+from modelyard.isolation import Isolation
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environment, Lock, LogLine, pinned
 from modelyard.scratch import Scratch
@@ -46,13 +49,25 @@ class UvEnvironments:
         clock: tells when a lock is too old.
         lock_ttl_seconds: how long a lock is used again for the same requirements.
         environment: the operator's; what it says of uv, proxies and certificates is handed down to uv.
+        isolation: what stands between a package's own build and everything else.
+        builds_sources: whether packages without a wheel are built.
     """
 
-    def __init__(self, *, home: Home, clock: Clock, lock_ttl_seconds: float, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        home: Home,
+        clock: Clock,
+        lock_ttl_seconds: float,
+        environment: Mapping[str, str],
+        isolation: Isolation = NO_ISOLATION,
+        builds_sources: bool = True,
+    ) -> None:
         self._home = home
         self._clock = clock
         self._lock_ttl = timedelta(seconds=lock_ttl_seconds)
         self._uv = Uv(environment=environment, folder=home.environments)
+        self._wheels_first = WheelsFirst(self._uv, isolation=isolation, scratch=home.scratch, is_allowed=builds_sources)
         self._pythons = Interpreters(self._uv)
         self._server = ServerDistribution(
             uv=self._uv, wheels=home.wheels, scratch=home.scratch, source=editable_source()
@@ -115,7 +130,14 @@ class UvEnvironments:
         options += ["--python-version", wanted.python.version, "--python", str(wanted.python.path)]
         options += ["--constraints", str(held), "--output-file", str(resolved)]
         links = [wanted.server.wheel_folder] if wanted.server and wanted.server.wheel_folder else []
-        self._uv.run("pip", "compile", *options, str(asked), log=log, find_links=links, inherited=[scratch.held])
+        self._wheels_first.run(
+            *("compile", *options, str(asked)),
+            log=log,
+            python=wanted.python.path,
+            writable=[scratch.folder],
+            find_links=links,
+            inherited=[scratch.held],
+        )
         return resolved.read_text()
 
     def _build(self, lock: Lock, environment: Environment, *, log: LogLine, held: int) -> None:
@@ -130,7 +152,14 @@ class UvEnvironments:
             requirements = environment.path / "requirements.txt"
             requirements.write_text(lock.text)
             options = ["--require-hashes", "--python", str(environment.python)]
-            self._uv.run("pip", "sync", *options, str(requirements), log=log, find_links=wheels, inherited=[held])
+            self._wheels_first.run(
+                *("sync", *options, str(requirements)),
+                log=log,
+                python=environment.python,
+                writable=[environment.path],
+                find_links=wheels,
+                inherited=[held],
+            )
         except UvFailure as failure:
             raise _translated(failure, code="environment_build_failed") from failure
         (environment.path / _MARKER).write_text(lock.digest)

@@ -24,6 +24,7 @@ _UNREACHABLE = re.compile(
     r"|HTTP status server error|HTTP status client error \(429|error decoding response body",
     re.IGNORECASE,
 )
+_NO_WHEEL = re.compile(r"no usable wheels|building from source is disabled|building source distributions is disabled")
 _LABEL = re.compile(r"^\s*(error|cause|hint|warning):")
 _ADDRESS = re.compile(r"\b(?:https?|file)://[^\s`'\")]+")
 _PATH = re.compile(r"(?<![\w./])/(?:[\w.+@~-]+/)+[\w.+@~-]*")
@@ -41,6 +42,11 @@ class UvFailure(Exception):
     def is_unreachable(self) -> bool:
         """Whether an index did not answer, so that the same call may pass later."""
         return any(_UNREACHABLE.search(line) for line in self.output)
+
+    @property
+    def needs_a_build(self) -> bool:
+        """Whether a package has no wheel, so that its own code would have to build one."""
+        return any(_NO_WHEEL.search(line) for line in self.output)
 
     @property
     def reason(self) -> str:
@@ -83,6 +89,8 @@ class Uv:
         log: LogLine,
         find_links: Sequence[Path] = (),
         inherited: Sequence[int] = (),
+        prefix: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Run uv to its end.
 
@@ -91,17 +99,19 @@ class Uv:
             log: told each line that uv writes, without addresses and paths.
             find_links: folders with wheels, besides those that the operator named.
             inherited: descriptors that the child holds open, such as a lock that it must not outlive.
+            prefix: a command that executes uv.
+            variables: more of its environment.
 
         Raises:
             UvFailure: it ended with an error.
         """
         links = [self.environment.get("UV_FIND_LINKS", ""), *map(str, find_links)]
-        environment = self._scrubbed()
+        environment = {**self._scrubbed(), **(variables or {})}
         if any(links):
             environment["UV_FIND_LINKS"] = ",".join(filter(None, links))
         (self._folder / "uv.toml").touch()
         with subprocess.Popen(
-            [self._binary, "--no-progress", *arguments],
+            [*prefix, self._binary, "--no-progress", *arguments],
             cwd=self._folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -114,6 +124,16 @@ class Uv:
             output = [line.rstrip("\n") for line in _told(process, log)]
         if process.returncode != 0:
             raise UvFailure([without_places(line) for line in output])
+
+    @property
+    def binary(self) -> Path:
+        """The program."""
+        return Path(self._binary)
+
+    @property
+    def folder(self) -> Path:
+        """Its working directory."""
+        return self._folder
 
     def find_python(self, versions: str) -> Path | None:
         """An interpreter on this machine of such a version (`>=3.12`, `3.12.1`); None where uv finds none."""
