@@ -5,7 +5,7 @@ import binascii
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from modelyard.access.domain import FIRST_TENANT, Permission, Principal, Role
 from modelyard.access.service import AccessService
@@ -56,6 +56,19 @@ class Callers:
         self._people: Recent[Caller] = Recent()
         self._jobs: Recent[TrainingJob | None] = Recent()
 
+    def recall(self, authorization: str | None) -> Caller | Platform | None:
+        """Who that is, as far as it can be said without the database; what was found a moment ago holds."""
+        token = _token(authorization)
+        if token is None:
+            return self._people.fresh("")
+        if self._signer.is_platform(token):
+            return PLATFORM
+        if not self._signer.is_of_run(token):
+            return self._people.fresh(f"Bearer {token}")
+        said = self._signer.read(token)
+        is_known = said is not None and self._jobs.fresh(said.job_id) is not None
+        return self._run(token) if is_known else None
+
     def find(self, authorization: str | None, *, address: str | None) -> Caller | Platform:
         """Who shows this header.
 
@@ -94,17 +107,22 @@ class Callers:
         return Caller(tenant_id=job.tenant_id, subject=said.run_key, may_write=True, grant=grant)
 
 
-class Recent(dict[str, tuple[float, T]]):
+class Recent(Generic[T]):
     """What was found a moment ago, and still holds when the database does not answer now."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._known: dict[str, tuple[float, T]] = {}
         self._changing = threading.Lock()
 
-    def get(self, key: str, find: Callable[[], T]) -> T:  # type: ignore[override]
+    def fresh(self, key: str) -> T | None:
+        """What was found a moment ago."""
+        known = self._known.get(key)
+        return known[1] if known is not None and time.monotonic() - known[0] < _FRESH_SECONDS else None
+
+    def get(self, key: str, find: Callable[[], T]) -> T:
         """What `find` gives, or gave a moment ago. What it refuses is not remembered."""
         now = time.monotonic()
-        known = super().get(key)
+        known = self._known.get(key)
         if known is not None and now - known[0] < _FRESH_SECONDS:
             return known[1]
         try:
@@ -115,12 +133,12 @@ class Recent(dict[str, tuple[float, T]]):
             return known[1]
         except ModelyardError:
             with self._changing:
-                self.pop(key, None)
+                self._known.pop(key, None)
             raise
         with self._changing:
-            if len(self) >= _MOST:
-                self.clear()
-            self[key] = (now, found)
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = (now, found)
         return found
 
 

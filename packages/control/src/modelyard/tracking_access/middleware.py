@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelyard.errors import Forbidden, Kind, ModelyardError
 from modelyard.tracking_access.callers import Callers, Platform
-from modelyard.tracking_access.facts import TrackedFacts
+from modelyard.tracking_access.facts import NotRemembered, TrackedFacts
 from modelyard.tracking_access.guard import Guard
 from modelyard.tracking_access.request import TrackingRequest, read_body, read_query
 from modelyard.tracking_access.rules import Rule, rule_for
@@ -60,7 +60,9 @@ class TrackingDoor:
     async def _decided(self, scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
         authorization = Headers(scope=scope).get("authorization")
         address = scope["client"][0] if scope.get("client") else None
-        caller = await to_thread.run_sync(lambda: self._callers.find(authorization, address=address))
+        caller = self._callers.recall(authorization)
+        if caller is None:
+            caller = await to_thread.run_sync(lambda: self._callers.find(authorization, address=address))
         if isinstance(caller, Platform):
             return scope, receive, send
         found = rule_for(scope["method"], scope["path"])
@@ -74,7 +76,10 @@ class TrackingDoor:
         rule, path = found
         body = await _body(receive) if rule.has_body else b""
         request = _read(scope, rule, path, body)
-        await to_thread.run_sync(rule.check, Guard(caller, self._facts), request, caller)
+        try:
+            rule.check(Guard(caller, self._facts.remembered), request, caller)
+        except NotRemembered:
+            await to_thread.run_sync(rule.check, Guard(caller, self._facts), request, caller)
         if rule.has_body:
             scope, receive = _again(scope, request, body)
         if rule.filters is not None and not caller.sees_all:
