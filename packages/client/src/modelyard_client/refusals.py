@@ -33,6 +33,7 @@ _BY_STATUS: dict[int, type[ModelyardError]] = {
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,
+    507: Unavailable,
 }
 
 

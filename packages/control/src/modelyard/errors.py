@@ -15,6 +15,7 @@ class Kind(StrEnum):
     TOO_LARGE = "too_large"
     BUSY = "busy"
     UNAVAILABLE = "unavailable"
+    DISK_FULL = "disk_full"
     INTERNAL = "internal"
 
 
@@ -95,3 +96,12 @@ class Unavailable(ModelyardError):
     """A system that we need does not answer now; the same call may go through later, so a job waits and repeats it."""
 
     kind = Kind.UNAVAILABLE
+
+
+class DiskFull(Unavailable):
+    """There is no space for this. What takes space fails with it; what only writes an end down is repeated."""
+
+    kind = Kind.DISK_FULL
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="disk_full")

@@ -41,6 +41,11 @@ class Home:
         return self.root / "projects"
 
     @property
+    def reserve(self) -> Path:
+        """Space that is given up when the disk is full, so that the databases can end their writes."""
+        return self.root / "reserve"
+
+    @property
     def database_file(self) -> Path:
         """Our tables, when they are in SQLite."""
         return self.root / "modelyard.db"

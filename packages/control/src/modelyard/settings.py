@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modelyard.access.domain import Role
+from modelyard.disk import Disk
 from modelyard.home import Home
 from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin
 from modelyard.isolation import Isolation, IsolationChoice, choose_isolation
@@ -84,6 +85,11 @@ class Settings(BaseSettings):
 
     registry_cache_ttl: int = Field(default=300, ge=0, validation_alias="ML_REGISTRY_CACHE_TTL")
     """Seconds."""
+
+    disk_floor_mb: int = Field(default=256, ge=0)
+    """What stays free on the home's disk, at most a twentieth of it: what takes space is refused before."""
+    disk_reserve_mb: int = Field(default=64, ge=0)
+    """A file that is given up when the disk is full, at most a fortieth of it, so that what runs can be ended."""
 
     upload_mb: int = Field(default=20 * 1024, ge=1)
     """Of one uploaded file, and of what it unpacks to."""
@@ -230,6 +236,15 @@ class Settings(BaseSettings):
     def project_bytes(self) -> int:
         """Cap on a project's archive, and on what it unpacks to."""
         return self.project_mb * _MEBIBYTE
+
+    @property
+    def disk(self) -> Disk:
+        """The disk of the home."""
+        return Disk(
+            self.places.root,
+            floor_bytes=self.disk_floor_mb * _MEBIBYTE,
+            reserve_bytes=self.disk_reserve_mb * _MEBIBYTE,
+        )
 
     @property
     def run_memory_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """The frame of every workflow: patience, cancellation, crashes, and an end in any case."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,7 +11,7 @@ import pytest
 from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
-from modelyard.errors import Invalid, Kind, ModelyardError, Unavailable
+from modelyard.errors import DiskFull, Invalid, Kind, ModelyardError, Unavailable
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus, Phase
@@ -34,13 +35,19 @@ class Stage:
     job: Job
     taken_away: list[str] = field(default_factory=list)
 
-    def play(self, body: Body, on_failure: Callable[[Job], None] | None = None) -> Job:
+    def play(
+        self,
+        body: Body,
+        on_failure: Callable[[Job], None] | None = None,
+        check_space: Callable[[], None] = lambda: None,
+    ) -> Job:
         """Run the job's body until it ends or crashes, and give the job."""
         run = workflow(
             body,
             jobs=self.jobs,
             clock=self.clock,
             on_failure=on_failure or (lambda job: self.taken_away.append(job.job_id)),
+            check_space=check_space,
         )
         self.engine.register({JobKind.TRAINING: run})
         self.engine.run_next()
@@ -256,3 +263,55 @@ class TestCrashes:
                 stage.play(lambda steps: steps.run("one", dict))
         assert stage.jobs.get(stage.principal, stage.job.job_id).status is JobStatus.RUNNING
         assert stage.play(lambda steps: steps.run("one", lambda: {"value": 1})).result == {"value": 1}
+
+
+FULL = DiskFull("disk full: needs 9 MiB, has 1 MiB")
+
+
+class TestAFullDisk:
+    """A step that takes space fails with it; what writes the end down is repeated."""
+
+    def test_a_step_is_not_begun(self, stage: Stage) -> None:
+        step = Flaky()
+
+        def check() -> None:
+            raise FULL
+
+        job = stage.play(lambda steps: steps.run("one", step), check_space=check)
+        assert (job.status, step.calls) == (JobStatus.FAILED, 0)
+        assert job.error is not None
+        assert (job.error.message, job.error.code) == (FULL.message, "disk_full")
+        assert stage.taken_away == [job.job_id]
+
+    @pytest.mark.parametrize(
+        "error",
+        [FULL, OSError(errno.ENOSPC, "No space left on device"), Invalid("uv: os error 28", code="environment_failed")],
+    )
+    def test_a_step_that_runs_out_of_space_ends_the_job(self, stage: Stage, error: Exception) -> None:
+        job = stage.play(lambda steps: steps.run("one", Flaky(error)))
+        assert job.status is JobStatus.FAILED
+        assert job.error is not None
+        assert job.error.message.startswith("disk full: ")
+
+    def test_what_a_full_disk_makes_of_others_is_told_with_it(self, stage: Stage) -> None:
+        """MLflow answers 500 on a full disk, and a script ends: neither says why."""
+        checks = iter((False, True))
+
+        def check() -> None:
+            if next(checks):
+                raise FULL
+
+        away = Unavailable("the tracking server does not answer", code="tracking_unavailable")
+        job = stage.play(lambda steps: steps.run("one", Flaky(away)), check_space=check)
+        assert job.status is JobStatus.FAILED
+        assert job.error is not None
+        assert job.error.message == FULL.message
+
+    def test_the_end_is_written_when_there_is_space_again(self, stage: Stage) -> None:
+        clean = Flaky(OSError(errno.ENOSPC, "No space left on device"), FULL)
+
+        def take_away(_: Job) -> None:
+            clean()
+
+        job = stage.play(lambda steps: steps.run("one", Flaky(FULL)), on_failure=take_away)
+        assert (job.status, clean.calls) == (JobStatus.FAILED, 3)

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.db import Database
 from modelyard.db.schema import metadata
-from modelyard.errors import Conflict, Invalid
+from modelyard.errors import Conflict, DiskFull, Invalid
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
@@ -519,3 +520,27 @@ def send_project(projects: ProjectService, principal: Principal, files: dict[str
         incoming.flush()
         projects.keep(principal, sha256, incoming, place)
     return sha256
+
+
+class TestAFullDisk:
+    def test_ends_a_run_that_fills_it_and_takes_its_files_away(
+        self, training: Training, jobs: JobService, engine: InlineJobEngine, runner: FakeRunner, clock: ManualClock,
+        script: Scripted, alice: Principal, work: Callable[..., Job],
+    ) -> None:  # fmt: skip
+        """The check passes twice (before the steps), and no more once the script runs."""
+        script.behaviours = [script.ends(None)]
+        passed = iter(range(2))
+
+        def check() -> None:
+            if next(passed, None) is None:
+                raise DiskFull("disk full: needs 9 MiB, has 1 MiB")
+
+        filling = replace(training, check_space=check)
+        body = workflow(filling.train_and_register, jobs=jobs, clock=clock, on_failure=filling.stop, check_space=check)
+        engine.register({JobKind.TRAINING: body})
+        job = work()
+        assert job.error is not None
+        assert (job.status, job.error.code) == (JobStatus.FAILED, "disk_full")
+        (run,) = runner.started
+        assert run.folder in runner.cancelled
+        assert run.folder in runner.discarded

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.errors import Invalid
+from modelyard.disk import Disk, Space
+from modelyard.errors import DiskFull, Invalid
 from modelyard.uploads.unpack import unpack
 
 FILES = {"MLmodel": b"flavors: {}\n", "data/model.pkl": b"never unpickled"}
@@ -54,12 +55,13 @@ def zip_link() -> zipfile.ZipInfo:
 def unpacked(tmp_path: Path) -> Callable[..., dict[str, bytes]]:
     """What comes out of an archive of this name; fails when anything was written elsewhere."""
 
-    def run(name: str, content: bytes, *, max_bytes: int = 1000) -> dict[str, bytes]:
+    def run(name: str, content: bytes, *, max_bytes: int = 1000, free: int = 10**12) -> dict[str, bytes]:
         archive, folder = tmp_path / "archive", tmp_path / "inside" / "out"
         archive.write_bytes(content)
         folder.mkdir(parents=True)
         try:
-            unpack(archive, folder, name=name, max_bytes=max_bytes)
+            disk = Disk(tmp_path, floor_bytes=0, reserve_bytes=0, measure=lambda _: Space(free=free, total=10**12))
+            unpack(archive, folder, name=name, max_bytes=max_bytes, disk=disk)
         finally:
             assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "inside"]
             assert [path.name for path in (tmp_path / "inside").iterdir()] == ["out"]
@@ -145,3 +147,85 @@ class TestUnpack:
     ) -> None:
         with pytest.raises(Invalid, match="more than 1000 bytes"):
             unpacked(name, content)
+
+
+GIB = 1024**3
+
+
+def zip_that_says(content: bytes, **declared: int) -> bytes:
+    """A zip of one file of this content whose headers declare something else of it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", content)
+        for name, value in declared.items():
+            setattr(archive.infolist()[0], name, value)
+    return packed.getvalue()
+
+
+def tar_that_says(size: int) -> bytes:
+    """The beginning of a tar whose one file is declared to have this size."""
+    entry = tarfile.TarInfo("a")
+    entry.size = size
+    return gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + bytes(100_000), mtime=0)
+
+
+class TestDeclaredSizes:
+    """What is declared is looked at before anything is written."""
+
+    @pytest.mark.parametrize(
+        ("name", "content"), [("m.zip", zip_that_says(b"x", file_size=22 * GIB)), ("m.tar.gz", tar_that_says(22 * GIB))]
+    )
+    def test_more_than_is_allowed_is_refused_unread(
+        self, unpacked: Callable[..., dict[str, bytes]], tmp_path: Path, name: str, content: bytes
+    ) -> None:
+        with pytest.raises(Invalid, match="more than"):
+            unpacked(name, content, max_bytes=20 * GIB)
+        assert not any((tmp_path / "inside" / "out").iterdir())
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [("m.zip", zip_of(("a", bytes(900)), ("b", bytes(900)))), ("m.tar.gz", packed(tar_of(("a", bytes(1800)))))],
+    )
+    def test_more_than_the_disk_has_is_a_full_disk(
+        self, unpacked: Callable[..., dict[str, bytes]], tmp_path: Path, name: str, content: bytes
+    ) -> None:
+        with pytest.raises(DiskFull, match=r"unpacking the archive needs 1\.8 KiB, has 1000 bytes"):
+            unpacked(name, content, max_bytes=10_000, free=1000)
+        assert not any((tmp_path / "inside" / "out").iterdir())
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [("m.zip", zip_of(("a", bytes(1_000_000)))), ("m.tgz", packed(tar_of(("a", bytes(1_000_000)))))],
+    )
+    def test_a_packing_that_no_model_has_is_refused(
+        self, unpacked: Callable[..., dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+    ) -> None:
+        monkeypatch.setattr("modelyard.uploads.unpack._UNSUSPICIOUS", 1000)
+        with pytest.raises(Invalid, match="200 times"):
+            unpacked(name, content, max_bytes=GIB)
+
+    def test_a_file_that_is_longer_than_it_declares_is_broken(self, unpacked: Callable[..., dict[str, bytes]]) -> None:
+        with pytest.raises(Invalid, match="cannot be read"):
+            unpacked("m.zip", zip_that_says(bytes(1_000_000), file_size=10), max_bytes=GIB)
+
+    def test_two_files_in_the_same_bytes_are_refused(self, unpacked: Callable[..., dict[str, bytes]]) -> None:
+        """The trick of a bomb that needs no nesting: one block of zeros, and many names for it."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("a", "b", "c"):
+                archive.writestr(name, bytes(1000))
+            for entry in archive.infolist():
+                entry.header_offset = 0
+        with pytest.raises(Invalid, match="two files in the same bytes"):
+            unpacked("m.zip", packed.getvalue(), max_bytes=GIB)
+
+    def test_a_directory_of_a_million_entries_is_not_read(self, unpacked: Callable[..., dict[str, bytes]]) -> None:
+        """Its entries would take a hundred times its size in memory."""
+        whole = zip_of(("a", b"x"))
+        end = whole.rindex(b"PK\5\6")
+        entry = whole[whole.index(b"PK\1\2") : end]
+        count = 9 * 1024 * 1024 // len(entry)
+        tail = bytearray(whole[end:])
+        tail[12:16] = (len(entry) * count).to_bytes(4, "little")
+        with pytest.raises(Invalid, match="its directory has"):
+            unpacked("m.zip", whole[: whole.index(b"PK\1\2")] + entry * count + bytes(tail), max_bytes=GIB)

@@ -23,7 +23,7 @@ from modelyard.db import changes
 from modelyard.db.file_lookups import FileLookups
 from modelyard.db.lookups import Lookup, Lookups
 from modelyard.db.server_lookups import ServerLookups
-from modelyard.errors import Unavailable
+from modelyard.errors import DiskFull, Unavailable
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 5
@@ -35,6 +35,7 @@ _POOL: dict[str, Any] = {
     "json_deserializer": orjson.loads,
 }
 _WRITES = "modelyard_writes"
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _MOST_LOOKUPS = 1000
 
 
@@ -42,7 +43,8 @@ class Database:
     """One database. Transactions are short: no network call is made while one is open.
 
     `read()` and `write()` give a connection inside a transaction, committed when the block ends and rolled back when
-    it raises. They raise Unavailable (code `database_unavailable`) when the database does not answer.
+    it raises. They raise Unavailable (code `database_unavailable`) when the database does not answer, and DiskFull
+    when it has no space.
     """
 
     def __init__(self, url: str) -> None:
@@ -149,10 +151,14 @@ def _translated() -> Iterator[None]:
     except PoolTimeout as exc:
         raise _unavailable() from exc
     except DBAPIError as exc:
+        if _is_full(exc.orig):
+            raise _disk_full() from exc
         if not (exc.connection_invalidated or _may_pass_later(exc.orig)):
             raise
         raise _unavailable() from exc
     except (sqlite3.Error, psycopg.Error) as exc:
+        if _is_full(exc):
+            raise _disk_full() from exc
         if not _may_pass_later(exc):
             raise
         raise _unavailable() from exc
@@ -163,6 +169,15 @@ def _may_pass_later(exc: BaseException | None) -> bool:
     if isinstance(exc, sqlite3.OperationalError):
         return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
     return isinstance(exc, psycopg.OperationalError)
+
+
+def _is_full(exc: BaseException | None) -> bool:
+    """Whether the database has no space to write."""
+    return getattr(exc, "sqlite_errorcode", None) in _FULL or isinstance(exc, psycopg.errors.DiskFull)
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull("disk full: the database needs space to write this down, and has none")
 
 
 def _unavailable() -> Unavailable:

@@ -37,6 +37,7 @@ def create_app(
     sources: TrustedSources,
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
+    why_full: Callable[[], str | None] = lambda: None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     streamed: Mapping[str, int] = MappingProxyType({}),
     keep_seconds: float = 0,
@@ -45,6 +46,7 @@ def create_app(
     """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`.
 
     `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
+    `why_full` says why nothing that takes space is begun now; then it is not ready.
     """
     queries = KnownQueries()
     app = FastAPI(
@@ -59,7 +61,7 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(queries)],
     )
-    for router in (*routers, _health_routes(is_ready), docs_routes()):
+    for router in (*routers, _health_routes(is_ready, why_full), docs_routes()):
         app.include_router(router)
     add_error_handlers(app)
     queries.learn(app)
@@ -81,7 +83,7 @@ def _operation_id(route: APIRoute) -> str:
     return "_".join([*map(str, route.tags[:1]), route.name])
 
 
-def _health_routes(is_ready: Callable[[], bool]) -> APIRouter:
+def _health_routes(is_ready: Callable[[], bool], why_full: Callable[[], str | None]) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("/live")
@@ -91,7 +93,10 @@ def _health_routes(is_ready: Callable[[], bool]) -> APIRouter:
 
     @router.get("/ready")
     def ready() -> JSONResponse:
-        """Whether management calls can be answered."""
+        """Whether management calls can be answered, and there is space for what they ask."""
+        reason = why_full()
+        if reason is not None:
+            return JSONResponse({"ready": False, "reason": reason}, 503)
         ok = is_ready()
         return JSONResponse({"ready": ok}, 200 if ok else 503)
 

@@ -30,6 +30,7 @@ STATUS: dict[Kind, int] = {
     Kind.BUSY: 429,
     Kind.INTERNAL: 500,
     Kind.UNAVAILABLE: 503,
+    Kind.DISK_FULL: 507,
 }
 _INTERNAL = "an internal error; the log has the details under this request's id"
 _OF_OURS = "Value error, "

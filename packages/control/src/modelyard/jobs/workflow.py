@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from modelyard.errors import Kind, ModelyardError, Unavailable
+from modelyard.disk import is_about_space
+from modelyard.errors import DiskFull, Kind, ModelyardError, Unavailable
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobCancelled, JobService
 from modelyard.jobs.states import Phase
@@ -28,15 +29,20 @@ class Interrupted(BaseException):
 class JobSteps:
     """The steps of one job, for the body of its workflow.
 
-    What raises Unavailable is repeated with back-off until it passes or the job is cancelled. Any other error of a step
-    is kept as its result, so that after a crash the job fails the same way, and ends the body.
+    `check_space` raises DiskFull when the job must not take space now. A step ends with that, also when it was another
+    error that came of it. What else raises Unavailable is repeated with back-off until it passes or the job is
+    cancelled. Any other error of a step is kept as its result, so that after a crash the job fails the same way, and
+    ends the body.
     """
 
-    def __init__(self, *, job: Job, steps: Steps, jobs: JobService, clock: Clock) -> None:
+    def __init__(
+        self, *, job: Job, steps: Steps, jobs: JobService, clock: Clock, check_space: Callable[[], None]
+    ) -> None:
         self.job = job
         self._steps = steps
         self._jobs = jobs
         self._clock = clock
+        self._check_space = check_space
 
     def run(self, name: str, step: Callable[[], Result]) -> Result:
         """The step's result.
@@ -65,17 +71,28 @@ class JobSteps:
     def _outcome(self, step: Callable[[], Result]) -> Result:
         def unless_cancelled() -> Result:
             self._jobs.raise_if_cancelled(self.job.job_id)
+            self._check_space()
             return step()
 
         try:
-            return {"result": _patiently(unless_cancelled, job_id=self.job.job_id, clock=self._clock)}
+            result = _patiently(unless_cancelled, job_id=self.job.job_id, clock=self._clock, gives_up=DiskFull)
         except JobCancelled:
             return {"cancelled": True}
-        except ModelyardError as exc:
-            return {"error": {"message": exc.message, "code": exc.code, "kind": exc.kind.value}}
-        except Exception:
-            logger.exception("a step broke", job_id=self.job.job_id)
-            return {"error": {"message": _INTERNAL, "code": "internal_error", "kind": Kind.INTERNAL.value}}
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is the step's result
+            error = self._for_want_of_space(exc) or _told(exc, job_id=self.job.job_id)
+            return {"error": {"message": error.message, "code": error.code, "kind": error.kind.value}}
+        return {"result": result}
+
+    def _for_want_of_space(self, exc: Exception) -> DiskFull | None:
+        """What a step failed with, if it failed since the disk was full."""
+        if isinstance(exc, DiskFull):
+            return exc
+        said = f"; {exc.message}" if isinstance(exc, ModelyardError) else ""
+        try:
+            self._check_space()
+        except DiskFull as full:
+            return DiskFull(f"{full.message}{said}")
+        return DiskFull(f"disk full: a step needs more than there was{said}") if is_about_space(exc) else None
 
 
 def workflow(
@@ -84,6 +101,7 @@ def workflow(
     jobs: JobService,
     clock: Clock,
     on_failure: Callable[[Job], None] = lambda _: None,
+    check_space: Callable[[], None] = lambda: None,
 ) -> Workflow:
     """A workflow that runs `body` and ends the job with what it gives, or with why it failed.
 
@@ -102,7 +120,7 @@ def workflow(
                 surely(lambda: _take_away(cancelled, on_failure))
             return
         try:
-            result = body(JobSteps(job=job, steps=steps, jobs=jobs, clock=clock))
+            result = body(JobSteps(job=job, steps=steps, jobs=jobs, clock=clock, check_space=check_space))
         except JobCancelled:
             surely(lambda: _take_away(job, on_failure))
             surely(lambda: jobs.end_cancelled(job_id))
@@ -116,12 +134,15 @@ def workflow(
     return run
 
 
-def _patiently(call: Callable[[], T], *, job_id: str, clock: Clock) -> T:
+def _patiently(call: Callable[[], T], *, job_id: str, clock: Clock, gives_up: type[Unavailable] | tuple[()] = ()) -> T:
+    """What the call gives at last; it is repeated while what it needs is away, but for what nobody waits for."""
     wait = _FIRST_WAIT_SECONDS
     while True:
         try:
             return call()
         except Unavailable as exc:
+            if isinstance(exc, gives_up):
+                raise
             logger.warning("a job waits", job_id=job_id, reason=exc.message, seconds=wait)
             clock.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
@@ -133,7 +154,9 @@ def _take_away(job: Job, on_failure: Callable[[Job], None]) -> None:
         on_failure(job)
     except Unavailable:
         raise
-    except Exception:
+    except Exception as exc:
+        if is_about_space(exc):
+            raise DiskFull("disk full: what the job left behind cannot be taken away yet") from exc
         logger.exception("what a job left behind could not be taken away", job_id=job.job_id)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from modelyard.disk import is_about_space
 from modelyard.errors import Kind, ModelyardError
 from modelyard_client.cli.errors import CommandError, ExitCode
 from modelyard_client.cli.options import HomeOption
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from modelyard.local.stack_file import Stack
 
 _FOLLOW_SECONDS = 0.25
-_EXIT_CODES = {Kind.INVALID: ExitCode.USAGE, Kind.CONFLICT: ExitCode.CONFLICT, Kind.UNAVAILABLE: ExitCode.UNAVAILABLE}
+_EXIT_CODES = {
+    Kind.INVALID: ExitCode.USAGE,
+    Kind.CONFLICT: ExitCode.CONFLICT,
+    Kind.UNAVAILABLE: ExitCode.UNAVAILABLE,
+    Kind.DISK_FULL: ExitCode.UNAVAILABLE,
+}
 
 PortOption = Annotated[
     int | None,
@@ -154,6 +160,11 @@ def told() -> Iterator[None]:
     except ModelyardError as error:
         exit_code = _EXIT_CODES.get(error.kind, ExitCode.FAILED)
         raise CommandError(error.message, exit_code=exit_code) from error
+    except OSError as error:
+        if not is_about_space(error):
+            raise
+        said = f"disk full: {error.filename or 'the home'} cannot be written; make room there, and repeat this."
+        raise CommandError(said, exit_code=ExitCode.UNAVAILABLE) from error
 
 
 @contextmanager

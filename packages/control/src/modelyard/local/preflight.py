@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from modelyard.errors import Invalid
+from modelyard.errors import DiskFull, Invalid
 from modelyard.home import Home
 from modelyard.local.stack_file import Stack
 from modelyard.settings import Settings
@@ -61,6 +61,15 @@ def check_settings() -> None:
             f"MLFLOW_ARTIFACT_ROOT is {root}, for which MLflow needs the Python module {client}; it is not installed.",
             code="artifact_client_missing",
         )
+
+
+def check_disk(home: Home) -> None:
+    """There is space for the logs and databases of what is started; what a full stack had in reserve is given up."""
+    disk = Settings(home=home.root).disk
+    disk.settle()
+    reason = disk.fullness()
+    if reason is not None:
+        raise DiskFull(f"{reason}: make room there, and repeat `modelyard up`.")
 
 
 def _is_loopback(host: str) -> bool:

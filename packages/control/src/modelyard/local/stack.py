@@ -10,7 +10,7 @@ from modelyard.errors import Conflict, Unavailable
 from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
 from modelyard.local.environment import Scope
-from modelyard.local.preflight import check_home, check_settings, check_stack
+from modelyard.local.preflight import check_disk, check_home, check_settings, check_stack
 from modelyard.local.programs import CONTROL, MLFLOW, Program
 from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
@@ -57,6 +57,7 @@ class LocalStack:
             Invalid: a stack that must not be (`--no-auth` beyond loopback), a setting, or a home that cannot be used.
             Conflict: a port is in use, or the stack runs with other options.
             Unavailable: something does not get ready; what was started is stopped again.
+            DiskFull: there is no space for what would be started.
         """
         check_home(self._home)
         self._home.make()
@@ -92,6 +93,7 @@ class LocalStack:
         stack = wanted.after(Stack.read(self._home))
         check_stack(stack)
         check_settings()
+        check_disk(self._home)
         if not self._supervisor.is_running():
             self._supervisor.end_orphans(patience=_STOP_SECONDS)
         refuse_busy_port(stack.host, stack.port, flag="--port")

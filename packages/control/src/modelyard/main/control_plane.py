@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
+from modelyard.disk import DiskWatch
 from modelyard.http.app import create_app
 from modelyard.main.adapters import Adapters
 from modelyard.main.catalogue import Catalogue
@@ -38,6 +39,8 @@ class ControlPlane:
             ground.outbox,
             ground.scratch,
         )
+        self._disk = ground.disk
+        self._disk_watch = DiskWatch(ground.disk)
         self.doors = doors = Doors(ground)
         self.access, self.tokens, self.members = doors.access, doors.tokens, doors.members
         self.catalogue = catalogue = Catalogue(ground)
@@ -92,11 +95,13 @@ class ControlPlane:
                 *self.removal.routes(),
             ],
             is_ready=self.work.platform.is_ready,
+            why_full=self._disk.fullness,
             lifespan=lifespan,
         )
 
     def start(self) -> None:
         """Bring the schema up to date, make the first token, and begin the background work."""
+        self._disk_watch.start()
         self.database.migrate()
         self.doors.make_first_token()
         self.scratch.sweep()
@@ -120,4 +125,5 @@ class ControlPlane:
         self.work.reconciler.stop()
         self.work.replica_watch.stop()
         self._adapters.engine.stop()
+        self._disk_watch.stop()
         self.database.close()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.disk import Disk
 from modelyard.main.adapters import Adapters
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
@@ -21,6 +22,7 @@ class Ground:
     audit: AuditLog
     outbox: Outbox
     scratch: Scratch
+    disk: Disk
 
     @property
     def clock(self) -> Clock:
@@ -39,4 +41,5 @@ class Ground:
             audit=AuditLog(database=database, clock=adapters.clock),
             outbox=Outbox(database=database, clock=adapters.clock),
             scratch=Scratch(settings.places.scratch),
+            disk=settings.disk,
         )

@@ -14,6 +14,7 @@ from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
+from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
 from modelyard.key_file import kept_key
@@ -41,6 +42,8 @@ from modelyard.uploads.service import UploadLimits, UploadService
 from modelyard.uploads.workflows import Registering
 
 _RECONCILE_SECONDS = 0.5
+_FREE_SPACE = frozenset({JobKind.DELETION})
+"""Jobs that take nothing, and give back."""
 
 
 class Work:
@@ -76,6 +79,7 @@ class Work:
             limits=UploadLimits(
                 max_bytes=settings.upload_mb * 1024 * 1024, idle=timedelta(seconds=settings.upload_idle_seconds)
             ),
+            disk=ground.disk,
         )
         self.packaging = PackagingService(
             database=database,
@@ -145,7 +149,13 @@ class Work:
         """What each kind of job does."""
         kinds = bodies(self._training(), self._deploying(), self._registering(), deleting, importing)
         return {
-            kind: workflow(body, jobs=self.jobs, clock=self._ground.clock, on_failure=on_failure)
+            kind: workflow(
+                body,
+                jobs=self.jobs,
+                clock=self._ground.clock,
+                on_failure=on_failure,
+                check_space=_nothing if kind in _FREE_SPACE else self._ground.disk.refuse_full,
+            )
             for kind, (body, on_failure) in kinds.items()
         }
 
@@ -169,6 +179,7 @@ class Work:
             projects=self.projects,
             tracking_requirement=settings.tracking_requirement,
             credentials=adapters.run_credentials,
+            check_space=self._ground.disk.refuse_full,
         )
 
     def _deploying(self) -> Deploying:
@@ -190,3 +201,7 @@ class Work:
 def _seal(settings: Settings) -> Seal:
     given = settings.secrets_key
     return Seal(kept_key(settings.places.secrets_key_file) if given is None else given.get_secret_value())
+
+
+def _nothing() -> None:
+    """Ask for no space."""

@@ -93,5 +93,8 @@ class Runner(Protocol):
         A run that is not there or has ended: nothing to do, no error.
         """
 
+    def discard(self, folder: Path) -> None:
+        """Remove what a run that has ended left, but for its log and how it ended. Nothing there: nothing to do."""
+
     def log_path(self, folder: Path) -> Path:
         """The file that takes what the script writes to stdout and stderr, in order, as it is written."""

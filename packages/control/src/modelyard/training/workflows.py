@@ -1,11 +1,11 @@
 """The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelyard.errors import Invalid, ModelyardError, Unavailable
+from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
 from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
@@ -50,6 +50,8 @@ class Training:
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
     credentials: RunCredentials = field(default_factory=NoCredentials)
+    check_space: Callable[[], None] = lambda: None
+    """Raises DiskFull when a run must not go on; its files then go with it."""
 
     def train_and_register(self, steps: JobSteps) -> Result:
         """From script to version: gives `model_version`, `run_id` and `experiment_name`."""
@@ -63,9 +65,14 @@ class Training:
         return registered
 
     def stop(self, job: Job) -> None:
-        """End what runs for the job."""
+        """End what runs for the job; on a full disk its files go too, but for the log."""
         for attempt in range(1, MAX_RUNS + 1):
-            self.runner.cancel(self.jobs.run_folder(job.job_id, attempt))
+            folder = self.jobs.run_folder(job.job_id, attempt)
+            self.runner.cancel(folder)
+            try:
+                self.check_space()
+            except DiskFull:
+                self.runner.discard(folder)
 
     def _environment(self, job: Job) -> Result:
         log = self.jobs.log(job.job_id)
@@ -114,6 +121,7 @@ class Training:
             if outcome.phase is RunPhase.FINISHED:
                 break
             self.jobs.raise_if_cancelled(job.job_id)
+            self.check_space()
             self.clock.sleep(_POLL_SECONDS)
         if outcome.exit_code == 0 and outcome.reason is None:
             return outcome

@@ -15,6 +15,7 @@ from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.disk import Disk
 from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
@@ -50,6 +51,7 @@ class UploadService:
         jobs: JobService,
         folder: Path,
         limits: UploadLimits,
+        disk: Disk,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -57,6 +59,7 @@ class UploadService:
         self._jobs = jobs
         self._folder = folder
         self.limits = limits
+        self.disk = disk
 
     def create(
         self,
@@ -75,9 +78,11 @@ class UploadService:
                 requirements.
             TooLarge: code `upload_too_large`.
             Conflict: code `quota_exceeded`.
+            DiskFull: there is no space for it.
         """
         check_upload(model_name, file_name, size=size, request=request, max_bytes=self.limits.max_bytes)
         self.sweep()
+        self.disk.require(size, what="the upload")
         now = self._clock.now()
         upload = Upload(
             upload_id=f"up-{uuid4().hex}",
@@ -148,6 +153,7 @@ class UploadService:
                     code="upload_overrun",
                     field="body",
                 )
+            self.disk.require(len(piece), what="the piece")
             pieces.write(piece, offset=offset)
             with self._database.write() as connection:
                 received, expires_at = offset + len(piece), self._clock.now() + self.limits.idle
@@ -236,14 +242,17 @@ class UploadService:
         return Pieces(self._folder / upload.upload_id)
 
     def finish(self, job: Job) -> None:
-        """Close the upload of a job that has ended, and remove its bytes. Safe to repeat."""
+        """Close the upload of a job that has ended, and remove its bytes. Safe to repeat.
+
+        The bytes go first: what is written down afterwards may need their space.
+        """
         upload = self.of_job(job)
+        self.pieces(upload).remove()
+        shutil.rmtree(self.workplace(upload), ignore_errors=True)
         with self._database.write() as connection:
             locked = store.lock(connection, upload.upload_id)
             if locked is not None and locked.status is not UploadStatus.CLOSED:
                 self._move(connection, owner_of(job), locked, UploadStatus.CLOSED, job_id=job.job_id)
-        self.pieces(upload).remove()
-        shutil.rmtree(self.workplace(upload), ignore_errors=True)
 
     def workplace(self, upload: Upload) -> Path:
         """Where the upload is unpacked."""

@@ -1,23 +1,33 @@
 """Unpacks an archive that a stranger made: plain files below one folder, and neither more nor larger than allowed.
 
-Refused are links, devices, absolute paths, `..`, two files of one name, encrypted entries, and more bytes than were
-agreed on, which are counted as they come out, whatever the archive declares. Compression is gzip or deflate only: what
-takes memory as the archive wishes is none of them.
+What an archive declares is added up before anything of it is written, and what comes out is counted besides, since an
+archive may lie. Refused are links, devices, absolute paths, `..`, two files of one name, encrypted entries, entries
+that share their bytes, more bytes than were agreed on or than the disk has, and a packing so tight that no model has
+it. Compression is gzip or deflate only: what takes memory as the archive wishes is none of them.
 """
 
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from modelyard.disk import Disk
 from modelyard.errors import Invalid
 from modelyard.registry.domain import MAX_PATH_LENGTH
 
 MAX_FILES = 10_000
+_MOST_RATIO = 200
+"""Deflate reaches 1,032, for zeros; weights come to less than ten."""
+_UNSUSPICIOUS = 256 * 1024 * 1024
+"""So much may come of any archive."""
+_LARGEST_DIRECTORY = 8 * 1024 * 1024
+_DIRECTORY_SIZE = 5
+"""Its place in what zipfile reads of an archive's end."""
+_LOCAL_HEADER = 30
 _CHUNK = 1024 * 1024
 _LARGEST_HEADER = 64 * 1024
 _EXTENDED = frozenset(
@@ -30,17 +40,19 @@ _PLAIN_ZIP = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError)
 
 
-def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int) -> None:
+def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int, disk: Disk) -> None:
     """Write the files of the archive below `folder`, which exists and is empty.
 
     Args:
         name: the archive's own name, whose end tells its kind.
         max_bytes: of all files together.
+        disk: the one that `folder` is on.
 
     Raises:
         Invalid: code `archive_invalid`.
+        DiskFull: there is no space for what it declares.
     """
-    unpacker = _Unpacker(folder, max_bytes)
+    unpacker = _Unpacker(folder, max_bytes, packed=archive.stat().st_size, disk=disk)
     with _told():
         if name.lower().endswith(".zip"):
             _unzip(archive, unpacker)
@@ -52,11 +64,23 @@ def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int) -> None:
 class _Unpacker:
     """Writes one file after the other and counts."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, *, packed: int, disk: Disk) -> None:
         self._folder = folder
-        self._left = max_bytes
-        self._max_bytes = max_bytes
+        by_ratio = max(_UNSUSPICIOUS, _MOST_RATIO * packed)
+        self._excess = (
+            f"its files have more than {max_bytes} bytes"
+            if max_bytes <= by_ratio
+            else f"its files have more than {_MOST_RATIO} times its {packed} bytes, which no model has"
+        )
+        self._left = min(max_bytes, by_ratio)
+        self._disk = disk
         self._seen: set[str] = set()
+
+    def expect(self, size: int) -> None:
+        """Refuse what is declared to be too much, before it is written."""
+        if size > self._left:
+            raise _invalid(self._excess)
+        self._disk.require(size, what="unpacking the archive")
 
     def write(self, path: str, content: IO[bytes]) -> None:
         place = self._folder / self._checked(path)
@@ -69,7 +93,7 @@ class _Unpacker:
             while chunk := content.read(_CHUNK):
                 self._left -= len(chunk)
                 if self._left < 0:
-                    raise _invalid(f"its files have more than {self._max_bytes} bytes")
+                    raise _invalid(self._excess)
                 target.write(chunk)
 
     def _checked(self, path: str) -> str:
@@ -105,12 +129,20 @@ def _untar(archive: Path, unpacker: _Unpacker, *, mode: str) -> None:
             file = content.extractfile(member) if member.isreg() else None
             if file is None:
                 raise _invalid(f"it holds something that is neither a file nor a folder: {member.name[:80]!a}")
+            unpacker.expect(member.size)
             unpacker.write(member.name, file)
             content.members = []  # Else it keeps every header.
 
 
 def _unzip(archive: Path, unpacker: _Unpacker) -> None:
+    with archive.open("rb") as file:
+        # The directory is read whole, so its size comes first, and zipfile has no public way to ask for it.
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001  # See above.
+    if end is not None and end[_DIRECTORY_SIZE] > _LARGEST_DIRECTORY:
+        raise _invalid(f"its directory has {end[_DIRECTORY_SIZE]} bytes, more than {MAX_FILES} files need")
     with zipfile.ZipFile(archive) as content:
+        _check_directory(content.infolist())
+        unpacker.expect(sum(member.file_size for member in content.infolist()))
         for member in content.infolist():
             if member.is_dir():
                 continue
@@ -121,6 +153,17 @@ def _unzip(archive: Path, unpacker: _Unpacker) -> None:
                 )
             with content.open(member) as file:
                 unpacker.write(member.filename, file)
+
+
+def _check_directory(members: Sequence[zipfile.ZipInfo]) -> None:
+    """What the directory says: not too many entries, and none that has its bytes in common with another."""
+    if len(members) > 2 * MAX_FILES:
+        raise _invalid(f"it holds more than {MAX_FILES} files and folders")
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            raise _invalid(f"it holds two files in the same bytes: {member.filename[:80]!a}")
+        end = member.header_offset + _LOCAL_HEADER + member.compress_size
 
 
 def _lift(folder: Path) -> None:

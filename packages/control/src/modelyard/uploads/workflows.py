@@ -65,6 +65,7 @@ class Registering:
         check_manifest(manifest)
         read_signature(model)
         told = self._read_sidecars(job, upload, model)
+        self.uploads.disk.require(manifest.size, what="storing the model")
         self._say(job, f"storing {len(manifest.files)} files, {manifest.size} bytes")
         stored = self.tracking.store_model(
             model,
@@ -101,8 +102,10 @@ class Registering:
         """An MLflow model's folder: the archive's, or one around a model that is one file."""
         file = self.uploads.pieces(upload).file
         if upload.is_archive:
-            unpack(file, model, name=upload.file_name, max_bytes=self.uploads.limits.max_bytes)
+            limit = self.uploads.limits.max_bytes
+            unpack(file, model, name=upload.file_name, max_bytes=limit, disk=self.uploads.disk)
             return
+        self.uploads.disk.require(upload.size, what="a copy of the model")
         shutil.copyfile(file, model / upload.file_name)
         (model / "MLmodel").write_text(
             yaml.safe_dump({"flavors": flavors_of(upload.file_name)}, sort_keys=False), encoding="utf-8"

@@ -182,6 +182,16 @@ class TestRunner:
 
         assert subject.runner.observe(subject.folder) == ended
 
+    def test_a_run_whose_files_were_removed_still_says_how_it_ended(self, subject: Subject) -> None:
+        subject.runner.start(subject.spec)
+        subject.finish()
+        ended = subject.ended()
+        for _ in range(2):
+            subject.runner.discard(subject.folder)
+        assert not (subject.folder / "work").exists()
+        assert subject.runner.log_path(subject.folder).exists()
+        assert subject.runner.observe(subject.folder) == ended
+
     def test_cancelling_what_was_never_started_does_not_prevent_its_start(self, subject: Subject) -> None:
         subject.runner.cancel(subject.folder)
 

@@ -1,8 +1,10 @@
 """Durable jobs on DBOS: each step's result is a row in its database, and a restart goes on after the last one."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from modelyard.ports.job_engine import Workflow
@@ -12,6 +14,7 @@ _QUEUE = "jobs"
 # changes; then it is counted up, and the old jobs are drained by the old release first.
 _WORKFLOW_VERSION = "1"
 _POLLING_SECONDS = 0.2
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 
 
 class DbosJobEngine:
@@ -20,10 +23,12 @@ class DbosJobEngine:
     def __init__(self, *, database_url: str, concurrency: int) -> None:
         self._concurrency = concurrency
         self._workflows: Mapping[str, Workflow] = {}
+        self._engine = _sqlite_engine(database_url) if database_url.startswith("sqlite") else None
         DBOS(
             config=DBOSConfig(
                 name="modelyard",
                 system_database_url=database_url,
+                system_database_engine=self._engine,
                 application_version=_WORKFLOW_VERSION,
                 executor_id="local",
                 max_executor_threads=concurrency + 4,
@@ -54,6 +59,27 @@ class DbosJobEngine:
     def stop(self) -> None:
         """See the port."""
         DBOS.destroy(workflow_completion_timeout_sec=0)
+        if self._engine is not None:
+            self._engine.dispose()
+
+
+def _sqlite_engine(url: str) -> sqlalchemy.Engine:
+    """As DBOS makes its own, but that a full disk is waited for, as a lock is: else a job's step would be lost."""
+    engine = sqlalchemy.create_engine(url)
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in ("busy_timeout=30000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sqlalchemy.event.listens_for(engine, "handle_error")
+    def wait_for_space(context: sqlalchemy.engine.ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlite_errorcode", None) in _FULL:
+            # DBOS repeats what it finds these words in, and has no other way to be asked.
+            raise sqlite3.OperationalError("database is locked: the disk is full")
+
+    return engine
 
 
 class _DbosSteps:

@@ -1,5 +1,6 @@
 """Runs of which nothing runs: each goes on until somebody says how it ends."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ class FakeRunner:
         """Every run that was started, in order."""
         self.cancelled: list[Path] = []
         """Every folder that was asked to be ended, in order."""
+        self.discarded: list[Path] = []
+        """Every folder whose files were removed, in order."""
         self.is_available = True
 
     def start(self, spec: RunSpec) -> None:
@@ -49,6 +52,11 @@ class FakeRunner:
         self.cancelled.append(folder)
         if self.observe(folder).phase is RunPhase.RUNNING:
             self.finish(folder, exit_code=-15, reason="The run was cancelled.")
+
+    def discard(self, folder: Path) -> None:
+        """Remember that it was asked, and do it."""
+        self.discarded.append(folder)
+        shutil.rmtree(folder / "work", ignore_errors=True)
 
     def log_path(self, folder: Path) -> Path:
         """The file that `finish` writes to."""

@@ -78,6 +78,12 @@ class LocalRunner:
         if self.observe(folder).phase is RunPhase.LOST:
             _kill_left_over(run)
 
+    def discard(self, folder: Path) -> None:
+        """Remove the folders that the script may write to."""
+        run = RunFolder(folder)
+        for place in (run.work, run.temporary):
+            shutil.rmtree(place, ignore_errors=True)
+
     def log_path(self, folder: Path) -> Path:
         """The log in the run's folder."""
         return RunFolder(folder).log
