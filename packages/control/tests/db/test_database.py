@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from modelyard.access.tables import tenants
@@ -17,7 +17,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.db.schema import metadata
 from modelyard.db.statements import insert_new
-from modelyard.errors import Unavailable
+from modelyard.errors import DiskFull, Kind, Unavailable
 from modelyard.outbox.tables import outbox
 from modelyard.registry.tables import models
 
@@ -174,3 +174,18 @@ class TestInsertNew:
         with ThreadPoolExecutor(8) as pool:
             outcomes = list(pool.map(insert_and_look, range(8)))
         assert sorted(outcomes) == [(False, 1)] * 7 + [(True, 1)]
+
+
+class TestAFullDisk:
+    def test_a_write_without_space_says_so_and_the_next_one_works(self, sqlite_database: Database) -> None:
+        def fill(connection: Connection) -> None:
+            connection.exec_driver_sql("CREATE TABLE large (content BLOB)")
+            connection.exec_driver_sql("PRAGMA max_page_count=1")  # As many as there are.
+            connection.exec_driver_sql("INSERT INTO large VALUES (zeroblob(10000000))")
+
+        with pytest.raises(DiskFull) as full, sqlite_database.write() as connection:
+            fill(connection)
+        assert (full.value.kind, full.value.code) == (Kind.DISK_FULL, "disk_full")
+        with sqlite_database.write() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+            connection.exec_driver_sql("CREATE TABLE large (content BLOB)")

@@ -1,6 +1,7 @@
 """One body for every error, over every route: a sentence, a code, the field, the request's id; and nothing of ours."""
 
 import base64
+import errno
 import json
 from collections.abc import Callable, Mapping
 from itertools import product
@@ -299,6 +300,16 @@ class TestWhatIsToldOfAnError:
         monkeypatch.setattr(control_plane.database, "_reader", create_engine("sqlite:////no/such/folder/x.db"))
         response = client.get("/mlops/models")
         assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+
+    @pytest.mark.parametrize(("error", "status"), [(errno.ENOSPC, 507), (errno.EACCES, 500)])
+    def test_a_file_for_which_there_is_no_space_is_507(
+        self, client: TestClient, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, error: int, status: int
+    ) -> None:
+        def write(*_: object, **__: object) -> None:
+            raise OSError(error, "no")
+
+        monkeypatch.setattr(control_plane.registry, "models", write)
+        assert client.get("/mlops/models").status_code == status
 
 
 class TestRequestId:

@@ -17,6 +17,7 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
+from modelyard.disk import Disk
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.service import JobService
@@ -74,6 +75,7 @@ def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
         clock=clock,
         max_bytes=1 << 20,
         kept=timedelta(days=30),
+        disk=Disk(tmp_path, floor_bytes=0, reserve_bytes=0),
     )
 
 

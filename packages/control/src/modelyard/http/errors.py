@@ -13,7 +13,8 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from modelyard.errors import Busy, Invalid, Kind, ModelyardError
+from modelyard.disk import is_about_space
+from modelyard.errors import Busy, DiskFull, Invalid, Kind, ModelyardError
 from modelyard.http.middleware.request_id import request_id_of
 from modelyard.plain import plain_text
 
@@ -113,7 +114,16 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ModelyardError, on_modelyard_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, on_anything)
+
+
+def _on_os_error(request: Request, exc: Exception) -> JSONResponse:
+    if not is_about_space(exc):
+        raise exc
+    logger.error("a request found the disk full", path=request.url.path, exc_info=exc)
+    error = DiskFull("disk full: this needs more than there is")
+    return error_response(error, request_id=request_id_of(request.scope))
 
 
 def _allowed(request: Request) -> str:

@@ -66,6 +66,7 @@ class Work:
             clock=clock,
             max_bytes=settings.project_bytes,
             kept=timedelta(days=settings.project_days),
+            disk=ground.disk,
         )
         self.training = TrainingService(
             jobs=self.jobs, secrets=self.secrets, projects=self.projects, most_seconds=settings.run_seconds

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from modelyard.access.domain import Principal
+from modelyard.disk import Disk
 from modelyard.errors import Invalid, NotFound, TooLarge
 from modelyard.ports.clock import Clock
 from modelyard.uploads.unpack import unpack
@@ -72,28 +73,36 @@ class ProjectService:
     Args:
         max_bytes: of an archive, and of what it unpacks to.
         kept: how long a project stays after it was last sent or run.
+        disk: the one that all of it lies on.
     """
 
-    def __init__(self, *, folder: Path, scratch: Path, clock: Clock, max_bytes: int, kept: timedelta) -> None:
+    def __init__(
+        self, *, folder: Path, scratch: Path, clock: Clock, max_bytes: int, kept: timedelta, disk: Disk
+    ) -> None:
         self._folder = folder
         self._scratch = scratch
         self._clock = clock
         self._kept = kept
         self.max_bytes = max_bytes
+        self._disk = disk
 
     def announce(self, principal: Principal, sha256: str, *, size: int) -> bool:
         """Whether the project is here already, so that it need not be sent.
 
         Raises:
-            Invalid: code `digest_invalid`. TooLarge: code `project_too_large`.
+            Invalid: code `digest_invalid`. TooLarge: code `project_too_large`. DiskFull: there is no space for it.
         """
         check_size(size, max_bytes=self.max_bytes)
-        return self._touched(principal.tenant_id, _checked(sha256)) is not None
+        is_here = self._touched(principal.tenant_id, _checked(sha256)) is not None
+        if not is_here:
+            self._disk.require(size, what="the project")
+        return is_here
 
     @contextmanager
     def receiving(self, sha256: str) -> Iterator[tuple[Incoming, Path]]:
         """A place for an archive that is on its way; it is gone afterwards."""
         _checked(sha256)
+        self._disk.refuse_full()
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._scratch, prefix="project-") as name:
             archive = Path(name) / "archive"
@@ -115,7 +124,7 @@ class ProjectService:
         self.sweep()
         content = archive.parent / "content"
         content.mkdir(mode=0o700)
-        unpack(archive, content, name=_name_of(archive), max_bytes=self.max_bytes)
+        unpack(archive, content, name=_name_of(archive), max_bytes=self.max_bytes, disk=self._disk)
         place = self._place(principal.tenant_id, sha256)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
