@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from modelyard_client.models import Model as Model
     from modelyard_client.models import Version as Version
     from modelyard_client.prediction.predictor import Predictor as Predictor
+    from modelyard_client.programs import Program as Program
     from modelyard_client.scripts import Script as Script
     from modelyard_client.settings import Settings as Settings
     from modelyard_client.status import PlatformStatus as PlatformStatus
@@ -61,6 +62,7 @@ _MODULES = {
     "log": ("LogLine",),
     "models": ("Bundle", "Model", "Version"),
     "prediction.predictor": ("Predictor",),
+    "programs": ("Program",),
     "scripts": ("Script",),
     "settings": ("Settings",),
     "status": ("PlatformStatus",),

@@ -6,7 +6,7 @@ The same files give the same bytes, so an upload that broke off goes on in the m
 import hashlib
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +57,55 @@ class Source:
             yield bytes(kept)
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Files with their names, as one tar archive that is known by its digest."""
+
+    entries: tuple[tuple[str, Path], ...]
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, entries: Sequence[tuple[str, Path]]) -> "Archive":
+        """The archive of these files. Of two with one name, the later one counts.
+
+        Raises:
+            Invalid: a file cannot be read.
+        """
+        ordered = tuple(sorted(dict(entries).items()))
+        size, digest = 0, hashlib.sha256()
+        for chunk in _tar_of(ordered):
+            size += len(chunk)
+            digest.update(chunk)
+        return cls(entries=ordered, size=size, sha256=digest.hexdigest())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The paths in it."""
+        return frozenset(name for name, _ in self.entries)
+
+    def content(self) -> Iterator[bytes]:
+        """The bytes, which are the same for the same files on every machine."""
+        return _tar_of(self.entries)
+
+    def largest(self, count: int) -> list[tuple[str, int]]:
+        """The largest files with their sizes."""
+        sizes = [(name, path.stat().st_size) for name, path in self.entries]
+        return sorted(sizes, key=lambda each: -each[1])[:count]
+
+
 def _tar(folder: Path) -> Iterator[bytes]:
-    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+    return _tar_of(sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*")))
+
+
+def _tar_of(entries: Sequence[tuple[str, Path]]) -> Iterator[bytes]:
+    for name, path in entries:
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
             raise Invalid(f"{path}: expected a file or a folder, got a link or a device", code="path_invalid")
-        entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+        entry = tarfile.TarInfo(name)
         entry.size, entry.mode = path.stat().st_size, 0o644
         yield entry.tobuf(tarfile.PAX_FORMAT)
         yield from _exactly(path, entry.size)

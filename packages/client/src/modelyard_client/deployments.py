@@ -1,6 +1,6 @@
 """Deployments: what they are, and making, scaling, asking and removing them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +10,11 @@ from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
 from modelyard_client.log import LogLine, follow, read
 from modelyard_client.prediction.predictor import Prediction, Predictor
+from modelyard_client.programs import Program
+from modelyard_client.projects import Progress, quiet, send_project
 from modelyard_client.references import candidates, described
-from modelyard_client.scripts import Script, default_model_name
-from modelyard_client.training import job_body, submit
+from modelyard_client.scripts import Script
+from modelyard_client.training import as_program, run_body, submit
 from modelyard_client.transport import Transport, path
 from modelyard_client.waiting import wait_until
 from modelyard_client.wire import Fields
@@ -210,9 +212,12 @@ class Deployments:
 
     def create_from_script(
         self,
-        script: Script | Path,
+        script: Script | Program | Path,
         *,
         requirements: Sequence[str] | None = None,
+        arguments: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         model_name: str | None = None,
         experiment_name: str | None = None,
         replicas: int | None = None,
@@ -221,18 +226,27 @@ class Deployments:
         logged_model: str | None = None,
         timeout_seconds: float | None = None,
         idempotency_key: str | None = None,
+        progress: Progress = quiet,
     ) -> Submission:
         """One click: train, register, build and deploy. Arguments as for `client.training.submit`, and `create`."""
-        body = job_body(script, requirements)
+        program = as_program(script, requirements)
+        body = run_body(
+            program,
+            arguments=arguments,
+            environment=environment,
+            secrets=secrets,
+            experiment_name=experiment_name,
+            logged_model=logged_model,
+            timeout_seconds=timeout_seconds,
+        )
         body |= {
-            "model_name": model_name or default_model_name(body["script_name"]),
-            "experiment_name": experiment_name,
+            "model_name": model_name or program.model_name,
             "replicas": replicas,
             "namespace": namespace,
             "replace": replace or None,
-            "logged_model": logged_model,
-            "timeout_seconds": timeout_seconds,
         }
+        if program.archive is not None:
+            send_project(self._transport, program.archive, progress=progress)
         return submit(self._transport, "/mlops/deploy", body, idempotency_key=idempotency_key)
 
     def scale(self, deployment_id: str, *, replicas: int) -> Deployment:

@@ -3,8 +3,9 @@
 Nothing follows a redirect, so the token goes to no other host than the one that it is for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,23 @@ def path(*segments: str | int) -> str:
         if segment in {"", ".", ".."}:
             raise Invalid(f"expected a name or an id, got {segment!r}", code="name_invalid")
     return "/" + "/".join(quote(str(segment), safe="") for segment in segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is sent piece by piece, and from its beginning again when it is repeated."""
+
+    content: Callable[[], Iterator[bytes]]
+    size: int
+    progress: Callable[[int, int], None]
+
+    def pieces(self) -> Iterator[bytes]:
+        """The pieces; each tells how far it has come."""
+        sent = 0
+        for piece in self.content():
+            yield piece
+            sent += len(piece)
+            self.progress(sent, self.size)
 
 
 class Transport:
@@ -154,22 +172,25 @@ class Transport:
             ModelyardError: the answer is an error, or there is none.
         """
         condition = {} if revision is None else {"If-Match": f'"{revision}"'}
-        request = self._http.build_request(
-            method, where, params=_present(query), headers={**(headers or {}), **condition}, **_content(body)
-        )
+        given = {**(headers or {}), **condition}
+
+        def build() -> httpx.Request:
+            content, more = _content(body)
+            return self._http.build_request(method, where, params=_present(query), headers={**given, **more}, **content)
+
         if is_repeatable is None:
             is_repeatable = method in _REPEATABLE_METHODS
-        response = self._attempts(request, is_repeatable=is_repeatable)
+        response = self._attempts(build, is_repeatable=is_repeatable)
         if not response.is_success:
             raise refusal(response)
         return response
 
-    def _attempts(self, request: httpx.Request, *, is_repeatable: bool) -> httpx.Response:
+    def _attempts(self, build: Callable[[], httpx.Request], *, is_repeatable: bool) -> httpx.Response:
         attempt = 0
         while True:
             attempt += 1
             try:
-                response = self._http.send(request)
+                response = self._http.send(build())
             except httpx.TransportError as error:
                 pause = self._retry.after_error(error, attempt=attempt, is_repeatable=is_repeatable)
                 if pause is None:
@@ -197,10 +218,13 @@ def _json(response: httpx.Response) -> Any:
         ) from error
 
 
-def _content(body: object) -> dict[str, Any]:
+def _content(body: object) -> tuple[dict[str, Any], dict[str, str]]:
+    """A body as httpx takes it, and the headers that it needs besides."""
     if body is None:
-        return {}
-    return {"content": body} if isinstance(body, bytes) else {"json": body}
+        return {}, {}
+    if isinstance(body, Stream):
+        return {"content": body.pieces()}, {"Content-Length": str(body.size)}
+    return ({"content": body} if isinstance(body, bytes) else {"json": body}), {}
 
 
 def _present(query: Query | None) -> dict[str, str | int | list[str]]:

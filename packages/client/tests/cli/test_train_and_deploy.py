@@ -69,6 +69,69 @@ class TestTrain:
             "timeout_seconds": 60,
         }
 
+    def test_what_a_run_is_given_reaches_the_server(
+        self, standin: StandIn, run: Run, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("API_KEY", "from the environment")
+        (tmp_path / "key").write_text("from a file\n")
+        given = ["--env", "REGION=eu", "--secret", "API_KEY", "--secret", f"OTHER=@{tmp_path / 'key'}"]
+        ended = run("train", script, *given, "--no-wait", "--", "--epochs", "3")
+
+        sent = standin.seen[0].json
+        assert (sent["arguments"], sent["environment"]) == (["--epochs", "3"], {"REGION": "eu"})
+        assert sent["secrets"] == {"API_KEY": "from the environment", "OTHER": "from a file"}
+        assert "from" not in ended.out + ended.err
+
+    @pytest.mark.parametrize(
+        ("option", "value", "told"),
+        [
+            ("--secret", "API_KEY=hunter2", "a value does not belong on the command line"),
+            ("--secret", "NOBODY_SET_THIS", "there is no variable of that name here"),
+            ("--secret", "API_KEY=@/no/such/file", "cannot read /no/such/file"),
+            ("--env", "REGION", "expected NAME=VALUE"),
+        ],
+    )
+    def test_what_is_given_wrongly_is_told_without_a_value(
+        self, standin: StandIn, run: Run, script: str, option: str, value: str, told: str
+    ) -> None:
+        ended = run("train", script, option, value, "--no-wait")
+
+        assert (ended.exit_code, standin.seen) == (2, [])
+        assert told in " ".join(ended.err.split())
+        assert "hunter2" not in ended.err
+
+    def test_a_script_with_a_file_is_sent_as_a_project(
+        self, standin: StandIn, run: Run, script: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "rows.csv").write_text("a\n")
+        run("train", script, "--file", str(tmp_path / "rows.csv"), "--no-wait")
+
+        assert [request.method for request in standin.seen] == ["POST", "PUT", "POST"]
+        assert standin.seen[-1].json["project"] == standin.seen[0].json["sha256"]
+
+    def test_a_folder_is_deployed_as_a_project(self, standin: StandIn, run: Run, script: str, tmp_path: Path) -> None:
+        project = tmp_path / "Churn_Model"
+        project.mkdir()
+        (project / "train.py").write_text("print()")
+        run("deploy", str(project), "--no-wait", "--", "--epochs", "3")
+
+        sent = standin.seen[-1]
+        assert (sent.path, sent.json["model_name"], sent.json["arguments"]) == (
+            "/mlops/deploy",
+            "churn-model",
+            ["--epochs", "3"],
+        )
+
+    def test_a_project_that_is_too_large_names_its_largest_files(
+        self, standin: StandIn, run: Run, script: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "rows.csv").write_text("a\n" * 100)
+        standin.out_of_turn = [error(413, "project: expected an archive of at most 9 bytes", "project_too_large")]
+        ended = run("train", script, "--file", str(tmp_path / "rows.csv"), "--no-wait")
+
+        assert ended.exit_code == 2
+        assert "its largest files are rows.csv (200 bytes), train_churn.py" in ended.err
+
     def test_a_job_that_fails_is_one_sentence_and_exit_code_1(self, standin: StandIn, run: Run, script: str) -> None:
         standin.jobs["job-1"] = [FAILED]
         ended = run("train", script)

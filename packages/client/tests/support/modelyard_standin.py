@@ -307,6 +307,8 @@ def _list_deployments(standin: StandIn, request: Seen) -> Reply:
 
 
 ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
+    ("POST", "/mlops/projects", lambda s, r: reply(200, {"project": r.json["sha256"], "is_stored": False})),
+    ("PUT", "/mlops/projects/([^/]+)", lambda s, r, key: reply(201, {"project": key, "files": 1})),
     ("POST", "/mlops/training/upload", _submit),
     ("POST", "/mlops/deploy", _submit),
     ("GET", "/mlops/jobs", lambda s, r: _page(r, "jobs", [readings[-1] for readings in s.jobs.values()])),
@@ -352,7 +354,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             query = dict(parse_qsl(parts.query))
             self._send(standin.answer(Seen(self.command, parts.path, query, headers, body)))
 
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815  # The base class's names.
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815  # The base class's names.
 
         def _send(self, answer: Reply) -> None:
             self.send_response(answer.status)

@@ -26,6 +26,15 @@ from modelyard_client.cli.options import (
     WaitSecondsOption,
     waiting,
 )
+from modelyard_client.cli.run_options import (
+    ArgumentsArgument,
+    EnvironmentOption,
+    FileOption,
+    SecretOption,
+    secrets,
+    sending,
+    variables,
+)
 from modelyard_client.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -38,8 +47,9 @@ if TYPE_CHECKING:
 WhatToDeploy = Annotated[
     str | None,
     typer.Argument(
-        help="A Python script that logs a model, or a registered model's name; with --replace also a deployment's id.",
-        metavar="SCRIPT|MODEL",
+        help="A Python script that logs a model, a project's folder, or a registered model's name; with --replace also "
+        "a deployment's id.",
+        metavar="PATH|MODEL",
     ),
 ]
 AnotherOption = Annotated[
@@ -62,6 +72,7 @@ NamespaceOption = Annotated[str | None, typer.Option("--namespace", help="Where 
 
 def deploy(
     what: WhatToDeploy = None,
+    arguments: ArgumentsArgument = None,
     *,
     model: ModelOption = None,
     version: VersionOption = None,
@@ -71,6 +82,9 @@ def deploy(
     replace: ReplaceOption = False,
     requirement: RequirementsOption = None,
     requirements_file: RequirementsFileOption = None,
+    env: EnvironmentOption = None,
+    secret: SecretOption = None,
+    file: FileOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
     timeout: TimeoutOption = None,
@@ -92,6 +106,7 @@ def deploy(
     \b
     Examples:
       modelyard deploy train.py -r scikit-learn --replicas 2
+      modelyard deploy ./project --secret API_KEY -- --epochs 3
       modelyard deploy churn
       modelyard deploy churn --version 3 --replace
       modelyard deploy --model churn --version 3 --output json
@@ -100,7 +115,9 @@ def deploy(
     if another and replace:
         raise typer.BadParameter("--another and --replace contradict each other")
     shape = _Shape(replicas=replicas, namespace=namespace, replace=replace, idempotency_key=idempotency_key)
-    training = _Training(requirement, requirements_file, experiment, logged_model, timeout)
+    training = _Training(
+        requirement, requirements_file, env, secret, file, experiment, logged_model, timeout, arguments
+    )
     if what is not None and _is_script(what, version=version):
         _refuse({"--version": version, "--another": another}, because="a script makes a new version")
         submit = _script_submission(Path(what), training, model=model, shape=shape)
@@ -132,29 +149,44 @@ class _Training:
 
     requirement: list[str] | None
     requirements_file: list[Path] | None
+    env: list[str] | None
+    secret: list[str] | None
+    file: list[Path] | None
     experiment: str | None
     logged_model: str | None
     timeout: float | None
+    arguments: list[str] | None
 
     def options(self) -> Mapping[str, object]:
         """As they were given on the command line."""
-        return {f"--{each.name.replace('_', '-')}": getattr(self, each.name) for each in fields(self)}
+        given = {f"--{each.name.replace('_', '-')}": getattr(self, each.name) for each in fields(self)}
+        return {("arguments" if name == "--arguments" else name): value for name, value in given.items()}
 
 
 def _script_submission(path: Path, training: _Training, *, model: str | None, shape: _Shape) -> "Submit":
-    from modelyard_client.scripts import Script, requirements_of
+    from modelyard_client.programs import Program
 
-    script = Script.read(path)
-    requirements = requirements_of(script, named=training.requirement or (), files=training.requirements_file or ())
-    return lambda client: client.deployments.create_from_script(
-        script,
-        requirements=requirements,
-        model_name=model,
-        experiment_name=training.experiment,
-        logged_model=training.logged_model,
-        timeout_seconds=training.timeout,
-        **shape,
-    )
+    program = Program.load(path, files=training.file or ())
+    if training.requirement or training.requirements_file:
+        program = program.needing(training.requirement or (), training.requirements_file or ())
+    environment, hidden = variables(training.env), secrets(training.secret, program.settings.secrets)
+
+    def submit(client: "Client") -> "Submission":
+        with sending(program) as progress:
+            return client.deployments.create_from_script(
+                program,
+                arguments=training.arguments or None,
+                environment=environment,
+                secrets=hidden,
+                model_name=model,
+                experiment_name=training.experiment,
+                logged_model=training.logged_model,
+                timeout_seconds=training.timeout,
+                progress=progress,
+                **shape,
+            )
+
+    return submit
 
 
 def _is_script(what: str, *, version: int | None) -> bool:

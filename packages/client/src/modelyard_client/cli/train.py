@@ -20,14 +20,27 @@ from modelyard_client.cli.options import (
     WaitSecondsOption,
     waiting,
 )
+from modelyard_client.cli.run_options import (
+    ArgumentsArgument,
+    EnvironmentOption,
+    FileOption,
+    SecretOption,
+    secrets,
+    sending,
+    variables,
+)
 
 
 def train(
     script: ScriptArgument,
+    arguments: ArgumentsArgument = None,
     *,
     model: ModelNameOption = None,
     requirement: RequirementsOption = None,
     requirements_file: RequirementsFileOption = None,
+    env: EnvironmentOption = None,
+    secret: SecretOption = None,
+    file: FileOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
     timeout: TimeoutOption = None,
@@ -39,29 +52,40 @@ def train(
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Run a training script and register the model that it logs.
+    """Run a training script, or a project's folder, and register the model that it logs.
+
+    Of a folder `train.py` is run, or what `[tool.modelyard]` in its pyproject.toml names; what git ignores stays here.
+    Without -r and -R the script's own `# /// script` block counts, else requirements.txt, pyproject.toml or
+    environment.yml beside it.
 
     \b
     Examples:
       modelyard train train.py -r scikit-learn
       modelyard train train.py -R requirements.txt --model churn --follow
-      modelyard train train.py --no-wait --output json
+      modelyard train train.py --file rows.csv --env REGION=eu --secret API_KEY -- --epochs 3
+      modelyard train ./project --no-wait --output json
     """
-    from modelyard_client.scripts import Script, requirements_of
+    from modelyard_client.programs import Program
 
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
-    source = Script.read(script)
-    needed = requirements_of(source, named=requirement or (), files=requirements_file or ())
+    program = Program.load(script, files=file or ())
+    if requirement or requirements_file:
+        program = program.needing(requirement or (), requirements_file or ())
+    environment, hidden = variables(env), secrets(secret, program.settings.secrets)
     with connect(url, home) as client:
-        submission = client.training.submit(
-            source,
-            requirements=needed,
-            model_name=model,
-            experiment_name=experiment,
-            logged_model=logged_model,
-            timeout_seconds=timeout,
-            idempotency_key=idempotency_key,
-        )
+        with sending(program) as progress:
+            submission = client.training.submit(
+                program,
+                arguments=arguments or None,
+                environment=environment,
+                secrets=hidden,
+                model_name=model,
+                experiment_name=experiment,
+                logged_model=logged_model,
+                timeout_seconds=timeout,
+                idempotency_key=idempotency_key,
+                progress=progress,
+            )
         if is_waited_for:
             tell_end(client, submission, output=output, shows_log=follow, seconds=wait_seconds)
         else:

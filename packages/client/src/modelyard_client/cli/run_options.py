@@ -1,0 +1,103 @@
+"""Options of `train` and `deploy` that say what a run is given, and what they are read to."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelyard_client.cli.transfer import transfer_bar
+
+if TYPE_CHECKING:
+    from modelyard_client.programs import Program
+    from modelyard_client.projects import Progress
+
+ArgumentsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="After `--`: what the script finds in sys.argv.", metavar="-- ARGUMENT", show_default=False),
+]
+EnvironmentOption = Annotated[
+    list[str] | None, typer.Option("--env", help="A variable of the run; may be repeated.", metavar="NAME=VALUE")
+]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        help="A variable that is kept encrypted and masked in the log. Its value is that of the same variable here, "
+        "else it is asked for; NAME=@FILE reads a file, NAME=- standard input. May be repeated.",
+        metavar="NAME",
+    ),
+]
+FileOption = Annotated[
+    list[Path] | None,
+    typer.Option("--file", help="A file or folder that is laid beside the script; may be repeated.", metavar="PATH"),
+]
+
+
+def sending(program: "Program") -> AbstractContextManager["Progress"]:
+    """A bar for a project's archive that is on its way; a script alone needs none."""
+    if program.archive is None:
+        return nullcontext(lambda _, __: None)
+    return transfer_bar(program.model_name)
+
+
+def variables(texts: Sequence[str] | None) -> dict[str, str]:
+    """What was said as NAME=VALUE.
+
+    Raises:
+        typer.BadParameter: one is not of that form, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, is_given, value = text.partition("=")
+        if not is_given or not name:
+            raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--env")
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="--env")
+        found[name] = value
+    return found
+
+
+def secrets(texts: Sequence[str] | None, named_by_project: Sequence[str] = ()) -> dict[str, str]:
+    """The values of secrets, from where each is to be read. None is ever written on a command line.
+
+    Raises:
+        typer.BadParameter: a value is on the command line, comes from nowhere, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, is_given, source = text.partition("=")
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="--secret")
+        found[name] = _read(name, source) if is_given else _own(name)
+    return {**{name: _own(name) for name in named_by_project if name not in found}, **found}
+
+
+def _read(name: str, source: str) -> str:
+    if source in {"-", "@-"}:
+        return sys.stdin.read().removesuffix("\n")
+    if not source.startswith("@"):
+        raise typer.BadParameter(
+            f"{name}: a value does not belong on the command line, where others see it and the shell keeps it: set the "
+            f"variable {name}, or give {name}=@FILE",
+            param_hint="--secret",
+        )
+    try:
+        return Path(source[1:]).read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise typer.BadParameter(f"{name}: cannot read {source[1:]}: {reason}", param_hint="--secret") from error
+
+
+def _own(name: str) -> str:
+    value = os.environ.get(name)
+    if value is not None:
+        return value
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(
+            f"{name}: there is no variable of that name here, and nobody to ask", param_hint="--secret"
+        )
+    return str(typer.prompt(name, hide_input=True, err=True))
