@@ -79,6 +79,26 @@ class TestPromotion:
         assert run("rollback", churn, "--comment", "it misbehaves")[0] == 0
         assert stages(run, churn) == {1: "production", 2: "archived"}
 
+    def test_who_asks_is_told_who_can_approve_and_how(
+        self, run: Run, churn: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[str] = []
+        monkeypatch.setattr("modelyard_client.cli.promote.say", said.append)
+        hanna = Principal(tenant_id=FIRST_TENANT, subject="hanna", role=Role.ADMIN)
+        platform.control.members.add(hanna, subject="anna", kind=MemberKind.PERSON, role=Role.DEVELOPER)
+        anna = platform.control.tokens.create(hanna, subject="anna", name="laptop")[1]
+        run("promote", "churn/1", "--to", "staging", "--comment", "reviewed")
+        assert said == []
+        run("promote", "churn/1", "--to", "production", "--comment", "please")
+        assert "there is nobody who can" in said[0]
+        assert "  modelyard members add NAME --role approver" in said
+        assert "modelyard up --no-auth" in said[-1]
+        run("withdraw", "churn/1")
+        said.clear()
+        run("promote", "churn/1", "--to", "production", "--comment", "please", token=anna)
+        assert said[0].endswith('a second person approves it, with modelyard approve churn/1 --comment "…"')
+        assert said[1].startswith("These can: admin")
+
     def test_who_asks_does_not_approve(self, run: Run, churn: str) -> None:
         run("promote", "churn/1", "--to", "staging", "--comment", "reviewed")
         run("promote", "churn/1", "--to", "production", "--comment", "please")

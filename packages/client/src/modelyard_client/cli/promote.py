@@ -7,8 +7,9 @@ import typer
 
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, RevisionOption, UrlOption
+from modelyard_client.cli.promotion_guide import next_steps
 from modelyard_client.cli.requests import tell_request
-from modelyard_client.cli.terminal import print_facts, print_json
+from modelyard_client.cli.terminal import print_facts, print_json, say
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def promote(
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Move a version to a stage. Production is asked for: somebody else approves it.
+    """Move a version to a stage. Production is asked for: somebody else approves it, and this says who can and how.
 
     Of two who move it at once one does, and the other is told (exit code 6).
 
@@ -47,7 +48,10 @@ def promote(
     with connect(url, home) as client:
         seen = client.versions.get(name, number).revision if revision is None else revision
         staged = client.promotion.move(name, number, to, comment=comment, revision=seen)
+        guide = [] if staged.request is None else next_steps(client, staged.request)
     _tell(staged, output)
+    for line in guide:
+        say(line)
 
 
 def rollback(
