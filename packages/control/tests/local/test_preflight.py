@@ -6,6 +6,7 @@ import pytest
 
 from modelyard.errors import Invalid
 from modelyard.home import Home
+from modelyard.isolation.mechanism import Abilities
 from modelyard.local.preflight import check_home, check_settings, check_stack
 from modelyard.local.stack_file import Stack
 
@@ -42,6 +43,25 @@ class TestCheckSettings:
     def test_a_setting_that_cannot_be_read_is_named_with_what_came(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODELYARD_CONCURRENT_JOBS", "many")
         with pytest.raises(Invalid, match=r"^MODELYARD_CONCURRENT_JOBS: .*integer.*; 'many' came\.$"):
+            check_settings()
+
+    def test_a_readable_folder_that_holds_the_home_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MODELYARD_HOME", "/srv/modelyard")
+        monkeypatch.setenv("MODELYARD_RUN_READABLE", "/data,/srv")
+        with pytest.raises(Invalid, match=r"^MODELYARD_RUN_READABLE names /srv, which holds the platform's home"):
+            check_settings()
+
+    def test_a_readable_folder_is_an_absolute_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MODELYARD_RUN_READABLE", "data")
+        with pytest.raises(Invalid, match=r"MODELYARD_RUN_READABLE: .*absolute folders"):
+            check_settings()
+
+    def test_an_isolation_that_is_demanded_and_not_to_be_had_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            "modelyard.isolation.mechanism._abilities", lambda: Abilities(abi=0, has_mounts=False, has_users=False)
+        )
+        monkeypatch.setenv("MODELYARD_RUN_ISOLATION", "required")
+        with pytest.raises(Invalid, match="MODELYARD_RUN_ISOLATION is 'required', which is not to be had here"):
             check_settings()
 
     def test_an_artifact_root_whose_client_is_missing_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:

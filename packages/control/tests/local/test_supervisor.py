@@ -15,7 +15,8 @@ from modelyard.home import Home
 from modelyard.local.generations import is_alive
 from modelyard.local.programs import Program
 from modelyard.local.supervisor import ProcessState, Supervisor
-from modelyard.local.supervisor_daemon import socket_path
+from modelyard.local.supervisor_daemon import password, socket_path
+from modelyard.local.supervisor_rpc import SupervisorSilent, call
 
 Until = Callable[..., None]
 MakeProgram = Callable[..., Program]
@@ -26,6 +27,19 @@ def pid_of(supervisor: Supervisor, name: str) -> int:
     assert state is not None
     assert state.pid is not None
     return state.pid
+
+
+class TestTheSocket:
+    def test_who_reaches_it_without_the_password_is_refused(self, home: Home, supervisor: Supervisor) -> None:
+        supervisor.start()
+
+        with pytest.raises(SupervisorSilent, match="401"):
+            call(socket_path(home), "getPID", timeout=5)
+        with pytest.raises(SupervisorSilent, match="401"):
+            call(socket_path(home), "getPID", timeout=5, password="guessed")
+        assert supervisor.pid() == call(socket_path(home), "getPID", timeout=5, password=password(home))
+        assert (home.supervisor / "password").stat().st_mode & 0o077 == 0
+        assert (home.supervisor / "supervisord.conf").stat().st_mode & 0o077 == 0
 
 
 class TestSupervisor:

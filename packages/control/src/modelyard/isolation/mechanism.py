@@ -93,16 +93,19 @@ def choose_isolation(
 
 
 @dataclass(frozen=True, slots=True)
-class _Abilities:
+class Abilities:
+    """What this machine lets this process do."""
+
     abi: int
+    """Of Landlock; 0 where there is none."""
     has_mounts: bool
     has_users: bool
 
 
 @cache
-def _abilities() -> _Abilities:
+def _abilities() -> Abilities:
     has_users = _is_root() and private_mounts.can_enter(user=FIRST_USER)
-    return _Abilities(landlock.abi_version(), has_users or private_mounts.can_enter(), has_users)
+    return Abilities(landlock.abi_version(), has_users or private_mounts.can_enter(), has_users)
 
 
 def _is_root() -> bool:

@@ -50,6 +50,8 @@ def check_settings() -> None:
         settings = Settings()
     except ValidationError as exc:
         first = exc.errors()[0]
+        if not first["loc"]:  # Two settings that do not go together; the sentence names them.
+            raise Invalid(first["msg"].removeprefix("Value error, "), code="setting_invalid") from exc
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"MODELYARD_{name.upper()}"
         raise Invalid(f"{variable}: {first['msg']}; {first['input']!r} came.", code="setting_invalid") from exc

@@ -16,13 +16,25 @@ from typing import Any
 SLEEP = "import time; time.sleep(3600)"
 
 
+def outcome_of_reading(path: Path) -> str:
+    """As a model's code could try."""
+    try:
+        return path.read_text()
+    except OSError as exc:
+        return type(exc).__name__
+
+
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_port = True  # Two generations of a deployment share a port.
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"environment": dict(os.environ), "nice": os.nice(0)}).encode()
+        wanted = self.path.partition("?read=")[2]
+        if wanted:
+            body = json.dumps({"read": outcome_of_reading(Path(wanted))}).encode()
+        else:
+            body = json.dumps({"environment": dict(os.environ), "nice": os.nice(0)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,7 @@ import pytest
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.errors import Unavailable
 from modelyard.home import Home
+from modelyard.isolation import IsolationChoice, choose_isolation, landlock
 from modelyard.local.generations import is_alive
 from modelyard.local.supervisor import Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
@@ -112,6 +114,36 @@ class TestPortsOfServers:
         ):
             target.apply(spec)
         assert target.deployment_ids() == []
+
+
+class TestAModelsCode:
+    @pytest.mark.skipif(not landlock.abi_version(), reason="the kernel has no Landlock")
+    def test_it_sees_its_bundle_and_neither_our_secrets_nor_another_bundle(
+        self, home: Home, supervisor: Supervisor, spec: ServerSpec, first_port: int, until: Until
+    ) -> None:
+        isolation = choose_isolation(IsolationChoice.REQUIRED, home=home.root)
+        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49, isolation=isolation)
+        bundles = [home.bundles / "default" / name for name in ("iris", "fraud")]
+        for bundle in bundles:
+            bundle.mkdir(parents=True)
+            (bundle / "model.txt").write_text("a model")
+        home.token_file.write_text("secret")
+        spec.python.symlink_to(Path(sys.executable).resolve())
+        server = spec.python.with_name("modelyard-serve")  # As in an environment, it names its own interpreter.
+        server.write_text(server.read_text().replace(sys.executable, str(spec.python), 1))
+        target.apply(replace(spec, bundle=bundles[0]))
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        url = target.observe("d-1", 1).url
+
+        def read(path: Path) -> str:
+            return str(httpx.get(f"{url}?read={path}", trust_env=False).json()["read"])
+
+        try:
+            assert read(bundles[0] / "model.txt") == "a model"
+            refused = [read(path) for path in (bundles[1] / "model.txt", home.token_file, home.supervisor / "password")]
+            assert set(refused) <= {"PermissionError", "FileNotFoundError"}
+        finally:
+            target.remove("d-1")
 
 
 class TestWhatIsSaid:
