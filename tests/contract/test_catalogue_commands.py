@@ -105,11 +105,11 @@ class TestRegister:
 
 class TestVersions:
     def test_they_are_found_shown_and_edited(self, run: Run, platform: Platform) -> None:
-        registered(run, platform, "edited", "--metric", "auc=0.5")
-        registered(run, platform, "edited", "--metric", "auc=0.9", "--tag", "team=growth")
-        found = json.loads(run("versions", "list", "edited", "--metric", "auc>0.6", "-o", "json")[1])["versions"]
+        registered(run, platform, "edited", "--metric", "f1=0.5")
+        registered(run, platform, "edited", "--metric", "f1=0.9", "--tag", "team=growth")
+        found = json.loads(run("versions", "list", "edited", "--metric", "f1>0.6", "-o", "json")[1])["versions"]
         assert [version["version"] for version in found] == [2]
-        best = json.loads(run("versions", "list", "edited", "--order=-metrics.auc", "-o", "json")[1])["versions"]
+        best = json.loads(run("versions", "list", "edited", "--order=-metrics.f1", "-o", "json")[1])["versions"]
         assert [version["version"] for version in best] == [2, 1]
         change = ("--description", "good", "--tag", "reviewed=yes", "--remove-tag", "team")
         edited = json.loads(run("versions", "edit", "edited/2", *change, "-o", "json")[1])

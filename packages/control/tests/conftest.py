@@ -83,6 +83,14 @@ __all__ = [
 ]
 
 
+@pytest.fixture(scope="package", autouse=True)
+def models_are_registered_as_they_come() -> Iterator[None]:
+    """No test here waits for a real model server to open its model; those that are about it say so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELYARD_OPEN_MODELS", "false")
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def silent_log() -> None:
     """What goes wrong in a test is told by the test."""

@@ -224,6 +224,7 @@ class Deployments:
         namespace: str | None = None,
         replace: bool = False,
         logged_model: str | None = None,
+        best_of: str | None = None,
         timeout_seconds: float | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
@@ -237,6 +238,7 @@ class Deployments:
             secrets=secrets,
             experiment_name=experiment_name,
             logged_model=logged_model,
+            best_of=best_of,
             timeout_seconds=timeout_seconds,
         )
         body |= {

@@ -1,6 +1,6 @@
 """Jobs: what they are, and asking for them, their logs and their end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,12 @@ _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed, in one line."""
+    """Why a job failed, in one line, and how what it had logged is registered without training again."""
 
     code: str
     message: str
+    remedy: str | None = None
+    """The command, where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,10 @@ class Job:
     experiment_name: str | None
     deployment_id: str | None
     deployment_url: str | None
+    logged_models: Sequence[Mapping[str, Any]]
+    """What the script logged: `name`, `model_uri` and `run_id` of each."""
+    selection: Mapping[str, Any] | None
+    """Which of several was registered and which were not: `metric`, `direction`, `chosen`, `others`."""
     error: Failure | None
     created_at: datetime | None
     started_at: datetime | None
@@ -109,6 +115,8 @@ class Job:
             experiment_name=fields.optional_text("experiment_name"),
             deployment_id=fields.optional_text("deployment_id"),
             deployment_url=fields.optional_text("deployment_url"),
+            logged_models=fields.items("logged_models"),
+            selection=fields.optional_mapping("selection"),
             error=_failure(fields.optional_mapping("error")),
             created_at=fields.optional_time("created_at"),
             started_at=fields.optional_time("started_at"),
@@ -203,4 +211,5 @@ def _failure(value: Any) -> Failure | None:
     if value is None:
         return None
     fields = Fields(value, noun="job's error")
-    return Failure(code=fields.text("code"), message=fields.text("message"))
+    remedy = (fields.optional_mapping("remedy") or {}).get("command")
+    return Failure(code=fields.text("code"), message=fields.text("message"), remedy=remedy)

@@ -224,6 +224,9 @@ class Models:
         *,
         run_id: str | None = None,
         model_uri: str | None = None,
+        job_id: str | None = None,
+        logged_model: str | None = None,
+        best_of: str | None = None,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
@@ -232,8 +235,11 @@ class Models:
         """Register what a run logged as the next version. Not repeated when the connection breaks on the way.
 
         Args:
-            run_id: the MLflow run; it must have logged one model, else give `model_uri`.
+            run_id: the MLflow run.
             model_uri: `models:/m-…` or `runs:/<run>/<name>`.
+            job_id: a training job that has ended, well or not; what its script logged needs no training again.
+            logged_model: which of several models of the run or the job: its name, its id, or `<run>/<name>`.
+            best_of: the metric by which the best of them is taken, like `accuracy` or `min:rmse`.
             metrics: claims; a policy tells them from what a run measured.
 
         Raises:
@@ -243,6 +249,9 @@ class Models:
             "name": name,
             "run_id": run_id,
             "model_uri": model_uri,
+            "job_id": job_id,
+            "logged_model": logged_model,
+            "best_of": best_of,
             "description": description,
             "tags": None if tags is None else dict(tags),
             "metrics": None if metrics is None else dict(metrics),

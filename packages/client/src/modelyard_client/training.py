@@ -31,6 +31,7 @@ class Training:
         model_name: str | None = None,
         experiment_name: str | None = None,
         logged_model: str | None = None,
+        best_of: str | None = None,
         timeout_seconds: float | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
@@ -44,7 +45,8 @@ class Training:
             environment: variables of the run, besides those of `[tool.modelyard]`.
             secrets: variables that are kept encrypted while the job runs, masked in its log, and never returned.
             model_name: the name to register under; the script's name without its ending, or the project's, when None.
-            logged_model: which of several logged models to register.
+            logged_model: which of several logged models to register: its name, its id, or `<run>/<name>`.
+            best_of: the metric by which the best of several is registered, like `accuracy` or `min:rmse`.
             timeout_seconds: the longest that the script may run.
             idempotency_key: the same request with the same key is the same job; a new key when None, so that the
                 request can be repeated safely when the connection breaks.
@@ -63,6 +65,7 @@ class Training:
             secrets=secrets,
             experiment_name=experiment_name,
             logged_model=logged_model,
+            best_of=best_of,
             timeout_seconds=timeout_seconds,
         )
         if program.archive is not None:
@@ -89,6 +92,7 @@ def run_body(
     secrets: Mapping[str, str] | None,
     experiment_name: str | None,
     logged_model: str | None,
+    best_of: str | None,
     timeout_seconds: float | None,
 ) -> dict[str, Any]:
     """The part of a request that says what is run and how; what is given goes before what the project says."""
@@ -100,6 +104,7 @@ def run_body(
         "secrets": _with_own(secrets or {}, settings.secrets) or None,
         "experiment_name": experiment_name or settings.experiment,
         "logged_model": logged_model or settings.logged_model,
+        "best_of": best_of,
         "timeout_seconds": settings.timeout_seconds if timeout_seconds is None else timeout_seconds,
     }
 

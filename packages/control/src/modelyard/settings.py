@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """Whether a required package that has no wheel is built, which its own code does, isolated as runs are."""
     run_readable: Annotated[list[Path], NoDecode, _Separated] = []
     """Folders that every run may read besides its own: `/data,/mnt/sets`."""
+    open_models: bool = True
+    """Whether the model of a job or an upload is opened as its server will, before it becomes a version."""
     compile_models: bool = True
     """Whether packaging tries a verified compilation; a version whose trial fails is served as it was logged."""
     compile_seconds: float = Field(default=180, gt=0)

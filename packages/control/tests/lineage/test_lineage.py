@@ -14,7 +14,7 @@ from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.ports.tracking import TrackedDataset
 from modelyard.registry.tables import versions as rows_of_versions
-from modelyard.training.workflows import RUN_KEY_TAG
+from modelyard.training.logged import RUN_KEY_TAG
 
 ROOT = "/api/v1/ml/registry"
 SCRIPT = "log a model\n"

@@ -213,7 +213,7 @@ class TestJobs:
         control_plane.jobs.fail(job.job_id, ModelyardError("the script failed: boom", code="script_failed"))
         body = client.get(f"/mlops/deployments/{job.job_id}").json()
         assert body["status"] == "failed"
-        assert body["error"] == {"code": "script_failed", "message": "the script failed: boom"}
+        assert body["error"] == {"code": "script_failed", "message": "the script failed: boom", "remedy": None}
 
     def test_a_training_job_is_not_a_deployment_job(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal

@@ -62,7 +62,7 @@ def registry(make_registry: Callable[[], RegistryService], jobs: JobService) -> 
 
 @pytest.fixture
 def registration(registry: RegistryService, clock: ManualClock) -> Registration:
-    return Registration(registry=registry, clock=clock)
+    return Registration(registry=registry, clock=clock, metric_rules=lambda *_: {})
 
 
 def register(registration: Registration, principal: Principal, artifact_id: str) -> Version:

@@ -17,7 +17,7 @@ JOB, UPLOAD = f"job-{'a' * 32}", f"up-{'a' * 32}"
 
 @pytest.fixture
 def registration(registry: RegistryService, clock: ManualClock) -> Registration:
-    return Registration(registry=registry, clock=clock)
+    return Registration(registry=registry, clock=clock, metric_rules=lambda *_: {})
 
 
 def register(

@@ -90,8 +90,8 @@ class TestPromotion:
     def asked_for(self, platform: Platform) -> str:
         """The request of a new version in staging."""
         control = platform.control
-        (logged,) = control.registry.find_logged(ADMIN, run_id=platform.log_model(), model_uri=None)
-        version = control.registry.register(ADMIN, model_name="churn", logged=logged)
+        (found,) = control.registry.find_logged(ADMIN, run_id=platform.log_model(), model_uri=None)
+        version = control.registry.register(ADMIN, model_name="churn", logged=found.model)
         staged = control.promotion.change_stage(ADMIN, version, Stage.STAGING, comment="ready", revision=None)
         return control.promotion.request(ADMIN, staged, comment="please").request_id
 

@@ -81,7 +81,7 @@ def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
 
 @pytest.fixture
 def training_service(jobs: JobService, secrets: JobSecrets, projects: ProjectService) -> TrainingService:
-    return TrainingService(jobs=jobs, secrets=secrets, projects=projects, most_seconds=3600)
+    return TrainingService(metric_rules=lambda *_: {}, jobs=jobs, secrets=secrets, projects=projects, most_seconds=3600)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from modelyard.errors import Invalid
 from modelyard.ports.tracking import LoggedModel
 from modelyard.training.domain import (
     MAX_REQUIREMENTS,
-    choose_logged_model,
     parse_requirements,
     script_environment,
     with_tracking_client,
@@ -71,37 +70,6 @@ class TestRequirements:
     @pytest.mark.parametrize("given", [["mlflow<3"], ["numpy", "MLflow==2.22.0"]])
     def test_a_version_of_the_client_that_is_asked_for_is_kept(self, given: list[str]) -> None:
         assert with_tracking_client(given, "mlflow==3.17.2") == tuple(given)
-
-
-class TestChosenModel:
-    def test_the_only_one_needs_no_name(self) -> None:
-        assert choose_logged_model([logged("model")], None) == logged("model")
-
-    def test_the_named_one_is_chosen_of_several(self) -> None:
-        assert choose_logged_model([logged("a"), logged("b"), logged("c")], "b") == logged("b")
-
-    @pytest.mark.parametrize("wanted", [None, "model"])
-    def test_a_model_that_was_logged_again_is_the_newest(self, wanted: str | None) -> None:
-        assert choose_logged_model([logged("model", 1), logged("model", 2)], wanted) == logged("model", 2)
-
-    def test_none_is_told_with_what_to_call(self) -> None:
-        with pytest.raises(Invalid, match="log_model") as caught:
-            choose_logged_model([], None)
-
-        assert caught.value.code == "no_model_logged"
-
-    def test_several_without_a_name_are_listed(self) -> None:
-        with pytest.raises(Invalid, match="a, b") as caught:
-            choose_logged_model([logged("b"), logged("a"), logged("a", 2)], None)
-
-        assert caught.value.code == "several_models_logged"
-        assert caught.value.field == "logged_model"
-
-    def test_a_name_that_was_not_logged_lists_those_that_were(self) -> None:
-        with pytest.raises(Invalid, match="no model 'c', but a, b") as caught:
-            choose_logged_model([logged("b"), logged("a")], "c")
-
-        assert caught.value.code == "logged_model_not_found"
 
 
 class TestScriptEnvironment:

@@ -6,6 +6,7 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,26 +19,36 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.db import Database
 from modelyard.db.schema import metadata
-from modelyard.errors import Conflict, DiskFull, Invalid
+from modelyard.errors import Conflict, DiskFull, Invalid, NotFound
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
-from modelyard.jobs.service import JobService
+from modelyard.jobs.service import AFTER_RUN, JobService
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.jobs.workflow import workflow
+from modelyard.packaging.opening import Failure
 from modelyard.packaging.service import PackagingService
-from modelyard.ports.environments import pinned
+from modelyard.ports.environments import LogLine, pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 from modelyard.projects.service import ProjectService
+from modelyard.registry.domain import Given, Version
+from modelyard.registry.metrics import MetricRule
 from modelyard.registry.service import RegistryService
+from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
+from modelyard.training.opening import OpeningModels
 from modelyard.training.scripts import GitState, Script
 from modelyard.training.service import TrainingService
-from modelyard.training.workflows import RUN_KEY_TAG, Training
+from modelyard.training.workflows import Training
 
 ENDED_WELL = RunOutcome(RunPhase.FINISHED, exit_code=0)
 LIMITS = Limits(seconds=100, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
 
 Behaviour = Callable[[RunSpec], RunOutcome | None]
+
+
+def no_rules(_: Principal, __: str) -> dict[str, MetricRule]:
+    return {}
 
 
 class Scripted:
@@ -78,6 +89,23 @@ def runner(script: Scripted) -> FakeRunner:
     return FakeRunner(script)
 
 
+class FakeOpening:
+    """Opens everything, unless it is told what to find; it sees what it is handed."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure | None] = []
+        self.seen: list[set[str]] = []
+
+    def open(self, model: Path, scratch: Path, *, constraints: str, log: LogLine) -> Failure | None:
+        self.seen.append({path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()})
+        return self.failures.pop(0) if self.failures else None
+
+
+@pytest.fixture
+def opening() -> FakeOpening:
+    return FakeOpening()
+
+
 @pytest.fixture
 def training(
     jobs: JobService,
@@ -90,6 +118,8 @@ def training(
     engine: InlineJobEngine,
     secrets: JobSecrets,
     projects: ProjectService,
+    opening: FakeOpening,
+    tmp_path: Path,
 ) -> Training:
     training = Training(
         jobs=jobs,
@@ -102,6 +132,9 @@ def training(
         limits=LIMITS,
         secrets=secrets,
         projects=projects,
+        logged=LoggedByJobs(tracking, registry.job_runs),
+        opening=OpeningModels(tracking, packaging, opening, tmp_path / "scratch"),
+        metric_rules=no_rules,
         tracking_requirement="mlflow==3.17.2",
     )
     body = workflow(training.train_and_register, jobs=jobs, clock=clock, on_failure=training.stop)
@@ -146,7 +179,7 @@ class TestTraining:
     ) -> None:
         work(requirements=("scikit-learn==1.9.1",))
 
-        lock = packaging._lock_text(registry.version(alice, "iris").lock_digest)
+        lock = packaging.lock_text(registry.version(alice, "iris").lock_digest)
         assert pinned(lock) == ("mlflow==3.17.2", "scikit-learn==1.9.1")
 
     def test_the_run_gets_the_script_its_limits_and_an_address_for_its_tags(
@@ -359,7 +392,7 @@ class TestWhatARunBrings:
         block = "# /// script\n# requires-python = '>=3.11'\n# dependencies = ['pandas']\n# ///\n"
         work(script_content=block, requirements=None, constraints=["pandas==3.1.1"])
 
-        assert "pandas==3.1.1" in pinned(packaging._lock_text(registry.version(alice, "iris").lock_digest))
+        assert "pandas==3.1.1" in pinned(packaging.lock_text(registry.version(alice, "iris").lock_digest))
 
     def test_a_python_that_is_not_here_ends_the_job_before_anything_runs(
         self, work: Callable[..., Job], runner: FakeRunner
@@ -447,6 +480,216 @@ class TestWaiting:
 
         assert job.status is JobStatus.CANCELLED
         assert runner.observe(jobs.run_folder(job.job_id, 1)).reason == "The run was cancelled."
+
+
+class TestAfterwards:
+    """What a script had logged is registered without training again."""
+
+    @pytest.fixture
+    def afterwards(self, training: Training, jobs: JobService, registry: RegistryService) -> RegisteringAfterwards:
+        return RegisteringAfterwards(jobs, registry, training.logged, no_rules)
+
+    def register(self, afterwards: RegisteringAfterwards, alice: Principal, job: Job, **choice: str | None) -> Version:
+        chosen: dict[str, str | None] = {"logged_model": None, "best_of": None, **choice}
+        return afterwards.register(alice, job.job_id, name="iris", given=Given(), **chosen)
+
+    def test_a_script_that_fails_after_it_logged_a_model_loses_nothing(
+        self, work: Callable[..., Job], script: Scripted, afterwards: RegisteringAfterwards, alice: Principal
+    ) -> None:
+        def fails(spec: RunSpec) -> RunOutcome:
+            script.logs("model")(spec)
+            return RunOutcome(RunPhase.FINISHED, exit_code=1, reason="ValueError: no")
+
+        script.behaviours = [fails]
+        job = work()
+        assert (job.status, job.error.code if job.error else "") == (JobStatus.FAILED, "script_failed")
+        assert job.error is not None
+        assert job.error.message == (
+            "the script failed: ValueError: no. What it had logged before is kept, and can be registered without "
+            "training again"
+        )
+        version = self.register(afterwards, alice, job)
+        assert (version.version, version.metrics, version.description) == (1, {"auc": 0.9}, "trained by train.py")
+        assert (version.provenance.job_id, version.provenance.script_name) == (job.job_id, "train.py")
+        assert version.provenance.script_sha256
+        assert version.lock_digest
+        assert self.register(afterwards, alice, job) == version
+
+    def test_of_a_job_with_several_models_each_can_be_registered(
+        self, work: Callable[..., Job], script: Scripted, afterwards: RegisteringAfterwards, alice: Principal
+    ) -> None:
+        script.behaviours = [script.logs("first", "second")]
+        job = work()
+        assert job.error is not None
+        assert job.error.code == "several_models_logged"
+        assert [one["name"] for one in job.result["logged_models"]] == ["first", "second"]
+        with pytest.raises(Invalid, match=r"'first' of run .*, 'second' of run"):
+            self.register(afterwards, alice, job)
+        assert [self.register(afterwards, alice, job, logged_model=name).version for name in ("second", "first")] == [
+            1,
+            2,
+        ]
+
+    def test_a_job_that_has_not_ended_is_refused(
+        self,
+        training_service: TrainingService,
+        jobs: JobService,
+        alice: Principal,
+        registry: RegistryService,
+        afterwards: RegisteringAfterwards,
+        tracking: FakeTracking,
+    ) -> None:
+        registry.ask_whose(jobs)
+        sent = Script("train.py", "print()", ())
+        job = training_service.train(alice, sent, model_name="iris")
+        with pytest.raises(Conflict, match="has not ended"):
+            self.register(afterwards, alice, job)
+        run_id = tracking.log_run("iris", tags={JOB_TAG: job.job_id})
+        logged = tracking.log_model(run_id, "model", {"MLmodel": b"x"})
+        with pytest.raises(Conflict, match="has not ended"):
+            registry.register(alice, model_name="iris", logged=logged)
+
+
+class TestBestOf:
+    def search(self, script: Scripted, *values: float | None) -> Behaviour:
+        """A script with a run for each value."""
+
+        def behave(spec: RunSpec) -> RunOutcome:
+            tags = {RUN_KEY_TAG: spec.run_key}
+            for value in values:
+                metrics = {} if value is None else {"accuracy": value}
+                run_id = script.tracking.log_run("iris", metrics=metrics, tags=tags)
+                script.tracking.log_model(run_id, "model", {"MLmodel": b"x"}, tags=tags)
+            return ENDED_WELL
+
+        return behave
+
+    def test_two_runs_that_log_a_model_each_are_several(self, work: Callable[..., Job], script: Scripted) -> None:
+        script.behaviours = [self.search(script, 0.8, 0.7)]
+        job = work()
+        assert job.error is not None
+        assert job.error.code == "several_models_logged"
+
+    def test_the_best_is_registered_and_the_job_tells_of_the_others(
+        self, work: Callable[..., Job], script: Scripted, registry: RegistryService, jobs: JobService, alice: Principal
+    ) -> None:
+        script.behaviours = [self.search(script, 0.8, 0.9, 0.7, None)]
+        job = work(best_of="accuracy")
+        assert registry.version(alice, "iris").metrics == {"accuracy": 0.9}
+        selection = job.result["selection"]
+        assert (selection["metric"], selection["direction"], selection["chosen"]["value"]) == (
+            *("accuracy", "higher"),
+            0.9,
+        )
+        assert sorted(one["value"] or 0 for one in selection["others"]) == [0, 0.7, 0.8]
+        log = (jobs.run_folder(job.job_id, 1).parent / AFTER_RUN).read_text()
+        assert "chosen by accuracy (higher is better): 'model' of run" in log
+
+    def test_a_metric_of_no_known_direction_is_refused_before_anything_runs(self, work: Callable[..., Job]) -> None:
+        with pytest.raises(Invalid, match="expected min:warmth or max:warmth"):
+            work(best_of="warmth")
+
+
+class TestOpening:
+    """A model that its server could not open does not become a version."""
+
+    def test_what_cannot_be_opened_is_the_jobs_own_error_and_no_version(
+        self, work: Callable[..., Job], opening: FakeOpening, registry: RegistryService, alice: Principal
+    ) -> None:
+        opening.failures = [Failure("Your class `Ratio` is defined in the script")]
+        job = work()
+        assert job.error is not None
+        assert (job.error.code, job.error.message) == (
+            "model_not_openable",
+            "Your class `Ratio` is defined in the script",
+        )
+        assert job.result["logged_models"]
+        with pytest.raises(NotFound):
+            registry.model(alice, "iris")
+
+    def test_modules_of_the_runs_folder_become_the_models_code(
+        self,
+        work: Callable[..., Job],
+        script: Scripted,
+        opening: FakeOpening,
+        registry: RegistryService,
+        alice: Principal,
+    ) -> None:
+        def logs(spec: RunSpec) -> RunOutcome:
+            place = spec.folder / "work"
+            (place / "features").mkdir(parents=True)
+            (place / "features" / "__init__.py").write_text("import shared\nimport numpy\n")
+            (place / "shared.py").write_text("X = 1\n")
+            (place / "train.py").write_text("")
+            (place / "other.py").write_text("")
+            tags = {RUN_KEY_TAG: spec.run_key}
+            run_id = script.tracking.log_run("iris", tags=tags)
+            files = {"MLmodel": b"flavors:\n  sklearn: {pickled_model: model.pkl}\n", "model.pkl": b"x"}
+            script.tracking.log_model(run_id, "model", files, tags=tags)
+            return ENDED_WELL
+
+        script.behaviours = [logs]
+        opening.failures = [Failure("no features", module="features.ratio"), None]
+        assert work().status is JobStatus.SUCCEEDED
+        code = {"code/features/__init__.py", "code/shared.py"}
+        assert opening.seen == [{"MLmodel", "model.pkl"}, {"MLmodel", "model.pkl", *code}]
+        manifest = registry.manifest(registry.version(alice, "iris"))
+        assert {file.path for file in manifest.files} == {"MLmodel", "model.pkl", *code}
+
+    def test_a_module_that_the_run_has_not_is_told(self, work: Callable[..., Job], opening: FakeOpening) -> None:
+        opening.failures = [Failure("no features", module="features")]
+        job = work()
+        assert job.error is not None
+        assert job.error.message == "no features"
+
+
+class TestOneRunOneJob:
+    def test_a_run_of_another_job_is_not_gone_on_with(
+        self, work: Callable[..., Job], script: Scripted, registry: RegistryService, alice: Principal
+    ) -> None:
+        first = work()
+        run_id = first.result["run_id"]
+
+        def resumes(spec: RunSpec) -> RunOutcome:
+            script.tracking.log_model(run_id, "model", {"MLmodel": b"other"}, tags={RUN_KEY_TAG: spec.run_key})
+            return ENDED_WELL
+
+        script.behaviours = [resumes]
+        job = work()
+        assert job.error is not None
+        assert job.error.code == "run_of_another_job"
+        assert f"run '{run_id}' belongs to job '{first.job_id}'" in job.error.message
+        assert [version.version for version in registry.versions(alice, "iris")] == [1]
+
+    def test_what_is_logged_into_a_run_after_its_job_is_no_evidence(
+        self, work: Callable[..., Job], script: Scripted, registry: RegistryService, alice: Principal
+    ) -> None:
+        tracking = script.tracking
+        script.behaviours = [script.logs("first", "second")]
+        job = work(logged_model="first")
+        run = tracking.run(job.result["run_id"])
+        tracking._runs[run.run_id] = replace(run, metrics={"auc": 0.99, "new": 1.0})
+        second = next(model for model in tracking.logged_models(run.run_id) if model.name == "second")
+        assert registry.register(alice, model_name="iris", logged=second).metrics == {"auc": 0.9}
+        later = tracking.log_model(run.run_id, "later", {"MLmodel": b"later"})
+        with pytest.raises(Conflict, match=r"was logged into run .* after the end of job"):
+            registry.register(alice, model_name="iris", logged=later)
+
+    def test_a_run_of_which_there_is_a_version_already_is_no_jobs(
+        self, work: Callable[..., Job], script: Scripted, registry: RegistryService, alice: Principal
+    ) -> None:
+        tracking = script.tracking
+        run_id = tracking.log_run("iris")
+        registry.register(alice, model_name="iris", logged=tracking.log_model(run_id, "mine", {"MLmodel": b"x"}))
+
+        def resumes(spec: RunSpec) -> RunOutcome:
+            tracking.log_model(run_id, "model", {"MLmodel": b"other"}, tags={RUN_KEY_TAG: spec.run_key})
+            return ENDED_WELL
+
+        script.behaviours = [resumes]
+        job = work()
+        assert job.error is not None
+        assert (job.error.code, "version 1 of 'iris'" in job.error.message) == ("run_of_another_job", True)
 
 
 class TestCrashes:

@@ -19,7 +19,7 @@ class TestSidecars:
     def test_plain_values_are_parameters_in_json_and_the_others_are_left(self, tmp_path: Path) -> None:
         (tmp_path / CONFIG).write_text('{"C": 0.5, "name": "a", "on": false, "none": null, "deep": {"a": 1}}')
         found = read_sidecars(tmp_path)
-        assert found.parameters == {"C": "0.5", "name": "a", "on": "false"}
+        assert found.parameters == {"C": 0.5, "name": "a", "on": False}
         assert found.left == ("none", "deep")
 
     @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ class TestFinish:
         job_id = owner.post(f"{ROOT}/{upload_id}/finish").json()["job_id"]
         platform.engine.run_next()
         version = owner.get("/api/v1/ml/registry/models/churn/versions/1").json()
-        assert version["parameters"] == {"depth": "3", "criterion": "gini", "is_balanced": "true"}
+        assert version["parameters"] == {"depth": "3", "criterion": "gini", "is_balanced": True}
         assert version["metrics"] == {"auc": 0.9, "loss": 1.0, "odd": None}
         assert (
             "config.json: no plain values, so told by the file alone: layers"

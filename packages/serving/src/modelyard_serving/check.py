@@ -1,31 +1,74 @@
 """`modelyard-serve --check`: load the model in this environment, predict its example, tell what came of it."""
 
+import re
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from modelyard_serving.bundle import example_inputs
+from modelyard_serving.bundle import OpenedModel, example_inputs
+from modelyard_serving.described import ServedModel
 from modelyard_serving.errors import ServingError
 from modelyard_serving.frames import encode_predictions
 from modelyard_serving.loading import open_served
 from modelyard_serving.settings import Settings
 from modelyard_serving.signature import TensorSpec
 
+_LOST_NAME = re.compile(
+    r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'|"
+    r"module '(?P<of>[^']+)' has no attribute '(?P<attribute>[^']+)'"
+)
+
 
 def check(settings: Settings) -> dict[str, Any]:
-    """What the model is and gives, or why it cannot be served (`ok` false, `error`). The traceback goes to stderr."""
+    """What the model is and gives, or why it cannot be served: `ok` false, `error`, and `cause` where it is known.
+
+    A cause is what Python could not find: `module`, and `name` where the module is there and has not that name. With
+    `opened` true the model is there, and cannot answer its own example. The traceback goes to stderr.
+    """
     try:
-        return _describe(settings)
-    except ServingError as error:
-        return {"ok": False, "error": error.message}
+        served, opened = open_served(settings)
     except Exception as error:  # noqa: BLE001  # A user's model may raise anything, and this is where it is told.
-        traceback.print_exc()
-        return {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        return _failed(error, opened=False)
+    try:
+        return _describe(served, opened)
+    except Exception as error:  # noqa: BLE001  # As above.
+        return _failed(error, opened=True)
 
 
-def _describe(settings: Settings) -> dict[str, Any]:
-    served, opened = open_served(settings)
+def write_check(path: str, report: str) -> int:
+    """Check the model at `path`, and write what came of it to a file; 0 when it can be served."""
+    found = check(Settings(path=path))
+    Path(report).write_bytes(orjson.dumps(found))
+    return 0 if found["ok"] else 1
+
+
+def _failed(error: Exception, *, opened: bool) -> dict[str, Any]:
+    if not isinstance(error, ServingError):
+        traceback.print_exception(error)
+    told = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
+    report: dict[str, Any] = {"ok": False, "error": told, "opened": opened}
+    cause = next((found for link in _chain(error) if (found := _cause(link)) is not None), None)
+    return report if cause is None else {**report, "cause": cause}
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cause(error: BaseException) -> dict[str, str] | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return {"module": error.name}
+    if isinstance(error, AttributeError | ImportError) and (found := _LOST_NAME.search(str(error))):
+        return {"module": found["module"] or found["of"], "name": found["name"] or found["attribute"]}
+    return None
+
+
+def _describe(served: ServedModel, opened: OpenedModel) -> dict[str, Any]:
     signature = served.model.signature
     report: dict[str, Any] = {
         "ok": True,

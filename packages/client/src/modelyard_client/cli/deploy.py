@@ -10,6 +10,7 @@ import typer
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.job_end import tell_accepted, tell_end
 from modelyard_client.cli.options import (
+    BestOfOption,
     ExperimentOption,
     FollowOption,
     HomeOption,
@@ -87,6 +88,7 @@ def deploy(
     file: FileOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
+    best_of: BestOfOption = None,
     timeout: TimeoutOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
@@ -116,7 +118,7 @@ def deploy(
         raise typer.BadParameter("--another and --replace contradict each other")
     shape = _Shape(replicas=replicas, namespace=namespace, replace=replace, idempotency_key=idempotency_key)
     training = _Training(
-        requirement, requirements_file, env, secret, file, experiment, logged_model, timeout, arguments
+        requirement, requirements_file, env, secret, file, experiment, logged_model, best_of, timeout, arguments
     )
     if what is not None and _is_script(what, version=version):
         _refuse({"--version": version, "--another": another}, because="a script makes a new version")
@@ -154,6 +156,7 @@ class _Training:
     file: list[Path] | None
     experiment: str | None
     logged_model: str | None
+    best_of: str | None
     timeout: float | None
     arguments: list[str] | None
 
@@ -181,6 +184,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
                 model_name=model,
                 experiment_name=training.experiment,
                 logged_model=training.logged_model,
+                best_of=training.best_of,
                 timeout_seconds=training.timeout,
                 progress=progress,
                 **shape,

@@ -60,6 +60,7 @@ _EXIT_CODES: tuple[tuple[type[ModelyardError], ExitCode], ...] = (
 _HINTS = {
     "unreachable": "`modelyard up` starts the local stack, --url or MODELYARD_URL names another",
     "revision_changed": "look at it again before the command is repeated",
+    "several_models_logged": "choose one with --logged-model, or the best with --best-of METRIC",
     "deployment_ambiguous": "name one by its id, or its version with --version",
 }
 

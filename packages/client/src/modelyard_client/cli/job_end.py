@@ -1,6 +1,6 @@
 """What `train` and `deploy` do with a job that was accepted: return at once, or wait and tell its end."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelyard_client.cli.errors import CommandError
 from modelyard_client.cli.options import Output
@@ -9,6 +9,8 @@ from modelyard_client.cli.terminal import print_facts, print_json
 from modelyard_client.errors import JobFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelyard_client.client import Client
     from modelyard_client.jobs import Job, Submission
 
@@ -49,10 +51,20 @@ def require_success(job: "Job") -> None:
     try:
         job.require_success()
     except JobFailed as error:
-        logs = f"`modelyard logs {job.job_id}` shows its log"
-        if job.deployment_id is not None:
-            logs += f", `modelyard logs {job.deployment_id}` that of the model server"
-        raise CommandError(f"{error.message.rstrip('.')}; {logs}") from error
+        raise CommandError(f"{error.message.rstrip('.')}; {_next(job)}") from error
+
+
+def _next(job: "Job") -> str:
+    """What can be done now."""
+    log = f"`modelyard logs {job.job_id}` shows its log"
+    if job.deployment_id is not None:
+        log += f", `modelyard logs {job.deployment_id}` that of the model server"
+    if job.error is None or job.error.remedy is None:
+        return log
+    choose = ""
+    if job.error.code == "several_models_logged":
+        choose = "choose one with --logged-model, or the best with --best-of METRIC; "
+    return f"{choose}`{job.error.remedy}` registers without training again; {log}"
 
 
 def job_facts(job: "Job") -> dict[str, object]:
@@ -65,6 +77,7 @@ def job_facts(job: "Job") -> dict[str, object]:
         "model": job.model_name,
         "version": job.model_version,
         "run": job.run_id,
+        "chosen": _chosen(job),
         "experiment": job.experiment_name,
         "deployment": job.deployment_id,
         "url": job.deployment_url,
@@ -72,3 +85,17 @@ def job_facts(job: "Job") -> dict[str, object]:
         "created": job.created_at,
         "seconds": job.duration_seconds,
     }
+
+
+def _chosen(job: "Job") -> str | None:
+    """Which of several models, by what, and which not."""
+    if job.selection is None:
+        return None
+    by = f" by {job.selection['metric']}" if job.selection["metric"] else ""
+    others = ", ".join(_model(one) for one in job.selection["others"])
+    return f"{_model(job.selection['chosen'])}{by}; not {others}"
+
+
+def _model(one: "Mapping[str, Any]") -> str:
+    value = "" if one["value"] is None else f" ({one['value']:g})"
+    return f"{one['name']} of run {one['run_id'] or '-'}{value}"

@@ -54,7 +54,13 @@ ExperimentOption = Annotated[
     str | None, typer.Option("--experiment", help="The MLflow experiment; else the model's name.", metavar="NAME")
 ]
 LoggedModelOption = Annotated[
-    str | None, typer.Option("--logged-model", help="Which model, if the script logs several.", metavar="NAME")
+    str | None, typer.Option("--logged-model", help="Which of several: NAME, m-…, or RUN/NAME.", metavar="NAME")
+]
+BestOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--best-of", help="The best of several by this metric: accuracy, min:rmse or max:gain.", metavar="METRIC"
+    ),
 ]
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", min=1, help="Seconds that the script may run.", metavar="N")

@@ -10,7 +10,9 @@ from modelyard_client.cli.catalogue_options import DescriptionOption, TagOption,
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.job_end import require_success
 from modelyard_client.cli.options import (
+    BestOfOption,
     HomeOption,
+    LoggedModelOption,
     Output,
     OutputOption,
     UrlOption,
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 ModelSource = Annotated[
     Path | None, typer.Argument(help="An MLflow model's folder, an archive of one, or a model in one file.")
 ]
-RunOption = Annotated[str | None, typer.Option("--run", help="An MLflow run that logged one model.", metavar="ID")]
+RunOption = Annotated[str | None, typer.Option("--run", help="An MLflow run.", metavar="ID")]
+JobOption = Annotated[
+    str | None, typer.Option("--job", help="A training job that has ended, well or not.", metavar="ID")
+]
 ModelUriOption = Annotated[
     str | None, typer.Option("--model-uri", help="models:/m-… or runs:/<run>/<name>.", metavar="URI")
 ]
@@ -54,6 +59,9 @@ def register(
     *,
     run: RunOption = None,
     model_uri: ModelUriOption = None,
+    job: JobOption = None,
+    logged_model: LoggedModelOption = None,
+    best_of: BestOfOption = None,
     description: DescriptionOption = None,
     tag: TagOption = None,
     metric: MetricOption = None,
@@ -72,9 +80,12 @@ def register(
       modelyard register churn --run 4f6c0d1e2b3a4958a7b6c5d4e3f20119 --tag team=growth
       modelyard register churn ./mlruns/model --metric auc=0.93 --param depth=3
       modelyard register churn net.onnx
+      modelyard register churn --job job-4f6c0d1e2b3a4958a7b6c5d4e3f20119 --best-of accuracy
     """
-    if [path is None, run is None, model_uri is None].count(False) != 1:
-        raise typer.BadParameter("expected exactly one of PATH, --run and --model-uri")
+    if [path, run, model_uri, job].count(None) != 3:
+        raise typer.BadParameter("expected exactly one of PATH, --run, --model-uri and --job")
+    if (logged_model or best_of) and run is None and job is None:
+        raise typer.BadParameter("--logged-model and --best-of choose among the models of a --run or a --job")
     facts = _Facts(
         description=description or "",
         tags=pairs(tag, option="--tag"),
@@ -84,7 +95,16 @@ def register(
     waits = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
         if path is None:
-            _tell(client.models.register(model, run_id=run, model_uri=model_uri, **facts), output)
+            found = client.models.register(
+                model,
+                run_id=run,
+                model_uri=model_uri,
+                job_id=job,
+                logged_model=logged_model,
+                best_of=best_of,
+                **facts,
+            )
+            _tell(found, output)
             return
         job_id = _upload(client, model, path, facts, requirements=requirement or ())
         if waits:

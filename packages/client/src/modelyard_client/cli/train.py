@@ -3,6 +3,7 @@
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.job_end import tell_accepted, tell_end
 from modelyard_client.cli.options import (
+    BestOfOption,
     ExperimentOption,
     FollowOption,
     HomeOption,
@@ -43,6 +44,7 @@ def train(
     file: FileOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
+    best_of: BestOfOption = None,
     timeout: TimeoutOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
@@ -62,6 +64,7 @@ def train(
     Examples:
       modelyard train train.py -r scikit-learn
       modelyard train train.py -R requirements.txt --model churn --follow
+      modelyard train search.py -r scikit-learn --best-of accuracy
       modelyard train train.py --file rows.csv --env REGION=eu --secret API_KEY -- --epochs 3
       modelyard train ./project --no-wait --output json
     """
@@ -82,6 +85,7 @@ def train(
                 model_name=model,
                 experiment_name=experiment,
                 logged_model=logged_model,
+                best_of=best_of,
                 timeout_seconds=timeout,
                 idempotency_key=idempotency_key,
                 progress=progress,

@@ -94,6 +94,11 @@ class JobService:
         return store.tenants_of(connection, job_ids)
 
     @staticmethod
+    def unfinished_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
+        """Those of these jobs that have not ended; in the caller's transaction."""
+        return store.unfinished_of(connection, job_ids)
+
+    @staticmethod
     def tenants_using(connection: Connection, experiment_names: Collection[str]) -> set[str]:
         """Who has jobs that train into one of these experiments, or store there; in the caller's transaction."""
         return store.tenants_using(connection, experiment_names)

@@ -70,6 +70,12 @@ def tenants_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
     return set(connection.execute(select(jobs.c.tenant_id).where(jobs.c.id.in_(job_ids))).scalars())
 
 
+def unfinished_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Those of these jobs that have not ended."""
+    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.not_in([str(status) for status in FINAL]))
+    return set(connection.execute(query).scalars())
+
+
 def tenants_using(connection: Connection, experiment_names: Collection[str]) -> set[str]:
     """Who has jobs with one of these experiments."""
     query = select(jobs.c.tenant_id).where(jobs.c.experiment_name.in_(experiment_names))

@@ -14,6 +14,7 @@ from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.key_file import kept_key
 from modelyard.local.supervisor import Supervisor
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
+from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
@@ -90,6 +91,24 @@ def _tracking_signer(settings: Settings) -> TrackingSigner | None:
         return None
     settings.places.make()
     return TrackingSigner(kept_key(settings.places.tracking_key_file))
+
+
+def opening(settings: Settings, adapters: Adapters) -> ModelOpening:
+    """What opens models before they become versions, if the settings want that."""
+    if not settings.open_models:
+        return NoOpening()
+    return TrialOpening(
+        environments=adapters.environments,
+        runner=adapters.runner,
+        clock=adapters.clock,
+        limits=Limits(
+            seconds=settings.ready_seconds,
+            memory_bytes=settings.run_memory_bytes,
+            output_bytes=settings.run_output_bytes,
+            disk_bytes=settings.run_disk_bytes,
+        ),
+        is_compiled=settings.compile_models,
+    )
 
 
 def compiler(settings: Settings, adapters: Adapters) -> Compiler:

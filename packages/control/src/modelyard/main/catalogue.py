@@ -31,7 +31,6 @@ class Catalogue:
             database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=scratch
         )
         self.reading = CatalogueReading(database)
-        self.registration = Registration(registry=self.registry, clock=clock)
         self.artifacts = Artifacts(registry=self.registry, tracking=tracking, scratch=scratch)
         self.editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
         self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
@@ -45,6 +44,7 @@ class Catalogue:
             auto_staging=AutoStaging(mover=self.mover, audit=audit),
         )
         self.promotion, self.policies = promotion.service, promotion.policies
+        self.registration = Registration(registry=self.registry, clock=clock, metric_rules=self.policies.metric_rules)
         self.comparisons = ComparisonService(registry=self.registry, policies=self.policies)
 
     def routes(self) -> Sequence[APIRouter]:
@@ -53,7 +53,7 @@ class Catalogue:
             # Routes are tried in this order: first the ones that are asked all day.
             catalogue_reads(self.registry, self.reading),
             catalogue_writes(self.registration, self.editing),
-            model_routes(self.registry, self.registration),
+            model_routes(self.registry),
             artifact_routes(self.artifacts),
             comparison_routes(self.comparisons),
             stage_routes(self.promotion, self.registry),

@@ -45,7 +45,7 @@ class ControlPlane:
         self.access, self.tokens, self.members = doors.access, doors.tokens, doors.members
         self.catalogue = catalogue = Catalogue(ground)
         self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
-        self.work = work = Work(ground, self.registry)
+        self.work = work = Work(ground, catalogue)
         catalogue.registration.ask_uploads(lambda caller, upload_id: work.uploads.get(caller, upload_id).job_id)
         self.jobs, self.packaging, self.deployments = work.jobs, work.packaging, work.deployments
         self.mirror = mirror_parts(

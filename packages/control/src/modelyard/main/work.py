@@ -20,11 +20,12 @@ from modelyard.jobs.workflow import workflow
 from modelyard.key_file import kept_key
 from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
-from modelyard.main.adapters import compiler
+from modelyard.main.adapters import compiler, opening
 from modelyard.main.bodies import bodies
+from modelyard.main.catalogue import Catalogue
 from modelyard.main.ground import Ground
 from modelyard.mirror.import_job import Importing
-from modelyard.mlops.routes import job_routes, one_click_routes, status_routes, training_routes
+from modelyard.mlops.routes import job_routes, one_click_routes, registration_routes, status_routes, training_routes
 from modelyard.mlops.status import PlatformStatus
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
@@ -33,8 +34,10 @@ from modelyard.ports.job_engine import Workflow
 from modelyard.ports.runner import Limits
 from modelyard.projects.routes import project_routes
 from modelyard.projects.service import ProjectService
-from modelyard.registry.service import RegistryService
 from modelyard.settings import Settings
+from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.logged import LoggedByJobs
+from modelyard.training.opening import OpeningModels
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
 from modelyard.uploads.routes import upload_reads, upload_writes
@@ -49,11 +52,12 @@ _FREE_SPACE = frozenset({JobKind.DELETION})
 class Work:
     """What takes time, and what runs."""
 
-    def __init__(self, ground: Ground, registry: RegistryService) -> None:
+    def __init__(self, ground: Ground, catalogue: Catalogue) -> None:
         database, clock, audit = ground.database, ground.clock, ground.audit
         settings, adapters = ground.settings, ground.adapters
         self._ground = ground
-        self._registry = registry
+        registry = self._registry = catalogue.registry
+        self._registration, self._metric_rules = catalogue.registration, catalogue.policies.metric_rules
         self.jobs = JobService(
             database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.places.jobs
         )
@@ -69,8 +73,14 @@ class Work:
             disk=ground.disk,
         )
         self.training = TrainingService(
-            jobs=self.jobs, secrets=self.secrets, projects=self.projects, most_seconds=settings.run_seconds
+            jobs=self.jobs,
+            secrets=self.secrets,
+            projects=self.projects,
+            metric_rules=self._metric_rules,
+            most_seconds=settings.run_seconds,
         )
+        self.logged = LoggedByJobs(adapters.tracking, registry.job_runs)
+        self.afterwards = RegisteringAfterwards(self.jobs, registry, self.logged, self._metric_rules)
         self.uploads = UploadService(
             database=database,
             clock=clock,
@@ -136,6 +146,7 @@ class Work:
             one_click_routes(self.training, self.jobs),
             project_routes(self.projects),
             job_routes(self.jobs),
+            registration_routes(self._registration, self.afterwards),
             upload_reads(self.uploads),
             upload_writes(self.uploads),
             bundle_routes(self.packaging, self._registry),
@@ -178,6 +189,11 @@ class Work:
             ),
             secrets=self.secrets,
             projects=self.projects,
+            logged=self.logged,
+            opening=OpeningModels(
+                adapters.tracking, self.packaging, opening(settings, adapters), self._ground.scratch.folder
+            ),
+            metric_rules=self._metric_rules,
             tracking_requirement=settings.tracking_requirement,
             credentials=adapters.run_credentials,
             check_space=self._ground.disk.refuse_full,

@@ -16,9 +16,10 @@ from modelyard.mirror.places import Place
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
-from modelyard.ports.tracking import NOT_TRACKED
+from modelyard.ports.tracking import NOT_TRACKED, LoggedModel
 from modelyard.registry.domain import Version, user_tags
 from modelyard.registry.numbering import Found
+from modelyard.registry.ownership import JOB_RUNNING
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 
@@ -62,7 +63,7 @@ class Imports:
         except ModelyardError as exc:
             if exc.code == _ALREADY:
                 return None
-            if exc.kind not in _PASSING:
+            if exc.kind not in _PASSING and exc.code != JOB_RUNNING:
                 self._refuse(shown, exc)
             raise
         with self._database.write() as connection:
@@ -97,10 +98,12 @@ class Imports:
             note=note,
         )
         try:
+            logged = self._registered.logged_model(shown)
+            self._refuse_made_by_job(place, logged)
             return self._registry.register(
                 principal,
                 model_name=place.model_name,
-                logged=self._registered.logged_model(shown),
+                logged=logged,
                 description=shown.description,
                 tags=shown.tags,
                 provenance=Provenance(source=Source.IMPORT),
@@ -113,6 +116,26 @@ class Imports:
             raise NotFound(
                 f"the tracker has no logged model behind '{plain_text(shown.source)[:200]}'", code=NOT_TRACKED
             ) from exc
+
+    def _refuse_made_by_job(self, place: Place, logged: LoggedModel) -> None:
+        """What a job's script logs becomes a version by its job, or by hand; that the script registers it is no import.
+
+        Raises:
+            Conflict: code `already_imported`, when it is that version, which the mirror shows there; `job_running`;
+                else `registered_by_job`.
+        """
+        job_id = self._registry.job_of(logged)
+        if job_id is None:
+            return
+        self._registry.refuse_running(job_id)
+        made = self._registry.version_of(place.tenant_id, place.model_name, logged.uri)
+        if made is not None:
+            raise Conflict(f"it is version {made.version} of '{made.model_name}'", code=_ALREADY)
+        raise Conflict(
+            f"the script of job '{job_id}' registered it, and what a script logs becomes a version by its job alone: "
+            f"register it with POST /mlops/registry (job_id, and model_name '{place.model_name}')",
+            code="registered_by_job",
+        )
 
     def _refuse(self, shown: ShownVersion, exc: ModelyardError) -> None:
         with self._database.write() as connection:

@@ -160,7 +160,7 @@ class MirrorService:
             shown = self._registered.version(link.tracker_name, link.tracker_version)
             if shown is not None and link.is_of(shown):
                 return shown
-        mirrors = self._mirrors(version, name)
+        mirrors = self._mirrors(version, name) or self._registered_of(version, name)
         if not mirrors:
             desired = desired_version(version)
             self._registered.make_version(
@@ -186,6 +186,18 @@ class MirrorService:
         with self._database.read() as connection:
             links = [(shown, store.link_at(connection, shown)) for shown in mirrors]
         return [shown for shown, link in links if link is None or link.version == version.version]
+
+    def _registered_of(self, version: Version, name: str) -> Sequence[ShownVersion]:
+        """A version that a job's script has registered there itself, of the very model that became ours."""
+        if version.job_id is None and version.provenance.job_id is None:
+            return []
+        for source in (version.model_uri, version.artifact_uri):
+            for shown in self._registered.versions_of(name, source):
+                with self._database.read() as connection:
+                    is_free = VERSION_TAG not in shown.tags and store.link_at(connection, shown) is None
+                if is_free:
+                    return [shown]
+        return []
 
     def _withdraw(self, tenant_id: str, model_name: str, number: int, name: str) -> None:
         """Take a deleted version's mirror away, unless it was released."""

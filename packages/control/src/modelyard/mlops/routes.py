@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.access.domain import Permission, Principal
+from modelyard.errors import Invalid
 from modelyard.http.follow import LOG_RESPONSES, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
@@ -33,6 +34,7 @@ from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
+from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.scripts import DEFAULT_ENTRY
 from modelyard.training.service import TrainingService
 
@@ -64,7 +66,10 @@ _UPLOAD_BODY: dict[str, Any] = {
                         "script": {"type": "string", "format": "binary"},
                         **_each(("requirements", "constraints", "arguments"), type="array", items={"type": "string"}),
                         **_each(("environment", "secrets"), type="string", format="json"),
-                        **_each(("experiment_name", "model_name", "logged_model", "requires_python"), type="string"),
+                        **_each(
+                            ("experiment_name", "model_name", "logged_model", "best_of", "requires_python"),
+                            type="string",
+                        ),
                         "timeout_seconds": {"type": "number"},
                     },
                 }
@@ -185,21 +190,42 @@ def job_routes(jobs: JobService) -> APIRouter:
     return router
 
 
-def model_routes(registry: RegistryService, registration: Registration) -> APIRouter:
-    """Registering by hand, and the catalogue."""
+def registration_routes(registration: Registration, afterwards: RegisteringAfterwards) -> APIRouter:
+    """Registering by hand."""
     router = APIRouter(prefix="/mlops", tags=["mlops"])
 
     @router.post("/registry", status_code=201)
     def register(body: RegistrationRequest, caller: WriteModels) -> VersionAnswer:
-        """Register a model of a run as the next version."""
-        version = registration.by_hand(
-            caller,
-            name=body.name,
-            run_id=body.run_id,
-            model_uri=body.model_uri,
-            given=body.given(),
-        )
+        """Register a model of a run, at an address, or of a job that has ended, as the next version."""
+        if body.job_id is not None and body.run_id is None and body.model_uri is None:
+            version = afterwards.register(
+                caller,
+                body.job_id,
+                name=body.name,
+                logged_model=body.logged_model,
+                best_of=body.best_of,
+                given=body.given(),
+            )
+        elif body.job_id is not None:
+            raise Invalid("expected exactly one of run_id, model_uri and job_id", code="source_invalid", field="job_id")
+        else:
+            version = registration.by_hand(
+                caller,
+                name=body.name,
+                run_id=body.run_id,
+                model_uri=body.model_uri,
+                logged_model=body.logged_model,
+                best_of=body.best_of,
+                given=body.given(),
+            )
         return VersionAnswer.of(version)
+
+    return router
+
+
+def model_routes(registry: RegistryService) -> APIRouter:
+    """The catalogue."""
+    router = APIRouter(prefix="/mlops", tags=["mlops"])
 
     @router.get("/models", dependencies=OF_OWN_TENANT)
     @kept

@@ -1,5 +1,6 @@
 """What `/mlops` takes and gives, as it stands on the wire."""
 
+import shlex
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -13,6 +14,8 @@ from modelyard.jobs.states import JobStatus, Phase
 from modelyard.registry.schemas import Answer, GivenBody
 from modelyard.training.domain import script_sha256
 from modelyard.training.scripts import GitState, Script
+
+_BEST_OF = "the metric by which the best of several is taken: `accuracy`, `min:rmse`, `max:gain`"
 
 
 def _secrets_without_an_echo(value: Any) -> Any:
@@ -58,7 +61,11 @@ class ScriptRequest(RequestBody):
     )
     git: GitBody | None = None
     experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
-    logged_model: str | None = Field(default=None, description="which model is meant, when the script logs several")
+    logged_model: str | None = Field(
+        default=None,
+        description="which model is meant, when the script logs several: its name, `m-…`, or `<run>/<name>`",
+    )
+    best_of: str | None = Field(default=None, max_length=260, description=_BEST_OF)
     timeout_seconds: float | None = None
 
     @model_validator(mode="after")
@@ -97,11 +104,14 @@ class DeployRequest(ScriptRequest):
 
 
 class RegistrationRequest(GivenBody):
-    """A model of a run that shall be registered by hand: the run, or the model's own address."""
+    """A model that shall be registered by hand: of a run, at its own address, or of a job that has ended."""
 
     name: str
     run_id: str | None = Field(default=None, max_length=500)
     model_uri: str | None = Field(default=None, max_length=500, description="`models:/m-…` or `runs:/<run>/<name>`")
+    job_id: str | None = Field(default=None, max_length=40, description="a job that has ended; what its script logged")
+    logged_model: str | None = Field(default=None, max_length=500, description="which one, of several")
+    best_of: str | None = Field(default=None, max_length=260, description=_BEST_OF)
 
 
 class Accepted(Answer):
@@ -113,11 +123,44 @@ class Accepted(Answer):
     message: str
 
 
+class RemedyAnswer(Answer):
+    """How what a job's script logged is registered without training again."""
+
+    command: str
+    method: str
+    path: str
+    body: dict[str, str]
+
+
 class ErrorAnswer(Answer):
-    """Why a job failed."""
+    """Why a job failed, and what can be done with what it had logged."""
 
     code: str
     message: str
+    remedy: RemedyAnswer | None
+
+
+class LoggedModelAnswer(Answer):
+    """A model that a job's script logged."""
+
+    name: str
+    model_uri: str
+    run_id: str | None
+
+
+class RatedModelAnswer(LoggedModelAnswer):
+    """The same, with its value of the metric that decided."""
+
+    value: float | None
+
+
+class SelectionAnswer(Answer):
+    """Which of several models was registered, and which were not."""
+
+    metric: str | None
+    direction: str | None
+    chosen: RatedModelAnswer
+    others: list[RatedModelAnswer]
 
 
 class SourceAnswer(Answer):
@@ -171,6 +214,8 @@ class JobAnswer(Answer):
     deployment_id: str | None
     deployment_url: str | None
     source: SourceAnswer | None = Field(description="what it runs; null of a job that runs no script")
+    logged_models: list[LoggedModelAnswer]
+    selection: SelectionAnswer | None = Field(description="null where there was nothing to choose from")
     error: ErrorAnswer | None
     created_at: datetime
     started_at: datetime | None
@@ -253,9 +298,27 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "deployment_id": job.result.get("deployment_id"),
         "deployment_url": job.result.get("deployment_url"),
         "source": SourceAnswer.of(job),
-        "error": None if job.error is None else ErrorAnswer(code=job.error.code, message=job.error.message),
+        "logged_models": job.result.get("logged_models", []),
+        "selection": job.result.get("selection"),
+        "error": None
+        if job.error is None
+        else ErrorAnswer(code=job.error.code, message=job.error.message, remedy=_remedy(job)),
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "duration_seconds": job.duration_seconds,
     }
+
+
+def _remedy(job: Job) -> RemedyAnswer | None:
+    """The command and the route that register what the script had logged; None where it logged nothing."""
+    logged = job.result.get("logged_models", [])
+    if not logged or job.result.get("model_version") is not None:
+        return None
+    command = ["modelyard", "register", job.model_name, "--job", job.job_id]
+    body = {"name": job.model_name, "job_id": job.job_id}
+    if len(logged) > 1:
+        first = logged[0]["model_uri"].removeprefix("models:/")
+        command += ["--logged-model", first]
+        body["logged_model"] = first
+    return RemedyAnswer(command=shlex.join(command), method="POST", path="/mlops/registry", body=body)

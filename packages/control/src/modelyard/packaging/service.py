@@ -87,7 +87,7 @@ class PackagingService:
             if not bundle.path.exists():
                 return self._build(version, log=log)
             if not bundle.python.exists():
-                lock = Lock(text=self._lock_text(bundle.lock_digest), digest=bundle.lock_digest)
+                lock = Lock(text=self.lock_text(bundle.lock_digest), digest=bundle.lock_digest)
                 self._environments.ensure(lock, log=log)
             return bundle
 
@@ -169,7 +169,7 @@ class PackagingService:
     def _serving(self, version: Version, model: Path, scratch: Path, *, log: LogLine) -> tuple[Report, Serving]:
         """What the trial of the model's translation said, and how the better of the two is served."""
         plan = plan_serving(model)
-        constraints = self._lock_text(version.lock_digest)
+        constraints = self.lock_text(version.lock_digest)
         scratch.mkdir()
         compilation = self._compiler.compile(model, scratch, plan=plan, constraints=constraints, log=log)
         log(compilation.report.summary)
@@ -188,7 +188,8 @@ class PackagingService:
                 code="artifact_changed",
             )
 
-    def _lock_text(self, digest: str | None) -> str:
+    def lock_text(self, digest: str | None) -> str:
+        """The exact environment that something was trained in; empty where it is not known."""
         if digest is None:
             return ""
         with self._database.read() as connection:

@@ -72,6 +72,9 @@ class RegisteredModels(Protocol):
     def versions_tagged(self, name: str, key: str, value: str) -> Sequence[ShownVersion]:
         """The versions of this model that carry the tag, by number."""
 
+    def versions_of(self, name: str, source: str) -> Sequence[ShownVersion]:
+        """The versions of this model that were registered from the source, by number."""
+
     def logged_model(self, version: ShownVersion) -> LoggedModel:
         """The logged model that the version was registered from, also through copies of versions.
 

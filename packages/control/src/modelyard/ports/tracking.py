@@ -55,6 +55,8 @@ class LoggedModel:
 
 
 NOT_TRACKED = "not_tracked"
+PARENT_TAG = "mlflow.parentRunId"
+"""A child run carries it, with the id of the run that it belongs to."""
 
 
 def no_run(run_id: str) -> NotFound:
@@ -110,6 +112,9 @@ class Tracking(TrackerRemoval, Protocol):
 
         `path` is one that a manifest of the model names, with `/`.
         """
+
+    def add_files(self, uri: str, folder: Path) -> None:
+        """Copy the files of `folder` into a model of no version, in place of those of the same paths."""
 
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]

@@ -12,6 +12,7 @@ from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.book import RequestBook
 from modelyard.promotion.policy import Finding, Policy, check_policy
 from modelyard.registry.domain import Version
+from modelyard.registry.metrics import MetricRule
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.revision import check_revision
@@ -44,6 +45,11 @@ class Policies:
         self._registry.model(principal, model_name)
         with self._database.read() as connection:
             return store.find_policy(connection, principal.tenant_id, model_name)
+
+    def metric_rules(self, principal: Principal, model_name: str) -> Mapping[str, MetricRule]:
+        """Which way the model's metrics are better, as far as its policy says so; nothing without a model."""
+        with self._database.read() as connection:
+            return store.find_policy(connection, principal.tenant_id, model_name)[0].metric_rules
 
     def put(self, principal: Principal, model_name: str, policy: Policy, *, revision: int | None) -> tuple[Policy, int]:
         """Put a policy in place of the one before. Open requests of the model expire with their evidence.

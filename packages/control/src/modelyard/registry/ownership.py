@@ -11,9 +11,12 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from modelyard.db import Database
+from modelyard.errors import Conflict
 from modelyard.jobs.domain import JOB_TAG
 from modelyard.ports.tracking import LoggedModel, TrackedRun, no_model, no_run
 from modelyard.registry.tables import versions
+
+JOB_RUNNING = "job_running"
 
 
 class Makers(Protocol):
@@ -21,6 +24,9 @@ class Makers(Protocol):
 
     def tenants_of(self, connection: Connection, job_ids: Collection[str]) -> set[str]:
         """Whose these jobs are, as far as they are any."""
+
+    def unfinished_of(self, connection: Connection, job_ids: Collection[str]) -> set[str]:
+        """Those of these jobs that have not ended."""
 
     def tenants_using(self, connection: Connection, experiment_names: Collection[str]) -> set[str]:
         """Who has jobs that train into one of these experiments, or store there."""
@@ -61,6 +67,25 @@ class Ownership:
             is_strange = self._is_strange(connection, tenant_id, made, tags, {model.experiment_name})
         if is_strange:
             raise no_model(model.uri)
+
+    def refuse_running(self, job_id: str) -> None:
+        """Let nobody register what a job's script logs before the job has ended: it may log more, and choose.
+
+        Raises:
+            Conflict: code `job_running`.
+        """
+        with self._database.read() as connection:
+            is_running = self._makers is not None and bool(self._makers.unfinished_of(connection, [job_id]))
+        if is_running:
+            raise Conflict(
+                f"job '{job_id}', whose script logged the model, has not ended: it registers the model itself",
+                code=JOB_RUNNING,
+            )
+
+    def is_job(self, job_id: str) -> bool:
+        """Whether there is such a job, of whatever tenant."""
+        with self._database.read() as connection:
+            return self._makers is not None and bool(self._makers.tenants_of(connection, [job_id]))
 
     def _is_strange(
         self,

@@ -12,7 +12,7 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import NOT_TRACKED, no_model, no_run
 from modelyard.registry.domain import Given, Model, Version, refuse_platform_tags
 from modelyard.registry.service import RegistryService
-from modelyard.training.domain import choose_logged_model
+from modelyard.training.selection import MetricRules, parse_best_of, select_model
 
 _REFUSAL_SECONDS = 0.5
 """An answer that there is no such run comes at a multiple of this: what is another tenant's takes longer to look up."""
@@ -29,8 +29,9 @@ JobOfUpload = Callable[[Principal, str], str | None]
 class Registration:
     """Checks what was asked for and registers it."""
 
-    def __init__(self, *, registry: RegistryService, clock: Clock) -> None:
+    def __init__(self, *, registry: RegistryService, clock: Clock, metric_rules: MetricRules) -> None:
         self._registry = registry
+        self._metric_rules = metric_rules
         self._clock = clock
         self._job_of_upload: JobOfUpload = _no_upload
 
@@ -57,8 +58,12 @@ class Registration:
         run_id: str | None,
         model_uri: str | None,
         given: Given,
+        logged_model: str | None = None,
+        best_of: str | None = None,
     ) -> Version:
         """Register the model of a run, or at an address, as the next version of `name`.
+
+        `logged_model` names one of several; `best_of` takes the best of the run's and of its child runs'.
 
         Raises:
             Invalid: the name, a tag of the platform's own, not exactly one of run and address, or a run that logged
@@ -71,11 +76,15 @@ class Registration:
             raise Invalid("expected exactly one of run_id and model_uri", code="source_invalid", field="run_id")
         asked = self._clock.now()
         try:
-            found = self._registry.find_logged(principal, run_id=run_id, model_uri=model_uri)
+            best = None if best_of is None else parse_best_of(best_of, self._metric_rules(principal, name))
+            found = self._registry.find_logged(
+                principal, run_id=run_id, model_uri=model_uri, with_children=best is not None
+            )
+            selection = select_model(found, logged_model=logged_model, best_of=best)
             return self._registry.register(
                 principal,
                 model_name=name,
-                logged=choose_logged_model(found, None),
+                logged=selection.chosen.model,
                 description=given.description,
                 tags=given.tags,
                 metrics=given.metrics,

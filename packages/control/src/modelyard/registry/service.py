@@ -1,7 +1,7 @@
 """The catalogue's verbs. What the tracker tells is asked for before a transaction is open, never inside one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,11 +12,12 @@ from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import NotFound
+from modelyard.jobs.domain import JOB_TAG
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
-from modelyard.ports.tracking import LoggedModel, TrackedRun, Tracking
+from modelyard.ports.tracking import PARENT_TAG, LoggedModel, TrackedRun, Tracking, no_model
 from modelyard.registry import search, store
 from modelyard.registry.domain import (
     MAX_VERSION,
@@ -40,6 +41,7 @@ from modelyard.registry.filters import (
     VersionFilter,
     VersionOrder,
 )
+from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.labels import find_labelled, find_mirrored, names_of
 from modelyard.registry.leaving import is_deleted
 from modelyard.registry.mirror_name import mirror_name
@@ -50,6 +52,7 @@ from modelyard.registry.parameters import ParameterValue, read_parameters, refus
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.states import Stage
 from modelyard.registry.tagged import SlotNames
+from modelyard.training.selection import Candidate
 
 _IN_RUN = "runs:/"
 
@@ -67,6 +70,7 @@ class RegistryService:
         self._ownership = Ownership(database)
         self._slots = SlotNames()
         self._numbering = Numbering(database=database, clock=clock, audit=audit, outbox=outbox)
+        self.job_runs = JobRuns(database=database, clock=clock)
 
     def follow_registration_with(self, rule: AfterRegistration) -> None:
         """Name what follows each registration; before the first one."""
@@ -100,16 +104,17 @@ class RegistryService:
         Raises:
             NotFound: the run or the model is not in the tracker, or is another tenant's; or, with code
                 `artifact_missing`, its files are gone.
+            Conflict: code `run_of_another_job`, or `job_running`.
             Invalid: it holds no file, or one that cannot be named in a manifest; its MLmodel file is broken; or, with
                 code `parameter_contradicted`, a parameter is not what the run logged.
             Unavailable: the tracker does not answer.
         """
-        if job_id is not None and (earlier := self._version_of_job(job_id)) is not None:
+        if job_id is not None and (earlier := self.version_of_job(job_id)) is not None:
             return earlier
         run = self._own_run(principal, logged)
-        logged_parameters = {**logged.parameters, **(run.parameters if run else {})}
-        refuse_contradiction(logged_parameters, parameters or {})
-        shown, claimed = shown_metrics({**logged.metrics, **(run.metrics if run else {})}, metrics or {})
+        told = self._told(principal, logged, run, job_id)
+        refuse_contradiction(told.parameters, parameters or {})
+        shown, claimed = shown_metrics(told.metrics, metrics or {})
         manifest, signature = self._inspect(logged)
         new = NewVersion(
             model_name=model_name,
@@ -121,15 +126,38 @@ class RegistryService:
             tags=plain_json(user_tags({**(run.tags if run else {}), **(tags or {})})),
             metrics=plain_json(shown),
             claimed_metrics=plain_json(claimed),
-            parameters=plain_json({**read_parameters(logged_parameters), **(parameters or {})}),
+            parameters=plain_json({**read_parameters(told.parameters), **(parameters or {})}),
             signature=signature,
             manifest=manifest,
-            lock_digest=lock_digest,
+            lock_digest=lock_digest or told.lock_digest,
             job_id=job_id,
             datasets=datasets_of(run),
-            provenance=provenance or Provenance(source=Source.RUN),
+            provenance=told.provenance_of(provenance or Provenance(source=Source.RUN)),
         )
         return self._numbering.add(principal, new, found or Found())
+
+    def job_of(self, logged: LoggedModel) -> str | None:
+        """The job of ours whose script logged a model, as far as is known."""
+        if (bound := self.job_runs.find(source_of(logged))) is not None:
+            return bound.job_id
+        claimed = logged.tags.get(JOB_TAG)
+        if claimed is None and logged.run_id is not None:
+            claimed = self._tracking.run(logged.run_id).tags.get(JOB_TAG)
+        return claimed if claimed is not None and self._ownership.is_job(claimed) else None
+
+    def refuse_running(self, job_id: str) -> None:
+        """As `Ownership.refuse_running`."""
+        self._ownership.refuse_running(job_id)
+
+    def version_of(self, tenant_id: str, model_name: str, model_uri: str) -> Version | None:
+        """The newest version of a model that was made of this logged model."""
+        with self._database.read() as connection:
+            return store.find_version_of(connection, tenant_id, model_name, model_uri)
+
+    def version_of_job(self, job_id: str) -> Version | None:
+        """The version that a job registered."""
+        with self._database.read() as connection:
+            return store.find_version_of_job(connection, job_id)
 
     def create(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
         """Make a model without versions. One that was deleted begins anew, but its numbers go on.
@@ -139,19 +167,29 @@ class RegistryService:
         """
         return self._numbering.begin(principal, name, description=description, tags=tags)
 
-    def find_logged(self, principal: Principal, *, run_id: str | None, model_uri: str | None) -> list[LoggedModel]:
-        """The models that a run of the caller's logged, or the one at an address.
+    def find_logged(
+        self, principal: Principal, *, run_id: str | None, model_uri: str | None, with_children: bool = False
+    ) -> list[Candidate]:
+        """The models that a run of the caller's logged, with its child runs if wanted, or the one at an address.
 
         Raises:
             NotFound: code `not_tracked`, also for what is another tenant's.
         """
         if run_id is None and model_uri is not None and model_uri.startswith(_IN_RUN):
             run_id = model_uri.removeprefix(_IN_RUN).partition("/")[0]
+        runs = []
         if run_id is not None:
-            self._ownership.check_run(principal.tenant_id, self._tracking.run(run_id))
+            runs.append(self._tracking.run(run_id))
+            self._ownership.check_run(principal.tenant_id, runs[0])
         if model_uri is not None:
-            return [self._tracking.logged_model(model_uri)]
-        return list(self._tracking.logged_models(run_id or ""))
+            return [Candidate(self._tracking.logged_model(model_uri))]
+        if with_children and run_id is not None:
+            runs.extend(self._tracking.runs_tagged(PARENT_TAG, run_id))
+        return [
+            Candidate(model, {**run.metrics, **model.metrics})
+            for run in runs
+            for model in self._tracking.logged_models(run.run_id)
+        ]
 
     def version(self, principal: Principal, model_name: str, number: int | None = None) -> Version:
         """One version of a model; the newest without a number.
@@ -370,9 +408,31 @@ class RegistryService:
         self._ownership.check_run(principal.tenant_id, run)
         return run
 
-    def _version_of_job(self, job_id: str) -> Version | None:
-        with self._database.read() as connection:
-            return store.find_version_of_job(connection, job_id)
+    def _told(self, principal: Principal, logged: LoggedModel, run: TrackedRun | None, job_id: str | None) -> "_Told":
+        """What was measured: by a run of a job until the job's end, by any other until now."""
+        bound = self.job_runs.find(source_of(logged))
+        if bound is None:
+            self._refuse_running(logged, run)
+            parts = (run, logged) if run is not None else (logged,)
+            return _Told(
+                metrics={name: value for part in parts for name, value in part.metrics.items()},
+                parameters={name: value for part in reversed(parts) for name, value in part.parameters.items()},
+            )
+        if bound.tenant_id != principal.tenant_id:
+            raise no_model(logged.uri)
+        if job_id not in (None, bound.job_id):
+            raise run_of_another_job(bound.source, bound.job_id)
+        model = bound.model(logged)
+        return _Told(
+            metrics={**bound.metrics, **model.metrics},
+            parameters={**model.parameters, **bound.parameters},
+            lock_digest=bound.lock_digest,
+            job=None if job_id is not None else bound,
+        )
+
+    def _refuse_running(self, logged: LoggedModel, run: TrackedRun | None) -> None:
+        if (job_id := logged.tags.get(JOB_TAG) or (run.tags.get(JOB_TAG) if run else None)) is not None:
+            self._ownership.refuse_running(job_id)
 
     def _inspect(self, logged: LoggedModel) -> tuple[Manifest, Mapping[str, Any] | None]:
         """Fetch the model's files, hash each, and read the signature from its MLmodel file."""
@@ -393,6 +453,23 @@ class RegistryService:
         if model is None:
             raise NotFound(f"there is no model '{name}'", code="model_not_found")
         return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a logged model and its run say. A model's own metric goes before its run's last one of that name."""
+
+    metrics: Mapping[str, float | None]
+    parameters: Mapping[str, str]
+    lock_digest: str | None = None
+    job: JobRun | None = None
+    """The job whose run it is, if somebody else registers it."""
+
+    def provenance_of(self, known: Provenance) -> Provenance:
+        """What the caller knows, with what is known of the run's job."""
+        if self.job is None:
+            return known
+        return replace(self.job.provenance, source=known.source, job_id=self.job.job_id)
 
 
 def datasets_of(run: TrackedRun | None) -> tuple[Dataset, ...]:

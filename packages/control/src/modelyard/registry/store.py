@@ -212,6 +212,18 @@ def find_version_of_job(connection: Connection, job_id: str) -> Version | None:
     return None if row is None else version_of_row(row)
 
 
+def find_version_of(connection: Connection, tenant_id: str, name: str, model_uri: str) -> Version | None:
+    """The newest version of a model that was made of this logged model."""
+    query = select(versions).where(
+        versions.c.model_uri == model_uri,
+        versions.c.tenant_id == tenant_id,
+        versions.c.model_name == name,
+        versions.c.deleted_at.is_(None),
+    )
+    row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).first()
+    return None if row is None else version_of_row(row)
+
+
 def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Version]:
     """All versions of a model that are not deleted, newest first."""
     query = (

@@ -1,4 +1,4 @@
-"""What a training script may ask for, and which of the models that it logged is meant. Pure."""
+"""What a training script may ask for. Pure."""
 
 import hashlib
 import json
@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 
 from modelyard.errors import Invalid
 from modelyard.jobs.domain import Job
-from modelyard.ports.tracking import LoggedModel
 
 MAX_REQUIREMENTS = 1000
 _MAX_HASHES = 500
@@ -43,34 +42,6 @@ def with_tracking_client(requirements: Sequence[str], client: str) -> tuple[str,
     wanted = (Requirement(text.partition(" --hash=")[0]) for text in requirements)
     named = [each for each in wanted if canonicalize_name(each.name) == name]
     return tuple(requirements) if any(each.specifier for each in named) else (*requirements, client)
-
-
-def choose_logged_model(models: Sequence[LoggedModel], wanted: str | None) -> LoggedModel:
-    """The model that is meant: the only one, or the one of this name (the newest, when it was logged again).
-
-    Raises:
-        Invalid: code `no_model_logged`, `several_models_logged` or `logged_model_not_found`; both last list the names.
-    """
-    if not models:
-        raise Invalid(
-            "the run logged no model: expected a call like mlflow.sklearn.log_model(model, name='model')",
-            code="no_model_logged",
-        )
-    names = sorted({model.name for model in models})
-    if wanted is None and len(names) > 1:
-        raise Invalid(
-            f"the run logged several models ({', '.join(names)}): name the one that is meant as logged_model",
-            code="several_models_logged",
-            field="logged_model",
-        )
-    chosen = [model for model in models if wanted in (None, model.name)]
-    if not chosen:
-        raise Invalid(
-            f"logged_model: the run logged no model '{wanted}', but {', '.join(names)}",
-            code="logged_model_not_found",
-            field="logged_model",
-        )
-    return chosen[-1]
 
 
 def own_tracking_uri(uri: str) -> str:

@@ -40,6 +40,8 @@ class Script:
     experiment_name: str | None = None
     logged_model: str | None = None
     """Which of the models that it logs is meant, when it logs several."""
+    best_of: str | None = None
+    """The metric by which the best of several is taken, like `accuracy` or `min:rmse`."""
     timeout_seconds: float | None = None
     constraints: Sequence[str] = ()
     requires_python: str = ""
@@ -72,6 +74,7 @@ def request_of(script: Script, project: Path | None) -> dict[str, Any]:
         "script_sha256": hashlib.sha256(content.encode()).hexdigest(),
         "requirements": list(parse_requirements(found.requirements)),
         "logged_model": script.logged_model,
+        **({"best_of": script.best_of} if script.best_of is not None else {}),
         "timeout_seconds": script.timeout_seconds,
     }
     more = {

@@ -10,6 +10,7 @@ from modelyard.jobs.service import JobService
 from modelyard.naming import validate_experiment_name, validate_model_name, validate_namespace
 from modelyard.projects.service import ProjectService
 from modelyard.training.scripts import Script, request_of
+from modelyard.training.selection import MetricRules, parse_best_of
 
 MAX_REPLICAS = 64
 DEFAULT_NAMESPACE = "default"
@@ -22,10 +23,19 @@ class TrainingService:
         most_seconds: the longest that the operator lets a script run.
     """
 
-    def __init__(self, *, jobs: JobService, secrets: JobSecrets, projects: ProjectService, most_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: JobService,
+        secrets: JobSecrets,
+        projects: ProjectService,
+        metric_rules: MetricRules,
+        most_seconds: float,
+    ) -> None:
         self._jobs = jobs
         self._secrets = secrets
         self._projects = projects
+        self._metric_rules = metric_rules
         self._most_seconds = most_seconds
 
     def train(
@@ -87,6 +97,8 @@ class TrainingService:
         validate_model_name(model_name, field="model_name")
         experiment_name = model_name if script.experiment_name is None else script.experiment_name
         validate_experiment_name(experiment_name)
+        if script.best_of is not None:
+            parse_best_of(script.best_of, self._metric_rules(principal, model_name))
         self._check_timeout(script.timeout_seconds)
         return request | {"experiment_name": experiment_name}
 

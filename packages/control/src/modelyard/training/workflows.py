@@ -8,7 +8,7 @@ from typing import Any
 from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import JOB_TAG, Job, JobKind
-from modelyard.jobs.service import BEFORE_RUN, MAX_RUNS, JobService, owner_of
+from modelyard.jobs.service import AFTER_RUN, BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.packaging.python import refuse_unservable_python
@@ -21,15 +21,14 @@ from modelyard.projects.service import ProjectService
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials
-from modelyard.training.domain import (
-    choose_logged_model,
-    own_tracking_uri,
-    script_environment,
-    script_sha256,
-    with_tracking_client,
-)
+from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_tracking_client
+from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
+from modelyard.training.opening import OpeningModels
+from modelyard.training.selection import MetricRules, parse_best_of, select_model
 
-RUN_KEY_TAG = "modelyard.run_key"
+_KEPT = ". What it had logged before is kept, and can be registered without training again"
+_MOST_TOLD = 100
+"""Logged models that a job's answer lists."""
 _POLL_SECONDS = 0.25
 
 
@@ -47,6 +46,9 @@ class Training:
     limits: Limits
     secrets: JobSecrets
     projects: ProjectService
+    logged: LoggedByJobs
+    opening: OpeningModels
+    metric_rules: MetricRules
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
     credentials: RunCredentials = field(default_factory=NoCredentials)
@@ -59,8 +61,14 @@ class Training:
         steps.enter(Phase.TRAINING)
         environment = steps.run("environment", lambda: self._environment(job))
         trained = steps.run("train", lambda: self._train(job, Path(environment["python"])))
+        logged = steps.run("collect", lambda: self._collect(job, trained["run_key"], environment["lock"]))
+        steps.enter(Phase.TRAINING, **logged)
+        if (failure := trained.get("failure")) is not None:
+            raise Invalid(failure + _KEPT if logged["logged_models"] else failure, code="script_failed")
         steps.enter(Phase.REGISTERING)
-        registered = steps.run("register", lambda: self._register(job, trained, environment["lock"]))
+        selected = steps.run("select", lambda: self._select(job, trained.get("tracking_uri")))
+        steps.run("open", lambda: self._open(job, selected, trained["run_key"], environment["lock"]))
+        registered = steps.run("register", lambda: self._register(job, selected, environment["lock"]))
         steps.enter(Phase.REGISTERING, **registered)
         return registered
 
@@ -100,17 +108,16 @@ class Training:
             folder = self.jobs.run_folder(job.job_id, attempt)
             run_key = f"{job.job_id}/{attempt}"
             self.runner.start(self._spec(job, folder=folder, run_key=run_key, python=python))
-            outcome = self._wait(job, folder)
-            if outcome is not None:
-                return {"run_key": run_key, "tracking_uri": outcome.tracking_uri}
+            if (outcome := self._wait(job, folder)) is not None:
+                return {
+                    "run_key": run_key,
+                    "tracking_uri": outcome.tracking_uri,
+                    "failure": _failure(outcome),
+                }
         raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
 
     def _wait(self, job: Job, folder: Path) -> RunOutcome | None:
-        """Wait for the run's end; None when it was lost with its machine.
-
-        Raises:
-            Invalid: code `script_failed`.
-        """
+        """Wait for the run's end; None when it was lost with its machine."""
         while True:
             outcome = self.runner.observe(folder)
             if outcome.phase is RunPhase.LOST:
@@ -119,15 +126,10 @@ class Training:
             if outcome.phase is RunPhase.UNKNOWN:
                 raise Unavailable("the run did not begin", code="runner_unavailable")
             if outcome.phase is RunPhase.FINISHED:
-                break
+                return outcome
             self.jobs.raise_if_cancelled(job.job_id)
             self.check_space()
             self.clock.sleep(_POLL_SECONDS)
-        if outcome.exit_code == 0 and outcome.reason is None:
-            return outcome
-        reason = outcome.reason or f"it ended with exit code {outcome.exit_code}"
-        hint = f" ({own_tracking_uri(outcome.tracking_uri)})" if outcome.tracking_uri else ""
-        raise Invalid(f"the script failed: {reason}{hint}", code="script_failed")
 
     def _spec(self, job: Job, *, folder: Path, run_key: str, python: Path) -> RunSpec:
         request: Mapping[str, Any] = job.request
@@ -163,12 +165,56 @@ class Training:
         sha256 = job.request.get("project")
         return None if sha256 is None else self.projects.get(job.tenant_id, sha256).folder
 
-    def _register(self, job: Job, trained: Result, lock_digest: str) -> Result:
-        logged = self._logged_model(job, trained)
+    def _collect(self, job: Job, run_key: str, lock_digest: str) -> Result:
+        """Bind what the script logged to the job, also when it failed afterwards."""
+        self.logged.bind(job, run_key, provenance=provenance_of(job), lock_digest=lock_digest)
+        return {"logged_models": [one.to_json() for one in self.logged.candidates(job.job_id)[:_MOST_TOLD]]}
+
+    def _select(self, job: Job, tracking_uri: str | None) -> Result:
+        """Which of the models that the script logged is meant."""
+        candidates = self.logged.candidates(job.job_id)
+        if not candidates and tracking_uri:
+            raise Invalid(
+                f"the run logged no model here: {own_tracking_uri(tracking_uri)}", code="tracking_uri_changed"
+            )
+        best_of = job.request.get("best_of")
+        selection = select_model(
+            candidates,
+            logged_model=job.request.get("logged_model"),
+            best_of=None
+            if best_of is None
+            else parse_best_of(best_of, self.metric_rules(owner_of(job), job.model_name)),
+        )
+        if selection.others:
+            self._say(job, selection.summary)
+        return {
+            "model_uri": selection.chosen.model.uri,
+            "selection": selection.to_json() if selection.others else None,
+        }
+
+    def _open(self, job: Job, selected: Result, run_key: str, lock_digest: str) -> Result:
+        """See that the model can be opened as its server will open it, while there is no version of it yet."""
+        self.opening.prove(
+            self._chosen(job, selected),
+            lock_digest=lock_digest,
+            run=self.jobs.run_folder(job.job_id, int(run_key.rpartition("/")[2])),
+            script_name=job.request["script_name"],
+            log=lambda line: self._say(job, line),
+        )
+        return {}
+
+    def _chosen(self, job: Job, selected: Result) -> LoggedModel:
+        candidates = self.logged.candidates(job.job_id)
+        return next(one.model for one in candidates if one.model.uri == selected["model_uri"])
+
+    def _say(self, job: Job, line: str) -> None:
+        self.jobs.log(job.job_id).write(AFTER_RUN, line)
+
+    def _register(self, job: Job, selected: Result, lock_digest: str) -> Result:
         version = self.registry.register(
             owner_of(job),
             model_name=job.model_name,
-            logged=logged,
+            logged=self._chosen(job, selected),
             description=f"trained by {job.request['script_name']}",
             lock_digest=lock_digest,
             job_id=job.job_id,
@@ -178,20 +224,17 @@ class Training:
             "model_version": version.version,
             "run_id": version.run_id,
             "experiment_name": version.experiment_name,
+            "selection": selected["selection"],
         }
 
-    def _logged_model(self, job: Job, trained: Result) -> LoggedModel:
-        run_key = trained["run_key"]
-        tagged = self.tracking.models_tagged(RUN_KEY_TAG, run_key)
-        runs = self.tracking.runs_tagged(RUN_KEY_TAG, run_key)
-        of_runs = [model for run in runs for model in self.tracking.logged_models(run.run_id)]
-        untagged = [model for model in of_runs if model not in tagged]  # Logged by a client before MLflow 3.
-        if not untagged and not tagged and trained.get("tracking_uri"):
-            raise Invalid(
-                f"the run logged no model here: {own_tracking_uri(trained['tracking_uri'])}",
-                code="tracking_uri_changed",
-            )
-        return choose_logged_model([*untagged, *tagged], job.request.get("logged_model"))
+
+def _failure(outcome: RunOutcome) -> str | None:
+    """Why the script failed; None when it ended well."""
+    if outcome.exit_code == 0 and outcome.reason is None:
+        return None
+    reason = outcome.reason or f"it ended with exit code {outcome.exit_code}"
+    hint = f" ({own_tracking_uri(outcome.tracking_uri)})" if outcome.tracking_uri else ""
+    return f"the script failed: {reason}{hint}"
 
 
 def provenance_of(job: Job) -> Provenance:

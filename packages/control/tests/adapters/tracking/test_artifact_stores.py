@@ -133,8 +133,10 @@ class TestStores:
         uri: str,
         home: Home,
     ) -> None:
-        (logged,) = registry.find_logged(ADMIN, run_id=None, model_uri=f"models:/{log().model_id}")
-        version = registry.register(ADMIN, model_name=name, logged=logged, description="Good.", tags={"team": "red"})
+        (found,) = registry.find_logged(ADMIN, run_id=None, model_uri=f"models:/{log().model_id}")
+        version = registry.register(
+            ADMIN, model_name=name, logged=found.model, description="Good.", tags={"team": "red"}
+        )
         hashes = {file.path: (file.sha256, file.size) for file in registry.manifest(version).files}
         assert hashes["artifacts/large.bin"] == (hashlib.sha256(LARGE).hexdigest(), len(LARGE))
 

@@ -147,6 +147,12 @@ class FakeTracking(FakeRemoval):
         file.write_bytes(files[path])
         return file
 
+    def add_files(self, uri: str, folder: Path) -> None:
+        """Keep the files."""
+        self.answer()
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        self._find(uri).files.update(files)
+
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
     ) -> LoggedModel:

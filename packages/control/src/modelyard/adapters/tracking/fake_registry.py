@@ -100,6 +100,10 @@ class FakeRegisteredModels:
         """The versions with the tag."""
         return [version for version in self.versions(name) if version.tags.get(key) == value]
 
+    def versions_of(self, name: str, source: str) -> Sequence[ShownVersion]:
+        """The versions with the source."""
+        return [version for version in self.versions(name) if version.source == source]
+
     def logged_model(self, version: ShownVersion) -> LoggedModel:
         """The tracker's model at the version's source, or at that of the version that it is a copy of."""
         self._tracking.answer()

@@ -152,6 +152,12 @@ class MlflowTracking(MlflowRemoval):
         with self._server.call(f"file '{path}' of model '{uri}'"):
             return Path(self._library.download_file(model.artifact_uri, path, folder))
 
+    def add_files(self, uri: str, folder: Path) -> None:
+        """Copy them to where the model has its own."""
+        model = self.logged_model(uri)
+        with self._server.call(f"model '{uri}'"):
+            self._library.upload_to(model.artifact_uri, folder)
+
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
     ) -> LoggedModel:

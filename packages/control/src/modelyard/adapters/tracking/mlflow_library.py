@@ -89,6 +89,12 @@ class MlflowLibrary:
         self._addresses.check(model.artifact_location)
         self.client.log_model_artifacts(model.model_id, str(folder))
 
+    def upload_to(self, uri: str, folder: Path) -> None:
+        """Copy a folder's files to an address of the artifact store."""
+        self._addresses.check(uri)
+        registry = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
+        registry.get_artifact_repository(uri, tracking_uri=self._uri).log_artifacts(str(folder))
+
     @property
     def Error(self) -> type[Any]:  # noqa: N802  # It stands for a class.
         """`mlflow.MlflowException`."""

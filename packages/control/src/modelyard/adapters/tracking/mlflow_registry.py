@@ -76,7 +76,14 @@ class MlflowRegisteredModels:
 
     def versions_tagged(self, name: str, key: str, value: str) -> Sequence[ShownVersion]:
         """Search by the tag."""
-        which = f"{_is_named(name)} AND tags.`{key}` = '{value}'"
+        return self._search(name, f"tags.`{key}` = '{value}'")
+
+    def versions_of(self, name: str, source: str) -> Sequence[ShownVersion]:
+        """Search by the source. No condition of MLflow's can hold a quote, so such a source is found nowhere."""
+        return [] if "'" in source else self._search(name, f"source_path = '{source}'")
+
+    def _search(self, name: str, condition: str) -> Sequence[ShownVersion]:
+        which = f"{_is_named(name)} AND {condition}"
         with self._server.call(f"model '{name}'") as client:
             found = pages(client.search_model_versions, which)
             return sorted((_shown_version(version) for version in found), key=lambda version: version.number)
