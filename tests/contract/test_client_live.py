@@ -19,7 +19,7 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
-from modelyard.training.workflows import RUN_KEY_TAG
+from modelyard.training.logged import RUN_KEY_TAG
 from modelyard_client import Client, Script
 from modelyard_client.errors import Conflict, Invalid, JobFailed, NotFound, Unauthenticated
 
