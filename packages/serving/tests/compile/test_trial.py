@@ -60,26 +60,26 @@ def _score(rows: Tensors) -> Any:
 
 class TestRows:
     def test_the_same_rows_are_sampled_each_time(self) -> None:
-        first, second = (sampled(EXAMPLE, SIGNATURE, texts={}, missing=["x", "town"]) for _ in range(2))
+        first, second = (sampled(EXAMPLE, SIGNATURE, texts=[], missing=["x", "town"]) for _ in range(2))
         np.testing.assert_array_equal(first["x"], second["x"])
         assert first["town"].tolist() == second["town"].tolist()
 
     def test_they_have_known_and_odd_texts_and_missing_values_where_allowed(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts={"town": ["Trier"]}, missing=["x", "town"])
+        rows = sampled(EXAMPLE, SIGNATURE, texts=["Trier"], missing=["x", "town"])
         assert {"Ulm", "Bonn", "Trier", "", "nan", None} <= set(rows["town"])
         assert np.isnan(rows["x"]).any()
-        without = sampled(EXAMPLE, SIGNATURE, texts={}, missing=[])
+        without = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
         assert not np.isnan(without["x"]).any()
         assert None not in without["town"]
 
     def test_edges_are_found_to_the_last_bit(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts={}, missing=[])
+        rows = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
         values = np.sort(near_edges(rows, SIGNATURE, _score, exact=True)["x"][:, 0])
         below, above = values[values <= 2.0].max(), values[values > 2.0].min()
         assert 0 < above - below < 1e-14
 
     def test_without_exact_rows_stay_a_step_beside_the_edge(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts={}, missing=[])
+        rows = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
         values = near_edges(rows, SIGNATURE, _score, exact=False)["x"][:, 0]
         assert 1e-11 < np.abs(values - 2.0).min() < 1e-6
 
@@ -91,7 +91,7 @@ class TestRows:
 class TestVerify:
     @pytest.mark.parametrize("threshold", [2.0 + 4e-16, float(np.float32(2.0000002)), 2.001])
     def test_a_threshold_that_is_off_by_a_bit_is_found_on_rows_near_the_edge(self, threshold: float) -> None:
-        rows = near_edges(sampled(EXAMPLE, SIGNATURE, texts={}, missing=[]), SIGNATURE, _score, exact=True)
+        rows = near_edges(sampled(EXAMPLE, SIGNATURE, texts=[], missing=[]), SIGNATURE, _score, exact=True)
         difference = Difference()
         difference.compare(Step().predict(rows), Step(threshold).predict(rows), among="near splits")
         assert difference.reason is not None

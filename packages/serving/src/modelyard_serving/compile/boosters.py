@@ -1,14 +1,16 @@
 """What the boosters have in common: trees, a link from raw scores to an answer, and a wrapper's classes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from onnx import TensorProto
 
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import Candidate, finished, graph_inputs
-from modelyard_serving.compile.links import GraphBuilder, add_binary, add_multiclass
+from modelyard_serving.compile.links import GraphBuilder, add_binary, add_multiclass, finite
 from modelyard_serving.compile.trees import Tree, regressor_node
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.signature import TensorSpec
@@ -25,6 +27,10 @@ class Boosted:
     """From raw scores to the booster's own answer: `identity`, `sigmoid`, `softmax` or `exp`."""
     rounds_input: bool
     """Whether it rounds its input to float32 before it compares."""
+    refuses_infinite: bool = False
+    """Whether it refuses what is an infinity after that."""
+    missing: float = math.nan
+    """What stands for a missing value beside NaN."""
 
 
 _LINKS = {"sigmoid": "Sigmoid", "exp": "Exp", "identity": "Identity"}
@@ -36,7 +42,13 @@ def candidate(model: EstimatorModel, boosted: Boosted) -> Candidate:
     build = GraphBuilder()
     source = "data"
     if boosted.rounds_input:
-        source = build.cast(source, TensorProto.FLOAT)
+        narrow = build.cast(source, TensorProto.FLOAT)
+        is_guarded = boosted.refuses_infinite and place.dtype != np.float32
+        source = finite(build, narrow, kind=TensorProto.FLOAT) if is_guarded else narrow
+    if not math.isnan(boosted.missing):
+        kind = TensorProto.FLOAT if boosted.rounds_input else TensorProto.DOUBLE
+        sentinel, nan = (build.constant([value], element_type=kind) for value in (boosted.missing, math.nan))
+        source = build.add("Where", [build.add("Equal", [source, sentinel]), nan, source])
     sums = build.name("sums")
     build.node(
         regressor_node(

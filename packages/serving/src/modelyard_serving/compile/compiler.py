@@ -1,22 +1,25 @@
 """The trial: candidates one after the other, until one of them has proved itself or there is none left."""
 
 import importlib.metadata
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from modelyard_serving.compile.distant import distant
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import Candidate
+from modelyard_serving.compile.known import known_values
 from modelyard_serving.compile.refusals import Refusals, refusals
 from modelyard_serving.compile.report import Report
-from modelyard_serving.compile.rows import near_edges, sampled
+from modelyard_serving.compile.rows import near_edges, sampled, stacked
 from modelyard_serving.compile.speed import Measure, measure
-from modelyard_serving.compile.translate import Translator, known_texts, translator
-from modelyard_serving.compile.verify import Answers, Difference, original_answers, unrefused
-from modelyard_serving.errors import InvalidModel
+from modelyard_serving.compile.translate import Translator, translator
+from modelyard_serving.compile.verify import Difference, original_answers, unrefused
+from modelyard_serving.errors import InvalidModel, MissingExtra
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.compiled import CompiledModel, GraphDescription
 from modelyard_serving.runtimes.onnx import open_session
@@ -35,17 +38,33 @@ class Compilation:
 
 
 def compile_model(model: Model, example: Tensors, *, measure: Measure = measure) -> Compilation:
-    """Translate a loaded model, and try the translation on rows around the example.
+    """Translate a loaded model, and try the translation on rows around the example and far from it.
+
+    Whatever a model, a converter or a graph does in a trial, it ends with a report.
 
     Args:
         example: rows that the model answers; at least one, better a few dozen of different kinds.
         measure: how the two models' times are taken.
+
+    Raises:
+        MissingExtra: a library is not installed that the trial needs.
     """
-    try:
-        translate = translator(model)
-        trial = _Trial(model, example, refusals(model, example), measure)
-    except Untranslatable as error:
-        return Compilation(Report(accepted=False, computes_in=None, reasons=(str(error),)))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # Of overflows far from the example, and of converters.
+        try:
+            return _compiled(model, example, measure)
+        except MissingExtra:
+            raise
+        except Untranslatable as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001  # A trial that breaks says of a translation only that there is none.
+            reason = f"the trial broke: {type(error).__name__}: {first_line(error)}"
+    return Compilation(Report(accepted=False, computes_in=None, reasons=(reason,)))
+
+
+def _compiled(model: Model, example: Tensors, measure: Measure) -> Compilation:
+    translate = translator(model)
+    trial = _Trial(model, example, refusals(model, example), measure)
     reasons: list[str] = []
     last: Report | None = None
     for candidate in _candidates(translate, model):
@@ -64,6 +83,8 @@ def _candidates(translate: Translator, model: Model) -> Iterator[Candidate | Unt
         yield from translate(model)
     except Untranslatable as error:
         yield error
+    except Exception as error:  # noqa: BLE001  # A library's own export fails in its own words.
+        yield Untranslatable(f"{type(error).__name__}: {first_line(error)}")
 
 
 class _Trial:
@@ -74,20 +95,19 @@ class _Trial:
         self._measure = measure
         self._refusals = found
         self._names = [spec.name for spec in model.signature.outputs]
-        around = sampled(
-            example, model.signature, texts=known_texts(model), missing=found.takes_missing(model.signature)
-        )
-        self._parts: dict[str, Answers] = {}
-        for part, rows in (("example", example), ("sampled", around)):
-            if answers := original_answers(model, rows, self._names):
-                self._parts[part] = answers
-        if "example" not in self._parts:
+        known = known_values(model)
+        around = sampled(example, model.signature, texts=known.texts, missing=found.takes_missing(model.signature))
+        made = {"example": example, "sampled": around, **distant(example, model.signature, known)}
+        self._parts = {part: original_answers(model, rows, self._names) for part, rows in made.items()}
+        if not _count(self._parts["example"].rows):
             raise Untranslatable("the model does not answer its own example")
-        basis = self._parts.get("sampled", self._parts["example"]).rows
+        basis = stacked([self._parts["sampled"].rows, self._parts["example"].rows])
         for place, (score, exact) in enumerate(((self._numbers, True), (self._labels, False))):
             edges = near_edges(basis, model.signature, score, exact=exact)
-            if len(next(iter(edges.values()))) and (answers := original_answers(model, edges, self._names)):
-                self._parts[("near splits", "near class boundaries")[place]] = answers
+            if _count(edges):
+                self._parts[("near splits", "near class boundaries")[place]] = original_answers(
+                    model, edges, self._names
+                )
 
     def run(self, candidate: Candidate, reasons: list[str]) -> Compilation:
         """Whether the candidate proves itself."""
@@ -98,13 +118,14 @@ class _Trial:
             refuses_infinite=self._refusals.infinite,
             missing_columns=self._refusals.missing_columns,
             infinite_columns=self._refusals.infinite_columns,
+            prepared_texts=candidate.prepared_texts,
         )
         difference = Difference()
         try:
             compiled = CompiledModel(open_session(graph), description)
             self._compare(compiled, difference)
         except (InvalidModel, Exception) as error:  # noqa: BLE001  # Whatever a graph does but answer is its failure.
-            difference.reason = difference.reason or f"the graph fails: {str(error).splitlines()[0][:300]}"
+            difference.reason = difference.reason or f"the graph fails: {first_line(error)}"
         speed = [] if difference.reason else self._measure(self._model, compiled, self._parts["example"].rows)
         reason = difference.reason or next(
             (f"not faster: {s.rows} rows take {s.ratio:.2f} times as long as compiled" for s in speed if s.ratio <= 1),
@@ -124,23 +145,41 @@ class _Trial:
 
     def _compare(self, compiled: Model, difference: Difference) -> None:
         for part, answers in self._parts.items():
-            difference.compare(answers.outputs, compiled.predict(answers.rows, outputs=self._names), among=part)
-            if wrongly := unrefused(compiled, answers.refused):
-                difference.reason = difference.reason or f"{wrongly} rows are answered that the original refuses"
+            if _count(answers.rows):
+                difference.compare(answers.outputs, compiled.predict(answers.rows, outputs=self._names), among=part)
+            wrongly = unrefused(compiled, answers.refused) + unrefused(compiled, answers.broken, broken=True)
+            if wrongly:
+                told = f"{wrongly} of the {part} rows are answered that the original refuses"
+                difference.reason = difference.reason or told
+            if difference.reason:
+                return
 
     def _rows(self) -> dict[str, int]:
         counts = {part: _count(answers.rows) for part, answers in self._parts.items()}
-        return counts | {"refused": sum(_count(answers.refused) for answers in self._parts.values())}
+        parts = self._parts.values()
+        return counts | {"refused": sum(_count(answers.refused) + _count(answers.broken) for answers in parts)}
 
     def _numbers(self, rows: Tensors) -> npt.NDArray[Any]:
         """The answer as numbers that can be near each other: probabilities, or the prediction itself."""
         name = PROBABILITIES if PROBABILITIES in self._names else self._names[0]
-        values = self._model.predict(rows, outputs=[name])[name]
-        return values.astype(np.float64) if values.dtype.kind in "biuf" else self._codes(values)
+        return self._scored(rows, name, lambda values: values if values.dtype.kind in "biuf" else self._codes(values))
 
     def _labels(self, rows: Tensors) -> npt.NDArray[Any]:
-        values = self._model.predict(rows, outputs=self._names[:1])[self._names[0]]
-        return self._codes(values) if values.dtype.kind != "f" else np.zeros(len(values))
+        return self._scored(
+            rows,
+            self._names[0],
+            lambda values: np.zeros(len(values)) if values.dtype.kind == "f" else self._codes(values),
+        )
+
+    def _scored(self, rows: Tensors, name: str, score: Callable[[Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """The score of each row's answer; NaN for a row that the model does not answer."""
+        answers = original_answers(self._model, rows, [name])
+        if not _count(answers.rows):
+            return np.full(_count(rows), np.nan)
+        scores = score(answers.outputs[name]).astype(np.float64)
+        made = np.full((_count(rows), *scores.shape[1:]), np.nan)
+        made[answers.places] = scores
+        return made
 
     @staticmethod
     def _codes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -151,6 +190,11 @@ class _Trial:
 
 def _count(rows: Tensors) -> int:
     return len(next(iter(rows.values())))
+
+
+def first_line(error: Exception) -> str:
+    """What a report tells of an error."""
+    return (str(error).strip().splitlines() or [""])[0][:300]
 
 
 def _libraries() -> dict[str, str]:

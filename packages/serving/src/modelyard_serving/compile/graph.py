@@ -1,7 +1,7 @@
 """Plumbing of ONNX graphs: a converter's graph gets the inputs and outputs of the model's own signature."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import TensorProto, compose, helper
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.compiled import MATRIX, fed_dtype
+from modelyard_serving.runtimes.preparation import Preparation
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 OPSETS = {"": 19, "ai.onnx.ml": 3}
@@ -25,6 +26,8 @@ class Candidate:
     name: str
     """How it computes, for the report: `float64`, `float32`, …"""
     graph: onnx.ModelProto
+    prepared_texts: Mapping[str, Preparation] = field(default_factory=dict)
+    """What the server does to the texts of an input in front of the graph."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From raw scores to labels and probabilities, written as ONNX nodes into whichever graph is being built."""
+"""ONNX nodes for whichever graph is being built: from raw scores to labels and probabilities, and what refuses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -72,6 +72,20 @@ class GraphBuilder(Builder):
         )
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
         return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+def finite(build: Builder, source: str, *, missing: bool = True, kind: int = TensorProto.DOUBLE) -> str:
+    """The same numbers; onnxruntime fails where one is infinite, for it looks up what is not there.
+
+    Args:
+        missing: whether NaN is let through.
+        kind: the numbers' datatype.
+    """
+    wrong = build.add("IsInf", [source]) if missing else build.add("IsNaN", [build.add("Sub", [source, source])])
+    nothing = build.add(
+        "Gather", [build.constant([0.0], element_type=kind), build.cast(wrong, TensorProto.INT64)], axis=0
+    )
+    return build.add("Add", [source, nothing])
 
 
 def add_binary(

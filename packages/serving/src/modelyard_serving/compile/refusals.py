@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
@@ -33,9 +32,7 @@ def refusals(model: Model, example: Tensors) -> Refusals:
     row = {name: values[:1].copy() for name, values in example.items()}
     specs = [spec for spec in model.signature.inputs if spec.name in row]
     missing = {spec.name: _refused(model, row, spec, None) for spec in specs if _may_be_missing(spec)}
-    infinite = {
-        spec.name: _refused(model, row, spec, np.inf) for spec in specs if spec.datatype.numpy_dtype.kind == "f"
-    }
+    infinite = {spec.name: _refused_infinities(model, row, spec) for spec in specs if _is_real(spec)}
     return Refusals(
         missing=_wholly(missing, row),
         infinite=_wholly(infinite, row),
@@ -53,15 +50,27 @@ def _partly(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> dict[str, t
 
 
 def _may_be_missing(spec: TensorSpec) -> bool:
-    return spec.datatype.numpy_dtype.kind == "f" or spec.optional or spec.datatype is Datatype.BYTES
+    return _is_real(spec) or spec.optional or spec.datatype is Datatype.BYTES
 
 
 def _refused(model: Model, row: Tensors, spec: TensorSpec, value: Any) -> tuple[int, ...]:
     """The places of the input in which the model refuses such a value."""
     values = row[spec.name]
     return tuple(
-        place for place in range(values.size) if _is_refused(model, {**row, spec.name: _spoilt(values, place, value)})
+        place
+        for place in range(values.size)
+        if _is_refused(model, {**row, spec.name: _spoilt(values, place, value)}, row)
     )
+
+
+def _refused_infinities(model: Model, row: Tensors, spec: TensorSpec) -> tuple[int, ...]:
+    """Where it refuses both; one that a function makes finite (`exp` of the negative one) is for the graph to tell."""
+    positive, negative = (_refused(model, row, spec, value) for value in (np.inf, -np.inf))
+    return tuple(place for place in positive if place in negative)
+
+
+def _is_real(spec: TensorSpec) -> bool:
+    return spec.datatype.numpy_dtype.kind == "f"
 
 
 def _spoilt(values: Any, place: int, value: Any) -> Any:
@@ -70,12 +79,13 @@ def _spoilt(values: Any, place: int, value: Any) -> Any:
     return changed
 
 
-def _is_refused(model: Model, row: Tensors) -> bool:
-    """A row that breaks the model is no refusal: the graph may say to it what it will."""
+def _is_refused(model: Model, spoilt: Tensors, whole: Tensors) -> bool:
+    """A row that breaks the model has no answer either: a graph must give it none.
+
+    It is asked beside a whole row, for a frame's column of nothing but missing texts is none of texts.
+    """
     try:
-        model.predict(row)
-    except InvalidInput:
-        return True
+        model.predict({name: np.concatenate([values, spoilt[name]]) for name, values in whole.items()})
     except Exception:  # noqa: BLE001
-        return False
+        return True
     return False

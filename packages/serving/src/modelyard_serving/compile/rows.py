@@ -1,4 +1,5 @@
-"""The rows on which a translation is tried: the example's, rows sampled around them, and rows near the model's edges.
+"""Rows on which a translation is tried: sampled around the example's, and near the model's edges. Those far from the
+example are made in `distant`.
 
 All are tensors, as `Model.predict` takes them. The sampling is seeded: a model is tried on the same rows each time.
 """
@@ -19,6 +20,9 @@ _HALVINGS = 60
 _LAST_HALVINGS = 8
 _NEAR = (1e-9, 1e-6, 1e-3)
 """How far from an edge a row is put, as a part of the way between the two rows that the edge parts."""
+_JUMP = 1e-3
+"""Where neighbouring numbers' answers are nearer to each other than this part of the two rows' distance, the model is
+steep there and does not jump: which of them has which label is a matter of the last bit of a sum."""
 _SCALES = (0.0, 0.1, 0.5, 2.0)
 _ODD_TEXTS = ("", "nan", "None", "a text that was never seen")
 
@@ -26,13 +30,11 @@ _Array = npt.NDArray[Any]
 Score = Callable[[Tensors], _Array]
 
 
-def sampled(
-    example: Tensors, signature: Signature, *, texts: Mapping[str, Iterable[str]], missing: Sequence[str]
-) -> Tensors:
+def sampled(example: Tensors, signature: Signature, *, texts: Iterable[str], missing: Sequence[str]) -> Tensors:
     """Rows around the example's.
 
     Args:
-        texts: the texts that the model knows, by column.
+        texts: the texts that the model knows.
         missing: the inputs in which the model takes missing values.
     """
     random = np.random.default_rng(7)
@@ -45,9 +47,7 @@ def sampled(
             continue
         values = example[spec.name]
         if spec.datatype is Datatype.BYTES:
-            known = sorted(
-                {*texts.get(spec.name, ()), *(value for value in values if isinstance(value, str)), *_ODD_TEXTS}
-            )
+            known = sorted({*texts, *(value for value in values if isinstance(value, str)), *_ODD_TEXTS})
             made[spec.name] = _texts(values[base], known, random)
         else:
             made[spec.name] = _moved(values, base, scale, random)
@@ -58,6 +58,8 @@ def sampled(
 
 def near_edges(rows: Tensors, signature: Signature, score: Score, *, exact: bool) -> Tensors:
     """Rows on both sides of places where the model's answer jumps or its label changes.
+
+    A way on which the model refuses a row (its score is NaN) is left: what is refused is tried far from the example.
 
     Between two rows of different answers the way is halved until the numbers themselves end; such an edge is a split of
     a tree or the boundary between two classes, and it is there that float32 and float64 part first.
@@ -78,16 +80,25 @@ def near_edges(rows: Tensors, signature: Signature, score: Score, *, exact: bool
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         answer = score(_on_the_way(rows, start, ways, middle))
+        if (kept := ~_is_refused(answer)).sum() < len(kept):
+            start, low, high, middle, first, last, answer = (
+                part[kept] for part in (start, low, high, middle, first, last, answer)
+            )
+            ways = {name: (origin[kept], way[kept]) for name, (origin, way) in ways.items()}
+            if not len(start):
+                break
         is_low = _distance(answer, first) <= _distance(answer, last)
         low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+    if not len(start):
+        return {name: values[:0] for name, values in rows.items()}
     places = [np.clip(edge, 0, 1) for step in _NEAR for edge in (low - step, high + step)]
     beside = [_on_the_way(rows, start, ways, place) for place in places]
     if not exact:
         return stacked(beside)
     ends = _on_the_way(rows, start, ways, low), _on_the_way(rows, start, ways, high)
-    return stacked(
-        [*_neighbours(*ends, numbers, lambda row: _distance(score(row), first) <= _distance(score(row), last)), *beside]
-    )
+    ends = _neighbours(*ends, numbers, lambda row: _distance(score(row), first) <= _distance(score(row), last))
+    jumps = _distance(score(ends[0]), score(ends[1])) > _JUMP * _distance(first, last)
+    return stacked([*(taken(end, jumps) for end in ends), *beside])
 
 
 def stacked(parts: Sequence[Tensors]) -> Tensors:
@@ -100,15 +111,21 @@ def taken(rows: Tensors, index: Any) -> Tensors:
     return {name: np.ascontiguousarray(values[index]) for name, values in rows.items()}
 
 
+def spread_of(values: _Array) -> _Array:
+    """The standard deviation of each column; where there is none, a tenth of its size, or 1."""
+    wide = values.astype(np.float64)
+    spread = np.nan_to_num(np.nanstd(wide, axis=0)) if len(wide) > 1 else np.zeros(wide.shape[1:])
+    size = np.nanmax(np.abs(wide), axis=0, initial=0)
+    return np.asarray(np.where(spread > 0, spread, np.where(size > 0, 0.1 * size, 1.0)))
+
+
 def _moved(values: _Array, base: _Array, scale: _Array, random: np.random.Generator) -> _Array:
     if values.dtype.kind == "b":
         return np.asarray(values[base] ^ (random.random(values[base].shape) < 0.1))
     if values.dtype.kind == "O":  # Whole numbers of which some are missing.
         values = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     wide = values.astype(np.float64)
-    spread = np.nan_to_num(np.nanstd(wide, axis=0)) if len(wide) > 1 else np.zeros(wide.shape[1:])
-    size = np.nanmax(np.abs(wide), axis=0, initial=0)
-    spread = np.where(spread > 0, spread, np.where(size > 0, 0.1 * size, 1.0))
+    spread = spread_of(wide)
     noise = random.standard_normal(values[base].shape) * scale.reshape(-1, *([1] * (values.ndim - 1)))
     moved = wide[base] + noise * spread
     if values.dtype.kind in "iu":
@@ -170,6 +187,10 @@ def _on_the_way(rows: Tensors, start: _Array, ways: Mapping[str, tuple[_Array, _
         step = part.reshape(-1, *([1] * (origin.ndim - 1)))
         made[name] = (origin + step * way).astype(origin.dtype)
     return made
+
+
+def _is_refused(answer: _Array) -> _Array:
+    return np.asarray(np.isnan(answer.reshape(len(answer), -1)).all(axis=1))
 
 
 def _distance(left: _Array, right: _Array) -> _Array:

@@ -19,7 +19,7 @@ class ContainerBuilder(Builder):
 
     def node(self, node: Any) -> None:
         self._container.nodes.append(node)
-        self._container.node_domain_version_pair_sets.add((node.domain, OPSETS[node.domain]))
+        self._container.node_domain_version_pair_sets.add((node.domain, OPSETS.get(node.domain, 1)))
 
     def initializer(self, name: str, element_type: int, shape: Sequence[int], values: Sequence[Any]) -> None:
         self._container.add_initializer(name, element_type, list(shape), list(values))

@@ -4,8 +4,7 @@ ONNX has no missing texts, so a copy of the model is taught a text that stands f
 """
 
 import copy
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,24 +18,54 @@ from skl2onnx.common.data_types import (
 )
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from modelyard_serving.compile import sklearn_imputer, sklearn_numbers, sklearn_texts, sklearn_trees
+from modelyard_serving.compile import (
+    sklearn_encoders,
+    sklearn_imputer,
+    sklearn_linear,
+    sklearn_numbers,
+    sklearn_trees,
+    sklearn_words,
+)
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import OPSETS, Candidate, GraphInput, finished, graph_inputs
+from modelyard_serving.compile.sklearn_encoders import stands_for_missing
+from modelyard_serving.compile.sklearn_guards import guarded
+from modelyard_serving.compile.sklearn_numbers import converter_of_functions
 from modelyard_serving.compile.sklearn_targets import add_inverses, without_targets
-from modelyard_serving.compile.sklearn_texts import stands_for_missing
+from modelyard_serving.compile.sklearn_words import VECTORIZERS, Words
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.signature import PROBABILITIES, Signature, TensorSpec
 
-_WIDE = {"f": DoubleTensorType, "i": DoubleTensorType, "u": DoubleTensorType, "b": DoubleTensorType}
-_EXACT = {"f": DoubleTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": BooleanTensorType}
-_NARROW = {"f": FloatTensorType, "i": FloatTensorType, "u": FloatTensorType, "b": FloatTensorType}
-_OURS = (sklearn_imputer, sklearn_numbers, sklearn_texts, sklearn_trees)
+_OURS = (sklearn_imputer, sklearn_linear, sklearn_numbers, sklearn_encoders, sklearn_trees, sklearn_words)
 _CONVERTERS = {kind: convert for room in _OURS for kind, convert in room.CONVERTERS.items()}
 _SHAPES = {kind: shape for room in _OURS for kind, shape in room.SHAPES.items()}
-_VARIANTS = {"float64": _WIDE, "float64 and whole numbers": _EXACT, "float32": _NARROW}
+
+
+def _wide(_: np.dtype[Any]) -> Any:
+    return DoubleTensorType
+
+
+def _exact(dtype: np.dtype[Any]) -> Any:
+    return {"f": DoubleTensorType, "b": BooleanTensorType}.get(dtype.kind, Int64TensorType)
+
+
+def _native(dtype: np.dtype[Any]) -> Any:
+    return FloatTensorType if dtype == np.float32 else _exact(dtype)
+
+
+def _narrow(_: np.dtype[Any]) -> Any:
+    return FloatTensorType
+
+
+_VARIANTS = {
+    "float64": _wide,
+    "float64 and whole numbers": _exact,
+    "the inputs' own datatypes": _native,
+    "float32": _narrow,
+}
 
 
 def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
@@ -44,42 +73,53 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
     estimator = _with_text_for_missing(model.estimator)
     estimator, targets = without_targets(estimator)
     inputs = graph_inputs(model.signature, by_column=_picks_columns(estimator))
-    checks = (True, False) if any(getattr(part, "func", None) is not None for part in _parts(estimator)) else (False,)
-    for (name, types), is_checked in itertools.product(_VARIANTS.items(), checks):
-        converters = {**_CONVERTERS, **sklearn_numbers.CHECKED} if is_checked else _CONVERTERS
+    tried: list[Any] = []
+    for name, type_of in _VARIANTS.items():
+        types = [StringTensorType if place.dtype.kind == "O" else type_of(place.dtype) for place in inputs]
+        if types in tried:
+            continue
+        tried.append(types)
         try:
-            yield Candidate(name, _translate(estimator, model, inputs, types, targets=targets, converters=converters))
+            yield _translated(name, estimator, model, list(zip(inputs, types, strict=True)), targets=targets)
         except Exception as error:  # noqa: BLE001  # A converter fails in its own words on what it does not know.
             yield Untranslatable(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
 
 
-def _translate(
+def _translated(
+    name: str,
     estimator: Any,
     model: EstimatorModel,
-    inputs: Sequence[GraphInput],
-    types: dict[str, Any],
+    inputs: Sequence[tuple[GraphInput, Any]],
     *,
     targets: Sequence[Any],
-    converters: Mapping[type, Any],
-) -> Any:
-    options: dict[str, Any] = {"zipmap": False} if hasattr(estimator, "predict_proba") else {}
+) -> Candidate:
+    words = Words()
+    converters = {
+        **_CONVERTERS,
+        **dict.fromkeys(VECTORIZERS, words.convert),
+        FunctionTransformer: converter_of_functions(_whole_dtype(model.signature)),
+    }
     body = convert_sklearn(
         estimator,
-        initial_types=[(place.name, _type(place, types)) for place in inputs],
-        options={id(estimator): options} if options else None,
+        initial_types=[(place.name, kind(list(place.shape))) for place, kind in inputs],
+        options={id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None,
         target_opset=OPSETS,
         custom_shape_calculators=_SHAPES,
-        custom_conversion_functions=dict(converters),
+        custom_conversion_functions=guarded(converters),
     )
     add_inverses(body, targets)
-    names = [output.name for output in body.graph.output]
-    outputs = _outputs(names, model.signature, model.predict_function)
-    return finished(body, inputs=inputs, outputs=outputs)
+    outputs = _outputs([output.name for output in body.graph.output], model.signature, model.predict_function)
+    wanted = words.prepared(body.graph)
+    pairs = zip(inputs, body.graph.input, strict=True)
+    prepared = {place.name: wanted[value.name] for (place, _), value in pairs if value.name in wanted}
+    return Candidate(name, finished(body, inputs=[place for place, _ in inputs], outputs=outputs), prepared)
 
 
-def _type(place: GraphInput, types: dict[str, Any]) -> Any:
-    kind = place.dtype.kind
-    return StringTensorType(list(place.shape)) if kind == "O" else types[kind](list(place.shape))
+def _whole_dtype(signature: Signature) -> np.dtype[Any] | None:
+    """That of the model's whole numbers, where it is one."""
+    dtypes = {spec.datatype.numpy_dtype for spec in signature.inputs if spec.datatype.numpy_dtype.kind in "iu"}
+    is_certain = not any(spec.optional for spec in signature.inputs if spec.datatype.numpy_dtype.kind in "iu")
+    return dtypes.pop() if len(dtypes) == 1 and is_certain else None
 
 
 def _outputs(names: Sequence[str], signature: Signature, predict_function: str) -> dict[str, TensorSpec]:

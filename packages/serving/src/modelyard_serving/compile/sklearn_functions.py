@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from modelyard_serving.compile.links import Builder
 
@@ -47,6 +48,29 @@ FUNCTIONS: Mapping[Any, _Function] = {
     np.square: _square,
 }
 """By the function itself. In float64; what loses too many digits is found by the trial."""
+
+
+STAY_WHOLE = frozenset({np.abs, np.negative, np.square, np.ceil, np.floor})
+"""Functions that make whole numbers of whole numbers, of the same datatype: they overflow."""
+
+
+def add_function_of_whole(
+    build: Builder, function: Any, arguments: Mapping[str, Any] | None, source: str, dtype: np.dtype[Any]
+) -> str:
+    """The same for whole numbers of a datatype, as INT64 in the graph: what overflows comes out at the other end.
+
+    Raises:
+        NotImplementedError: as above, or NumPy computes it in half or single precision.
+    """
+    if function not in STAY_WHOLE:
+        if dtype.itemsize < 4 or function is np.reciprocal:
+            raise NotImplementedError(f"the function {function.__name__!r} of {dtype.name} has no translation")
+        return add_function(build, function, arguments, build.double(source))
+    if function in (np.ceil, np.floor):
+        return source
+    wide = add_function(build, function, arguments, source)
+    wrapped = build.cast(wide, int(helper.np_dtype_to_tensor_dtype(dtype)))
+    return build.cast(wrapped, int(helper.np_dtype_to_tensor_dtype(np.dtype(np.int64))))
 
 
 def add_function(build: Builder, function: Any, arguments: Mapping[str, Any] | None, source: str) -> str:

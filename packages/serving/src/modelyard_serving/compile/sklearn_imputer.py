@@ -10,21 +10,21 @@ from sklearn.impute import SimpleImputer
 
 from modelyard_serving.compile.links import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
-from modelyard_serving.compile.sklearn_texts import stands_for_missing
+from modelyard_serving.compile.sklearn_encoders import stands_for_missing
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """`Where(missing(x), statistics, x)` in the datatype of the input, and whether a value was missing beside it."""
     imputer, build, kind = operator.raw_operator, ContainerBuilder(scope, container), operator.inputs[0].type
-    if not stands_for_missing(imputer.missing_values):
-        raise NotImplementedError("SimpleImputer with another missing value than NaN is not read")
     source, statistics = joined(build, operator), imputer.statistics_.tolist()
     if any(stands_for_missing(value) for value in statistics):
         raise NotImplementedError("a column that was empty in training has no translation")
     values = build.name("statistics")
     shape, output = [1, len(statistics)], operator.outputs[0].full_name
     if isinstance(kind, StringTensorType):
+        if not stands_for_missing(imputer.missing_values):
+            raise NotImplementedError("an imputer of texts for which another text stands has no translation")
         if _flagged(imputer):
             raise NotImplementedError("an indicator of missing texts has no translation")
         build.initializer(values, TensorProto.STRING, shape, [str(value).encode() for value in statistics])
@@ -32,12 +32,20 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         build.add("Where", [build.add("Equal", [source, stand_in]), values, source], output)
         return
     build.initializer(values, _element_type(kind), shape, statistics)
-    missing = build.add("IsNaN", [source])
+    missing = _missing(build, imputer, source, kind)
     if not _flagged(imputer):
         build.add("Where", [missing, values, source], output)
         return
     filled = build.add("Where", [missing, values, source])
     build.add("Concat", [filled, _flags(build, imputer, missing, kind)], output, axis=1)
+
+
+def _missing(build: Builder, imputer: Any, source: str, kind: Any) -> str:
+    """Flags of the missing values: NaN, or the number that stands for it."""
+    if stands_for_missing(imputer.missing_values):
+        return build.add("IsNaN", [source])
+    sentinel = build.constant([float(imputer.missing_values)], element_type=_element_type(kind))
+    return build.add("Equal", [source, sentinel])
 
 
 def _flags(build: Builder, imputer: Any, missing: str, kind: Any) -> str:

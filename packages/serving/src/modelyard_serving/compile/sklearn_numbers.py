@@ -2,33 +2,122 @@
 compute in float32."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx.common.data_types import DoubleTensorType
-from sklearn.preprocessing import Binarizer, FunctionTransformer, KBinsDiscretizer, PolynomialFeatures
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
 
 from modelyard_serving.compile.links import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
-from modelyard_serving.compile.sklearn_functions import add_function
+from modelyard_serving.compile.sklearn_functions import STAY_WHOLE, add_function, add_function_of_whole
 
 
-def _convert_function(scope: Any, operator: Any, container: Any, *, is_checked: bool) -> None:
-    transformer, build = operator.raw_operator, ContainerBuilder(scope, container)
-    source = joined(build, operator)
-    if transformer.func is not None:
-        source = add_function(build, transformer.func, transformer.kw_args, build.double(source))
-        source = _checked(build, source) if is_checked else source
+def converter_of_functions(whole: np.dtype[Any] | None) -> Callable[[Any, Any, Any], None]:
+    """A converter of `FunctionTransformer`.
+
+    Args:
+        whole: the datatype of the model's whole numbers; None where they are of several.
+    """
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        transformer, build = operator.raw_operator, ContainerBuilder(scope, container)
+        source = joined(build, operator)
+        if transformer.func is not None and _is_whole(operator):
+            if whole is None:
+                raise NotImplementedError("a function of whole numbers of several datatypes has no translation")
+            source = add_function_of_whole(build, transformer.func, transformer.kw_args, source, whole)
+        elif transformer.func is not None:
+            source = add_function(build, transformer.func, transformer.kw_args, build.double(source))
+        build.add("Identity", [source], operator.outputs[0].full_name)
+
+    return convert
+
+
+def _is_whole(operator: Any) -> bool:
+    return not all(isinstance(place.type, DoubleTensorType | FloatTensorType) for place in operator.inputs)
+
+
+def _convert_normalizer(scope: Any, operator: Any, container: Any) -> None:
+    """Each row by its norm. A row without one, or nearly, stays as it is."""
+    build, (kind, source) = ContainerBuilder(scope, container), _as_real(scope, operator, container)
+    axis, norm = _axis(build, 1), operator.raw_operator.norm
+    if norm == "l2":
+        size = build.add("Sqrt", [build.add("ReduceSum", [build.add("Mul", [source, source]), axis], keepdims=1)])
+    else:
+        size = build.add("ReduceSum" if norm == "l1" else "ReduceMax", [build.add("Abs", [source]), axis], keepdims=1)
+    tiny = build.constant([10 * float(np.finfo(_DTYPES[kind]).eps)], element_type=kind)
+    size = build.add("Where", [build.add("Less", [size, tiny]), build.constant([1.0], element_type=kind), size])
+    build.add("Div", [source, size], operator.outputs[0].full_name)
+
+
+def _convert_scaler(scope: Any, operator: Any, container: Any) -> None:
+    """`(x - center) / scale` in the datatype of the input, as the scalers compute; without what is switched off."""
+    scaler, build = operator.raw_operator, ContainerBuilder(scope, container)
+    kind, source = _as_real(scope, operator, container)
+    for op_type, values in zip(("Sub", "Div"), _center_and_scale(scaler), strict=True):
+        if values is not None:
+            source = build.add(op_type, [source, build.constant(_rounded(values, kind), element_type=kind)])
+    if getattr(scaler, "clip", False):
+        source = _clipped(build, source, (-1.0, 1.0), kind)
     build.add("Identity", [source], operator.outputs[0].full_name)
 
 
-def _checked(build: Builder, source: str) -> str:
-    """The same numbers; onnxruntime fails where one is not finite, for it looks up what is not there."""
-    wrong = build.add("Or", [build.add("IsNaN", [source]), build.add("IsInf", [source])])
-    nothing = build.add("Gather", [build.constant([0.0]), build.cast(wrong, TensorProto.INT64)], axis=0)
-    return build.add("Add", [source, nothing])
+def _center_and_scale(scaler: Any) -> tuple[Any, Any]:
+    if isinstance(scaler, StandardScaler):
+        return scaler.mean_ if scaler.with_mean else None, scaler.scale_ if scaler.with_std else None
+    if isinstance(scaler, RobustScaler):
+        return scaler.center_ if scaler.with_centering else None, scaler.scale_ if scaler.with_scaling else None
+    return None, scaler.scale_
+
+
+def _convert_min_max(scope: Any, operator: Any, container: Any) -> None:
+    scaler, build = operator.raw_operator, ContainerBuilder(scope, container)
+    kind, source = _as_real(scope, operator, container)
+    source = build.add("Mul", [source, build.constant(_rounded(scaler.scale_, kind), element_type=kind)])
+    source = build.add("Add", [source, build.constant(_rounded(scaler.min_, kind), element_type=kind)])
+    if scaler.clip:
+        source = _clipped(build, source, scaler.feature_range, kind)
+    build.add("Identity", [source], operator.outputs[0].full_name)
+
+
+def _clipped(build: Builder, source: str, bounds: tuple[float, float], kind: int) -> str:
+    """NumPy's `clip`, which leaves NaN as it is; that of onnxruntime does not."""
+    low, high = (build.constant([float(bound)], element_type=kind) for bound in bounds)
+    raised = build.add("Where", [build.add("Less", [source, low]), low, source])
+    return build.add("Where", [build.add("Greater", [raised, high]), high, raised])
+
+
+def _rounded(values: Any, kind: int) -> list[float]:
+    return [float(value) for value in np.asarray(values, dtype=_DTYPES[kind])]
+
+
+_DTYPES: Mapping[int, Any] = {int(TensorProto.FLOAT): np.float32, int(TensorProto.DOUBLE): np.float64}
+
+
+def _as_real(scope: Any, operator: Any, container: Any) -> tuple[int, str]:
+    """The input in the datatype in which the transformers compute: float32 stays, all else becomes float64."""
+    build = ContainerBuilder(scope, container)
+    if all(isinstance(place.type, FloatTensorType) for place in operator.inputs):
+        return int(TensorProto.FLOAT), joined(build, operator)
+    return int(TensorProto.DOUBLE), build.double(joined(build, operator))
+
+
+def _real_shape(operator: Any) -> None:
+    is_narrow = all(isinstance(place.type, FloatTensorType) for place in operator.inputs)
+    kind = FloatTensorType if is_narrow else DoubleTensorType
+    operator.outputs[0].type = kind([None, int(operator.raw_operator.n_features_in_)])
 
 
 def _convert_binarizer(scope: Any, operator: Any, container: Any) -> None:
@@ -95,7 +184,9 @@ def _function_shape(operator: Any) -> None:
     """As wide as what goes in; without a function it stays as it came."""
     columns = [place.type.shape[1] for place in operator.inputs]
     width = None if None in columns else sum(columns)
-    kind = DoubleTensorType if operator.raw_operator.func is not None else type(operator.inputs[0].type)
+    function = operator.raw_operator.func
+    stays = function is None or (_is_whole(operator) and function in STAY_WHOLE)
+    kind = type(operator.inputs[0].type) if stays else DoubleTensorType
     operator.outputs[0].type = kind([None, width])
 
 
@@ -105,15 +196,23 @@ def _width_of_bins(model: Any) -> int:
 
 CONVERTERS: Mapping[type, Callable[[Any, Any, Any], None]] = {
     Binarizer: _convert_binarizer,
-    FunctionTransformer: partial(_convert_function, is_checked=False),
+    FunctionTransformer: converter_of_functions(None),
     KBinsDiscretizer: _convert_bins,
+    MaxAbsScaler: _convert_scaler,
+    MinMaxScaler: _convert_min_max,
+    Normalizer: _convert_normalizer,
+    RobustScaler: _convert_scaler,
+    StandardScaler: _convert_scaler,
     PolynomialFeatures: _convert_polynomial,
 }
-CHECKED = {FunctionTransformer: partial(_convert_function, is_checked=True)}
-"""For models that refuse what is not finite, also where a function of theirs makes it: the logarithm of -1."""
 SHAPES: Mapping[type, Callable[[Any], None]] = {
     Binarizer: _shape(lambda model: int(model.n_features_in_)),
     FunctionTransformer: _function_shape,
     KBinsDiscretizer: _shape(_width_of_bins),
+    MaxAbsScaler: _real_shape,
+    MinMaxScaler: _real_shape,
+    Normalizer: _real_shape,
+    RobustScaler: _real_shape,
+    StandardScaler: _real_shape,
     PolynomialFeatures: _shape(lambda model: int(model.n_output_features_)),
 }

@@ -1,4 +1,5 @@
-"""Regressions of a transformed target: the regression itself is translated, and the way back is added to its graph.
+"""Regressions of a transformed target: the regression itself is translated, and the way back is added to its graph. A
+number that is not finite has none, as scikit-learn has it.
 
 It knows the inverse of known functions and of linear scalers, and says of any other that it has no translation.
 """
@@ -13,7 +14,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.links import Builder, finite
 from modelyard_serving.compile.sklearn_functions import add_function
 
 _Inverse = Callable[[Builder, Any, str], str]
@@ -57,6 +58,8 @@ def _add_inverse(build: Builder, transformer: Any, source: str) -> str:
     inverse = _INVERSES.get(type(transformer))
     if inverse is None:
         raise NotImplementedError(f"the inverse of {type(transformer).__name__} has no translation")
+    if not isinstance(transformer, FunctionTransformer) or transformer.validate:
+        source = finite(build, source, missing=not isinstance(transformer, FunctionTransformer))
     return inverse(build, transformer, source)
 
 

@@ -1,7 +1,7 @@
 """Which translator a loaded model has. Each is imported only for a model of its library."""
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from modelyard_serving.compile.errors import Untranslatable
@@ -42,26 +42,6 @@ def translator(model: Model) -> Translator:
     if library not in _TRANSLATORS:
         raise Untranslatable(f"there is no translator for {type(model.estimator).__name__} of {library!r}")
     return _imported(_TRANSLATORS[library])
-
-
-def known_texts(model: Model) -> Mapping[str, Iterable[str]]:
-    """Texts that the model was taught, for every column of texts: where they belong it does not say."""
-    names = [spec.name for spec in model.signature.inputs]
-    texts: set[str] = set()
-    waiting: list[Any] = [getattr(model, "estimator", None)]
-    seen: set[int] = set()
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        for values in getattr(part, "categories_", None) or ():
-            texts |= {value for value in values if isinstance(value, str)}
-        if isinstance(part, list | tuple):
-            waiting += part
-        elif hasattr(part, "get_params"):
-            waiting += list(vars(part).values())
-    return dict.fromkeys(names, texts)
 
 
 def _imported(module: str) -> Translator:

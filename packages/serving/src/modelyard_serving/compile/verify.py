@@ -60,38 +60,85 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the original says to some rows, and which rows it refuses."""
+    """What the original says to some rows, and to which of them it says nothing."""
 
+    places: Sequence[int]
+    """Which of the rows that were asked are answered."""
     rows: Tensors
     outputs: Tensors
     refused: Tensors
-    """Rows that are the caller's fault. Rows on which the original itself breaks are in neither part."""
+    """Rows that are the caller's fault, as the original says."""
+    broken: Tensors
+    """Rows on which the original itself breaks. A graph must not answer what its original does not."""
 
 
-def original_answers(model: Model, rows: Tensors, names: Sequence[str]) -> Answers | None:
-    """The original's answers; None where it answers none of the rows."""
-    count = len(next(iter(rows.values())))
-    try:
-        return Answers(rows=rows, outputs=model.predict(rows, outputs=names), refused=taken(rows, slice(0, 0)))
-    except Exception:  # noqa: BLE001, S110  # One of the rows is refused, or breaks the model: they are asked one by one.
-        pass
-    kept, refused = [], []
-    for row in range(count):
+def original_answers(model: Model, rows: Tensors, names: Sequence[str]) -> Answers:
+    """The original's answers. Rows that it does not answer are found by halving.
+
+    One that breaks it is asked again beside a row that does not: a frame's column of nothing but missing texts is none
+    of texts, and says nothing of the row.
+    """
+    answered, refused, broken = _halved(model, rows, names)
+    alone, broken = broken, []
+    for row in alone:
+        again = _beside(model, rows, names, row, answered[0][0]) if answered else None
+        if again is None:
+            broken.append(row)
+        else:
+            answered.append((row, row + 1, again))
+    answered.sort(key=lambda part: part[0])
+    places = [place for start, end, _ in answered for place in range(start, end)]
+    return Answers(
+        places=places,
+        rows=taken(rows, places),
+        outputs={name: np.concatenate([outputs[name] for *_, outputs in answered]) for name in names}
+        if answered
+        else {},
+        refused=taken(rows, refused),
+        broken=taken(rows, broken),
+    )
+
+
+_MOST_REFUSED = 120
+_Part = tuple[int, int, Tensors]
+
+
+def _halved(model: Model, rows: Tensors, names: Sequence[str]) -> tuple[list[_Part], list[int], list[int]]:
+    """The largest parts that are answered, the rows that are refused, and those that break the model.
+
+    After so many of these the rest is left: where nearly all is refused, more of it shows nothing.
+    """
+    answered: list[_Part] = []
+    refused: list[int] = []
+    broken: list[int] = []
+    waiting = [(0, len(next(iter(rows.values()))))]
+    while waiting and len(refused) + len(broken) < _MOST_REFUSED:
+        start, end = waiting.pop()
         try:
-            model.predict(taken(rows, slice(row, row + 1)), outputs=names)
-            kept.append(row)
-        except InvalidInput:
-            refused.append(row)
-        except Exception:  # noqa: BLE001, S112  # The original's own fault is no promise that a graph has to keep.
-            continue
-    if not kept:
+            answered.append((start, end, model.predict(taken(rows, slice(start, end)), outputs=names)))
+        except Exception as error:  # noqa: BLE001  # One of the rows is refused, or breaks the model.
+            if end - start > 1:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+            else:
+                (refused if isinstance(error, InvalidInput) else broken).append(start)
+    return answered, refused, broken
+
+
+def _beside(model: Model, rows: Tensors, names: Sequence[str], row: int, other: int) -> Tensors | None:
+    try:
+        outputs = model.predict(taken(rows, [other, row]), outputs=names)
+    except Exception:  # noqa: BLE001  # It is the row, then.
         return None
-    accepted = taken(rows, kept)
-    return Answers(rows=accepted, outputs=model.predict(accepted, outputs=names), refused=taken(rows, refused))
+    return {name: outputs[name][1:] for name in names}
 
 
-def unrefused(model: Model, rows: Tensors) -> int:
-    """How many of these rows, which the original refuses, the model answers."""
+def unrefused(model: Model, rows: Tensors, *, broken: bool = False) -> int:
+    """How many of these rows, which the original does not answer, the model answers.
+
+    Args:
+        broken: whether it may break on them, as the original does, and need not refuse them.
+    """
     count = len(next(iter(rows.values()), ()))
     answered = 0
     for row in range(count):
@@ -100,4 +147,7 @@ def unrefused(model: Model, rows: Tensors) -> int:
             answered += 1
         except InvalidInput:
             continue
+        except Exception:
+            if not broken:
+                raise
     return answered

@@ -49,7 +49,30 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
     count = len(described["trees"]) if best is None else described["iteration_indptr"][best + 1]
     targets = described["tree_info"][:count]
     trees = [_tree(tree, target=target) for tree, target in zip(described["trees"][:count], targets, strict=True)]
-    yield candidate(model, Boosted(trees=trees, base=base, link=_LINKS[objective], rounds_input=True))
+    missing = float(np.float32(model.estimator.missing)) if is_wrapper else math.nan
+    yield candidate(
+        model,
+        Boosted(
+            trees=trees,
+            base=base,
+            link=_LINKS[objective],
+            rounds_input=True,
+            refuses_infinite=_refuses_infinite(model),
+            missing=missing,
+        ),
+    )
+
+
+def _refuses_infinite(model: EstimatorModel) -> bool:
+    """Found by asking: a booster does, a wrapper reads the same array without a look at it."""
+    row = {
+        spec.name: np.full((1, *spec.shape[1:]), np.inf, spec.datatype.numpy_dtype) for spec in model.signature.inputs
+    }
+    try:
+        model.predict(row)
+    except Exception:  # noqa: BLE001  # Whatever it says, there is no answer.
+        return True
+    return False
 
 
 def _stopped_early(estimator: Any) -> bool:

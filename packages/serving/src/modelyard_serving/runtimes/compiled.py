@@ -17,6 +17,7 @@ import orjson
 from modelyard_serving.errors import InvalidInput, InvalidModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.runtimes.preparation import STEPS, Preparation, prepared
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 GRAPH_FILE = "model.onnx"
@@ -27,6 +28,8 @@ MATRIX = "columns side by side"
 """The name of the graph's input where all columns of a frame are fed as one matrix."""
 MISSING_TEXT = "\x00missing"
 """What stands for a missing text in a graph, which has none: no text of a caller's holds a zero byte by chance."""
+_NO_TEXT = f"{MISSING_TEXT} but a text"
+"""What the same text is in a graph when a caller sends it."""
 
 _OF_A_VALUE = ("Unknown Category", "out of data bounds")
 """How onnxruntime tells that an encoder has no place for a value; also one that the graph itself sends nowhere."""
@@ -43,6 +46,8 @@ class GraphDescription:
     missing_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """The columns of an input in which it takes none, where it takes some in others."""
     infinite_columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    prepared_texts: Mapping[str, Preparation] = field(default_factory=dict)
+    """What is done to the texts of an input before the graph reads them."""
 
     def to_json(self) -> bytes:
         document = {"schema": SCHEMA, **asdict(self)}
@@ -61,6 +66,7 @@ class GraphDescription:
                 refuses_infinite=tuple(document["refuses_infinite"]),
                 missing_columns=_places(document.get("missing_columns", {})),
                 infinite_columns=_places(document.get("infinite_columns", {})),
+                prepared_texts=_preparations(document.get("prepared_texts", {})),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise InvalidModel(f"{path} does not describe a compiled graph: {error!r}") from error
@@ -132,12 +138,19 @@ class _Tensors:
         # A column that the model never reads is none of the graph's inputs.
         self._specs = [(spec, ranks[spec.name]) for spec in description.signature.inputs if spec.name in ranks]
         self._refusals = _Refusals(description)
+        self._prepared = description.prepared_texts
+        self._never_missing = set(description.refuses_missing)
 
     def __call__(self, inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
         self._refusals.check(inputs)
         feed = {}
         for spec, rank in self._specs:
-            values = _texts(inputs, spec) if spec.datatype is Datatype.BYTES else _numbers(inputs, spec)
+            if spec.datatype is not Datatype.BYTES:
+                values = _numbers(inputs, spec)
+            else:
+                values = inputs[spec.name] if spec.name in self._never_missing else _texts(inputs, spec)
+            if spec.name in self._prepared:
+                values = prepared(values, self._prepared[spec.name])
             feed[spec.name] = values.reshape(-1, 1) if values.ndim == 1 and rank == 2 else values
         return feed
 
@@ -211,9 +224,12 @@ def _texts(inputs: Tensors, spec: TensorSpec) -> npt.NDArray[Any]:
     if spec.name not in inputs:
         return np.full(_rows(inputs), MISSING_TEXT, dtype=object)
     values = inputs[spec.name]
-    if None not in values.tolist():
+    told = values.ravel().tolist()
+    if None not in told and MISSING_TEXT not in told:
         return values
-    return np.array([MISSING_TEXT if value is None else value for value in values], dtype=object)
+    made = np.empty(len(told), dtype=object)
+    made[:] = [MISSING_TEXT if value is None else _NO_TEXT if value == MISSING_TEXT else value for value in told]
+    return made.reshape(values.shape)
 
 
 def _rows(inputs: Tensors) -> int:
@@ -237,6 +253,14 @@ def _is_missing(values: npt.NDArray[Any]) -> bool:
 
 def _places(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(map(int, places)) for name, places in document.items()}
+
+
+def _preparations(document: Mapping[str, Any]) -> dict[str, Preparation]:
+    made = {name: tuple(map(str, steps)) for name, steps in document.items()}
+    for steps in made.values():
+        if unknown := set(steps) - set(STEPS):
+            raise ValueError(f"unknown preparations {sorted(unknown)}")
+    return made
 
 
 def _signature(document: Mapping[str, Any]) -> Signature:

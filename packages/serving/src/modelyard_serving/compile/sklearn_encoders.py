@@ -1,22 +1,23 @@
-"""skl2onnx converters of what encodes texts, to be used in place of its own, which give a missing text no place, hold
-numbers in float32, and know no infrequent categories.
+"""skl2onnx converters of what encodes categories, to be used in place of its own, which give a missing text no place,
+hold numbers in float32, take the whole part of a number for it, and know no infrequent categories.
 
-Each text becomes the place of its category, and the place a number in float64. A text that the model refuses gets a
+Each value becomes the place of its category, and the place a number in float64. A value that the model refuses gets a
 place outside of all: onnxruntime fails there, and the server answers that the model refuses the value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from skl2onnx.operator_converters.one_hot_encoder import convert_sklearn_one_hot_encoder
 from skl2onnx.shape_calculators.one_hot_encoder import calculate_sklearn_one_hot_encoder_output_shapes
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelyard_serving.compile.links import Builder
-from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
+from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
 _ML = "ai.onnx.ml"
@@ -56,12 +57,12 @@ def _convert_target_encoder(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
-    """Where there may be infrequent categories here, else by skl2onnx."""
+    """Numbers, and texts of which some are infrequent, here; other texts by skl2onnx."""
     encoder, build = operator.raw_operator, ContainerBuilder(scope, container)
-    if not _may_have_groups(encoder):
+    if not _is_ours(operator):
         convert_sklearn_one_hot_encoder(scope, operator, container)
         return
-    if encoder.drop_idx_ is not None:
+    if encoder.drop_idx_ is not None and _may_have_groups(encoder):
         raise NotImplementedError("infrequent categories of which one is dropped have no translation")
     flags = []
     for index, column in enumerate(_columns(build, operator)):
@@ -69,9 +70,21 @@ def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
         count = max(groups) + 1
         place = _place(build, encoder.categories_[index].tolist(), column)
         group = _values(build, place, [float(value) for value in [*groups, *_unknown_group(encoder, index, count)]])
-        all_groups = build.constant([float(value) for value in range(count)])
+        all_groups = build.constant([float(value) for value in _told(encoder, index)])
         flags.append(build.double(build.add("Equal", [group, all_groups])))
     _side_by_side(build, flags, operator)
+
+
+def _told(encoder: Any, index: int) -> list[int]:
+    """The groups of a column that have a flag of their own."""
+    dropped = None if encoder.drop_idx_ is None else encoder.drop_idx_[index]
+    return [group for group in range(max(_grouped(encoder, index)) + 1) if group != dropped]
+
+
+def _is_ours(operator: Any) -> bool:
+    return _may_have_groups(operator.raw_operator) or not all(
+        isinstance(place.type, StringTensorType) for place in operator.inputs
+    )
 
 
 def _unknown_group(encoder: Any, index: int, count: int) -> list[int]:
@@ -97,26 +110,60 @@ def _grouped(encoder: Any, index: int) -> list[int]:
     return list(range(len(encoder.categories_[index]))) if mapping is None else [int(code) for code in mapping]
 
 
-def _columns(build: Builder, operator: Any) -> list[str]:
-    """Each column of texts by itself."""
-    if not all(isinstance(place.type, StringTensorType) for place in operator.inputs):
-        raise NotImplementedError(f"{type(operator.raw_operator).__name__} of numbers has no translation")
-    source = joined(build, operator)
-    places = [build.constant([at], element_type=TensorProto.INT64) for at in range(_width(operator))]
-    return [build.add("Gather", [source, place], axis=1) for place in places]
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    kind: Any
+    """skl2onnx's type of its values."""
 
 
-def _place(build: Builder, categories: Sequence[Any], column: str) -> str:
-    """The place of each text among the categories, and one beyond them for any other text."""
+def _columns(build: Builder, operator: Any) -> list[_Column]:
+    """Each column by itself."""
+    columns = []
+    for place in operator.inputs:
+        width = place.type.shape[1]
+        if not isinstance(width, int):
+            raise NotImplementedError(f"{type(operator.raw_operator).__name__} of an unknown number of columns")
+        for at in range(width):
+            index = build.constant([at], element_type=TensorProto.INT64)
+            column = place.full_name if width == 1 else build.add("Gather", [place.full_name, index], axis=1)
+            columns.append(_Column(column, place.type))
+    return columns
+
+
+def _place(build: Builder, categories: Sequence[Any], column: _Column) -> str:
+    """The place of each value among the categories, and one beyond them for any other."""
+    if not isinstance(column.kind, StringTensorType):
+        return _place_of_number(build, categories, column)
     texts = [MISSING_TEXT if stands_for_missing(category) else str(category) for category in categories]
     return build.add(
         "LabelEncoder",
-        [column],
+        [column.name],
         domain=_ML,
         keys_strings=texts,
         values_int64s=list(range(len(texts))),
         default_int64=len(texts),
     )
+
+
+def _place_of_number(build: Builder, categories: Sequence[Any], column: _Column) -> str:
+    """By comparing it with each: a whole number as what it is, any other as a double."""
+    is_real = isinstance(column.kind, DoubleTensorType | FloatTensorType)
+    if not all(isinstance(category, int | float) for category in categories):
+        raise NotImplementedError("categories that are no numbers, in a column of numbers, have no translation")
+    kind = TensorProto.DOUBLE if is_real else TensorProto.INT64
+    values = [float(category) if is_real else int(category) for category in categories]
+    source = build.cast(column.name, kind)
+    equal = build.add("Equal", [source, build.constant(values, element_type=kind)])
+    if is_real and any(stands_for_missing(value) for value in values):
+        is_nan = build.constant([bool(np.isnan(value)) for value in values], element_type=TensorProto.BOOL)
+        equal = build.add("Or", [equal, build.add("And", [build.add("IsNaN", [source]), is_nan])])
+    flags = build.cast(equal, TensorProto.INT64)
+    beyond = build.constant([len(values)], element_type=TensorProto.INT64)
+    found = build.cast(
+        build.add("ReduceMax", [flags, build.constant([1], element_type=TensorProto.INT64)]), TensorProto.BOOL
+    )
+    return build.add("Where", [found, build.add("ArgMax", [flags], axis=1), beyond])
 
 
 def _values(build: Builder, places: str, values: Sequence[float]) -> str:
@@ -140,10 +187,10 @@ def _as_many_columns(operator: Any) -> None:
 
 def _one_hot_shape(operator: Any) -> None:
     encoder = operator.raw_operator
-    if not _may_have_groups(encoder):
+    if not _is_ours(operator):
         calculate_sklearn_one_hot_encoder_output_shapes(operator)
         return
-    columns = sum(max(_grouped(encoder, index)) + 1 for index in range(_width(operator)))
+    columns = sum(len(_told(encoder, index)) for index in range(_width(operator)))
     operator.outputs[0].type = DoubleTensorType([None, columns])
 
 

@@ -1,0 +1,37 @@
+"""Texts beside those that a model knows: other cases, accents and punctuation, parts of words, and what is no word."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelyard_serving.runtimes.compiled import MISSING_TEXT
+
+ODD = (
+    MISSING_TEXT, "", " ", "nan", "None", "a", "A", "I", "é", "ß", "0", "-1", "1.5", "True", "\t\n", "\x00", "x_1",
+    "a text that was never seen", "don't", "don\u2019t", "e-mail", "naïve CAFÉ", "ﬁn", "ǅ", "İI", "ΣΑΣ", "日本語", "🙂",
+    "e\u0301", "٣٤", "a\u00adb", "a\u200db", "a\u00a0b", "₂²½", "a.b,c;d", "\uff21\uff22",
+)  # fmt: skip
+"""They are tried whatever the model knows."""
+
+
+def beside(texts: Sequence[str], random: np.random.Generator, count: int) -> list[str]:
+    """So many texts, each one of these changed in one way, or two of them joined in one way."""
+    if not texts:
+        return []
+    first, second = random.integers(0, len(texts), (2, count))
+    ways = random.permutation(count)
+    return [_changed(texts[one], texts[other], int(way)) for one, other, way in zip(first, second, ways, strict=True)]
+
+
+def _changed(text: str, other: str, way: int) -> str:
+    decomposed = unicodedata.normalize("NFD", text)
+    changed = (
+        text.upper(), text.lower(), text.title(), text.swapcase(), text[:1], text[1:], text[:-1], f"{text}s",
+        f" {text} ", f"{text}é", f"é{text}", f"{text[:2]}é{text[2:]}", f"{text[:2]} {text[2:]}",
+        f"{text[:2]}\u2019{text[2:]}", decomposed, f"({text})!", text[::-1], text + other,
+        "".join(letter for letter in decomposed if not unicodedata.combining(letter)),
+        f"{text} {other}", f"{text}.{other}", f"{text}_{other}", f"{text}-{other}", f"{text}\n{other}",
+        f"{text}\u00a0{other}", f"{text} {text} {other}", f"{other.upper()} {text}",
+    )  # fmt: skip
+    return changed[way % len(changed)]
