@@ -52,6 +52,18 @@ class Case:
         place = self.folder / "compiled"
         return place if place.exists() else None
 
+    @property
+    def bundle_of_pickle(self) -> Path | None:
+        """The bundle of the same model's pickle, compiled with an example; None as above."""
+        place = self.folder / "compiled-joblib"
+        return place if place.exists() else None
+
+    @property
+    def graph(self) -> Path | None:
+        """The same model as skl2onnx exports it; None where nobody would export it so."""
+        place = self.folder / "model.onnx"
+        return place if place.exists() else None
+
 
 def case(model: str) -> Case:
     """The case of a model, trained if it is not there."""

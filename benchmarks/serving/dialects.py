@@ -44,13 +44,17 @@ class Dialect(Protocol):
 class OpenInference:
     """The Open Inference Protocol. `forms` are those that the server can do."""
 
-    def __init__(self, *forms: Form, dataframe_hint: bool = False, has_matrices: bool = False) -> None:
+    def __init__(
+        self, *forms: Form, output: str | None = None, dataframe_hint: bool = False, has_matrices: bool = False
+    ) -> None:
         """
         Args:
+            output: ask for this one, of a model that gives more than the others are asked for.
             dataframe_hint: tell that columns are a data frame, by MLServer's convention.
             has_matrices: every tensor has two dimensions, a column's second one is 1.
         """
         self._forms = forms
+        self._output = output
         self._dataframe_hint = dataframe_hint
         self._has_matrices = has_matrices
 
@@ -59,10 +63,11 @@ class OpenInference:
             return None
         tensors = _tensors(case, rows, column=[rows, 1] if self._has_matrices else [rows])
         if form is Form.GRPC:
-            return _grpc(tensors, hint=self._dataframe_hint and case.is_table)
+            return _grpc(tensors, self._output, hint=self._dataframe_hint and case.is_table)
         if form is Form.BINARY:
-            return _binary(tensors)
+            return _binary(tensors, self._output)
         document: dict[str, Any] = {"inputs": [_described(tensor) | {"data": tensor.values} for tensor in tensors]}
+        document |= _asked(self._output)
         if self._dataframe_hint and case.is_table:
             document["parameters"] = {"content_type": "pd"}
         return Request(f"/v2/models/{MODEL}/infer", _JSON, _dumped(document), _read_json_tensors)
@@ -141,21 +146,27 @@ def _described(tensor: _Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
 
 
-def _binary(tensors: Sequence[_Tensor]) -> Request:
+def _asked(output: str | None) -> dict[str, Any]:
+    return {} if output is None else {"outputs": [{"name": output}]}
+
+
+def _binary(tensors: Sequence[_Tensor], output: str | None) -> Request:
     blobs = [_raw(tensor) for tensor in tensors]
     inputs = [
         _described(tensor) | {"parameters": {"binary_data_size": len(blob)}}
         for tensor, blob in zip(tensors, blobs, strict=True)
     ]
-    text = _dumped({"inputs": inputs, "parameters": {"binary_data_output": True}})
+    text = _dumped({"inputs": inputs, "parameters": {"binary_data_output": True}, **_asked(output)})
     headers = {_LENGTH: str(len(text)), "content-type": "application/octet-stream"}
     return Request(f"/v2/models/{MODEL}/infer", headers, text + b"".join(blobs), _read_binary_tensors)
 
 
-def _grpc(tensors: Sequence[_Tensor], *, hint: bool) -> Request:
+def _grpc(tensors: Sequence[_Tensor], output: str | None, *, hint: bool) -> Request:
     message = pb.ModelInferRequest(model_name=MODEL)
     if hint:
         message.parameters["content_type"].string_param = "pd"
+    if output is not None:
+        message.outputs.add(name=output)
     for tensor in tensors:
         message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         message.raw_input_contents.append(_raw(tensor))

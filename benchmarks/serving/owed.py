@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.serving.peers.floor import GRANIAN
 from benchmarks.serving.peers.mlserver import PEER as MLSERVER
-from benchmarks.serving.peers.modelyard import COMPILED, NATIVE
+from benchmarks.serving.peers.modelyard import COMPILED, FORMS, NATIVE
 from benchmarks.serving.peers.registry import PEERS
 from benchmarks.serving.summary import Ratio, Summary
 
@@ -27,6 +27,7 @@ def debts(summary: Summary) -> Iterator[Debt]:
     for model in summary.models:
         yield from _against_mlserver(summary, model)
         yield from _against_floor(summary, model)
+        yield from _forms(summary, model)
         yield from _native(summary, model)
         yield from _of_the_process(summary, model)
 
@@ -54,6 +55,19 @@ def _against_floor(summary: Summary, model: str) -> Iterator[Debt]:
     if ratio is not None:
         told = f"{ratio.middle:.0%} ({ratio.least:.0%} to {ratio.most:.0%})"
         yield Debt(f"{model}: REST, one row, 16 connections", "≥ 70 % of a bare Granian", told, ratio.middle >= 0.7)
+
+
+def _forms(summary: Summary, model: str) -> Iterator[Debt]:
+    """As fast on whatever one hands over: requests are gathered, with an example in the files or without."""
+    for peer in FORMS:
+        ratios = [
+            summary.ratio("per_second", peer.name, base, model=model, workload="json-1-16")
+            for base in (MLSERVER.name, GRANIAN.name)
+        ]
+        for ratio, least, base in zip(ratios, (15.0, 1.0), ("MLServer", "a bare Granian"), strict=True):
+            if ratio is not None:
+                told = f"≥ {least:g} × {base}'s requests/s"
+                yield Debt(f"{model}: {peer.title}, one row", told, times(ratio), ratio.middle >= least)
 
 
 def _native(summary: Summary, model: str) -> Iterator[Debt]:
@@ -93,4 +107,4 @@ def number(value: float) -> str:
 
 
 def _ours_and_floors() -> tuple[str, ...]:
-    return (COMPILED.name, NATIVE.name, *_FLOORS)
+    return (*(peer.name for peer in (*FORMS, NATIVE)), *_FLOORS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 from benchmarks.serving.owed import number
-from benchmarks.serving.peers.modelyard import COMPILED, NATIVE
+from benchmarks.serving.peers.modelyard import FORMS, NATIVE
 from benchmarks.serving.peers.registry import BASE, PEERS
 from benchmarks.serving.summary import Summary
 from benchmarks.serving.workloads import QUICK, Workload
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 _COMPILED, _NATIVE, _OTHER, _BASE, _FLOOR = "#0b6e4f", "#63a88d", "#aab4bf", "#3d4852", "#e0b04c"
-_OURS = {COMPILED.name: _COMPILED, NATIVE.name: _NATIVE}
+_OURS = {**dict.fromkeys([peer.name for peer in FORMS], _COMPILED), NATIVE.name: _NATIVE}
 _INK = "#1f2933"
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

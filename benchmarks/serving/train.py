@@ -20,6 +20,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -142,11 +144,8 @@ def write(folder: Path, trained: Trained) -> None:
             serialization_format="cloudpickle",
         )
         joblib.dump(trained.model, folder / "model.joblib")
-    compiler = Path(sys.executable).with_name("modelyard-compile")
-    target = str(folder / "compiled")
-    compiled = subprocess.run([compiler, str(folder / "mlflow"), "--output", target, "--name", "model"], check=False)
-    if compiled.returncode == 2:
-        raise SystemExit(2)
+        _write_other_forms(folder, trained)
+    _compile(folder / "mlflow", folder / "compiled")
     rows = trained.rows
     case = {
         "rows": rows.tolist() if isinstance(rows, np.ndarray) else rows.to_dict("list"),
@@ -154,6 +153,31 @@ def write(folder: Path, trained: Trained) -> None:
         "answers": trained.answers.tolist(),
     }
     (folder / "case.json").write_text(json.dumps(case))
+
+
+def _write_other_forms(folder: Path, trained: Trained) -> None:
+    """The same model as users hand it over without MLflow: a pickle that is compiled with an example at hand, and a
+    graph that skl2onnx made."""
+    rows = trained.rows[:20]
+    payload = {"inputs": rows.tolist() if isinstance(rows, np.ndarray) else rows.to_dict("list")}
+    (folder / "example.json").write_text(json.dumps(payload))
+    example = ["--example", str(folder / "example.json")]
+    _compile(folder / "model.joblib", folder / "compiled-joblib", "--trust-pickle", *example)
+    if isinstance(rows, np.ndarray):
+        graph = to_onnx(
+            trained.model,
+            initial_types=[("input", DoubleTensorType([None, rows.shape[1]]))],
+            options={"zipmap": False},
+        )
+        (folder / "model.onnx").write_bytes(graph.SerializeToString())
+
+
+def _compile(model: Path, target: Path, *options: str) -> None:
+    """Our bundle, where the translation proves itself."""
+    compiler = Path(sys.executable).with_name("modelyard-compile")
+    command = [str(compiler), str(model), "--output", str(target), "--name", "model", *options]
+    if subprocess.run(command, check=False).returncode == 2:
+        raise SystemExit(2)
 
 
 def _write_script(path: Path, trained: Trained) -> None:

@@ -1,4 +1,4 @@
-"""Ours: the compiled bundle, and the model as MLflow logged it."""
+"""Ours: the compiled bundle, the model as MLflow logged it, and the other forms in which one hands a model over."""
 
 from pathlib import Path
 
@@ -17,6 +17,14 @@ def _compiled(place: Place) -> Start:
 
 def _native(place: Place) -> Start:
     return _serve(place, place.case.mlflow_folder)
+
+
+def _of_pickle(place: Place) -> Start:
+    return _serve(place, place.case.bundle_of_pickle or place.case.mlflow_folder)
+
+
+def _of_graph(place: Place) -> Start:
+    return _serve(place, place.case.graph or place.case.mlflow_folder)
 
 
 def _serve(place: Place, path: Path) -> Start:
@@ -42,3 +50,24 @@ NATIVE = Peer(
     start=_native,
     settings="the same on the folder that MLflow wrote",
 )
+OF_PICKLE = Peer(
+    name="modelyard-joblib",
+    title="Modelyard, compiled from a pickle",
+    environment=OURS,
+    dialect=DIALECT,
+    start=_of_pickle,
+    settings="the same on what `modelyard-compile --example` made of the pickle",
+    serves=lambda case: case.bundle_of_pickle is not None,
+)
+OF_GRAPH = Peer(
+    name="modelyard-onnx",
+    title="Modelyard, an ONNX file",
+    environment=OURS,
+    dialect=OpenInference(Form.JSON, Form.BINARY, Form.GRPC, output="label"),
+    start=_of_graph,
+    settings="the same on the graph that skl2onnx exports, which brings no example; it is asked for its labels alone, "
+    "which the others answer",
+    serves=lambda case: case.graph is not None,
+)
+FORMS = (COMPILED, OF_PICKLE, OF_GRAPH)
+"""The same model, whatever one hands over."""

@@ -20,6 +20,8 @@ PEERS: dict[str, Peer] = {
     for peer in (
         modelyard.COMPILED,
         modelyard.NATIVE,
+        modelyard.OF_PICKLE,
+        modelyard.OF_GRAPH,
         mlserver.PEER,
         mlserver.AT_DEFAULTS,
         kserve.PEER,
