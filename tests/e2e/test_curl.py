@@ -157,7 +157,9 @@ class TestTheDeployedModel:
 
         assert metadata["model_loaded"] is True
         assert metadata["model_name"] == "curl-breast-cancer"
-        assert metadata.keys() >= {"model_version", "run_id", "mlflow_uri"}
+        assert metadata["model_version"] == str(deployed["model_version"])
+        assert metadata["run_id"] == deployed["run_id"]
+        assert metadata["mlflow_uri"].startswith("http://127.0.0.1:")
 
     def test_predict(self, curl: Curl, deployed: Any) -> None:
         request = EXAMPLES / "breast_cancer" / "request.json"

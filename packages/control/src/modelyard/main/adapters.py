@@ -73,6 +73,11 @@ def real_adapters(settings: Settings) -> Adapters:
             first_port=settings.server_port_first,
             last_port=settings.server_port_last,
             isolation=isolation,
+            server_settings={
+                "mlflow_uri": settings.tracking_uri,
+                "allowed_hosts": ",".join(settings.allowed_hosts) or None,
+                "allowed_origins": ",".join(settings.allowed_origins) or None,
+            },
         ),
         tracking=MlflowTracking(
             uri=settings.tracking_uri,

@@ -8,10 +8,11 @@ model's code sees its bundle and its environment, and writes to its server's fol
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -52,7 +53,13 @@ class LocalTarget:
         first_port: int,
         last_port: int,
         isolation: Isolation = NO_ISOLATION,
+        server_settings: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
+        """
+        Args:
+            server_settings: settings of `modelyard-serve` that all servers have in common, by name.
+        """
+        self._server_settings = server_settings
         self._isolation = isolation.of_servers
         self._servers = home.servers
         self._supervisor = supervisor
@@ -79,7 +86,7 @@ class LocalTarget:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(place.folder / "lock"):
             port = self._claimed(spec)
-            replace_text(place.configuration, json.dumps({"workers": spec.replicas}))
+            replace_text(place.configuration, json.dumps({**self._server_settings, "workers": spec.replicas}))
             place.scratch.mkdir(mode=0o700, exist_ok=True)
             program = _program(spec, place=place, port=port, isolation=self._isolation)
             if self._supervisor.put(program) and _has_other_replicas(place, spec):
