@@ -90,9 +90,9 @@ class TestPromotion:
         run("promote", "churn/1", "--to", "staging", "--comment", "reviewed")
         assert said == []
         run("promote", "churn/1", "--to", "production", "--comment", "please")
-        assert "there is nobody who can" in said[0]
-        assert "  modelyard members add NAME --role approver" in said
-        assert "modelyard up --no-auth" in said[-1]
+        assert "ask as a member of your own:" in said[1]
+        assert "  modelyard withdraw churn/1" in said
+        assert said[-1] == "Alone on a laptop: modelyard up --no-auth"
         run("withdraw", "churn/1")
         said.clear()
         run("promote", "churn/1", "--to", "production", "--comment", "please", token=anna)

@@ -25,34 +25,39 @@ def next_steps(client: "Client", request: "PromotionRequest") -> list[str]:
         return [f"You are alone at this stack, so you approve it yourself: {approve}"]
     missing = request.needed_approvals - len(request.approvers)
     people = "a second person approves it" if missing == 1 else f"{missing} other people approve it"
-    able = _who_can_approve(client, request)
-    if able is None:
-        return [f"It is not in production yet: {people}, with {approve}"]
-    if len(able) < missing:
-        return [
-            f"It is not in production yet: {people}, and there {'are too few' if able else 'is nobody'} who can.",
-            "An administrator who asks for nothing here adds a member, and hands the token over:",
-            "  modelyard members add NAME --role approver",
-            "  modelyard tokens create laptop --member NAME",
-            f"  MODELYARD_TOKEN=… {approve}",
-            f"A token that '{request.requested_by}' made does not count. Alone on a laptop: modelyard up --no-auth",
-        ]
-    return [
-        f"It is not in production yet: {people}, with {approve}",
-        f"These can: {', '.join(able)}. Who made the other one's token does not count.",
-    ]
+    return [f"It is not in production yet: {people}, with {approve}", *_people(client, request, missing=missing)]
 
 
-def _who_can_approve(client: "Client", request: "PromotionRequest") -> list[str] | None:
-    """Members whom role and policy let; None for who may not see them."""
+def _people(client: "Client", request: "PromotionRequest", *, missing: int) -> list[str]:
+    """Who can approve, or how somebody comes to be able to; nothing for who may not see the members."""
     try:
-        named = client.promotion.policy(request.name).policy.get("approvers") or ()
-        members = list(client.members.list())
+        members = {member.subject: member.role for member in client.members.list()}
+        named = client.promotion.policy(request.name).policy.get("approvers") or members
     except ModelyardError:
-        return None
+        return []
+    if members.get(request.requested_by or "") == "admin":
+        return _hand_over(request)
     others = {request.requested_by, *request.approvers}
+    able = [name for name in named if members.get(name) in _APPROVING_ROLES and name not in others]
+    if len(able) >= missing:
+        return [f"These can: {', '.join(able)}. Who made the other one's token does not count."]
     return [
-        member.subject
-        for member in members
-        if member.role in _APPROVING_ROLES and member.subject not in others and (not named or member.subject in named)
+        f"There {'are too few' if able else 'is nobody'} who can. An administrator who asks for nothing adds a member:",
+        *_new_member("approver"),
     ]
+
+
+def _hand_over(request: "PromotionRequest") -> list[str]:
+    """For an administrator, who makes the tokens of others: none of those counts for what the administrator asks."""
+    version = f"{request.name}/{request.version}"
+    return [
+        "It does not count with a token of your making. If you make everybody's, ask as a member of your own:",
+        f"  modelyard withdraw {version}",
+        *_new_member("developer"),
+        f'  MODELYARD_TOKEN=… modelyard promote {version} --to production --comment "…"',
+        "Alone on a laptop: modelyard up --no-auth",
+    ]
+
+
+def _new_member(role: str) -> tuple[str, str]:
+    return f"  modelyard members add NAME --role {role}", "  modelyard tokens create laptop --member NAME"

@@ -33,11 +33,12 @@ def list_tokens(
         print_json({"tokens": found})
         return
     print_table(
-        ("token", "member", "name", "scopes", "last used", "expires", "revoked"),
+        ("token", "member", "made by", "name", "scopes", "last used", "expires", "revoked"),
         (
             (
                 token.token_id,
                 token.subject,
+                token.created_by,
                 token.name,
                 _scopes(token),
                 age(token.last_used_at),
