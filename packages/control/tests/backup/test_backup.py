@@ -25,7 +25,8 @@ from modelyard.backup.service import back_up, restore
 from modelyard.db import Database
 from modelyard.db.schema import metadata
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.errors import Conflict, Invalid, Unavailable
+from modelyard.disk import Disk, Space
+from modelyard.errors import Conflict, DiskFull, Invalid, Unavailable
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.states import Stage
@@ -275,3 +276,16 @@ class TestCommands:
         assert (again.returncode, "--force" in again.stderr) == (6, True)
         file.write_bytes(b"nothing")
         assert self.run("restore", file, "--home", tmp_path / "third").returncode == 2
+
+
+class TestAFullDisk:
+    def test_a_restore_asks_for_space_and_leaves_nothing(
+        self, yard: ControlPlane, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        back_up(settings_of(yard), tmp_path / "backup.tar.gz")
+        settings = Settings(home=tmp_path / "restored")
+        full = Disk(tmp_path, floor_bytes=0, reserve_bytes=0, measure=lambda _: Space(free=1, total=10**12))
+        monkeypatch.setattr(Settings, "disk", full)
+        with pytest.raises(DiskFull, match="disk full: the restored backup needs"):
+            restore(settings, tmp_path / "backup.tar.gz", clock=clock, is_forced=False)
+        assert not list(settings.places.scratch.iterdir())

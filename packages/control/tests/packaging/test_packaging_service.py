@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from modelyard.access.domain import Principal
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.tracking import FakeTracking
-from modelyard.errors import Conflict, Invalid, NotFound, Unavailable
+from modelyard.errors import Conflict, DiskFull, Invalid, NotFound, Unavailable
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import pinned
 from modelyard.ports.tracking import LoggedModel
@@ -66,6 +67,21 @@ class TestBuild:
         assert pinned((bundle.path / "requirements.txt").read_text()) == (
             *("modelyard-serving==1.0", "numpy==1.26", "scikit-learn==1.5.0"),
         )
+
+    def test_space_for_two_copies_is_asked_for_before_anything_is_fetched(
+        self, packaging: PackagingService, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def refuse(size: int) -> None:
+            asked.append(size)
+            raise DiskFull("disk full: the bundle needs more")
+
+        monkeypatch.setattr(packaging, "_require_space", refuse)
+        with pytest.raises(DiskFull):
+            packaging.build(version, log=quiet)
+        assert asked == [2 * version.size]
+        assert not list((tmp_path / "bundles").rglob("*"))
 
     def test_it_is_built_once(
         self, packaging: PackagingService, version: Version, environments: FakeEnvironments, tracking: FakeTracking

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from modelyard.errors import Conflict, Invalid
+from modelyard.disk import Disk, is_about_space
+from modelyard.errors import Conflict, DiskFull, Invalid
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -120,15 +121,16 @@ def packing(target: Path) -> Iterator[Packer]:
         written.unlink(missing_ok=True)
 
 
-def unpack(source: Path, folder: Path) -> Contents:
+def unpack(source: Path, folder: Path, *, disk: Disk) -> Contents:
     """Write the archive's files below `folder` and check each against the list.
 
     Raises:
         Invalid: code `backup_damaged`, when it is no backup, or one that was cut or changed.
+        DiskFull: there is no space for it; each file is asked for before it is written.
     """
     try:
         with tarfile.open(source, mode="r:gz") as tar:
-            tar.extractall(folder, members=_regular(tar), filter="data")
+            tar.extractall(folder, members=_regular(tar, disk), filter="data")
         content = (folder / MANIFEST).read_bytes()
         listed = json.loads(content)
         facts = Facts(**{name: listed[name] for name in Facts.__dataclass_fields__})
@@ -136,6 +138,8 @@ def unpack(source: Path, folder: Path) -> Contents:
         if listed["format"] != _FORMAT:
             raise _damaged(source, f"its format is {listed['format']!r}, expected {_FORMAT}")
     except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as exc:
+        if is_about_space(exc):
+            raise DiskFull(f"disk full: {source} cannot be unpacked below {folder}") from exc
         raise _damaged(source, str(exc) or type(exc).__name__) from exc
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     wrong = sorted(found ^ files.keys()) or [name for name in sorted(files) if not _is_as_listed(folder, name, files)]
@@ -144,10 +148,11 @@ def unpack(source: Path, folder: Path) -> Contents:
     return _contents(facts, content, files)
 
 
-def _regular(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _regular(tar: tarfile.TarFile, disk: Disk) -> Iterator[tarfile.TarInfo]:
     for member in tar:
         if not member.isreg():
             raise tarfile.TarError(f"{member.name} is not a regular file")
+        disk.require(member.size, what="the restored backup")
         yield member
 
 

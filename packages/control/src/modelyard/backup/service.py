@@ -79,13 +79,14 @@ def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) 
     Raises:
         Invalid: code `backup_damaged`, `backup_too_new`, or `audit_broken` when the log in it does not prove itself.
         Conflict: code `home_not_empty`, `database_not_empty` or `database_in_use`.
+        DiskFull: there is no space for it.
     """
     home = settings.places
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
     try:
         with _working_in(home) as staged:
-            contents = unpack(source, staged)
+            contents = unpack(source, staged, disk=settings.disk)
             if not database.knows(contents.facts.revision):
                 raise Invalid(
                     f"{source} was made by Modelyard {contents.facts.made_by}, which is later than {__version__}",

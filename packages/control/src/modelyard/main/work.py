@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter
 
@@ -101,6 +102,7 @@ class Work:
             compiler=compiler(settings, adapters),
             folder=settings.places.bundles,
             scratch=ground.scratch.folder,
+            require_space=partial(ground.disk.require, what="the bundle"),
         )
         self.deployments = DeploymentService(
             database=database, clock=clock, audit=audit, registry=registry, target=adapters.target.name

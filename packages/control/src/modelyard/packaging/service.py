@@ -23,9 +23,15 @@ from modelyard.registry.domain import Version, manifest_difference
 from modelyard.registry.files import manifest_of
 from modelyard.registry.service import RegistryService
 
+_COPIES = 2
+"""Of a version's files while its bundle is made: what is fetched, and what becomes of it."""
+
 
 class PackagingService:
-    """Bundles of all versions, on this machine. They are made in `scratch`, which is on the file system of `folder`."""
+    """Bundles of all versions, on this machine. They are made in `scratch`, which is on the file system of `folder`.
+
+    `require_space` raises DiskFull when there is no space for so many bytes.
+    """
 
     def __init__(
         self,
@@ -38,7 +44,9 @@ class PackagingService:
         compiler: Compiler,
         folder: Path,
         scratch: Path,
+        require_space: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._require_space = require_space
         self._database = database
         self._clock = clock
         self._tracking = tracking
@@ -131,6 +139,7 @@ class PackagingService:
 
     def _build(self, version: Version, *, log: LogLine) -> Bundle:
         place = self._place(version)
+        self._require_space(_COPIES * version.size)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._scratch, prefix="build-") as name:
