@@ -1,7 +1,7 @@
 """The two verbs. A backup is taken while everything runs; a restore wants a home where nothing runs.
 
 In it are our rows, the local stack's own MLflow (database and artifacts), the logs of jobs, what uploads have
-received, the first token, and the key of webhooks. Not in
+received, the first token, and the keys of webhooks and of secrets. Not in
 it is what is made again: bundles, environments, locks of requirements, servers, checkpoints of jobs (an unfinished job
 begins anew; nothing that it made is made twice).
 """
@@ -65,7 +65,7 @@ def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]
                 packer.add_below(home.mlflow / "artifacts", f"{_TRACKER}/artifacts")
             packer.add_below(home.jobs, _JOBS, "*.log")
             packer.add_below(home.uploads, _UPLOADS, "file")
-            for file in (home.token_file, home.webhook_key_file):
+            for file in (home.token_file, home.webhook_key_file, home.secrets_key_file):
                 packer.add(file, file.name)
             facts = Facts(__version__, revision, datetime.now(UTC).isoformat(timespec="seconds"), has_tracker)
             return packer.finish(facts), counts
@@ -129,7 +129,7 @@ def _put_in_place(settings: Settings, staged: Path) -> None:
     for name, place in ((_JOBS, home.jobs), (_UPLOADS, home.uploads)):
         if (staged / name).exists():
             (staged / name).rename(place)
-    for kept in (home.token_file, home.webhook_key_file):
+    for kept in (home.token_file, home.webhook_key_file, home.secrets_key_file):
         if (staged / kept.name).exists():
             os.replace(staged / kept.name, kept)  # noqa: PTH105 - says better than `rename` that it may replace.
     home.make()
