@@ -16,7 +16,7 @@ import uvicorn
 
 from modelyard.adapters.tracking.mlflow_store import MlflowStoreFacts
 from modelyard.jobs.domain import JOB_TAG
-from modelyard.main.tracking_door import guarded
+from modelyard.local.tracking_door import guarded
 from modelyard.settings import Settings
 
 HOST = "127.0.0.1"

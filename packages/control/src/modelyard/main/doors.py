@@ -12,7 +12,7 @@ from modelyard.access.tenant_life import Hindrance, TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.atomic_file import replace_text
-from modelyard.main.federation import federation
+from modelyard.local.federation import federation
 from modelyard.main.ground import Ground
 
 

@@ -1,4 +1,7 @@
-"""Builds the identity provider that the settings name."""
+"""Builds the identity provider that the settings name, for the control plane and for the tracking server's process.
+
+Apart from `main`, whose import takes longer than the tracking server may.
+"""
 
 from modelyard.access.claims import ClaimRules
 from modelyard.access.service import Federation

@@ -1,4 +1,4 @@
-"""Puts together what the tracking server's process needs of ours to know its callers."""
+"""Puts together what the tracking server's process needs of ours to know its callers, and no more: it shall start soon."""
 
 from starlette.types import ASGIApp
 
@@ -13,7 +13,7 @@ from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.trusted_sources import TrustedSources
 from modelyard.jobs.training_state import TrainingState
 from modelyard.key_file import kept_key
-from modelyard.main.federation import federation
+from modelyard.local.federation import federation
 from modelyard.settings import Settings
 from modelyard.tracking_access.callers import Callers
 from modelyard.tracking_access.facts import TrackedFacts
