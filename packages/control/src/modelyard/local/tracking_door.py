@@ -1,4 +1,4 @@
-"""Puts together what the tracking server's process needs of ours to know its callers: no more, so that it starts soon."""
+"""Builds what the tracking server's process needs of ours to know its callers: no more, so that it starts soon."""
 
 from starlette.types import ASGIApp
 
