@@ -7,6 +7,7 @@ _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Warning|Iteration|Group)\b")
 _REFUSED_FILE = re.compile(r"\[Errno (?:13|30)\] [^:]*: '/")
 _LONGEST = 500
+_REASON_LINES = 6
 _UNCAUGHT = 1
 """Python's exit code after an exception that nobody caught, and after `sys.exit` with a message."""
 
@@ -54,12 +55,22 @@ def readable_bytes(count: int) -> str:
 
 
 def _last_exception(lines: list[str]) -> str | None:
-    """The first line of the last exception that was printed."""
+    """The first line of the last exception that was printed, with those after it where they hold the reason."""
     starts = [index for index, line in enumerate(lines) if line.lstrip(" |+").startswith(_TRACEBACK)]
     if starts:
-        told = (line for line in lines[starts[-1] + 1 :] if line and not line[0].isspace())
-        return next(told, None)
+        after = range(starts[-1] + 1, len(lines))
+        first = next((index for index in after if lines[index] and not lines[index][0].isspace()), None)
+        return None if first is None else _with_reason(lines[first:])
     return next((line for line in reversed(lines) if _EXCEPTION.match(line)), None)  # A SyntaxError has no traceback.
+
+
+def _with_reason(lines: list[str]) -> str:
+    """MLflow often says first what it did and below what went wrong; others end a line with a colon and go on."""
+    first, *more = [" ".join(line.split()) for line in lines if line.strip()]
+    name, _, message = first.partition(":")
+    if name.startswith("mlflow.") or not message.strip() or first.endswith(":"):
+        return " ".join([first, *more[:_REASON_LINES]])
+    return first
 
 
 def _signal_name(number: int) -> str:
