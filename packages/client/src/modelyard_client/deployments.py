@@ -304,13 +304,39 @@ class Deployments:
             timeout=timeout,
         )
 
-    def log(self, deployment_id: str, *, offset: int = 0) -> Sequence[LogLine]:
-        """The lines of the log of all replicas that are there now, from a byte offset on."""
-        return read(self._transport, _path(deployment_id, "logs"), offset=offset)
+    def log(
+        self,
+        deployment_id: str,
+        *,
+        offset: int = 0,
+        tail: int | None = None,
+        limit: int | None = None,
+        generation: int | None = None,
+    ) -> Sequence[LogLine]:
+        """The lines of the log of all replicas that are there now, from a byte offset on, or the last ones.
 
-    def follow_log(self, deployment_id: str, *, offset: int = 0, patience: float = 60.0) -> Iterator[LogLine]:
+        Args:
+            tail: how many of the last lines; not together with an offset.
+            limit: the most bytes.
+            generation: of which version that took another's place; None for the one that serves.
+        """
+        query = {"generation": generation}
+        where = _path(deployment_id, "logs")
+        return read(self._transport, where, offset=offset, tail=tail, limit=limit, query=query)
+
+    def follow_log(
+        self,
+        deployment_id: str,
+        *,
+        offset: int = 0,
+        tail: int | None = None,
+        generation: int | None = None,
+        patience: float = 60.0,
+    ) -> Iterator[LogLine]:
         """The log's lines as they are written, until the deployment is stopped."""
-        return follow(self._transport, _path(deployment_id, "logs"), offset=offset, patience=patience)
+        query = {"generation": generation}
+        where = _path(deployment_id, "logs")
+        return follow(self._transport, where, offset=offset, tail=tail, query=query, patience=patience)
 
     def predictor(self, reference: str, *, version: int | None = None, timeout: float = 60.0) -> Predictor:
         """A client of the deployment's model server, for many predictions.

@@ -71,6 +71,7 @@ class Job:
     selection: Mapping[str, Any] | None
     """Which of several was registered and which were not: `metric`, `direction`, `chosen`, `others`."""
     error: Failure | None
+    is_cancelling: bool
     created_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -80,6 +81,11 @@ class Job:
     def is_finished(self) -> bool:
         """Whether it has ended, well or not."""
         return self.status in _ENDED
+
+    @property
+    def state(self) -> str:
+        """Its status, or `cancelling` from the moment that somebody asked for its end until it comes."""
+        return "cancelling" if self.is_cancelling else self.status
 
     @property
     def is_succeeded(self) -> bool:
@@ -118,6 +124,7 @@ class Job:
             logged_models=fields.items("logged_models"),
             selection=fields.optional_mapping("selection"),
             error=_failure(fields.optional_mapping("error")),
+            is_cancelling=fields.value("is_cancelling") is True,
             created_at=fields.optional_time("created_at"),
             started_at=fields.optional_time("started_at"),
             finished_at=fields.optional_time("finished_at"),
@@ -160,17 +167,25 @@ class Jobs:
         """
         return Job.from_json(self._transport.post(path("mlops", "jobs", job_id, "cancel")))
 
-    def log(self, job_id: str, *, offset: int = 0) -> Sequence[LogLine]:
-        """The lines of the log that are there now, from a byte offset on."""
-        return read(self._transport, path("mlops", "jobs", job_id, "log"), offset=offset)
+    def log(
+        self, job_id: str, *, offset: int = 0, tail: int | None = None, limit: int | None = None
+    ) -> Sequence[LogLine]:
+        """The lines of the log that are there now, from a byte offset on, or the last; at most `limit` bytes."""
+        where = path("mlops", "jobs", job_id, "log")
+        return read(self._transport, where, offset=offset, tail=tail, limit=limit)
 
-    def follow_log(self, job_id: str, *, offset: int = 0, patience: float = 60.0) -> Iterator[LogLine]:
+    def follow_log(
+        self, job_id: str, *, offset: int = 0, tail: int | None = None, patience: float = 60.0
+    ) -> Iterator[LogLine]:
         """The log's lines as they are written, until the job ends. A broken connection is taken up where it broke.
+
+        With `tail`, from the last lines that are there on.
 
         Raises:
             Unavailable: the control plane has been away for longer than `patience` seconds.
         """
-        return follow(self._transport, path("mlops", "jobs", job_id, "log"), offset=offset, patience=patience)
+        where = path("mlops", "jobs", job_id, "log")
+        return follow(self._transport, where, offset=offset, tail=tail, patience=patience)
 
     def wait(
         self,
@@ -204,7 +219,7 @@ class Jobs:
 
 
 def _facts(job: Job) -> object:
-    return (job.status, job.phase, job.progress, job.model_version, job.run_id, job.deployment_url, job.error)
+    return (job.state, job.phase, job.progress, job.model_version, job.run_id, job.deployment_url, job.error)
 
 
 def _failure(value: Any) -> Failure | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from modelyard_client.errors import Busy, Unavailable, UnexpectedAnswer
 from modelyard_client.events import Event, events
-from modelyard_client.transport import Transport
+from modelyard_client.transport import Query, Transport
 
 _PAUSE = 0.5
 
@@ -27,9 +27,21 @@ class LogLine:
     is_whole: bool = True
 
 
-def read(transport: Transport, where: str, *, offset: int = 0) -> list[LogLine]:
-    """The lines that are there now, from a byte offset on."""
-    content = transport.content(where, query={"offset": offset or None})
+def read(
+    transport: Transport,
+    where: str,
+    *,
+    offset: int = 0,
+    tail: int | None = None,
+    limit: int | None = None,
+    query: Query | None = None,
+) -> list[LogLine]:
+    """The lines that are there now, from a byte offset on, or the last `tail` of them; of at most `limit` bytes."""
+    part = {**(query or {}), "offset": offset or None, "tail": tail, "limit": limit}
+    answer = transport.send("GET", where, query=part, headers={"Accept": "text/plain"})
+    content = answer.content
+    if tail is not None:
+        offset = int(answer.headers.get("Modelyard-Log-Offset", "0"))
     *whole, rest = content.split(b"\n")  # `splitlines` would also cut at the CR of a progress bar.
     lines = []
     for line in whole:
@@ -40,8 +52,16 @@ def read(transport: Transport, where: str, *, offset: int = 0) -> list[LogLine]:
     return lines
 
 
-def follow(transport: Transport, where: str, *, offset: int = 0, patience: float = 60.0) -> Iterator[LogLine]:
-    """Lines from `offset` on, as they are written, until the log ends.
+def follow(
+    transport: Transport,
+    where: str,
+    *,
+    offset: int = 0,
+    tail: int | None = None,
+    query: Query | None = None,
+    patience: float = 60.0,
+) -> Iterator[LogLine]:
+    """Lines from `offset` on, or from the last `tail` lines on, as they are written, until the log ends.
 
     Args:
         patience: seconds without an answer of the server after which to give up.
@@ -51,16 +71,20 @@ def follow(transport: Transport, where: str, *, offset: int = 0, patience: float
         NotFound, Forbidden, …: as any read.
     """
     away_since = transport.clock.now()
+    is_placed = tail is None
     while True:
         is_open = False
         try:
-            with transport.stream(where, headers=_headers(offset)) as chunks:
+            # From the first line on that was seen, its place says more than a count of lines.
+            part = {**(query or {}), "tail": None if is_placed else tail}
+            headers = _headers(offset if is_placed else None)
+            with transport.stream(where, query=part, headers=headers) as chunks:
                 is_open = True
                 for event in events(chunks):
                     if event.name == "end":
                         return
                     if event.name == "log":
-                        offset = _offset(event)
+                        offset, is_placed = _offset(event), True
                         yield LogLine(event.data, offset)
         except (Unavailable, Busy):
             if not is_open and transport.clock.now() - away_since > patience:
@@ -74,8 +98,9 @@ def _text(line: bytes) -> str:
     return line.removesuffix(b"\r").decode("utf-8", errors="replace")
 
 
-def _headers(offset: int) -> dict[str, str]:
-    return {"Accept": "text/event-stream", "Last-Event-ID": str(offset)}
+def _headers(offset: int | None) -> dict[str, str]:
+    place = {} if offset is None else {"Last-Event-ID": str(offset)}
+    return {"Accept": "text/event-stream", **place}
 
 
 def _offset(event: Event) -> int:

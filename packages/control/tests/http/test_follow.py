@@ -44,20 +44,21 @@ def request(headers: dict[str, str]) -> Request:
     return Request({"type": "http", "headers": raw})
 
 
-def answer(log: Log, *, offset: int | None = None, headers: dict[str, str] | None = None) -> tuple[str, bytes]:
+def answer(log: Log, *, headers: dict[str, str] | None = None, **part: int | None) -> tuple[str, bytes]:
     """The media type and everything that is sent."""
 
     async def collect() -> tuple[str, bytes]:
-        response = await follow.log_response(request(headers or {}), offset=offset, read=log.read, ended=log.ended)
+        whole = follow.Log(log.read, lambda: len(log.written))
+        response = await follow.log_response(request(headers or {}), follow.Part(**part), log=whole, ended=log.ended)
         assert isinstance(response, StreamingResponse)
         return response.media_type or "", b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[misc]
 
     return anyio.run(collect)
 
 
-def events(log: Log, *, offset: int | None = None, headers: dict[str, str] | None = None) -> list[tuple[str, str, str]]:
+def events(log: Log, *, headers: dict[str, str] | None = None, **part: int | None) -> list[tuple[str, str, str]]:
     """The events as their readers see them: id, name, data."""
-    media_type, sent = answer(log, offset=offset, headers={"Accept": "text/event-stream"} | (headers or {}))
+    media_type, sent = answer(log, **part, headers={"Accept": "text/event-stream"} | (headers or {}))
     assert media_type == "text/event-stream"
     told = []
     for event in sent.decode(errors="replace").split("\n\n")[:-1]:
@@ -70,6 +71,42 @@ class TestText:
     def test_the_whole_log_as_it_is_now(self) -> None:
         log = Log([], written=b"one\ntwo")
         assert answer(log) == ("text/plain; charset=utf-8", b"one\ntwo")
+
+    @pytest.mark.parametrize(
+        ("tail", "text"),
+        [(0, b""), (1, b"four"), (2, b"three\nfour"), (4, b"one\ntwo\nthree\nfour"), (99, b"one\ntwo\nthree\nfour")],
+    )
+    def test_only_the_last_lines(self, tail: int, text: bytes) -> None:
+        assert answer(Log([], written=b"one\ntwo\nthree\nfour"), tail=tail)[1] == text
+
+    def test_the_last_lines_of_a_long_log_are_found_without_reading_all_of_it(self) -> None:
+        log = Log([], written=(b"y" * 99 + b"\n") * 50_000)
+        assert answer(log, tail=10)[1] == (b"y" * 99 + b"\n") * 10
+        assert len(log.reads) <= 4
+
+    def test_a_limit_ends_it_with_a_whole_line(self) -> None:
+        log = Log([], written=b"one\ntwo\nthree\n")
+        assert answer(log, limit=9)[1] == b"one\ntwo\n"
+        assert answer(log, limit=2)[1] == b"on"
+        assert answer(log, limit=1000)[1] == b"one\ntwo\nthree\n"
+        long = Log([], written=(b"z" * 99 + b"\n") * 10_000)
+        assert len(answer(long, limit=600_000)[1]) == 600_000
+
+    def test_bytes_that_are_no_utf8_are_question_marks_and_places_stay_what_they_are(self) -> None:
+        written = "Größe\n".encode() + b"\xff\xfe caf\xe9\n"
+        text = answer(Log([], written=written))[1]
+        assert text.decode() == "Größe\n?? caf?\n"
+        assert len(text) == len(written)
+        assert events(Log([written]))[1][2] == "?? caf?"
+
+    def test_a_letter_that_lies_in_two_pieces_is_whole(self) -> None:
+        written = b"x" * (CHUNK - 1) + "ö\n".encode()
+        assert answer(Log([], written=written))[1] == written
+
+    def test_an_offset_and_the_last_lines_contradict_each_other(self) -> None:
+        with pytest.raises(Invalid) as caught:
+            answer(Log([], written=b"one\n"), offset=1, tail=1)
+        assert caught.value.field == "tail"
 
     def test_from_an_offset_on(self) -> None:
         assert answer(Log([], written=b"one\ntwo\n"), offset=4)[1] == b"two\n"
@@ -101,8 +138,8 @@ class TestEvents:
         told = events(Log([b"10%\r20%\r\ndone\n"]))
         assert told[:-1] == [("4", "log", "10%"), ("9", "log", "20%"), ("14", "log", "done")]
 
-    def test_bytes_that_are_no_text_are_passed_on(self) -> None:
-        assert events(Log([b"\xff\xfe\n"]))[0] == ("3", "log", "\N{REPLACEMENT CHARACTER}" * 2)
+    def test_bytes_that_are_no_text_are_question_marks(self) -> None:
+        assert events(Log([b"\xff\xfe\n"]))[0] == ("3", "log", "??")
 
     def test_a_line_without_end_is_told_in_pieces(self) -> None:
         told = events(Log([b"x" * CHUNK, b"y\n"]))
@@ -114,6 +151,18 @@ class TestEvents:
         whole = events(Log(list(pieces)))
         again = events(Log(list(pieces)), headers={"Last-Event-ID": whole[cut][0]})
         assert whole[: cut + 1] + again == whole
+
+    def test_the_last_lines_and_then_what_follows(self) -> None:
+        log = Log([b"", b"four\n"], written=b"one\ntwo\nthree\n")
+        assert [data for _, name, data in events(log, tail=1) if name == "log"] == ["three", "four"]
+
+    def test_who_comes_back_goes_on_where_the_last_line_was(self) -> None:
+        log = Log([b"one\ntwo\nthree\n"])
+        assert events(log, tail=99, headers={"Last-Event-ID": "8"})[0] == ("14", "log", "three")
+
+    def test_a_log_that_is_followed_has_no_limit(self) -> None:
+        with pytest.raises(Invalid, match="limit: a log that is followed has no end"):
+            events(Log([b"one\n"]), limit=3)
 
     def test_an_offset_in_the_address_stands_over_the_last_event(self) -> None:
         assert events(Log([b"one\ntwo\n"]), offset=4, headers={"Last-Event-ID": "0"})[0] == ("8", "log", "two")

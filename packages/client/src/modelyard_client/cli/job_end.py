@@ -72,7 +72,7 @@ def job_facts(job: "Job") -> dict[str, object]:
     return {
         "job": job.job_id,
         "kind": job.kind,
-        "status": job.status,
+        "status": job.state,
         "phase": None if job.is_finished else job.phase,
         "model": job.model_name,
         "version": job.model_version,

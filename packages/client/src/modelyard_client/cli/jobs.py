@@ -101,7 +101,7 @@ def _row(job: "Job") -> tuple[object, ...]:
         job.kind,
         job.model_name,
         job.model_version,
-        job.status,
+        job.state,
         phase,
         age(job.created_at),
         span(job.duration_seconds),

@@ -1,6 +1,6 @@
 """`modelyard logs`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.options import FollowOption, HomeOption, Output, OutputOption, UrlOption
-from modelyard_client.cli.terminal import clean, print_json_line, print_line
+from modelyard_client.cli.terminal import clean, print_json_line, print_line, say
 from modelyard_client.errors import NotFound
 
 if TYPE_CHECKING:
@@ -18,11 +18,28 @@ if TYPE_CHECKING:
 
 def logs(
     reference: Annotated[
-        str, typer.Argument(help="A job's id, a deployment's id, or a model's name.", metavar="JOB|DEPLOYMENT")
+        str,
+        typer.Argument(
+            help="A job's id, a deployment's id, or a model's name; of a model that is not deployed any more, its last "
+            "deployment's log is meant.",
+            metavar="JOB|DEPLOYMENT",
+        ),
     ],
     *,
     follow: FollowOption = False,
-    tail: Annotated[int | None, typer.Option("--tail", min=0, help="Only the last lines so far.", metavar="N")] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", min=0, max=100_000, help="Only the last lines so far.", metavar="N")
+    ] = None,
+    generation: Annotated[
+        int | None,
+        typer.Option(
+            "--generation",
+            min=1,
+            help="Of a deployment whose version was replaced, or was not: the log of these servers; "
+            "`deployments show` names the last.",
+            metavar="N",
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -35,41 +52,44 @@ def logs(
     Examples:
       modelyard logs JOB --follow
       modelyard logs churn --tail 20
+      modelyard logs churn --generation 2
     """
     with connect(url, home) as client:
-        log = _find(client, reference)
-        if follow and tail is None:
-            _print(log.follow(0), output)
-            return
-        lines = log.read()
-        if follow:  # A line that is still being written comes whole with those that follow.
-            lines = [line for line in lines if line.is_whole]
-        _print(lines if tail is None else lines[max(0, len(lines) - tail) :], output)
-        if follow:
-            _print(log.follow(lines[-1].offset if lines else 0), output)
+        log = _find(client, reference, generation)
+        _print(log.follow(tail) if follow else log.read(tail), output)
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    read: "Callable[[], Sequence[LogLine]]"
-    follow: "Callable[[int], Iterator[LogLine]]"
+    read: "Callable[[int | None], Iterable[LogLine]]"
+    follow: "Callable[[int | None], Iterable[LogLine]]"
 
 
-def _find(client: "Client", reference: str) -> _Log:
-    try:
-        job_id = client.jobs.get(reference).job_id
-    except NotFound:
-        deployment_id = _deployment_id(client, reference)
-        deployments = client.deployments
-        return _Log(lambda: deployments.log(deployment_id), lambda at: deployments.follow_log(deployment_id, offset=at))
-    return _Log(lambda: client.jobs.log(job_id), lambda at: client.jobs.follow_log(job_id, offset=at))
+def _find(client: "Client", reference: str, generation: int | None) -> _Log:
+    jobs, deployments = client.jobs, client.deployments
+    if generation is None:
+        try:
+            job_id = jobs.get(reference).job_id
+        except NotFound:
+            pass
+        else:
+            return _Log(lambda tail: jobs.log(job_id, tail=tail), lambda tail: jobs.follow_log(job_id, tail=tail))
+    found = _deployment_id(client, reference)
+    return _Log(
+        lambda tail: deployments.log(found, tail=tail, generation=generation),
+        lambda tail: deployments.follow_log(found, tail=tail, generation=generation),
+    )
 
 
 def _deployment_id(client: "Client", reference: str) -> str:
     try:
         return client.deployments.find(reference).deployment_id
     except NotFound as error:
-        raise NotFound(f"there is no job and no deployment {reference!r}", code="not_found") from error
+        last = next(client.deployments.list(model_name=reference, status="stopped", limit=1), None)
+        if last is None:
+            raise NotFound(f"there is no job and no deployment {reference!r}", code="not_found") from error
+        say(f"{reference} is not deployed; this is the log of its last deployment, {last.deployment_id}")
+        return last.deployment_id
 
 
 def _print(lines: "Iterable[LogLine]", output: Output) -> None:

@@ -18,7 +18,7 @@ from modelyard.deployments.schemas import (
 )
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentVerbs, DeploymentWish
-from modelyard.http.follow import LOG_RESPONSES, log_response
+from modelyard.http.follow import LOG_RESPONSES, Part, file_log, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
@@ -115,7 +115,7 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
         request: Request,
         caller: Read,
         deployment_id: str,
-        offset: Annotated[int | None, Query(ge=0)] = None,
+        part: Annotated[Part, Depends()],
         generation: Annotated[int | None, Query(ge=1, le=MAX_GENERATION)] = None,
     ) -> Response:
         """The model server's log as text, or followed live as server-sent events.
@@ -128,12 +128,10 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
             deployment = verbs.deployments.get(caller, deployment_id)
             return {"status": deployment.status} if deployment.status is DeploymentStatus.STOPPED else None
 
-        def read(start: int) -> bytes:
-            return verbs.read_log(deployment_id, number, start)
-
         deployment = await to_thread.run_sync(verbs.deployments.get, caller, deployment_id)
         number = generation or deployment.generation
-        return await log_response(request, offset=offset, read=read, ended=ended)
+        log = file_log(verbs.log_path(deployment_id, number))
+        return await log_response(request, part, log=log, ended=ended)
 
     return router
 

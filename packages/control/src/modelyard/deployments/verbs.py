@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -17,8 +18,6 @@ from modelyard.ports.target import ReplicaObservation, Target
 from modelyard.registry.domain import Version, refuse_leaving
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import checked_deployment, checked_place
-
-_CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +165,6 @@ class DeploymentVerbs:
         replacements = self.deployments.replacements.latest([one.deployment_id for one in deployments])
         return [(one, replacements.get(one.deployment_id), seen.get(one.deployment_id, ())) for one in deployments]
 
-    def read_log(self, deployment_id: str, generation: int, offset: int) -> bytes:
-        """Up to 256 KiB of the log of one generation of servers from `offset` on; empty at the end of what is there."""
-        path = self._target.log_path(deployment_id, generation)
-        if path is None or not path.exists() or path.stat().st_size <= offset:
-            return b""
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(_CHUNK)
+    def log_path(self, deployment_id: str, generation: int) -> Path | None:
+        """The log of one generation of servers, where this machine has it."""
+        return self._target.log_path(deployment_id, generation)

@@ -116,7 +116,7 @@ class Deploying:
             if replacement.status is ReplacementStatus.FAILED:
                 raise ModelyardError(
                     f"version {replacement.version} did not take the place of version {replacement.from_version} in "
-                    f"'{deployment_id}': {replacement.reason}",
+                    f"'{deployment_id}': {replacement.reason} (generation {replacement.generation} of its log)",
                     code="replacement_failed",
                 )
         deployment = self.deployments.get(owner_of(job), deployment_id)

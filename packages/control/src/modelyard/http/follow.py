@@ -1,21 +1,30 @@
 """Logs over HTTP: as text, or as server-sent events that go on where the reader was cut off."""
 
 import asyncio
+import codecs
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from modelyard.errors import Invalid
 
 Read = Callable[[int], bytes]
-"""Bytes of the log from an offset on; empty at the end of what is there."""
+"""Up to 256 KiB of the log from an offset on; empty at the end of what is there."""
 Ended = Callable[[], dict[str, Any] | None]
 """What to tell at the end, once nothing more will be written; None before."""
 
+START_HEADER = "Modelyard-Log-Offset"
+"""Of a text: the place in the log where it begins."""
+MOST_LINES = 100_000
+MOST_BYTES = 256 * 1024 * 1024
+_NOT_UTF8 = "modelyard-question-marks"
+_CHUNK = 256 * 1024
 _POLL_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 15.0
 _EVENT_STREAM = "text/event-stream"
@@ -28,18 +37,71 @@ LOG_RESPONSES: dict[int | str, dict[str, Any]] = {
 """Of every route of a log, for the API's document."""
 
 
-async def log_response(request: Request, *, offset: int | None, read: Read, ended: Ended) -> Response:
-    """The log from `offset`, or from the request's `Last-Event-ID`, in the form that the request accepts."""
-    start = _start(request, offset)
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that grows, wherever it is kept."""
+
+    read: Read
+    size: Callable[[], int]
+    """In bytes, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a log a request asks for."""
+
+    offset: Annotated[int | None, Query(ge=0, description="the byte where it begins")] = None
+    tail: Annotated[int | None, Query(ge=0, le=MOST_LINES, description="only the last lines that are there")] = None
+    limit: Annotated[
+        int | None, Query(ge=1, le=MOST_BYTES, description="the most bytes of a text; it ends with a whole line")
+    ] = None
+
+
+async def log_response(request: Request, part: Part, *, log: Log, ended: Ended) -> Response:
+    """A part of the log, or all of it from the request's `Last-Event-ID` on, in the form that the request accepts.
+
+    Bytes that are not UTF-8 are told as question marks, one for each, so that places in the log stay what they are.
+    """
+    start = await to_thread.run_sync(_start, request, part, log)
     if _EVENT_STREAM in request.headers.get("accept", ""):
+        if part.limit is not None:
+            raise Invalid("limit: a log that is followed has no end", code="limit_invalid", field="limit")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(start, read, ended), media_type=_EVENT_STREAM, headers=headers)
-    return StreamingResponse(_text(start, read), media_type="text/plain; charset=utf-8")
+        return StreamingResponse(_events(start, log.read, ended), media_type=_EVENT_STREAM, headers=headers)
+    headers = {START_HEADER: str(start)}
+    return StreamingResponse(
+        _text(start, log.read, part.limit), media_type="text/plain; charset=utf-8", headers=headers
+    )
 
 
-def _start(request: Request, offset: int | None) -> int:
-    if offset is not None:
-        return offset
+def file_log(path: Path | None) -> Log:
+    """A log that is one file, which need not be there."""
+
+    def size() -> int:
+        try:
+            return 0 if path is None else path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def read(offset: int) -> bytes:
+        if path is None or size() <= offset:
+            return b""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(_CHUNK)
+
+    return Log(read, size)
+
+
+def _start(request: Request, part: Part, log: Log) -> int:
+    if part.offset is not None and part.tail is not None:
+        raise Invalid(
+            "tail: a part begins at an offset or is the last lines; got both", code="tail_invalid", field="tail"
+        )
+    if part.offset is not None:
+        return part.offset
+    if part.tail is not None and "last-event-id" not in request.headers:
+        return _offset_of_tail(log, part.tail)
     given = request.headers.get("last-event-id", "0")
     if not given.isascii() or not given.isdecimal() or len(given) > _DIGITS:
         raise Invalid(
@@ -50,10 +112,43 @@ def _start(request: Request, offset: int | None) -> int:
     return int(given)
 
 
-async def _text(offset: int, read: Read) -> AsyncIterator[bytes]:
+def _offset_of_tail(log: Log, lines: int) -> int:
+    """Where the last lines begin; a line that is still being written is one."""
+    end = start = log.size()
+    left = lines + 1
+    while start > 0 and left > 0:
+        start, before = max(0, start - _CHUNK), start
+        block = log.read(start)[: before - start]
+        if before == end and block and not block.endswith(b"\n"):
+            left -= 1
+        for at in _newlines_backwards(block):
+            left -= 1
+            if left == 0:
+                return start + at + 1
+    return start if left > 0 else end
+
+
+def _newlines_backwards(block: bytes) -> Iterator[int]:
+    at = block.rfind(b"\n")
+    while at >= 0:
+        yield at
+        at = block.rfind(b"\n", 0, at)
+
+
+async def _text(offset: int, read: Read, limit: int | None) -> AsyncIterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors=_NOT_UTF8)
+    left = limit
     while chunk := await to_thread.run_sync(read, offset):
+        if left is not None and len(chunk) >= left:
+            chunk = chunk[: chunk.rfind(b"\n", 0, left) + 1] or chunk[:left]
+            left = 0
         offset += len(chunk)
-        yield chunk
+        yield decoder.decode(chunk).encode()
+        if left is not None:
+            left -= len(chunk) if left else 0
+            if left <= 0:
+                break
+    yield decoder.decode(b"", final=True).encode()
 
 
 async def _events(offset: int, read: Read, ended: Ended) -> AsyncIterator[bytes]:
@@ -65,7 +160,7 @@ async def _events(offset: int, read: Read, ended: Ended) -> AsyncIterator[bytes]
         whole = chunk if end is not None and chunk else chunk[: chunk.rfind(b"\n") + 1] or _oversized(chunk)
         for line in whole.splitlines(keepends=True):
             offset += len(line)
-            yield _event("log", line.rstrip(b"\r\n"), offset)
+            yield _event("log", line.rstrip(b"\r\n").decode(errors=_NOT_UTF8).encode(), offset)
         if whole:
             silent = 0.0
             continue
@@ -79,9 +174,18 @@ async def _events(offset: int, read: Read, ended: Ended) -> AsyncIterator[bytes]
             yield b": still here\n\n"
 
 
+def _question_marks(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "?" * (error.end - error.start), error.end
+
+
+codecs.register_error(_NOT_UTF8, _question_marks)
+
+
 def _oversized(chunk: bytes) -> bytes:
     """A line that fills a whole chunk is told in pieces, else a reader would wait for its end for ever."""
-    return chunk if len(chunk) >= 256 * 1024 else b""
+    return chunk if len(chunk) >= _CHUNK else b""
 
 
 def _event(name: str, data: bytes, offset: int) -> bytes:

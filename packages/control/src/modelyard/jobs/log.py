@@ -23,6 +23,11 @@ class JobLog:
         with (self._folder / segment).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(line.rstrip("\n") + "\n")
 
+    def size(self) -> int:
+        """How many bytes are there now."""
+        paths = (self._folder / name for name in self._segments)
+        return sum(path.stat().st_size for path in paths if path.exists())
+
     def read(self, offset: int) -> bytes:
         """Up to 256 KiB from `offset` on; empty at the end of what is there."""
         for name in self._segments:

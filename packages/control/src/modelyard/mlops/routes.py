@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.access.domain import Permission, Principal
 from modelyard.errors import Invalid
-from modelyard.http.follow import LOG_RESPONSES, log_response
+from modelyard.http.follow import LOG_RESPONSES, Log, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.own_tenant import OF_OWN_TENANT
@@ -170,9 +170,7 @@ def job_routes(jobs: JobService) -> APIRouter:
         return JobAnswer.of(jobs.get(caller, job_id))
 
     @router.get("/{job_id}/log", response_class=Response, responses=LOG_RESPONSES)
-    async def job_log(
-        request: Request, caller: ReadJobs, job_id: str, offset: Annotated[int | None, Query(ge=0)] = None
-    ) -> Response:
+    async def job_log(request: Request, caller: ReadJobs, job_id: str, part: Annotated[Part, Depends()]) -> Response:
         """The job's log as text, or followed live as server-sent events."""
 
         def ended() -> dict[str, Any] | None:
@@ -180,7 +178,8 @@ def job_routes(jobs: JobService) -> APIRouter:
             return {"status": job.status} if job.is_final else None
 
         await to_thread.run_sync(ended)
-        return await log_response(request, offset=offset, read=jobs.log(job_id).read, ended=ended)
+        log = jobs.log(job_id)
+        return await log_response(request, part, log=Log(log.read, log.size), ended=ended)
 
     @router.post("/{job_id}/cancel", status_code=202)
     def cancel(caller: WriteJobs, job_id: str) -> JobAnswer:

@@ -217,6 +217,8 @@ class JobAnswer(Answer):
     logged_models: list[LoggedModelAnswer]
     selection: SelectionAnswer | None = Field(description="null where there was nothing to choose from")
     error: ErrorAnswer | None
+    is_cancelling: bool
+    """Somebody asked for its end, which has not come yet."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -303,6 +305,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "error": None
         if job.error is None
         else ErrorAnswer(code=job.error.code, message=job.error.message, remedy=_remedy(job)),
+        "is_cancelling": job.is_cancel_requested and not job.is_final,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
