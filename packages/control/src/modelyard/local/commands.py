@@ -54,6 +54,7 @@ AuthOption = Annotated[
         "--auth/--no-auth", help="Ask for a token, or, on loopback only, let in everybody.", show_default=False
     ),
 ]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the deployments serve, or do not.")]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready, and let it run.")]
 
 
@@ -65,12 +66,13 @@ def up(
     host: HostOption = None,
     auth: AuthOption = None,
     detach: DetachOption = False,
+    wait: WaitOption = True,
 ) -> None:
     """Start the local stack: the management API, MLflow and the model servers.
 
     All state is in one folder; `up` on the same folder brings everything back, deployments included. Without --detach
     it shows the log of the management API, and Ctrl-C takes the stack down. Options that are not given are as they were
-    the last time.
+    the last time. What was deployed loads again; `up` waits until it serves, unless it is told --no-wait.
 
     \b
     Examples:
@@ -87,10 +89,17 @@ def up(
     started = time.monotonic()
     with told(), _interruptible():
         running, is_new = stack.up(wanted, tell=say)
+    try:
+        deployed = _deployed(running, stack.home, waits=wait)
+    except KeyboardInterrupt:
+        if is_new and not detach:
+            with told():
+                stack.down(tell=say)
+        raise
     if not is_new:
-        say("Modelyard is running already")
+        say(f"Modelyard is running already{deployed and '; '}{deployed}")
     else:
-        say(f"Modelyard is ready after {time.monotonic() - started:.1f} s")
+        say(f"Modelyard is ready after {time.monotonic() - started:.1f} s{deployed and ': '}{deployed}")
     _show(running, stack.home, shows_token=running.auth and not token_is_old)
     if is_new and not detach:
         _stay(stack)
@@ -119,6 +128,15 @@ def stack_of(home: Path | None) -> "LocalStack":
     folder = home or Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard")
     with told():
         return LocalStack(Home(folder.expanduser().absolute()))
+
+
+def _deployed(stack: "Stack", home: "Home", *, waits: bool) -> str:
+    """What is to be said of the deployments."""
+    from modelyard.local.loading import told as told_deployments
+
+    token = home.token_file.read_text(encoding="utf-8").strip() if home.token_file.exists() else None
+    with _interruptible():
+        return told_deployments(stack.url, token, waits=waits)
 
 
 def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
