@@ -53,11 +53,18 @@ class TestErrors:
         assert (raised.message, raised.code, raised.field) == ("no, because", "some_code", "requirements.0")
         assert (raised.status, raised.request_id) == (status, "req-1")
 
-    def test_an_error_that_is_not_modelyards_is_told_by_its_status(
+    def test_a_server_that_does_not_know_the_route_and_is_not_modelyards_is_told_so(
         self, standin: StandIn, transport: Transport
     ) -> None:
         standin.out_of_turn = [Reply(404, b"<html>")]
-        with pytest.raises(errors.NotFound, match=r"127\.0\.0\.1 answered 404 Not Found"):
+        with pytest.raises(UnexpectedAnswer, match=rf"{standin.url} answered 404 Not Found in a form that is not"):
+            transport.get("/")
+
+    def test_a_refusal_of_something_before_it_is_told_by_its_status(
+        self, standin: StandIn, transport: Transport
+    ) -> None:
+        standin.out_of_turn = [Reply(403, b"<html>")]
+        with pytest.raises(errors.Forbidden, match=r"127\.0\.0\.1 answered 403 Forbidden"):
             transport.get("/")
 
     def test_an_answer_that_is_no_json_is_not_taken(self, standin: StandIn, transport: Transport) -> None:

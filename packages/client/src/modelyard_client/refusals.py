@@ -16,8 +16,11 @@ from modelyard_client.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UnexpectedAnswer,
 )
 
+_NO_SUCH_ROUTE = frozenset({400, 404, 405, 501})
+"""What a server answers that does not know what was asked. Ours does so in its own form."""
 _BY_STATUS: dict[int, type[ModelyardError]] = {
     400: Invalid,
     401: Unauthenticated,
@@ -41,6 +44,13 @@ def refusal(response: httpx.Response) -> ModelyardError:
     """The exception for an answer that is not a success. Its body has been read."""
     error_type = _BY_STATUS.get(response.status_code, Internal)
     body = _body(response)
+    if not isinstance(body.get("error"), str) and response.status_code in _NO_SUCH_ROUTE:
+        return UnexpectedAnswer(
+            f"{_address(response)} answered {_status_line(response)} in a form that is not Modelyard's: "
+            "something else listens there",
+            code=f"http_{response.status_code}",
+            status=response.status_code,
+        )
     message = body.get("error")
     return error_type(
         message if isinstance(message, str) else f"{response.url.host} answered {_status_line(response)}",
@@ -49,6 +59,11 @@ def refusal(response: httpx.Response) -> ModelyardError:
         request_id=_text(body, "request_id"),
         status=response.status_code,
     )
+
+
+def _address(response: httpx.Response) -> str:
+    url = response.request.url
+    return f"{url.scheme}://{url.netloc.decode('ascii', errors='replace')}"
 
 
 def _body(response: httpx.Response) -> dict[str, object]:

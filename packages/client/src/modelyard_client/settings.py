@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from modelyard_client.errors import Invalid
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -57,7 +59,8 @@ def checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
         is_good = False
     if not is_good:
         raise Invalid(f"expected an address like {DEFAULT_URL}, got {url!r}", code="url_invalid", field="url")

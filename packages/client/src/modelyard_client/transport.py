@@ -175,8 +175,7 @@ class Transport:
         given = {**(headers or {}), **condition}
 
         def build() -> httpx.Request:
-            content, more = _content(body)
-            return self._http.build_request(method, where, params=_present(query), headers={**given, **more}, **content)
+            return self._request(method, where, query=query, headers=given, body=body)
 
         if is_repeatable is None:
             is_repeatable = method in _REPEATABLE_METHODS
@@ -184,6 +183,19 @@ class Transport:
         if not response.is_success:
             raise refusal(response)
         return response
+
+    def _request(
+        self, method: str, where: str, *, query: Query | None, headers: Mapping[str, str], body: object
+    ) -> httpx.Request:
+        try:
+            content, more = _content(body)
+            return self._http.build_request(
+                method, where, params=_present(query), headers={**headers, **more}, **content
+            )
+        except UnicodeError as error:
+            raise Invalid(f"expected text that HTTP can carry: {error}", code="text_invalid") from error
+        except ValueError as error:  # JSON has no NaN and no infinity.
+            raise Invalid(f"expected finite numbers: {error}", code="number_invalid") from error
 
     def _attempts(self, build: Callable[[], httpx.Request], *, is_repeatable: bool) -> httpx.Response:
         attempt = 0

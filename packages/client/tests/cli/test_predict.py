@@ -7,6 +7,9 @@ from cli_run import Run
 from modelyard_standin import StandIn, deployment
 from pyarrow import parquet
 
+from modelyard_client.errors import Invalid
+from modelyard_client.prediction.predictor import Predictor
+
 
 @pytest.fixture(autouse=True)
 def deployed(standin: StandIn) -> None:
@@ -73,3 +76,28 @@ class TestPredict:
     def test_a_model_that_is_not_deployed_is_exit_code_3(self, run: Run) -> None:
         ended = run("predict", "other", "-", stdin=b"[[1]]")
         assert (ended.exit_code, ended.err) == (3, "modelyard: there is no deployment of other\n")
+
+    @pytest.mark.parametrize(
+        ("inputs", "hint"),
+        [
+            ([("age", [-1]), ("income", [-1])], "--drop 'the label' leaves out what the model does not take"),
+            ([("x", [-1, 2])], "the model takes 2 columns, and --drop COLUMN leaves one out, such as the label"),
+        ],
+    )
+    def test_a_column_that_the_model_does_not_take_gets_a_hint_at_drop(
+        self,
+        standin: StandIn,
+        run: Run,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        inputs: list[tuple[str, list[int]]],
+        hint: str,
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise Invalid("there is no input 'the label'", code="input_unknown")
+
+        monkeypatch.setattr(Predictor, "predict", refuse)
+        standin.inputs = [{"name": name, "datatype": "FP64", "shape": shape} for name, shape in inputs]
+        (tmp_path / "rows.csv").write_text("age,income,the label\n31,5,yes\n")
+        ended = run("predict", "churn", str(tmp_path / "rows.csv"))
+        assert (ended.exit_code, ended.err) == (2, f"modelyard: there is no input 'the label'; {hint}\n")

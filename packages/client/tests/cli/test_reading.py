@@ -30,6 +30,11 @@ class TestJobs:
         ended = run("jobs", "show", "nobody")
         assert (ended.exit_code, ended.err) == (3, "modelyard: there is no such thing\n")
 
+    def test_one_that_is_being_cancelled_says_so(self, standin: StandIn, run: Run) -> None:
+        standin.jobs["job-1"] = [job(status="running", phase="training", is_cancelling=True)]
+        assert "status    cancelling\n" in run("jobs", "cancel", "job-1").out.replace("status      ", "status    ")
+        assert " cancelling " in run("jobs").out
+
     def test_cancelling_one_that_has_ended_is_exit_code_6(self, standin: StandIn, run: Run) -> None:
         standin.jobs["job-1"] = [job(status="failed")]
         assert run("jobs", "cancel", "job-1").exit_code == 6
@@ -123,10 +128,18 @@ class TestLogs:
         standin.deployments["dep-1"], standin.logs["dep-1"] = [deployment()], self.LOG
         assert run("logs", "churn", "--tail", "2").out == "two\nthr\n"
 
-    @pytest.mark.parametrize(("tail", "expected"), [([], "one\ntwo\nthr\n"), (["--tail", "1"], "two\nthr\n")])
+    @pytest.mark.parametrize(("tail", "expected"), [([], "one\ntwo\nthr\n"), (["--tail", "2"], "two\nthr\n")])
     def test_following_shows_each_line_once(self, standin: StandIn, run: Run, tail: list[str], expected: str) -> None:
         standin.jobs["job-1"], standin.logs["job-1"] = [job()], self.LOG
         assert run("logs", "job-1", "--follow", *tail).out == expected
+
+    def test_of_a_model_that_is_not_deployed_any_more_its_last_deployments_log_is_shown(
+        self, standin: StandIn, run: Run
+    ) -> None:
+        standin.deployments["dep-1"], standin.logs["dep-1"] = [deployment(status="stopped")], self.LOG
+        ended = run("logs", "churn")
+        assert ended.out == "one\ntwo\nthr\n"
+        assert ended.err == "churn is not deployed; this is the log of its last deployment, dep-1\n"
 
     def test_as_json_each_line_is_an_object(self, standin: StandIn, run: Run) -> None:
         standin.jobs["job-1"], standin.logs["job-1"] = [job()], self.LOG

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from cli_run import Run
-from modelyard_standin import StandIn, deployment
+from modelyard_standin import Reply, StandIn, deployment
 
 from modelyard_client.cli import status
 
@@ -67,4 +67,13 @@ class TestStatus:
         assert ended.exit_code == 4
         assert ended.err == (
             "modelyard: expected an access token; set MODELYARD_TOKEN, or --home to the folder of the local stack\n"
+        )
+
+    def test_something_else_at_the_address_is_told_so(self, standin: StandIn, run: Run) -> None:
+        standin.out_of_turn = [Reply(404, b"<h1>not here</h1>", {"Content-Type": "text/html"})]
+        ended = run("status")
+        assert ended.exit_code == 5
+        assert ended.err == (
+            f"modelyard: {standin.url} answered 404 Not Found in a form that is not Modelyard's: "
+            "something else listens there\n"
         )

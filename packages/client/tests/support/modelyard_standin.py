@@ -34,6 +34,7 @@ def job(job_id: str = "job-1", **changes: Any) -> dict[str, Any]:
         "logged_models": [],
         "selection": None,
         "error": None,
+        "is_cancelling": False,
         "created_at": CREATED,
         "started_at": None,
         "finished_at": None,
@@ -280,8 +281,11 @@ def _log(standin: StandIn, request: Seen, key: str) -> Reply:
         return NO_SUCH
     start = int(request.query.get("offset") or request.headers.get("last-event-id", "0"))
     content = standin.logs[key]
+    if tail := int(request.query.get("tail", "0")):
+        start = sum(map(len, content.splitlines(keepends=True)[:-tail]))
     if "text/event-stream" not in request.headers.get("accept", ""):
-        return Reply(200, content[start:], {"Content-Type": "text/plain; charset=utf-8"})
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Modelyard-Log-Offset": str(start)}
+        return Reply(200, content[start:], headers)
     events, offset = [], start
     for line in content[start:].splitlines(keepends=True):
         offset += len(line)
@@ -321,7 +325,8 @@ def _remove(standin: StandIn, request: Seen, key: str) -> Reply:
 
 def _list_deployments(standin: StandIn, request: Seen) -> Reply:
     now = [readings[-1] for readings in standin.deployments.values()]
-    return _page(request, "deployments", [each for each in now if each["status"] != "stopped"])
+    is_stopped = request.query.get("status") == "stopped"
+    return _page(request, "deployments", [each for each in now if (each["status"] == "stopped") == is_stopped])
 
 
 ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [

@@ -1,6 +1,7 @@
 """Options of the commands that search and edit the catalogue, and what they are read to."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -51,11 +52,18 @@ def numbers(texts: Sequence[str] | None, *, option: str) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for key, value in pairs(texts, option=option).items():
-        try:
-            found[key] = float(value)
-        except ValueError as error:
-            raise typer.BadParameter(f"{option}: expected a number for {key!r}, got {value!r}") from error
+        found[key] = _number(value)
+        if not math.isfinite(found[key]):
+            raise typer.BadParameter(f"{option}: expected a finite number for {key!r}, got {value!r}")
     return found
+
+
+def _number(text: str) -> float:
+    """The number that is written there; NaN when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def values(texts: Sequence[str] | None, *, option: str) -> dict[str, bool | float | str]:
@@ -72,7 +80,7 @@ def _value(text: str) -> bool | float | str:
         value = json.loads(text)
     except ValueError:
         return text
-    is_plain = isinstance(value, bool | int | float) and json.dumps(value) == text
+    is_plain = isinstance(value, bool | int | float) and json.dumps(value) == text and math.isfinite(value)
     return value if is_plain and abs(value) < _EXACT else text
 
 

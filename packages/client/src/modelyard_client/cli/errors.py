@@ -12,6 +12,7 @@ from modelyard_client.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UnexpectedAnswer,
     WaitTimedOut,
 )
 
@@ -53,6 +54,7 @@ _EXIT_CODES: tuple[tuple[type[ModelyardError], ExitCode], ...] = (
     (Forbidden, ExitCode.DENIED),
     (Unavailable, ExitCode.UNAVAILABLE),
     (Busy, ExitCode.UNAVAILABLE),
+    (UnexpectedAnswer, ExitCode.UNAVAILABLE),
     (Conflict, ExitCode.CONFLICT),
     (WaitTimedOut, ExitCode.TIMED_OUT),
 )

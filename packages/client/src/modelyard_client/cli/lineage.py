@@ -42,13 +42,20 @@ def lineage(
         with connect(url, home) as client:
             _tell(client.versions.lineage(name, number), output)
         return
-    digest = None if script is None else hashlib.sha256(script.read_bytes()).hexdigest()
+    digest = None if script is None else _digest(script)
     with connect(url, home) as client:
         found = client.versions.made_from(run_id=run, job_id=job, script_sha256=digest, deployment_id=deployment)
     if output is Output.JSON:
         print_json({"versions": [{"name": name, "version": number} for name, number in found]})
     else:
         print_table(("model", "version"), found)
+
+
+def _digest(script: Path) -> str:
+    try:
+        return hashlib.sha256(script.read_bytes()).hexdigest()
+    except OSError as error:
+        raise typer.BadParameter(f"--script: cannot read {script}: {error.strerror}") from error
 
 
 def _tell(way: Mapping[str, Any], output: Output) -> None:

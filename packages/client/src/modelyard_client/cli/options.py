@@ -1,10 +1,22 @@
 """Options that several commands share, said once."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def finite(value: float | None) -> float | None:
+    """The number as it is.
+
+    Raises:
+        typer.BadParameter: it is infinite, or none.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, got {value}")
+    return value
 
 
 class Output(StrEnum):
@@ -25,7 +37,8 @@ HomeOption = Annotated[
 ]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end, or return at once.")]
 WaitSecondsOption = Annotated[
-    float | None, typer.Option("--wait-seconds", min=0, help="The longest wait; exit code 7 after it.", metavar="N")
+    float | None,
+    typer.Option("--wait-seconds", min=0, callback=finite, help="The longest wait; exit code 7 after it.", metavar="N"),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="The most rows.", metavar="N")]
 VersionOption = Annotated[int | None, typer.Option("--version", min=1, help="The model's version.", metavar="N")]
@@ -63,7 +76,8 @@ BestOfOption = Annotated[
     ),
 ]
 TimeoutOption = Annotated[
-    float | None, typer.Option("--timeout", min=1, help="Seconds that the script may run.", metavar="N")
+    float | None,
+    typer.Option("--timeout", min=1, callback=finite, help="Seconds that the script may run.", metavar="N"),
 ]
 KeyOption = Annotated[
     str | None,

@@ -1,5 +1,6 @@
 """`modelyard predict`."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelyard_client.cli.connection import connect
+from modelyard_client.cli.errors import CommandError, command_error
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption, VersionOption
 from modelyard_client.cli.terminal import print_json, print_line, print_table, shown
-from modelyard_client.prediction.files import FileFormat, read_bytes, read_file, without_columns
+from modelyard_client.errors import Invalid
+from modelyard_client.prediction.files import Cells, FileFormat, read_bytes, read_file, without_columns
 
 if TYPE_CHECKING:
     from modelyard_client.prediction.predictor import Prediction, Predictor
@@ -52,11 +55,32 @@ def predict(
     else:
         rows = read_file(file, file_format)
     with _predictor(deployment, version=version, url=url, home=home) as predictor:
-        prediction = predictor.predict(without_columns(rows, drop or ()))
+        kept = without_columns(rows, drop or ())
+        try:
+            prediction = predictor.predict(kept)
+        except Invalid as error:
+            raise _with_hint(error, kept, predictor) from error
     if output is Output.JSON:
         print_json(prediction)
     else:
         _tell(prediction)
+
+
+def _with_hint(error: Invalid, rows: object, predictor: "Predictor") -> CommandError:
+    """The refusal; where the file has columns that the model does not take, with what leaves them out."""
+    told = command_error(error)
+    columns = rows.columns if isinstance(rows, Cells) else rows
+    if not isinstance(columns, Mapping):
+        return told
+    inputs = predictor.inputs
+    extra = [name for name in columns if name not in {tensor.name for tensor in inputs}]
+    if extra and len(extra) < len(columns):
+        options = " ".join(f"--drop {shlex.quote(name)}" for name in extra)
+        return CommandError(f"{told.message}; {options} leaves out what the model does not take", exit_code=2)
+    if len(inputs) == 1 and 0 < inputs[0].shape[-1] < len(columns):  # One array, of columns of any name.
+        hint = f"the model takes {inputs[0].shape[-1]} columns, and --drop COLUMN leaves one out, such as the label"
+        return CommandError(f"{told.message}; {hint}", exit_code=2)
+    return told
 
 
 def _predictor(

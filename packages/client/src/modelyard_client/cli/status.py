@@ -9,7 +9,7 @@ from modelyard_client.cli.deployments import COLUMNS, deployment_row
 from modelyard_client.cli.errors import CommandError, command_error
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
 from modelyard_client.cli.terminal import print_facts, print_json, print_line, print_table, span
-from modelyard_client.errors import Unavailable
+from modelyard_client.errors import Unavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from modelyard_client.deployments import Deployment
@@ -39,7 +39,7 @@ def status(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: 
     processes = _processes(settings.home)
     try:
         platform, deployments = _ask(settings)
-    except Unavailable as error:
+    except (Unavailable, UnexpectedAnswer) as error:
         _tell(settings, None, (), processes, output)
         raise command_error(error) from error
     _tell(settings, platform, deployments, processes, output)

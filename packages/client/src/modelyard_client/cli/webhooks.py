@@ -7,7 +7,7 @@ import typer
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.errors import CommandError, ExitCode
 from modelyard_client.cli.groups import NounGroup
-from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, finite
 from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -190,7 +190,10 @@ def rotate(
     webhook: HookArgument,
     *,
     overlap_hours: Annotated[
-        float, typer.Option("--overlap-hours", min=0, help="How long the secret before signs as well.", metavar="N")
+        float,
+        typer.Option(
+            "--overlap-hours", min=0, callback=finite, help="How long the secret before signs as well.", metavar="N"
+        ),
     ] = 24,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
