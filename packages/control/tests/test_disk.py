@@ -80,7 +80,7 @@ class TestReserve:
     ) -> None:
         reserve = tmp_path / "reserve"
         disk.settle()
-        assert reserve.stat().st_size == MIB
+        assert (reserve.stat().st_size, reserve.stat().st_mode & 0o777) == (MIB, 0o600)
         assert reserve.stat().st_blocks * 512 >= MIB
         file_system.leave(100)
         disk.settle()

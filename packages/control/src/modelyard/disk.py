@@ -107,6 +107,7 @@ class Disk:
     def _lay_back(self, size: int) -> None:
         beside = self._reserve.with_suffix(".new")
         try:
+            beside.touch(mode=0o600)
             with beside.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, max(size, 1))
             beside.rename(self._reserve)

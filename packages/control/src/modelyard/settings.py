@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from modelyard.access.domain import Role
 from modelyard.disk import Disk
 from modelyard.home import Home
-from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin
+from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin, is_loopback
 from modelyard.isolation import Isolation, IsolationChoice, choose_isolation
 
 _MEBIBYTE = 1024 * 1024
@@ -176,6 +176,15 @@ class Settings(BaseSettings):
                     f"MODELYARD_RUN_READABLE names {place}, which holds the platform's home or lies in it: a run would "
                     "read what it must not"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _ask_for_tokens_beyond_loopback(self) -> Self:
+        if not self.auth and not is_loopback(self.host):
+            raise ValueError(
+                f"MODELYARD_AUTH=false lets in everybody who reaches the address, so MODELYARD_HOST must be loopback, "
+                f"not {self.host}"
+            )
         return self
 
     @property

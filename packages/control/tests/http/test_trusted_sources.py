@@ -156,3 +156,11 @@ class TestSettings:
     def test_an_origin_that_is_none_stops_the_start(self, origin: str) -> None:
         with pytest.raises(ValueError, match="expected an origin such as"):
             Settings(allowed_origins=[origin])
+
+    def test_nobody_is_let_in_unasked_beyond_loopback(self) -> None:
+        """Also where the control plane is started without `modelyard up`, which asks for the same."""
+        for host in ("0.0.0.0", "10.0.0.7", "::", "gpu-box"):
+            with pytest.raises(ValueError, match="must be loopback"):
+                Settings(auth=False, host=host)
+        for host in ("127.0.0.1", "127.0.0.5", "::1", "localhost"):
+            assert not Settings(auth=False, host=host).auth

@@ -65,8 +65,7 @@ class TrustedSources:
 
     def __init__(self, *, listens_on: str, hosts: Sequence[str] = (), origins: Sequence[str] = ()) -> None:
         own = listens_on.strip("[]").lower().rstrip(".")
-        own_address = _address(own)
-        self._is_loopback = own == "localhost" or (own_address is not None and _is_loopback(own_address))
+        self._is_loopback = is_loopback(own)
         checked = [checked_host(host) for host in hosts]
         self._names = frozenset({"localhost", own, *(name for name in checked if not name.startswith("*."))})
         self._parents = tuple(name.removeprefix("*") for name in checked if name.startswith("*."))
@@ -123,6 +122,12 @@ class TrustedSources:
         if host.name in self._names or host.name.endswith(self._parents):
             return True
         return host.address is not None and (not self._is_loopback or _is_loopback(host.address))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener on this address or name is reached from this machine only."""
+    address = _address(host)
+    return host == "localhost" or (address is not None and _is_loopback(address))
 
 
 @lru_cache(maxsize=1024)

@@ -3,13 +3,13 @@
 import importlib.util
 import os
 import re
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from modelyard.errors import DiskFull, Invalid
 from modelyard.home import Home
+from modelyard.http.trusted_sources import is_loopback
 from modelyard.local.stack_file import Stack
 from modelyard.settings import Settings
 
@@ -35,7 +35,7 @@ def check_home(home: Home) -> None:
 
 def check_stack(stack: Stack) -> None:
     """Everybody is let in on loopback only, and the two services have a port each."""
-    if not stack.auth and not _is_loopback(stack.host):
+    if not stack.auth and not is_loopback(stack.host):
         raise Invalid(
             f"--no-auth lets in everybody who reaches the address, so it is for loopback only, not for {stack.host}.",
             code="open_beyond_loopback",
@@ -72,13 +72,6 @@ def check_disk(home: Home) -> None:
     reason = disk.fullness()
     if reason is not None:
         raise DiskFull(f"{reason}: make room there, and repeat `modelyard up`.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_installed(module: str) -> bool:
