@@ -612,6 +612,7 @@ class TestOpening:
         work: Callable[..., Job],
         script: Scripted,
         opening: FakeOpening,
+        runner: FakeRunner,
         registry: RegistryService,
         alice: Principal,
     ) -> None:
@@ -624,7 +625,7 @@ class TestOpening:
             (place / "other.py").write_text("")
             tags = {RUN_KEY_TAG: spec.run_key}
             run_id = script.tracking.log_run("iris", tags=tags)
-            files = {"MLmodel": b"flavors:\n  sklearn: {pickled_model: model.pkl}\n", "model.pkl": b"x"}
+            files = {"MLmodel": b"flavors:\n  sklearn: {pickled_model: model.pkl, code: null}\n", "model.pkl": b"x"}
             script.tracking.log_model(run_id, "model", files, tags=tags)
             return ENDED_WELL
 
@@ -635,6 +636,10 @@ class TestOpening:
         assert opening.seen == [{"MLmodel", "model.pkl"}, {"MLmodel", "model.pkl", *code}]
         manifest = registry.manifest(registry.version(alice, "iris"))
         assert {file.path for file in manifest.files} == {"MLmodel", "model.pkl", *code}
+        described = script.tracking.download_file(
+            registry.version(alice, "iris").model_uri, "MLmodel", runner.started[0].folder
+        )
+        assert "code: code" in described.read_text()
 
     def test_a_module_that_the_run_has_not_is_told(self, work: Callable[..., Job], opening: FakeOpening) -> None:
         opening.failures = [Failure("no features", module="features")]

@@ -80,6 +80,6 @@ def _declare(model: Path) -> None:
     """Say in `MLmodel` that the model brings code, to our server as to MLflow's own loader."""
     content = dict(read_mlmodel(model))
     for flavor in content.get("flavors", {}).values():
-        if isinstance(flavor, dict):
-            flavor.setdefault("code", _CODE)
+        if isinstance(flavor, dict) and not flavor.get("code"):  # MLflow writes null where there is none.
+            flavor["code"] = _CODE
     (model / "MLmodel").write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
