@@ -155,8 +155,12 @@ def is_mirror_of(shown: ShownVersion, version: Version) -> bool:
 
 def is_mirror_of_deleted(shown: ShownVersion, number: int) -> bool:
     """The same for a version of ours of which no more is known than its number."""
-    is_copy = shown.source.startswith("models:/") and not shown.source.startswith("models:/m-")
-    return claimed_version(shown) == number and MANIFEST_TAG in shown.tags and not is_copy
+    return claimed_version(shown) == number and MANIFEST_TAG in shown.tags and not is_copy(shown)
+
+
+def is_copy(shown: ShownVersion) -> bool:
+    """Whether somebody made it of another registered version (`copy_model_version`)."""
+    return shown.source.startswith("models:/") and not shown.source.startswith("models:/m-")
 
 
 def claimed_version(shown: ShownVersion) -> int | None:

@@ -11,7 +11,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Kind, ModelyardError, NotFound
 from modelyard.mirror import store
-from modelyard.mirror.domain import Link, Refusal, wait_after
+from modelyard.mirror.domain import Link, Refusal, is_copy, wait_after
 from modelyard.mirror.places import Place
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
@@ -99,7 +99,8 @@ class Imports:
         )
         try:
             logged = self._registered.logged_model(shown)
-            self._refuse_made_by_job(place, logged)
+            if not is_copy(shown):
+                self._refuse_made_by_job(place, logged)
             return self._registry.register(
                 principal,
                 model_name=place.model_name,

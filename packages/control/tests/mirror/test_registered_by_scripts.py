@@ -1,0 +1,91 @@
+"""What the script of a job registers in MLflow is its job's version: one of ours, one of theirs, with one number."""
+
+import pytest
+from mirror_desk import Desk
+
+from modelyard.access.domain import Principal
+from modelyard.adapters.tracking.fake import FakeTracking
+from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.errors import NotFound
+from modelyard.jobs.domain import JOB_TAG, Job, JobKind
+from modelyard.jobs.service import JobService, owner_of
+from modelyard.outbox.service import Outbox
+from modelyard.ports.tracking import LoggedModel
+from modelyard.registry.provenance import Provenance, Source
+from modelyard.registry.service import RegistryService
+from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
+
+
+@pytest.fixture
+def job(jobs: JobService, registry: RegistryService, admin: Principal) -> Job:
+    """A training job that runs."""
+    registry.ask_whose(jobs)
+    made = jobs.create(admin, kind=JobKind.TRAINING, model_name="iris", request={"experiment_name": "iris"})
+    running = jobs.begin(made.job_id)
+    assert running is not None
+    return running
+
+
+@pytest.fixture
+def logged(job: Job, tracking: FakeTracking) -> LoggedModel:
+    """What its script logged."""
+    tags = {JOB_TAG: job.job_id, RUN_KEY_TAG: f"{job.job_id}/1"}
+    run_id = tracking.log_run("iris", metrics={"auc": 0.9}, tags=tags)
+    return tracking.log_model(run_id, "model", {"MLmodel": b"x"}, tags=tags)
+
+
+def finish(job: Job, logged: LoggedModel, jobs: JobService, registry: RegistryService, tracking: FakeTracking) -> None:
+    """The rest of the job."""
+    facts = Provenance(source=Source.JOB)
+    LoggedByJobs(tracking, registry.job_runs).bind(job, f"{job.job_id}/1", provenance=facts, lock_digest="")
+    registry.register(owner_of(job), model_name="iris", logged=logged, job_id=job.job_id, provenance=facts)
+    jobs.succeed(job.job_id)
+
+
+class TestRegisteredByScripts:
+    def test_one_artifact_is_one_version_with_one_number(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        registered: FakeRegisteredModels,
+        outbox: Outbox,
+        jobs: JobService,
+        tracking: FakeTracking,
+        admin: Principal,
+        job: Job,
+        logged: LoggedModel,
+    ) -> None:
+        registered.register("iris", logged.uri, run_id=logged.run_id)
+        assert [outcome.is_settled for outcome in desk.take_over()] == [False]  # Its job has not ended.
+        with pytest.raises(NotFound):
+            registry.model(admin, "iris")
+        finish(job, logged, jobs, registry, tracking)
+        desk.take_over()
+        while outbox.deliver_due():
+            pass
+        (version,) = registry.versions(admin, "iris")
+        (shown,) = registered.versions("iris")
+        assert (version.version, version.job_id, shown.number) == (1, job.job_id, 1)
+        assert shown.tags["modelyard.version"] == "1"
+        assert desk.take_over() == []
+        assert desk.report() == []
+
+    def test_under_another_models_name_it_is_refused_and_says_how(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        registered: FakeRegisteredModels,
+        jobs: JobService,
+        tracking: FakeTracking,
+        admin: Principal,
+        job: Job,
+        logged: LoggedModel,
+    ) -> None:
+        registered.register("fraud", logged.uri, run_id=logged.run_id)
+        finish(job, logged, jobs, registry, tracking)
+        reasons = [outcome.drift.reason for outcome in desk.take_over()]
+        assert len(reasons) == 1
+        assert f"the script of job '{job.job_id}' registered it" in reasons[0]
+        assert "POST /mlops/registry" in reasons[0]
+        with pytest.raises(NotFound):
+            registry.model(admin, "fraud")
