@@ -27,6 +27,13 @@ LIMITS = Limits(seconds=60, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2
 NOBODY = 65534
 NO_PORT = 70_000
 IS_ROOT = os.geteuid() == 0
+WITHOUT_A_VIEW = frozenset({"open the user's files to others"})
+WHERE_LANDLOCK_IS_OLD = frozenset(
+    {"reach an abstract socket", *(["listen on a port of ours"] if landlock.abi_version() < 4 else [])}
+    if landlock.abi_version() < landlock.SCOPES_ABI
+    else ()
+)
+"""What a kernel before 6.12 cannot refuse to a script that has a user of its own."""
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 AS_NOBODY = """
 import os, sys
@@ -93,8 +100,8 @@ def isolation_of(name: str, home: Path) -> Isolation:
     """The mechanism as it would be chosen; skips where this machine has not got it."""
     if name == "user" and not IS_ROOT:
         pytest.skip("a user for each run needs root")
-    if not landlock.abi_version():
-        pytest.skip("the kernel has no Landlock")
+    if name != "user" and landlock.abi_version() < landlock.SCOPES_ABI:
+        pytest.skip("the kernel's Landlock does not know of signals, which the script would send")
     mechanism = IsolationChoice("user" if name == "user" else "landlock")
     chosen = choose_isolation(mechanism, home=home)
     return replace(chosen, has_private_mounts=False) if name == "landlock without a view" else chosen
@@ -131,10 +138,10 @@ def hostile(place: Place) -> str:
     return f"import sys\nsys.argv[1:] = {place.arguments!r}\n" + HOSTILE.read_text()
 
 
-def check(report: dict[str, dict[str, str]], *, but_for: frozenset[str] = frozenset()) -> None:
+def check(report: dict[str, dict[str, str]], *, tolerated: frozenset[str] = frozenset()) -> None:
     succeeded = {name for name, outcome in report["refused"].items() if outcome == "done"}
     failed = {name: outcome for name, outcome in report["granted"].items() if outcome != "done"}
-    assert succeeded == but_for
+    assert succeeded <= tolerated | WHERE_LANDLOCK_IS_OLD
     assert failed == {}
 
 
@@ -150,7 +157,7 @@ class TestAHostileScript:
     def test_without_a_view_of_its_own_it_still_reads_and_writes_nothing_of_ours(self, place: Place) -> None:
         run(place, isolation_of("landlock without a view", place.home), hostile(place))
 
-        check(json.loads((place.run / "log").read_text()), but_for=frozenset({"open the user's files to others"}))
+        check(json.loads((place.run / "log").read_text()), tolerated=WITHOUT_A_VIEW)
         (place.home.parent / "notes.txt").chmod(0o600)
 
     def test_without_isolation_it_would_have_got_the_token(self, place: Place) -> None:
@@ -160,6 +167,7 @@ class TestAHostileScript:
 
     @pytest.mark.skipif(not IS_ROOT or not SYSTEM_PYTHON.exists(), reason="needs root to become another, and a Python")
     def test_one_who_is_not_root_is_as_safe(self, place: Place) -> None:
+        isolation_of("landlock", place.home)
         work = place.run / "work"
         for folder in (work, place.run / "tmp"):
             folder.mkdir(parents=True)
@@ -189,7 +197,7 @@ class TestAHostileScript:
                 check=False,
             )
             assert done.returncode == 0, done.stderr
-            check(json.loads(done.stdout))
+            check(json.loads(done.stdout), tolerated=WITHOUT_A_VIEW)  # Which some systems give to root only.
             assert victim.poll() is None
         finally:
             victim.kill()

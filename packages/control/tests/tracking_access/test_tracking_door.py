@@ -331,6 +331,10 @@ class TestPeople:
         assert {"churn", "acme--churn"} <= names("operator", "experiments/search", "experiments")
         strange = tracker.ask(tracker.people["acme admin"], "GET", f"{API}/runs/get", params={"run_id": mine.run_id})
         assert strange.status_code == 404
+        made = tracker.ask(
+            tracker.people["acme developer"], "POST", f"{API}/experiments/create", json={"name": "plain"}
+        )
+        assert (made.status_code, "'acme--NAME'" in made.json()["message"]) == (403, True)
         graphql = tracker.ask(
             tracker.people["acme admin"], "POST", "/graphql", json={"query": "{ test { inputString } }"}
         )

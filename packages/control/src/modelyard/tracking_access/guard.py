@@ -48,6 +48,16 @@ class Guard:
         if not self._caller.sees(name):
             raise NotFound(f"there is no {kind} '{name}'", code="not_tracked")
 
+    def new_name(self, name: str) -> None:
+        """Whether the caller may give this name to something new: whose a thing is stands in its name."""
+        if not self._caller.sees(name):
+            raise Forbidden(
+                f"what the tenant '{self._caller.tenant_id}' makes in the tracker is called "
+                f"'{mirror_name(self._caller.tenant_id, 'NAME')}', not '{name}'",
+                code="name_of_other_tenant",
+                field="name",
+            )
+
     def seen_experiment(self, experiment_id: str) -> None:
         """Whether it is the caller's. One that is not there is left to MLflow to deny."""
         name = self._facts.experiment_name(experiment_id)
@@ -83,7 +93,7 @@ class Guard:
         self.writer()
         grant = self._caller.grant
         if grant is None:
-            self.seen_name(name, "registered model")
+            self.new_name(name)
             return
         own = mirror_name(self._caller.tenant_id, grant.model_name)
         if self._caller.in_tracker(name) != own:

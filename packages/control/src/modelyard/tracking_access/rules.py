@@ -69,7 +69,7 @@ def _make_experiment(guard: Guard, request: TrackingRequest, caller: Caller) -> 
     guard.free_of_platform_tags(request.objects("tags"))
     for name in request.texts("name"):
         mapped = caller.in_tracker(name)
-        guard.seen_name(mapped, "experiment")
+        guard.new_name(mapped)
         if mapped != name:
             request.put("name", mapped)
 
@@ -78,7 +78,7 @@ def _change_experiment(guard: Guard, request: TrackingRequest, caller: Caller) -
     guard.person("change or delete experiments")
     _experiments(guard, request, caller)
     for name in request.texts("new_name"):
-        guard.seen_name(name, "experiment")
+        guard.new_name(name)
     for key in request.texts("key"):
         guard.user_tag(key)
 
