@@ -142,7 +142,7 @@ class TestReplace:
                 assert answer.json()["replacement"]["status"] == "building"
                 job = yard.work()
                 assert job["job_id"] == answer.json()["replacement"]["job_id"]
-            assert (job["status"], job["model_version"], job["deployment_id"]) == ("succeeded", version, serving)
+            assert (job["status"], int(job["model_version"]), job["deployment_id"]) == ("succeeded", version, serving)
             assert job["deployment_url"] == before["url"]
             now = yard.look(serving)
             assert (now["model_version"], now["generation"], now["status"]) == (version, generation, "ready")
