@@ -48,4 +48,4 @@ class TestItsLog:
 
     async def test_only_the_end_of_a_long_log_is_kept(self) -> None:
         _, tail = await _ended("import sys; sys.stderr.write(''.join(f'{n}\\n' for n in range(1000)))")
-        assert tail.split("\n") == [str(number) for number in range(980, 1000)]
+        assert tail.split("\n") == [str(number) for number in range(960, 1000)]
