@@ -14,10 +14,12 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -200,6 +202,15 @@ class TestModels:
             return
         compiled = CompiledModel(open_session(compilation.graph), compilation.description)
         _assert_same(original, compiled, np.array([[1e39, 1.0, 1.0, 1.0], *FAR]))
+
+    def test_a_stack_of_classifiers_is_refused_by_name(self) -> None:
+        """Found by the fuzzer: far away a member's last digits turned the final model's probabilities."""
+        stack = StackingClassifier(
+            [("nb", GaussianNB()), ("tree", DecisionTreeClassifier())], LogisticRegression(), cv=2
+        )
+        original = _on(stack.fit(IRIS, KINDS), Datatype.FP64, 4)
+        report = compile_model(original, {"input": IRIS[:20]}, measure=_fast).report
+        assert report.summary.startswith("not compiled: a StackingClassifier has no translation")
 
     @pytest.mark.parametrize("missing", [-999.0, 0.0, np.nan])
     def test_the_sentinel_of_xgboost_is_a_missing_value(self, missing: float, tmp_path: Path) -> None:

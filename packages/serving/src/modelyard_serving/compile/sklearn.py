@@ -17,7 +17,7 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from modelyard_serving.compile import (
@@ -72,6 +72,10 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
     """Translations from the most exact on, or why there is none of a kind."""
     estimator = _with_text_for_missing(model.estimator)
     estimator, targets = without_targets(estimator)
+    if any(isinstance(part, StackingClassifier) for part in _parts(estimator)):
+        raise Untranslatable(
+            "a StackingClassifier has no translation: its members' last digits decide its final model's numbers"
+        )
     inputs = graph_inputs(model.signature, by_column=_picks_columns(estimator))
     tried: list[Any] = []
     for name, type_of in _VARIANTS.items():
