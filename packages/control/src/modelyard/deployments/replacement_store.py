@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from modelyard.db.statements import insert_new
 from modelyard.deployments.replacement import Replacement
@@ -56,12 +56,6 @@ def latest(connection: Connection, deployment_ids: Collection[str]) -> dict[str,
     query = select(replacements).where(replacements.c.deployment_id.in_(deployment_ids))
     rows = connection.execute(query.order_by(replacements.c.generation))
     return {row.deployment_id: _replacement(row) for row in rows}
-
-
-def history(connection: Connection, deployment_id: str) -> list[Replacement]:
-    """All of a deployment, the newest first."""
-    query = select(replacements).where(replacements.c.deployment_id == deployment_id)
-    return [_replacement(row) for row in connection.execute(query.order_by(desc(replacements.c.generation)))]
 
 
 def last_generation(connection: Connection, deployment_id: str) -> int:
