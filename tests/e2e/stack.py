@@ -39,6 +39,8 @@ class Stack:
     port: int
     mlflow_port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    """Of `modelyard up`, besides the ports."""
 
     @property
     def url(self) -> str:
@@ -72,7 +74,7 @@ class Stack:
 
     def up(self) -> None:
         """Start it, or bring it back."""
-        self.run("up", "--detach", "--port", str(self.port), "--mlflow-port", str(self.mlflow_port))
+        self.run("up", "--detach", "--port", str(self.port), "--mlflow-port", str(self.mlflow_port), *self.options)
 
     def down(self) -> None:
         """Stop it; the home stays."""

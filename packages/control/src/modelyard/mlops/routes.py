@@ -136,7 +136,7 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
             job_id=job.job_id,
             model_name=job.model_name,
             status=one_click_status(job),
-            message=f"the deployment of '{job.model_name}' was accepted; follow GET /mlops/deployments/{job.job_id}",
+            message=f"Deployment started. Use /mlops/deployments/{job.job_id} to check status",
         )
 
     @router.get("/deployments/{job_id}")

@@ -1,0 +1,66 @@
+"""One stack for all documents. It asks for no token, as theirs did not, so that their lines run as they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
+from tests.e2e.stack import Json, Stack, end_all, free_ports
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The running platform. Takes itself down, and fails if a process is left."""
+    port, mlflow_port, first = free_ports(3)
+    platform = Stack(
+        home=tmp_path_factory.mktemp("seeds") / "home",
+        port=port,
+        mlflow_port=mlflow_port,
+        settings={
+            "MODELYARD_SERVER_PORT_FIRST": str(first),
+            "MODELYARD_SERVER_PORT_LAST": str(min(first + 200, 65535)),
+            "MODELYARD_REPLICA_MEMORY_MB": "1024",
+        },
+        options=["--no-auth"],
+    )
+    try:
+        platform.up()
+        yield platform
+        platform.close()
+        platform.down()
+    finally:
+        left = end_all(platform)
+    assert not left, f"`modelyard down` left processes: {left}"
+
+
+@pytest.fixture(scope="session")
+def anyone(platform: Stack) -> Iterator[httpx.Client]:
+    """Who calls the management API without a token."""
+    with httpx.Client(base_url=platform.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def my_model(anyone: httpx.Client) -> Json:
+    """The first deployment of `my_model`: the answer to the request, and the job when it has ended."""
+    body = {
+        "script_name": "train.py",
+        "script_content": SCRIPT.read_text(),
+        "experiment_name": "production",
+        "model_name": "my_model",
+        "requirements": REQUIREMENTS,
+        "replicas": 2,
+        "namespace": "asgard",
+    }
+    accepted = anyone.post("/mlops/deploy", json=body)
+    assert accepted.status_code == 202, accepted.text
+    return {"accepted": accepted.json(), **deployed(anyone, accepted.json()["job_id"])}
+
+
+@pytest.fixture(scope="session")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training script as a file of the user's."""
+    path = tmp_path_factory.mktemp("user") / "train.py"
+    path.write_text(SCRIPT.read_text())
+    return path

@@ -1,0 +1,93 @@
+"""The document of Models and ModelVersions: CRUD, DeleteMode, and what may be done with a ModelVersion."""
+
+import httpx
+import pytest
+from tests.e2e.seeds.documents import later
+from tests.e2e.stack import Json, Stack, wait_for
+
+MODELS = "/api/v1/modelserving/models"
+
+
+class TestModel:
+    """It only contains CRUD endpoints, says the document."""
+
+    def test_it_is_made_read_changed_and_deleted(self, anyone: httpx.Client, platform: Stack) -> None:
+        made = anyone.post(MODELS, json={"name": "Sidra Model", "description": "An abstract concept."})
+        assert made.status_code == 201, made.text
+        assert "Sidra Model" in [model["name"] for model in anyone.get(MODELS).json()["models"]]
+        address = f"{MODELS}/Sidra%20Model"
+        assert anyone.get(address).json()["latest_version"] is None  # It has zero or many ModelVersions.
+        assert anyone.patch(address, json={"description": "Changed."}).json()["description"] == "Changed."
+        deleted = anyone.delete(address)
+        assert deleted.status_code == 202, deleted.text
+        assert _ended(anyone, deleted.json()["job_id"])["status"] == "succeeded"
+        assert anyone.get(address).status_code == 404
+        assert platform.is_ready()
+
+
+class TestDeleteMode:
+    @pytest.mark.parametrize(
+        ("name", "value"), [("Nothing", 0), ("DeleteRunIfNoMore", 1), ("DeleteRunAndExperimentIfNoMore", 2)]
+    )
+    def test_it_is_given_by_name_or_by_value(self, anyone: httpx.Client, my_model: Json, name: str, value: int) -> None:
+        plans = [
+            anyone.delete(f"{MODELS}/{my_model['model_name']}{place}", params={"DeleteMode": mode, "dry_run": "true"})
+            for mode in (name, str(value))
+            for place in ("", "/versions/1")
+        ]
+        assert {plan.status_code for plan in plans} == {200}
+        assert {plan.json()["delete_mode"] for plan in plans} == {value}
+        removed = {piece["kind"] for piece in plans[0].json()["removes"]}
+        assert ("run" in removed) == (value > 0)
+
+    def test_the_run_goes_with_the_last_version_that_it_made(self, anyone: httpx.Client, my_model: Json) -> None:
+        registered = anyone.post(f"{MODELS}", json={"name": "run_of_two"})
+        assert registered.status_code == 201
+        made = anyone.post(f"{MODELS}/run_of_two/versions", json={"artifact_id": my_model["run_id"]})
+        assert made.status_code == 201, made.text
+        plan = anyone.delete(
+            f"{MODELS}/run_of_two/versions/1", params={"DeleteMode": "DeleteRunIfNoMore", "dry_run": "true"}
+        ).json()
+        assert "run" not in {piece["kind"] for piece in plan["removes"]}
+        assert my_model["run_id"] in {kept["name"] for kept in plan["keeps"]}
+
+
+class TestModelVersion:
+    def test_it_holds_experiment_endpoint_and_image_name(self, anyone: httpx.Client, my_model: Json) -> None:
+        version = anyone.get(f"{MODELS}/my_model/versions/1").json()
+        assert (version["experiment_name"], version["run_id"]) == ("production", my_model["run_id"])
+        assert version["deployment_endpoint"] == my_model["deployment_url"]
+        assert "image_name" in version
+
+    def test_its_job_tells_its_status(self, anyone: httpx.Client, my_model: Json) -> None:
+        assert anyone.get(f"/mlops/jobs/{my_model['job_id']}").json()["status"] == "succeeded"
+
+    @later("container images are not built yet")
+    @pytest.mark.parametrize("place", ["/my_model/image", "/my_model/versions/1/image"])
+    def test_an_image_is_created(self, anyone: httpx.Client, my_model: Json, place: str) -> None:
+        assert _accepted(anyone, place, {"artifact_id": my_model["run_id"]} if "versions" not in place else {})
+
+    @later("deployments to Azure Container Instances and to Kubernetes are not built yet")
+    @pytest.mark.parametrize("target", ["ACI", "AKS"])
+    def test_it_is_deployed_and_undeployed(self, anyone: httpx.Client, my_model: Json, target: str) -> None:
+        assert my_model["status"] == "deployed"
+        assert _accepted(anyone, "/my_model/versions/1/deploy", {"target": target})
+        assert _accepted(anyone, "/my_model/versions/1/undeploy", {})
+
+    @later("an inference that trains by a notebook is not built yet")
+    def test_an_inference_trains_a_new_model_in_a_new_run(self, anyone: httpx.Client, my_model: Json) -> None:
+        assert my_model["status"] == "deployed"
+        assert _accepted(anyone, "/my_model/versions/1/inference", {})
+
+
+def _accepted(anyone: httpx.Client, place: str, body: Json) -> bool:
+    answer = anyone.post(f"{MODELS}{place}", json=body)
+    return answer.status_code == 202 and "job_id" in answer.json()
+
+
+def _ended(anyone: httpx.Client, job_id: str) -> Json:
+    def end() -> Json | None:
+        job = dict(anyone.get(f"/mlops/jobs/{job_id}").json())
+        return job if job["status"] in {"succeeded", "failed"} else None
+
+    return wait_for(end, what=lambda: f"the end of {job_id}")

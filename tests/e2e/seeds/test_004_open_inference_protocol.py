@@ -1,0 +1,53 @@
+"""The document of the Open Inference Protocol: its table of endpoints, on a deployed model, and the model's project."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from tests.e2e.seeds.documents import later
+from tests.e2e.stack import Json, Stack
+
+TENSORS = [
+    {"name": "feature1", "shape": [3], "datatype": "INT64", "data": [1, 2, 3]},
+    {"name": "feature2", "shape": [3], "datatype": "INT64", "data": [4, 5, 6]},
+]
+
+
+@pytest.fixture(scope="module")
+def model(my_model: Json) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=my_model["deployment_url"], timeout=60) as client:
+        yield client
+
+
+class TestEndpoints:
+    @pytest.mark.parametrize("path", ["v2/health/ready", "v2/health/live", "v2/models/my_model/ready"])
+    def test_health_serves_as_a_probe(self, model: httpx.Client, path: str) -> None:
+        assert model.get(path).status_code == 200
+
+    def test_the_server_tells_of_itself(self, model: httpx.Client) -> None:
+        assert model.get("v2").json().keys() >= {"name", "version", "extensions"}
+
+    @pytest.mark.parametrize("version", ["", "/versions/1"])
+    def test_the_model_tells_of_itself(self, model: httpx.Client, version: str) -> None:
+        metadata = model.get(f"v2/models/my_model{version}").json()
+        assert (metadata["name"], metadata["versions"]) == ("my_model", ["1"])
+        assert [tensor["name"] for tensor in metadata["inputs"]] == ["feature1", "feature2"]
+        assert model.get(f"v2/models/my_model{version}/ready").status_code == 200
+
+    @pytest.mark.parametrize("version", ["", "/versions/1"])
+    def test_it_infers(self, model: httpx.Client, version: str) -> None:
+        answer = model.post(f"v2/models/my_model{version}/infer", json={"inputs": TENSORS})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert (told["model_name"], told["model_version"]) == ("my_model", "1")
+        assert told["outputs"][0]["data"] == [0, 1, 1]
+
+    def test_its_document_describes_it(self, model: httpx.Client) -> None:
+        assert model.get("docs").headers["content-type"].startswith("text/html")
+        assert "/v2/models/my_model/infer" in model.get("openapi.json").json()["paths"]
+
+
+@later("the template of a model's project (linting, tests, hooks, image, GitHub Actions) is not built yet")
+def test_a_user_gets_a_project_from_a_template(platform: Stack) -> None:
+    made = platform.run("new", "my-project", check=False)
+    assert made.returncode == 0, made.stderr
