@@ -47,6 +47,7 @@ def add_module(model: Path, run: Path, module: str, *, script_name: str) -> list
             except OSError:
                 target.unlink(missing_ok=True)
                 continue
+            _open_to_runs(model / _CODE, target)
             added.append(f"{_CODE}/{path}")
             size += target.stat().st_size
             if len(added) > _MOST_FILES or size > _MOST_BYTES:
@@ -74,6 +75,14 @@ def _imports(path: Path) -> Iterator[str]:
                 yield from (alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 yield node.module.partition(".")[0]
+
+
+def _open_to_runs(code: Path, file: Path) -> None:
+    """A run may be another user, whatever our umask is."""
+    file.chmod(0o644)
+    for folder in file.parents:
+        if folder.is_relative_to(code):
+            folder.chmod(0o755)
 
 
 def _declare(model: Path) -> None:
