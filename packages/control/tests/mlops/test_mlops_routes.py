@@ -322,6 +322,7 @@ class TestPlatform:
             "database": "ok",
             "mlflow": "ok",
             "target": "ok",
+            "isolation": "ok",
         }
         assert body["uptime_seconds"] == 60
 
