@@ -113,6 +113,7 @@ def things(platform: Platform) -> dict[str, str]:
         "hold_id": held.json()["hold_id"],
         "webhook_id": hook,
         "delivery_id": delivery["delivery_id"],
+        "sha256": "0" * 64,
     }
 
 
@@ -131,6 +132,7 @@ MISSING = {
     "tenant_id": "nosuch",
     "hold_id": "hold-0",
     "webhook_id": "hook-0",
+    "sha256": "0" * 64,
     "delivery_id": "dlv-0",
 }
 
