@@ -115,6 +115,13 @@ class TestVerify:
         difference.compare({"y": np.array(expected)}, {"y": np.array(got)}, among="example")
         assert difference.reason == reason
 
+    @pytest.mark.parametrize(("dtype", "is_same"), [(np.float32, True), (np.float64, False)])
+    def test_numbers_of_float32_are_as_exact_as_the_largest_of_their_row(self, *, dtype: Any, is_same: bool) -> None:
+        difference = Difference()
+        right, left = (np.array([[1e7, number]], dtype=dtype) for number in (1.0, 1.5))
+        difference.compare({"y": right}, {"y": left}, among="distant")
+        assert (difference.reason is None) == is_same
+
     def test_rows_that_the_original_refuses_are_set_apart(self) -> None:
         rows = {"x": np.zeros((3, 2)), "town": np.array(["Ulm", "nowhere", "Bonn"], dtype=object)}
         answers = original_answers(Step(), rows, ["predictions"])

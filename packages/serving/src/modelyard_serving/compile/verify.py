@@ -41,7 +41,7 @@ class Difference:
     def _compare_numbers(self, name: str, left: npt.NDArray[Any], right: npt.NDArray[Any], *, among: str) -> None:
         with np.errstate(invalid="ignore"):  # Two infinities have no difference; that they are equal is seen below.
             difference = np.abs(left.astype(np.float64) - right)
-            is_within = difference <= ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * np.abs(right)
+            is_within = difference <= ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * _size(right)
         is_same = (left == right) | (np.isnan(left) & np.isnan(right))
         largest = float(difference[~is_same].max(initial=0))
         self.largest[name] = max(self.largest.get(name, 0.0), largest)
@@ -56,6 +56,15 @@ class Difference:
 
     def _fail(self, reason: str) -> None:
         self.reason = self.reason or reason
+
+
+def _size(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """To what a tolerance is relative: each number itself; in float32 the largest of its row, for far from the example
+    a network's small outputs are differences of large sums, and no more exact than these."""
+    sizes = np.abs(numbers.astype(np.float64))
+    if numbers.dtype != np.float32 or numbers.ndim < 2:
+        return sizes
+    return sizes.max(axis=tuple(range(1, numbers.ndim)), keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
