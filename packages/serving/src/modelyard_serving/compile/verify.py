@@ -64,7 +64,7 @@ def _size(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     sizes = np.abs(numbers.astype(np.float64))
     if numbers.dtype != np.float32 or numbers.ndim < 2:
         return sizes
-    return sizes.max(axis=tuple(range(1, numbers.ndim)), keepdims=True)
+    return np.asarray(sizes.max(axis=tuple(range(1, numbers.ndim)), keepdims=True))
 
 
 @dataclass(frozen=True, slots=True)
