@@ -217,9 +217,10 @@ class TestModels:
         x = np.where(np.random.default_rng(0).random(IRIS.shape) < 0.3, missing, IRIS)
         model = xgboost.XGBClassifier(n_estimators=4, missing=missing, n_jobs=1).fit(x, KINDS)
         original = estimator_model(model, platform="sklearn_joblib")
-        compiled = _compiled(original, IRIS[:20], tmp_path)
-        far = np.array([[missing] * 4, [missing, 3.0, 1.0, np.nan], [-999.0, 0.0, 5.0, 1.0], [0.0] * 4])
-        _assert_same(original, compiled, np.concatenate([far, x, [[np.inf, 1.0, 1.0, 1.0], [1e39, 1.0, 1.0, 1.0]]]))
+        dtype = original.signature.inputs[0].datatype.numpy_dtype
+        compiled = _compiled(original, IRIS[:20].astype(dtype), tmp_path)
+        far = [[missing] * 4, [missing, 3.0, 1.0, np.nan], [-999.0, 0.0, 5.0, 1.0], [0.0] * 4, [np.inf, 1.0, 1.0, 1.0]]
+        _assert_same(original, compiled, np.concatenate([far, x]).astype(dtype))
 
     def test_a_booster_of_xgboost_refuses_infinities(self, tmp_path: Path, opened: Any) -> None:
         options = {"objective": "multi:softprob", "num_class": 3}
