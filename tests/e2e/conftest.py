@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.stack import Stack, end_all, free_ports
+from ports import find_free_port
+from tests.e2e.stack import Stack, end_all
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, figures: dict[str, str]) -> Iterator[Stack]:
     """The running platform. Takes itself down, and fails if a process is left."""
-    port, mlflow_port, first = free_ports(3)
+    port, mlflow_port, first = (find_free_port() for _ in range(3))
     stack = Stack(
         home=tmp_path_factory.mktemp("stack") / "a home",
         port=port,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -242,18 +241,6 @@ def wait_for(look: Callable[[], T | None], *, timeout: float = 60, every: float 
             raise AssertionError(f"waited {timeout:.0f} s for {what()}")
         time.sleep(every)
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    with_sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in with_sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in with_sockets]
-    finally:
-        for one in with_sockets:
-            one.close()
 
 
 def end_all(stack: Stack) -> Sequence[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.e2e.stack import Stack, free_ports, wait_for
+from ports import find_free_port
+from tests.e2e.stack import Stack, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +34,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def stack(small_disk: Path) -> Iterator[Stack]:
-    port, mlflow_port = free_ports(2)
+    port, mlflow_port = find_free_port(), find_free_port()
     stack = Stack(home=small_disk / "home", port=port, mlflow_port=mlflow_port)
     stack.up()
     yield stack

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import find_free_port
 from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
-from tests.e2e.stack import Json, Stack, end_all, free_ports
+from tests.e2e.stack import Json, Stack, end_all
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running platform. Takes itself down, and fails if a process is left."""
-    port, mlflow_port, first = free_ports(3)
+    port, mlflow_port, first = (find_free_port() for _ in range(3))
     platform = Stack(
         home=tmp_path_factory.mktemp("seeds") / "home",
         port=port,

@@ -66,6 +66,10 @@ class Job:
     experiment_name: str | None
     deployment_id: str | None
     deployment_url: str | None
+    source: Mapping[str, Any] | None
+    """What it runs, None where it runs no script: `script_name`, `script_sha256`, `project`, `arguments`,
+    `environment`, the names of `secrets`, `requirements`, `constraints`, `requires_python`, `git_commit`,
+    `git_is_dirty`."""
     logged_models: Sequence[Mapping[str, Any]]
     """What the script logged: `name`, `model_uri` and `run_id` of each."""
     selection: Mapping[str, Any] | None
@@ -121,6 +125,7 @@ class Job:
             experiment_name=fields.optional_text("experiment_name"),
             deployment_id=fields.optional_text("deployment_id"),
             deployment_url=fields.optional_text("deployment_url"),
+            source=fields.optional_mapping("source"),
             logged_models=fields.items("logged_models"),
             selection=fields.optional_mapping("selection"),
             error=_failure(fields.optional_mapping("error")),

@@ -4,7 +4,7 @@ Nothing follows a redirect, so the token goes to no other host than the one that
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -142,8 +142,9 @@ class Transport:
         Raises:
             Unavailable: also in the middle, when the connection breaks.
         """
+        request = self._request("GET", where, query=query, headers=headers, body=None)
         try:
-            with self._http.stream("GET", where, params=_present(query), headers=dict(headers)) as response:
+            with closing(self._http.send(request, stream=True)) as response:
                 if response.is_error:
                     response.read()
                     raise refusal(response)
@@ -194,6 +195,8 @@ class Transport:
             )
         except UnicodeError as error:
             raise Invalid(f"expected text that HTTP can carry: {error}", code="text_invalid") from error
+        except httpx.InvalidURL as error:
+            raise Invalid(f"expected text that fits into an address: {error}", code="text_invalid") from error
         except ValueError as error:  # JSON has no NaN and no infinity.
             raise Invalid(f"expected finite numbers: {error}", code="number_invalid") from error
 

@@ -86,7 +86,7 @@ class TestInterrupt:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (130, "")
-        assert err.splitlines()[-1] == "job job-1 goes on; `modelyard jobs show job-1` tells how it is"
+        assert err.splitlines()[-1] == "job-1 goes on; `modelyard jobs show job-1` shows its status"
         assert standin.asked("POST", "/mlops/jobs/job-1/cancel") == []
 
 

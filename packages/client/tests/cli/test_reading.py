@@ -26,6 +26,27 @@ class TestJobs:
         standin.jobs["job-1"] = [job(status="failed", error={"code": "c", "message": "[bold]no[/bold] column"})]
         assert "error       [bold]no[/bold] column\n" in run("jobs", "show", "job-1").out
 
+    def test_one_is_shown_with_what_it_runs(self, standin: StandIn, run: Run) -> None:
+        source = {
+            "script_name": "train.py",
+            "script_sha256": "5f",
+            "project": None,
+            "arguments": ["--name", "a b"],
+            "environment": {"SEED": "7"},
+            "secrets": ["TOKEN"],
+            "requirements": [],
+            "constraints": [],
+            "requires_python": ">=3.11",
+            "git_commit": "c0ffee",
+            "git_is_dirty": True,
+        }
+        standin.jobs["job-1"] = [job(source=source)]
+        facts = dict(line.split(maxsplit=1) for line in run("jobs", "show", "job-1").out.splitlines())
+        assert facts["script"] in {"train.py --name 'a b'", "sha256  5f"}
+        assert (facts["environment"], facts["secrets"], facts["python"]) == ("SEED=7", "TOKEN", ">=3.11")
+        assert facts["commit"] == "c0ffee, with changes"
+        assert json.loads(run("jobs", "show", "job-1", "-o", "json").out)["source"] == source
+
     def test_no_job_is_exit_code_3(self, run: Run) -> None:
         ended = run("jobs", "show", "nobody")
         assert (ended.exit_code, ended.err) == (3, "modelyard: there is no such thing\n")

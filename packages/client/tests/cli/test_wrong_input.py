@@ -12,9 +12,10 @@ from modelyard_standin import StandIn
 from modelyard_client.cli.app import app
 from modelyard_client.cli.errors import ExitCode
 
-NUMBERS = ["nan", "1e999", "9" * 5000]
-TEXTS = ["x=nan", "\udcff", "/dev/null/x"]
-"""What is no finite number; text that is no UTF-8; a file that cannot be read, which is no name either."""
+NUMBERS = ["nan", "1e999", "9" * 400, "9" * 5000]
+TEXTS = ["x=nan", f"x={'9' * 400}", f"x={'[' * 100_000}", "\udcff", "/dev/null/x"]
+"""What is no finite number, too large for one, or nested too deeply; text that is no UTF-8; a file that cannot be read,
+which is no name either."""
 SHARED = {"help", "follow", "url", "home", "output"}
 """Options of all commands; one command stands for them."""
 

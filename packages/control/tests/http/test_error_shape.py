@@ -129,6 +129,7 @@ def known(
         "hold_id": control_plane.removal.holds.put(admin, "iris", 2, reason="law", until=None).hold_id,
         "webhook_id": hook.webhook_id,
         "delivery_id": control_plane.hooks.deliveries.test(admin, hook.webhook_id).delivery_id,
+        "sha256": "0" * 64,
     }
 
 

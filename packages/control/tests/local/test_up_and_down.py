@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from ports import find_free_port
 
 from modelyard.home import Home
 from modelyard.local.generations import is_alive
@@ -28,11 +29,6 @@ pytestmark = pytest.mark.e2e
 Until = Callable[..., None]
 Processes = Callable[[], list[str]]
 COMMAND = str(Path(sys.executable).with_name("modelyard"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def stack_of(home: Home) -> Stack:
     unwanted = ("MODELYARD_", "MLFLOW_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment["MODELYARD_HOME"] = str(home.root)
-    return Stack(home, free_port(), free_port(), environment)
+    return Stack(home, find_free_port(), find_free_port(), environment)
 
 
 @pytest.fixture
@@ -143,7 +139,7 @@ class TestARunningStack:
 
     def test_up_with_another_port_is_a_conflict(self, running: tuple[Stack, str]) -> None:
         stack, _ = running
-        other = stack.run("up", "--port", str(free_port()))
+        other = stack.run("up", "--port", str(find_free_port()))
         assert other.returncode == 6
         assert "`modelyard down`" in other.stderr
 

@@ -78,9 +78,9 @@ def values(texts: Sequence[str] | None, *, option: str) -> dict[str, bool | floa
 def _value(text: str) -> bool | float | str:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-    is_plain = isinstance(value, bool | int | float) and json.dumps(value) == text and math.isfinite(value)
+    is_plain = isinstance(value, bool | int | float) and json.dumps(value) == text
     return value if is_plain and abs(value) < _EXACT else text
 
 

@@ -83,7 +83,7 @@ def _replacement(deployment: "Deployment") -> str | None:
     if last is None:
         return None
     why = f": {last.reason}" if last.reason else ""
-    return f"version {last.from_version} by {last.version}, {last.status} (job {last.job_id}){why}"
+    return f"version {last.from_version} by {last.version}, {last.status} ({last.job_id}){why}"
 
 
 def tell(deployment: "Deployment", output: Output) -> None:

@@ -1,11 +1,12 @@
 """What `train` and `deploy` do with a job that was accepted: return at once, or wait and tell its end."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from modelyard_client.cli.errors import CommandError
 from modelyard_client.cli.options import Output
 from modelyard_client.cli.progress import wait_for_job
-from modelyard_client.cli.terminal import print_facts, print_json
+from modelyard_client.cli.terminal import print_facts, print_json, told_pairs
 from modelyard_client.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def job_facts(job: "Job") -> dict[str, object]:
         "model": job.model_name,
         "version": job.model_version,
         "run": job.run_id,
+        **_source_facts(job.source or {}),
         "chosen": _chosen(job),
         "experiment": job.experiment_name,
         "deployment": job.deployment_id,
@@ -84,6 +86,23 @@ def job_facts(job: "Job") -> dict[str, object]:
         "error": job.error.message if job.error else None,
         "created": job.created_at,
         "seconds": job.duration_seconds,
+    }
+
+
+def _source_facts(source: "Mapping[str, Any]") -> dict[str, object]:
+    """What the job runs: none of it for a job without a script."""
+    if not source:
+        return {}
+    commit = source.get("git_commit")
+    return {
+        "script": shlex.join([source["script_name"], *source.get("arguments", [])]),
+        "script sha256": source.get("script_sha256"),
+        "project": source.get("project"),
+        "environment": told_pairs(source.get("environment", {})),
+        "secrets": ", ".join(source.get("secrets", [])),
+        "requirements": ", ".join(source.get("requirements", [])),
+        "python": source.get("requires_python"),
+        "commit": f"{commit}, with changes" if commit and source.get("git_is_dirty") else commit,
     }
 
 

@@ -77,7 +77,7 @@ def wait_for_job(client: "Client", job_id: str, *, shows_log: bool, seconds: flo
                 tail.join(_LOG_GRACE)
             return job
     except KeyboardInterrupt:
-        say(f"job {job_id} goes on; `modelyard jobs show {job_id}` tells how it is")
+        say(f"{job_id} goes on; `modelyard jobs show {job_id}` shows its status")
         raise
 
 

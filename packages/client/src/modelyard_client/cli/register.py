@@ -137,7 +137,7 @@ def _tell_job(job_id: str, output: Output) -> None:
     if output is Output.JSON:
         print_json({"job_id": job_id})
     else:
-        say(f"job {job_id} registers it; `modelyard jobs show {job_id}` tells how it is")
+        say(f"{job_id} registers it; `modelyard jobs show {job_id}` shows its status")
 
 
 def _tell(version: "Version", output: Output) -> None:

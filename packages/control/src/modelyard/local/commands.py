@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelyard.disk import is_about_space
 from modelyard.errors import Kind, ModelyardError
 from modelyard_client.cli.errors import CommandError, ExitCode
 from modelyard_client.cli.options import HomeOption
@@ -179,6 +178,8 @@ def told() -> Iterator[None]:
         exit_code = _EXIT_CODES.get(error.kind, ExitCode.FAILED)
         raise CommandError(error.message, exit_code=exit_code) from error
     except OSError as error:
+        from modelyard.disk import is_about_space
+
         if not is_about_space(error):
             raise
         said = f"disk full: {error.filename or 'the home'} cannot be written; make room there, and repeat this."
