@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from access_platform import Platform
 
 from modelyard_client.cli import main
 
 Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent_log() -> None:
+    """The application runs in this process, whose stdout is the command's."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 import pytest
 from access_platform import Platform
 
 Run = Callable[..., tuple[int, str]]
 MIRROR = "/api/v1/ml/registry/mirror"
+TOO_LONG = "x" * 257
+"""MLflow takes it; its mirrored name has no room here."""
 
 
 @pytest.fixture
@@ -29,14 +32,14 @@ def working(platform: Platform) -> Iterator[None]:
 
 @pytest.fixture
 def drifted(platform: Platform) -> None:
-    """`iris` is ours and not mirrored yet; `roses` was registered in MLflow; `My Model` too."""
+    """`iris` is ours and not mirrored yet; `roses` and `My Model` were in MLflow first, and a name too long for us."""
     registered = platform.operator.post("/mlops/registry", json={"name": "iris", "run_id": platform.log_model()})
     assert registered.status_code == 201
     platform.control.outbox.stop()
     platform.registered.drop_model("iris")
     run_id = platform.log_model()
     (logged,) = platform.tracking.logged_models(run_id)
-    for name in ("roses", "My Model"):
+    for name in ("roses", "My Model", TOO_LONG):
         platform.registered.register(name, logged.uri, run_id=run_id)
 
 
@@ -47,26 +50,28 @@ class TestCommands:
         kinds = {(each["name"], each["kind"]) for each in json.loads(out)["drift"]}
         assert kinds == {
             *(("iris", "model_missing"), ("iris", "version_missing")),
-            *(("roses", "unimported"), ("My Model", "refused")),
+            *(("roses", "unimported"), ("My Model", "unimported"), (TOO_LONG, "refused")),
         }
         assert "the tracker has no such registered model" in run("mirror", "status")[1]
 
         code, out = run("mirror", "import", "-o", "json")
         assert code == 0
         told = json.loads(out)
-        assert told["imported"] == [{"name": "roses", "version": 1, "mlflow_name": "roses", "mlflow_version": 1}]
-        assert [each["mlflow_name"] for each in told["refused"]] == ["My Model"]
+        assert sorted(told["imported"], key=itemgetter("name")) == [
+            {"name": name, "version": 1, "mlflow_name": name, "mlflow_version": 1} for name in ("My Model", "roses")
+        ]
+        assert [each["mlflow_name"] for each in told["refused"]] == [TOO_LONG]
 
         repaired = json.loads(run("mirror", "repair", "-o", "json")[1])
-        assert {each["name"] for each in repaired["repaired"]} == {"iris", "roses"}
-        assert [each["name"] for each in repaired["remaining"]] == ["My Model"]
+        assert {each["name"] for each in repaired["repaired"]} == {"iris", "roses", "My Model"}
+        assert [each["name"] for each in repaired["remaining"]] == [TOO_LONG]
         remaining = json.loads(run("mirror", "status", "-o", "json")[1])["drift"]
         assert [each["kind"] for each in remaining] == ["refused"]
 
     def test_people_are_told_in_tables(self, run: Run, drifted: None, working: None) -> None:
-        assert "roses" in run("mirror", "import")[1]
-        assert "My Model" in run("mirror", "repair")[1]
-        assert "My Model" in run("mirror", "status")[1]
+        assert "My Model" in run("mirror", "import")[1]
+        assert TOO_LONG in run("mirror", "repair")[1]
+        assert TOO_LONG in run("mirror", "status")[1]
 
     def test_only_administrators_repair(self, run: Run, platform: Platform) -> None:
         developer = platform.member(platform.operator, "dora", "developer")

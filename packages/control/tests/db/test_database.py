@@ -1,15 +1,17 @@
 """Transactions and migrations, on both databases."""
 
+import random
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Column, Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from modelyard.access.tables import tenants
@@ -18,8 +20,10 @@ from modelyard.db import Database
 from modelyard.db.schema import metadata
 from modelyard.db.statements import insert_new
 from modelyard.errors import DiskFull, Kind, Unavailable
+from modelyard.naming import MAX_NAME
 from modelyard.outbox.tables import outbox
-from modelyard.registry.tables import models
+from modelyard.registry.domain import MAX_PATH_BYTES
+from modelyard.registry.tables import models, version_files
 
 TENANT = {"id": "default", "name": "default", "quotas": {}, "created_at": ManualClock().now()}
 MODEL = {
@@ -44,6 +48,38 @@ class TestMigrations:
         with database.write() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []
+
+    def test_the_longest_file_path_of_the_model_with_the_longest_name_is_indexed(self, database: Database) -> None:
+        pick = random.Random(1)
+
+        def wide(size: int) -> str:
+            """Characters of four bytes each, which no compression makes shorter."""
+            return "".join(chr(pick.randrange(0x20000, 0x2A6DF)) for _ in range(size))
+
+        key = {"tenant_id": "t" * 40, "model_name": wide(MAX_NAME), "version": 2**31 - 1}
+        rows = [{**key, "path": wide(MAX_PATH_BYTES // 4), "sha256": "0" * 64, "size": 1}]
+        with database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL session_replication_role = replica"))  # No version is needed.
+            else:
+                connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+            connection.execute(insert(version_files), rows)
+            found = connection.execute(select(version_files.c.path)).scalars().all()
+            connection.execute(delete(version_files))
+        assert found == [rows[0]["path"]]
+
+    def test_no_other_index_can_be_given_a_row_that_is_too_long(self) -> None:
+        """2,704 bytes are what a row of an index holds on PostgreSQL, of which a header takes a few."""
+
+        def width(column: Column[Any]) -> int:
+            length = getattr(getattr(column.type, "impl", column.type), "length", None)
+            return 4 * length + 4 if length else 16
+
+        tables = metadata.tables.values()
+        indexes = [(table.name, list(table.primary_key.columns)) for table in tables]
+        indexes += [(str(index.name), list(index.columns)) for table in tables for index in table.indexes]
+        too_long = {name for name, columns in indexes if sum(map(width, columns)) > 2690}
+        assert too_long == {"version_files"}  # Bounded in bytes: the test above.
 
     def test_migrating_again_keeps_what_is_there(self, database: Database) -> None:
         with database.write() as connection:

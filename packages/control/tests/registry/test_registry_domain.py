@@ -6,7 +6,14 @@ from itertools import pairwise
 import pytest
 
 from modelyard.errors import Invalid
-from modelyard.registry.domain import MAX_PATH_LENGTH, FileEntry, Manifest, check_manifest, manifest_difference
+from modelyard.registry.domain import (
+    MAX_PATH_BYTES,
+    MAX_PATH_LENGTH,
+    FileEntry,
+    Manifest,
+    check_manifest,
+    manifest_difference,
+)
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MODEL = FileEntry("model.pkl", "a" * 64, 10)
@@ -61,6 +68,14 @@ class TestCheckManifest:
     def test_a_path_that_one_cannot_write_down_is_refused(self, path: str) -> None:
         with pytest.raises(Invalid, match="printable characters") as caught:
             check_manifest(Manifest((MODEL, replace(MODEL, path=path))))
+        assert caught.value.message.isascii()
+
+    def test_a_path_that_fits_into_no_index_is_refused(self) -> None:
+        owl = "🦉"
+        longest = owl * (MAX_PATH_BYTES // 4)
+        check_manifest(Manifest((replace(MODEL, path=longest),)))
+        with pytest.raises(Invalid, match="has 1504 bytes in UTF-8, expected at most 1500") as caught:
+            check_manifest(Manifest((replace(MODEL, path=longest + owl),)))
         assert caught.value.message.isascii()
 
     def test_a_model_without_files_is_refused(self) -> None:

@@ -101,6 +101,15 @@ class TestUnpack:
             unpacked(f"m.{kind}", content)
         assert told.value.code == "archive_invalid"
 
+    @pytest.mark.parametrize("path", ["x" * 256, "🦉" * 64, "/".join(["🦉" * 50] * 8)])
+    @pytest.mark.parametrize("kind", ["tar", "zip"])
+    def test_a_path_that_is_too_long_for_the_disk_or_the_database_is_refused(
+        self, unpacked: Callable[..., dict[str, bytes]], kind: str, path: str
+    ) -> None:
+        content = tar_of((path, b"x")) if kind == "tar" else zip_of((path, b"x"))
+        with pytest.raises(Invalid, match="path is too long, expected at most 1500 bytes in UTF-8 and 255 for"):
+            unpacked(f"m.{kind}", content)
+
     @pytest.mark.parametrize(
         ("name", "content"),
         [

@@ -13,6 +13,8 @@ from modelyard.registry.provenance import Provenance
 from modelyard.registry.states import Stage
 
 MAX_PATH_LENGTH = 500
+MAX_PATH_BYTES = 1500
+"""In UTF-8. A row of an index on PostgreSQL holds 2,704 bytes, of which tenant and model may take 1,060."""
 MAX_VERSION = 2**31 - 1
 _PLATFORM_TAGS = ("modelyard.", "mlflow.")
 """Keys of tags that the platform and the tracker keep for themselves begin so."""
@@ -236,6 +238,12 @@ def check_manifest(manifest: Manifest) -> None:
             raise Invalid(
                 f"the logged model holds a file whose path is not 1 to {MAX_PATH_LENGTH} printable characters: "
                 f"{file.path[:80]!a}",
+                code="artifact_invalid",
+            )
+        if (size := len(file.path.encode())) > MAX_PATH_BYTES:
+            raise Invalid(
+                f"the logged model holds a file whose path has {size} bytes in UTF-8, expected at most "
+                f"{MAX_PATH_BYTES}: {file.path[:80]!a}",
                 code="artifact_invalid",
             )
 

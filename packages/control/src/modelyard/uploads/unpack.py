@@ -17,9 +17,11 @@ from typing import IO
 
 from modelyard.disk import Disk
 from modelyard.errors import Invalid
-from modelyard.registry.domain import MAX_PATH_LENGTH
+from modelyard.registry.domain import MAX_PATH_BYTES, MAX_PATH_LENGTH
 
 MAX_FILES = 10_000
+_MAX_FILE_NAME = 255
+"""In bytes: no file system of Linux takes a longer one."""
 _MOST_RATIO = 200
 """Deflate reaches 1,032, for zeros; weights come to less than ten."""
 _UNSUSPICIOUS = 256 * 1024 * 1024
@@ -101,6 +103,11 @@ class _Unpacker:
         is_plain = path.isprintable() and "\\" not in path and 0 < len(path) <= MAX_PATH_LENGTH
         if not is_plain or place.is_absolute() or ".." in place.parts or not place.parts:
             raise _invalid(f"it holds a file whose path is not a plain one below it: {path[:80]!a}")
+        if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > _MAX_FILE_NAME for part in place.parts):
+            raise _invalid(
+                f"it holds a file whose path is too long, expected at most {MAX_PATH_BYTES} bytes in UTF-8 and "
+                f"{_MAX_FILE_NAME} for each name in it: {path[:80]!a}"
+            )
         if str(place) in self._seen:
             raise _invalid(f"it holds two files of one name: {path[:80]!a}")
         self._seen.add(str(place))
