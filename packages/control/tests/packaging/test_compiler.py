@@ -123,7 +123,7 @@ class TestAccepted:
 
         (spec,) = runner.started
         names = {name for name in spec.environment if not name.endswith("_NUM_THREADS")}
-        assert names == {"PATH", "HOME", "TMPDIR", "LANG"}
+        assert names == {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONDONTWRITEBYTECODE"}
         assert spec.limits == LIMITS
 
 

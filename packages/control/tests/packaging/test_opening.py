@@ -1,19 +1,26 @@
 """A model is opened by the very check of the model server, in a process of its own; what fails is told plainly."""
 
+import json
+import pickle
 import sys
 from pathlib import Path
 
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.runner import LocalRunner
 from modelyard.errors import Invalid
 from modelyard.packaging.opening import Failure, TrialOpening
+from modelyard.ports.environments import LogLine
 from modelyard.ports.runner import Limits
 
 LIMITS = Limits(seconds=60, memory_bytes=2 << 30, output_bytes=1 << 20, disk_bytes=1 << 30)
 SKLEARN = "flavors:\n  sklearn: {pickled_model: model.pkl, serialization_format: pickle}\n"
+EXAMPLE = {"serving_input_path": "serving_input_example.json", "artifact_path": "input_example.json"}
 
 
 @pytest.fixture
@@ -37,9 +44,13 @@ def model(folder: Path, pickled: bytes, *, mlmodel: str = SKLEARN) -> Path:
 
 
 def open_it(opening: TrialOpening, place: Path) -> Failure | None:
+    return opened(opening, place, lambda _: None)
+
+
+def opened(opening: TrialOpening, place: Path, log: LogLine) -> Failure | None:
     scratch = place.parent / "scratch"
     scratch.mkdir()
-    return opening.open(place, scratch, constraints="", log=lambda _: None)
+    return opening.open(place, scratch, constraints="", log=log)
 
 
 def reference(module: str, name: str) -> bytes:
@@ -79,3 +90,21 @@ class TestOpening:
     def test_what_is_no_model_is_refused(self, opening: TrialOpening, tmp_path: Path) -> None:
         with pytest.raises(Invalid, match="is not an MLflow model"):
             open_it(opening, model(tmp_path, b"", mlmodel="{}"))
+
+    def test_an_example_that_is_no_right_request_stops_no_model(self, opening: TrialOpening, tmp_path: Path) -> None:
+        told: list[str] = []
+        place = logged(tmp_path, LinearRegression().fit([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0]), {"inputs": [0.5, 1.5]})
+        assert opened(opening, place, told.append) is None
+        assert "warning: the model opens, and refuses its own input example: input 'input': expected" in told[-1]
+
+    def test_a_model_that_breaks_on_its_own_example_is_not_taken(self, opening: TrialOpening, tmp_path: Path) -> None:
+        failure = opened(opening, logged(tmp_path, DummyRegressor(), {"inputs": [[0.5, 1.5]]}), lambda _: None)
+        assert failure is not None
+        assert "opens, and does not answer its own input example: " in failure.message
+
+
+def logged(folder: Path, estimator: BaseEstimator, example: object) -> Path:
+    """A model with the request that MLflow wrote of its example."""
+    place = model(folder, pickle.dumps(estimator), mlmodel=SKLEARN + "saved_input_example_info: " + json.dumps(EXAMPLE))
+    (place / EXAMPLE["serving_input_path"]).write_text(json.dumps(example))
+    return place

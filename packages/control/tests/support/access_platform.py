@@ -10,16 +10,23 @@ import httpx
 import uvicorn
 
 from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.receiver.fake import FakeReceivers
+from modelyard.adapters.runner import LocalRunner
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
-from modelyard.ports.runner import RunOutcome, RunPhase
+from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
+
+
+def _not_run(_: RunSpec) -> RunOutcome:
+    return RunOutcome(RunPhase.FINISHED, exit_code=1, reason="not run here")
+
 
 MODEL_FILES = {
     "MLmodel": b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n",
@@ -29,23 +36,28 @@ MODEL_FILES = {
 
 
 class Platform:
-    """One control plane on a free port, with its own home. Use it as a context manager."""
+    """One control plane on a free port, with its own home. Use it as a context manager.
 
-    def __init__(self, home: Path, **settings: Any) -> None:
+    With `runs` it opens models as a real one does: processes run, in the Python of the tests, and time is the system's.
+    """
+
+    def __init__(self, home: Path, *, runs: bool = False, **settings: Any) -> None:
         self.clock = ManualClock()
         self.tracking = FakeTracking()
         self.registered = FakeRegisteredModels(self.tracking)
         self.engine = InlineJobEngine()
         adapters = Adapters(
-            clock=self.clock,
+            clock=SystemClock() if runs else self.clock,
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
             receivers=FakeReceivers(),
-            runner=FakeRunner(lambda _: RunOutcome(RunPhase.FINISHED, exit_code=1, reason="not run here")),
+            runner=LocalRunner(grace_seconds=1) if runs else FakeRunner(_not_run),
             target=FakeTarget(),
             tracking=self.tracking,
             registered=self.registered,
         )
+        if runs:
+            settings = {"open_models": True, "compile_models": False, **settings}
         self.control = ControlPlane(Settings(home=home, **settings), adapters)
         self.app = self.control.app()
         self._token_file = home / "token"

@@ -1,8 +1,6 @@
 """Uploads from the first piece to the version, over HTTP and across crashes."""
 
 import base64
-import io
-import tarfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -10,25 +8,14 @@ from typing import Any
 
 import pytest
 from access_platform import Platform
-from httpx import Client, Response
+from httpx import Client
+from uploading import ROOT, begin, kept, model_tar, send, upload
 
 from modelyard.access.domain import Principal, Role
 from modelyard.errors import Conflict
 from modelyard.uploads.pieces import Pieces
 
-ROOT = "/api/v1/ml/registry/uploads"
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
-
-
-def model_tar(weights: bytes = b"weights", **more: bytes) -> bytes:
-    packed = io.BytesIO()
-    files = {"MLmodel": b"flavors: {sklearn: {pickled_model: model.pkl}}\n", "model.pkl": weights, **more}
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
 
 
 @pytest.fixture
@@ -40,33 +27,6 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 @pytest.fixture
 def owner(platform: Platform) -> Client:
     return platform.operator
-
-
-def begin(owner: Client, content: bytes, **body: Any) -> Response:
-    body = {
-        "name": "churn",
-        "file_name": "model.tar",
-        "size_bytes": len(content),
-        "sha256": sha256(content).hexdigest(),
-        **body,
-    }
-    return owner.post(ROOT, json=body)
-
-
-def send(owner: Client, upload_id: str, piece: bytes, offset: int, **headers: str) -> Response:
-    return owner.patch(f"{ROOT}/{upload_id}", content=piece, headers={"Upload-Offset": str(offset), **headers})
-
-
-def upload(owner: Client, content: bytes, **body: Any) -> str:
-    begun = begin(owner, content, **body)
-    assert begun.status_code == 201, begun.text
-    upload_id: str = begun.json()["upload_id"]
-    assert send(owner, upload_id, content, 0).status_code == 200
-    return upload_id
-
-
-def kept(platform: Platform) -> list[str]:
-    return sorted(path.name for path in platform.control._settings.places.uploads.iterdir())
 
 
 class TestPieces:

@@ -10,7 +10,7 @@ import orjson
 
 from modelyard_serving.bundle import OpenedModel, example_inputs
 from modelyard_serving.described import ServedModel
-from modelyard_serving.errors import ServingError
+from modelyard_serving.errors import InvalidInput, ServingError
 from modelyard_serving.frames import encode_predictions
 from modelyard_serving.loading import open_served
 from modelyard_serving.settings import Settings
@@ -26,7 +26,8 @@ def check(settings: Settings) -> dict[str, Any]:
     """What the model is and gives, or why it cannot be served: `ok` false, `error`, and `cause` where it is known.
 
     A cause is what Python could not find: `module`, and `name` where the module is there and has not that name. With
-    `opened` true the model is there, and cannot answer its own example. The traceback goes to stderr.
+    `opened` true the model is there, and cannot answer its own example; with `example_refused` true the example is at
+    fault: as a caller's request, it would get a 400. The traceback goes to stderr.
     """
     try:
         served, opened = open_served(settings)
@@ -34,6 +35,8 @@ def check(settings: Settings) -> dict[str, Any]:
         return _failed(error, opened=False)
     try:
         return _describe(served, opened)
+    except InvalidInput as error:
+        return {**_failed(error, opened=True), "example_refused": True}
     except Exception as error:  # noqa: BLE001  # As above.
         return _failed(error, opened=True)
 

@@ -94,9 +94,16 @@ class MlflowModel:
         if self.serving_example is None:
             return None
         try:
-            return orjson.loads(self.serving_example.read_bytes())
+            payload = orjson.loads(self.serving_example.read_bytes())
         except orjson.JSONDecodeError:  # MLflow writes bare NaN here, which is no JSON; the example is only a courtesy.
             return None
+        return _as_array(payload)
+
+
+def _as_array(payload: Any) -> Any:
+    """One value that was logged by itself, a text for instance, is a request of one row."""
+    alone = payload.get("inputs") if isinstance(payload, dict) else None
+    return {**payload, "inputs": [alone]} if isinstance(alone, str | int | float) else payload
 
 
 def _serving_example(folder: Path, info: Mapping[str, Any]) -> Path | None:

@@ -212,8 +212,13 @@ class Work:
         )
 
     def _registering(self) -> Registering:
+        adapters = self._ground.adapters
         return Registering(
-            jobs=self.jobs, registry=self._registry, tracking=self._ground.adapters.tracking, uploads=self.uploads
+            jobs=self.jobs,
+            registry=self._registry,
+            tracking=adapters.tracking,
+            uploads=self.uploads,
+            opening=opening(self._ground.settings, adapters),
         )
 
 

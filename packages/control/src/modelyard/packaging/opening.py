@@ -109,6 +109,10 @@ class TrialOpening:
         if found is None:
             why = reason_of(self._runner, scratch / "run", outcome)
             return Failure(f"The model could not be opened as its server will open it: {why}")
+        if found["ok"] is not True and found.get("example_refused") is True:
+            # A courtesy that is written wrongly says nothing against the model, which is there and said so.
+            log(f"warning: the model opens, and refuses its own input example: {_told(found)}")
+            return None
         return None if found["ok"] is True else _failure(found, plan)
 
 
@@ -123,8 +127,12 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("ok"), bool) else None
 
 
+def _told(found: Mapping[str, Any]) -> str:
+    return plain_text(str(found.get("error", "")))[:_LONGEST]
+
+
 def _failure(found: Mapping[str, Any], plan: ServingPlan) -> Failure:
-    told = plain_text(str(found.get("error", "")))[:_LONGEST]
+    told = _told(found)
     cause = found.get("cause")
     module, name = (str(cause.get(key) or "") for key in ("module", "name")) if isinstance(cause, dict) else ("", "")
     if module == "__main__" and name:
@@ -135,14 +143,14 @@ def _failure(found: Mapping[str, Any], plan: ServingPlan) -> Failure:
     if module and not name:
         return Failure(
             f"The model needs the Python module `{module}`, which the server does not have: name its package in "
-            "`extra_pip_requirements` of log_model, or log the module with `code_paths`",
+            "the model's requirements (`extra_pip_requirements` of log_model), or log the module with `code_paths`",
             module=module,
         )
     if module:
         return Failure(
             f"The model needs `{name}` of the Python module `{module}`, which has no such name where the model is "
             f"served (with {', '.join(plan.requirements[:20]) or 'no requirements'}): name the version that the model "
-            "was trained with in `extra_pip_requirements` of log_model"
+            "was trained with in its requirements (`extra_pip_requirements` of log_model)"
         )
     if found.get("opened") is True:
         return Failure(f"The model opens, and does not answer its own input example: {told}")

@@ -68,5 +68,6 @@ def _environment(folder: Path, python: Path) -> dict[str, str]:
         "HOME": str(folder / "work"),
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",  # Beside a model's own code, it would be a file more than was registered.
         **threads,
     }

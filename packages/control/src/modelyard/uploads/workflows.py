@@ -1,4 +1,7 @@
-"""The steps from a whole upload to a version: check and unpack, store in the tracker, register. Nothing is loaded."""
+"""The steps from a whole upload to a version: check, unpack, open as its server will, store in the tracker, register.
+
+Nothing is loaded in this process. What cannot be opened never gets into the tracker, so it leaves nothing there.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -12,9 +15,10 @@ from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.packaging.opening import ModelOpening, refuse
 from modelyard.plain import plain_json
 from modelyard.ports.tracking import Tracking
-from modelyard.registry.domain import check_manifest
+from modelyard.registry.domain import Manifest, check_manifest, manifest_difference
 from modelyard.registry.files import manifest_of, sha256_of
 from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
@@ -36,6 +40,7 @@ class Registering:
     registry: RegistryService
     tracking: Tracking
     uploads: UploadService
+    opening: ModelOpening
 
     def register(self, steps: JobSteps) -> Result:
         """From bytes to version: gives `model_version`."""
@@ -51,7 +56,7 @@ class Registering:
         self.uploads.finish(job)
 
     def _store(self, job: Job) -> Result:
-        """Check and unpack the file and copy it to the tracker, under a key that makes it one model there."""
+        """Check, unpack and open the file, and copy it to the tracker, under a key that makes it one model there."""
         upload = self.uploads.of_job(job)
         folder = self.uploads.workplace(upload)
         shutil.rmtree(folder, ignore_errors=True)  # Of a step that was cut off.
@@ -65,6 +70,7 @@ class Registering:
         check_manifest(manifest)
         read_signature(model)
         told = self._read_sidecars(job, upload, model)
+        self._open(job, model, folder / "trial", manifest)
         self.uploads.disk.require(manifest.size, what="storing the model")
         self._say(job, f"storing {len(manifest.files)} files, {manifest.size} bytes")
         stored = self.tracking.store_model(
@@ -75,6 +81,20 @@ class Registering:
             parameters={name: str(value) for name, value in upload.request.get("parameters", {}).items()},
         )
         return {"model_uri": stored.uri, "manifest": manifest.digest, **told}
+
+    def _open(self, job: Job, model: Path, scratch: Path, manifest: Manifest) -> None:
+        """Open the model in the environment that its deployment would have: its own requirements, and where it names
+        none the server's of its format. It was trained elsewhere, so there is no lock besides.
+        """
+        scratch.mkdir()
+        failure = self.opening.open(model, scratch, constraints="", log=lambda line: self._say(job, line))
+        if failure is not None:
+            raise refuse(failure)
+        if different := manifest_difference(manifest, manifest_of(model)):  # The model's code ran beside its files.
+            raise Invalid(
+                f"the model changes its own files when it is opened: {', '.join(different[:_LISTED])}",
+                code="model_not_openable",
+            )
 
     def _read_sidecars(self, job: Job, upload: Upload, model: Path) -> Result:
         """What the archive says of itself, in JSON; what was said when the upload was begun goes before it."""
