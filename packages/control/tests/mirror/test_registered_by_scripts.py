@@ -70,6 +70,57 @@ class TestRegisteredByScripts:
         assert desk.take_over() == []
         assert desk.report() == []
 
+    def test_registered_twice_the_second_is_refused_with_the_first_and_goes_with_its_deletion(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        registered: FakeRegisteredModels,
+        outbox: Outbox,
+        jobs: JobService,
+        tracking: FakeTracking,
+        admin: Principal,
+        job: Job,
+        logged: LoggedModel,
+    ) -> None:
+        for _ in range(2):
+            registered.register("iris", logged.uri, run_id=logged.run_id)
+        finish(job, logged, jobs, registry, tracking)
+        while outbox.deliver_due():
+            pass
+        desk.take_over()
+        assert desk.report() == [
+            (
+                "it is version 1 of 'iris', which MLflow's version 1 of 'iris' shows already: the script registered its "
+                "model twice. Delete this one in MLflow"
+            )
+        ]
+        assert desk.kinds() == ["refused"]
+        assert [version.version for version in registry.versions(admin, "iris")] == [1]
+        registered.drop_version("iris", 2)
+        assert desk.report() == []
+
+    def test_of_two_the_second_takes_the_place_of_a_first_that_was_deleted(
+        self,
+        desk: Desk,
+        registry: RegistryService,
+        registered: FakeRegisteredModels,
+        outbox: Outbox,
+        jobs: JobService,
+        tracking: FakeTracking,
+        job: Job,
+        logged: LoggedModel,
+    ) -> None:
+        for _ in range(2):
+            registered.register("iris", logged.uri, run_id=logged.run_id)
+        finish(job, logged, jobs, registry, tracking)
+        while outbox.deliver_due():
+            pass
+        desk.take_over()
+        registered.drop_version("iris", 1)
+        desk.repair()
+        assert [shown.number for shown in registered.versions("iris")] == [2]
+        assert desk.report() == []
+
     def test_under_another_models_name_it_is_refused_and_says_how(
         self,
         desk: Desk,

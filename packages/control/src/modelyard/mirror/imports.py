@@ -100,7 +100,7 @@ class Imports:
         try:
             logged = self._registered.logged_model(shown)
             if not is_copy(shown):
-                self._refuse_made_by_job(place, logged)
+                self._refuse_made_by_job(place, shown, logged)
             return self._registry.register(
                 principal,
                 model_name=place.model_name,
@@ -118,18 +118,24 @@ class Imports:
                 f"the tracker has no logged model behind '{plain_text(shown.source)[:200]}'", code=NOT_TRACKED
             ) from exc
 
-    def _refuse_made_by_job(self, place: Place, logged: LoggedModel) -> None:
+    def _refuse_made_by_job(self, place: Place, shown: ShownVersion, logged: LoggedModel) -> None:
         """What a job's script logs becomes a version by its job, or by hand; that the script registers it is no import.
 
         Raises:
-            Conflict: code `already_imported`, when it is that version, which the mirror shows there; `job_running`;
-                else `registered_by_job`.
+            Conflict: code `already_imported`, when it is that version, which the mirror shows there or will;
+                `registered_twice`, when another one of the tracker's shows it; `job_running`; else `registered_by_job`.
         """
         job_id = self._registry.job_of(logged)
         if job_id is None:
             return
         self._registry.refuse_running(job_id)
         made = self._registry.version_of(place.tenant_id, place.model_name, logged.uri)
+        if made is not None and (mirror := self._other_mirror(made, shown)) is not None:
+            raise Conflict(
+                f"it is version {made.version} of '{made.model_name}', which MLflow's version {mirror.number} of "
+                f"'{mirror.name}' shows already: the script registered its model twice. Delete this one in MLflow",
+                code="registered_twice",
+            )
         if made is not None:
             raise Conflict(f"it is version {made.version} of '{made.model_name}'", code=_ALREADY)
         raise Conflict(
@@ -137,6 +143,15 @@ class Imports:
             f"register it with POST /mlops/registry (job_id, and model_name '{place.model_name}')",
             code="registered_by_job",
         )
+
+    def _other_mirror(self, version: Version, shown: ShownVersion) -> ShownVersion | None:
+        """The tracker's version that shows ours, if it is there and is not this one."""
+        with self._database.read() as connection:
+            link = store.link_of(connection, version.tenant_id, version.model_name, version.version)
+        if link is None or link.is_of(shown):
+            return None
+        mirror = self._registered.version(link.tracker_name, link.tracker_version)
+        return mirror if mirror is not None and link.is_of(mirror) else None
 
     def _refuse(self, shown: ShownVersion, exc: ModelyardError) -> None:
         with self._database.write() as connection:
