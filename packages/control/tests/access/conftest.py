@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -59,7 +60,7 @@ def make_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     """Platforms that run until the module ends."""
     with ExitStack() as stack:
 
-        def make(**settings: object) -> Platform:
+        def make(**settings: Any) -> Platform:
             return stack.enter_context(Platform(tmp_path_factory.mktemp("platform"), **settings))
 
         yield make
