@@ -1,6 +1,6 @@
 """One stack for all documents. It asks for no token, as theirs did not, so that their lines run as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -8,6 +8,19 @@ import pytest
 from ports import find_free_port
 from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
 from tests.e2e.stack import Json, Stack, end_all
+
+
+class SetupFailed(Exception):
+    """A fixture did not come about. No `AssertionError`, for which the mark `later` would take it."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """What a test of a document needs must be there, also where the test itself is expected to fail."""
+    try:
+        return (yield)
+    except AssertionError as error:
+        raise SetupFailed(str(error)) from error
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ MANAGEMENT = "http://localhost:8000"
 
 
 def later(reason: str) -> pytest.MarkDecorator:
-    """What is not built yet, in words. The mark fails as soon as the test passes."""
+    """What is not built yet, in words. The mark fails as soon as the test passes, and where a fixture fails."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 

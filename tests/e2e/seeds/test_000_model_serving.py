@@ -69,14 +69,14 @@ class TestModelVersion:
 
     @later("deployments to Azure Container Instances and to Kubernetes are not built yet")
     @pytest.mark.parametrize("target", ["ACI", "AKS"])
-    def test_it_is_deployed_and_undeployed(self, anyone: httpx.Client, my_model: Json, target: str) -> None:
-        assert my_model["status"] == "deployed"
+    @pytest.mark.usefixtures("my_model")
+    def test_it_is_deployed_and_undeployed(self, anyone: httpx.Client, target: str) -> None:
         assert _accepted(anyone, "/my_model/versions/1/deploy", {"target": target})
         assert _accepted(anyone, "/my_model/versions/1/undeploy", {})
 
     @later("an inference that trains by a notebook is not built yet")
-    def test_an_inference_trains_a_new_model_in_a_new_run(self, anyone: httpx.Client, my_model: Json) -> None:
-        assert my_model["status"] == "deployed"
+    @pytest.mark.usefixtures("my_model")
+    def test_an_inference_trains_a_new_model_in_a_new_run(self, anyone: httpx.Client) -> None:
         assert _accepted(anyone, "/my_model/versions/1/inference", {})
 
 

@@ -218,8 +218,8 @@ class TestWorkflows:
 
     @later("deployments on Kubernetes are not built yet")
     @pytest.mark.parametrize("line", KUBERNETES)
-    def test_kubectl_sees_the_deployment(self, my_model: Json, line: str) -> None:
-        assert my_model["status"] == "deployed"
+    @pytest.mark.usefixtures("my_model")
+    def test_kubectl_sees_the_deployment(self, line: str) -> None:
         assert bash(line, {})
 
 

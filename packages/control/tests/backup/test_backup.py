@@ -35,6 +35,7 @@ from modelyard.settings import Settings
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 PETRA = Principal(tenant_id="default", subject="petra", role=Role.APPROVER)
 LogModel = Callable[..., LoggedModel]
+ODD_NAME = '50% "it\'s" a%2Fb größe 🦉?#'
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def fill(yard: ControlPlane, log_model: LogModel) -> None:
     for _ in range(2):
         version = yard.registry.register(ADMIN, model_name="iris", logged=log_model(), tags={"team": "risk — é"})
         yard.promotion.change_stage(ADMIN, version, Stage.STAGING, comment="good", revision=None)
+    yard.registry.register(ADMIN, model_name=ODD_NAME, logged=log_model())
     staged = yard.registry.version(ADMIN, "iris", 1)
     request = yard.promotion.request(ADMIN, staged, comment="please")
     yard.promotion.approve(PETRA, "iris", request.request_id, comment="yes", revision=None)
@@ -109,6 +111,7 @@ class TestRoundTrip:
         assert (home.uploads / "up-1" / "file").read_bytes() == b"half of it"
         assert again.access.authenticate(f"Bearer {home.token_file.read_text()}").subject == "admin"
         assert again.registry.register(ADMIN, model_name="iris", logged=log_model()).version == 3
+        assert again.registry.register(ADMIN, model_name=ODD_NAME, logged=log_model()).version == 2
         again.database.close()
 
     def test_what_was_deployed_serves_again_though_no_bundle_was_in_the_backup(

@@ -46,11 +46,12 @@ class Platform:
         self.tracking = FakeTracking()
         self.registered = FakeRegisteredModels(self.tracking)
         self.engine = InlineJobEngine()
+        self.receivers = FakeReceivers()
         adapters = Adapters(
             clock=SystemClock() if runs else self.clock,
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
-            receivers=FakeReceivers(),
+            receivers=self.receivers,
             runner=LocalRunner(grace_seconds=1) if runs else FakeRunner(_not_run),
             target=FakeTarget(),
             tracking=self.tracking,

@@ -48,6 +48,18 @@ class TestTriton:
             stats = client.get_inference_statistics("Doubler").model_stats[0]
             assert (stats.inference_count, stats.inference_stats.success.count) == (2, 1)
 
+    def test_a_model_is_found_under_whatever_name_mlflow_takes(self, start_server: StartServer) -> None:
+        name = '50% a%2Fb größe 🦉 "it\'s"?#1'
+        address = start_server("Doubler", "--name", name, "--grpc-port", "0").status()["grpc_address"]
+        with triton.InferenceServerClient(str(address)) as client:
+            assert client.is_model_ready(name, "1")
+            assert client.get_model_metadata(name).name == name
+            answer = client.infer(name, [triton_input(triton, ROWS)])
+            assert (answer.get_response().model_name, answer.as_numpy("y").tolist()) == (name, (ROWS * 2).tolist())
+            with pytest.raises(InferenceServerException, match="a%2Fc") as caught:
+                client.infer("a%2Fc", [triton_input(triton, ROWS)])
+            assert caught.value.status() == "StatusCode.NOT_FOUND"
+
     @pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
     def test_every_option_of_a_request(self, address: str, coding: str | None) -> None:
         with triton.InferenceServerClient(address) as client:

@@ -1,5 +1,6 @@
 """How a command line names a version (`churn/3`), or a request for it (`churn/3`, `churn/req-…`)."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
     from modelyard_client.client import Client
     from modelyard_client.promotion import PromotionRequest
 
+_VERSION = re.compile("0*[1-9][0-9]{0,9}")
+"""Ten digits hold more than there are versions."""
 VersionArgument = Annotated[str, typer.Argument(help="A version, like churn/3.", metavar="MODEL/VERSION")]
 RequestArgument = Annotated[
     str,
@@ -22,8 +25,8 @@ def name_and_version(reference: str) -> tuple[str, int]:
         typer.BadParameter: it is not of the form MODEL/VERSION.
     """
     name, _, number = reference.rpartition("/")
-    if not (name and number.isascii() and number.isdigit() and int(number) > 0):
-        raise typer.BadParameter(f"expected MODEL/VERSION, like churn/3, got {reference!r}")
+    if not (name and _VERSION.fullmatch(number)):
+        raise typer.BadParameter(f"expected MODEL/VERSION, like churn/3, got {reference[:300]!r}")
     return name, int(number)
 
 
