@@ -78,17 +78,17 @@ class TestWait:
     def test_the_end_may_be_a_failure(self, standin: StandIn, client: Client) -> None:
         standin.jobs["job-1"] = [FAILED]
         ended = client.jobs.wait("job-1")
-        with pytest.raises(JobFailed, match=r"^job job-1 failed: ValueError: no such column$") as caught:
+        with pytest.raises(JobFailed, match=r"^job-1 failed: ValueError: no such column$") as caught:
             ended.require_success()
         assert (caught.value.code, caught.value.job) == ("script_failed", ended)
 
     def test_a_cancelled_job_did_not_succeed(self) -> None:
-        with pytest.raises(JobFailed, match=r"^job job-1 was cancelled$"):
+        with pytest.raises(JobFailed, match=r"^job-1 was cancelled$"):
             Job.from_json(job(status="cancelled")).require_success()
 
     def test_a_job_that_takes_too_long_goes_on(self, standin: StandIn, client: Client, clock: FakeClock) -> None:
         standin.jobs["job-1"] = [job(status="running")]
-        with pytest.raises(WaitTimedOut, match=r"^waited 30 s for job job-1 to end$"):
+        with pytest.raises(WaitTimedOut, match=r"^waited 30 s for job-1 to end$"):
             client.jobs.wait("job-1", timeout=30)
         assert 30 <= clock.now() < 31.1
 

@@ -107,7 +107,7 @@ class Job:
         reason = f": {self.error.message}" if self.error else ""
         code = self.error.code if self.error else f"job_{self.status}"
         state = "was cancelled" if self.status == "cancelled" else self.status
-        raise JobFailed(f"job {self.job_id} {state}{reason}", code=code, job=self)
+        raise JobFailed(f"{self.job_id} {state}{reason}", code=code, job=self)
 
     @classmethod
     def from_json(cls, value: object) -> "Job":
@@ -216,7 +216,7 @@ class Jobs:
             is_done=lambda job: job.is_finished,
             facts=_facts,
             clock=self._transport.clock,
-            waiting_for=f"job {job_id} to end",
+            waiting_for=f"{job_id} to end",
             on_change=on_change,
             timeout=timeout,
             patience=patience,

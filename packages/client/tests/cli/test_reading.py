@@ -111,6 +111,12 @@ class TestDeployments:
         replica = run("deployments", "show", "churn").out.splitlines()[-1]
         assert replica.split(maxsplit=5) == ["0", "ready", "4243", "1", "98", "killed by signal 9"]
 
+    def test_one_whose_version_is_replaced_names_the_job_once(self, standin: StandIn, run: Run) -> None:
+        replacement = {"from_version": 1, "version": 2, "generation": 2, "status": "failed", "reason": "no memory"}
+        standin.deployments["dep-1"] = [deployment(replacement=replacement | {"job_id": "job-1"})]
+        out = run("deployments", "show", "churn").out
+        assert "version 1 by 2, failed (job-1): no memory\n" in out
+
     def test_scaling_waits_and_tells_the_end(self, standin: StandIn, run: Run) -> None:
         standin.deployments["dep-1"] = [deployment(), deployment(ready_replicas=3)]
         ended = run("scale", "churn", "--replicas", "3", "-o", "json")

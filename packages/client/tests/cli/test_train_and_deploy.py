@@ -137,7 +137,7 @@ class TestTrain:
         ended = run("train", script)
         assert (ended.exit_code, ended.out) == (1, "")
         assert ended.err.splitlines()[-1] == (
-            "modelyard: job job-1 failed: ValueError: no column; `modelyard logs job-1` shows its log"
+            "modelyard: job-1 failed: ValueError: no column; `modelyard logs job-1` shows its log"
         )
 
     def test_a_job_that_fails_is_told_to_programs_too(self, standin: StandIn, run: Run, script: str) -> None:
@@ -155,7 +155,7 @@ class TestTrain:
     def test_a_wait_that_is_too_long_is_exit_code_7(self, standin: StandIn, run: Run, script: str) -> None:
         standin.jobs["job-1"] = [job(status="running", phase="training")]
         ended = run("train", script, "--wait-seconds", "0")
-        assert (ended.exit_code, ended.err.splitlines()[-1]) == (7, "modelyard: waited 0 s for job job-1 to end")
+        assert (ended.exit_code, ended.err.splitlines()[-1]) == (7, "modelyard: waited 0 s for job-1 to end")
 
     def test_the_servers_refusal_is_its_sentence_and_exit_code_2(self, standin: StandIn, run: Run, script: str) -> None:
         standin.out_of_turn = [error(400, "requirements.0: expected a name, got '../x'", "requirement_invalid")]
