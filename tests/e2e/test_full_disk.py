@@ -35,7 +35,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def stack(small_disk: Path) -> Iterator[Stack]:
     port, mlflow_port = find_free_port(), find_free_port()
-    stack = Stack(home=small_disk / "home", port=port, mlflow_port=mlflow_port)
+    # To open an uploaded model takes an environment, for which this disk is too small.
+    settings = {"MODELYARD_OPEN_MODELS": "false"}
+    stack = Stack(home=small_disk / "home", port=port, mlflow_port=mlflow_port, settings=settings)
     stack.up()
     yield stack
     stack.close()
