@@ -116,7 +116,7 @@ class TestManagement:
         (version,) = model["versions"]
         assert version["run_id"] == deployed["run_id"]
         assert version["metrics"]["accuracy"] > 0.9
-        assert version["parameters"]["C"] == "0.5"
+        assert version["parameters"]["C"] == 0.5
 
     def test_the_status_of_the_platform(self, curl: Curl) -> None:
         status, platform = curl("/mlops/status")
