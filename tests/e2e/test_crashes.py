@@ -14,12 +14,20 @@ from tests.e2e.test_outages import CONTROL, MLFLOW
 
 
 class Gates:
-    """The two places where the gated script waits for us."""
+    """The places where a gated script waits for us: files in its own working folder, the only one that it may write."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.script = folder / "gated.py"
-        self.script.write_text((SCRIPTS / "gated.py").read_text().replace("@GATES@", str(folder)))
+    def __init__(self, stack: Stack, script: str = "gated.py") -> None:
+        self.stack = stack
+        self.script = SCRIPTS / script
+        self.folder = Path()
+
+    def deploy(self, *, model_name: str) -> str:
+        """One click with the script, for two replicas. The id of the job."""
+        return self._of(self.stack.deploy(self.script, model_name=model_name, replicas=2))
+
+    def train(self, *, model_name: str) -> str:
+        """A training job of the script. Its id."""
+        return self._of(self.stack.train(self.script, model_name=model_name))
 
     def await_reached(self, name: str) -> None:
         """Wait until the script stands before this gate."""
@@ -27,14 +35,19 @@ class Gates:
         wait_for(reached.exists, timeout=240, every=0.02, what=lambda: f"the script to reach the gate '{name}'")
 
     def open(self, *names: str) -> None:
-        """Let the script through."""
+        """Let the script through, or when it is there."""
+        wait_for(self.folder.is_dir, timeout=240, every=0.02, what=lambda: "the run to begin")
         for name in names:
             (self.folder / f"{name}.open").touch()
 
+    def _of(self, job_id: str) -> str:
+        self.folder = self.stack.home / "jobs" / job_id / "run-1" / "work"
+        return job_id
+
 
 @pytest.fixture
-def gates(tmp_path: Path) -> Gates:
-    return Gates(tmp_path)
+def gates(stack: Stack) -> Gates:
+    return Gates(stack)
 
 
 def phase_of(stack: Stack, job_id: str) -> str:
@@ -108,7 +121,7 @@ def ends_as_it_would_have(stack: Stack, job_id: str) -> None:
 
 class TestTheControlPlaneIsKilled:
     def test_in_training(self, stack: Stack, gates: Gates) -> None:
-        job_id = stack.deploy(gates.script, model_name="killed-in-training", replicas=2)
+        job_id = gates.deploy(model_name="killed-in-training")
         gates.await_reached("training")
         before = {process.pid for process in stack.processes_in(stack.home / "jobs" / job_id)}
 
@@ -122,7 +135,7 @@ class TestTheControlPlaneIsKilled:
         ends_as_it_would_have(stack, job_id)
 
     def test_in_training_which_ends_while_it_is_down(self, stack: Stack, gates: Gates) -> None:
-        job_id = stack.deploy(gates.script, model_name="ended-meanwhile", replicas=2)
+        job_id = gates.deploy(model_name="ended-meanwhile")
         gates.await_reached("training")
         gates.open("training")
         gates.await_reached("end")
@@ -134,7 +147,7 @@ class TestTheControlPlaneIsKilled:
         ends_as_it_would_have(stack, job_id)
 
     def test_in_registering(self, stack: Stack, gates: Gates) -> None:
-        job_id = stack.deploy(gates.script, model_name="killed-in-registering", replicas=2)
+        job_id = gates.deploy(model_name="killed-in-registering")
         gates.await_reached("training")
         gates.open("training")
         gates.await_reached("end")
@@ -147,7 +160,7 @@ class TestTheControlPlaneIsKilled:
 
     @pytest.mark.parametrize("phase", ["building", "deploying"])
     def test_in(self, stack: Stack, gates: Gates, phase: str) -> None:
-        job_id = stack.deploy(gates.script, model_name=f"killed-in-{phase}", replicas=2)
+        job_id = gates.deploy(model_name=f"killed-in-{phase}")
         gates.open("training", "end")
 
         kill_control_in(stack, phase, job_id)
@@ -155,7 +168,7 @@ class TestTheControlPlaneIsKilled:
         ends_as_it_would_have(stack, job_id)
 
     def test_in_every_phase_of_one_job(self, stack: Stack, gates: Gates) -> None:
-        job_id = stack.deploy(gates.script, model_name="killed-often", replicas=2)
+        job_id = gates.deploy(model_name="killed-often")
         gates.await_reached("training")
 
         kill_control_in(stack, "training", job_id)
@@ -172,7 +185,7 @@ class TestMlflowIsStopped:
     @pytest.mark.parametrize("how", ["stopped", "frozen"])
     def test_before_registering_the_job_waits_and_goes_on(self, stack: Stack, gates: Gates, how: str) -> None:
         outage: Callable[..., object] = stack.stopped if how == "stopped" else lambda name: frozen(stack, name)
-        job_id = stack.deploy(gates.script, model_name=f"mlflow-{how}", replicas=2)
+        job_id = gates.deploy(model_name=f"mlflow-{how}")
         gates.await_reached("training")
         gates.open("training")
         gates.await_reached("end")

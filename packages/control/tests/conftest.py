@@ -85,7 +85,11 @@ __all__ = [
 
 @pytest.fixture(scope="package", autouse=True)
 def models_are_registered_as_they_come() -> Iterator[None]:
-    """No test here waits for a real model server to open its model; those that are about it say so."""
+    """The models of most tests here are bytes that no server could open, and their runners start no process.
+
+    Those that open models for real: `packaging/test_opening.py` the check itself, `uploads/test_opened_uploads.py` the
+    whole application, `training/test_opening_models.py` what a job adds; and end to end all jobs of `tests/e2e`.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELYARD_OPEN_MODELS", "false")
         yield

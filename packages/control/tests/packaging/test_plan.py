@@ -46,8 +46,37 @@ class TestRuntime:
 
         assert plan_serving(folder).runtime == runtime
 
-    def test_a_model_with_code_of_its_own_is_left_to_mlflow(self, make_model: MakeModel) -> None:
-        folder = make_model({"python_function": {**PYFUNC, "code": "code"}, "sklearn": {"code": "code"}})
+    @pytest.mark.parametrize(
+        ("code", "runtime"),
+        [
+            (
+                "import json\nimport numpy.linalg as la\nfrom sklearn.base import clone\nimport words\n",
+                "sklearn",
+            ),
+            ("from . import words\nimport ratio.more\nimport pandas\n", "sklearn"),
+            ("def late():\n    import mlflow.pyfunc\n", "pyfunc"),
+            ("import requests\n", "pyfunc"),
+            ("this is no Python", "pyfunc"),
+        ],
+    )
+    def test_code_that_needs_nothing_besides_is_served_by_scikit_learns_own_runtime_and_other_code_by_mlflow(
+        self, make_model: MakeModel, code: str, runtime: str
+    ) -> None:
+        flavors = {"python_function": {**PYFUNC, "code": "code"}, "sklearn": {"code": "code"}}
+        folder = make_model(flavors, requirements="mlflow==3.17.2\npandas==2.3.3\n")
+        (folder / "code" / "ratio").mkdir(parents=True)
+        (folder / "code" / "words.py").write_text("WORDS = []\n")
+        (folder / "code" / "ratio" / "__init__.py").write_text(code)
+
+        assert plan_serving(folder).runtime == runtime
+
+    @pytest.mark.parametrize("code", ["../code", "/etc", "missing", 7])
+    def test_code_that_is_not_in_the_models_folder_is_left_to_mlflow(self, make_model: MakeModel, code: object) -> None:
+        assert plan_serving(make_model({"sklearn": {"code": code}})).runtime == "pyfunc"
+
+    def test_code_of_another_flavor_is_left_to_mlflow(self, make_model: MakeModel) -> None:
+        folder = make_model({"python_function": {**PYFUNC, "code": "code"}, "xgboost": {"code": "code"}})
+        (folder / "code").mkdir()
 
         assert plan_serving(folder).runtime == "pyfunc"
 

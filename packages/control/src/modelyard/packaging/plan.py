@@ -1,7 +1,7 @@
 """How a logged model is served: which runtime loads it, and what its environment holds. It reads text only."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from modelyard.errors import Invalid
+from modelyard.packaging.brought_code import needs_only
 from modelyard.registry.mlmodel import read_mlmodel, read_signature
 from modelyard_client.errors import Invalid as ClientInvalid
 from modelyard_client.needs import Needs, read_requirements_file
@@ -24,6 +25,8 @@ _RUNTIMES = (
     ("onnx", "onnx"),
 )
 _FALLBACK = "pyfunc"
+_WITH_CODE = {"sklearn": frozenset({"joblib", "numpy", "scipy", "sklearn"})}
+"""The runtimes that put a model's own code on the path, each with what is surely there besides its requirements."""
 _PICKLED = frozenset({"sklearn", "torch", _FALLBACK})
 """The runtimes of models that are pickles, and so belong to a version of Python."""
 _PYTHON = re.compile(r"\d+\.\d+(?:\.\d+)?")
@@ -71,9 +74,9 @@ def plan_serving(folder: Path) -> ServingPlan:
         raise Invalid(
             "the artifact is not an MLflow model: its file MLmodel names no flavor", code="model_not_servable"
         )
-    runtime = _runtime(flavors)
     needs = _needs(folder)
     requirements = needs.requirements
+    runtime = _runtime(folder, flavors, requirements)
     if runtime != _FALLBACK:
         requirements = tuple(text for text in requirements if _name(text) not in _MLFLOW)
     extras = ["mlflow" if runtime == _FALLBACK else runtime]
@@ -88,12 +91,15 @@ def plan_serving(folder: Path) -> ServingPlan:
     )
 
 
-def _runtime(flavors: Mapping[str, Any]) -> str:
-    brings_code = any(isinstance(flavor, dict) and flavor.get("code") for flavor in flavors.values())
-    if brings_code:
-        # Code of the user's own stands beside the model; only MLflow knows how to put it on the path.
-        return _FALLBACK
-    return next((runtime for flavor, runtime in _RUNTIMES if flavor in flavors), _FALLBACK)
+def _runtime(folder: Path, flavors: Mapping[str, Any], requirements: Sequence[str]) -> str:
+    native = next((runtime for flavor, runtime in _RUNTIMES if flavor in flavors), _FALLBACK)
+    codes = {flavor["code"] for flavor in flavors.values() if isinstance(flavor, dict) and flavor.get("code")}
+    if not codes:
+        return native
+    # What such code imports may come with MLflow, which leaves its own dependencies out of a model's requirements.
+    modules = _WITH_CODE.get(native, frozenset()) | {_name(text).replace("-", "_") for text in requirements} - _MLFLOW
+    is_native = native in _WITH_CODE and all(needs_only(folder, code, modules) for code in codes)
+    return native if is_native else _FALLBACK
 
 
 def _needs(folder: Path) -> Needs:

@@ -3,14 +3,12 @@
 Files are copied and their imports read as text; nothing is run. What is a link, or lies behind one, is no module.
 """
 
-import ast
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
 from modelyard.isolation.untrusted_files import copy_regular
+from modelyard.packaging.brought_code import imports_of
 from modelyard.registry.mlmodel import read_mlmodel
 
 _CODE = "code"
@@ -52,7 +50,7 @@ def add_module(model: Path, run: Path, module: str, *, script_name: str) -> list
             size += target.stat().st_size
             if len(added) > _MOST_FILES or size > _MOST_BYTES:
                 return []
-            waiting.extend(_imports(target))
+            waiting.extend(imports_of(target) or ())
     if added:
         _declare(model)
         added.append("MLmodel")
@@ -65,16 +63,6 @@ def _files_of(work: Path, name: str) -> list[str]:
         found = sorted(path for path in (work / name).rglob("*.py") if "__pycache__" not in path.parts)
         return [path.relative_to(work).as_posix() for path in found[: _MOST_FILES + 1]]
     return [f"{name}.py"] if (work / f"{name}.py").is_file() else []
-
-
-def _imports(path: Path) -> Iterator[str]:
-    """The topmost names that a file imports, as far as it can be read."""
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                yield from (alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield node.module.partition(".")[0]
 
 
 def _open_to_runs(code: Path, file: Path) -> None:

@@ -61,11 +61,13 @@ class Training:
         steps.enter(Phase.TRAINING)
         environment = steps.run("environment", lambda: self._environment(job))
         trained = steps.run("train", lambda: self._train(job, Path(environment["python"])))
+        failure = trained.get("failure")
+        phase = Phase.REGISTERING if failure is None else Phase.TRAINING
+        steps.enter(phase)
         logged = steps.run("collect", lambda: self._collect(job, trained["run_key"], environment["lock"]))
-        steps.enter(Phase.TRAINING, **logged)
-        if (failure := trained.get("failure")) is not None:
+        steps.enter(phase, **logged)
+        if failure is not None:
             raise Invalid(failure + _KEPT if logged["logged_models"] else failure, code="script_failed")
-        steps.enter(Phase.REGISTERING)
         selected = steps.run("select", lambda: self._select(job, trained.get("tracking_uri")))
         steps.run("open", lambda: self._open(job, selected, trained["run_key"], environment["lock"]))
         registered = steps.run("register", lambda: self._register(job, selected, environment["lock"]))
