@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     webhook_log_days: float = Field(default=30, gt=0)
     """How long deliveries that arrived stay in the log."""
 
+    lease_seconds: float = Field(default=6, ge=1)
+    """After this time without a sign of life another control plane of the same database takes over."""
+
     concurrent_jobs: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1)
     run_seconds: float = Field(default=6 * 3600, gt=0)
     run_memory_mb: int = Field(default=8 * 1024, ge=64)

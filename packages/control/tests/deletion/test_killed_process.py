@@ -34,7 +34,8 @@ class Yard:
         """Names that no other test gives to the tracker that all of them share."""
         self._until = until
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELYARD_", "MLFLOW_"))}
-        chosen = {"HOME": str(home), "PORT": str(port), "COMPILE_MODELS": "false", "MIRROR_SECONDS": "3600", **settings}
+        chosen = {"HOME": str(home), "PORT": str(port), "COMPILE_MODELS": "false", "MIRROR_SECONDS": "3600"}
+        chosen |= {"LEASE_SECONDS": "1", **settings}
         environment = {f"MODELYARD_{name}": value for name, value in chosen.items()} | {"MLFLOW_TRACKING_URI": mlflow}
         self._log = (home.parent / "control-plane.log").open("w")
         self._process = subprocess.Popen(

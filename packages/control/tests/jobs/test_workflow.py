@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -46,6 +47,7 @@ class Stage:
             body,
             jobs=self.jobs,
             clock=self.clock,
+            guarding=nullcontext,
             on_failure=on_failure or (lambda job: self.taken_away.append(job.job_id)),
             check_space=check_space,
         )

@@ -52,8 +52,7 @@ def make_mirror(
         registered=registered,
         audit=audit,
         tenants=tenants,
-        short_seconds=0.01,
-        long_seconds=600,
+        all_seconds=600,
     )
 
 

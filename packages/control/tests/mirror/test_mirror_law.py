@@ -110,8 +110,7 @@ class World:
             registered=self.flaky,
             audit=audit,
             tenants=Tenants(database=self.database, clock=clock, audit=audit, tokens=tokens),
-            short_seconds=1,
-            long_seconds=600,
+            all_seconds=600,
         )
 
     def messages(self) -> list[dict[str, Any]]:

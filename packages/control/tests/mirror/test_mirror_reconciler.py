@@ -9,9 +9,7 @@ from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
-from modelyard.db import Database
 from modelyard.errors import ModelyardError, Unavailable
-from modelyard.mirror import store
 from modelyard.mirror.parts import MirrorParts
 from modelyard.outbox.service import Outbox
 from modelyard.ports.registered_models import ShownVersion
@@ -33,7 +31,7 @@ class TestPasses:
         version: Version,
     ) -> None:
         registered.register("roses", log_model().uri)
-        assert parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         outbox.deliver_due()
         assert desk.report() == []
         assert registered.version("iris", 1) is not None
@@ -49,7 +47,7 @@ class TestPasses:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         for _ in range(2):  # The second sees what the first one wrote.
-            parts.reconciler.pass_once()
+            parts.reconciler.make_pass()
         looked: list[str] = []
         versions = registered.versions
 
@@ -58,26 +56,26 @@ class TestPasses:
             return versions(name, after=after)
 
         monkeypatch.setattr(registered, "versions", witnessed)
-        parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         registered.register("roses", log_model().uri)
-        parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         assert "iris" not in looked
         assert desk.registry.version(desk.admin, "roses", 1).model_name == "roses"
         looked.clear()
         for _ in range(3):
-            parts.reconciler.pass_once()
+            parts.reconciler.make_pass()
         assert set(looked) <= {"roses"}
 
     def test_a_long_one_comes_again_when_it_is_due(
         self, parts: MirrorParts, registered: FakeRegisteredModels, desk: Desk, clock: ManualClock, version: Version
     ) -> None:
         for _ in range(2):
-            parts.reconciler.pass_once()
+            parts.reconciler.make_pass()
         registered.tag_version("iris", 1, "by", "you")
-        parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         assert desk.kinds() == ["tag"]
         clock.sleep(601)
-        parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         assert desk.kinds() == []
 
     def test_a_model_that_cannot_be_settled_holds_up_no_other(
@@ -99,7 +97,7 @@ class TestPasses:
             return model(name)
 
         monkeypatch.setattr(registered, "model", broken)
-        assert parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         assert registered.version("roses", 1) is not None
 
     def test_a_tracker_that_is_away_ends_the_pass_and_the_next_looks_at_all(
@@ -107,58 +105,7 @@ class TestPasses:
     ) -> None:
         tracking.is_available = False
         with pytest.raises(Unavailable):
-            parts.reconciler.pass_once()
+            parts.reconciler.make_pass()
         tracking.is_available = True
-        parts.reconciler.pass_once()
+        parts.reconciler.make_pass()
         assert registered.version("iris", 1) is not None
-
-
-class TestLease:
-    def test_while_one_process_has_it_another_waits(
-        self,
-        make_mirror: Callable[[], MirrorParts],
-        database: Database,
-        clock: ManualClock,
-        registered: FakeRegisteredModels,
-        version: Version,
-    ) -> None:
-        with database.write() as connection:
-            until = clock.now().replace(year=clock.now().year + 1)
-            assert store.take_lease(connection, name="mirror", holder="other", now=clock.now(), expires_at=until)
-        assert not make_mirror().reconciler.pass_once()
-        assert registered.model("iris") is None
-
-    def test_one_that_died_with_it_is_waited_for_two_minutes(
-        self,
-        make_mirror: Callable[[], MirrorParts],
-        clock: ManualClock,
-        tracking: FakeTracking,
-        registered: FakeRegisteredModels,
-        version: Version,
-    ) -> None:
-        dead, alive = make_mirror().reconciler, make_mirror().reconciler
-        tracking.is_available = False
-        with pytest.raises(Unavailable):
-            dead.pass_once()
-        tracking.is_available = True
-        assert not alive.pass_once()
-        clock.sleep(121)
-        assert alive.pass_once()
-        assert registered.version("iris", 1) is not None
-
-    def test_it_is_given_back(self, make_mirror: Callable[[], MirrorParts]) -> None:
-        one, other = make_mirror().reconciler, make_mirror().reconciler
-        assert [one.pass_once(), other.pass_once(), one.pass_once()] == [True, True, True]
-
-
-class TestBackground:
-    def test_it_works_until_it_is_stopped(
-        self,
-        parts: MirrorParts,
-        registered: FakeRegisteredModels,
-        until: Callable[[Callable[[], object]], None],
-        version: Version,
-    ) -> None:
-        parts.reconciler.start()
-        until(lambda: registered.version("iris", 1))
-        parts.reconciler.stop()

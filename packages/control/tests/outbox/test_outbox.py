@@ -161,31 +161,13 @@ class TestBackOff:
         assert (row.attempts, row.delivered_at, row.last_error) == (2, clock.now(), None)
 
 
-class TestBackground:
-    def test_it_delivers_until_it_is_stopped(self, database: Database, outbox: Outbox, receiver: Receiver) -> None:
-        put(database, outbox, 1)
-        outbox.start()
-        assert receiver.arrived.wait(timeout=10)
-        outbox.stop()
-        put(database, outbox, 2)
-        assert [payload["number"] for payload in receiver.got] == [1]
-
-    def test_it_goes_on_after_the_database_itself_broke(
-        self, database: Database, clock: ManualClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+class TestPass:
+    def test_it_says_whether_more_may_be_due_and_forgets_what_is_old(
+        self, database: Database, clock: ManualClock, outbox: Outbox, receiver: Receiver
     ) -> None:
-        class Broken(Outbox):
-            broke = False
-
-            def deliver_due(self) -> int:
-                if not self.broke:
-                    self.broke = True
-                    raise LookupError
-                return super().deliver_due()
-
-        monkeypatch.setattr("modelyard.outbox.service._IDLE_SECONDS", 0.01)
-        outbox = Broken(database=database, clock=clock)
-        outbox.deliver_with("letters", receiver)
         put(database, outbox, 1)
-        outbox.start()
-        assert receiver.arrived.wait(timeout=10)
-        outbox.stop()
+        assert [outbox.make_pass(), outbox.make_pass()] == [True, False]
+        clock.sleep(8 * 24 * 3600)
+        outbox.make_pass()
+        with database.read() as connection:
+            assert connection.execute(select(rows)).first() is None

@@ -1,17 +1,19 @@
 """A process that delivers webhooks and nothing else: what a control plane does, to be killed.
 
-Arguments: the database's address, the key, and for how many seconds a claim holds.
+Arguments: the database's address, the key, and for how many seconds its lease lasts.
 """
 
 import sys
 import threading
 from datetime import timedelta
 from ipaddress import ip_network
+from uuid import uuid4
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.leases.service import Leases
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
@@ -29,10 +31,12 @@ def main(url: str, key: str, lease: float) -> None:
         clock=clock,
         audit=audit,
         webhooks=webhooks,
-        lease=timedelta(seconds=lease),
         kept=timedelta(days=30),
     )
-    Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, most_attempts=100).start()
+    leases = Leases(database=database, clock=clock, holder=uuid4().hex, lasts=timedelta(seconds=lease))
+    leases.start()
+    courier = Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=100)
+    courier.start()
     threading.Event().wait()
 
 

@@ -34,7 +34,9 @@ class FragileEngine:
     def __init__(self, engine: JobEngine, moment: str) -> None:
         self._engine = engine
         self._moment = moment
+        self.process = engine.process
         self.start, self.submit, self.stop = engine.start, engine.submit, engine.stop
+        self.working, self.take_over = engine.working, engine.take_over
 
     def register(self, workflows: Mapping[str, Workflow]) -> None:
         """See the port."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -21,6 +22,7 @@ from modelyard.disk import Disk
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.service import JobService
+from modelyard.leases.service import Leases
 from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
@@ -39,6 +41,17 @@ TRIAL_LIMITS = Limits(seconds=60, memory_bytes=1 << 30, output_bytes=1 << 20, di
 @pytest.fixture
 def audit(database: Database, clock: ManualClock) -> AuditLog:
     return AuditLog(database=database, clock=clock)
+
+
+@pytest.fixture
+def make_leases(database: Database, clock: ManualClock) -> Callable[[], Leases]:
+    """The leases of one process; several share the database."""
+    return lambda: Leases(database=database, clock=clock, holder=uuid4().hex, lasts=timedelta(seconds=6))
+
+
+@pytest.fixture
+def leases(make_leases: Callable[[], Leases]) -> Leases:
+    return make_leases()
 
 
 @pytest.fixture

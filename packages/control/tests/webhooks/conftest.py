@@ -11,13 +11,13 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.leases.service import Leases
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer
 
-LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 
 
@@ -52,12 +52,14 @@ def deliveries(database: Database, clock: ManualClock, audit: AuditLog, webhooks
 
 @pytest.fixture
 def queue(database: Database, clock: ManualClock, audit: AuditLog, webhooks: Webhooks) -> DeliveryQueue:
-    return DeliveryQueue(database=database, clock=clock, audit=audit, webhooks=webhooks, lease=LEASE, kept=KEPT)
+    return DeliveryQueue(database=database, clock=clock, audit=audit, webhooks=webhooks, kept=KEPT)
 
 
 @pytest.fixture
-def courier(queue: DeliveryQueue, receivers: FakeReceivers, signer: Signer, clock: ManualClock) -> Courier:
-    return Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, most_attempts=3)
+def courier(
+    queue: DeliveryQueue, receivers: FakeReceivers, signer: Signer, clock: ManualClock, leases: Leases
+) -> Courier:
+    return Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3)
 
 
 @pytest.fixture

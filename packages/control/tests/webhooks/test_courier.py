@@ -14,6 +14,7 @@ from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound
+from modelyard.leases.service import Leases
 from modelyard.ports.receiver import Reply
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
@@ -184,10 +185,17 @@ class TestDelivery:
         assert [deliver() for _ in range(4)] == [32, 1, 1, 26]
 
     def test_a_control_plane_with_another_key_signs_nothing(
-        self, log: Log, happen: Happen, queue: DeliveryQueue, receivers: FakeReceivers, clock: ManualClock
+        self,
+        log: Log,
+        happen: Happen,
+        queue: DeliveryQueue,
+        receivers: FakeReceivers,
+        clock: ManualClock,
+        leases: Leases,
     ) -> None:
         happen()
-        other = Courier(queue=queue, receivers=receivers, signer=Signer("another key"), clock=clock, most_attempts=3)
+        signer = Signer("another key")
+        other = Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3)
         asyncio.run(other.deliver_due())
         assert receivers.posts == []
         assert log.one.error is not None
@@ -195,21 +203,25 @@ class TestDelivery:
 
 
 class TestClaims:
-    def test_two_that_take_at_once_take_each_once(self, log: Log, happen: Happen, queue: DeliveryQueue) -> None:
+    def test_who_takes_twice_takes_each_once(self, log: Log, happen: Happen, queue: DeliveryQueue) -> None:
         for number in range(6):
             happen(number=number)
-        first, second = queue.take(lambda _: 4), queue.take(lambda _: 4)
+        first, second = queue.take(lambda _: 4, claim="1"), queue.take(lambda _: 4, claim="1")
         taken = [dispatch.delivery.delivery_id for dispatch in (*first, *second)]
         assert (len(first), len(second), len(set(taken))) == (4, 2, 6)
 
-    def test_what_a_dead_process_claimed_goes_out_after_its_lease(
-        self, log: Log, happen: Happen, queue: DeliveryQueue, deliver: Deliver, clock: ManualClock
+    def test_while_another_process_dispatches_nothing_goes_out(
+        self, happen: Happen, make_leases: Callable[[], Leases], deliver: Deliver
     ) -> None:
         happen()
-        assert len(queue.take(lambda _: 1)) == 1
-        clock.sleep(29)
+        assert make_leases().claim("webhooks") is not None
         assert deliver() == 0
-        clock.sleep(1)
+
+    def test_what_a_dead_process_claimed_goes_out_at_once_when_another_one_takes_over(
+        self, log: Log, happen: Happen, queue: DeliveryQueue, deliver: Deliver
+    ) -> None:
+        happen()
+        assert len(queue.take(lambda _: 1, claim="0")) == 1
         assert deliver() == 1
         assert (log.one.status, log.one.attempts) == (DeliveryStatus.DELIVERED, 2)
 
@@ -217,9 +229,8 @@ class TestClaims:
         self, log: Log, happen: Happen, queue: DeliveryQueue, clock: ManualClock, courier: Courier
     ) -> None:
         happen()
-        (slow,) = queue.take(lambda _: 1)
-        clock.sleep(30)
-        (quick,) = queue.take(lambda _: 1)
+        (slow,) = queue.take(lambda _: 1, claim="1")
+        (quick,) = queue.take(lambda _: 1, claim="2")
         dead = outcome_of(BROKEN, attempts=3, most_attempts=3, now=clock.now(), jitter=1)
         statuses = []
         for dispatch in (slow, quick):

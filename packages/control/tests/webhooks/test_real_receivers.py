@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
+from uuid import uuid4
 
 import delivering_process
 import pytest
@@ -24,6 +25,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.leases.service import Leases
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.domain import Webhook
@@ -55,10 +57,12 @@ class Yard:
             clock=clock,
             audit=self.audit,
             webhooks=self.webhooks,
-            lease=timedelta(seconds=30),
             kept=timedelta(days=30),
         )
-        self.courier = Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, most_attempts=5)
+        leases = Leases(database=database, clock=clock, holder=uuid4().hex, lasts=timedelta(seconds=30))
+        self.courier = Courier(
+            queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=5
+        )
 
     def create(self, receiver: ReceivingServer) -> tuple[Webhook, str]:
         return self.webhooks.create(ADMIN, url=receiver.url, description="", event_types=["version.*"])

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from modelyard.db import changes
+from modelyard.db import changes, fencing
 from modelyard.db.file_lookups import FileLookups
 from modelyard.db.lookups import Lookup, Lookups
 from modelyard.db.server_lookups import ServerLookups
@@ -71,9 +71,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may change rows."""
+        """A transaction that may change rows, unless a fence of the present thread refuses it."""
         with _translated(), self._writer.connect() as connection, connection.begin():
             changes.begin(connection)
+            fencing.pass_fences(connection)
             yield connection
             changes.end(connection)
 

@@ -9,6 +9,7 @@ from modelyard.deployments import tables as deployment_tables
 from modelyard.holds import tables as hold_tables
 from modelyard.job_secrets import tables as job_secret_tables
 from modelyard.jobs import tables as job_tables
+from modelyard.leases import tables as lease_tables
 from modelyard.mirror import tables as mirror_tables
 from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
@@ -26,6 +27,7 @@ __all__ = [
     "hold_tables",
     "job_secret_tables",
     "job_tables",
+    "lease_tables",
     "metadata",
     "mirror_tables",
     "outbox_tables",

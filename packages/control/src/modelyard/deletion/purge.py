@@ -3,7 +3,6 @@
 The tombstone itself stays for ever, and so do the version's number and its audit entries.
 """
 
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -24,7 +23,6 @@ from modelyard.registry import leaving
 logger = structlog.get_logger()
 
 _BATCH = 100
-_STOP_SECONDS = 5
 
 
 class Purger:
@@ -42,33 +40,24 @@ class Purger:
         audit: AuditLog,
         tracking: Tracking,
         sweep: Callable[[], None],
-        interval_seconds: float,
     ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._tracking = tracking
         self._sweep = sweep
-        self._interval_seconds = interval_seconds
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Purge in the background until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="purge", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish what is at hand and end the thread; the next process goes on."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_STOP_SECONDS)
+    def make_pass(self) -> bool:
+        """One pass in the background. Nothing more is due after it."""
+        self.pass_over_due()
+        self._sweep()
+        return False
 
     def pass_over_due(self) -> int:
         """Purge what is due. Gives how many tombstones were settled. One that cannot be holds up none behind it."""
         settled = 0
         last: Tombstone | None = None
-        while not self._stopped.is_set():
+        while True:
             with self._database.read() as connection:
                 due = store.due(connection, self._clock.now(), after=last, limit=_BATCH)
             settled += sum(self._guarded(tombstone) for tombstone in due)
@@ -76,17 +65,6 @@ class Purger:
                 break
             last = due[-1]
         return settled
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.pass_over_due()
-                self._sweep()
-            except ModelyardError as exc:
-                logger.warning("the purge waits", reason=exc.message)
-            except Exception:
-                logger.exception("the purge broke off, and goes on")
-            self._stopped.wait(self._interval_seconds)
 
     def _guarded(self, tombstone: Tombstone) -> bool:
         """One that cannot be purged holds up none of the others."""

@@ -1,6 +1,7 @@
 """The frame of every workflow: it begins the job, runs its steps with patience, and writes its end in any case."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import structlog
@@ -10,6 +11,7 @@ from modelyard.errors import DiskFull, Kind, ModelyardError, Unavailable
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobCancelled, JobService
 from modelyard.jobs.states import Phase
+from modelyard.leases.domain import LeaseLostError, LeavingError
 from modelyard.ports.clock import Clock
 from modelyard.ports.job_engine import Steps, Workflow
 
@@ -23,7 +25,7 @@ _INTERNAL = "an internal error; the log of the control plane has the details und
 
 
 class Interrupted(BaseException):
-    """The engine did not keep a step's result: this process is ending, and the next one goes on with the job."""
+    """This process does not go on with the job: it is ending, or another one has taken over."""
 
 
 class JobSteps:
@@ -78,6 +80,8 @@ class JobSteps:
             result = _patiently(unless_cancelled, job_id=self.job.job_id, clock=self._clock, gives_up=DiskFull)
         except JobCancelled:
             return {"cancelled": True}
+        except LeaseLostError as exc:
+            raise Interrupted from exc
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is the step's result
             error = self._for_want_of_space(exc) or _told(exc, job_id=self.job.job_id)
             return {"error": {"message": error.message, "code": error.code, "kind": error.kind.value}}
@@ -100,15 +104,24 @@ def workflow(
     *,
     jobs: JobService,
     clock: Clock,
+    guarding: Callable[[], AbstractContextManager[None]],
     on_failure: Callable[[Job], None] = lambda _: None,
     check_space: Callable[[], None] = lambda: None,
 ) -> Workflow:
     """A workflow that runs `body` and ends the job with what it gives, or with why it failed.
 
-    `on_failure` takes away what the job leaves behind when it failed or was cancelled; it is idempotent.
+    `guarding` refuses the writes of a process that is taken for dead. `on_failure` takes away what the job leaves
+    behind when it failed or was cancelled; it is idempotent.
     """
 
     def run(job_id: str, steps: Steps) -> None:
+        try:
+            with guarding():
+                run_guarded(job_id, steps)
+        except (LeaseLostError, LeavingError) as exc:
+            raise Interrupted from exc
+
+    def run_guarded(job_id: str, steps: Steps) -> None:
         def surely(call: Callable[[], T]) -> T:
             return _patiently(call, job_id=job_id, clock=clock)
 
@@ -124,6 +137,8 @@ def workflow(
         except JobCancelled:
             surely(lambda: _take_away(job, on_failure))
             surely(lambda: jobs.end_cancelled(job_id))
+        except LeaseLostError:
+            raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, the job ends with it
             error = _told(exc, job_id=job_id)
             surely(lambda: _take_away(job, on_failure))
@@ -152,7 +167,7 @@ def _take_away(job: Job, on_failure: Callable[[Job], None]) -> None:
     """Whatever goes wrong here, the job still ends."""
     try:
         on_failure(job)
-    except Unavailable:
+    except (Unavailable, LeaseLostError):
         raise
     except Exception as exc:
         if is_about_space(exc):

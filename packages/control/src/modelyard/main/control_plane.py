@@ -20,6 +20,7 @@ from modelyard.main.work import Work
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
+from modelyard.outbox import service as outbox
 from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.at_once import CatalogueAtOnce
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -41,6 +42,7 @@ class ControlPlane:
         )
         self._disk = ground.disk
         self._disk_watch = DiskWatch(ground.disk)
+        self.leases = ground.leases
         self.doors = doors = Doors(ground)
         self.access, self.tokens, self.members = doors.access, doors.tokens, doors.members
         self.catalogue = catalogue = Catalogue(ground)
@@ -55,14 +57,18 @@ class ControlPlane:
             registered=adapters.registered,
             audit=self.audit,
             tenants=doors.tenants,
-            short_seconds=settings.mirror_seconds,
-            long_seconds=settings.mirror_all_seconds,
+            all_seconds=settings.mirror_all_seconds,
         )
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
         self.removal = Removal(ground, catalogue, work, self.mirror.service)
         self.hooks = Hooks(ground)
         self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
         doors.keep_tenants_that_have(self.jobs.unfinished_within, self.deployments.wanted_within)
+        self.background = [
+            ground.in_background("outbox", self.outbox.make_pass, pause_seconds=outbox.PAUSE_SECONDS),
+            ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror_seconds),
+            ground.in_background("purge", self.removal.purger.make_pass, pause_seconds=settings.purge_interval_seconds),
+        ]
         adapters.engine.register(work.workflows(self.removal.deleting, self.importing))
 
     def app(self) -> FastAPI:
@@ -107,23 +113,25 @@ class ControlPlane:
         self.scratch.sweep()
         self.work.uploads.sweep_folder()
         self.work.projects.sweep()
+        self.leases.start()
         self._adapters.engine.start()
+        self.work.membership.start()
         self.jobs.resume()
         self.work.uploads.sweep()
         self.work.reconciler.start()
-        self.outbox.start()
-        self.mirror.reconciler.start()
-        self.removal.purger.start()
+        for work in self.background:
+            work.start()
         self.hooks.courier.start()
 
     def stop(self) -> None:
         """End the background work; jobs go on in the next process."""
         self.hooks.courier.stop()
-        self.removal.purger.stop()
-        self.mirror.reconciler.stop()
-        self.outbox.stop()
+        for work in reversed(self.background):
+            work.stop()
         self.work.reconciler.stop()
         self.work.replica_watch.stop()
+        self.work.membership.stop()
         self._adapters.engine.stop()
         self._disk_watch.stop()
+        self.leases.stop()
         self.database.close()

@@ -1,10 +1,14 @@
 """What every noun stands on: the settings, the adapters, the database, the audit log, the outbox, scratch folders."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.disk import Disk
+from modelyard.leases.background import BackgroundWork
+from modelyard.leases.service import Leases
 from modelyard.main.adapters import Adapters
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
@@ -23,11 +27,16 @@ class Ground:
     outbox: Outbox
     scratch: Scratch
     disk: Disk
+    leases: Leases
 
     @property
     def clock(self) -> Clock:
         """The one clock."""
         return self.adapters.clock
+
+    def in_background(self, name: str, make_pass: Callable[[], bool], *, pause_seconds: float) -> BackgroundWork:
+        """Work that one process of all makes pass after pass."""
+        return BackgroundWork(name=name, leases=self.leases, make_pass=make_pass, pause_seconds=pause_seconds)
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Ground":
@@ -42,4 +51,10 @@ class Ground:
             outbox=Outbox(database=database, clock=adapters.clock),
             scratch=Scratch(settings.places.scratch),
             disk=settings.disk,
+            leases=Leases(
+                database=database,
+                clock=adapters.clock,
+                holder=adapters.engine.process,
+                lasts=timedelta(seconds=settings.lease_seconds),
+            ),
         )

@@ -15,9 +15,6 @@ from modelyard.webhooks.routes import delivery_routes, webhook_reads, webhook_wr
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer
 
-_GRACE_SECONDS = 20
-"""How long after its timeout a post whose outcome nobody wrote down counts as lost."""
-
 
 class Hooks:
     """Webhooks, the log of their deliveries, and the courier. From now on they hear of every entry of the audit log."""
@@ -34,7 +31,6 @@ class Hooks:
             clock=clock,
             audit=audit,
             webhooks=self.webhooks,
-            lease=timedelta(seconds=settings.webhook_timeout_seconds + _GRACE_SECONDS),
             kept=timedelta(days=settings.webhook_log_days),
         )
         self.courier = Courier(
@@ -42,6 +38,7 @@ class Hooks:
             receivers=receivers,
             signer=signer,
             clock=clock,
+            leases=ground.leases,
             most_attempts=settings.webhook_attempts,
         )
 

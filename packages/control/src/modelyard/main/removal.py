@@ -67,7 +67,6 @@ class Removal:
             audit=audit,
             tracking=tracking,
             sweep=lambda: packaging.sweep(registry.is_deleted),
-            interval_seconds=ground.settings.purge_interval_seconds,
         )
         self.deleting = Deleting(
             jobs=work.jobs,

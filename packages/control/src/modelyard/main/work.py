@@ -19,6 +19,7 @@ from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
 from modelyard.key_file import kept_key
+from modelyard.leases.membership import Membership
 from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
 from modelyard.main.adapters import compiler, opening
@@ -82,6 +83,8 @@ class Work:
         )
         self.logged = LoggedByJobs(adapters.tracking, registry.job_runs)
         self.afterwards = RegisteringAfterwards(self.jobs, registry, self.logged, self._metric_rules)
+        engine = adapters.engine
+        self.membership = Membership(leases=ground.leases, working=engine.working, take_over=engine.take_over)
         self.uploads = UploadService(
             database=database,
             clock=clock,
@@ -167,6 +170,7 @@ class Work:
                 body,
                 jobs=self.jobs,
                 clock=self._ground.clock,
+                guarding=self.membership.guarding,
                 on_failure=on_failure,
                 check_space=_nothing if kind in _FREE_SPACE else self._ground.disk.refuse_full,
             )

@@ -33,8 +33,7 @@ def mirror_parts(
     registered: RegisteredModels,
     audit: AuditLog,
     tenants: Tenants,
-    short_seconds: float,
-    long_seconds: float,
+    all_seconds: float,
 ) -> MirrorParts:
     """The mirror of a registry."""
     service = MirrorService(database=database, registry=registry, registered=registered)
@@ -47,13 +46,11 @@ def mirror_parts(
         registered=registered,
     )
     reconciler = MirrorReconciler(
-        database=database,
         clock=clock,
         reconciliation=reconciliation,
         places=places,
         registered=registered,
         tenants=tenants,
-        short_seconds=short_seconds,
-        long_seconds=long_seconds,
+        all_seconds=all_seconds,
     )
     return MirrorParts(service, reconciliation, reconciler)

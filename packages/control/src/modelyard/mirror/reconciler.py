@@ -1,20 +1,17 @@
-"""Keeps the mirror equal and imports what comes, in the background. Of several control planes one does it at a time.
+"""Keeps the mirror equal and imports what comes, in the background.
 
 Short passes look only at models in which the tracker made or dropped a version since the last one; a long pass, now and
 then, looks at all.
 """
 
-import threading
-import uuid
 from datetime import datetime, timedelta
 from itertools import islice
 
 import structlog
 
 from modelyard.access.tenants import Tenants
-from modelyard.db import Database
 from modelyard.errors import Kind, ModelyardError
-from modelyard.mirror import store
+from modelyard.leases.domain import LeaseLostError
 from modelyard.mirror.domain import tracker
 from modelyard.mirror.places import Place, Places
 from modelyard.mirror.reconciliation import Reconciliation
@@ -23,70 +20,46 @@ from modelyard.ports.registered_models import RegisteredModels, ShownModel
 
 logger = structlog.get_logger()
 
-_LEASE = "mirror"
-_LEASE_TIME = timedelta(minutes=2)
 _OVERLAP_MS = 60_000
 """A change is dated before it is committed: so long later it may appear."""
 _PAGE = 50
-_STOP_SECONDS = 5
-
-
-class _LeaseLostError(Exception):
-    """Another process reconciles now."""
 
 
 class MirrorReconciler:
-    """A thread that makes passes.
+    """Makes passes.
 
     Args:
-        short_seconds: the pause between two passes.
-        long_seconds: how often a pass looks at all models.
+        all_seconds: how often a pass looks at all models.
     """
 
     def __init__(
         self,
         *,
-        database: Database,
         clock: Clock,
         reconciliation: Reconciliation,
         places: Places,
         registered: RegisteredModels,
         tenants: Tenants,
-        short_seconds: float,
-        long_seconds: float,
+        all_seconds: float,
     ) -> None:
-        self._database = database
         self._clock = clock
         self._reconciliation = reconciliation
         self._places = places
         self._registered = registered
         self._tenants = tenants
-        self._short_seconds = short_seconds
-        self._long = timedelta(seconds=long_seconds)
-        self._holder = uuid.uuid4().hex
+        self._long = timedelta(seconds=all_seconds)
         self._looked_at_all: datetime | None = None
         self._seen: dict[str, int] = {}
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Reconcile in the background until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
-        self._thread.start()
+    def make_pass(self) -> bool:
+        """One pass: over what changed, or over all models when that is due. Nothing more is to be done after it.
 
-    def stop(self) -> None:
-        """Finish the model at hand and end the thread."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_STOP_SECONDS)
-            self._let_go()
-
-    def pass_once(self) -> bool:
-        """Look at what changed, or at all when that is due; whether it was this process's turn."""
+        Raises:
+            LeaseLostError: another process reconciles now; what it sees, this one has not seen.
+        """
         now = self._clock.now()
         is_long = self._looked_at_all is None or now - self._looked_at_all >= self._long
         try:
-            self._hold()
             changed = self._changed_lately()
             if is_long:
                 self._pass_over_all()
@@ -95,12 +68,11 @@ class MirrorReconciler:
                 for model in changed:
                     if self._seen.get(model.name) != model.changed_at:
                         self._reconcile(self._places.of(model.name))
-            self._seen = {model.name: model.changed_at for model in changed}
-        except _LeaseLostError:
-            self._looked_at_all = None  # What the other one saw, we have not.
-            return False
-        self._let_go()
-        return True
+        except LeaseLostError:
+            self._looked_at_all = None
+            raise
+        self._seen = {model.name: model.changed_at for model in changed}
+        return False
 
     def _changed_lately(self) -> list[ShownModel]:
         """The models that changed since the latest change that we have seen, and shortly before; else the latest."""
@@ -130,7 +102,6 @@ class MirrorReconciler:
 
     def _reconcile(self, place: Place) -> None:
         """What goes wrong in one model holds up no other."""
-        self._hold()
         if place.fault is not None:
             return
         try:
@@ -142,28 +113,3 @@ class MirrorReconciler:
             if exc.kind is Kind.UNAVAILABLE:
                 raise
             logger.warning("a model is not mirrored", model=place.tracker_name, reason=exc.message)
-
-    def _hold(self) -> None:
-        """Take or keep the lease."""
-        if self._stopped.is_set():
-            raise _LeaseLostError
-        now = self._clock.now()
-        with self._database.write() as connection:
-            if not store.take_lease(
-                connection, name=_LEASE, holder=self._holder, now=now, expires_at=now + _LEASE_TIME
-            ):
-                raise _LeaseLostError
-
-    def _let_go(self) -> None:
-        """Give the lease back."""
-        with self._database.write() as connection:
-            store.leave_lease(connection, name=_LEASE, holder=self._holder)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._short_seconds):
-            try:
-                self.pass_once()
-            except ModelyardError as exc:
-                logger.warning("the mirror waits", reason=exc.message)
-            except Exception:
-                logger.exception("the mirror's reconciler broke off, and goes on")

@@ -1,18 +1,17 @@
-"""Reads and writes links, refusals and leases."""
+"""Reads and writes links and refusals."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
 
 from modelyard.db.statements import insert_new
 from modelyard.mirror.domain import Link, Refusal
-from modelyard.mirror.tables import mirror_leases, mirror_links, mirror_refusals
+from modelyard.mirror.tables import mirror_links, mirror_refusals
 from modelyard.ports.registered_models import ShownVersion
 
-_links, _refusals, _leases = mirror_links.c, mirror_refusals.c, mirror_leases.c
+_links, _refusals = mirror_links.c, mirror_refusals.c
 
 
 def link_of(connection: Connection, tenant_id: str, model_name: str, version: int) -> Link | None:
@@ -93,20 +92,6 @@ def put_refusal(connection: Connection, refusal: Refusal) -> None:
 def drop_refusal(connection: Connection, shown: ShownVersion) -> None:
     """Forget why it was not imported."""
     connection.execute(delete(mirror_refusals).where(_is_refusal_of(shown)))
-
-
-def take_lease(connection: Connection, *, name: str, holder: str, now: datetime, expires_at: datetime) -> bool:
-    """Take or renew a lease that is free, expired or one's own; whether it is one's own now."""
-    if insert_new(connection, mirror_leases, name=name, holder=holder, expires_at=expires_at):
-        return True
-    is_free = (_leases.holder == holder) | (_leases.expires_at <= now)
-    change = update(mirror_leases).where(_leases.name == name, is_free)
-    return connection.execute(change.values(holder=holder, expires_at=expires_at)).rowcount == 1
-
-
-def leave_lease(connection: Connection, *, name: str, holder: str) -> None:
-    """Give a lease back."""
-    connection.execute(delete(mirror_leases).where(_leases.name == name, _leases.holder == holder))
 
 
 def _is_ours(tenant_id: str, model_name: str) -> ColumnElement[bool]:

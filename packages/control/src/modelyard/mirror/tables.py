@@ -1,4 +1,4 @@
-"""Rows of links between the tracker's versions and ours, of versions that were refused, and of who reconciles now."""
+"""Rows of links between the tracker's versions and ours, and of versions that were refused."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
@@ -35,14 +35,5 @@ mirror_refusals = Table(
     Column("reason", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Timestamp, nullable=False),
-    info=VOLATILE,
-)
-
-mirror_leases = Table(
-    "mirror_leases",
-    metadata,
-    Column("name", String(40), primary_key=True),
-    Column("holder", String(40), nullable=False),
-    Column("expires_at", Timestamp, nullable=False),
     info=VOLATILE,
 )

@@ -1,16 +1,14 @@
-"""Puts messages into the outbox and delivers them in the background: in order of their making, again until it works."""
+"""Puts messages into the outbox and delivers them, in the order of their making, again until it works."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
 from modelyard.db import Database
-from modelyard.errors import ModelyardError
 from modelyard.outbox.tables import outbox
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
@@ -22,7 +20,8 @@ Handler = Callable[[Mapping[str, Any]], None]
 
 _BATCH = 50
 _LONGEST_WAIT = timedelta(minutes=5)
-_IDLE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
+"""Between two passes that found nothing."""
 _KEPT = timedelta(days=7)
 _FORGET_AT_ONCE = 1000
 _FORGET_EVERY = timedelta(hours=1)
@@ -43,8 +42,7 @@ class Outbox:
         self._database = database
         self._clock = clock
         self._handlers: dict[str, Handler] = {}
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._forget_at: datetime | None = None
 
     def deliver_with(self, topic: str, handler: Handler) -> None:
         """Name who delivers the messages of a topic; before `start`."""
@@ -83,31 +81,13 @@ class Outbox:
         with self._database.write() as connection:
             return connection.execute(delete(outbox).where(outbox.c.id.in_(oldest))).rowcount
 
-    def start(self) -> None:
-        """Deliver in a thread of its own until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the message at hand and end the thread."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        forget_at = self._clock.now()
-        while not self._stopped.is_set():
-            delivered = 0
-            try:
-                delivered = self.deliver_due()
-                if self._clock.now() >= forget_at and self.forget() < _FORGET_AT_ONCE:
-                    forget_at = self._clock.now() + _FORGET_EVERY
-            except ModelyardError as exc:
-                logger.warning("the outbox waits", reason=exc.message)
-            except Exception:
-                logger.exception("the outbox broke off, and goes on")
-            if delivered == 0:
-                self._stopped.wait(_IDLE_SECONDS)
+    def make_pass(self) -> bool:
+        """One pass in the background; whether something was delivered, so that more may be due."""
+        delivered = self.deliver_due()
+        if self._forget_at is None or self._clock.now() >= self._forget_at:
+            is_done = self.forget() < _FORGET_AT_ONCE
+            self._forget_at = self._clock.now() + _FORGET_EVERY if is_done else None
+        return delivered > 0
 
     def _deliver(self, message: _Message) -> bool:
         error: Exception | None = None

@@ -6,12 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
 from modelyard.errors import ModelyardError
+from modelyard.leases.domain import Lease, LeaseLostError
+from modelyard.leases.leadership import Leadership
+from modelyard.leases.service import Leases
 from modelyard.ports.clock import Clock
 from modelyard.ports.receiver import Receivers, Reply
 from modelyard.webhooks.domain import Outcome, outcome_of
@@ -42,16 +46,26 @@ class Courier:
     """
 
     def __init__(
-        self, *, queue: DeliveryQueue, receivers: Receivers, signer: Signer, clock: Clock, most_attempts: int
+        self,
+        *,
+        queue: DeliveryQueue,
+        receivers: Receivers,
+        signer: Signer,
+        clock: Clock,
+        leases: Leases,
+        most_attempts: int,
     ) -> None:
         self._queue = queue
         self._receivers = receivers
         self._signer = signer
         self._clock = clock
         self._most_attempts = most_attempts
+        self._leases = leases
+        self._leadership = Leadership(leases, "webhooks")
         self._under_way: Counter[str] = Counter()
         self._failing: set[str] = set()
         self._settled: list[tuple[Dispatch, Outcome]] = []
+        self._forget_at = clock.now()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._rows = ThreadPoolExecutor(2, thread_name_prefix="courier-rows")
@@ -69,20 +83,23 @@ class Courier:
 
     async def deliver_due(self) -> int:
         """Take what is due, post it, and write down what became of it. Returns how many posts were made."""
-        dispatches = await self._in_thread(lambda: self._queue.take(self._room))
-        await asyncio.gather(*(self._deliver(dispatch) for dispatch in self._counted(dispatches)))
-        await self._write_down()
+        lease = await self._in_thread(self._leadership.lease)
+        if lease is None:
+            return 0
+        with self._leases.guarding(lease):
+            dispatches = await self._take(lease)
+            await asyncio.gather(*(self._deliver(dispatch) for dispatch in self._counted(dispatches)))
+            await self._write_down()
         return len(dispatches)
 
     async def _run(self) -> None:
         posts: set[asyncio.Task[None]] = set()
-        forget_at = self._clock.now()
         while not self._stopped.is_set():
             try:
-                await self._write_down()
-                dispatches = await self._in_thread(lambda: self._queue.take(self._room))
-                if self._clock.now() >= forget_at and not await self._in_thread(self._queue.forget):
-                    forget_at = self._clock.now() + _FORGET_EVERY
+                dispatches = await self._settle_and_take()
+            except LeaseLostError as exc:
+                logger.info("webhooks go out from another process now", reason=str(exc))
+                dispatches = []
             except ModelyardError as exc:
                 logger.warning("webhooks wait", reason=exc.message)
                 dispatches = []
@@ -94,11 +111,31 @@ class Courier:
         if posts:
             await asyncio.wait(posts)
         try:
-            await self._write_down()
-        except ModelyardError as exc:
-            logger.warning("webhooks go out again at the next start", reason=exc.message)
+            await self._settle_all()
+        except (LeaseLostError, ModelyardError) as exc:
+            logger.warning("webhooks go out again", reason=str(exc))
         await self._receivers.close()
         self._rows.shutdown(wait=False)
+
+    async def _settle_and_take(self) -> list[Dispatch]:
+        """Write down what became of attempts, and claim what is due; nothing while another process dispatches."""
+        lease = await self._in_thread(self._leadership.lease)
+        if lease is None:
+            return []
+        with self._leases.guarding(lease):
+            await self._write_down()
+            if self._clock.now() >= self._forget_at and not await self._in_thread(self._queue.forget):
+                self._forget_at = self._clock.now() + _FORGET_EVERY
+            return await self._take(lease)
+
+    async def _settle_all(self) -> None:
+        lease = await self._in_thread(self._leadership.lease)
+        if lease is not None:
+            with self._leases.guarding(lease):
+                await self._write_down()
+
+    async def _take(self, lease: Lease) -> list[Dispatch]:
+        return await self._in_thread(lambda: self._queue.take(self._room, claim=str(lease.fence)))
 
     async def _pause(self, posts: set[asyncio.Task[None]], *, is_idle: bool) -> set[asyncio.Task[None]]:
         """Wait for the first post to end, at most for a moment; without any under way, for that moment."""
@@ -160,4 +197,4 @@ class Courier:
             await self._in_thread(lambda: self._queue.settle(settled))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._rows, work)
+        return await asyncio.get_running_loop().run_in_executor(self._rows, copy_context().run, work)

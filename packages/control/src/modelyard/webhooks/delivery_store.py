@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, tuple_, update
 
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 from modelyard.webhooks.domain import Delivery, DeliveryKind, Outcome, Webhook
@@ -73,23 +73,18 @@ def redrive(connection: Connection, webhook: Webhook, *, at: datetime) -> int:
     return connection.execute(update(deliveries).where(dead).values(**values)).rowcount
 
 
-def webhooks_due(connection: Connection, now: datetime) -> list[Webhook]:
-    """Active webhooks of all tenants for which some delivery is due."""
-    is_due = exists().where(deliveries.c.webhook_id == webhooks.c.id, deliveries.c.next_attempt_at <= now)
+def webhooks_due(connection: Connection, now: datetime, *, claim: str) -> list[Webhook]:
+    """Active webhooks of all tenants for which some delivery is due that is not under way with this claim."""
+    is_due = exists().where(deliveries.c.webhook_id == webhooks.c.id, _is_due(now, claim))
     query = select(webhooks).where(webhooks.c.status == WebhookStatus.ACTIVE, is_due)
     return [webhook_of(row) for row in connection.execute(query)]
 
 
-def take(
-    connection: Connection, webhook: Webhook, *, now: datetime, lost_at: datetime, claim: str, limit: int
-) -> list[Delivery]:
-    """Claim due deliveries of a webhook, longest due first, each for one attempt, which is counted now.
-
-    Until `lost_at` nobody else takes them; whoever dies meanwhile loses them to somebody else then.
-    """
+def take(connection: Connection, webhook: Webhook, *, now: datetime, claim: str, limit: int) -> list[Delivery]:
+    """Claim due deliveries of a webhook, longest due first, each for one attempt, which is counted now."""
     due = (
         select(deliveries.c.id)
-        .where(deliveries.c.webhook_id == webhook.webhook_id, deliveries.c.next_attempt_at <= now)
+        .where(deliveries.c.webhook_id == webhook.webhook_id, _is_due(now, claim))
         .order_by(deliveries.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -97,7 +92,7 @@ def take(
     ids = connection.execute(due).scalars().all()
     if not ids:
         return []
-    values = {"next_attempt_at": lost_at, "claim": claim, "attempts": deliveries.c.attempts + 1}
+    values = {"claim": claim, "attempts": deliveries.c.attempts + 1}
     statement = update(deliveries).where(deliveries.c.id.in_(ids)).values(values).returning(deliveries)
     return [_delivery(row) for row in connection.execute(statement)]
 
@@ -127,6 +122,10 @@ def forget(connection: Connection, *, before: datetime, limit: int) -> int:
     if ids:
         connection.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
     return len(ids)
+
+
+def _is_due(now: datetime, claim: str) -> ColumnElement[bool]:
+    return (deliveries.c.next_attempt_at <= now) & deliveries.c.claim.is_distinct_from(claim)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -1,9 +1,8 @@
-"""What is due, shared by all control planes: a row is claimed for one attempt, and comes back if its claimant dies."""
+"""What is due: a row is claimed for one attempt, and is due again when its claimant is dead."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 from modelyard.audit.domain import Entry
 from modelyard.audit.service import AuditLog
@@ -24,6 +23,7 @@ class Dispatch:
     delivery: Delivery
     entry: Entry | None
     claim: str
+    """The fencing number of who claimed it."""
 
 
 class DeliveryQueue:
@@ -36,24 +36,28 @@ class DeliveryQueue:
         clock: Clock,
         audit: AuditLog,
         webhooks: Webhooks,
-        lease: timedelta,
         kept: timedelta,
     ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._webhooks = webhooks
-        self._lease = lease
         self._kept = kept
 
-    def take(self, room: Callable[[str], int]) -> list[Dispatch]:
-        """Claim what is due, for each webhook as many as there is room for."""
+    def take(self, room: Callable[[str], int], *, claim: str) -> list[Dispatch]:
+        """Claim what is due, for each webhook as many as there is room for.
+
+        What somebody else had claimed before is due too: a new claim says that the former claimant is gone.
+        """
         now = self._clock.now()
         with self._database.read() as connection:
-            due = [webhook for webhook in delivery_store.webhooks_due(connection, now) if room(webhook.webhook_id) > 0]
+            due = [
+                webhook
+                for webhook in delivery_store.webhooks_due(connection, now, claim=claim)
+                if room(webhook.webhook_id) > 0
+            ]
         if not due:
             return []
-        claim = uuid4().hex
         with self._database.write() as connection:
             taken = [
                 (
@@ -62,7 +66,6 @@ class DeliveryQueue:
                         connection,
                         webhook,
                         now=now,
-                        lost_at=now + self._lease,
                         claim=claim,
                         limit=room(webhook.webhook_id),
                     ),

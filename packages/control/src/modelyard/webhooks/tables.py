@@ -38,8 +38,8 @@ deliveries = Table(
     Column("event_type", String(60), nullable=False),
     Column("status", String(10), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("next_attempt_at", Timestamp),  # NULL at the end. While an attempt is under way, when it counts as lost.
-    Column("claim", String(40)),  # Of who makes the attempt.
+    Column("next_attempt_at", Timestamp),  # NULL at the end.
+    Column("claim", String(40)),  # The fencing number of who makes the attempt.
     Column("response_code", Integer),
     Column("latency_ms", Integer),
     Column("error", Text),

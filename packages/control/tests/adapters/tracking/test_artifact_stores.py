@@ -83,8 +83,7 @@ def mirror(uri: str, database: Database, clock: ManualClock, audit: AuditLog, re
         registered=MlflowRegisteredModels(uri=uri),
         audit=audit,
         tenants=Tenants(database=database, clock=clock, audit=audit, tokens=tokens),
-        short_seconds=1,
-        long_seconds=600,
+        all_seconds=600,
     )
 
 

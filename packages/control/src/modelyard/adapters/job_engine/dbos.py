@@ -1,12 +1,20 @@
-"""Durable jobs on DBOS: each step's result is a row in its database, and a restart goes on after the last one."""
+"""Durable jobs on DBOS: each step's result is a row in its database, and a restart goes on after the last one.
+
+DBOS writes down which process (its "executor") runs a workflow, and records a step's result for that one only. Who is
+dead it does not know: that is said by `take_over`.
+"""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+from sqlalchemy.exc import DBAPIError
 
+from modelyard.errors import Unavailable
 from modelyard.ports.job_engine import Workflow
 
 _QUEUE = "jobs"
@@ -21,6 +29,7 @@ class DbosJobEngine:
     """The port `JobEngine` on DBOS. One a process, since DBOS itself is one."""
 
     def __init__(self, *, database_url: str, concurrency: int) -> None:
+        self.process = uuid4().hex
         self._concurrency = concurrency
         self._workflows: Mapping[str, Workflow] = {}
         self._engine = _sqlite_engine(database_url) if database_url.startswith("sqlite") else None
@@ -30,7 +39,7 @@ class DbosJobEngine:
                 system_database_url=database_url,
                 system_database_engine=self._engine,
                 application_version=_WORKFLOW_VERSION,
-                executor_id="local",
+                executor_id=self.process,
                 max_executor_threads=concurrency + 4,
                 log_level="WARNING",
             )
@@ -50,6 +59,17 @@ class DbosJobEngine:
         """See the port."""
         DBOS.launch()
         DBOS.register_queue(_QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLLING_SECONDS)
+
+    def working(self) -> Collection[str]:
+        """See the port."""
+        with _translated():
+            begun = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {workflow.executor_id for workflow in begun if workflow.executor_id is not None}
+
+    def take_over(self, process: str) -> None:
+        """See the port."""
+        with _translated():
+            DBOS._recover_pending_workflows([process])  # noqa: SLF001  # DBOS offers it to its own conductor only.
 
     def submit(self, *, job_id: str, kind: str) -> None:
         """See the port."""
@@ -80,6 +100,14 @@ def _sqlite_engine(url: str) -> sqlalchemy.Engine:
             raise sqlite3.OperationalError("database is locked: the disk is full")
 
     return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        raise Unavailable("the database of jobs does not answer", code="database_unavailable") from exc
 
 
 class _DbosSteps:

@@ -3,8 +3,9 @@
 It is product code: it passes the port's contract tests, and shows in a dozen lines what an engine owes.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any
+from uuid import uuid4
 
 from modelyard.ports.job_engine import Workflow
 
@@ -13,6 +14,7 @@ class InlineJobEngine:
     """The port `JobEngine` without threads. `run_next` works off one job; an exception in it is a crash."""
 
     def __init__(self) -> None:
+        self.process = uuid4().hex
         self._workflows: Mapping[str, Workflow] = {}
         self._queue: dict[str, str] = {}
         self._finished: set[str] = set()
@@ -23,6 +25,13 @@ class InlineJobEngine:
         self._workflows = workflows
 
     def start(self) -> None:
+        """See the port."""
+
+    def working(self) -> Collection[str]:
+        """See the port. Nobody shares the jobs that are in memory."""
+        return [self.process] if self._queue else []
+
+    def take_over(self, process: str) -> None:
         """See the port."""
 
     def submit(self, *, job_id: str, kind: str) -> None:

@@ -1,0 +1,136 @@
+"""Claims, renews and gives back the leases of one process, and keeps work whose lease was lost from writing.
+
+A lease that is not renewed for `lasts` may be taken over by another process. The kept clock is the database's, so
+clocks that differ between machines do not matter.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from modelyard.db import Database
+from modelyard.db.fencing import fenced
+from modelyard.errors import ModelyardError
+from modelyard.leases import store
+from modelyard.leases.domain import Lease, LeaseLostError
+from modelyard.ports.clock import Clock
+
+logger = structlog.get_logger()
+
+_RENEWALS_EACH = 4
+_KEPT = timedelta(days=1)
+_STOP_SECONDS = 5
+
+
+class Leases:
+    """The leases of this process. `start` renews all of them in the background until `stop` gives them back."""
+
+    def __init__(self, *, database: Database, clock: Clock, holder: str, lasts: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._lasts = lasts
+        self.holder = holder
+        """This process. No other one has the same name, also not later."""
+        self._held: dict[str, Lease] = {}
+        self._renewed_at: datetime | None = None
+        self._steady_since: datetime | None = None
+        self._changing = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def claim(self, name: str) -> Lease | None:
+        """The lease, if nobody else holds it: no other process, and nobody else in this one."""
+        with self._changing:
+            if name in self._held:
+                return None
+            with self._database.write() as connection:
+                lease = store.claim(connection, name, self.holder, now=self._clock.now(), lasts=self._lasts)
+            if lease is not None:
+                self._held[name] = lease
+            return lease
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back, so that somebody else can take it at once."""
+        with self._changing:
+            self._drop(lease)
+            with self._database.write() as connection:
+                store.release(connection, lease, now=self._clock.now())
+
+    def is_held(self, lease: Lease) -> bool:
+        """Whether it was still held when it was last renewed. Only a fenced write is certain."""
+        return self._held.get(lease.name) == lease
+
+    def check(self, connection: Connection, lease: Lease) -> None:
+        """Hold up whoever takes the lease over until this transaction ends.
+
+        Raises:
+            LeaseLostError: it was taken over already.
+        """
+        if not store.is_held(connection, lease):
+            self._drop(lease)
+            raise LeaseLostError(lease)
+
+    @contextmanager
+    def guarding(self, lease: Lease) -> Iterator[None]:
+        """What the thread writes inside of the block raises LeaseLostError once the lease has been taken over."""
+        with fenced(lambda connection: self.check(connection, lease)):
+            yield
+
+    def renew(self) -> None:
+        """Prolong all leases that are held, and forget those that were lost."""
+        with self._changing:
+            with self._database.write() as connection:
+                renewed = store.renew_all(connection, self.holder, now=self._clock.now(), lasts=self._lasts)
+            self._note_renewal()
+            for lost in set(self._held.values()) - renewed:
+                logger.warning("a lease was lost", lease=lost.name)
+                self._drop(lost)
+
+    def is_steady(self) -> bool:
+        """Whether renewals have gone through for a while without a gap.
+
+        After the database was away for everybody, all leases are expired. Who waits until then has seen the others
+        renew theirs.
+        """
+        return self._steady_since is not None and self._clock.now() - self._steady_since >= self._lasts / 2
+
+    def forget(self) -> None:
+        """Delete the rows of leases that were given back long ago."""
+        with self._database.write() as connection:
+            store.forget(connection, now=self._clock.now(), kept=_KEPT)
+
+    def start(self) -> None:
+        """Renew in the background until `stop`."""
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the renewals and give every lease back."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=_STOP_SECONDS)
+        for lease in list(self._held.values()):
+            self.release(lease)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._lasts.total_seconds() / _RENEWALS_EACH):
+            try:
+                self.renew()
+            except ModelyardError as exc:
+                logger.warning("leases are not renewed", reason=exc.message)
+            except Exception:
+                logger.exception("renewing leases broke off, and goes on")
+
+    def _note_renewal(self) -> None:
+        now = self._clock.now()
+        if self._renewed_at is None or now - self._renewed_at > self._lasts / 2:
+            self._steady_since = now
+        self._renewed_at = now
+
+    def _drop(self, lease: Lease) -> None:
+        if self._held.get(lease.name) == lease:
+            del self._held[lease.name]

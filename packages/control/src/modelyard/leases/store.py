@@ -1,0 +1,74 @@
+"""Reads and writes leases. Expiry is judged by one clock: the database server's, or on SQLite this machine's."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Interval, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from modelyard.db.types import Timestamp
+from modelyard.leases.domain import Lease
+from modelyard.leases.tables import leases
+
+NOBODY = ""
+"""The holder of a lease that was given back."""
+_columns = leases.c
+
+
+def claim(connection: Connection, name: str, holder: str, *, now: datetime, lasts: timedelta) -> Lease | None:
+    """Take a lease that is free, expired, or one's own from before. None when another process holds it."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    until = _later(connection, now, lasts)
+    is_free = (_columns.expires_at <= _present(connection, now)) | (_columns.holder == holder)
+    statement = (
+        insert(leases)
+        .values(name=name, holder=holder, fence=1, expires_at=until)
+        .on_conflict_do_update(
+            index_elements=["name"],
+            set_={"holder": holder, "fence": _columns.fence + 1, "expires_at": until},
+            where=is_free,
+        )
+        .returning(_columns.fence)
+    )
+    fence = connection.execute(statement).scalar_one_or_none()
+    return None if fence is None else Lease(name, holder, fence)
+
+
+def renew_all(connection: Connection, holder: str, *, now: datetime, lasts: timedelta) -> set[Lease]:
+    """Prolong every lease that a process still holds, also expired ones that nobody has taken; gives them."""
+    change = update(leases).where(_columns.holder == holder).values(expires_at=_later(connection, now, lasts))
+    rows = connection.execute(change.returning(_columns.name, _columns.fence))
+    return {Lease(row.name, holder, row.fence) for row in rows}
+
+
+def release(connection: Connection, lease: Lease, *, now: datetime) -> None:
+    """Give a lease back; its fencing number stays."""
+    change = update(leases).where(_is(lease)).values(holder=NOBODY, expires_at=_present(connection, now))
+    connection.execute(change)
+
+
+def is_held(connection: Connection, lease: Lease) -> bool:
+    """Whether the lease is held with this fencing number. Who would take it over waits until this transaction ends."""
+    query = select(_columns.name).where(_is(lease)).with_for_update(read=True)
+    return connection.execute(query).first() is not None
+
+
+def forget(connection: Connection, *, now: datetime, kept: timedelta) -> None:
+    """Delete leases that were given back so long ago that nobody can still act on them."""
+    is_old = _columns.expires_at <= _later(connection, now, -kept)
+    connection.execute(delete(leases).where(_columns.holder == NOBODY, is_old))
+
+
+def _is(lease: Lease) -> ColumnElement[bool]:
+    return (_columns.name == lease.name) & (_columns.holder == lease.holder) & (_columns.fence == lease.fence)
+
+
+def _present(connection: Connection, now: datetime) -> ColumnElement[datetime]:
+    if connection.dialect.name == "sqlite":
+        return literal(now, Timestamp)
+    return func.clock_timestamp(type_=Timestamp)
+
+
+def _later(connection: Connection, now: datetime, lasts: timedelta) -> ColumnElement[datetime]:
+    if connection.dialect.name == "sqlite":
+        return literal(now + lasts, Timestamp)
+    return func.clock_timestamp(type_=Timestamp) + literal(lasts, Interval)

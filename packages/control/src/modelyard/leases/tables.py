@@ -1,0 +1,17 @@
+"""Rows of leases. A row stays when its lease is released, so that its fencing number never goes back."""
+
+from sqlalchemy import BigInteger, Column, Index, String, Table
+
+from modelyard.db.changes import VOLATILE
+from modelyard.db.types import Timestamp, metadata
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(500), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Index("ix_leases_holder", "holder"),
+    info=VOLATILE,
+)

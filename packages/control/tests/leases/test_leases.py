@@ -1,0 +1,180 @@
+"""Claim, renew, fence, take over: by several processes on one database, each played by a `Leases` of its own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import insert, select
+from waiting import Until
+
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.clock.system import SystemClock
+from modelyard.db import Database
+from modelyard.leases.domain import Lease, LeaseLostError
+from modelyard.leases.service import Leases
+from modelyard.leases.tables import leases as rows
+from modelyard.outbox.tables import outbox
+
+_LASTS = timedelta(seconds=0.5)
+_NAME = "reconciler/local"
+
+
+@pytest.fixture
+def process(database: Database) -> Iterator[Callable[[], Leases]]:
+    """Begins another process on the database, whose leases last half a second."""
+    begun: list[Leases] = []
+
+    def begin() -> Leases:
+        begun.append(Leases(database=database, clock=SystemClock(), holder=uuid4().hex, lasts=_LASTS))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.stop()
+
+
+class TestLeases:
+    def test_a_lease_is_one_process_s_at_a_time(self, process: Callable[[], Leases]) -> None:
+        first, second = process(), process()
+        assert first.claim(_NAME) is not None
+        assert second.claim(_NAME) is None
+
+    def test_within_a_process_it_is_one_claimant_s_too(self, process: Callable[[], Leases]) -> None:
+        one = process()
+        assert one.claim(_NAME) is not None
+        assert one.claim(_NAME) is None
+
+    def test_a_lease_that_is_given_back_is_free_at_once(self, process: Callable[[], Leases]) -> None:
+        first, second = process(), process()
+        lease = first.claim(_NAME)
+        assert lease is not None
+        first.release(lease)
+        taken = second.claim(_NAME)
+        assert taken is not None
+        assert taken.fence > lease.fence
+
+    def test_a_lease_that_nobody_renews_can_be_taken_over(self, process: Callable[[], Leases], until: Until) -> None:
+        first, second = process(), process()
+        lease = first.claim(_NAME)
+        until(lambda: second.claim(_NAME) is not None, seconds=5)
+        first.renew()
+        assert lease is not None
+        assert not first.is_held(lease)
+
+    def test_a_lease_that_is_renewed_in_the_background_is_kept(self, process: Callable[[], Leases]) -> None:
+        first, second = process(), process()
+        lease = first.claim(_NAME)
+        first.start()
+        for _ in range(10):
+            _pass(_LASTS / 4)
+            assert second.claim(_NAME) is None
+        assert lease is not None
+        assert first.is_held(lease)
+
+    def test_a_late_renewal_holds_while_nobody_took_over(self, process: Callable[[], Leases]) -> None:
+        one, other = process(), process()
+        lease = one.claim(_NAME)
+        _pass(2 * _LASTS)
+        one.renew()
+        assert lease is not None
+        assert one.is_held(lease)
+        assert other.claim(_NAME) is None
+
+    def test_who_wakes_up_late_cannot_write(
+        self, process: Callable[[], Leases], database: Database, until: Until
+    ) -> None:
+        sleeper, other = process(), process()
+        lease = sleeper.claim(_NAME)
+        assert lease is not None
+        until(lambda: other.claim(_NAME) is not None, seconds=5)
+        with sleeper.guarding(lease):
+            with pytest.raises(LeaseLostError, match="reconciler/local"), database.write() as connection:
+                connection.execute(insert(outbox).values(**_MESSAGE))
+            with database.read() as connection:  # Reading harms nobody.
+                assert connection.execute(select(outbox)).first() is None
+
+    def test_who_holds_the_lease_writes_and_others_write_unguarded(
+        self, process: Callable[[], Leases], database: Database
+    ) -> None:
+        holder = process()
+        lease = holder.claim(_NAME)
+        assert lease is not None
+        with holder.guarding(lease), database.write() as connection:
+            connection.execute(insert(outbox).values(**_MESSAGE))
+        with database.write() as connection:
+            connection.execute(insert(outbox).values(**_MESSAGE))
+        with database.read() as connection:
+            assert len(connection.execute(select(outbox)).all()) == 2
+
+    def test_of_many_that_claim_at_once_one_succeeds(self, process: Callable[[], Leases]) -> None:
+        many = [process() for _ in range(8)]
+        claims: list[Lease | None] = []
+
+        def claim(process: Leases) -> None:
+            claims.append(process.claim(_NAME))
+
+        threads = [threading.Thread(target=claim, args=(one,)) for one in many]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len([claim for claim in claims if claim is not None]) == 1
+
+
+class TestTakeOver:
+    def test_a_write_under_way_ends_before_the_lease_changes_hands(self, postgres_database: Database) -> None:
+        first = Leases(database=postgres_database, clock=SystemClock(), holder="first", lasts=_LASTS)
+        second = Leases(database=postgres_database, clock=SystemClock(), holder="second", lasts=_LASTS)
+        lease = first.claim(_NAME)
+        assert lease is not None
+        taken = threading.Event()
+
+        def take_over() -> None:
+            while second.claim(_NAME) is None:
+                taken.wait(0.05)
+            taken.set()
+
+        with first.guarding(lease), postgres_database.write() as connection:
+            thread = threading.Thread(target=take_over)
+            thread.start()
+            assert not taken.wait(3 * _LASTS.total_seconds())
+            connection.execute(insert(outbox).values(**_MESSAGE))
+        thread.join(timeout=5)
+        assert taken.is_set()
+
+
+class TestForgetting:
+    def test_the_row_of_a_lease_in_use_stays_and_an_old_one_goes(
+        self, sqlite_database: Database, clock: ManualClock
+    ) -> None:
+        leases = Leases(database=sqlite_database, clock=clock, holder="one", lasts=_LASTS)
+        kept, given_back = leases.claim("kept"), leases.claim("given-back")
+        assert kept is not None
+        assert given_back is not None
+        leases.release(given_back)
+        leases.forget()
+        assert _names(sqlite_database) == {"kept", "given-back"}
+        clock.sleep(2 * 24 * 3600)
+        leases.forget()
+        assert _names(sqlite_database) == {"kept"}
+
+
+_MESSAGE = {
+    "tenant_id": "default",
+    "topic": "mirror",
+    "payload": {},
+    "created_at": SystemClock().now(),
+    "attempts": 0,
+}
+
+
+def _names(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(connection.execute(select(rows.c.name)).scalars())
+
+
+def _pass(time: timedelta) -> None:
+    """Let real time pass: the database's own clock judges."""
+    threading.Event().wait(time.total_seconds())
