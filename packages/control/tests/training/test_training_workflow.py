@@ -785,7 +785,14 @@ class TestAFullDisk:
                 raise DiskFull("disk full: needs 9 MiB, has 1 MiB")
 
         filling = replace(training, check_space=check)
-        body = workflow(filling.train_and_register, jobs=jobs, clock=clock, on_failure=filling.stop, check_space=check)
+        body = workflow(
+            filling.train_and_register,
+            jobs=jobs,
+            clock=clock,
+            guarding=nullcontext,
+            on_failure=filling.stop,
+            check_space=check,
+        )
         engine.register({JobKind.TRAINING: body})
         job = work()
         assert job.error is not None

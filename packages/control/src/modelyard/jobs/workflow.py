@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -114,39 +115,57 @@ def workflow(
     behind when it failed or was cancelled; it is idempotent.
     """
 
+    frame = _Frame(body=body, jobs=jobs, clock=clock, on_failure=on_failure, check_space=check_space)
+
     def run(job_id: str, steps: Steps) -> None:
         try:
             with guarding():
-                run_guarded(job_id, steps)
+                frame.run(job_id, steps)
         except (LeaseLostError, LeavingError) as exc:
             raise Interrupted from exc
 
-    def run_guarded(job_id: str, steps: Steps) -> None:
-        def surely(call: Callable[[], T]) -> T:
-            return _patiently(call, job_id=job_id, clock=clock)
+    return run
 
-        job = surely(lambda: jobs.begin(job_id))
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What is done around the body of a job: from its begin to its end, whatever the body gives or raises."""
+
+    body: Callable[[JobSteps], Result]
+    jobs: JobService
+    clock: Clock
+    on_failure: Callable[[Job], None]
+    check_space: Callable[[], None]
+
+    def run(self, job_id: str, steps: Steps) -> None:
+        job = self._surely(job_id, lambda: self.jobs.begin(job_id))
         if job is None:
             # One that was cancelled before it began has left behind what was written down alongside it.
-            cancelled = surely(lambda: jobs.cancelled(job_id))
+            cancelled = self._surely(job_id, lambda: self.jobs.cancelled(job_id))
             if cancelled is not None:
-                surely(lambda: _take_away(cancelled, on_failure))
+                self._take_away(cancelled)
             return
         try:
-            result = body(JobSteps(job=job, steps=steps, jobs=jobs, clock=clock, check_space=check_space))
+            result = self.body(
+                JobSteps(job=job, steps=steps, jobs=self.jobs, clock=self.clock, check_space=self.check_space)
+            )
         except JobCancelled:
-            surely(lambda: _take_away(job, on_failure))
-            surely(lambda: jobs.end_cancelled(job_id))
+            self._take_away(job)
+            self._surely(job_id, lambda: self.jobs.end_cancelled(job_id))
         except LeaseLostError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, the job ends with it
             error = _told(exc, job_id=job_id)
-            surely(lambda: _take_away(job, on_failure))
-            surely(lambda: jobs.fail(job_id, error))
+            self._take_away(job)
+            self._surely(job_id, lambda: self.jobs.fail(job_id, error))
         else:
-            surely(lambda: jobs.succeed(job_id, **result))
+            self._surely(job_id, lambda: self.jobs.succeed(job_id, **result))
 
-    return run
+    def _take_away(self, job: Job) -> None:
+        self._surely(job.job_id, lambda: _take_away(job, self.on_failure))
+
+    def _surely(self, job_id: str, call: Callable[[], T]) -> T:
+        return _patiently(call, job_id=job_id, clock=self.clock)
 
 
 def _patiently(call: Callable[[], T], *, job_id: str, clock: Clock, gives_up: type[Unavailable] | tuple[()] = ()) -> T:
