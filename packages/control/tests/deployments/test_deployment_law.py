@@ -96,7 +96,6 @@ class DeploymentLaw(RuleBasedStateMachine):
             rebuilding=Rebuilding(packaging=self.packaging, clock=self.clock),
             target=self.target,
             memory_bytes=None,
-            interval_seconds=1,
         )
 
     @rule(target=made, replicas=st.integers(1, 3))

@@ -13,6 +13,8 @@ from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Invalid, Unavailable
+from modelyard.leases.background import BackgroundWork
+from modelyard.leases.service import Leases
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec, ServerState
@@ -35,7 +37,6 @@ def make_reconciler(
             rebuilding=Rebuilding(packaging=packaging, clock=clock),
             target=target,
             memory_bytes=1024,
-            interval_seconds=0.01,
         )
         made.append(reconciler)
         return reconciler
@@ -336,6 +337,7 @@ class TestBackground:
         deployments: DeploymentService,
         deployment: Deployment,
         alice: Principal,
+        leases: Leases,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         errors: list[Exception] = [LookupError(), Unavailable("away", code="away")]
@@ -349,7 +351,8 @@ class TestBackground:
             return running()
 
         monkeypatch.setattr(deployments, "running", flaky)
-        reconciler.start()
+        work = BackgroundWork(name="reconciler", leases=leases, make_pass=reconciler.make_pass, pause_seconds=0.01)
+        work.start()
         assert is_ready.wait(timeout=20)
-        reconciler.stop()
+        work.stop()
         assert errors == []

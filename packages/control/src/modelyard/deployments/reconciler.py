@@ -1,7 +1,8 @@
-"""Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own."""
+"""Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own, and one
+process at a time does it for a target."""
 
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 
 import structlog
 
@@ -11,6 +12,7 @@ from modelyard.deployments.replacement import Replacement, Step, failure, next_s
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
+from modelyard.leases.domain import LeaseLostError
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.ports.target import ServerObservation, ServerSpec, TakesPorts, Target
 from modelyard.registry.service import RegistryService
@@ -32,32 +34,22 @@ class Reconciler:
         rebuilding: Rebuilding,
         target: Target,
         memory_bytes: int | None,
-        interval_seconds: float,
     ) -> None:
         self._deployments = deployments
         self._registry = registry
         self._rebuilding = rebuilding
         self._target = target
         self._memory_bytes = memory_bytes
-        self._interval_seconds = interval_seconds
         self._under_way: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="reconciler")
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Reconcile in the background until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
-        self._thread.start()
+    def make_pass(self) -> bool:
+        """One pass in the background; nothing more is to be done before the next."""
+        self.pass_over_all()
+        return False
 
     def stop(self) -> None:
-        """Begin no more passes, and give those that are under way a moment.
-
-        A server that still drains is removed by the next process.
-        """
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_STOP_SECONDS)
+        """Give what is under way a moment; no more passes may come. A server that still drains is removed later."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._rebuilding.stop()
         wait(self._under_way.values(), timeout=_STOP_SECONDS)
@@ -71,8 +63,9 @@ class Reconciler:
         self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
         for deployment_id in [*deployments, *(set(servers) - deployments.keys())]:
             if deployment_id not in self._under_way:
+                # What a worker writes is refused, as the pass's own writes are, once another process has taken over.
                 self._under_way[deployment_id] = self._pool.submit(
-                    self._guarded, deployment_id, deployments.get(deployment_id)
+                    copy_context().run, self._guarded, deployment_id, deployments.get(deployment_id)
                 )
 
     def reconcile(self, deployment: Deployment) -> Decision:
@@ -115,15 +108,6 @@ class Reconciler:
             case Step.WAIT:
                 pass
 
-    def _run(self) -> None:
-        while not self._stopped.wait(self._interval_seconds):
-            try:
-                self.pass_over_all()
-            except ModelyardError as exc:
-                logger.warning("the reconciler waits", reason=exc.message)
-            except Exception:
-                logger.exception("the reconciler broke off, and goes on")
-
     def _guarded(self, deployment_id: str, deployment: Deployment | None) -> None:
         try:
             if deployment is not None:
@@ -131,6 +115,8 @@ class Reconciler:
             else:
                 logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
                 self._target.remove(deployment_id)
+        except LeaseLostError as exc:
+            logger.info("a deployment is another process's now", deployment_id=deployment_id, reason=str(exc))
         except ModelyardError as exc:
             logger.warning("a deployment waits", deployment_id=deployment_id, reason=exc.message)
         except Exception:

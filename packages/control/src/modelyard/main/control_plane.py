@@ -16,7 +16,7 @@ from modelyard.main.doors import Doors
 from modelyard.main.ground import Ground
 from modelyard.main.hooks import Hooks
 from modelyard.main.removal import Removal
-from modelyard.main.work import Work
+from modelyard.main.work import RECONCILE_SECONDS, Work
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
@@ -64,7 +64,9 @@ class ControlPlane:
         self.hooks = Hooks(ground)
         self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
         doors.keep_tenants_that_have(self.jobs.unfinished_within, self.deployments.wanted_within)
+        target = adapters.target.name
         self.background = [
+            ground.in_background(f"reconciler/{target}", work.reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
             ground.in_background("outbox", self.outbox.make_pass, pause_seconds=outbox.PAUSE_SECONDS),
             ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror_seconds),
             ground.in_background("purge", self.removal.purger.make_pass, pause_seconds=settings.purge_interval_seconds),
@@ -118,7 +120,6 @@ class ControlPlane:
         self.work.membership.start()
         self.jobs.resume()
         self.work.uploads.sweep()
-        self.work.reconciler.start()
         for work in self.background:
             work.start()
         self.hooks.courier.start()

@@ -46,7 +46,7 @@ from modelyard.uploads.routes import upload_reads, upload_writes
 from modelyard.uploads.service import UploadLimits, UploadService
 from modelyard.uploads.workflows import Registering
 
-_RECONCILE_SECONDS = 0.5
+RECONCILE_SECONDS = 0.5
 _FREE_SPACE = frozenset({JobKind.DELETION})
 """Jobs that take nothing, and give back."""
 
@@ -117,7 +117,6 @@ class Work:
             rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
             target=adapters.target,
             memory_bytes=settings.replica_memory_bytes,
-            interval_seconds=_RECONCILE_SECONDS,
         )
         self.platform = PlatformStatus(
             database=database,
