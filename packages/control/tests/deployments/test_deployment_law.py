@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, Unavailable
+from modelyard.leases.service import Leases
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
 from modelyard.packaging.rebuilding import Rebuilding
@@ -69,6 +71,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             compiler=NoCompiler(),
             folder=self.folder / "bundles",
             scratch=self.folder / "scratch",
+            leases=Leases(database=self.database, clock=self.clock, holder="law", lasts=timedelta(seconds=6)),
         )
         logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
         self.version = self.registry.register(ALICE, model_name="iris", logged=logged)

@@ -130,6 +130,7 @@ def packaging(
     registry: RegistryService,
     environments: FakeEnvironments,
     runner: FakeRunner,
+    leases: Leases,
     tmp_path: Path,
 ) -> PackagingService:
     return PackagingService(
@@ -141,6 +142,7 @@ def packaging(
         compiler=TrialCompiler(environments=environments, runner=runner, clock=clock, limits=TRIAL_LIMITS),
         folder=tmp_path / "bundles",
         scratch=tmp_path / "scratch",
+        leases=leases,
     )
 
 

@@ -23,6 +23,7 @@ logger = structlog.get_logger()
 
 _RENEWALS_EACH = 4
 _KEPT = timedelta(days=1)
+_WAIT_SECONDS = 0.2
 _STOP_SECONDS = 5
 
 
@@ -79,6 +80,17 @@ class Leases:
         """What the thread writes inside of the block raises LeaseLostError once the lease has been taken over."""
         with fenced(lambda connection: self.check(connection, lease)):
             yield
+
+    @contextmanager
+    def exclusively(self, name: str) -> Iterator[None]:
+        """Wait for the lease, hold it during the block, and guard what the block writes with it."""
+        while (lease := self.claim(name)) is None:
+            self._clock.sleep(_WAIT_SECONDS)
+        try:
+            with self.guarding(lease):
+                yield
+        finally:
+            self.release(lease)
 
     def renew(self) -> None:
         """Prolong all leases that are held, and forget those that were lost."""

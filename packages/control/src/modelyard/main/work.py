@@ -105,6 +105,7 @@ class Work:
             compiler=compiler(settings, adapters),
             folder=settings.places.bundles,
             scratch=ground.scratch.folder,
+            leases=ground.leases,
             require_space=partial(ground.disk.require, what="the bundle"),
         )
         self.deployments = DeploymentService(

@@ -2,13 +2,13 @@
 
 import hashlib
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound
+from modelyard.leases.service import Leases
 from modelyard.packaging import store
 from modelyard.packaging.bundle_writer import BundleFacts, write_bundle
 from modelyard.packaging.compilation import Report
@@ -44,6 +44,7 @@ class PackagingService:
         compiler: Compiler,
         folder: Path,
         scratch: Path,
+        leases: Leases,
         require_space: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._require_space = require_space
@@ -55,7 +56,7 @@ class PackagingService:
         self._compiler = compiler
         self._folder = folder
         self._scratch = scratch
-        self._builds: dict[tuple[str, str], threading.Lock] = {}
+        self._leases = leases
 
     def keep_lock(self, lock: Lock) -> None:
         """Keep the exact environment that something was trained in."""
@@ -87,7 +88,7 @@ class PackagingService:
             Unavailable: the tracker or the package index does not answer.
         """
         # Two that build one version would take the bundle from under each other's servers.
-        with self._builds.setdefault((version.tenant_id, version.subject), threading.Lock()):
+        with self._leases.exclusively(_lease_name(version)):
             try:
                 bundle = self.bundle(version)
             except NotFound:
@@ -121,7 +122,7 @@ class PackagingService:
 
     def remove(self, version: Version) -> None:
         """Take the version's bundle away. One that is just being built is waited for. None there: nothing to do."""
-        with self._builds.setdefault((version.tenant_id, version.subject), threading.Lock()):
+        with self._leases.exclusively(_lease_name(version)):
             with self._database.write() as connection:
                 store.remove_bundle(connection, version.tenant_id, version.model_name, version.version)
             shutil.rmtree(self._place(version), ignore_errors=True)
@@ -213,3 +214,7 @@ def _facts(version: Version) -> BundleFacts:
         mlflow_uri=version.model_uri,
         created_at=version.created_at,
     )
+
+
+def _lease_name(version: Version) -> str:
+    return f"bundle/{version.tenant_id}/{version.subject}"

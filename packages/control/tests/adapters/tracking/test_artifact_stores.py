@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from modelyard.adapters.tracking import MlflowRegisteredModels, MlflowTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.home import Home
+from modelyard.leases.service import Leases
 from modelyard.mirror.domain import tracker
 from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.mirror.places import Place
@@ -162,6 +164,7 @@ class TestStores:
             compiler=TrialCompiler(environments=environments, runner=FakeRunner(), clock=clock, limits=LIMITS),
             folder=home.bundles,
             scratch=home.scratch,
+            leases=Leases(database=database, clock=clock, holder="one", lasts=timedelta(seconds=6)),
         )
         bundle = packaging.build(registry.version(ADMIN, name, 1), log=lambda _: None)
         assert (bundle.path / "model" / "artifacts" / "large.bin").read_bytes() == LARGE
