@@ -9,6 +9,10 @@ from modelyard.logs import configure_logs
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.settings import Settings
 
+_KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open. A client that asks every five seconds, uvicorn's default, would now and then
+send a request on a connection that is just being closed."""
+
 
 def main() -> None:
     """Serve the management API until a signal comes."""
@@ -16,7 +20,12 @@ def main() -> None:
     settings = Settings()
     control_plane = ControlPlane(settings, real_adapters(settings))
     uvicorn.run(
-        control_plane.app(), host=settings.host, port=settings.port, access_log=False, timeout_graceful_shutdown=3
+        control_plane.app(),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=3,
     )
     # Jobs may still be inside a step. They are made to be cut off anywhere, so we do not wait for them.
     os._exit(0)
