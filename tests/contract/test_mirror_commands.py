@@ -35,7 +35,8 @@ def drifted(platform: Platform) -> None:
     """`iris` is ours and not mirrored yet; `roses` and `My Model` were in MLflow first, and a name too long for us."""
     registered = platform.operator.post("/mlops/registry", json={"name": "iris", "run_id": platform.log_model()})
     assert registered.status_code == 201
-    platform.control.outbox.stop()
+    for work in platform.control.background:
+        work.stop()
     platform.registered.drop_model("iris")
     run_id = platform.log_model()
     (logged,) = platform.tracking.logged_models(run_id)
