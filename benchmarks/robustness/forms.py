@@ -59,7 +59,7 @@ class Wanted:
     headers: tuple[tuple[str, str], ...] = ()
 
     def to_bytes(self) -> bytes:
-        lines = [f"POST {self.path} HTTP/1.1", "Host: fuzz", f"Content-Length: {len(self.body)}"]
+        lines = [f"POST {self.path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(self.body)}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + self.body
 

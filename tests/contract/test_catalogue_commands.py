@@ -121,11 +121,11 @@ class TestVersions:
 
 class TestModels:
     def test_they_are_searched_and_edited(self, run: Run, platform: Platform) -> None:
-        registered(run, platform, "found", "--metric", "f1=0.8")
-        registered(run, platform, "lost", "--metric", "f1=0.2")
+        registered(run, platform, "found", "--metric", "recall=0.8")
+        registered(run, platform, "lost", "--metric", "recall=0.2")
         code, out = run("models", "edit", "found", "--owner", "ada", "--tag", "site=ulm", "-o", "json")
         assert (code, json.loads(out)["owners"]) == (0, ["ada"])
-        for query in (("--metric", "f1>=0.5"), ("--owner", "ada"), ("--tag", "site=ulm"), ("--text", "foun")):
+        for query in (("--metric", "recall>=0.5"), ("--owner", "ada"), ("--tag", "site=ulm"), ("--text", "foun")):
             found = json.loads(run("models", "list", *query, "-o", "json")[1])["models"]
             assert [model["name"] for model in found] == ["found"], query
         assert run("models", "list", "--metric", "f1")[0] == 2

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.e2e.stack import EXAMPLES, Json, Stack, wait_for
+from tests.e2e.stack import EXAMPLES, SCRIPTS, Json, Stack, wait_for
 from uv import find_uv_bin
 
 TORCH = "torch==2.13.0"
@@ -165,6 +165,17 @@ class TestExamples:
 
         assert (deployment["status"], deployment["replicas"], deployment["ready_replicas"]) == ("ready", 2, 2)
         assert len({replica["pid"] for replica in deployment["replica_states"]}) == 2
+
+
+class TestArrays:
+    def test_a_model_whose_example_is_an_array_is_compiled_and_answers(self, stack: Stack) -> None:
+        needs = ["pandas", "scikit-learn", "skops"]
+        job = stack.deployed(SCRIPTS / "array_classifier.py", model_name="arrays", requirements=needs)
+        bundle = bundle_of(stack, job)
+
+        assert bundle["is_compiled"], bundle["compilation"]
+        assert stack.predict(job["deployment_url"], [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]) == [0, 2]
+        stack.undeploy("arrays")
 
 
 class TestAgain:

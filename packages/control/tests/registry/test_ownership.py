@@ -144,6 +144,7 @@ class TestStrangers:
         registration: Registration,
         tracking: FakeTracking,
         alice: Principal,
+        jobs: JobService,
         job_of: Callable[..., Job],
         is_refused: Callable[[LoggedModel], None],
     ) -> None:
@@ -151,6 +152,7 @@ class TestStrangers:
         run_id = tracking.log_run("an experiment of the script's own", tags={JOB_TAG: job.job_id})
         model = tracking.log_model(run_id, "model", {"model.pkl": b"x"})
         is_refused(model)
+        jobs.cancel(alice, job.job_id)
         assert register(registration, alice, run_id).run_id == run_id
 
     def test_a_model_that_such_a_job_logged_outside_of_a_run_is_not_there(
@@ -159,12 +161,15 @@ class TestStrangers:
         tracking: FakeTracking,
         alice: Principal,
         stranger: Principal,
+        jobs: JobService,
         job_of: Callable[..., Job],
     ) -> None:
-        tags = {JOB_TAG: job_of(alice, "churn").job_id}
+        job = job_of(alice, "churn")
+        tags = {JOB_TAG: job.job_id}
         model = tracking.log_model(None, "model", {"model.pkl": b"x"}, tags=tags)
         with pytest.raises(NotFound, match=f"has no model '{model.uri}'"):
             register(registration, stranger, model.model_id)
+        jobs.cancel(alice, job.job_id)
         assert register(registration, alice, model.model_id).version == 1
 
     def test_a_run_in_an_experiment_that_only_anothers_jobs_use_is_not_there(

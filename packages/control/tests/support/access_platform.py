@@ -57,8 +57,8 @@ class Platform:
             tracking=self.tracking,
             registered=self.registered,
         )
-        if runs:
-            settings = {"open_models": True, "compile_models": False, **settings}
+        # What is a fake opens no model.
+        settings = {"open_models": runs, **({"compile_models": False} if runs else {}), **settings}
         self.control = ControlPlane(Settings(home=home, **settings), adapters)
         self.app = self.control.app()
         self._token_file = home / "token"
