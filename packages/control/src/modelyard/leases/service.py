@@ -23,6 +23,8 @@ logger = structlog.get_logger()
 
 _RENEWALS_EACH = 4
 _KEPT = timedelta(days=1)
+FORGET_SECONDS = 3600.0
+"""Between two passes that delete old rows."""
 _WAIT_SECONDS = 0.2
 _STOP_SECONDS = 5
 
@@ -110,10 +112,11 @@ class Leases:
         """
         return self._steady_since is not None and self._clock.now() - self._steady_since >= self._lasts / 2
 
-    def forget(self) -> None:
-        """Delete the rows of leases that were given back long ago."""
+    def forget(self) -> bool:
+        """Delete the rows of leases that were given back long ago. Nothing more is to be deleted after it."""
         with self._database.write() as connection:
             store.forget(connection, now=self._clock.now(), kept=_KEPT)
+        return False
 
     def start(self) -> None:
         """Renew in the background until `stop`."""
@@ -125,8 +128,11 @@ class Leases:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(timeout=_STOP_SECONDS)
-        for lease in list(self._held.values()):
-            self.release(lease)
+        try:
+            for lease in list(self._held.values()):
+                self.release(lease)
+        except ModelyardError as exc:
+            logger.warning("leases are not given back, and expire", reason=exc.message)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._lasts.total_seconds() / _RENEWALS_EACH):

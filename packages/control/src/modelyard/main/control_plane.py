@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
 from modelyard.http.app import create_app
+from modelyard.leases.service import FORGET_SECONDS
 from modelyard.main.adapters import Adapters
 from modelyard.main.catalogue import Catalogue
 from modelyard.main.doors import Doors
@@ -67,6 +68,7 @@ class ControlPlane:
         target = adapters.target.name
         self.background = [
             ground.in_background(f"reconciler/{target}", work.reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
+            ground.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             ground.in_background("outbox", self.outbox.make_pass, pause_seconds=outbox.PAUSE_SECONDS),
             ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror_seconds),
             ground.in_background("purge", self.removal.purger.make_pass, pause_seconds=settings.purge_interval_seconds),
