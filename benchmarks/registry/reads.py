@@ -1,11 +1,16 @@
 """The same questions, as each product's own REST API puts them."""
 
+import base64
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from benchmarks.registry.catalogue import Size, model_name, model_tags
+
+from modelyard.paging import encode_cursor
+from modelyard.registry.filters import ModelOrder
 
 _OURS = "/api/v1/ml/registry/models"
 _THEIRS = "/api/2.0/mlflow"
@@ -48,10 +53,15 @@ def reads(size: Size) -> list[Read]:
 
         return Read(
             f"models with {_COUNTS[count]}",
-            lambda dice: f"{_OURS}?{_list(dice, tags(dice))}",
+            lambda dice: f"{_OURS}?{_tagged(tags(dice), _limit(dice))}",
             lambda dice: (
                 f"{_THEIRS}/registered-models/search?"
-                + urlencode({"filter": " AND ".join(f"tags.{k} = '{v}'" for k, v in tags(dice)), "max_results": 50})
+                + urlencode(
+                    {
+                        "filter": " AND ".join(f"tags.{k} = '{v}'" for k, v in tags(dice)),
+                        "max_results": _limit(dice),
+                    }
+                )
             ),
         )
 
@@ -63,7 +73,7 @@ def reads(size: Size) -> list[Read]:
 
         return Read(
             f"models with a version of {_COUNTS[count]}",
-            lambda dice: f"{_OURS}?{_list(dice, tags(dice))}",
+            lambda dice: f"{_OURS}?{_tagged(tags(dice), _limit(dice))}",
             None,
         )
 
@@ -93,14 +103,30 @@ def reads(size: Size) -> list[Read]:
         ),
         Read(
             "a page of 50 models",
-            lambda dice: f"{_OURS}?{_list(dice)}",
-            lambda _: f"{_THEIRS}/registered-models/search?max_results=50",
+            lambda dice: f"{_OURS}?{_models_after(dice.randrange(size.models))}",
+            lambda dice: f"{_THEIRS}/registered-models/search?{_models_from(dice.randrange(size.models) + 1)}",
         ),
         *(of_models(count) for count in (1, 2, 3)),
         *(of_versions(count) for count in (1, 2, 3)),
     ]
 
 
-def _list(dice: random.Random, tags: Sequence[tuple[str, str]] = ()) -> str:
-    """The query of a list of models. A number that means nothing makes each a question that was not asked before."""
-    return urlencode([*(("tag", f"{key}:{value}") for key, value in tags), ("limit", 50), ("ask", dice.random())])
+def _limit(dice: random.Random) -> int:
+    """About fifty. Few questions have few tags: with a length of the page they are enough to be asked once each."""
+    return dice.randint(26, 75)
+
+
+def _tagged(tags: Sequence[tuple[str, str]], limit: int) -> str:
+    return urlencode([*(("tag", f"{key}:{value}") for key, value in tags), ("limit", limit)])
+
+
+def _models_after(number: int) -> str:
+    """The query of a page by name, as the cursor of the page before gives it."""
+    cursor = encode_cursor(ModelOrder.NAME, model_name(number))
+    return urlencode({"order": ModelOrder.NAME, "limit": 50, "cursor": cursor})
+
+
+def _models_from(offset: int) -> str:
+    """The same page of MLflow, which counts the models before it."""
+    token = base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+    return urlencode({"max_results": 50, "page_token": token})

@@ -17,8 +17,10 @@ from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.naming import derived_labels
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
+from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.search_index import stage_set, tag_digest
 from modelyard.registry.search_sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 from modelyard.registry.states import Stage
@@ -115,6 +117,8 @@ def _model(entry: Entry) -> dict[str, Any]:
     return {
         "tenant_id": FIRST_TENANT,
         "name": entry.model,
+        "label": next(derived_labels(entry.model)),
+        "mirror_name": mirror_name(FIRST_TENANT, entry.model),
         "description": "",
         "tags": dict(model_tags(entry.model)),
         "owners": [],
