@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from benchmarks.registry.catalogue import Size, model_name, model_tags
 
 from modelyard.paging import encode_cursor
-from modelyard.registry.filters import ModelOrder
+from modelyard.registry.search.filters import ModelOrder
 
 _OURS = "/api/v1/ml/registry/models"
 _THEIRS = "/api/2.0/mlflow"

@@ -21,8 +21,8 @@ from modelyard.naming import derived_labels
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
 from modelyard.registry.mirror_name import mirror_name
-from modelyard.registry.search_index import stage_set, tag_digest
-from modelyard.registry.search_sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
+from modelyard.registry.search.index import stage_set, tag_digest
+from modelyard.registry.search.sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 from modelyard.registry.states import Stage
 
 _FILES = Manifest(

@@ -25,8 +25,8 @@ from modelyard.db.schema import metadata
 from modelyard.jobs.domain import JobKind
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
-from modelyard.registry.filters import ModelFilter, parse_tags
-from modelyard.registry.search import versions_from
+from modelyard.registry.search.filters import ModelFilter, parse_tags
+from modelyard.registry.search.pages import versions_from
 from modelyard.registry.states import Stage
 from modelyard.registry.store import find_version
 from modelyard.settings import Settings

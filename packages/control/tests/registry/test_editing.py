@@ -12,7 +12,7 @@ from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
 from modelyard.registry.domain import Version
 from modelyard.registry.editing import MAX_TAGS, Editing
-from modelyard.registry.filters import ModelFilter, VersionFilter, parse_tags
+from modelyard.registry.search.filters import ModelFilter, VersionFilter, parse_tags
 from modelyard.registry.service import RegistryService
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from modelyard.errors import Invalid
-from modelyard.registry.filters import (
+from modelyard.registry.search.filters import (
     MAX_FILTERS,
     Comparison,
     MetricFilter,

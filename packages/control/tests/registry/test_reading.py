@@ -15,9 +15,9 @@ from modelyard.errors import Invalid
 from modelyard.http.told import Told
 from modelyard.ports.tracking import TrackedDataset
 from modelyard.registry import store
-from modelyard.registry.filters import NEWEST_FIRST, ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.schemas import Answer, ModelAnswer, ModelsAnswer, VersionAnswer, VersionsAnswer
+from modelyard.registry.search.filters import NEWEST_FIRST, ModelFilter, ModelOrder, VersionFilter, VersionOrder
 from modelyard.registry.service import RegistryService
 from modelyard.registry.states import Stage
 

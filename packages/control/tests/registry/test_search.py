@@ -19,7 +19,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.paging import encode_cursor
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.editing import Editing
-from modelyard.registry.filters import (
+from modelyard.registry.search.filters import (
     NEWEST_FIRST,
     ModelFilter,
     ModelOrder,
@@ -28,7 +28,7 @@ from modelyard.registry.filters import (
     parse_metrics,
     parse_tags,
 )
-from modelyard.registry.search import page_of_versions
+from modelyard.registry.search.pages import page_of_versions
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage
@@ -131,7 +131,7 @@ class TestModels:
         self, registry: RegistryService, alice: Principal, monkeypatch: pytest.MonkeyPatch, few: int
     ) -> None:
         """Whatever the order of the tags, and whether the models that have them count as many."""
-        monkeypatch.setattr("modelyard.registry.model_search._FEW", few)
+        monkeypatch.setattr("modelyard.registry.search.models._FEW", few)
         held = {
             name: [
                 {*version.tags.items(), *registry.model(alice, name).tags.items()}

@@ -15,9 +15,9 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.registry import leaving, store
 from modelyard.registry.domain import FileEntry, Manifest, NewVersion
-from modelyard.registry.filters import ModelFilter, ModelOrder, TagFilter, parse_metrics
-from modelyard.registry.search import page_of_models
-from modelyard.registry.search_index import index_model, index_version_stage, index_version_tags
+from modelyard.registry.search.filters import ModelFilter, ModelOrder, TagFilter, parse_metrics
+from modelyard.registry.search.index import index_model, index_version_stage, index_version_tags
+from modelyard.registry.search.pages import page_of_models
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import search_sets
 from modelyard.registry.tagged import SlotNames
@@ -215,7 +215,7 @@ class TestSearchLaw:
         self, database: Database, monkeypatch: pytest.MonkeyPatch, few: int
     ) -> None:
         """Also where all models that are found count as very many."""
-        monkeypatch.setattr("modelyard.registry.model_search._FEW", few)
+        monkeypatch.setattr("modelyard.registry.search.models._FEW", few)
 
         class Law(SearchLaw):
             pass

@@ -10,8 +10,8 @@ from modelyard.access.domain import Permission, Principal
 from modelyard.errors import ModelyardError
 from modelyard.http.told import Told
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
-from modelyard.registry.filters import NEWEST_FIRST, ModelOrder
 from modelyard.registry.reading import CatalogueReading
+from modelyard.registry.search.filters import NEWEST_FIRST, ModelOrder
 from modelyard.registry.states import Stage
 
 _MODELS = "/api/v1/ml/registry/models"

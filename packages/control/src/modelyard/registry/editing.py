@@ -13,7 +13,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
 from modelyard.registry.domain import MAX_VERSION, Model, Version, refuse_platform_tags
-from modelyard.registry.search_index import index_model, index_version_tags
+from modelyard.registry.search.index import index_model, index_version_tags
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.revision import check_revision
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
-from modelyard.registry.search_sets import bury_versions, revive_version
+from modelyard.registry.search.sets import bury_versions, revive_version
 from modelyard.registry.states import Stage
 from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row

@@ -15,10 +15,10 @@ from modelyard.db import Database
 from modelyard.db.changes import NUMBER
 from modelyard.http.told import Told
 from modelyard.registry.domain import MAX_VERSION
-from modelyard.registry.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
-from modelyard.registry.model_search import Asked, Shape, page_of, run, search
-from modelyard.registry.page_keys import after, model_cursor, model_key, page, version_cursor, version_key
 from modelyard.registry.schemas import DatasetAnswer
+from modelyard.registry.search.filters import EVERY_MODEL, ModelFilter, ModelOrder, VersionOrder
+from modelyard.registry.search.models import Asked, Shape, page_of, run, search
+from modelyard.registry.search.page_keys import after, model_cursor, model_key, page, version_cursor, version_key
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in, newest_version
 from modelyard.registry.tables import models, versions

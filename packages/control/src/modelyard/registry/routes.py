@@ -14,8 +14,6 @@ from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.http.told import Told
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 from modelyard.registry.editing import Editing
-from modelyard.registry.filters import ModelFilter, ModelOrder, VersionFilter, VersionOrder
-from modelyard.registry.queries import model_filter, version_filter, version_order
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import (
@@ -28,6 +26,8 @@ from modelyard.registry.schemas import (
     VersionChange,
     VersionsAnswer,
 )
+from modelyard.registry.search.filters import ModelFilter, ModelOrder, VersionFilter, VersionOrder
+from modelyard.registry.search.queries import model_filter, version_filter, version_order
 from modelyard.registry.service import RegistryService
 
 _PREFIX = "/api/v1/ml/registry"

@@ -18,7 +18,7 @@ from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import PARENT_TAG, LoggedModel, TrackedRun, Tracking, no_model
-from modelyard.registry import search, store
+from modelyard.registry import store
 from modelyard.registry.domain import (
     MAX_VERSION,
     Dataset,
@@ -32,15 +32,6 @@ from modelyard.registry.domain import (
     user_tags,
 )
 from modelyard.registry.files import manifest_of
-from modelyard.registry.filters import (
-    EVERY_MODEL,
-    EVERY_VERSION,
-    NEWEST_FIRST,
-    ModelFilter,
-    ModelOrder,
-    VersionFilter,
-    VersionOrder,
-)
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.labels import find_labelled, find_mirrored, names_of
 from modelyard.registry.leaving import is_deleted
@@ -50,6 +41,16 @@ from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
 from modelyard.registry.parameters import ParameterValue, read_parameters, refuse_contradiction
 from modelyard.registry.provenance import Provenance, Source
+from modelyard.registry.search.filters import (
+    EVERY_MODEL,
+    EVERY_VERSION,
+    NEWEST_FIRST,
+    ModelFilter,
+    ModelOrder,
+    VersionFilter,
+    VersionOrder,
+)
+from modelyard.registry.search.pages import page_of_models, page_of_versions, versions_from
 from modelyard.registry.states import Stage
 from modelyard.registry.tagged import SlotNames
 from modelyard.training.selection import Candidate
@@ -303,7 +304,7 @@ class RegistryService:
         """
         with self._database.read() as connection:
             self._model(connection, principal, model_name)
-            return search.page_of_versions(
+            return page_of_versions(
                 connection, principal.tenant_id, model_name, which, order=order, limit=limit, cursor=cursor
             )
 
@@ -328,7 +329,7 @@ class RegistryService:
     ) -> list[Version]:
         """Versions of any model that came of a run, a job or a script, newest first."""
         with self._database.read() as connection:
-            return search.versions_from(
+            return versions_from(
                 connection,
                 principal.tenant_id,
                 run_id=run_id,
@@ -352,7 +353,7 @@ class RegistryService:
             Invalid: code `cursor_invalid`.
         """
         with self._database.read() as connection:
-            return search.page_of_models(
+            return page_of_models(
                 connection, self._slots, principal.tenant_id, which, order=order, limit=limit, cursor=cursor
             )
 

@@ -12,7 +12,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.registry import store
 from modelyard.registry.domain import Version, refuse_leaving
-from modelyard.registry.search_index import index_version_stage
+from modelyard.registry.search.index import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"

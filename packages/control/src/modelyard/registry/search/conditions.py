@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_
 
-from modelyard.registry.filters import Comparison
+from modelyard.registry.search.filters import Comparison
 from modelyard.registry.tables import versions
 
 _COMPARED: dict[Comparison, Callable[[Any, Any], ColumnElement[bool]]] = {

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Integer, Select, bindparam, tuple_
 from modelyard.errors import Invalid
 from modelyard.paging import decode_cursor, encode_cursor, invalid_cursor
 from modelyard.registry.domain import MAX_VERSION
-from modelyard.registry.filters import ModelOrder, VersionOrder
+from modelyard.registry.search.filters import ModelOrder, VersionOrder
 from modelyard.registry.tables import models
 
 _MODEL_KEYS: dict[str, list[Column[Any]]] = {

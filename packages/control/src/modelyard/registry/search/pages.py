@@ -14,16 +14,17 @@ from sqlalchemy import (
 )
 
 from modelyard.paging import Page
-from modelyard.registry.conditions import compared, is_of_version, is_tag
 from modelyard.registry.domain import Model, Version
-from modelyard.registry.filters import (
+from modelyard.registry.search.conditions import compared, is_of_version, is_tag
+from modelyard.registry.search.filters import (
     ModelFilter,
     ModelOrder,
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.model_search import Asked, Shape, page_of, run, search
-from modelyard.registry.page_keys import (
+from modelyard.registry.search.index import tag_digest
+from modelyard.registry.search.models import Asked, Shape, page_of, run, search
+from modelyard.registry.search.page_keys import (
     is_after,
     model_cursor,
     model_key,
@@ -31,7 +32,6 @@ from modelyard.registry.page_keys import (
     version_cursor,
     version_key,
 )
-from modelyard.registry.search_index import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
 from modelyard.registry.tagged import TENANT, SlotNames

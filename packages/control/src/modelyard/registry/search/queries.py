@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from modelyard.registry.filters import (
+from modelyard.registry.search.filters import (
     ModelFilter,
     VersionFilter,
     VersionOrder,
