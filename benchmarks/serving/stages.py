@@ -23,27 +23,27 @@ from benchmarks.serving.errors import BenchmarkError
 from benchmarks.serving.peers.modelyard import DIALECT
 from benchmarks.serving.workloads import Form
 
-from modelyard_serving.batching.together import BatchTogether
+from modelyard_serving.batching.batch_executor import TensorBatchExecutor
 from modelyard_serving.bundle import open_model
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor, Prediction
-from modelyard_serving.execution.pace import Pace
-from modelyard_serving.execution.promise import Promise
+from modelyard_serving.execution.future import Future
+from modelyard_serving.execution.latency import LatencyEstimator
 from modelyard_serving.http.codecs import InferCodec
-from modelyard_serving.http.connection import Connection, Site
+from modelyard_serving.http.connection import Connection, ConnectionContext
 from modelyard_serving.http.exchange import Request, Response
 from modelyard_serving.http.wire import render_head
 from modelyard_serving.inference import Inference
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.metrics.cells import CELLS
 from modelyard_serving.metrics.recorder import Recorder
-from modelyard_serving.sources import Sources
+from modelyard_serving.origin_policy import OriginPolicy
 
 _REPEATS = 60
 _CALLS = 50
 _COMPANY = 16
 _RECEIVED = 1 << 16
-_SOURCES = Sources(listens_on="127.0.0.1")
+_SOURCES = OriginPolicy(listens_on="127.0.0.1")
 _DATE = b"\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n"
 Stages = dict[str, Callable[[], Any]]
 
@@ -112,17 +112,17 @@ def _stages(asked: Case, loop: asyncio.AbstractEventLoop) -> Stages:
 
 async def _turn(asked: Case, loop: asyncio.AbstractEventLoop) -> float:
     """Seconds of the whole endpoint for each of sixteen requests that came in one turn of the event loop."""
-    plane = _plane(asked, loop, together=BatchTogether(_COMPANY))
+    plane = _plane(asked, loop, batch_executor=TensorBatchExecutor(_COMPANY))
     wanted = _wanted(asked)
     request = Request("POST", wanted.path, dict(wanted.headers), wanted.body)
     endpoint = Inference(plane, InferCodec(plane))
     least = math.inf
     for _ in range(_REPEATS * _CALLS):
         started = time.perf_counter()
-        promises = [endpoint.handle(request) for _ in range(_COMPANY)]
+        futures = [endpoint.handle(request) for _ in range(_COMPANY)]
         await asyncio.sleep(0)
         least = min(least, time.perf_counter() - started)
-        if not all(isinstance(promise, Promise) and promise.is_done for promise in promises):
+        if not all(isinstance(future, Future) and future.is_done for future in futures):
             raise BenchmarkError(f"{asked.model} was not gathered")
     return least / _COMPANY
 
@@ -144,28 +144,32 @@ def _wanted(asked: Case) -> Wanted:
     return wanted
 
 
-def _plane(asked: Case, loop: asyncio.AbstractEventLoop, *, together: BatchTogether | None = None) -> DataPlane:
+def _plane(
+    asked: Case, loop: asyncio.AbstractEventLoop, *, batch_executor: TensorBatchExecutor | None = None
+) -> DataPlane:
     if asked.bundle is None:
         raise BenchmarkError(f"{asked.model} was not compiled")
     opened = open_model(str(asked.bundle), name=MODEL, version="1", trust_pickle=False)
     recorder = Recorder(memoryview(bytearray(8 * CELLS)).cast("d"))
     executor = Executor(
         loop=loop,
-        pace=Pace(),
+        latency_estimator=LatencyEstimator(),
         concurrency=1,
         max_queue=1,
         inline_limit_s=math.inf,
         is_thread_safe=True,
-        together=together,
-        count=recorder.executed,
+        batch_executor=batch_executor,
+        count=recorder.record_execution,
     )
-    executor.called(rows=1, seconds=1e-5)
+    executor.record_call(rows=1, seconds=1e-5)
     return DataPlane(ServedModel(opened.model, MODEL, "1"), executor=executor, recorder=recorder)
 
 
 def _connection(answer: Response, loop: asyncio.AbstractEventLoop) -> Connection:
     connection = Connection(
-        Site(app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, sources=_SOURCES, date=_DATE, now=loop.time())
+        ConnectionContext(
+            app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, sources=_SOURCES, date=_DATE, now=loop.time()
+        )
     )
     connection.connection_made(_Sink())
     return connection

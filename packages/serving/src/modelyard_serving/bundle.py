@@ -13,12 +13,12 @@ import orjson
 
 from modelyard_serving.errors import InvalidModel, ServingError
 from modelyard_serving.frames import decode_predict
-from modelyard_serving.made_rows import rows_of
 from modelyard_serving.manifest import verify_manifest, write_manifest
 from modelyard_serving.mlmodel import MLMODEL, MlflowModel
-from modelyard_serving.observed import observe
+from modelyard_serving.output_probe import observe
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.registry import runtime
+from modelyard_serving.synthetic_rows import probe_rows
 
 __all__ = ["OpenedModel", "open_model", "write_manifest"]
 
@@ -91,7 +91,7 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
         MissingExtra: a library that it needs is not installed.
     """
     opened = _open(path, name=name, version=version, trust_pickle=trust_pickle)
-    if (rows := rows_of(opened.model, _example_rows(opened))) is not None:
+    if (rows := probe_rows(opened.model, _example_rows(opened))) is not None:
         observe(opened.model, rows)
     return opened
 

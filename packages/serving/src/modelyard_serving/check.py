@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from modelyard_serving.bundle import OpenedModel, example_inputs
-from modelyard_serving.described import ServedModel
 from modelyard_serving.errors import InvalidInput, ServingError
 from modelyard_serving.frames import encode_predictions
 from modelyard_serving.loading import open_served
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.settings import Settings
 from modelyard_serving.signature import TensorSpec
 

@@ -106,7 +106,7 @@ def _check_path(path: str) -> None:
 
 def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int:
     from modelyard_serving.logs import configure_logs  # noqa: PLC0415  # --help must not wait for it.
-    from modelyard_serving.metrics.ledger import make_ledger_file  # noqa: PLC0415  # --help must not wait for it.
+    from modelyard_serving.metrics.shared_memory import make_metrics_file  # noqa: PLC0415  # --help must not wait for it.
     from modelyard_serving.workers.handover import join  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.process import spawn_process  # noqa: PLC0415  # As above.
     from modelyard_serving.workers.supervisor import Supervisor  # noqa: PLC0415  # As above.
@@ -119,7 +119,7 @@ def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int
         supervisor = Supervisor(
             settings,
             listeners=listeners,
-            ledger_file=make_ledger_file(),
+            metrics_file=make_metrics_file(),
             spawn=spawn_process,
             reload=lambda: _settings(given, config),
             handover=handover,

@@ -6,20 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from modelyard_serving.batching.together import BatchCall
-from modelyard_serving.described import IndexEntry, ModelMetadata, ServedModel, ServerMetadata
+from modelyard_serving.batching.batch_executor import BatchCall
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor, Prediction
-from modelyard_serving.execution.promise import Promise
+from modelyard_serving.execution.future import Future
 from modelyard_serving.execution.schedule import schedule_of
+from modelyard_serving.metadata import IndexEntry, ModelMetadata, ServedModel, ServerMetadata
 from modelyard_serving.metrics.recorder import Recorder
-from modelyard_serving.odd_values import odd_value
-from modelyard_serving.protocol.answer import Answerer
-from modelyard_serving.protocol.contract import Contract
+from modelyard_serving.missing_values import find_missing_value
+from modelyard_serving.observers import Observer
 from modelyard_serving.protocol.messages import InferRequest, InferResponse
+from modelyard_serving.protocol.request_validator import RequestValidator
+from modelyard_serving.protocol.response_builder import ResponseBuilder
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature
-from modelyard_serving.witnesses import Witness
 
 _log = logging.getLogger(__name__)
 
@@ -47,23 +47,23 @@ class DataPlane:
         *,
         executor: Executor,
         recorder: Recorder,
-        witnesses: Sequence[Witness] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.recorder = recorder
-        self.witnesses = witnesses
+        self.observers = observers
         self.repository: Repository | None = None
         """None where loading and unloading are not allowed."""
-        self.on_readiness: Callable[[], None] = _unheard
+        self.on_readiness: Callable[[], None] = _ignore_change
         """Called when the server may have become ready, or not ready any more."""
-        self._is_leaving = False
-        self._take(served, executor)
+        self._is_draining = False
+        self._install(served, executor)
 
-    def _take(self, served: ServedModel, executor: Executor) -> None:
+    def _install(self, served: ServedModel, executor: Executor) -> None:
         self.served = served
         self._model = served.model
         self._executor = executor
-        self._contract = Contract(served.model.signature)
-        self._answerer = Answerer(served.name, served.version, served.model.signature)
+        self._validator = RequestValidator(served.model.signature)
+        self._response_builder = ResponseBuilder(served.name, served.version, served.model.signature)
         self._is_loaded = True
         self.on_readiness()
 
@@ -80,7 +80,7 @@ class DataPlane:
                 kind=Kind.INVALID,
             )
         self.unload()
-        self._take(served, executor)
+        self._install(served, executor)
 
     def unload(self) -> None:
         """Have no model: not ready, and every request is refused until there is one again."""
@@ -102,11 +102,11 @@ class DataPlane:
         return True
 
     def server_ready(self) -> bool:
-        return self._is_loaded and not self._is_leaving
+        return self._is_loaded and not self._is_draining
 
-    def leave(self) -> None:
+    def begin_drain(self) -> None:
         """Be not ready from now on, and go on answering: the lame-duck window has begun."""
-        self._is_leaving = True
+        self._is_draining = True
         self.on_readiness()
 
     def server_metadata(self) -> ServerMetadata:
@@ -133,7 +133,7 @@ class DataPlane:
         Raises:
             ServingError: of kind NOT_FOUND or FORBIDDEN, or the model could not be loaded.
         """
-        await self._allowed(name).load()
+        await self._controlled_repository(name).load()
 
     async def unload_model(self, name: str) -> None:
         """Unload the model in every worker.
@@ -141,9 +141,9 @@ class DataPlane:
         Raises:
             ServingError: of kind NOT_FOUND or FORBIDDEN.
         """
-        await self._allowed(name).unload()
+        await self._controlled_repository(name).unload()
 
-    def _allowed(self, name: str) -> Repository:
+    def _controlled_repository(self, name: str) -> Repository:
         self.check_name(name, None)
         if self.repository is None:
             raise ServingError(
@@ -170,7 +170,7 @@ class DataPlane:
         Raises:
             InvalidInput: names the tensor, what was expected and what came.
         """
-        return self._contract.check(request)
+        return self._validator.check(request)
 
     def predict(
         self,
@@ -179,7 +179,7 @@ class DataPlane:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
-    ) -> Prediction[Tensors] | Promise[Prediction[Tensors]]:
+    ) -> Prediction[Tensors] | Future[Prediction[Tensors]]:
         """The model's outputs for checked inputs: at once when the model is short, else promised.
 
         Args:
@@ -194,13 +194,13 @@ class DataPlane:
         rows = _rows(inputs)
         schedule = schedule_of(parameters, timeout_s)
         executor = self._executor
-        is_short = executor.may_run_here(rows)
-        if is_short and not executor.should_gather(rows):
+        is_short = executor.may_run_inline(rows)
+        if is_short and not executor.should_batch(rows):
             return self._predict_now(inputs, outputs, parameters, rows)
         function = BatchCall(self._call_model, inputs, outputs, parameters)
-        likeness = function.key() if executor.makes_batches else None
-        call: Call[Tensors] = Call(function=function, rows=rows, schedule=schedule, likeness=likeness)
-        return executor.gather(call) if is_short else executor.submit(call)
+        batch_key = function.key() if executor.supports_batching else None
+        call: Call[Tensors] = Call(function=function, rows=rows, schedule=schedule, batch_key=batch_key)
+        return executor.submit_to_batch(call) if is_short else executor.submit(call)
 
     def _predict_now(
         self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None, rows: int
@@ -210,12 +210,12 @@ class DataPlane:
             result = self._call_model(inputs, outputs, parameters)
         finally:
             seconds = time.perf_counter() - started
-            self._executor.called(rows=rows, seconds=seconds)
+            self._executor.record_call(rows=rows, seconds=seconds)
         return Prediction(result, 0.0, seconds)
 
     def answer(self, prediction: Prediction[Tensors], request: InferRequest) -> InferResponse:
         """The protocol's answer to a request, of what the model gave."""
-        return self._answerer.answer(prediction.outputs, request)
+        return self._response_builder.answer(prediction.outputs, request)
 
     def _call_model(
         self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None
@@ -225,9 +225,9 @@ class DataPlane:
         except ServingError:
             raise
         except Exception as error:
-            if (fault := odd_value(inputs)) is not None:
-                _log.warning("the model broke on a request, and its caller was told: %s", fault, exc_info=error)
-                raise InvalidInput(fault) from error
+            if (explanation := find_missing_value(inputs)) is not None:
+                _log.warning("the model broke on a request, and its caller was told: %s", explanation, exc_info=error)
+                raise InvalidInput(explanation) from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
 
 
@@ -239,5 +239,5 @@ def _rows(inputs: Tensors) -> int:
     return 1
 
 
-def _unheard() -> None:
+def _ignore_change() -> None:
     """Nobody waits for a change of readiness."""

@@ -8,18 +8,18 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from modelyard_serving.batching.batch import join
+from modelyard_serving.batching.batch_executor import TensorBatchExecutor
 from modelyard_serving.batching.curve import Curve, measure
-from modelyard_serving.batching.together import BatchTogether
 from modelyard_serving.bundle import OpenedModel, example_inputs, open_model
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
-from modelyard_serving.execution.pace import Pace
-from modelyard_serving.made_rows import rows_of, singly
+from modelyard_serving.execution.latency import LatencyEstimator
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.observers import Observer
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.settings import Settings
-from modelyard_serving.witnesses import Witness
+from modelyard_serving.synthetic_rows import probe_rows, split_rows
 
 _log = logging.getLogger(__name__)
 _WARM_UP_ROUNDS = 5
@@ -56,7 +56,7 @@ def _tracking_server(uri: str | None) -> str | None:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
+def warm_up(served: ServedModel, example: Tensors, latency_estimator: LatencyEstimator) -> None:
     """Predict the example a few times, so that the first caller meets a warm model and its pace is known. The first
     time is not counted: it pays for what is made once."""
     rows = max((array.shape[0] for array in example.values() if array.shape), default=1)
@@ -64,13 +64,13 @@ def warm_up(served: ServedModel, example: Tensors, pace: Pace) -> None:
     for _ in range(_WARM_UP_ROUNDS - 1):
         started = time.perf_counter()
         served.model.predict(example)
-        pace.observe(rows=rows, seconds=time.perf_counter() - started)
+        latency_estimator.observe(rows=rows, seconds=time.perf_counter() - started)
 
 
 def load(settings: Settings, *, loop: asyncio.AbstractEventLoop, recorder: Recorder) -> DataPlane:
     """A data plane whose model has predicted its example."""
     served, executor = load_model(settings, loop=loop, recorder=recorder)
-    return DataPlane(served, executor=executor, recorder=recorder, witnesses=_witnesses(settings, served, recorder))
+    return DataPlane(served, executor=executor, recorder=recorder, observers=_observers(settings, served, recorder))
 
 
 def load_model(
@@ -78,13 +78,13 @@ def load_model(
 ) -> tuple[ServedModel, Executor]:
     """The model, warm, and what runs its calls. May be called on any thread."""
     served, opened = open_served(settings)
-    pace = Pace()
+    latency_estimator = LatencyEstimator()
     example = example_inputs(opened)
     if example is not None:
-        warm_up(served, example, pace)
-    rows = rows_of(served.model, example)
+        warm_up(served, example, latency_estimator)
+    rows = probe_rows(served.model, example)
     if example is None:
-        rows = _warmed_up(served, rows, pace)
+        rows = _warmed_up(served, rows, latency_estimator)
     curve = _batch_curve(settings, served.model, rows)
     inline_limit_ms = settings.inline_limit_ms
     if curve is not None and curve.seconds[1] * 1000 >= _INLINE_BATCHED_MS:
@@ -92,24 +92,24 @@ def load_model(
     is_thread_safe = served.model.is_thread_safe
     executor = Executor(
         loop=loop,
-        pace=pace,
+        latency_estimator=latency_estimator,
         concurrency=settings.max_concurrency or (usable_cores() if is_thread_safe else 1),
         max_queue=settings.max_queue,
         inline_limit_s=inline_limit_ms / 1000,
         is_thread_safe=is_thread_safe,
-        together=None if curve is None else BatchTogether(curve.best_rows),
-        count=recorder.executed,
+        batch_executor=None if curve is None else TensorBatchExecutor(curve.best_rows),
+        count=recorder.record_execution,
     )
     return served, executor
 
 
-def _warmed_up(served: ServedModel, rows: Tensors | None, pace: Pace) -> Tensors | None:
+def _warmed_up(served: ServedModel, rows: Tensors | None, latency_estimator: LatencyEstimator) -> Tensors | None:
     """Rows that were made up and that the model takes; it is warm with the first of them. What it does not take costs
     nothing but the knowledge."""
     taken: list[Tensors] = []
-    for row in singly(rows) if rows is not None else ():
+    for row in split_rows(rows) if rows is not None else ():
         try:
-            warm_up(served, row, pace) if not taken else served.model.predict(row)
+            warm_up(served, row, latency_estimator) if not taken else served.model.predict(row)
         except Exception:  # noqa: BLE001, S112  # Nobody said that it would take the row.
             continue
         taken.append(row)
@@ -139,22 +139,22 @@ def _batch_curve(settings: Settings, model: Model, rows: Tensors | None) -> Curv
     return curve
 
 
-def _witnesses(settings: Settings, served: ServedModel, recorder: Recorder) -> list[Witness]:
-    witnesses: list[Witness] = []
+def _observers(settings: Settings, served: ServedModel, recorder: Recorder) -> list[Observer]:
+    observers: list[Observer] = []
     if settings.otlp_endpoint is not None:
-        from modelyard_serving.witnesses.spans import SpanWitness  # noqa: PLC0415  # Its libraries are an extra.
+        from modelyard_serving.observers.spans import SpanObserver  # noqa: PLC0415  # Its libraries are an extra.
 
-        witnesses.append(SpanWitness(settings.otlp_endpoint, model=served.name, version=served.version))
+        observers.append(SpanObserver(settings.otlp_endpoint, model=served.name, version=served.version))
     if settings.request_log is not None:
-        from modelyard_serving.witnesses.request_log import RequestLog  # noqa: PLC0415  # As above.
+        from modelyard_serving.observers.request_log import RequestLog  # noqa: PLC0415  # As above.
 
-        witnesses.append(
+        observers.append(
             RequestLog(
                 Path(settings.request_log),
                 model=served.name,
                 version=served.version,
                 sample=settings.request_log_sample,
-                drop=recorder.log_dropped,
+                drop=recorder.record_log_dropped,
             )
         )
-    return witnesses
+    return observers

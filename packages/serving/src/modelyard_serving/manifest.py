@@ -34,9 +34,9 @@ def write_manifest(folder: Path) -> Path:
         {"algorithm": _ALGORITHM, "files": files}, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2
     )
     target = folder / MANIFEST
-    beside = folder.with_name(f".{folder.name}.{MANIFEST}.{os.getpid()}")
-    beside.write_bytes(document + b"\n")
-    beside.replace(target)
+    temporary = folder.with_name(f".{folder.name}.{MANIFEST}.{os.getpid()}")
+    temporary.write_bytes(document + b"\n")
+    temporary.replace(target)
     return target
 
 

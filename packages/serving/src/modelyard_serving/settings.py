@@ -9,7 +9,7 @@ import orjson
 
 from modelyard_serving.errors import UsageError
 from modelyard_serving.naming import check_model_name
-from modelyard_serving.sources import Sources
+from modelyard_serving.origin_policy import OriginPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +74,15 @@ class Settings:
             raise UsageError("path is missing: say which model to serve")
         return cls(**values)
 
-    def sources(self) -> Sources:
+    def sources(self) -> OriginPolicy:
         """Whose requests the server takes.
 
         Raises:
             UsageError: a host or an origin is not one.
         """
-        return Sources(listens_on=self.host, hosts=_listed(self.allowed_hosts), origins=_listed(self.allowed_origins))
+        return OriginPolicy(
+            listens_on=self.host, hosts=_listed(self.allowed_hosts), origins=_listed(self.allowed_origins)
+        )
 
     def plain(self) -> dict[str, Any]:
         """The settings as JSON can carry them."""

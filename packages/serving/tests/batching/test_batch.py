@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard_serving.batching.batch import NotSplittableError, batch_key, join, split
+from modelyard_serving.batching.batch_executor import BatchCall, TensorBatchExecutor
 from modelyard_serving.batching.curve import Curve, measure
-from modelyard_serving.batching.together import BatchCall, BatchTogether
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor
-from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.latency import LatencyEstimator
 from modelyard_serving.execution.schedule import Schedule
 from modelyard_serving.runtimes.base import Tensors
 
@@ -148,22 +148,22 @@ REQUESTS = st.lists(
 )
 
 
-def executor(*, most_rows: int, concurrency: int = 1, count: Callable[[int], None] = lambda _: None) -> Executor:
+def executor(*, max_rows: int, concurrency: int = 1, count: Callable[[int], None] = lambda _: None) -> Executor:
     return Executor(
         loop=asyncio.get_running_loop(),
-        pace=Pace(),
+        latency_estimator=LatencyEstimator(),
         concurrency=concurrency,
         max_queue=100,
         inline_limit_s=0,
         is_thread_safe=True,
-        together=BatchTogether(most_rows),
+        batch_executor=TensorBatchExecutor(max_rows),
         count=count,
     )
 
 
 def batch_call(rows: Sequence[int], parameters: Mapping[str, Any] | None = None, **schedule: Any) -> Call[Tensors]:
     function = BatchCall(model, {"x": np.array(rows)}, None, parameters)
-    return Call(function=function, rows=len(rows), schedule=Schedule(**schedule), likeness=function.key())
+    return Call(function=function, rows=len(rows), schedule=Schedule(**schedule), batch_key=function.key())
 
 
 class TestTogether:
@@ -172,30 +172,30 @@ class TestTogether:
     def test_everyone_gets_what_they_would_get_alone(
         self,
         requests: list[tuple[list[int], int, int, float | None, bool]],
-        most_rows: int,
+        max_rows: int,
         concurrency: int,
         way: str,
     ) -> None:
         """Whatever the batches: rows, parameters, priorities, one that is wrong, one that gave up, one out of time."""
-        asyncio.run(self._check(requests, most_rows, concurrency, way=way))
+        asyncio.run(self._check(requests, max_rows, concurrency, way=way))
 
     async def _check(
         self,
         requests: list[tuple[list[int], int, int, float | None, bool]],
-        most_rows: int,
+        max_rows: int,
         concurrency: int,
         *,
         way: str,
     ) -> None:
-        runs = executor(most_rows=most_rows, concurrency=concurrency)
-        promises = []
+        runs = executor(max_rows=max_rows, concurrency=concurrency)
+        futures = []
         for rows, parameter, priority, timeout_s, gives_up in requests:
             parameters = {"k": parameter, "priority": priority}
             call = batch_call(rows, parameters, priority=priority, timeout_s=timeout_s)
-            promises.append(runs.gather(call) if way == "gather" else runs.submit(call))
+            futures.append(runs.submit_to_batch(call) if way == "gather" else runs.submit(call))
             if gives_up:
-                promises[-1].cancel()
-        outcomes = await asyncio.gather(*promises, return_exceptions=True)
+                futures[-1].cancel()
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
         runs.close()
         for (rows, parameter, _, timeout_s, gives_up), outcome in zip(requests, outcomes, strict=True):
             if gives_up:
@@ -210,48 +210,48 @@ class TestTogether:
                 assert outcome.outputs["y"].tolist() == [row * 10 + parameter for row in rows]
 
     def test_what_waits_is_made_in_one_call(self) -> None:
-        called: list[int] = []
+        record_call: list[int] = []
 
         async def run() -> None:
-            runs = executor(most_rows=8, count=called.append)
+            runs = executor(max_rows=8, count=record_call.append)
             await asyncio.gather(*[runs.submit(batch_call([row])) for row in range(10)])
             runs.close()
 
         asyncio.run(run())
-        assert called == [1, 8, 1]
+        assert record_call == [1, 8, 1]
 
 
 class TestGathered:
     """Calls that came in one turn of the event loop."""
 
-    def run(self, *calls: Callable[[], Call[Tensors]], most_rows: int = 8) -> tuple[list[Any], list[int]]:
+    def run(self, *calls: Callable[[], Call[Tensors]], max_rows: int = 8) -> tuple[list[Any], list[int]]:
         """What came of them, and the rows of each call of the model."""
-        called: list[int] = []
+        record_call: list[int] = []
 
         async def gathered() -> list[Any]:
-            runs = executor(most_rows=most_rows, count=called.append)
-            promises = [runs.gather(call()) for call in calls]
-            outcomes = await asyncio.gather(*promises, return_exceptions=True)
+            runs = executor(max_rows=max_rows, count=record_call.append)
+            futures = [runs.submit_to_batch(call()) for call in calls]
+            outcomes = await asyncio.gather(*futures, return_exceptions=True)
             runs.close()
             return outcomes
 
-        return asyncio.run(gathered()), called
+        return asyncio.run(gathered()), record_call
 
     def test_alike_ones_are_one_call_of_the_model(self) -> None:
-        outcomes, called = self.run(lambda: batch_call([1, 2]), lambda: batch_call([3]))
+        outcomes, record_call = self.run(lambda: batch_call([1, 2]), lambda: batch_call([3]))
         assert [outcome.outputs["y"].tolist() for outcome in outcomes] == [[10, 20], [30]]
-        assert called == [3]
+        assert record_call == [3]
 
     def test_others_are_calls_of_their_own(self) -> None:
-        outcomes, called = self.run(
+        outcomes, record_call = self.run(
             lambda: batch_call([1]), lambda: batch_call([1], {"k": 5}), lambda: batch_call([2]), lambda: batch_call([])
         )
         assert [outcome.outputs["y"].tolist() for outcome in outcomes] == [[10], [15], [20], []]
-        assert called == [2, 1, 0]
+        assert record_call == [2, 1, 0]
 
     def test_no_call_has_more_rows_than_is_best(self) -> None:
-        _, called = self.run(*[lambda: batch_call([1, 2])] * 5, most_rows=5)
-        assert called == [4, 4, 2]
+        _, record_call = self.run(*[lambda: batch_call([1, 2])] * 5, max_rows=5)
+        assert record_call == [4, 4, 2]
 
     def test_a_wrong_one_fails_alone(self) -> None:
         outcomes, _ = self.run(lambda: batch_call([1]), lambda: batch_call([-1]), lambda: batch_call([2]))
@@ -262,11 +262,11 @@ class TestGathered:
         ends: list[str] = []
 
         async def run() -> Tensors:
-            runs = executor(most_rows=8)
-            promise = runs.gather(batch_call([1]))
+            runs = executor(max_rows=8)
+            future = runs.submit_to_batch(batch_call([1]))
             runs.close(lambda: ends.append("end"))
             assert ends == []
-            return (await promise).outputs
+            return (await future).outputs
 
         assert asyncio.run(run())["y"].tolist() == [10]
         assert ends == ["end"]

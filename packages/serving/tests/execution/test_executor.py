@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.execution.executor import Call, Executor, Together
-from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.executor import BatchExecutor, Call, Executor
+from modelyard_serving.execution.latency import LatencyEstimator
 from modelyard_serving.execution.schedule import Schedule
 
 pytestmark = pytest.mark.anyio
@@ -16,33 +16,33 @@ pytestmark = pytest.mark.anyio
 
 def executor(
     *,
-    pace: Pace | None = None,
+    latency_estimator: LatencyEstimator | None = None,
     concurrency: int = 1,
     max_queue: int = 16,
     is_thread_safe: bool = False,
-    together: Together | None = None,
+    batch_executor: BatchExecutor | None = None,
 ) -> Executor:
     return Executor(
         loop=asyncio.get_running_loop(),
-        pace=pace or Pace(),
+        latency_estimator=latency_estimator or LatencyEstimator(),
         concurrency=concurrency,
         max_queue=max_queue,
         inline_limit_s=0.001,
         is_thread_safe=is_thread_safe,
-        together=together,
+        batch_executor=batch_executor,
     )
 
 
-def short() -> Pace:
-    pace = Pace()
-    pace.observe(rows=1, seconds=1e-5)
-    return pace
+def short() -> LatencyEstimator:
+    latency_estimator = LatencyEstimator()
+    latency_estimator.observe(rows=1, seconds=1e-5)
+    return latency_estimator
 
 
 class Never:
     """Makes no calls together, though it says that it could."""
 
-    most_rows = 8
+    max_rows = 8
 
     def __call__(self, calls: Sequence[Call[object]]) -> Sequence[object]:
         raise AssertionError(f"{len(calls)} calls that are not alike")
@@ -75,23 +75,23 @@ def call(function: Callable[[], object], *, priority: int = 0, timeout_s: float 
 class TestWhere:
     async def test_a_call_of_unknown_length_runs_in_a_thread(self) -> None:
         runs = executor()
-        assert not runs.may_run_here(1)
+        assert not runs.may_run_inline(1)
         assert (await runs.submit(call(threading.current_thread))).outputs is not threading.current_thread()
 
     async def test_a_short_call_may_run_on_the_loop(self) -> None:
-        assert executor(pace=short()).may_run_here(1)
+        assert executor(latency_estimator=short()).may_run_inline(1)
 
     async def test_a_model_learnt_to_be_short_runs_on_the_loop(self) -> None:
         runs = executor()
         await runs.submit(call(int))
-        assert runs.may_run_here(1)
+        assert runs.may_run_inline(1)
 
     async def test_while_an_unsafe_model_runs_in_a_thread_it_runs_nowhere_else(self) -> None:
-        gate, runs = Gate(), executor(pace=Pace())
+        gate, runs = Gate(), executor(latency_estimator=LatencyEstimator())
         running = runs.submit(call(gate))
         await begin(gate)
-        runs.called(rows=1, seconds=1e-6)
-        assert not runs.may_run_here(1)
+        runs.record_call(rows=1, seconds=1e-6)
+        assert not runs.may_run_inline(1)
         gate.open()
         await running
 
@@ -100,11 +100,11 @@ class TestWhere:
         first = runs.submit(call(gate))
         await begin(gate)
         second = runs.submit(call(threading.current_thread))
-        runs.called(rows=1, seconds=1e-6)
+        runs.record_call(rows=1, seconds=1e-6)
         gate.open()
         await first
         for _ in range(100):  # The first call's own time made the model look slow; it is forgotten.
-            runs.called(rows=1, seconds=1e-6)
+            runs.record_call(rows=1, seconds=1e-6)
         assert isinstance((await second).outputs, threading.Thread)
 
     async def test_a_call_that_raises_raises_at_its_caller(self) -> None:
@@ -179,25 +179,25 @@ class TestDeadline:
 
 class TestGather:
     async def test_what_is_not_safe_for_threads_or_gains_nothing_is_never_gathered(self) -> None:
-        assert not executor(is_thread_safe=True).should_gather(1)
+        assert not executor(is_thread_safe=True).should_batch(1)
 
     async def test_what_came_alone_is_soon_made_at_once_and_company_is_noticed_again(self) -> None:
-        runs = executor(pace=short(), is_thread_safe=True, together=Never())
+        runs = executor(latency_estimator=short(), is_thread_safe=True, batch_executor=Never())
         for _ in range(4):
-            if runs.should_gather(1):
-                await runs.gather(call(int))
-        assert not runs.should_gather(1)
+            if runs.should_batch(1):
+                await runs.submit_to_batch(call(int))
+        assert not runs.should_batch(1)
         asked = 1
-        while not runs.should_gather(1):
+        while not runs.should_batch(1):
             asked += 1
         assert asked < 32
-        await asyncio.gather(runs.gather(call(int)), runs.gather(call(int)))
-        assert runs.should_gather(1)
+        await asyncio.gather(runs.submit_to_batch(call(int)), runs.submit_to_batch(call(int)))
+        assert runs.should_batch(1)
 
     async def test_calls_of_many_rows_are_made_at_once(self) -> None:
-        runs = executor(pace=short(), is_thread_safe=True, together=Never())
-        assert runs.should_gather(Never.most_rows - 1)
-        assert not runs.should_gather(Never.most_rows)
+        runs = executor(latency_estimator=short(), is_thread_safe=True, batch_executor=Never())
+        assert runs.should_batch(Never.max_rows - 1)
+        assert not runs.should_batch(Never.max_rows)
 
 
 class TestClose:

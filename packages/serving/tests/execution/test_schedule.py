@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.execution.schedule import AT_LEISURE, Schedule, schedule_of
+from modelyard_serving.execution.schedule import DEFAULT_SCHEDULE, Schedule, schedule_of
 
 
 class TestScheduleOf:
     def test_nothing_is_asked_for_by_default(self) -> None:
-        assert schedule_of(None) is AT_LEISURE
-        assert schedule_of({"other": "x"}) == AT_LEISURE
+        assert schedule_of(None) is DEFAULT_SCHEDULE
+        assert schedule_of({"other": "x"}) == DEFAULT_SCHEDULE
 
     def test_priority_and_timeout_in_microseconds(self) -> None:
         assert schedule_of({"priority": 2, "timeout": 500_000}) == Schedule(2, 0.5)

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from modelyard_serving.grpc.calls import Calls
+from modelyard_serving.grpc.calls import CallFactory
 from modelyard_serving.grpc.http2.connection import Connection
-from modelyard_serving.grpc.messages import framed
-from modelyard_serving.grpc.status import HEAD, PACKED_HEADS, Metadata
+from modelyard_serving.grpc.messages import frame_message
+from modelyard_serving.grpc.status import COMPRESSED_HEADS, HEAD, Metadata
 
 pytestmark = pytest.mark.anyio
 PATH = b"/a.B/C"
@@ -35,18 +35,18 @@ class Service:
     def refusal(self, _metadata: Metadata) -> None:
         pass
 
-    def finish(self) -> None:
+    def end_streams(self) -> None:
         pass
 
 
 async def answer(size: int, **more: bytes) -> tuple[bytes, bytes]:
     """Head and data of the answer to a gzipped message."""
-    told: dict[bytes, bytes] = {b":method": b"POST", b":path": PATH, b"content-type": b"application/grpc"}
-    told |= {name.replace("_", "-").encode(): value for name, value in more.items()}
+    headers: dict[bytes, bytes] = {b":method": b"POST", b":path": PATH, b"content-type": b"application/grpc"}
+    headers |= {name.replace("_", "-").encode(): value for name, value in more.items()}
     recorder = Recorder()
-    calls = Calls(Service(size), max_message_bytes=1000, loop=asyncio.get_running_loop())
-    call = calls.open(cast("Connection", recorder), 1, told)
-    message = b"\x01" + framed(gzip.compress(b"m"))[1:] if b"grpc-encoding" in told else framed(b"m")
+    calls = CallFactory(Service(size), max_message_bytes=1000, loop=asyncio.get_running_loop())
+    call = calls.open(cast("Connection", recorder), 1, headers)
+    message = b"\x01" + frame_message(gzip.compress(b"m"))[1:] if b"grpc-encoding" in headers else frame_message(b"m")
     call.receive(message, is_last=True)
     async with asyncio.timeout(10):
         return await recorder.answered
@@ -57,7 +57,7 @@ class TestUnaryCall:
     async def test_who_compresses_its_request_gets_a_compressed_answer(self, size: int) -> None:
         head, data = await answer(size, grpc_encoding=b"gzip", grpc_accept_encoding=b"identity, deflate, gzip")
 
-        assert head == PACKED_HEADS[b"gzip"]
+        assert head == COMPRESSED_HEADS[b"gzip"]
         assert (data[0], int.from_bytes(data[1:5], "big")) == (1, len(data) - 5)
         assert gzip.decompress(data[5:]) == b"a" * size
 
@@ -72,4 +72,4 @@ class TestUnaryCall:
         ids=["could take it", "does not take it", "takes another", "too small to be worth it"],
     )
     async def test_anybody_else_gets_it_as_it_is(self, size: int, headers: dict[str, bytes]) -> None:
-        assert await answer(size, **headers) == (HEAD, framed(b"a" * size))
+        assert await answer(size, **headers) == (HEAD, frame_message(b"a" * size))

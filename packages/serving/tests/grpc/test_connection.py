@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard_serving.grpc.http2 import frames
-from modelyard_serving.grpc.http2.connection import MAX_FRAME_SIZE, MAX_STREAMS, STALL_S, Connection, Exchange
+from modelyard_serving.grpc.http2.connection import MAX_FRAME_SIZE, MAX_STREAMS, STALL_TIMEOUT_S, Connection, Exchange
 from modelyard_serving.grpc.http2.frames import PREFACE, ErrorCode, FrameReader, frame
 from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
 
@@ -121,7 +121,7 @@ class Echo:
         if is_last:
             self.connection.reply(self.stream, HEAD, self.body, TRAILERS)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         self.is_abandoned = True
 
 
@@ -350,15 +350,15 @@ class TestStalling:
             on_closed=lambda: None,
         )
 
-        assert not connection.is_stalled(STALL_S - 1)
-        assert connection.is_stalled(STALL_S)
+        assert not connection.is_stalled(STALL_TIMEOUT_S - 1)
+        assert connection.is_stalled(STALL_TIMEOUT_S)
 
     def test_a_client_that_stops_in_the_middle_of_a_request_is_stalled(self) -> None:
         peer = Peer()
         peer.say(peer.request(1) + frame(frames.DATA, stream=1, payload=b"abc"))
 
-        assert not peer.connection.is_stalled(STALL_S - 1)
-        assert peer.connection.is_stalled(STALL_S)
+        assert not peer.connection.is_stalled(STALL_TIMEOUT_S - 1)
+        assert peer.connection.is_stalled(STALL_TIMEOUT_S)
 
     def test_a_client_without_requests_or_with_a_slow_answer_may_wait(self) -> None:
         peer = Peer(Silent)
@@ -370,7 +370,7 @@ class TestStalling:
 class TestLeaving:
     def test_a_client_is_asked_to_go_and_still_answered(self) -> None:
         peer = Peer()
-        peer.connection.leave()
+        peer.connection.begin_drain()
         peer.say(peer.request(1, flags=frames.END_HEADERS | frames.END_STREAM))
 
         assert frames.HEADERS in peer.transport.kinds()
@@ -379,7 +379,7 @@ class TestLeaving:
     def test_requests_that_were_sent_before_the_end_was_heard_of_are_answered_and_later_ones_refused(self) -> None:
         peer = Peer(Silent)
         peer.say(peer.request(1))
-        peer.connection.finish()
+        peer.connection.drain()
         end = peer.sent[-1]
         peer.say(peer.request(3))
         assert peer.transport.written == b""
@@ -394,14 +394,14 @@ class TestLeaving:
 
     def test_a_client_that_does_not_acknowledge_the_end_is_not_waited_for(self) -> None:
         peer = Peer(Silent)
-        peer.connection.finish()
+        peer.connection.drain()
         assert not peer.transport.ended
         STANDING.ring()
         assert peer.transport.ended
 
     def test_the_connection_is_closed_by_the_client_or_a_moment_later(self) -> None:
         peer = Peer(Silent)
-        peer.connection.finish()
+        peer.connection.drain()
         peer.acknowledge_the_end()
         assert (peer.transport.ended, peer.transport.closed) == (True, False)
         STANDING.ring()
@@ -411,7 +411,7 @@ class TestLeaving:
         peer = Peer(Silent)
         peer.say(peer.request(1, flags=frames.END_HEADERS | frames.END_STREAM))
         peer.connection.reply(1, HEAD, b"x" * 100_000, TRAILERS)
-        peer.connection.finish()
+        peer.connection.drain()
         peer.acknowledge_the_end()
         assert not peer.transport.ended
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard_serving.grpc.http2 import frames
-from modelyard_serving.grpc.http2.frames import PREFACE, ConnectionFault, ErrorCode, FrameReader, frame, unpadded
+from modelyard_serving.grpc.http2.frames import PREFACE, ErrorCode, FrameReader, Http2Error, frame, unpadded
 
 PAYLOADS = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 255), st.integers(0, 2**31 - 1), st.binary(max_size=50))
@@ -19,18 +19,18 @@ class TestFrameReader:
     ) -> None:
         written = [frame(kind, flags=flags, stream=stream, payload=data) for kind, flags, stream, data in expected]
         data = PREFACE + b"".join(written)
-        reader = FrameReader(max_frame_size=100)
+        callback = FrameReader(max_frame_size=100)
 
         came = []
         for cut in [*cuts, len(data)]:
-            came += list(reader.feed(data[:cut]))
+            came += list(callback.feed(data[:cut]))
             data = data[cut:]
 
         assert came == expected
 
     @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 24, PREFACE[:-1] + b"x"])
     def test_a_connection_that_begins_otherwise_is_refused(self, data: bytes) -> None:
-        with pytest.raises(ConnectionFault) as caught:
+        with pytest.raises(Http2Error) as caught:
             list(FrameReader(max_frame_size=100).feed(data))
 
         assert caught.value.code is ErrorCode.PROTOCOL_ERROR
@@ -38,7 +38,7 @@ class TestFrameReader:
     def test_a_frame_that_is_too_large_is_refused_by_its_head_alone(self) -> None:
         head = frame(frames.DATA, payload=b"x" * 101)[: frames.HEAD_SIZE]
 
-        with pytest.raises(ConnectionFault) as caught:
+        with pytest.raises(Http2Error) as caught:
             list(FrameReader(max_frame_size=100).feed(PREFACE + head))
 
         assert caught.value.code is ErrorCode.FRAME_SIZE_ERROR
@@ -56,5 +56,5 @@ class TestPadding:
 
     @pytest.mark.parametrize("payload", [b"", b"\x01", b"\x05abc", b"\x04abc"])
     def test_padding_that_is_longer_than_its_frame_is_refused(self, payload: bytes) -> None:
-        with pytest.raises(ConnectionFault):
+        with pytest.raises(Http2Error):
             unpadded(frames.PADDED, payload)

@@ -11,11 +11,11 @@ from hpack import Decoder, Encoder
 from planes import ANYWHERE, MODEL_NAME, bench
 from sample_models import Echo
 
-from modelyard_serving.grpc.calls import Calls
+from modelyard_serving.grpc.calls import CallFactory
 from modelyard_serving.grpc.http2 import frames
 from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.http2.frames import PREFACE, FrameReader, frame
-from modelyard_serving.grpc.messages import framed
+from modelyard_serving.grpc.messages import frame_message
 from modelyard_serving.grpc.service import ModelService
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
@@ -80,18 +80,20 @@ class TestFuzz:
         statuses: Counter[bytes] = Counter()
         one = bench(Echo())
         loop = asyncio.get_running_loop()
-        calls = Calls(ModelService(one.plane, one.ledger, sources=ANYWHERE), max_message_bytes=100_000, loop=loop)
+        calls = CallFactory(
+            ModelService(one.plane, one.metrics, sources=ANYWHERE), max_message_bytes=100_000, loop=loop
+        )
         for begin in range(0, INPUTS, 500):
             statuses += await self._try(
                 [_spoilt(chance.choice(messages), chance) for _ in range(begin, begin + 500)], calls
             )
 
-        assert calls.held == 0
+        assert calls.reserved == 0
         assert statuses.keys() <= LEGAL
         assert statuses[b"0"] > 0
         assert statuses[b"3"] > INPUTS / 4
 
-    async def _try(self, messages: list[bytes], calls: Calls) -> Counter[bytes]:
+    async def _try(self, messages: list[bytes], calls: CallFactory) -> Counter[bytes]:
         """The statuses of some calls at once on one connection."""
         transport, encoder, decoder = _Transport(), Encoder(), Decoder()
         connection = Connection(
@@ -107,14 +109,14 @@ class TestFuzz:
         for number, message in enumerate(messages):
             stream = 2 * number + 1
             head = frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=encoder.encode(METHOD))
-            body = frame(frames.DATA, flags=frames.END_STREAM, stream=stream, payload=framed(message))
+            body = frame(frames.DATA, flags=frames.END_STREAM, stream=stream, payload=frame_message(message))
             connection.data_received(head + body)
         async with asyncio.timeout(60):
             while connection.in_flight:  # noqa: ASYNC110  # A connection tells nobody that it is idle.
                 await asyncio.sleep(0.001)
-        reader = FrameReader(max_frame_size=1 << 24)
+        callback = FrameReader(max_frame_size=1 << 24)
         statuses: Counter[bytes] = Counter()
-        for kind, _, _, payload in reader.feed(PREFACE + bytes(transport.written)):
+        for kind, _, _, payload in callback.feed(PREFACE + bytes(transport.written)):
             if kind == frames.HEADERS:
                 headers = dict(decoder.decode(payload, raw=True))
                 if b"grpc-status" in headers:

@@ -24,7 +24,7 @@ class TestKserve:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
         assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout.splitlines()[-1])
+        result = json.loads(done.stdout.splitlines()[-1])
         twice = [[2.0, 4.0], [6.0, 8.0]]
         expected = {"live": True, "ready": True, "model": True, "outputs": [twice, twice], "ids": ["seven", "seven"]}
-        assert told == {"rest": expected, "grpc": expected}
+        assert result == {"rest": expected, "grpc": expected}

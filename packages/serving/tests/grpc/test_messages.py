@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.grpc.messages import Memory, Messages, framed
+from modelyard_serving.grpc.messages import Messages, RequestMemory, frame_message
 
 
 def _messages(*, encoding: bytes | None = None, limit: int = 1000, memory: int = 10_000) -> Messages:
-    return Messages(encoding=encoding, limit=limit, memory=Memory(memory))
+    return Messages(encoding=encoding, limit=limit, memory=RequestMemory(memory))
 
 
 def _packed(data: bytes) -> bytes:
-    return b"\x01" + framed(data)[1:]
+    return b"\x01" + frame_message(data)[1:]
 
 
 class TestMessages:
@@ -24,15 +24,15 @@ class TestMessages:
     def test_messages_come_out_as_they_went_in_however_the_bytes_are_cut(
         self, messages: list[bytes], cuts: list[int]
     ) -> None:
-        data = b"".join(framed(message) for message in messages)
-        reader = _messages()
+        data = b"".join(frame_message(message) for message in messages)
+        callback = _messages()
         came = []
         for cut in [*cuts, len(data)]:
-            came += reader.feed(data[:cut])
+            came += callback.feed(data[:cut])
             data = data[cut:]
 
         assert came == messages
-        assert reader.is_whole
+        assert callback.is_whole
 
     @pytest.mark.parametrize(("encoding", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
     def test_compressed_messages_are_unpacked(self, encoding: bytes, pack: type[bytes]) -> None:
@@ -40,7 +40,7 @@ class TestMessages:
 
     def test_a_message_that_says_it_is_too_large_is_refused_before_it_comes(self) -> None:
         with pytest.raises(ServingError) as caught:
-            _messages(limit=10).feed(framed(b"x" * 11)[:5])
+            _messages(limit=10).feed(frame_message(b"x" * 11)[:5])
 
         assert caught.value.kind is Kind.TOO_LARGE
 
@@ -62,14 +62,14 @@ class TestMessages:
         assert caught.value.kind is Kind.INVALID
 
     def test_all_requests_together_hold_no_more_than_allowed_and_give_it_back(self) -> None:
-        memory = Memory(100)
+        memory = RequestMemory(100)
         first = Messages(encoding=None, limit=1000, memory=memory)
         second = Messages(encoding=None, limit=1000, memory=memory)
-        first.feed(framed(b"x" * 500)[:80])
+        first.feed(frame_message(b"x" * 500)[:80])
 
         with pytest.raises(ServingError) as caught:
-            second.feed(framed(b"x" * 500)[:80])
+            second.feed(frame_message(b"x" * 500)[:80])
         assert caught.value.kind is Kind.BUSY
 
         first.close()
-        assert second.feed(framed(b"x" * 75)[:-1]) == []
+        assert second.feed(frame_message(b"x" * 75)[:-1]) == []

@@ -10,35 +10,35 @@ from sample_models import Doubler, Sleeper
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context
 from modelyard_serving.grpc.service import ModelService
-from modelyard_serving.grpc.status import Code, Metadata, failure, quoted, told
+from modelyard_serving.grpc.status import Code, Metadata, describe_error, failure, percent_encoded
 from modelyard_serving.metrics.cells import Outcome
+from modelyard_serving.observers import Observation
 from modelyard_serving.protocol.proto import health_pb2
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.user_model import UserModel
-from modelyard_serving.witnesses import Observation
 
 pytestmark = pytest.mark.anyio
 NOBODY = Metadata({})
 INFER = b"/inference.GRPCInferenceService/ModelInfer"
 
 
-class Witness:
+class Observer:
     """Remembers what it saw."""
 
     def __init__(self) -> None:
         self.seen: list[Observation] = []
 
-    def saw(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         self.seen.append(observation)
 
     def close(self) -> None:
         pass
 
 
-def _service(model: UserModel, witness: Witness | None = None) -> ModelService:
+def _service(model: UserModel, observer: Observer | None = None) -> ModelService:
     one = bench(model)
-    one.plane.witnesses = [witness] if witness else []
-    return ModelService(one.plane, one.ledger, sources=ANYWHERE)
+    one.plane.observers = [observer] if observer else []
+    return ModelService(one.plane, one.metrics, sources=ANYWHERE)
 
 
 def _request(name: str, *values: float, model: str = MODEL_NAME) -> bytes:
@@ -58,13 +58,13 @@ async def _call(service: ModelService, path: bytes, message: bytes, metadata: Me
 
 class TestInference:
     async def test_what_was_answered_is_witnessed_with_its_tensors_and_metadata(self) -> None:
-        witness = Witness()
-        service = _service(Doubler(), witness)
+        observer = Observer()
+        service = _service(Doubler(), observer)
         metadata = Metadata({b"x-request-id": b"r7", b"traceparent": b"00-1-2-01"})
 
         await _call(service, INFER, _request("x", 1.0, 2.0), metadata)
 
-        (seen,) = witness.seen
+        (seen,) = observer.seen
         assert (seen.outcome, seen.verb) == (Outcome.OK, "inference.GRPCInferenceService/ModelInfer")
         assert seen.carrier.get("x-request-id") == "r7"
         assert seen.inputs is not None
@@ -80,14 +80,14 @@ class TestInference:
         ],
     )
     async def test_what_was_refused_is_witnessed_too(self, message: bytes, kind: Kind) -> None:
-        witness = Witness()
-        service = _service(Doubler(), witness)
+        observer = Observer()
+        service = _service(Doubler(), observer)
 
         with pytest.raises(ServingError) as caught:
             await _call(service, INFER, message)
 
         assert caught.value.kind is kind
-        assert [seen.outcome for seen in witness.seen] == [Outcome(kind)]
+        assert [seen.outcome for seen in observer.seen] == [Outcome(kind)]
 
     async def test_a_stream_tells_a_fault_of_the_model_by_its_request_id(
         self, caplog: pytest.LogCaptureFixture
@@ -109,8 +109,8 @@ class TestInference:
 class TestReadiness:
     async def test_a_server_that_leaves_is_not_ready_and_not_serving(self) -> None:
         one = bench(Doubler())
-        service = ModelService(one.plane, one.ledger, sources=ANYWHERE)
-        one.plane.leave()
+        service = ModelService(one.plane, one.metrics, sources=ANYWHERE)
+        one.plane.begin_drain()
 
         ready = await _call(service, b"/inference.GRPCInferenceService/ServerReady", b"")
         health = await _call(service, b"/grpc.health.v1.Health/Check", b"")
@@ -121,21 +121,21 @@ class TestReadiness:
 
 class TestStatus:
     def test_every_kind_of_error_has_a_code(self) -> None:
-        assert {told(ServingError("no", kind=kind), NOBODY)[0] for kind in Kind} == set(Code) - {Code.OK}
+        assert {describe_error(ServingError("no", kind=kind), NOBODY)[0] for kind in Kind} == set(Code) - {Code.OK}
 
     def test_an_error_that_is_not_ours_keeps_its_text_to_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR):
-            code, message = told(RuntimeError("a secret"), NOBODY)
+            code, message = describe_error(RuntimeError("a secret"), NOBODY)
 
         assert code is Code.INTERNAL
         assert "secret" not in message
         assert "a secret" in caplog.text
 
     def test_messages_are_quoted_as_percent_encoded_utf8(self) -> None:
-        assert quoted("100 % größer\n") == b"100 %25 gr%C3%B6%C3%9Fer%0A"
+        assert percent_encoded("100 % größer\n") == b"100 %25 gr%C3%B6%C3%9Fer%0A"
 
     def test_a_long_message_does_not_make_headers_that_clients_refuse(self) -> None:
         block = failure(ServingError("ß" * 100_000, kind=Kind.INVALID), NOBODY)
 
         assert len(block) < 6_200
-        assert quoted("ß" * 100_000).count(b"%") == 2000
+        assert percent_encoded("ß" * 100_000).count(b"%") == 2000

@@ -88,9 +88,9 @@ class TestTriton:
         with grpc.insecure_channel(address) as channel:
             infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
             plain = infer(message.SerializeToString(), timeout=20)
-            packed = infer(message.SerializeToString(), timeout=20, compression=compression)
+            compressed = infer(message.SerializeToString(), timeout=20, compression=compression)
 
-        assert packed == plain
+        assert compressed == plain
 
     def test_large_tensors_go_there_and_back(self, address: str) -> None:
         rows = np.random.default_rng(7).random((500_000, 2))

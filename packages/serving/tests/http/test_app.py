@@ -119,7 +119,7 @@ class TestDescriptions:
         assert "binary_tensor_data" in told["extensions"]
 
     async def test_a_server_that_leaves_is_live_and_not_ready(self, doubler: Bench) -> None:
-        doubler.plane.leave()
+        doubler.plane.begin_drain()
         assert (await doubler.ask("GET", "/v2/health/live")).status == 200
         for path in ("/v2/health/ready", f"{MODEL}/ready"):
             response = await doubler.ask("GET", path)
@@ -131,7 +131,7 @@ class TestDescriptions:
     async def test_the_repository_has_one_model(self, doubler: Bench) -> None:
         entry = {"name": MODEL_NAME, "version": "3", "state": "READY", "reason": ""}
         assert content(await doubler.ask("POST", "/v2/repository/index")) == [entry]
-        doubler.plane.leave()
+        doubler.plane.begin_drain()
         assert content(await doubler.ask("POST", "/v2/repository/index", {"ready": True})) == []
         assert_is_error(await doubler.ask("POST", "/v2/repository/index", {"ready": 1}), 400)
         assert_is_error(await doubler.ask("POST", "/v2/repository/index", b"["), 400)
@@ -301,7 +301,7 @@ class TestErrors:
 
 class TestCodings:
     @pytest.mark.parametrize(
-        ("coding", "pack"),
+        ("coding", "compress"),
         [
             ("gzip", gzip.compress),
             ("deflate", zlib.compress),
@@ -310,8 +310,8 @@ class TestCodings:
             ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
         ],
     )
-    async def test_bodies_may_come_packed(self, doubler: Bench, coding: str, pack: Any) -> None:
-        response = await doubler.infer(pack(json.dumps(ROW).encode()), content_encoding=coding)
+    async def test_bodies_may_come_packed(self, doubler: Bench, coding: str, compress: Any) -> None:
+        response = await doubler.infer(compress(json.dumps(ROW).encode()), content_encoding=coding)
         assert response.status == 200
 
     async def test_an_unknown_coding_is_told_with_the_known_ones(self, doubler: Bench) -> None:
@@ -331,13 +331,15 @@ class TestCodings:
         twice = gzip.compress(b"0" * (900 << 10)) * 2
         assert_is_error(await doubler.infer(twice, content_encoding="gzip"), 413)
 
-    @pytest.mark.parametrize(("accepted", "unpack"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])
-    async def test_an_answer_is_packed_for_who_asks_for_it(self, doubler: Bench, accepted: str, unpack: Any) -> None:
+    @pytest.mark.parametrize(("accepted", "decompress"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])
+    async def test_an_answer_is_packed_for_who_asks_for_it(
+        self, doubler: Bench, accepted: str, decompress: Any
+    ) -> None:
         rows = {"name": "x", "shape": [100, 2], "datatype": "FP64", "data": [0.5] * 200}
         plain = await doubler.infer({"inputs": [rows]})
         response = await doubler.infer({"inputs": [rows]}, accept_encoding=accepted)
         assert dict(response.headers)["content-encoding"] == accepted
-        assert unpack(response.body) == plain.body
+        assert decompress(response.body) == plain.body
 
     @pytest.mark.parametrize("accepted", ["gzip, deflate, br", "*", "identity"])
     async def test_an_answer_stays_plain_for_who_merely_could_unpack_it(self, doubler: Bench, accepted: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from planes import ANYWHERE
 
 from modelyard_serving.http import connection
-from modelyard_serving.http.exchange import Answer, Request, Response
+from modelyard_serving.http.exchange import HandlerResult, Request, Response
 from modelyard_serving.http.server import HttpServer
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ class Echo:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> HandlerResult:
         self.seen.append(request)
         return self._later(request) if request.path.startswith("/later") else Response(200, request.body)
 
@@ -44,8 +44,8 @@ class Echo:
 class Caller:
     """One connection of a test."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
+    def __init__(self, callback: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callback = callback
         self.writer = writer
 
     async def send(self, text: bytes) -> None:
@@ -54,14 +54,14 @@ class Caller:
 
     async def receive(self, *, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
         """The next response."""
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)).decode()
+        head = (await asyncio.wait_for(self.callback.readuntil(b"\r\n\r\n"), 5)).decode()
         status, *lines = head.strip().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
         size = 0 if is_head else int(headers["content-length"])
-        return int(status.split()[1]), headers, await self.reader.readexactly(size)
+        return int(status.split()[1]), headers, await self.callback.readexactly(size)
 
     async def is_closed(self) -> bool:
-        return await asyncio.wait_for(self.reader.read(1), 5) == b""
+        return await asyncio.wait_for(self.callback.read(1), 5) == b""
 
 
 @dataclass
@@ -144,7 +144,7 @@ class TestRequests:
     async def test_expect_100_continue_is_granted(self, served: Served) -> None:
         caller = await served.connect()
         await caller.send(post(b"", "/", "expect: 100-continue").replace(b"content-length: 0", b"content-length: 2"))
-        assert await asyncio.wait_for(caller.reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await asyncio.wait_for(caller.callback.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
         await caller.send(b"ok")
         assert (await caller.receive())[2] == b"ok"
 
@@ -252,14 +252,14 @@ class TestTime:
     async def test_who_stands_still_in_a_request_is_parted_from(
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(connection, "READ_GAP_S", 0.1)
+        monkeypatch.setattr(connection, "READ_TIMEOUT_S", 0.1)
         caller = await served.connect()
         await caller.send(b"POST / HTTP/1.1\r\ncontent-le")
         with contextlib.suppress(ConnectionResetError):
             assert await caller.is_closed()
 
     async def test_who_waits_for_a_slow_answer_is_not(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connection, "READ_GAP_S", 0.1)
+        monkeypatch.setattr(connection, "READ_TIMEOUT_S", 0.1)
         caller = await served.connect()
         await caller.send(post(b"", "/later"))
         await asyncio.sleep(2.2)

@@ -7,7 +7,7 @@ import pytest
 from planes import bench
 from sample_models import Sleeper
 
-from modelyard_serving.execution.promise import Promise
+from modelyard_serving.execution.future import Future
 from modelyard_serving.http.exchange import Request
 
 pytestmark = pytest.mark.anyio
@@ -39,4 +39,4 @@ class TestMemory:
 
 def _alive() -> int:
     """How many promises and requests there are. It asks no object for its class: some warn when they are asked."""
-    return sum(type(each) in (Promise, Request) for each in gc.get_objects())
+    return sum(type(each) in (Future, Request) for each in gc.get_objects())

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from planes import ANYWHERE
 
-from modelyard_serving.execution.promise import Promise
-from modelyard_serving.http.connection import Connection, Site
+from modelyard_serving.execution.future import Future
+from modelyard_serving.http.connection import Connection, ConnectionContext
 from modelyard_serving.http.exchange import Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -16,13 +16,13 @@ class Later:
     """Promises every answer."""
 
     def __init__(self) -> None:
-        self.promises: dict[str, Promise[Response]] = {}
+        self.futures: dict[str, Future[Response]] = {}
 
-    def handle(self, request: Request) -> Promise[Response]:
-        return self.promises.setdefault(request.path, Promise())
+    def handle(self, request: Request) -> Future[Response]:
+        return self.futures.setdefault(request.path, Future())
 
     def answer(self, path: str) -> None:
-        self.promises[path].settle(Response(200, path.encode()))
+        self.futures[path].complete(Response(200, path.encode()))
 
 
 class Written(asyncio.Transport):
@@ -44,7 +44,7 @@ async def test_what_comes_between_an_answer_and_the_next_one_waits_its_turn() ->
     app, written = Later(), Written()
     loop = asyncio.get_running_loop()
     connection = Connection(
-        Site(app=app, loop=loop, max_body_bytes=1000, sources=ANYWHERE, date=b"\r\n", now=loop.time())
+        ConnectionContext(app=app, loop=loop, max_body_bytes=1000, sources=ANYWHERE, date=b"\r\n", now=loop.time())
     )
     connection.connection_made(written)
     for path in ("/a", "/b"):

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.metrics.exposition import expose
-from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.metrics.shared_memory import SharedMetrics, make_metrics_file
 
 DEPLOY = Path(__file__).parents[4] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "model-servers.json").read_text())
@@ -26,16 +26,16 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 @pytest.fixture(scope="module")
 def exposed() -> dict[str, dict[str, set[str]]]:
     """Of each sample's name: its labels and their values, of a server in which everything has happened."""
-    ledger = Ledger(make_ledger_file())
-    recorder = Recorder(ledger.row(0))
-    recorder.answered(total_s=1, queue_s=1, decode_s=1, compute_s=1, encode_s=1)
-    recorder.executed(1)
-    recorder.now(in_flight=1, queued=1, rss_bytes=1)
+    metrics = SharedMetrics(make_metrics_file())
+    recorder = Recorder(metrics.row(0))
+    recorder.record_success(total_s=1, queue_s=1, decode_s=1, compute_s=1, encode_s=1)
+    recorder.record_execution(1)
+    recorder.set_gauges(in_flight=1, queued=1, rss_bytes=1)
     for outcome in Outcome:
         if outcome is not Outcome.OK:
-            recorder.failed(outcome, total_s=1)
+            recorder.record_failure(outcome, total_s=1)
     found: dict[str, dict[str, set[str]]] = {}
-    for family in text_string_to_metric_families(expose(ledger, model="m", version="1").decode()):
+    for family in text_string_to_metric_families(expose(metrics, model="m", version="1").decode()):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})
             for name, value in sample.labels.items():

@@ -6,13 +6,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelyard_serving.metrics.cells import BATCHES, CELLS, Outcome
 from modelyard_serving.metrics.exposition import expose, statistics
-from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.metrics.shared_memory import SharedMetrics, make_metrics_file
 
 
-def samples(ledger: Ledger) -> dict[tuple[str, str], float]:
+def samples(metrics: SharedMetrics) -> dict[tuple[str, str], float]:
     """The samples by their name and the label that tells them apart."""
-    text = expose(ledger, model="m", version="1").decode()
+    text = expose(metrics, model="m", version="1").decode()
     found: dict[tuple[str, str], float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -22,33 +22,33 @@ def samples(ledger: Ledger) -> dict[tuple[str, str], float]:
     return found
 
 
-def answered(recorder: Recorder, total_s: float = 0.001) -> None:
-    recorder.answered(total_s=total_s, queue_s=0, decode_s=1e-5, compute_s=2e-4, encode_s=1e-5)
+def record_success(recorder: Recorder, total_s: float = 0.001) -> None:
+    recorder.record_success(total_s=total_s, queue_s=0, decode_s=1e-5, compute_s=2e-4, encode_s=1e-5)
 
 
 class TestLedger:
     def test_two_processes_maps_of_one_file_are_one_memory(self) -> None:
-        file = make_ledger_file()
-        Recorder(Ledger(file).row(3)).executed(5)
-        assert Ledger(file).total(BATCHES.sum) == 5
+        file = make_metrics_file()
+        Recorder(SharedMetrics(file).row(3)).record_execution(5)
+        assert SharedMetrics(file).total(BATCHES.sum) == 5
 
     def test_an_empty_ledger_takes_no_space_on_disk(self) -> None:
-        file = make_ledger_file()
+        file = make_metrics_file()
         assert os.fstat(file).st_blocks == 0
 
     def test_rows_do_not_overlap(self) -> None:
-        ledger = Ledger(make_ledger_file())
-        first, second = ledger.row(0), ledger.row(1)
+        metrics = SharedMetrics(make_metrics_file())
+        first, second = metrics.row(0), metrics.row(1)
         first[CELLS - 1] = 1.0
         assert list(second) == [0.0] * CELLS
 
 
 class TestExposition:
     def test_histograms_sum_all_workers(self) -> None:
-        ledger = Ledger(make_ledger_file())
+        metrics = SharedMetrics(make_metrics_file())
         for index in range(3):
-            answered(Recorder(ledger.row(index)), 0.001 * (index + 1))
-        found = samples(ledger)
+            record_success(Recorder(metrics.row(index)), 0.001 * (index + 1))
+        found = samples(metrics)
         assert found["modelyard_request_duration_seconds_count", "ok"] == 3
         assert found["modelyard_request_duration_seconds_sum", "ok"] == 0.006
         assert found["modelyard_request_duration_seconds_bucket", "0.001ok"] == 1
@@ -57,25 +57,25 @@ class TestExposition:
         assert found["modelyard_compute_duration_seconds_count", ""] == 3
 
     def test_errors_are_told_by_their_outcome_and_rejections_by_their_reason(self) -> None:
-        ledger = Ledger(make_ledger_file())
-        recorder = Recorder(ledger.row(0))
-        recorder.failed(Outcome.BUSY, total_s=0.001)
-        recorder.failed(Outcome.INVALID, total_s=0.001)
-        found = samples(ledger)
+        metrics = SharedMetrics(make_metrics_file())
+        recorder = Recorder(metrics.row(0))
+        recorder.record_failure(Outcome.BUSY, total_s=0.001)
+        recorder.record_failure(Outcome.INVALID, total_s=0.001)
+        found = samples(metrics)
         assert found["modelyard_request_duration_seconds_count", "busy"] == 1
         assert found["modelyard_request_duration_seconds_count", "invalid"] == 1
         assert found["modelyard_requests_rejected_total", "busy"] == 1
         assert ("modelyard_requests_rejected_total", "invalid") not in found
 
     def test_counts_outlive_a_worker_and_its_gauges_do_not(self) -> None:
-        ledger = Ledger(make_ledger_file())
-        gone = Recorder(ledger.row(0))
-        answered(gone)
-        gone.now(in_flight=3, queued=2, rss_bytes=100)
-        ledger.clear_gauges(0)
-        answered(Recorder(ledger.row(0)))
-        Recorder(ledger.row(1)).now(in_flight=1, queued=0, rss_bytes=200)
-        found = samples(ledger)
+        metrics = SharedMetrics(make_metrics_file())
+        gone = Recorder(metrics.row(0))
+        record_success(gone)
+        gone.set_gauges(in_flight=3, queued=2, rss_bytes=100)
+        metrics.clear_gauges(0)
+        record_success(Recorder(metrics.row(0)))
+        Recorder(metrics.row(1)).set_gauges(in_flight=1, queued=0, rss_bytes=200)
+        found = samples(metrics)
         assert found["modelyard_request_duration_seconds_count", "ok"] == 2
         assert found["modelyard_requests_in_flight", ""] == 1
         assert found["modelyard_queue_depth", ""] == 0
@@ -83,11 +83,11 @@ class TestExposition:
         assert found["modelyard_resident_memory_bytes", "1"] == 200
 
     def test_batch_sizes_are_a_histogram_of_rows(self) -> None:
-        ledger = Ledger(make_ledger_file())
-        recorder = Recorder(ledger.row(0))
+        metrics = SharedMetrics(make_metrics_file())
+        recorder = Recorder(metrics.row(0))
         for rows in (1, 3, 10_000):
-            recorder.executed(rows)
-        found = samples(ledger)
+            recorder.record_execution(rows)
+        found = samples(metrics)
         assert found["modelyard_batch_rows_bucket", "1.0"] == 1
         assert found["modelyard_batch_rows_bucket", "4.0"] == 2
         assert found["modelyard_batch_rows_count", ""] == 3
@@ -96,12 +96,12 @@ class TestExposition:
 
 class TestStatistics:
     def test_they_are_those_of_the_extension_in_nanoseconds(self) -> None:
-        ledger = Ledger(make_ledger_file())
-        recorder = Recorder(ledger.row(0))
-        answered(recorder)
-        recorder.executed(8)
-        recorder.failed(Outcome.TIMEOUT, total_s=0.5)
-        told = statistics(ledger, model="m", version="1")
+        metrics = SharedMetrics(make_metrics_file())
+        recorder = Recorder(metrics.row(0))
+        record_success(recorder)
+        recorder.record_execution(8)
+        recorder.record_failure(Outcome.TIMEOUT, total_s=0.5)
+        told = statistics(metrics, model="m", version="1")
         assert (told["inference_count"], told["execution_count"]) == (8, 1)
         assert told["inference_stats"]["success"] == {"count": 1, "ns": 1_000_000}
         assert told["inference_stats"]["fail"] == {"count": 1, "ns": 500_000_000}

@@ -2,7 +2,7 @@
 
 from google.protobuf.json_format import ParseDict
 
-from modelyard_serving.protocol.configuration import LARGEST_BATCH, configuration
+from modelyard_serving.protocol.configuration import MAX_BATCH_SIZE, configuration
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.signature import Signature, TensorSpec
@@ -17,7 +17,7 @@ class TestConfiguration:
             "name": "m",
             "platform": "onnx_onnxv1",
             "backend": "onnx",
-            "max_batch_size": LARGEST_BATCH,
+            "max_batch_size": MAX_BATCH_SIZE,
             "input": [{"name": "x", "data_type": "TYPE_FP32", "dims": [3]}],
             "output": [{"name": "y", "data_type": "TYPE_STRING", "dims": [1]}],
         }
@@ -28,7 +28,7 @@ class TestConfiguration:
             outputs=(TensorSpec("y", Datatype.FP64, (-1,)),),
         )
         told = configuration(name="m", platform="sklearn_pickle", signature=signature)
-        assert told["max_batch_size"] == LARGEST_BATCH
+        assert told["max_batch_size"] == MAX_BATCH_SIZE
         assert told["input"] == [{"name": "a", "data_type": "TYPE_INT64", "dims": [], "optional": True}]
 
     def test_a_tensor_that_does_not_begin_with_the_rows_is_told_dimension_by_dimension(self) -> None:
@@ -49,4 +49,4 @@ class TestConfiguration:
         )
         told = configuration(name="m", platform="onnx_onnxv1", signature=signature)
         assert [tensor["name"] for tensor in told["output"]] == ["y"]
-        assert ParseDict(told, pb.ModelConfig()).max_batch_size == LARGEST_BATCH
+        assert ParseDict(told, pb.ModelConfig()).max_batch_size == MAX_BATCH_SIZE

@@ -117,10 +117,10 @@ class TestJson:
         assert array.inputs[0].array[1] == -np.inf
 
     def test_a_document_that_is_still_held_does_not_break_the_next_request(self) -> None:
-        reader = RestReader()
+        callback = RestReader()
         body = json.dumps({"inputs": [tensor()]}).encode()
-        held = reader._parse(body)
-        assert reader.read(body).inputs[0].array.tolist() == [1.0, 2.0]
+        held = callback._parse(body)
+        assert callback.read(body).inputs[0].array.tolist() == [1.0, 2.0]
         assert held["inputs"][0]["name"] == "x"
 
     @given(

@@ -36,11 +36,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelyard_serving.bundle import OpenedModel
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.made_rows import rows_of
-from modelyard_serving.protocol.answer import Answerer
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput
+from modelyard_serving.protocol.response_builder import ResponseBuilder
 from modelyard_serving.signature import TensorSpec
+from modelyard_serving.synthetic_rows import probe_rows
 
 Open = Callable[..., OpenedModel]
 Save = Callable[..., Path]
@@ -123,14 +123,14 @@ ESTIMATORS: Mapping[str, Callable[[], Any]] = {
 
 def told_and_answered(opened: OpenedModel) -> list[tuple[TensorSpec, Datatype, tuple[int, ...]]]:
     """What is told of each output, and what comes, for one row and for three."""
-    model, rows = opened.model, rows_of(opened.model, None)
+    model, rows = opened.model, probe_rows(opened.model, None)
     assert rows is not None
     names = [spec.name for spec in model.signature.outputs]
     asked = InferRequest([], outputs=tuple(RequestedOutput(name) for name in names))
     compared = []
     for count in (1, 3):
         result = model.predict({name: array[:count] for name, array in rows.items()}, outputs=names)
-        tensors = Answerer("m", "1", model.signature).answer(result, asked).outputs
+        tensors = ResponseBuilder("m", "1", model.signature).answer(result, asked).outputs
         compared += [
             (spec, tensor.datatype, tensor.array.shape)
             for spec, tensor in zip(model.signature.outputs, tensors, strict=True)

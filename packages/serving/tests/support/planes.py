@@ -8,21 +8,21 @@ from typing import Any
 import orjson
 
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.described import ServedModel
 from modelyard_serving.execution.executor import Executor
-from modelyard_serving.execution.pace import Pace
+from modelyard_serving.execution.latency import LatencyEstimator
 from modelyard_serving.http.app import App
-from modelyard_serving.http.exchange import Answer, Request, Response
+from modelyard_serving.http.exchange import HandlerResult, Request, Response
 from modelyard_serving.http.routes import build_app
-from modelyard_serving.metrics.ledger import Ledger, make_ledger_file
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.metrics.recorder import Recorder
+from modelyard_serving.metrics.shared_memory import SharedMetrics, make_metrics_file
+from modelyard_serving.origin_policy import OriginPolicy
 from modelyard_serving.runtimes.base import Model
 from modelyard_serving.runtimes.python import PythonModel
-from modelyard_serving.sources import Sources
 from modelyard_serving.user_model import UserModel
 
 MODEL_NAME = "sample"
-ANYWHERE = Sources(listens_on="0.0.0.0")
+ANYWHERE = OriginPolicy(listens_on="0.0.0.0")
 """A listener that names are not asked of."""
 
 
@@ -32,7 +32,7 @@ class Bench:
 
     app: App
     plane: DataPlane
-    ledger: Ledger
+    metrics: SharedMetrics
     executor: Executor
 
     async def ask(self, method: str, path: str, body: Any = b"", **headers: str) -> Response:
@@ -45,7 +45,7 @@ class Bench:
         return await self.ask("POST", f"/v2/models/{MODEL_NAME}/infer", body, **headers)
 
 
-async def settled(answer: Answer) -> Response:
+async def settled(answer: HandlerResult) -> Response:
     """A response that may still be on its way."""
     return await answer if isinstance(answer, Awaitable) else answer
 
@@ -63,19 +63,19 @@ def bench(
     if isinstance(model, UserModel):
         model.load()
         model = PythonModel(model)
-    ledger = Ledger(make_ledger_file())
-    recorder = Recorder(ledger.row(0))
+    metrics = SharedMetrics(make_metrics_file())
+    recorder = Recorder(metrics.row(0))
     executor = Executor(
         loop=asyncio.get_running_loop(),
-        pace=Pace(),
+        latency_estimator=LatencyEstimator(),
         concurrency=concurrency,
         max_queue=max_queue,
         inline_limit_s=0.001,
         is_thread_safe=model.is_thread_safe,
-        count=recorder.executed,
+        count=recorder.record_execution,
     )
     example = getattr(model, "example", None)
     served = ServedModel(model, name, "3", run_id="r1", mlflow_uri="http://mlflow:5000", example=example)
     plane = DataPlane(served, executor=executor, recorder=recorder)
-    app = build_app(plane, ledger=ledger, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
-    return Bench(app, plane, ledger, executor)
+    app = build_app(plane, metrics=metrics, max_body_bytes=max_body_bytes, request_timeout_s=request_timeout_s)
+    return Bench(app, plane, metrics, executor)

@@ -40,7 +40,7 @@ def start(start_server: StartServer, folder: str) -> Callable[..., Any]:
 
 
 @contextmanager
-def called(url: str) -> Iterator[tuple[list[str], Counter[str]]]:
+def record_call(url: str) -> Iterator[tuple[list[str], Counter[str]]]:
     """Callers on kept and on fresh connections: what was not answered well, and which versions answered."""
     failures: list[str] = []
     versions: Counter[str] = Counter()
@@ -75,7 +75,7 @@ class TestHandover:
         self, start: Callable[..., Any]
     ) -> None:
         one = start(1, "--workers", "2")
-        with called(one.url) as (failures, versions):
+        with record_call(one.url) as (failures, versions):
             two = start(2, "--workers", "2")
             assert two.url == one.url
             assert one.end() == 0
@@ -94,7 +94,7 @@ class TestHandover:
         self, start: Callable[..., Any]
     ) -> None:
         one = start(1)
-        with called(one.url) as (failures, versions):
+        with record_call(one.url) as (failures, versions):
             two = start(2, model="Unloadable", is_awaited=False)
             two.wait(lambda status: status["state"] == "failed")
             assert two.end() == 0
@@ -109,9 +109,9 @@ class TestHandover:
         two = start(2)
         one.process.kill()
         one.process.wait()
-        until = time.monotonic() + 10
+        deadline = time.monotonic() + 10
         while httpx.post(f"{url}/v2/models/model/infer", json=BODY).json()["model_version"] != "2":
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
         again = start(1)  # It takes the socket from the one that lives.
         assert again.url == two.url == url
 
@@ -126,8 +126,8 @@ class TestHandover:
         self, start: Callable[..., Any], folder: str
     ) -> None:
         stale = Path(folder) / "1.sock"
-        with socket.socket(socket.AF_UNIX) as gone:
-            gone.bind(str(stale))
+        with socket.socket(socket.AF_UNIX) as on_close:
+            on_close.bind(str(stale))
         server = start(1)
         assert [path.name for path in Path(folder).glob("*.sock")] == [f"{server.process.pid}.sock"]
         server.signal(signal.SIGTERM)

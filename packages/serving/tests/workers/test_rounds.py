@@ -10,26 +10,26 @@ from modelyard_serving.workers.rounds import Rounds, Verb
 
 class TestRounds:
     def test_the_answer_comes_with_the_last_one(self) -> None:
-        rounds, answers = Rounds[str](), list[str | None]()
-        number = rounds.begin(Verb.LOAD, ["a", "b"], answers.append)
+        rounds, workers_serve = Rounds[str](), list[str | None]()
+        number = rounds.begin(Verb.LOAD, ["a", "b"], workers_serve.append)
         rounds.done(number, "a", None)
-        assert answers == []
+        assert workers_serve == []
         rounds.done(number, "b", None)
-        assert answers == [None]
+        assert workers_serve == [None]
 
     def test_the_first_error_is_the_answer(self) -> None:
-        rounds, answers = Rounds[str](), list[str | None]()
-        number = rounds.begin(Verb.LOAD, ["a", "b"], answers.append)
+        rounds, workers_serve = Rounds[str](), list[str | None]()
+        number = rounds.begin(Verb.LOAD, ["a", "b"], workers_serve.append)
         rounds.done(number, "a", "broken")
         rounds.done(number, "b", "broken too")
-        assert answers == ["broken"]
+        assert workers_serve == ["broken"]
 
     def test_nobody_waits_for_who_is_gone_or_for_nobody(self) -> None:
-        rounds, answers = Rounds[str](), list[str | None]()
-        rounds.begin(Verb.UNLOAD, ["a"], answers.append)
+        rounds, workers_serve = Rounds[str](), list[str | None]()
+        rounds.begin(Verb.UNLOAD, ["a"], workers_serve.append)
         rounds.gone("a")
-        rounds.begin(Verb.UNLOAD, [], answers.append)
-        assert answers == [None, None]
+        rounds.begin(Verb.UNLOAD, [], workers_serve.append)
+        assert workers_serve == [None, None]
 
     def test_the_last_verb_is_what_a_later_worker_is_told(self) -> None:
         rounds = Rounds[str]()
@@ -43,16 +43,16 @@ class TestRounds:
         self, asked: list[tuple[int, set[int]]], dice: random.Random
     ) -> None:
         rounds = Rounds[int]()
-        answers = [0] * len(asked)
+        workers_serve = [0] * len(asked)
         events: list[tuple[int, int]] = []
         for index, (_, members) in enumerate(asked):
 
             def answer(_: str | None, index: int = index) -> None:
-                answers[index] += 1
+                workers_serve[index] += 1
 
             number = rounds.begin(Verb.LOAD, members, answer)
             events += [(number, member) for member in members] * 2
         dice.shuffle(events)
         for number, member in events:
             rounds.done(number, member, None)
-        assert answers == [1] * len(asked)
+        assert workers_serve == [1] * len(asked)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelyard_serving.batching.batch import join, split
-from modelyard_serving.made_rows import singly
 from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.synthetic_rows import split_rows
 
 _SIZES = (1, 4, 16, 64, 256)
 _ROUNDS = 3
@@ -63,7 +63,7 @@ def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = 
         return None
     rows: list[Tensors] = [{name: array[:1] for name, array in example.items()}]
     alone = [predict(rows[0])]
-    for row in singly(example)[1:]:
+    for row in split_rows(example)[1:]:
         try:
             alone.append(predict(row))
             rows.append(row)
@@ -96,13 +96,13 @@ def _timed(predict: Predict, company: Sequence[Tensors], clock: Callable[[], flo
     return max(clock() - started, 1e-9)
 
 
-def _is_alike(alone: Sequence[Tensors], together: Tensors, size: int) -> bool:
+def _is_alike(alone: Sequence[Tensors], batch_executor: Tensors, size: int) -> bool:
     """Whether the rows of a batch, in which those that were asked alone take turns, have their own answers."""
     for place in range(min(size, len(alone))):
-        if alone[place].keys() != together.keys():
+        if alone[place].keys() != batch_executor.keys():
             return False
         for name, one in alone[place].items():
-            many = together[name]
+            many = batch_executor[name]
             if not one.shape or one.shape[0] != 1 or many.shape != (size, *one.shape[1:]):
                 return False
             if not _is_same(one, many[place :: len(alone)]):

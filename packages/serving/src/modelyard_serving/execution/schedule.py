@@ -20,7 +20,7 @@ class Schedule:
     """How long the caller waits."""
 
 
-AT_LEISURE = Schedule()
+DEFAULT_SCHEDULE = Schedule()
 
 
 def schedule_of(parameters: Mapping[str, Any] | None, timeout_s: float | None = None) -> Schedule:
@@ -33,7 +33,7 @@ def schedule_of(parameters: Mapping[str, Any] | None, timeout_s: float | None = 
         InvalidInput: either of them is not a whole number of at least 0.
     """
     if not parameters:
-        return AT_LEISURE if timeout_s is None else Schedule(timeout_s=timeout_s)
+        return DEFAULT_SCHEDULE if timeout_s is None else Schedule(timeout_s=timeout_s)
     priority = _whole(parameters, "priority")
     timeout_us = _whole(parameters, "timeout")
     waits = [seconds for seconds in (timeout_us / 1e6 or None, timeout_s) if seconds is not None]

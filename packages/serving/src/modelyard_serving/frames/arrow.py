@@ -8,7 +8,7 @@ from typing import Any
 from modelyard_serving.errors import InvalidInput, Kind, MissingExtra, ServingError
 from modelyard_serving.frames.arrow_repeats import size_as_objects
 from modelyard_serving.frames.arrow_sizes import size_of
-from modelyard_serving.frames.payload import MOST_CELLS, Columns
+from modelyard_serving.frames.payload import MAX_CELLS, Columns
 
 _MOST_BYTES = 512 * 1024 * 1024
 """What the columns of a body may take when they are unpacked."""
@@ -92,8 +92,8 @@ def _read(form: str, read: Callable[[], Any], pyarrow: Any) -> Columns:
 
 
 def _limit(cells: int, unpacked_bytes: int) -> None:
-    if cells > MOST_CELLS:
-        message = f"the body has {cells} values, more than {MOST_CELLS} values are not taken"
+    if cells > MAX_CELLS:
+        message = f"the body has {cells} values, more than {MAX_CELLS} values are not taken"
         raise ServingError(message, kind=Kind.TOO_LARGE)
     if unpacked_bytes > _MOST_BYTES:
         message = f"the body unpacks to {unpacked_bytes} bytes, at most {_MOST_BYTES} are taken"

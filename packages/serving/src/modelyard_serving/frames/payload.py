@@ -11,7 +11,7 @@ from modelyard_serving.frames.values import shown
 
 _MOST_PROXIED = 256
 """simdjson looks a key up by walking the object: past this many keys, making Python objects of all is faster."""
-MOST_CELLS = 16_000_000
+MAX_CELLS = 16_000_000
 """Values of one request. Formats that fill up what is missing, or repeat a value, say a lot in few bytes."""
 
 
@@ -146,9 +146,9 @@ def _transposed(records: list[Any], field_name: str) -> Columns:
         if not isinstance(record, dict):
             raise InvalidInput(f"{field_name!r}, row {row}: expected an object, got {shown(record)}")
         names.update(dict.fromkeys(record))
-    if len(names) * len(records) > MOST_CELLS:
+    if len(names) * len(records) > MAX_CELLS:
         raise ServingError(
-            f"{field_name!r}: {len(records)} records of {len(names)} columns are more than {MOST_CELLS} values",
+            f"{field_name!r}: {len(records)} records of {len(names)} columns are more than {MAX_CELLS} values",
             kind=Kind.TOO_LARGE,
         )
     absent: dict[str, int] = {}

@@ -9,19 +9,19 @@ from functools import partial
 from typing import Any, Protocol
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
-from modelyard_serving.execution.promise import Promise, promised
+from modelyard_serving.execution.future import Future, ensure_future
 from modelyard_serving.grpc.http2.connection import Connection, Exchange
 from modelyard_serving.grpc.http2.headers import Headers
-from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Memory, Messages, framed, packed
-from modelyard_serving.grpc.status import HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, PACKED_HEADS, Metadata, failure
-from modelyard_serving.named_model import MODEL_HEADER
+from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Messages, RequestMemory, compressed, frame_message
+from modelyard_serving.grpc.status import COMPRESSED_HEADS, HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, failure
+from modelyard_serving.model_header import MODEL_HEADER
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
-MAX_HELD_BACK = 1 << 20
-_SAYS_MORE = frozenset({MODEL_HEADER.encode(), b"origin", b"sec-fetch-site"})
+MAX_BUFFERED_BYTES = 1 << 20
+_CHECKED_HEADERS = frozenset({MODEL_HEADER.encode(), b"origin", b"sec-fetch-site"})
 """Headers for which a call may be refused; of all others nothing is asked."""
-_WORTH_BYTES = 512
+_MIN_COMPRESSED_BYTES = 512
 _LARGE_BYTES = 256 * 1024
 
 
@@ -55,11 +55,11 @@ class Service(Protocol):
     def refusal(self, metadata: Metadata) -> ServingError | None:
         """Why a call is not taken, by its metadata."""
 
-    def finish(self) -> None:
+    def end_streams(self) -> None:
         """End the calls that would never end by themselves."""
 
 
-class Calls:
+class CallFactory:
     """Opens a call for every request of a connection."""
 
     def __init__(self, service: Service, *, max_message_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,22 +68,22 @@ class Calls:
         self._streaming = service.streaming
         self._limit = max_message_bytes
         self._loop = loop
-        self._memory = Memory(max_message_bytes * 4)
+        self._memory = RequestMemory(max_message_bytes * 4)
 
     @property
-    def held(self) -> int:
+    def reserved(self) -> int:
         """Bytes of requests that are not whole."""
-        return self._memory.held
+        return self._memory.reserved
 
     def open(self, connection: Connection, stream: int, headers: Headers) -> Exchange:
         """The call that a request begins; nothing when it is refused at once."""
         refusal = self._refusal(headers)
         if refusal is not None:
             connection.end(stream, refusal)
-            return _Nothing()
+            return _RejectedCall()
         path = headers[b":path"]
         messages = Messages(encoding=headers.get(b"grpc-encoding"), limit=self._limit, memory=self._memory)
-        context = Context(Metadata(headers), _timeout_s(headers), _wanted_encoding(headers))
+        context = Context(Metadata(headers), _timeout_s(headers), _response_encoding(headers))
         method = self._unary.get(path)
         if method is not None:
             return UnaryCall(connection, stream, method=method, context=context, messages=messages, loop=self._loop)
@@ -99,7 +99,7 @@ class Calls:
         if path not in self._unary and path not in self._streaming:
             message = f"there is no method {path[:200].decode(errors='replace')}"
             return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
-        if not _SAYS_MORE.isdisjoint(headers) and (error := self._service.refusal(metadata := Metadata(headers))):
+        if not _CHECKED_HEADERS.isdisjoint(headers) and (error := self._service.refusal(metadata := Metadata(headers))):
             return failure(error, metadata)
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"identity" and encoding not in WINDOW_BITS:
@@ -128,7 +128,7 @@ class UnaryCall:
         self._messages = messages
         self._loop = loop
         self._message: bytes | None = None
-        self._pending: Promise[Any] | None = None
+        self._pending: Future[Any] | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -137,19 +137,19 @@ class UnaryCall:
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Bytes of the request."""
         try:
-            self._gather(data)
+            self._collect(data)
             if is_last:
                 self._run()
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
             self._fail(error)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Nobody waits for the answer."""
         self._messages.close()
         if self._pending is not None:
             self._pending.cancel()
 
-    def _gather(self, data: bytes) -> None:
+    def _collect(self, data: bytes) -> None:
         for message in self._messages.feed(data) if data else ():
             if self._message is not None:
                 raise InvalidInput("one message was expected, more came")
@@ -158,32 +158,32 @@ class UnaryCall:
     def _run(self) -> None:
         if self._message is None or not self._messages.is_whole:
             raise InvalidInput("one message was expected, none came whole")
-        answer = self._method(self._message, self._context)
+        result = self._method(self._message, self._context)
         self._message = None
-        if isinstance(answer, (bytes, BaseException)):
-            self._reply(answer)
+        if isinstance(result, (bytes, BaseException)):
+            self._reply(result)
         else:
-            self._pending = promised(answer)
-            self._pending.then(self._reply)
+            self._pending = ensure_future(result)
+            self._pending.on_done(self._reply)
 
     def _reply(self, reply: Reply) -> None:
         if isinstance(reply, BaseException):
             self._fail(reply)
         else:
-            self._answer(reply)
+            self._send(reply)
 
-    def _answer(self, message: bytes) -> None:
+    def _send(self, message: bytes) -> None:
         encoding = self._context.encoding
-        if encoding is None or len(message) < _WORTH_BYTES:
-            self._connection.reply(self._stream, HEAD, framed(message), OK_TRAILERS)
+        if encoding is None or len(message) < _MIN_COMPRESSED_BYTES:
+            self._connection.reply(self._stream, HEAD, frame_message(message), OK_TRAILERS)
         elif len(message) < _LARGE_BYTES:
-            self._connection.reply(self._stream, PACKED_HEADS[encoding], packed(message, encoding), OK_TRAILERS)
+            self._connection.reply(self._stream, COMPRESSED_HEADS[encoding], compressed(message, encoding), OK_TRAILERS)
         else:
             # A thread packs what would hold the event loop for too long.
-            self._pending = promised(self._loop.run_in_executor(None, packed, message, encoding))
-            self._pending.then(partial(self._reply_packed, PACKED_HEADS[encoding]))
+            self._pending = ensure_future(self._loop.run_in_executor(None, compressed, message, encoding))
+            self._pending.on_done(partial(self._reply_compressed, COMPRESSED_HEADS[encoding]))
 
-    def _reply_packed(self, head: bytes, reply: Reply) -> None:
+    def _reply_compressed(self, head: bytes, reply: Reply) -> None:
         if isinstance(reply, BaseException):
             self._fail(reply)
         else:
@@ -213,7 +213,7 @@ class StreamCall:
         self._metadata = context.metadata
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._loop = loop
-        self._alarm = loop.call_later(context.timeout_s, self._expire) if context.timeout_s is not None else None
+        self._timer = loop.call_later(context.timeout_s, self._expire) if context.timeout_s is not None else None
         self._task = loop.create_task(self._run(method(self._requests(), context)))
 
     @property
@@ -230,7 +230,7 @@ class StreamCall:
         except ServingError as error:
             self._queue.put_nowait(error)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Nobody waits for answers."""
         self._close()
         self._task.cancel()
@@ -240,14 +240,14 @@ class StreamCall:
             if isinstance(message, Exception):
                 raise message
             yield message
-            self._connection.give(self._stream, PREFIX_SIZE + len(message))
+            self._connection.extend_window(self._stream, PREFIX_SIZE + len(message))
 
-    async def _run(self, answers: AsyncIterator[bytes]) -> None:
+    async def _run(self, responses: AsyncIterator[bytes]) -> None:
         self._connection.head(self._stream, HEAD)
         try:
-            async for message in answers:
-                self._connection.body(self._stream, framed(message))
-                await self._connection.taken(self._stream, MAX_HELD_BACK)
+            async for message in responses:
+                self._connection.body(self._stream, frame_message(message))
+                await self._connection.wait_for_window(self._stream, MAX_BUFFERED_BYTES)
             self._connection.end(self._stream, OK_TRAILERS)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
             self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
@@ -257,15 +257,15 @@ class StreamCall:
     def _expire(self) -> None:
         error = ServingError("the call's time ran out", kind=Kind.TIMEOUT)
         self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
-        self.abandon()
+        self.cancel()
 
     def _close(self) -> None:
         self._messages.close()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
-class _Nothing:
+class _RejectedCall:
     """The handler of a request that was refused before it was read."""
 
     is_incomplete = False
@@ -273,11 +273,11 @@ class _Nothing:
     def receive(self, data: bytes, *, is_last: bool) -> None:
         pass
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         pass
 
 
-def _wanted_encoding(headers: Headers) -> bytes | None:
+def _response_encoding(headers: Headers) -> bytes | None:
     """The coding of the request, if its sender takes it in an answer too.
 
     Every client says what it could take; who compresses its own messages is the one that wants it.
@@ -290,6 +290,6 @@ def _wanted_encoding(headers: Headers) -> bytes | None:
 
 
 def _timeout_s(headers: Headers) -> float | None:
-    told = headers.get(b"grpc-timeout")
-    match = TIMEOUT.fullmatch(told) if told is not None else None
+    value = headers.get(b"grpc-timeout")
+    match = TIMEOUT.fullmatch(value) if value is not None else None
     return int(match[1]) * UNITS_S[match[2]] if match is not None else None

@@ -23,7 +23,7 @@ from modelyard_serving.protocol.messages import (
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.protocol.rank import check_rank
 
-_LARGEST = 2**63 - 1
+_MAX_INT64 = 2**63 - 1
 _DATATYPES: dict[str, Datatype] = {str(datatype): datatype for datatype in Datatype}
 _FIELDS: dict[Datatype, str] = {
     Datatype.BOOL: "bool_contents",
@@ -100,7 +100,7 @@ def _input(tensor: Any, raw: bytes | None) -> Tensor:
     count = math.prod(shape)
     if min(shape, default=0) < 0:
         raise InvalidInput(f"input {name!r}: each dimension of shape must be at least 0, not {list(shape)}")
-    if count > _LARGEST:
+    if count > _MAX_INT64:
         raise InvalidInput(f"input {name!r}: shape {list(shape)} has too many elements")
     if raw is not None:
         return Tensor(name, datatype, decode_tensor(raw, datatype=datatype, shape=shape, name=name))
@@ -114,9 +114,9 @@ def _read_contents(contents: pb.InferTensorContents, *, datatype: Datatype, name
     field = _FIELDS.get(datatype)
     if field is None:
         raise InvalidInput(f"input {name!r} is {datatype}, which has no typed contents: send raw_input_contents")
-    came = [descriptor.name for descriptor, _ in contents.ListFields()]
-    if came and came != [field]:
-        raise InvalidInput(f"input {name!r} is {datatype}: expected {field}, not {', '.join(came)}")
+    present = [descriptor.name for descriptor, _ in contents.ListFields()]
+    if present and present != [field]:
+        raise InvalidInput(f"input {name!r} is {datatype}: expected {field}, not {', '.join(present)}")
     values = getattr(contents, field)
     if datatype in _FIXED_SIZE:
         return _packed(contents, datatype) if values else np.empty(0, datatype.numpy_dtype)
@@ -140,9 +140,9 @@ def _integers(values: Any, *, datatype: Datatype, name: str) -> npt.NDArray[Any]
         return np.fromiter(values, dtype, len(values))
     wide = np.fromiter(values, np.int64, len(values))
     limits = np.iinfo(dtype)  # type: ignore[type-var]  # Its kind is an integer's.
-    unfit = (wide < limits.min) | (wide > limits.max)
-    if unfit.any():
-        index = int(unfit.argmax())
+    out_of_range = (wide < limits.min) | (wide > limits.max)
+    if out_of_range.any():
+        index = int(out_of_range.argmax())
         told = f"a whole number from {limits.min} to {limits.max} ({datatype})"
         raise InvalidInput(f"input {name!r}: element {index} must be {told}, not {wide[index]}")
     return wide.astype(dtype)

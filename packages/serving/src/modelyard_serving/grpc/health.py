@@ -6,7 +6,7 @@ from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context
 from modelyard_serving.grpc.http2.limits import Signal
-from modelyard_serving.grpc.messages import parsed
+from modelyard_serving.grpc.messages import parse_message
 from modelyard_serving.protocol.proto import health_pb2 as health
 
 HEALTH = "grpc.health.v1.Health"
@@ -36,19 +36,19 @@ class Health:
     async def watch(self, messages: AsyncIterator[bytes], _: Context) -> AsyncIterator[bytes]:
         """The status now and at every change, until the caller goes or the server does."""
         async for message in messages:
-            service = parsed(health.HealthCheckRequest, message).service
-            told = None
+            service = parse_message(health.HealthCheckRequest, message).service
+            sent = None
             while True:
                 status = self._status(service)
-                if status != told:
-                    told = status
+                if status != sent:
+                    sent = status
                     yield status.SerializeToString()
                 elif self._is_finished:
                     raise ServingError("the server is stopping: watch the next one", kind=Kind.UNAVAILABLE)
                 else:
                     await self._changed.wait()
 
-    def finish(self) -> None:
+    def end_streams(self) -> None:
         """End all watches, which would never end by themselves."""
         self._is_finished = True
         self._changed.set()

@@ -7,18 +7,18 @@ from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.execution.executor import Prediction
 from modelyard_serving.grpc.calls import Context, Reply
 from modelyard_serving.grpc.convert import read_request, write_response
-from modelyard_serving.grpc.messages import parsed
-from modelyard_serving.grpc.status import told
+from modelyard_serving.grpc.messages import parse_message
+from modelyard_serving.grpc.status import describe_error
 from modelyard_serving.inference import LARGE_BYTES, Inference, Job
+from modelyard_serving.observers.observer import Carrier
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 from modelyard_serving.runtimes.base import Tensors
-from modelyard_serving.witnesses.witness import Carrier
 
 VERB = "inference.GRPCInferenceService/ModelInfer"
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Call:
     message: bytes
     context: Context
 
@@ -27,14 +27,14 @@ class _Codec:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    def is_long(self, asked: _Asked) -> bool:
-        return len(asked.message) > LARGE_BYTES
+    def is_long(self, call: _Call) -> bool:
+        return len(call.message) > LARGE_BYTES
 
-    def timeout_s(self, asked: _Asked) -> float | None:
-        return asked.context.timeout_s
+    def timeout_s(self, call: _Call) -> float | None:
+        return call.context.timeout_s
 
-    def decode(self, asked: _Asked) -> Job:
-        message = parsed(pb.ModelInferRequest, asked.message)
+    def decode(self, call: _Call) -> Job:
+        message = parse_message(pb.ModelInferRequest, call.message)
         self._plane.check_name(message.model_name, message.model_version or None)
         request = read_request(message)
         outputs = None if request.outputs is None else [output.name for output in request.outputs]
@@ -46,36 +46,36 @@ class _Codec:
             raise TypeError("a job of another codec")
         return write_response(self._plane.answer(prediction, job.origin), is_raw=job.is_raw)
 
-    def refuse(self, error: BaseException, asked: _Asked) -> Reply:  # noqa: ARG002  # The form of all codecs.
+    def refuse(self, error: BaseException, call: _Call) -> Reply:  # noqa: ARG002  # The form of all codecs.
         return error
 
-    def origin(self, asked: _Asked) -> tuple[str, Carrier]:
-        return VERB, asked.context.metadata
+    def origin(self, call: _Call) -> tuple[str, Carrier]:
+        return VERB, call.context.metadata
 
 
-class Inferences:
+class InferenceMethods:
     """The calls that predict."""
 
     def __init__(self, plane: DataPlane, *, request_timeout_s: float | None = None) -> None:
-        self._inference: Inference[_Asked, Reply] = Inference(plane, _Codec(plane), request_timeout_s=request_timeout_s)
+        self._inference: Inference[_Call, Reply] = Inference(plane, _Codec(plane), request_timeout_s=request_timeout_s)
 
     def infer(self, message: bytes, context: Context) -> Reply | Awaitable[Reply]:
         """ModelInfer."""
-        return self._inference.handle(_Asked(message, context))
+        return self._inference.handle(_Call(message, context))
 
     async def stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         """ModelStreamInfer, as Triton has it: an error is an answer, and the stream goes on."""
         async for message in messages:
-            reply = await _replied(self.infer(message, context))
+            reply = await _reply_of(self.infer(message, context))
             if isinstance(reply, BaseException):
-                _, text = told(reply, context.metadata)
+                _, text = describe_error(reply, context.metadata)
                 yield pb.ModelStreamInferResponse(error_message=text).SerializeToString()
             else:
                 response = pb.ModelInferResponse.FromString(reply)
                 yield pb.ModelStreamInferResponse(infer_response=response).SerializeToString()
 
 
-async def _replied(answer: Reply | Awaitable[Reply]) -> Reply:
+async def _reply_of(answer: Reply | Awaitable[Reply]) -> Reply:
     if isinstance(answer, (bytes, BaseException)):
         return answer
     try:

@@ -13,32 +13,32 @@ _LEVEL = 1
 Parsed = TypeVar("Parsed", bound=Message)
 
 
-class Memory:
+class RequestMemory:
     """The bytes of requests that all calls together hold while they are not whole."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.held = 0
+        self.reserved = 0
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Hold so many bytes more.
 
         Raises:
             ServingError: of kind BUSY, when that is more than may be held.
         """
-        if self.held + size > self._limit:
+        if self.reserved + size > self._limit:
             raise ServingError(f"requests of more than {self._limit} bytes are on their way", kind=Kind.BUSY)
-        self.held += size
+        self.reserved += size
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Let go of them."""
-        self.held -= size
+        self.reserved -= size
 
 
 class Messages:
     """Cuts a request's body into messages: a flag, a length of four bytes, and the message."""
 
-    def __init__(self, *, encoding: bytes | None, limit: int, memory: Memory) -> None:
+    def __init__(self, *, encoding: bytes | None, limit: int, memory: RequestMemory) -> None:
         self._encoding = encoding
         self._limit = limit
         self._memory = memory
@@ -51,14 +51,14 @@ class Messages:
             ServingError: a message is too large, or cannot be unpacked.
         """
         if not self._rest and len(data) >= PREFIX_SIZE and len(data) == PREFIX_SIZE + self._length(data):
-            return [self._unpacked(data[0], data[PREFIX_SIZE:])]
-        self._memory.take(len(data))
+            return [self._decompressed(data[0], data[PREFIX_SIZE:])]
+        self._memory.reserve(len(data))
         self._rest += data
         messages = []
         while len(self._rest) >= PREFIX_SIZE and len(self._rest) >= (end := PREFIX_SIZE + self._length(self._rest)):
-            messages.append(self._unpacked(self._rest[0], bytes(self._rest[PREFIX_SIZE:end])))
+            messages.append(self._decompressed(self._rest[0], bytes(self._rest[PREFIX_SIZE:end])))
             del self._rest[:end]
-            self._memory.give(end)
+            self._memory.release(end)
         return messages
 
     @property
@@ -68,7 +68,7 @@ class Messages:
 
     def close(self) -> None:
         """Forget what is left."""
-        self._memory.give(len(self._rest))
+        self._memory.release(len(self._rest))
         self._rest = bytearray()
 
     def _length(self, data: bytes | bytearray) -> int:
@@ -77,37 +77,37 @@ class Messages:
             raise ServingError(f"the message has {length} bytes, at most {self._limit} are taken", kind=Kind.TOO_LARGE)
         return length
 
-    def _unpacked(self, flag: int, data: bytes) -> bytes:
+    def _decompressed(self, flag: int, data: bytes) -> bytes:
         if not flag:
             return data
         bits = WINDOW_BITS.get(self._encoding or b"")
         if bits is None:
             raise InvalidInput("the message is compressed, but grpc-encoding does not say how")
-        unpacker = zlib.decompressobj(bits)
+        decompressor = zlib.decompressobj(bits)
         try:
-            message = unpacker.decompress(data, self._limit)
+            message = decompressor.decompress(data, self._limit)
         except zlib.error as exc:
             raise InvalidInput("the message is not compressed as grpc-encoding says") from exc
-        if unpacker.unconsumed_tail:
+        if decompressor.unconsumed_tail:
             raise ServingError(f"the message unpacks to more than {self._limit} bytes", kind=Kind.TOO_LARGE)
-        if not unpacker.eof:
+        if not decompressor.eof:
             raise InvalidInput("the compressed message is cut")
         return message
 
 
-def framed(message: bytes) -> bytes:
+def frame_message(message: bytes) -> bytes:
     """A message as it travels, not compressed."""
     return b"\x00" + len(message).to_bytes(4, "big") + message
 
 
-def packed(message: bytes, encoding: bytes) -> bytes:
+def compressed(message: bytes, encoding: bytes) -> bytes:
     """A message as it travels, compressed as `encoding` of `WINDOW_BITS` says."""
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, WINDOW_BITS[encoding])
-    data = packer.compress(message) + packer.flush()
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, WINDOW_BITS[encoding])
+    data = compressor.compress(message) + compressor.flush()
     return b"\x01" + len(data).to_bytes(4, "big") + data
 
 
-def parsed(kind: type[Parsed], data: bytes) -> Parsed:
+def parse_message(kind: type[Parsed], data: bytes) -> Parsed:
     """A message out of its bytes.
 
     Raises:

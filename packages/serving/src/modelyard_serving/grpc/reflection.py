@@ -14,26 +14,26 @@ _FILES = {module.DESCRIPTOR.name: module.DESCRIPTOR for module in (open_inferenc
 def reflect(message: bytes, *, services: Iterable[str]) -> bytes:
     """The answer to one question."""
     request = pb.ServerReflectionRequest.FromString(message)
-    answer = pb.ServerReflectionResponse(valid_host=request.host, original_request=request)
-    question = request.WhichOneof("message_request")
-    if question == "list_services":
+    response = pb.ServerReflectionResponse(valid_host=request.host, original_request=request)
+    query = request.WhichOneof("message_request")
+    if query == "list_services":
         for name in services:
-            answer.list_services_response.service.add(name=name)
-        return bytes(answer.SerializeToString())
+            response.list_services_response.service.add(name=name)
+        return bytes(response.SerializeToString())
     file = None
-    if question == "file_by_filename":
+    if query == "file_by_filename":
         file = _FILES.get(request.file_by_filename)
-    elif question == "file_containing_symbol":
+    elif query == "file_containing_symbol":
         file = _file_of(request.file_containing_symbol)
     if file is not None:
-        answer.file_descriptor_response.file_descriptor_proto.append(file.serialized_pb)
-    elif question is None:
-        answer.error_response.error_code = Code.UNIMPLEMENTED
-        answer.error_response.error_message = "there are no extensions here"
+        response.file_descriptor_response.file_descriptor_proto.append(file.serialized_pb)
+    elif query is None:
+        response.error_response.error_code = Code.UNIMPLEMENTED
+        response.error_response.error_message = "there are no extensions here"
     else:
-        answer.error_response.error_code = Code.NOT_FOUND
-        answer.error_response.error_message = f"{getattr(request, question)!r} is not known here"
-    return bytes(answer.SerializeToString())
+        response.error_response.error_code = Code.NOT_FOUND
+        response.error_response.error_message = f"{getattr(request, query)!r} is not known here"
+    return bytes(response.SerializeToString())
 
 
 def _file_of(symbol: str) -> Any:

@@ -4,11 +4,11 @@ event loop. It has the verbs of `HttpServer`."""
 import asyncio
 import socket
 
-from modelyard_serving.grpc.calls import Calls, Service
+from modelyard_serving.grpc.calls import CallFactory, Service
 from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.messages import PREFIX_SIZE
 
-_SLACK = 65_536
+_WINDOW_SLACK = 65_536
 _SWEEP_S = 5.0
 
 
@@ -17,9 +17,9 @@ class GrpcServer:
 
     def __init__(self, service: Service, *, loop: asyncio.AbstractEventLoop, max_message_bytes: int) -> None:
         self._service = service
-        self._calls = Calls(service, max_message_bytes=max_message_bytes, loop=loop)
+        self._calls = CallFactory(service, max_message_bytes=max_message_bytes, loop=loop)
         self._loop = loop
-        self._stream_window = min(max_message_bytes + PREFIX_SIZE + _SLACK, 2**31 - 1)
+        self._stream_window = min(max_message_bytes + PREFIX_SIZE + _WINDOW_SLACK, 2**31 - 1)
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -35,10 +35,10 @@ class GrpcServer:
         self._server = await self._loop.create_server(self._connect, sock=listener)
         self._sweep()
 
-    def leave(self) -> None:
+    def begin_drain(self) -> None:
         """Ask every client to go elsewhere with its next call."""
         for connection in list(self._connections):
-            connection.leave()
+            connection.begin_drain()
 
     def stop_accepting(self) -> None:
         """Leave new connections to others, and keep those that are here."""
@@ -52,11 +52,11 @@ class GrpcServer:
             whether every call was answered.
         """
         self.stop_accepting()
-        self._service.finish()
+        self._service.end_streams()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self._connections):
-            connection.finish()
+            connection.drain()
         try:
             async with asyncio.timeout(timeout_s):
                 while self._connections:

@@ -11,17 +11,17 @@ from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import InvalidInput, ServingError
 from modelyard_serving.grpc.calls import Context, Streaming, Unary
 from modelyard_serving.grpc.health import HEALTH, Health
-from modelyard_serving.grpc.inference import Inferences
-from modelyard_serving.grpc.messages import parsed
+from modelyard_serving.grpc.inference import InferenceMethods
+from modelyard_serving.grpc.messages import parse_message
 from modelyard_serving.grpc.reflection import REFLECTIONS, reflect
 from modelyard_serving.grpc.status import Metadata
 from modelyard_serving.metrics.exposition import statistics
-from modelyard_serving.metrics.ledger import Ledger
-from modelyard_serving.named_model import MODEL_HEADER, NamedModel
+from modelyard_serving.metrics.shared_memory import SharedMetrics
+from modelyard_serving.model_header import MODEL_HEADER, ModelHeader
+from modelyard_serving.origin_policy import OriginPolicy
 from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.protocol.proto import health_pb2 as health
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
-from modelyard_serving.sources import Sources
 
 INFERENCE = "inference.GRPCInferenceService"
 SERVICES = (INFERENCE, HEALTH, *REFLECTIONS)
@@ -31,13 +31,13 @@ class ModelService:
     """The methods of one model's server."""
 
     def __init__(
-        self, plane: DataPlane, ledger: Ledger, *, sources: Sources, request_timeout_s: float | None = None
+        self, plane: DataPlane, metrics: SharedMetrics, *, sources: OriginPolicy, request_timeout_s: float | None = None
     ) -> None:
         self._plane = plane
         self._sources = sources
-        self._named = NamedModel(plane.served.name, plane.served.version)
-        self._ledger = ledger
-        inferences = Inferences(plane, request_timeout_s=request_timeout_s)
+        self._model_header = ModelHeader(plane.served.name, plane.served.version)
+        self._metrics = metrics
+        inferences = InferenceMethods(plane, request_timeout_s=request_timeout_s)
         simple: dict[str, tuple[type[Message], Callable[[Any], Message]]] = {
             "ServerLive": (pb.ServerLiveRequest, self._server_live),
             "ServerReady": (pb.ServerReadyRequest, self._server_ready),
@@ -48,7 +48,7 @@ class ModelService:
             "ModelStatistics": (pb.ModelStatisticsRequest, self._model_statistics),
             "RepositoryIndex": (pb.RepositoryIndexRequest, self._repository_index),
         }
-        methods = {_path(INFERENCE, name): _converting(kind, answer) for name, (kind, answer) in simple.items()}
+        methods = {_path(INFERENCE, name): _converting(kind, respond) for name, (kind, respond) in simple.items()}
         methods[_path(INFERENCE, "ModelInfer")] = inferences.infer
         methods[_path(INFERENCE, "RepositoryModelLoad")] = self._load
         methods[_path(INFERENCE, "RepositoryModelUnload")] = self._unload
@@ -66,11 +66,11 @@ class ModelService:
         if (foreign := self._sources.refusal("POST", metadata)) is not None:
             return foreign
         wanted = metadata.get(MODEL_HEADER)
-        return None if wanted is None else self._named.refusal(wanted)
+        return None if wanted is None else self._model_header.refusal(wanted)
 
-    def finish(self) -> None:
+    def end_streams(self) -> None:
         """End the calls that would never end by themselves."""
-        self._health.finish()
+        self._health.end_streams()
 
     def _server_live(self, _: pb.ServerLiveRequest) -> Message:
         return pb.ServerLiveResponse(live=self._plane.server_live())
@@ -96,15 +96,15 @@ class ModelService:
     def _model_config(self, request: pb.ModelConfigRequest) -> Message:
         self._plane.check_name(request.name, request.version or None)
         served = self._plane.served
-        told = configuration(name=served.name, platform=served.model.platform, signature=self._plane.signature)
-        return pb.ModelConfigResponse(config=pb.ModelConfig(**told))
+        fields = configuration(name=served.name, platform=served.model.platform, signature=self._plane.signature)
+        return pb.ModelConfigResponse(config=pb.ModelConfig(**fields))
 
     def _model_statistics(self, request: pb.ModelStatisticsRequest) -> Message:
         if request.name:
             self._plane.check_name(request.name, request.version or None)
         served = self._plane.served
-        told = statistics(self._ledger, model=served.name, version=served.version)
-        return pb.ModelStatisticsResponse(model_stats=[pb.ModelStatistics(**told)])
+        fields = statistics(self._metrics, model=served.name, version=served.version)
+        return pb.ModelStatisticsResponse(model_stats=[pb.ModelStatistics(**fields)])
 
     def _repository_index(self, request: pb.RepositoryIndexRequest) -> Message:
         message = pb.RepositoryIndexResponse()
@@ -113,31 +113,31 @@ class ModelService:
         return message
 
     async def _load(self, data: bytes, _: Context) -> bytes:
-        request = parsed(pb.RepositoryModelLoadRequest, data)
+        request = parse_message(pb.RepositoryModelLoadRequest, data)
         if request.parameters:
             raise InvalidInput(
                 "load takes no parameters: the model comes from the path that the server was started with"
             )
         await self._plane.load_model(request.model_name)
-        answer = pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
-        return bytes(answer.SerializeToString())
+        respond = pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
+        return bytes(respond.SerializeToString())
 
     async def _unload(self, data: bytes, _: Context) -> bytes:
-        request = parsed(pb.RepositoryModelUnloadRequest, data)
+        request = parse_message(pb.RepositoryModelUnloadRequest, data)
         await self._plane.unload_model(request.model_name)
-        answer = pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
-        return bytes(answer.SerializeToString())
+        respond = pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
+        return bytes(respond.SerializeToString())
 
 
 def _path(service: str, method: str) -> bytes:
     return f"/{service}/{method}".encode()
 
 
-def _converting(kind: type[Message], answer: Callable[[Any], Message]) -> Unary:
+def _converting(kind: type[Message], respond: Callable[[Any], Message]) -> Unary:
     """A method of bytes out of one of messages."""
 
     def call(data: bytes, _: Context) -> bytes | Awaitable[bytes]:
-        return bytes(answer(parsed(kind, data)).SerializeToString())
+        return bytes(respond(parse_message(kind, data)).SerializeToString())
 
     return call
 

@@ -48,7 +48,7 @@ CODES: dict[Kind, Code] = {
 }
 
 HEAD = write_headers([_CONTENT_TYPE])
-PACKED_HEADS = {name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name)]) for name in (b"gzip", b"deflate")}
+COMPRESSED_HEADS = {name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name)]) for name in (b"gzip", b"deflate")}
 OK_TRAILERS = write_trailers([(b"grpc-status", b"0")])
 NOT_GRPC = write_headers([], status=415)
 NOT_POST = write_headers([(b"allow", b"POST")], status=405)
@@ -56,12 +56,12 @@ NOT_POST = write_headers([(b"allow", b"POST")], status=405)
 
 def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = False) -> bytes:
     """The header block that ends a failed call, alone or, where the answer is begun, as its trailers."""
-    code, message = told(error, metadata)
-    headers = [(b"grpc-status", b"%d" % code), (b"grpc-message", quoted(message))]
+    code, message = describe_error(error, metadata)
+    headers = [(b"grpc-status", b"%d" % code), (b"grpc-message", percent_encoded(message))]
     return write_trailers(headers) if is_begun else write_headers([_CONTENT_TYPE, *headers])
 
 
-def told(error: BaseException, metadata: "Metadata") -> tuple[Code, str]:
+def describe_error(error: BaseException, metadata: "Metadata") -> tuple[Code, str]:
     """Code and message of an error. What is our fault or the model's is told by its request id, and logged by it."""
     if isinstance(error, ServingError) and error.kind is not Kind.INTERNAL:
         return CODES[error.kind], error.message
@@ -92,7 +92,7 @@ class Metadata:
         return default if value is None else value.decode(errors="replace")
 
 
-def quoted(message: str) -> bytes:
+def percent_encoded(message: str) -> bytes:
     """A message as gRPC sends it: what is not printable ASCII as percent-encoded UTF-8."""
     whole = quote(message[:MESSAGE_LENGTH], safe=_PRINTABLE)
     return re.sub(r"%.?$", "", whole[:MESSAGE_LENGTH]).encode()

@@ -10,17 +10,17 @@ from urllib.parse import quote, unquote_to_bytes
 
 from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.execution.promise import Promise, promised
-from modelyard_serving.http.coding import pack, unpack
+from modelyard_serving.execution.future import Future, ensure_future
+from modelyard_serving.http.coding import compress, decompress
 from modelyard_serving.http.errors import REQUEST_ID, error_response
-from modelyard_serving.http.exchange import Answer, Handler, Request, Response
+from modelyard_serving.http.exchange import Handler, HandlerResult, Request, Response
 from modelyard_serving.inference import LARGE_BYTES
-from modelyard_serving.named_model import MODEL_HEADER, NamedModel
+from modelyard_serving.model_header import MODEL_HEADER, ModelHeader
 
 Routes = Mapping[str, Mapping[str, Handler]]
-_PACKED_BYTES = 2048
+_INLINE_DECOMPRESS_BYTES = 2048
 """Packed bodies over it are unpacked in a thread: deflate packs a thousand to one at best, so this is 2 MB."""
-_STANDING = "/!$&'()*+,;=:@"
+_UNENCODED = "/!$&'()*+,;=:@"
 """Besides letters, digits and `-._~`, what a path may hold unencoded (RFC 3986, section 3.3)."""
 _MODEL_PATH = re.compile(
     r"/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?(?:/(?:infer|ready|config|stats))?/?"
@@ -32,72 +32,74 @@ class App:
 
     def __init__(self, routes: Routes, *, plane: DataPlane, max_body_bytes: int) -> None:
         self._plane = plane
-        self._named = NamedModel(plane.served.name, plane.served.version)
+        self._model_header = ModelHeader(plane.served.name, plane.served.version)
         self._routes = routes
         self._encoded = {encoded: handlers for path, handlers in routes.items() for encoded in _encodings(path)}
         self._max_body_bytes = max_body_bytes
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="coding")
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> HandlerResult:
         """The response to a request."""
         try:
             if request.body and (coding := request.headers.get("content-encoding")) is not None:
-                if len(request.body) > _PACKED_BYTES:
-                    return self._promised(self._unpacked_later(request, coding), request)
-                request.body = unpack(request.body, coding, limit=self._max_body_bytes)
-            answer = self._route(request)
+                if len(request.body) > _INLINE_DECOMPRESS_BYTES:
+                    return self._finalize_later(self._decompress_later(request, coding), request)
+                request.body = decompress(request.body, coding, limit=self._max_body_bytes)
+            result = self._route(request)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its 500.
-            answer = error_response(error, request)
-        if isinstance(answer, Response):
-            return self._dressed(answer, request)
+            result = error_response(error, request)
+        if isinstance(result, Response):
+            return self._finalize(result, request)
         headers = request.headers
-        is_plain = isinstance(answer, Promise) and "accept-encoding" not in headers and REQUEST_ID not in headers
-        return answer if is_plain else self._promised(answer, request)
+        is_plain = isinstance(result, Future) and "accept-encoding" not in headers and REQUEST_ID not in headers
+        return result if is_plain else self._finalize_later(result, request)
 
-    async def _unpacked_later(self, request: Request, coding: str) -> Response:
+    async def _decompress_later(self, request: Request, coding: str) -> Response:
         """The answer to a request that is unpacked in a thread: a small body can take long."""
-        unpacking = partial(unpack, request.body, coding, limit=self._max_body_bytes)
-        request.body = await asyncio.get_running_loop().run_in_executor(self._threads, unpacking)
-        answer = self._route(request)
-        return answer if isinstance(answer, Response) else await answer
+        decompression = partial(decompress, request.body, coding, limit=self._max_body_bytes)
+        request.body = await asyncio.get_running_loop().run_in_executor(self._threads, decompression)
+        result = self._route(request)
+        return result if isinstance(result, Response) else await result
 
-    def _promised(self, answer: Awaitable[Response], request: Request) -> Promise[Response]:
+    def _finalize_later(self, result: Awaitable[Response], request: Request) -> Future[Response]:
         """What will be the answer, as its caller wants it."""
-        naked = promised(answer)
-        finished: Promise[Response] = Promise(naked.cancel)
+        pending = ensure_future(result)
+        finished: Future[Response] = Future(pending.cancel)
 
-        def read(outcome: Response | BaseException) -> None:
+        def finish(outcome: Response | BaseException) -> None:
             response = error_response(outcome, request) if isinstance(outcome, BaseException) else outcome
-            dressed = self._dressed(response, request)
-            if isinstance(dressed, Response):
-                finished.settle(dressed)
+            final = self._finalize(response, request)
+            if isinstance(final, Response):
+                finished.complete(final)
             else:
-                promised(dressed).then(finished.settle)
+                ensure_future(final).on_done(finished.complete)
 
-        naked.then(read)
+        pending.on_done(finish)
         return finished
 
-    def _dressed(self, response: Response, request: Request) -> Answer:
+    def _finalize(self, response: Response, request: Request) -> HandlerResult:
         """The response with the request's id, packed if its caller takes that; a large one is packed in a thread."""
         accepted, identity = request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID)
         if accepted is None:
-            return _named(response, identity)
+            return _with_request_id(response, identity)
         if len(response.body) > LARGE_BYTES:
-            return self._packed_later(response, accepted, identity)
-        return _named(pack(response, accepted), identity)
+            return self._compress_later(response, accepted, identity)
+        return _with_request_id(compress(response, accepted), identity)
 
-    async def _packed_later(self, response: Response, accepted: str, identity: str | None) -> Response:
+    async def _compress_later(self, response: Response, accepted: str, identity: str | None) -> Response:
         loop = asyncio.get_running_loop()
-        return _named(await loop.run_in_executor(self._threads, pack, response, accepted), identity)
+        return _with_request_id(await loop.run_in_executor(self._threads, compress, response, accepted), identity)
 
-    def _route(self, request: Request) -> Answer:
-        if MODEL_HEADER in request.headers and (refusal := self._named.refusal(request.headers.get(MODEL_HEADER))):
+    def _route(self, request: Request) -> HandlerResult:
+        if MODEL_HEADER in request.headers and (
+            refusal := self._model_header.refusal(request.headers.get(MODEL_HEADER))
+        ):
             raise refusal
         handlers = self._encoded.get(request.path)
         handler = handlers.get(request.method) if handlers is not None else None
-        return self._unrouted(request) if handler is None else handler(request)
+        return self._route_decoded(request) if handler is None else handler(request)
 
-    def _unrouted(self, request: Request) -> Answer:
+    def _route_decoded(self, request: Request) -> HandlerResult:
         path = _decoded(request.path)
         if path != "/" and path.endswith("/"):
             path = path.rstrip("/")
@@ -127,7 +129,7 @@ class App:
 
 def _encodings(path: str) -> set[str]:
     """The path as most clients send it: encoded wholly, or where RFC 3986 asks for it."""
-    return {quote(path), quote(path, safe=_STANDING)}
+    return {quote(path), quote(path, safe=_UNENCODED)}
 
 
 def _decoded(path: str) -> str:
@@ -135,7 +137,7 @@ def _decoded(path: str) -> str:
     return unquote_to_bytes(path.encode("latin-1")).decode("utf-8", errors="replace")
 
 
-def _named(response: Response, identity: str | None) -> Response:
+def _with_request_id(response: Response, identity: str | None) -> Response:
     """The response with the request's id."""
     if identity is None:
         return response

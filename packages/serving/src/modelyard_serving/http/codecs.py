@@ -9,11 +9,11 @@ from modelyard_serving.frames import TABLES, decode_predict, encode_predictions,
 from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import Request, Response
 from modelyard_serving.inference import LARGE_BYTES, Job
+from modelyard_serving.observers.observer import Carrier
 from modelyard_serving.protocol.messages import InferRequest
 from modelyard_serving.protocol.rest_request import RestReader, read_raw
 from modelyard_serving.protocol.rest_response import encode_response
 from modelyard_serving.runtimes.base import Tensors
-from modelyard_serving.witnesses.witness import Carrier
 
 JSON_LENGTH = "inference-header-content-length"
 _CURL_DEFAULT = "application/x-www-form-urlencoded"
@@ -34,12 +34,12 @@ class _Http:
         """What the headers say, the shorter one of them; 0 milliseconds are no limit."""
         shortest: float | None = None
         for name in _TIMEOUT_HEADERS:
-            told = request.headers.get(name)
-            if told is None:
+            value = request.headers.get(name)
+            if value is None:
                 continue
-            if not (told.isascii() and told.isdigit()):
-                raise InvalidInput(f"{name} must be a whole number of milliseconds, not {told[:40]!r}")
-            if milliseconds := int(told[:12]):
+            if not (value.isascii() and value.isdigit()):
+                raise InvalidInput(f"{name} must be a whole number of milliseconds, not {value[:40]!r}")
+            if milliseconds := int(value[:12]):
                 shortest = min(milliseconds / 1000, shortest or float("inf"))
         return shortest
 
@@ -52,7 +52,7 @@ class _Http:
 
 class _Readers(threading.local):
     def __init__(self) -> None:
-        self.reader = RestReader()
+        self.callback = RestReader()
 
 
 class InferCodec(_Http):
@@ -77,17 +77,17 @@ class InferCodec(_Http):
         return Response(200, body, [("content-type", "application/octet-stream"), (JSON_LENGTH, str(json_length))])
 
     def _read(self, request: Request) -> InferRequest:
-        told = request.headers.get(JSON_LENGTH)
-        if told is None:
-            return self._readers.reader.read(request.body)
-        if not (told.isascii() and told.isdigit()) or len(told) > 18 or int(told) > len(request.body):
+        value = request.headers.get(JSON_LENGTH)
+        if value is None:
+            return self._readers.callback.read(request.body)
+        if not (value.isascii() and value.isdigit()) or len(value) > 18 or int(value) > len(request.body):
             raise InvalidInput(
                 f"Inference-Header-Content-Length must be a whole number of at most {len(request.body)}, the size of"
-                f" the body, not {told[:40]!r}"
+                f" the body, not {value[:40]!r}"
             )
-        if int(told) == 0:
+        if int(value) == 0:
             return read_raw(request.body, self._plane.signature)
-        return self._readers.reader.read(request.body, json_length=int(told))
+        return self._readers.callback.read(request.body, json_length=int(value))
 
 
 class PredictCodec(_Http):

@@ -5,19 +5,19 @@ import zlib
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.http.exchange import Response
 
-ACCEPTED = "gzip, deflate"
+SUPPORTED = "gzip, deflate"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
-_WORTH_BYTES = 512
+_MIN_BYTES = 512
 _LEVEL = 1
 
 
-class UnknownCoding(ServingError):
+class UnsupportedCoding(ServingError):
     """A body is packed in a way that is not known here; the answer names those that are."""
 
     kind = Kind.UNSUPPORTED
 
 
-def unpack(body: bytes, coding: str, *, limit: int) -> bytes:
+def decompress(body: bytes, coding: str, *, limit: int) -> bytes:
     """A request's body as it was before it was packed.
 
     Raises:
@@ -33,21 +33,21 @@ def unpack(body: bytes, coding: str, *, limit: int) -> bytes:
         elif name == "deflate":
             body = _inflate(body, _RAW if _is_raw_deflate(body) else _ZLIB, name, limit)
         else:
-            raise UnknownCoding(f"Content-Encoding must be one of {ACCEPTED}, not {name[:40]!r}")
+            raise UnsupportedCoding(f"Content-Encoding must be one of {SUPPORTED}, not {name[:40]!r}")
     return body
 
 
-def pack(response: Response, accepted: str) -> Response:
+def compress(response: Response, accepted: str) -> Response:
     """The response packed, when the caller asks for it.
 
     A caller that accepts one coding and no other asks for it; one that lists several merely can (every HTTP library
     says so unasked), and gets what costs neither side time.
     """
     wanted = accepted.strip().lower()
-    if wanted not in ("gzip", "deflate") or len(response.body) < _WORTH_BYTES:
+    if wanted not in ("gzip", "deflate") or len(response.body) < _MIN_BYTES:
         return response
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP if wanted == "gzip" else _ZLIB)
-    body = packer.compress(response.body) + packer.flush()
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP if wanted == "gzip" else _ZLIB)
+    body = compressor.compress(response.body) + compressor.flush()
     return Response(response.status, body, [*response.headers, ("content-encoding", wanted)])
 
 
@@ -60,16 +60,16 @@ def _inflate(body: bytes, window: int, name: str, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while body:
-        unpacker = zlib.decompressobj(window)
+        decompressor = zlib.decompressobj(window)
         try:
-            part = unpacker.decompress(body, limit - size + 1)
+            part = decompressor.decompress(body, limit - size + 1)
         except zlib.error as error:
             raise InvalidInput(f"the body is not {name}: {error}") from error
         size += len(part)
         if size > limit:
             raise ServingError(f"the unpacked body is larger than {limit} bytes", kind=Kind.TOO_LARGE)
-        if not unpacker.eof:
+        if not decompressor.eof:
             raise InvalidInput(f"the body is not {name}: it ends too early")
         parts.append(part)
-        body = unpacker.unused_data if window == _GZIP else b""
+        body = decompressor.unused_data if window == _GZIP else b""
     return b"".join(parts)

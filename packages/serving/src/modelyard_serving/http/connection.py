@@ -9,45 +9,45 @@ from typing import Any, Protocol
 import httptools
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.execution.promise import Promise, promised
+from modelyard_serving.execution.future import Future, ensure_future
 from modelyard_serving.http.errors import error_response
-from modelyard_serving.http.exchange import Answer, Request, Response
+from modelyard_serving.http.exchange import HandlerResult, Request, Response
 from modelyard_serving.http.wire import CONTINUE, render_head
-from modelyard_serving.sources import Sources
+from modelyard_serving.origin_policy import OriginPolicy
 
-LARGEST_HEAD_BYTES = 64 * 1024
-READ_GAP_S = 30.0
+MAX_HEAD_BYTES = 64 * 1024
+READ_TIMEOUT_S = 30.0
 """How long a request may stand still on its way in, and a response on its way out."""
-IDLE_S = 120.0
+IDLE_TIMEOUT_S = 120.0
 """How long a connection is kept without a request."""
 LINGER_S = 2.0
 """How long the rest of a refused request is read and thrown away, so that the refusal reaches the caller."""
-MOST_PIPELINED = 64
+MAX_PIPELINED = 64
 _WRITE_SEPARATELY_BYTES = 64 * 1024
 
 
 class Application(Protocol):
     """What answers requests."""
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> HandlerResult:
         """The response, at once or awaited. It raises nothing."""
 
 
 @dataclass(slots=True, eq=False)
-class Site:
+class ConnectionContext:
     """What all connections of one server share."""
 
     app: Application
     loop: asyncio.AbstractEventLoop
     max_body_bytes: int
-    sources: Sources
+    sources: OriginPolicy
     date: bytes
     now: float
     """The loop's time, to the second: precise enough for the limits above, and free."""
     connections: set["Connection"] = field(default_factory=set)
     in_flight: int = 0
     """Requests that are read whole and not yet answered."""
-    is_leaving: bool = False
+    is_draining: bool = False
     """Every response is its connection's last one."""
 
 
@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_body_bytes",
+        "_context",
         "_exchange",
         "_head_bytes",
         "_headers",
@@ -73,16 +74,15 @@ class Connection(asyncio.Protocol):
         "_is_reading",
         "_parser",
         "_pending",
-        "_site",
         "_transport",
         "_url",
         "_waiting",
         "deadline",
-        "has_asked",
+        "has_received_request",
     )
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: ConnectionContext) -> None:
+        self._context = context
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: Any = None
         self._url = b""
@@ -91,13 +91,13 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._exchange: _Exchange | None = None
-        self._pending: Promise[Response] | None = None
+        self._pending: Future[Response] | None = None
         self._waiting: deque[_Exchange] = deque()
         self._is_reading = False
         self._is_lingering = False
         self._is_paused = False
-        self.deadline = site.now + READ_GAP_S
-        self.has_asked = False
+        self.deadline = context.now + READ_TIMEOUT_S
+        self.has_received_request = False
         """Whether a request has begun on it, ever."""
 
     @property
@@ -106,42 +106,42 @@ class Connection(asyncio.Protocol):
         return self._exchange is None and not self._is_reading and not self._waiting and not self._is_paused
 
     @property
-    def is_overdue(self) -> bool:
+    def is_stalled(self) -> bool:
         """Past its deadline it is the caller that stands still, and not we who compute."""
         return self._exchange is None or self._is_paused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._site.connections.add(self)
+        self._context.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # Its cause changes nothing.
-        self._site.connections.discard(self)
-        self._site.in_flight -= len(self._waiting)
+        self._context.connections.discard(self)
+        self._context.in_flight -= len(self._waiting)
         self._waiting.clear()
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None
             self._exchange = None
-            self._site.in_flight -= 1
+            self._context.in_flight -= 1
 
     def data_received(self, data: bytes) -> None:
         if self._is_lingering:
             return
-        self.deadline = self._site.now + READ_GAP_S
+        self.deadline = self._context.now + READ_TIMEOUT_S
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._is_lingering = True  # The request itself was answered; what follows would not be HTTP/1.1.
         except httptools.HttpParserError as error:
             if not self._is_lingering:
-                self._refuse(ServingError(f"this is not HTTP/1.1: {error}", kind=Kind.INVALID))
+                self._reject(ServingError(f"this is not HTTP/1.1: {error}", kind=Kind.INVALID))
 
     def pause_writing(self) -> None:
         self._is_paused = True
 
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._answer_next()
+        self._handle_next()
 
     def close(self) -> None:
         """End the connection when what was written is sent."""
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """The parser met the first byte of a request."""
         self._is_reading = True
-        self.has_asked = True
+        self.has_received_request = True
         self._url = b""
         self._headers = {}
         self._head_bytes = 0
@@ -176,24 +176,24 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The parser met the end of the head. Who may not ask is refused before a body is read."""
-        sources = self._site.sources
-        if not sources.are_known(self._headers):
+        sources = self._context.sources
+        if not sources.is_already_trusted(self._headers):
             refusal = sources.refusal(self._parser.get_method().decode("latin-1"), self._headers)
             if refusal is not None:
-                self._refuse(refusal)
+                self._reject(refusal)
                 return
         length = self._headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._site.max_body_bytes:
-            self._refuse(_too_large(self._site.max_body_bytes))
+        if length.isdigit() and int(length) > self._context.max_body_bytes:
+            self._reject(_too_large(self._context.max_body_bytes))
         elif self._headers.get("expect", "").lower() == "100-continue":
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """The parser met a piece of the body."""
         self._body_bytes += len(body)
-        if self._body_bytes > self._site.max_body_bytes:
+        if self._body_bytes > self._context.max_body_bytes:
             self._body = []
-            self._refuse(_too_large(self._site.max_body_bytes))
+            self._reject(_too_large(self._context.max_body_bytes))
         elif not self._is_lingering:
             self._body.append(body)
 
@@ -208,48 +208,48 @@ class Connection(asyncio.Protocol):
         keeps_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         exchange = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
         self._body = []
-        self._site.in_flight += 1
+        self._context.in_flight += 1
         if self._exchange is None and not self._waiting and not self._is_paused:
-            self._answer(exchange)
+            self._handle(exchange)
             return
         self._waiting.append(exchange)
-        if len(self._waiting) >= MOST_PIPELINED:
+        if len(self._waiting) >= MAX_PIPELINED:
             self._transport.pause_reading()
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > LARGEST_HEAD_BYTES and not self._is_lingering:
-            self._refuse(ServingError(f"the head is larger than {LARGEST_HEAD_BYTES} bytes", kind=Kind.TOO_LARGE))
+        if self._head_bytes > MAX_HEAD_BYTES and not self._is_lingering:
+            self._reject(ServingError(f"the head is larger than {MAX_HEAD_BYTES} bytes", kind=Kind.TOO_LARGE))
 
-    def _answer(self, exchange: _Exchange) -> None:
+    def _handle(self, exchange: _Exchange) -> None:
         self._exchange = exchange
-        answer = self._site.app.handle(exchange.request)
-        if isinstance(answer, Response):
-            self._respond(answer)
+        result = self._context.app.handle(exchange.request)
+        if isinstance(result, Response):
+            self._write_response(result)
         else:
-            self._pending = promised(answer)
-            self._pending.then(self._answer_late)
+            self._pending = ensure_future(result)
+            self._pending.on_done(self._on_response)
 
-    def _answer_late(self, outcome: Response | BaseException) -> None:
+    def _on_response(self, outcome: Response | BaseException) -> None:
         self._pending = None
-        self._respond(error_response(outcome) if isinstance(outcome, BaseException) else outcome)
+        self._write_response(error_response(outcome) if isinstance(outcome, BaseException) else outcome)
         if self._waiting:
-            self._site.loop.call_soon(self._answer_next)  # Not from within: each answer would be a step deeper.
+            self._context.loop.call_soon(self._handle_next)  # Not from within: each answer would be a step deeper.
 
-    def _answer_next(self) -> None:
+    def _handle_next(self) -> None:
         while self._waiting and self._exchange is None and not self._is_paused:
-            self._answer(self._waiting.popleft())
-            if len(self._waiting) < MOST_PIPELINED:
+            self._handle(self._waiting.popleft())
+            if len(self._waiting) < MAX_PIPELINED:
                 self._transport.resume_reading()
 
-    def _respond(self, response: Response) -> None:
-        exchange, site = self._exchange, self._site
+    def _write_response(self, response: Response) -> None:
+        exchange, context = self._exchange, self._context
         self._exchange = None
-        site.in_flight -= 1
+        context.in_flight -= 1
         if exchange is None or self._transport.is_closing():
             return
-        is_last = not exchange.keeps_alive or (site.is_leaving and not self._waiting)
-        head = render_head(response, date=site.date, is_last=is_last)
+        is_last = not exchange.keeps_alive or (context.is_draining and not self._waiting)
+        head = render_head(response, date=context.date, is_last=is_last)
         if exchange.request.method == "HEAD":
             self._transport.write(head)
         elif len(response.body) < _WRITE_SEPARATELY_BYTES:
@@ -258,15 +258,15 @@ class Connection(asyncio.Protocol):
             self._transport.writelines((head, response.body))
         if is_last:
             self._transport.close()
-        self.deadline = site.now + IDLE_S
+        self.deadline = context.now + IDLE_TIMEOUT_S
 
-    def _refuse(self, error: ServingError) -> None:
+    def _reject(self, error: ServingError) -> None:
         """Answer a request that is not read to its end, and part."""
         self._is_lingering = True
         self._is_reading = False
         response = error_response(error)
-        self._transport.write(render_head(response, date=self._site.date, is_last=True) + response.body)
-        self.deadline = self._site.now + LINGER_S
+        self._transport.write(render_head(response, date=self._context.date, is_last=True) + response.body)
+        self.deadline = self._context.now + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()
 

@@ -12,7 +12,7 @@ from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
 from modelyard_serving.http.exchange import JSON, Request, Response, json_response
 from modelyard_serving.http.openapi import openapi
 from modelyard_serving.metrics.exposition import CONTENT_TYPE, expose, statistics
-from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.metrics.shared_memory import SharedMetrics
 from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.signature import TensorSpec
 
@@ -23,9 +23,9 @@ _DOCS = Path(__file__).with_name("docs.html")
 class Describer:
     """The GET endpoints that need no prediction."""
 
-    def __init__(self, plane: DataPlane, ledger: Ledger) -> None:
+    def __init__(self, plane: DataPlane, metrics: SharedMetrics) -> None:
         self._plane = plane
-        self._ledger = ledger
+        self._metrics = metrics
 
     def live(self, _: Request) -> Response:
         return json_response({"live": self._plane.server_live()})
@@ -74,7 +74,7 @@ class Describer:
 
     def statistics(self, _: Request) -> Response:
         served = self._plane.served
-        return json_response({"model_stats": [statistics(self._ledger, model=served.name, version=served.version)]})
+        return json_response({"model_stats": [statistics(self._metrics, model=served.name, version=served.version)]})
 
     def index(self, request: Request) -> Response:
         wanted = _object(request)
@@ -98,7 +98,7 @@ class Describer:
 
     def metrics(self, _: Request) -> Response:
         served = self._plane.served
-        body = expose(self._ledger, model=served.name, version=served.version)
+        body = expose(self._metrics, model=served.name, version=served.version)
         return Response(200, body, [("content-type", CONTENT_TYPE)])
 
     def openapi(self, _: Request) -> Response:

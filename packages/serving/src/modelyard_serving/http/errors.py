@@ -6,7 +6,7 @@ import secrets
 import orjson
 
 from modelyard_serving.errors import Kind, ServingError
-from modelyard_serving.http.coding import ACCEPTED, UnknownCoding
+from modelyard_serving.http.coding import SUPPORTED, UnsupportedCoding
 from modelyard_serving.http.exchange import JSON, JSON_ONLY, Headers, Request, Response
 
 STATUS: dict[Kind, int] = {
@@ -24,7 +24,7 @@ STATUS: dict[Kind, int] = {
 }
 RETRY_AFTER_S = 1
 REQUEST_ID = "x-request-id"
-_LONGEST = 8192
+_MAX_MESSAGE_CHARS = 8192
 _log = logging.getLogger(__name__)
 
 
@@ -35,19 +35,19 @@ def error_response(error: BaseException, request: Request | None = None) -> Resp
     headers: Headers = JSON_ONLY
     if error.kind in (Kind.BUSY, Kind.UNAVAILABLE):
         headers = [JSON, ("retry-after", str(RETRY_AFTER_S))]
-    elif isinstance(error, UnknownCoding):
-        headers = [JSON, ("accept-encoding", ACCEPTED)]
-    return Response(STATUS[error.kind], orjson.dumps({"error": _short(error.message)}), headers)
+    elif isinstance(error, UnsupportedCoding):
+        headers = [JSON, ("accept-encoding", SUPPORTED)]
+    return Response(STATUS[error.kind], orjson.dumps({"error": _truncated(error.message)}), headers)
 
 
-def _short(message: str) -> str:
+def _truncated(message: str) -> str:
     """A message may quote what the caller sent, which may be the whole of a body."""
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
+    return message if len(message) <= _MAX_MESSAGE_CHARS else f"{message[:_MAX_MESSAGE_CHARS]}…"
 
 
 def _failure(error: BaseException, request: Request | None) -> Response:
-    told = request.headers.get(REQUEST_ID) if request is not None else None
-    identity = told[:128] if told else secrets.token_hex(8)
+    given_id = request.headers.get(REQUEST_ID) if request is not None else None
+    identity = given_id[:128] if given_id else secrets.token_hex(8)
     sentence = error.message if isinstance(error, ServingError) else "the server failed"
     _log.error(
         sentence,
@@ -59,4 +59,4 @@ def _failure(error: BaseException, request: Request | None) -> Response:
         },
     )
     body = orjson.dumps({"error": f"{sentence}; the log says why under request id {identity}"})
-    return Response(STATUS[Kind.INTERNAL], body, [JSON] if told else [JSON, (REQUEST_ID, identity)])
+    return Response(STATUS[Kind.INTERNAL], body, [JSON] if given_id else [JSON, (REQUEST_ID, identity)])

@@ -42,8 +42,8 @@ class Response:
     headers: Headers = field(default_factory=lambda: JSON_ONLY)
 
 
-Answer = Response | Awaitable[Response]
-Handler = Callable[[Request], Answer]
+HandlerResult = Response | Awaitable[Response]
+Handler = Callable[[Request], HandlerResult]
 
 
 def json_response(content: Any, *, status: int = 200) -> Response:

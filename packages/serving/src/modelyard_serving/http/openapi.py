@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 
 from modelyard_serving import __version__
-from modelyard_serving.described import ServedModel
 from modelyard_serving.frames import decode_predict
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
@@ -74,11 +74,11 @@ def _predict(served: ServedModel) -> dict[str, Any]:
     signature = served.model.signature
     default = signature.outputs[0] if signature.outputs else None
     body = _object({"inputs": _inputs(signature)})
-    answer = _object({"predictions": _nested(default) if default else {"type": "array"}})
+    response = _object({"predictions": _nested(default) if default else {"type": "array"}})
     content: dict[str, Any] = {"schema": body}
     if served.example is not None:
         content["example"] = served.example
-    return _post("Predict, in the simple way.", content, answer)
+    return _post("Predict, in the simple way.", content, response)
 
 
 def _inputs(signature: Signature) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _infer(served: ServedModel) -> dict[str, Any]:
         },
         required=["inputs"],
     )
-    answer = _object(
+    response = _object(
         {
             "model_name": {"type": "string"},
             "model_version": {"type": "string"},
@@ -111,7 +111,7 @@ def _infer(served: ServedModel) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": request}
     if (inputs := _example_inputs(served)) is not None:
         content["example"] = _infer_example(inputs, signature)
-    return _post("Infer, by the Open Inference Protocol.", content, answer)
+    return _post("Infer, by the Open Inference Protocol.", content, response)
 
 
 def _example_inputs(served: ServedModel) -> Tensors | None:
@@ -203,8 +203,8 @@ def _get(summary: str) -> dict[str, Any]:
     return {"summary": summary, "responses": {"200": {"description": "Yes, and this is what is to be told."}}}
 
 
-def _post(summary: str, content: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+def _post(summary: str, content: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
     error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
-    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {_JSON: {"schema": answer}}}}
-    responses |= {status: {"description": told, "content": error} for status, told in _ERRORS.items()}
+    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {_JSON: {"schema": response}}}}
+    responses |= {status: {"description": description, "content": error} for status, description in _ERRORS.items()}
     return {"summary": summary, "requestBody": {"required": True, "content": {_JSON: content}}, "responses": responses}

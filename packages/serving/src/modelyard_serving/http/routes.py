@@ -6,18 +6,18 @@ from modelyard_serving.http.codecs import InferCodec, PredictCodec
 from modelyard_serving.http.describe import Describer
 from modelyard_serving.http.exchange import Handler
 from modelyard_serving.inference import Inference
-from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.metrics.shared_memory import SharedMetrics
 
 
 def build_app(
     plane: DataPlane,
     *,
-    ledger: Ledger,
+    metrics: SharedMetrics,
     max_body_bytes: int,
     request_timeout_s: float | None = None,
 ) -> App:
     """The application of one model."""
-    describe = Describer(plane, ledger)
+    describe = Describer(plane, metrics)
     infer = Inference(plane, InferCodec(plane), request_timeout_s=request_timeout_s)
     predict = Inference(plane, PredictCodec(plane), request_timeout_s=request_timeout_s)
     routes: dict[str, dict[str, Handler]] = {

@@ -6,9 +6,9 @@ import socket
 import time
 from functools import partial
 
-from modelyard_serving.http.connection import Application, Connection, Site
+from modelyard_serving.http.connection import Application, Connection, ConnectionContext
 from modelyard_serving.http.wire import date_line
-from modelyard_serving.sources import Sources
+from modelyard_serving.origin_policy import OriginPolicy
 
 _SWEEP_S = 1.0
 _POLL_S = 0.02
@@ -21,10 +21,10 @@ class HttpServer:
     """Serves one application."""
 
     def __init__(
-        self, app: Application, *, loop: asyncio.AbstractEventLoop, max_body_bytes: int, sources: Sources
+        self, app: Application, *, loop: asyncio.AbstractEventLoop, max_body_bytes: int, sources: OriginPolicy
     ) -> None:
         self._loop = loop
-        self._site = Site(
+        self._context = ConnectionContext(
             app=app,
             loop=loop,
             max_body_bytes=max_body_bytes,
@@ -38,16 +38,16 @@ class HttpServer:
     @property
     def in_flight(self) -> int:
         """Requests that came whole and are not yet answered."""
-        return self._site.in_flight
+        return self._context.in_flight
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from now on. The socket is shared: closing it here closes it nowhere else."""
-        self._server = await self._loop.create_server(partial(Connection, self._site), sock=listener)
+        self._server = await self._loop.create_server(partial(Connection, self._context), sock=listener)
         self._sweep()
 
-    def leave(self) -> None:
+    def begin_drain(self) -> None:
         """Ask every connection to close after its next answer."""
-        self._site.is_leaving = True
+        self._context.is_draining = True
 
     def stop_accepting(self) -> None:
         """Leave new connections to others, and keep those that are here."""
@@ -60,17 +60,17 @@ class HttpServer:
         Returns:
             whether every request was answered.
         """
-        self.leave()
+        self.begin_drain()
         self.stop_accepting()
         first_request_until = self._loop.time() + min(_FIRST_REQUEST_S, timeout_s)
         until = self._loop.time() + timeout_s
-        while self._site.connections and self._loop.time() < until:
-            for connection in list(self._site.connections):
-                if connection.is_idle and (connection.has_asked or self._loop.time() > first_request_until):
+        while self._context.connections and self._loop.time() < until:
+            for connection in list(self._context.connections):
+                if connection.is_idle and (connection.has_received_request or self._loop.time() > first_request_until):
                     connection.close()
             await asyncio.sleep(_POLL_S)
-        is_clean = not self._site.in_flight
-        for connection in list(self._site.connections):
+        is_clean = not self._context.in_flight
+        for connection in list(self._context.connections):
             connection.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -78,10 +78,10 @@ class HttpServer:
 
     def _sweep(self) -> None:
         """Once a second: tell the time, and part from callers that stand still."""
-        site = self._site
-        site.now = self._loop.time()
-        site.date = date_line(time.time())
-        for connection in list(site.connections):
-            if connection.deadline < site.now and connection.is_overdue:
+        context = self._context
+        context.now = self._loop.time()
+        context.date = date_line(time.time())
+        for connection in list(context.connections):
+            if connection.deadline < context.now and connection.is_stalled:
                 connection.abort()
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)

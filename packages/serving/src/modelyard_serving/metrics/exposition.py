@@ -21,7 +21,7 @@ from modelyard_serving.metrics.cells import (
     Outcome,
     Phase,
 )
-from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.metrics.shared_memory import SharedMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PHASES = {
@@ -32,59 +32,62 @@ _PHASES = {
 }
 
 
-def expose(ledger: Ledger, *, model: str, version: str) -> bytes:
+def expose(metrics: SharedMetrics, *, model: str, version: str) -> bytes:
     """All metrics of all workers in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_LedgerCollector(ledger, model=model, version=version))
+    registry.register(_MetricsCollector(metrics, model=model, version=version))
     return generate_latest(registry)
 
 
-def statistics(ledger: Ledger, *, model: str, version: str) -> Mapping[str, Any]:
+def statistics(metrics: SharedMetrics, *, model: str, version: str) -> Mapping[str, Any]:
     """One model's entry of the statistics extension; durations are nanoseconds."""
     failed = [TOTALS[outcome] for outcome in Outcome if outcome is not Outcome.OK]
     return {
         "name": model,
         "version": version,
-        "last_inference": int(max((row[LAST_INFERENCE_MS] for row in ledger.rows()), default=0)),
-        "inference_count": int(ledger.total(BATCHES.sum)),
-        "execution_count": _count(ledger, [BATCHES]),
+        "last_inference": int(max((row[LAST_INFERENCE_MS] for row in metrics.rows()), default=0)),
+        "inference_count": int(metrics.total(BATCHES.sum)),
+        "execution_count": _total_count(metrics, [BATCHES]),
         "inference_stats": {
-            "success": _duration(ledger, [TOTALS[Outcome.OK]]),
-            "fail": _duration(ledger, failed),
-            "queue": _duration(ledger, [PHASES[Phase.QUEUE]]),
-            "compute_input": _duration(ledger, [PHASES[Phase.DECODE]]),
-            "compute_infer": _duration(ledger, [PHASES[Phase.COMPUTE]]),
-            "compute_output": _duration(ledger, [PHASES[Phase.ENCODE]]),
+            "success": _duration(metrics, [TOTALS[Outcome.OK]]),
+            "fail": _duration(metrics, failed),
+            "queue": _duration(metrics, [PHASES[Phase.QUEUE]]),
+            "compute_input": _duration(metrics, [PHASES[Phase.DECODE]]),
+            "compute_infer": _duration(metrics, [PHASES[Phase.COMPUTE]]),
+            "compute_output": _duration(metrics, [PHASES[Phase.ENCODE]]),
             "cache_hit": {"count": 0, "ns": 0},
             "cache_miss": {"count": 0, "ns": 0},
         },
         "batch_stats": [],
         "memory_usage": [
             {"type": "CPU", "id": index, "byte_size": int(row[RSS_BYTES])}
-            for index, row in enumerate(ledger.rows())
+            for index, row in enumerate(metrics.rows())
             if row[RSS_BYTES]
         ],
     }
 
 
-def _duration(ledger: Ledger, histograms: Iterable[HistogramCells]) -> dict[str, int]:
-    kept = list(histograms)
-    return {"count": _count(ledger, kept), "ns": round(sum(ledger.total(cells.sum) for cells in kept) * 1e9)}
+def _duration(metrics: SharedMetrics, histograms: Iterable[HistogramCells]) -> dict[str, int]:
+    all_cells = list(histograms)
+    return {
+        "count": _total_count(metrics, all_cells),
+        "ns": round(sum(metrics.total(cells.sum) for cells in all_cells) * 1e9),
+    }
 
 
-def _count(ledger: Ledger, histograms: Iterable[HistogramCells]) -> int:
-    return int(sum(sum(ledger.totals(cells.start, cells.sum)) for cells in histograms))
+def _total_count(metrics: SharedMetrics, histograms: Iterable[HistogramCells]) -> int:
+    return int(sum(sum(metrics.totals(cells.start, cells.sum)) for cells in histograms))
 
 
-class _LedgerCollector(Collector):
-    def __init__(self, ledger: Ledger, *, model: str, version: str) -> None:
-        self._ledger = ledger
+class _MetricsCollector(Collector):
+    def __init__(self, metrics: SharedMetrics, *, model: str, version: str) -> None:
+        self._metrics = metrics
         self._labels = [model, version]
 
     def collect(self) -> Iterable[Metric]:
         yield self._totals()
-        for phase, told in _PHASES.items():
-            yield self._histogram(f"modelyard_{phase}_duration_seconds", told, PHASES[phase])
+        for phase, description in _PHASES.items():
+            yield self._histogram(f"modelyard_{phase}_duration_seconds", description, PHASES[phase])
         yield self._histogram("modelyard_batch_rows", "Rows of each call of the model.", BATCHES)
         yield self._rejections()
         yield self._gauge("modelyard_requests_in_flight", "Requests that came and are not yet answered.", IN_FLIGHT)
@@ -104,8 +107,8 @@ class _LedgerCollector(Collector):
                 family.add_metric([*self._labels, outcome], buckets, total)
         return family
 
-    def _histogram(self, name: str, told: str, cells: HistogramCells) -> Metric:
-        family = HistogramMetricFamily(name, told, labels=["model", "version"])
+    def _histogram(self, name: str, description: str, cells: HistogramCells) -> Metric:
+        family = HistogramMetricFamily(name, description, labels=["model", "version"])
         family.add_metric(self._labels, *self._buckets(cells))
         return family
 
@@ -117,35 +120,35 @@ class _LedgerCollector(Collector):
         )
         for outcome in REJECTIONS:
             cells = TOTALS[outcome]
-            family.add_metric([*self._labels, outcome], sum(self._ledger.totals(cells.start, cells.sum)))
+            family.add_metric([*self._labels, outcome], sum(self._metrics.totals(cells.start, cells.sum)))
         return family
 
     def _dropped(self) -> Metric:
         family = CounterMetricFamily(
             "modelyard_request_log_dropped", "Sampled requests that were not logged.", labels=["model", "version"]
         )
-        family.add_metric(self._labels, self._ledger.total(LOG_DROPPED))
+        family.add_metric(self._labels, self._metrics.total(LOG_DROPPED))
         return family
 
-    def _gauge(self, name: str, told: str, cell: int) -> Metric:
-        family = GaugeMetricFamily(name, told, labels=["model", "version"])
-        family.add_metric(self._labels, self._ledger.total(cell))
+    def _gauge(self, name: str, description: str, cell: int) -> Metric:
+        family = GaugeMetricFamily(name, description, labels=["model", "version"])
+        family.add_metric(self._labels, self._metrics.total(cell))
         return family
 
     def _memory(self) -> Metric:
         family = GaugeMetricFamily(
             "modelyard_resident_memory_bytes", "Resident memory of each worker.", labels=["model", "version", "worker"]
         )
-        for index, row in enumerate(self._ledger.rows()):
+        for index, row in enumerate(self._metrics.rows()):
             if row[RSS_BYTES]:
                 family.add_metric([*self._labels, str(index)], row[RSS_BYTES])
         return family
 
     def _buckets(self, cells: HistogramCells) -> tuple[list[tuple[str, float]], float]:
-        counts = self._ledger.totals(cells.start, cells.sum)
+        counts = self._metrics.totals(cells.start, cells.sum)
         buckets: list[tuple[str, float]] = []
-        seen = 0.0
+        cumulative = 0.0
         for bound, count in zip((*cells.bounds, float("inf")), counts, strict=True):
-            seen += count
-            buckets.append(("+Inf" if bound == float("inf") else repr(bound), seen))
-        return buckets, self._ledger.total(cells.sum)
+            cumulative += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), cumulative))
+        return buckets, self._metrics.total(cells.sum)

@@ -20,7 +20,7 @@ from modelyard_serving.metrics.cells import (
     Row,
 )
 
-_ANSWERED = tuple(cells.start for cells in (TOTALS[Outcome.OK], *(PHASES[phase] for phase in Phase)))
+_SUCCESS_CELLS = tuple(cells.start for cells in (TOTALS[Outcome.OK], *(PHASES[phase] for phase in Phase)))
 """Where the histograms of an answered request begin: its whole time, and that of each phase in their order."""
 _SUM = len(SECONDS) + 1
 
@@ -32,30 +32,32 @@ class Recorder:
         self._cells = cells
         cells[IS_USED] = 1.0
 
-    def answered(self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float) -> None:
+    def record_success(
+        self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float
+    ) -> None:
         """A request was answered."""
         cells = self._cells
-        for start, seconds in zip(_ANSWERED, (total_s, queue_s, decode_s, compute_s, encode_s), strict=True):
+        for start, seconds in zip(_SUCCESS_CELLS, (total_s, queue_s, decode_s, compute_s, encode_s), strict=True):
             cells[start + bisect_left(SECONDS, seconds)] += 1.0
             cells[start + _SUM] += seconds
         cells[LAST_INFERENCE_MS] = time.time() * 1000
 
-    def failed(self, outcome: Outcome, *, total_s: float) -> None:
+    def record_failure(self, outcome: Outcome, *, total_s: float) -> None:
         """A request ended without an answer of the model."""
         start = TOTALS[outcome].start
         self._cells[start + bisect_left(SECONDS, total_s)] += 1.0
         self._cells[start + _SUM] += total_s
 
-    def executed(self, rows: int) -> None:
+    def record_execution(self, rows: int) -> None:
         """The model was called once, with so many rows."""
         self._cells[BATCHES.start + bisect_left(ROWS, rows)] += 1.0
         self._cells[BATCHES.sum] += rows
 
-    def log_dropped(self) -> None:
+    def record_log_dropped(self) -> None:
         """The log of requests could not take one."""
         self._cells[LOG_DROPPED] += 1.0
 
-    def now(self, *, in_flight: int, queued: int, rss_bytes: int) -> None:
+    def set_gauges(self, *, in_flight: int, queued: int, rss_bytes: int) -> None:
         """How it is with this worker."""
         self._cells[IN_FLIGHT] = in_flight
         self._cells[QUEUED] = queued

@@ -6,7 +6,7 @@ from typing import Any
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.signature import Signature, TensorSpec
 
-LARGEST_BATCH = 4096
+MAX_BATCH_SIZE = 4096
 """What a configuration says of a model that takes batches: it has no limit of its own but the body's."""
 
 
@@ -23,7 +23,7 @@ def configuration(*, name: str, platform: str, signature: Signature) -> dict[str
         "name": name,
         "platform": platform,
         "backend": platform.partition("_")[0],
-        "max_batch_size": LARGEST_BATCH if has_batches else 0,
+        "max_batch_size": MAX_BATCH_SIZE if has_batches else 0,
         "input": _tensors(signature.inputs, has_batches=has_batches),
         "output": _tensors(signature.default_outputs, has_batches=has_batches),
     }

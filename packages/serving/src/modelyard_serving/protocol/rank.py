@@ -3,10 +3,10 @@ thousand dimensions takes minutes, and NumPy has no array of more than 64."""
 
 from modelyard_serving.errors import InvalidInput
 
-MOST_DIMENSIONS = 32
+MAX_DIMENSIONS = 32
 
 
 def check_rank(dimensions: int, name: str) -> None:
     """Raises InvalidInput for more dimensions than any model's tensor has."""
-    if dimensions > MOST_DIMENSIONS:
-        raise InvalidInput(f"input {name!r}: expected at most {MOST_DIMENSIONS} dimensions, got more")
+    if dimensions > MAX_DIMENSIONS:
+        raise InvalidInput(f"input {name!r}: expected at most {MAX_DIMENSIONS} dimensions, got more")

@@ -60,7 +60,7 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class TakesMadeRows(Protocol):
+class AcceptsSyntheticRows(Protocol):
     """An ability of some models: rows that nobody sent may be predicted, for it computes with a library and does
     nothing else. A user's own code is not asked for what nobody asked."""
 

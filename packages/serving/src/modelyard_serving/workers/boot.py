@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from modelyard_serving.metrics.ledger import Ledger
+from modelyard_serving.metrics.shared_memory import SharedMetrics
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.listener import Listeners
@@ -22,17 +22,17 @@ class Boot:
     """Its row of the ledger."""
     channel: socket.socket
     listeners: Listeners
-    ledger: Ledger
+    metrics: SharedMetrics
 
 
-def boot_message(settings: Settings, *, index: int, row: int, listeners: Listeners, ledger: int) -> Message:
+def boot_message(settings: Settings, *, index: int, row: int, listeners: Listeners, metrics: int) -> Message:
     """The first message; it names the files that the worker inherits by their numbers."""
     return {
         "settings": settings.plain(),
         "index": index,
         "row": row,
         "listeners": [listener.fileno() for listener in listeners.all],
-        "ledger": ledger,
+        "ledger": metrics,
     }
 
 
@@ -52,5 +52,5 @@ def receive_boot(channel: socket.socket) -> Boot:
         row=message["row"],
         channel=channel,
         listeners=Listeners(*(socket.socket(fileno=number) for number in message["listeners"])),
-        ledger=Ledger(message["ledger"]),
+        metrics=SharedMetrics(message["ledger"]),
     )

@@ -25,14 +25,14 @@ from modelyard_serving.logs import configure_logs
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.workers.boot import Boot, receive_boot
 from modelyard_serving.workers.channel import Channel, Message
-from modelyard_serving.workers.closing import nobody_waits
+from modelyard_serving.workers.graceful_close import wait_until_accepted
 from modelyard_serving.workers.memory import resident_bytes
 from modelyard_serving.workers.repository import SharedRepository
 
-_BEAT_S = 0.5
-_SWITCH_S = 0.001
+_HEARTBEAT_INTERVAL_S = 0.5
+_SWITCH_INTERVAL_S = 0.001
 """How soon a thread that computes in Python gives the interpreter to the event loop: health waits for no prediction."""
-_SETTLE_S = 0.25
+_HANDSHAKE_S = 0.25
 """How long handshakes that have begun may take to be completed, and accepted, before the listening socket is closed."""
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Server(Protocol):
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from now on."""
 
-    def leave(self) -> None:
+    def begin_drain(self) -> None:
         """Ask callers to go elsewhere with their next request."""
 
     def stop_accepting(self) -> None:
@@ -66,7 +66,7 @@ class Child:
         self._listeners = boot.listeners
         self._channel = Channel(boot.channel)
         self._loop = loop
-        self._recorder = Recorder(boot.ledger.row(boot.row))
+        self._recorder = Recorder(boot.metrics.row(boot.row))
         self._plane = load(settings, loop=loop, recorder=self._recorder)
         self._repository = SharedRepository(
             self._plane,
@@ -77,7 +77,7 @@ class Child:
             self._plane.repository = self._repository
         app = build_app(
             self._plane,
-            ledger=boot.ledger,
+            metrics=boot.metrics,
             max_body_bytes=settings.max_body_bytes,
             request_timeout_s=settings.request_timeout_s,
         )
@@ -86,7 +86,7 @@ class Child:
         ]
         if boot.listeners.grpc is not None:
             self._servers.append(self._grpc_server(boot))
-        self._order: asyncio.Future[bool] = loop.create_future()
+        self._drain_requested: asyncio.Future[bool] = loop.create_future()
 
     def _grpc_server(self, boot: Boot) -> "Server":
         from modelyard_serving.grpc.server import GrpcServer  # noqa: PLC0415  # Its libraries are an extra.
@@ -94,48 +94,48 @@ class Child:
 
         settings = self._settings
         service = ModelService(
-            self._plane, boot.ledger, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
+            self._plane, boot.metrics, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
         )
         return GrpcServer(service, loop=self._loop, max_message_bytes=settings.max_body_bytes)
 
     async def serve(self) -> None:
         """Serve until the order to leave has been carried out."""
         self._channel.listen(self._on_message, self._on_orphaned)
-        self._loop.add_signal_handler(signal.SIGTERM, self._leave)
+        self._loop.add_signal_handler(signal.SIGTERM, self._request_drain)
         for server, listener in zip(self._servers, self._listeners.all, strict=True):
             await server.start(listener)
-        self._beat()
+        self._send_heartbeat()
         self._channel.send({"event": "ready"})
-        await self._depart(is_last=await self._order)
+        await self._drain(is_last=await self._drain_requested)
 
     def _on_message(self, message: Message) -> None:
         if message.get("command") == "drain":
-            self._leave(is_last=bool(message["is_last"]))
+            self._request_drain(is_last=bool(message["is_last"]))
         else:
             self._repository.on_message(message)
 
     def _on_orphaned(self) -> None:
         _log.error("the supervisor is gone: leaving the address to the next one")
-        self._leave(is_last=False)
+        self._request_drain(is_last=False)
 
-    def _leave(self, *, is_last: bool = True) -> None:
-        if not self._order.done():
-            self._order.set_result(is_last)
+    def _request_drain(self, *, is_last: bool = True) -> None:
+        if not self._drain_requested.done():
+            self._drain_requested.set_result(is_last)
 
-    def _beat(self) -> None:
+    def _send_heartbeat(self) -> None:
         """Tell the supervisor, and the watchdog that needs no interpreter lock, that the event loop moves."""
         faulthandler.dump_traceback_later(self._settings.hang_timeout_s, exit=True)
-        self._channel.send({"event": "beat"})
+        self._channel.send({"event": "heartbeat"})
         in_flight = sum(server.in_flight for server in self._servers)
-        self._recorder.now(in_flight=in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
-        self._loop.call_later(_BEAT_S, self._beat)
+        self._recorder.set_gauges(in_flight=in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
+        self._loop.call_later(_HEARTBEAT_INTERVAL_S, self._send_heartbeat)
 
-    async def _depart(self, *, is_last: bool) -> None:
+    async def _drain(self, *, is_last: bool) -> None:
         """Leave without losing a request. The last ones answer for the lame-duck window, not ready, and then everybody
         who has connected; a worker that leaves others behind takes no new connection from now on, and lets its own
         ones finish."""
         for server in self._servers:
-            server.leave()
+            server.begin_drain()
         if is_last:
             await self._close_listeners()
         else:
@@ -143,21 +143,21 @@ class Child:
                 server.stop_accepting()
         self._channel.send({"event": "closed"})
         if not is_last:
-            await asyncio.sleep(max(_SETTLE_S, self._settings.lame_duck_s))
+            await asyncio.sleep(max(_HANDSHAKE_S, self._settings.lame_duck_s))
         timeout_s = self._settings.drain_timeout_s
         if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
             _log.error("left with requests unanswered after %g s", timeout_s)
-        for witness in self._plane.witnesses:
-            witness.close()
+        for observer in self._plane.observers:
+            observer.close()
 
     async def _close_listeners(self) -> None:
         """The supervisor, told that it is time, lets no new connection begin; then all that began are accepted."""
-        self._plane.leave()
+        self._plane.begin_drain()
         await asyncio.sleep(self._settings.lame_duck_s)
         self._channel.send({"event": "closing"})
-        await asyncio.sleep(_SETTLE_S)
+        await asyncio.sleep(_HANDSHAKE_S)
         for server, listener in zip(self._servers, self._listeners.all, strict=True):
-            await nobody_waits(listener)
+            await wait_until_accepted(listener)
             server.stop_accepting()
 
 
@@ -167,7 +167,7 @@ def main() -> None:
     configure_logs(boot.settings.log_level, worker=boot.index)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     code = _run(boot, loop)

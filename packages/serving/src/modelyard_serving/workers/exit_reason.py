@@ -8,8 +8,8 @@ import orjson
 
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Group)(?::|$)")
-_SEVERE = frozenset({"error", "critical"})
-_LONGEST = 500
+_ERROR_LEVELS = frozenset({"error", "critical"})
+_MAX_LENGTH = 500
 
 
 def reason_of(log_tail: str) -> str:
@@ -18,8 +18,8 @@ def reason_of(log_tail: str) -> str:
     What comes after the error (warnings, what libraries say when they end) is no reason. Empty when it wrote nothing.
     """
     lines = [line.rstrip() for line in log_tail.splitlines() if line.strip()]
-    told = _last_exception(lines) or _last_severe(lines) or (lines[-1] if lines else "")
-    return told.strip()[:_LONGEST]
+    reason = _last_exception(lines) or _last_logged_error(lines) or (lines[-1] if lines else "")
+    return reason.strip()[:_MAX_LENGTH]
 
 
 def _last_exception(lines: Sequence[str]) -> str | None:
@@ -33,9 +33,11 @@ def _last_exception(lines: Sequence[str]) -> str | None:
     return " ".join(after[:2]) if after[0].endswith(":") else after[0]
 
 
-def _last_severe(lines: Sequence[str]) -> str | None:
+def _last_logged_error(lines: Sequence[str]) -> str | None:
     records = (_record(line) for line in reversed(lines))
-    return next((str(one["message"]) for one in records if one.get("level") in _SEVERE and one.get("message")), None)
+    return next(
+        (str(one["message"]) for one in records if one.get("level") in _ERROR_LEVELS and one.get("message")), None
+    )
 
 
 def _record(line: str) -> dict[str, Any]:

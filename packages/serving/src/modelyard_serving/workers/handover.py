@@ -19,13 +19,13 @@ from modelyard_serving.errors import UsageError
 from modelyard_serving.workers.channel import Channel, Message
 from modelyard_serving.workers.listener import Listeners, address_of, open_listener, open_listeners
 
-_ANSWER_S = 5.0
-_TAKEN_S = 10.0
+_REPLY_TIMEOUT_S = 5.0
+_BIND_TIMEOUT_S = 10.0
 """How long a server that finds its address taken looks for the one that has it: two may start at once."""
-_PAUSE_S = 0.1
-_LONGEST_PATH = 90
+_BIND_RETRY_S = 0.1
+_MAX_PATH_BYTES = 90
 """A unix socket's path has at most 107 characters."""
-_MOST_FILES = 2
+_MAX_FILES = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,7 @@ class _Peer:
     """Another server at the same address, over the connection that lasts as long as both live."""
 
     end: socket.socket
-    answers: bool
+    is_serving: bool
     channel: Channel | None = None
 
 
@@ -43,66 +43,66 @@ class Handover:
 
     folder: Path | None = None
     peers: list[_Peer] = field(default_factory=list)
-    _answers: bool = False
-    _door: socket.socket | None = None
+    _is_serving: bool = False
+    _socket: socket.socket | None = None
 
     @property
-    def is_answered(self) -> bool:
+    def is_served_by_peer(self) -> bool:
         """Whether another server answers callers at this address."""
-        return any(peer.answers for peer in self.peers)
+        return any(peer.is_serving for peer in self.peers)
 
     def open(self, listeners: Listeners, *, changed: Callable[[], None]) -> None:
         """Give the listening sockets to who asks, from now on, on the running event loop."""
         if self.folder is None:
             return
         for peer in self.peers:
-            self._hear(peer, changed)
-        self._door = _door(self.folder)
-        asyncio.get_running_loop().add_reader(self._door, self._admit, listeners, changed)
+            self._subscribe(peer, changed)
+        self._socket = _socket(self.folder)
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, listeners, changed)
 
-    def tell(self, *, answers: bool) -> None:
+    def announce(self, *, is_serving: bool) -> None:
         """Tell all others whether this server answers callers."""
-        if answers != self._answers:
-            self._answers = answers
+        if is_serving != self._is_serving:
+            self._is_serving = is_serving
             for peer in self.peers:
                 if peer.channel is not None:
-                    peer.channel.send({"answers": answers})
+                    peer.channel.send({"answers": is_serving})
 
     def close(self) -> None:
         """Give nothing to anybody any more."""
-        if self._door is not None and self.folder is not None:
-            asyncio.get_running_loop().remove_reader(self._door)
-            _place(self.folder).unlink(missing_ok=True)
-            self._door.close()
+        if self._socket is not None and self.folder is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            _socket_path(self.folder).unlink(missing_ok=True)
+            self._socket.close()
         for peer in self.peers:
             if peer.channel is not None:
                 peer.channel.close()
 
-    def _admit(self, listeners: Listeners, changed: Callable[[], None]) -> None:
-        if self._door is None:
+    def _accept(self, listeners: Listeners, changed: Callable[[], None]) -> None:
+        if self._socket is None:
             return
         with contextlib.suppress(OSError):
-            end, _ = self._door.accept()
+            end, _ = self._socket.accept()
             end.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
-            end.settimeout(_ANSWER_S)
-            greeting = {"addresses": [address_of(one) for one in listeners.all], "answers": self._answers}
-            socket.send_fds(end, [orjson.dumps(greeting) + b"\n"], [one.fileno() for one in listeners.all])
-            peer = _Peer(end, answers=False)
+            end.settimeout(_REPLY_TIMEOUT_S)
+            hello = {"addresses": [address_of(one) for one in listeners.all], "answers": self._is_serving}
+            socket.send_fds(end, [orjson.dumps(hello) + b"\n"], [one.fileno() for one in listeners.all])
+            peer = _Peer(end, is_serving=False)
             self.peers.append(peer)
-            self._hear(peer, changed)
+            self._subscribe(peer, changed)
 
-    def _hear(self, peer: _Peer, changed: Callable[[], None]) -> None:
-        def heard(message: Message) -> None:
-            peer.answers = bool(message.get("answers"))
+    def _subscribe(self, peer: _Peer, changed: Callable[[], None]) -> None:
+        def on_message(message: Message) -> None:
+            peer.is_serving = bool(message.get("answers"))
             changed()
 
-        def gone() -> None:
+        def on_close() -> None:
             self.peers.remove(peer)
             changed()
 
         peer.channel = Channel(peer.end)
-        peer.channel.listen(heard, gone)
-        peer.channel.send({"answers": self._answers})
+        peer.channel.listen(on_message, on_close)
+        peer.channel.send({"answers": self._is_serving})
 
 
 def join(folder: str | None, host: str, port: int, grpc_port: int | None = None) -> tuple[Listeners, Handover]:
@@ -113,38 +113,38 @@ def join(folder: str | None, host: str, port: int, grpc_port: int | None = None)
     """
     if folder is None:
         return open_listeners(host, port, grpc_port), Handover()
-    place = _made(folder)
-    until = time.monotonic() + _TAKEN_S
+    path = _created(folder)
+    deadline = time.monotonic() + _BIND_TIMEOUT_S
     while True:
-        handover = Handover(place)
-        listeners = _taken_over(handover, host, port, grpc_port)
+        handover = Handover(path)
+        listeners = _take_over(handover, host, port, grpc_port)
         if listeners is not None:
             return listeners, handover
         try:
             return open_listeners(host, port, grpc_port), handover
         except UsageError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
-        time.sleep(_PAUSE_S)
+        time.sleep(_BIND_RETRY_S)
 
 
-def _taken_over(handover: Handover, host: str, port: int, grpc_port: int | None) -> Listeners | None:
+def _take_over(handover: Handover, host: str, port: int, grpc_port: int | None) -> Listeners | None:
     found: list[socket.socket] = []
     for path in sorted(handover.folder.glob("*.sock")) if handover.folder is not None else ():
-        if path.name == _place(path.parent).name:
+        if path.name == _socket_path(path.parent).name:
             continue
-        with _asked(path) as end:
-            received = None if end is None else _greeted(end)
+        with _connected(path) as end:
+            received = None if end is None else _receive_sockets(end)
             if end is None or received is None:
                 continue
-            greeting, sockets = received
-            handover.peers.append(_Peer(end.dup(), answers=bool(greeting["answers"])))
+            hello, sockets = received
+            handover.peers.append(_Peer(end.dup(), is_serving=bool(hello["answers"])))
             found = found or sockets
             for extra in sockets if found is not sockets else ():
                 extra.close()
     if not found:
         return None
-    _check(found, host, port, grpc_port)
+    _check_addresses(found, host, port, grpc_port)
     http, *more = found
     if grpc_port is None:
         for extra in more:
@@ -154,10 +154,10 @@ def _taken_over(handover: Handover, host: str, port: int, grpc_port: int | None)
 
 
 @contextlib.contextmanager
-def _asked(path: Path) -> Iterator[socket.socket | None]:
+def _connected(path: Path) -> Iterator[socket.socket | None]:
     """A connection to the server at this socket; None where none is, and then the socket is taken away."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        end.settimeout(_ANSWER_S)
+        end.settimeout(_REPLY_TIMEOUT_S)
         try:
             end.connect(os.fspath(path))
         except (ConnectionRefusedError, FileNotFoundError):
@@ -169,9 +169,9 @@ def _asked(path: Path) -> Iterator[socket.socket | None]:
             yield end
 
 
-def _greeted(end: socket.socket) -> tuple[Message, list[socket.socket]] | None:
+def _receive_sockets(end: socket.socket) -> tuple[Message, list[socket.socket]] | None:
     try:
-        content, files, _, _ = socket.recv_fds(end, 4096, _MOST_FILES)
+        content, files, _, _ = socket.recv_fds(end, 4096, _MAX_FILES)
     except OSError:
         return None
     sockets = [socket.socket(fileno=number) for number in files]
@@ -184,7 +184,7 @@ def _greeted(end: socket.socket) -> tuple[Message, list[socket.socket]] | None:
     return {"answers": False} | orjson.loads(last), sockets
 
 
-def _check(sockets: Sequence[socket.socket], host: str, port: int, grpc_port: int | None) -> None:
+def _check_addresses(sockets: Sequence[socket.socket], host: str, port: int, grpc_port: int | None) -> None:
     for one, (option, wanted) in zip(sockets, (("port", port), ("grpc_port", grpc_port)), strict=False):
         has = one.getsockname()[1]
         if wanted not in {None, 0, has}:
@@ -194,28 +194,28 @@ def _check(sockets: Sequence[socket.socket], host: str, port: int, grpc_port: in
             )
 
 
-def _made(folder: str) -> Path:
-    place = Path(folder)
-    if len(os.fsencode(_place(place))) > _LONGEST_PATH:
-        raise UsageError(f"handover {folder} is too long for a unix socket; expected {_LONGEST_PATH - 20} characters")
+def _created(folder: str) -> Path:
+    path = Path(folder)
+    if len(os.fsencode(_socket_path(path))) > _MAX_PATH_BYTES:
+        raise UsageError(f"handover {folder} is too long for a unix socket; expected {_MAX_PATH_BYTES - 20} characters")
     try:
-        place.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"handover {folder} cannot be made: {error.strerror}") from error
-    return place
+    return path
 
 
-def _place(folder: Path) -> Path:
+def _socket_path(folder: Path) -> Path:
     return folder / f"{os.getpid()}.sock"
 
 
-def _door(folder: Path) -> socket.socket:
+def _socket(folder: Path) -> socket.socket:
     """This server's unix socket; it appears in the folder when it can be connected to."""
-    beside = folder / f".{os.getpid()}"
-    beside.unlink(missing_ok=True)
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    door.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
-    door.bind(os.fspath(beside))
-    door.listen()
-    beside.rename(_place(folder))
-    return door
+    temporary = folder / f".{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
+    listener.bind(os.fspath(temporary))
+    listener.listen()
+    temporary.rename(_socket_path(folder))
+    return listener

@@ -40,7 +40,7 @@ class Worker(Protocol):
         """Its return code, negative for a signal, when it has ended and its log is read to the end."""
 
 
-class Spawn(Protocol):
+class SpawnWorker(Protocol):
     """Starts a worker that inherits `files`, tells it `boot` first, and hands over what it says."""
 
     async def __call__(

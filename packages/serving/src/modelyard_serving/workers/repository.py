@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 
 from modelyard_serving.dataplane import DataPlane
-from modelyard_serving.described import ServedModel
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.executor import Executor
+from modelyard_serving.metadata import ServedModel
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.rounds import Verb
 
@@ -25,44 +25,44 @@ class SharedRepository:
         self._plane = plane
         self._send = send
         self._load = load
-        self._tickets = itertools.count()
-        self._asked: dict[int, asyncio.Future[None]] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._request_ids = itertools.count()
+        self._pending: dict[int, asyncio.Future[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Every worker loads the model anew."""
-        await self._ask(Verb.LOAD)
+        await self._request(Verb.LOAD)
 
     async def unload(self) -> None:
         """Every worker lets the model go."""
-        await self._ask(Verb.UNLOAD)
+        await self._request(Verb.UNLOAD)
 
     def on_message(self, message: Message) -> None:
         """A message of the supervisor about the model."""
         match message:
             case {"repository": "do", "verb": verb, "round": number}:
-                job = asyncio.get_running_loop().create_task(self._do(Verb(verb), number))
-                self._jobs.add(job)
-                job.add_done_callback(self._jobs.discard)
-            case {"repository": "done", "ticket": ticket, "error": error}:
-                self._answer(ticket, error)
+                task = asyncio.get_running_loop().create_task(self._apply(Verb(verb), number))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case {"repository": "done", "request_id": request_id, "error": error}:
+                self._complete(request_id, error)
 
-    async def _ask(self, verb: Verb) -> None:
-        ticket = next(self._tickets)
-        self._asked[ticket] = asyncio.get_running_loop().create_future()
-        self._send({"event": "repository", "verb": verb, "ticket": ticket})
-        await self._asked[ticket]
+    async def _request(self, verb: Verb) -> None:
+        request_id = next(self._request_ids)
+        self._pending[request_id] = asyncio.get_running_loop().create_future()
+        self._send({"event": "repository", "verb": verb, "request_id": request_id})
+        await self._pending[request_id]
 
-    def _answer(self, ticket: int, error: str | None) -> None:
-        asked = self._asked.pop(ticket, None)
-        if asked is None or asked.done():
+    def _complete(self, request_id: int, error: str | None) -> None:
+        future = self._pending.pop(request_id, None)
+        if future is None or future.done():
             return
         if error is None:
-            asked.set_result(None)
+            future.set_result(None)
         else:
-            asked.set_exception(ServingError(error, kind=Kind.INVALID))
+            future.set_exception(ServingError(error, kind=Kind.INVALID))
 
-    async def _do(self, verb: Verb, number: int) -> None:
+    async def _apply(self, verb: Verb, number: int) -> None:
         error = None
         try:
             if verb is Verb.UNLOAD:

@@ -21,16 +21,16 @@ class Slot:
     started_at: datetime | None = None
     started: float = 0.0
     ready_since: float | None = None
-    last_beat: float = 0.0
+    last_heartbeat: float = 0.0
     failures: int = 0
     restarts: int = 0
     last_exit: Exit | None = None
-    is_leaving: bool = False
-    is_answering: bool = False
+    is_draining: bool = False
+    is_serving: bool = False
     """It takes new connections."""
     deadline: float | None = field(default=None)
     """When it is killed at the latest, once it was asked to leave."""
-    doom: str | None = None
+    kill_reason: str | None = None
     """Why we killed it."""
 
     def move(self, state: WorkerState) -> None:
@@ -38,9 +38,9 @@ class Slot:
         if state not in TRANSITIONS[self.state]:
             raise AssertionError(f"worker {self.index} cannot go from {self.state} to {state}")
         self.state = state
-        self.is_answering = state is WorkerState.READY or (state is WorkerState.DRAINING and self.is_answering)
+        self.is_serving = state is WorkerState.READY or (state is WorkerState.DRAINING and self.is_serving)
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Tell its process something, if it has one."""
         if self.worker is not None:
             self.worker.send(message)
@@ -50,13 +50,13 @@ class Slot:
         return Fact(self.state, self.failures)
 
     def status(self) -> WorkerStatus:
-        alive = self.worker if self.state is not WorkerState.BACKOFF else None
+        worker = self.worker if self.state is not WorkerState.BACKOFF else None
         return WorkerStatus(
             index=self.index,
-            pid=alive.pid if alive is not None else None,
+            pid=worker.pid if worker is not None else None,
             state=self.state,
             started_at=self.started_at,
             restarts=self.restarts,
-            rss_bytes=alive.rss_bytes() if alive is not None else None,
+            rss_bytes=worker.rss_bytes() if worker is not None else None,
             last_exit=self.last_exit,
         )

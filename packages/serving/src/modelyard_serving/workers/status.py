@@ -46,14 +46,14 @@ def write_status(path: Path, status: Status, *, now: datetime) -> None:
         "pid": status.pid,
         "address": status.address,
         "state": status.state,
-        "updated_at": _instant(now),
+        "updated_at": _timestamp(now),
         "workers": [_worker(worker) for worker in status.workers],
     }
     if status.grpc_address is not None:
         content["grpc_address"] = status.grpc_address
-    beside = path.with_name(f".{path.name}.{status.pid}")
-    beside.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}.{status.pid}")
+    temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    temporary.replace(path)
 
 
 def _worker(worker: WorkerStatus) -> dict[str, Any]:
@@ -61,18 +61,18 @@ def _worker(worker: WorkerStatus) -> dict[str, Any]:
         "index": worker.index,
         "pid": worker.pid,
         "state": worker.state,
-        "started_at": None if worker.started_at is None else _instant(worker.started_at),
+        "started_at": None if worker.started_at is None else _timestamp(worker.started_at),
         "restarts": worker.restarts,
         "rss_bytes": worker.rss_bytes,
     }
     if worker.last_exit is not None:
         content["last_exit"] = {
-            "at": _instant(worker.last_exit.at),
+            "at": _timestamp(worker.last_exit.at),
             "reason": worker.last_exit.reason,
             "log_tail": worker.last_exit.log_tail,
         }
     return content
 
 
-def _instant(moment: datetime) -> str:
+def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

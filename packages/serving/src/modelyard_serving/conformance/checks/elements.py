@@ -75,9 +75,9 @@ def other_structure(subject: Subject) -> None:
 def rows_are_independent(subject: Subject) -> None:
     if not subject.is_batched or any(tensor.shape[0] < 2 for tensor in subject.sample):
         raise NotApplicable("the sample is no batch of more than one row")
-    together = answer(subject, request(subject))
+    batch_executor = answer(subject, request(subject))
     second = answer(subject, {"inputs": [tensor.row(1).to_json() for tensor in subject.sample]})
-    for whole, alone in zip(together, second, strict=True):
+    for whole, alone in zip(batch_executor, second, strict=True):
         if whole.shape[:1] == (subject.sample[0].shape[0],) and not same(whole.row(1), alone):
             raise Violation(f"output '{whole.name}': row 1 differs alone")
 

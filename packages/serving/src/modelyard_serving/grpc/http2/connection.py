@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from modelyard_serving.grpc.http2 import frames
-from modelyard_serving.grpc.http2.frames import ConnectionFault, ErrorCode, FrameReader, frame
+from modelyard_serving.grpc.http2.frames import ErrorCode, FrameReader, Http2Error, frame
 from modelyard_serving.grpc.http2.headers import MAX_HEADER_LIST_SIZE, HeaderReader, Headers
 from modelyard_serving.grpc.http2.limits import ResetBudget, Signal
-from modelyard_serving.grpc.http2.outbox import DEFAULT_WINDOW, LARGEST_WINDOW, Outbox
+from modelyard_serving.grpc.http2.send_buffer import DEFAULT_WINDOW, MAX_WINDOW, SendBuffer
 
 MAX_FRAME_SIZE = 1 << 20
 MAX_STREAMS = 1000
 CONNECTION_WINDOW = 1 << 24
 LAST_STREAM = 2**31 - 1
-STALL_S = 30.0
-FINISH_S = 1.0
+STALL_TIMEOUT_S = 30.0
+DRAIN_TIMEOUT_S = 1.0
 """How long a client that is asked to leave has for its acknowledgement, and at the end for its own closing."""
-_FINISH = b"finished"
+_DRAIN_PING = b"finished"
 """The eight bytes of the PING that is sent behind the announcement of the end."""
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Exchange(Protocol):
     def receive(self, data: bytes, *, is_last: bool) -> None:
         """Some bytes of the request's body; called again until `is_last`."""
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """The client, or the connection, is gone: nobody waits for an answer."""
 
 
@@ -58,21 +58,21 @@ class Connection(asyncio.Protocol):
         self._stream_window = stream_window
         self._connections = connections
         self._on_closed = on_closed
-        self._reader = FrameReader(max_frame_size=MAX_FRAME_SIZE)
+        self._callback = FrameReader(max_frame_size=MAX_FRAME_SIZE)
         self._headers = HeaderReader()
-        self._outbox = Outbox()
+        self._send_buffer = SendBuffer()
         self._exchanges: dict[int, Exchange] = {}
         self._receiving: set[int] = set()
         self._last_stream = 0
-        self._heard_at = loop.time()
+        self._last_received = loop.time()
         self._unacknowledged = 0
         self._block: tuple[int, int, bytes] | None = None
         self._resets = ResetBudget()
-        self._moved = Signal()
+        self._progress = Signal()
         self._out: list[bytes] | None = None
         self._transport: Any = None
-        self._is_leaving = False
-        self._alarm: asyncio.TimerHandle | None = None
+        self._is_draining = False
+        self._timer: asyncio.TimerHandle | None = None
         self._handlers: tuple[Callable[[int, int, bytes], None], ...] = (
             self._on_data,
             self._on_headers,
@@ -111,25 +111,25 @@ class Connection(asyncio.Protocol):
         """asyncio says: it is closed."""
         self._connections.discard(self)
         for exchange in self._exchanges.values():
-            exchange.abandon()
+            exchange.cancel()
         self._exchanges.clear()
-        self._outbox = Outbox()
-        self._moved.set()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._send_buffer = SendBuffer()
+        self._progress.set()
+        if self._timer is not None:
+            self._timer.cancel()
         self._on_closed()
 
     def data_received(self, data: bytes) -> None:
         """asyncio says: bytes came. All that they cause at once is written in one piece."""
         self._out = []
         try:
-            for kind, flags, stream, payload in self._reader.feed(data):
+            for kind, flags, stream, payload in self._callback.feed(data):
                 if self._block is not None:
                     self._check_continued(kind)
                 if kind < len(self._handlers):
                     self._handlers[kind](flags, stream, payload)
-        except ConnectionFault as fault:
-            self._fail(fault)
+        except Http2Error as error:
+            self._fail(error)
         finally:
             out, self._out = self._out, None
             if out:
@@ -145,64 +145,64 @@ class Connection(asyncio.Protocol):
 
     def reply(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
         """A whole answer at once."""
-        if self._outbox.is_closed(stream):
+        if self._send_buffer.is_closed(stream):
             return
         begin = frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=head)
-        self._send(begin + self._outbox.data(stream, data))
+        self._send(begin + self._send_buffer.data(stream, data))
         self.end(stream, trailers)
 
     def is_stalled(self, now: float) -> bool:
         """Whether the client stands still in the middle of something, or never began."""
-        if now - self._heard_at < STALL_S:
+        if now - self._last_received < STALL_TIMEOUT_S:
             return False
-        return not self._reader.is_begun or any(self._exchanges[stream].is_incomplete for stream in self._receiving)
+        return not self._callback.is_begun or any(self._exchanges[stream].is_incomplete for stream in self._receiving)
 
     def head(self, stream: int, block: bytes) -> None:
         """Begin an answer with this header block."""
-        if not self._outbox.is_closed(stream):
+        if not self._send_buffer.is_closed(stream):
             self._send(frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=block))
 
     def body(self, stream: int, data: bytes) -> None:
         """Bytes of an answer."""
-        if not self._outbox.is_closed(stream):
-            self._send(self._outbox.data(stream, data))
+        if not self._send_buffer.is_closed(stream):
+            self._send(self._send_buffer.data(stream, data))
 
     def end(self, stream: int, block: bytes) -> None:
         """End an answer with this header block, which may be its only one."""
-        if self._outbox.is_closed(stream):
+        if self._send_buffer.is_closed(stream):
             return
         self._exchanges.pop(stream, None)
-        self._send(self._outbox.end(stream, block))
+        self._send(self._send_buffer.end(stream, block))
         if stream in self._receiving:  # The rest of the request is not wanted any more.
             self._receiving.discard(stream)
-            if self._outbox.is_closed(stream):
+            if self._send_buffer.is_closed(stream):
                 self._send(frames.rst_stream(stream, ErrorCode.NO_ERROR))
         self._close_if_done()
 
-    def give(self, stream: int, size: int) -> None:
+    def extend_window(self, stream: int, size: int) -> None:
         """Let the client send so many bytes more on a stream than the first window allowed."""
         if stream in self._exchanges:
             self._send(frames.window_update(stream, size))
 
-    async def taken(self, stream: int, size: int) -> None:
+    async def wait_for_window(self, stream: int, size: int) -> None:
         """Wait until the client has taken all but so many bytes of an answer, or does not wait for it any more."""
-        while self._outbox.held_back(stream) > size:
-            await self._moved.wait()
+        while self._send_buffer.buffered_bytes(stream) > size:
+            await self._progress.wait()
 
-    def leave(self) -> None:
+    def begin_drain(self) -> None:
         """Ask the client to go elsewhere with its next requests; those that come nevertheless are answered."""
         self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR))
 
-    def finish(self) -> None:
+    def drain(self) -> None:
         """Close when the last request is answered. Requests that the client sent before it heard of the end are its
         last ones: they come before its answer to a PING (RFC 9113, section 6.8)."""
-        self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR) + frame(frames.PING, payload=_FINISH))
-        self._alarm = self._loop.call_later(FINISH_S, self._take_no_more)
+        self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR) + frame(frames.PING, payload=_DRAIN_PING))
+        self._timer = self._loop.call_later(DRAIN_TIMEOUT_S, self._refuse_new_streams)
 
-    def _take_no_more(self) -> None:
-        if self._is_leaving:
+    def _refuse_new_streams(self) -> None:
+        if self._is_draining:
             return
-        self._is_leaving = True
+        self._is_draining = True
         self._send(frames.goaway(self._last_stream, ErrorCode.NO_ERROR))
         self._close_if_done()
 
@@ -216,34 +216,34 @@ class Connection(asyncio.Protocol):
         elif data:
             self._transport.write(data)
 
-    def _fail(self, fault: ConnectionFault) -> None:
-        _log.info("a gRPC connection is closed: %s", fault.message)
-        self._send(frames.goaway(self._last_stream, fault.code, fault.message))
+    def _fail(self, error: Http2Error) -> None:
+        _log.info("a gRPC connection is closed: %s", error.message)
+        self._send(frames.goaway(self._last_stream, error.code, error.message))
         out, self._out = self._out or [], None
         self._transport.write(b"".join(out))
         self._transport.close()
 
     def _close_if_done(self) -> None:
-        if self._is_leaving and not self._exchanges and self._outbox.is_idle:
-            self._loop.call_soon(self._part)
+        if self._is_draining and not self._exchanges and self._send_buffer.is_idle:
+            self._loop.call_soon(self._half_close)
 
-    def _part(self) -> None:
+    def _half_close(self) -> None:
         """Say nothing more, and close when the client does: to close on bytes that it still sends would reset the
         connection, and take the last answer from it."""
         if self._transport.is_closing():
             return
         self._transport.write_eof()
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_later(FINISH_S, self._transport.close)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(DRAIN_TIMEOUT_S, self._transport.close)
 
     def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
-        self._heard_at = self._loop.time()
+        self._last_received = self._loop.time()
         self._acknowledge(len(payload))
         exchange = self._exchanges.get(stream)
         if stream not in self._receiving or exchange is None:
             if exchange is not None or stream > self._last_stream or not stream:
-                raise ConnectionFault(ErrorCode.STREAM_CLOSED, "data came for a stream that is not open")
+                raise Http2Error(ErrorCode.STREAM_CLOSED, "data came for a stream that is not open")
             return
         if flags & frames.PADDED:
             payload = frames.unpadded(flags, payload)
@@ -271,15 +271,15 @@ class Connection(asyncio.Protocol):
 
     def _check_continued(self, kind: int) -> None:
         if kind != frames.CONTINUATION:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
 
     def _on_continuation(self, flags: int, stream: int, payload: bytes) -> None:
         if self._block is None or self._block[1] != stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is continued that was not begun")
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a header block is continued that was not begun")
         first_flags, _, begun = self._block
         block = begun + payload
         if len(block) > MAX_HEADER_LIST_SIZE:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too large")
+            raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too large")
         self._block = (first_flags, stream, block)
         if flags & frames.END_HEADERS:
             self._block = None
@@ -288,20 +288,20 @@ class Connection(asyncio.Protocol):
     def _on_block(self, flags: int, stream: int, block: bytes) -> None:
         headers = self._headers.read(block)
         is_last = bool(flags & frames.END_STREAM)
-        self._heard_at = self._loop.time()
+        self._last_received = self._loop.time()
         if stream in self._receiving:  # Trailers; a gRPC request has none, but they end it.
             self._receiving.discard(stream)
             self._exchanges[stream].receive(b"", is_last=True)
             return
         if stream <= self._last_stream or not stream % 2:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"stream {stream} cannot be opened now")
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, f"stream {stream} cannot be opened now")
         self._last_stream = stream
-        if len(self._exchanges) >= MAX_STREAMS or self._is_leaving:
+        if len(self._exchanges) >= MAX_STREAMS or self._is_draining:
             self._send(frames.rst_stream(stream, ErrorCode.REFUSED_STREAM))
             return
-        self._outbox.open(stream)
+        self._send_buffer.open(stream)
         exchange = self._open_exchange(self, stream, headers)
-        if self._outbox.is_closed(stream):
+        if self._send_buffer.is_closed(stream):
             return
         self._exchanges[stream] = exchange
         if is_last:
@@ -311,23 +311,23 @@ class Connection(asyncio.Protocol):
 
     def _on_reset(self, _flags: int, stream: int, payload: bytes) -> None:
         if len(payload) != 4:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a RST_STREAM frame has 4 bytes")
+            raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "a RST_STREAM frame has 4 bytes")
         if stream > self._last_stream or not stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream is reset that was never opened")
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a stream is reset that was never opened")
         self._resets.spend(self._loop.time())
-        self._outbox.close(stream)
+        self._send_buffer.close(stream)
         self._receiving.discard(stream)
         exchange = self._exchanges.pop(stream, None)
         if exchange is not None:
-            exchange.abandon()
-        self._moved.set()
+            exchange.cancel()
+        self._progress.set()
         self._close_if_done()
 
     def _on_settings(self, flags: int, _stream: int, payload: bytes) -> None:
         if flags & frames.ACK:
             return
         if len(payload) % 6:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS frame has 6 bytes for each setting")
+            raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS frame has 6 bytes for each setting")
         for position in range(0, len(payload), 6):
             name = int.from_bytes(payload[position : position + 2], "big")
             self._set(name, int.from_bytes(payload[position + 2 : position + 6], "big"))
@@ -335,31 +335,31 @@ class Connection(asyncio.Protocol):
 
     def _set(self, name: int, value: int) -> None:
         if name == frames.SETTINGS_INITIAL_WINDOW_SIZE:
-            if value > LARGEST_WINDOW:
-                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
-            self._send(self._outbox.set_initial_window(value))
+            if value > MAX_WINDOW:
+                raise Http2Error(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
+            self._send(self._send_buffer.set_initial_window(value))
         elif name == frames.SETTINGS_MAX_FRAME_SIZE:
-            if not frames.DEFAULT_FRAME_SIZE <= value <= frames.LARGEST_FRAME_SIZE:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"frames of {value} bytes are not allowed")
-            self._outbox.max_frame_size = min(value, MAX_FRAME_SIZE)
+            if not frames.DEFAULT_FRAME_SIZE <= value <= frames.MAX_FRAME_SIZE_ALLOWED:
+                raise Http2Error(ErrorCode.PROTOCOL_ERROR, f"frames of {value} bytes are not allowed")
+            self._send_buffer.max_frame_size = min(value, MAX_FRAME_SIZE)
 
     def _on_push(self, _flags: int, _stream: int, _payload: bytes) -> None:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a client cannot push")
+        raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a client cannot push")
 
     def _on_ping(self, flags: int, _stream: int, payload: bytes) -> None:
         if len(payload) != 8:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a PING frame has 8 bytes")
+            raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "a PING frame has 8 bytes")
         if not flags & frames.ACK:
             self._send(frame(frames.PING, flags=frames.ACK, payload=payload))
-        elif payload == _FINISH and self._alarm is not None:
-            self._take_no_more()
+        elif payload == _DRAIN_PING and self._timer is not None:
+            self._refuse_new_streams()
 
     def _on_window(self, _flags: int, stream: int, payload: bytes) -> None:
-        size = int.from_bytes(payload, "big") & LARGEST_WINDOW
+        size = int.from_bytes(payload, "big") & MAX_WINDOW
         if len(payload) != 4 or not size:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a WINDOW_UPDATE frame has 4 bytes and is not 0")
-        self._send(self._outbox.widen(stream, size))
-        self._moved.set()
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a WINDOW_UPDATE frame has 4 bytes and is not 0")
+        self._send(self._send_buffer.increase_window(stream, size))
+        self._progress.set()
         self._close_if_done()
 
     def _ignore(self, _flags: int, _stream: int, _payload: bytes) -> None:

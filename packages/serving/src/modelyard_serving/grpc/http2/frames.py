@@ -6,7 +6,7 @@ from enum import IntEnum
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD_SIZE = 9
 DEFAULT_FRAME_SIZE = 16_384
-LARGEST_FRAME_SIZE = 2**24 - 1
+MAX_FRAME_SIZE_ALLOWED = 2**24 - 1
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM = ACK = 0x1
@@ -36,7 +36,7 @@ class ErrorCode(IntEnum):
     ENHANCE_YOUR_CALM = 11
 
 
-class ConnectionFault(Exception):
+class Http2Error(Exception):
     """The peer broke the protocol so that the whole connection must end."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -77,7 +77,7 @@ class FrameReader:
         while (end := position + HEAD_SIZE) <= size:
             length = int.from_bytes(data[position : position + 3], "big")
             if length > self._max_frame_size:
-                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {length} bytes is too large")
+                raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {length} bytes is too large")
             if end + length > size:
                 break
             stream = int.from_bytes(data[position + 5 : end], "big") & 0x7FFFFFFF
@@ -88,7 +88,7 @@ class FrameReader:
 
     def _begin(self, data: bytes) -> int:
         if not PREFACE.startswith(data[: len(PREFACE)]):
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the connection does not begin as HTTP/2 does")
+            raise Http2Error(ErrorCode.PROTOCOL_ERROR, "the connection does not begin as HTTP/2 does")
         if len(data) < len(PREFACE):
             self._rest += data
             return len(data)
@@ -139,5 +139,5 @@ def unpadded(flags: int, payload: bytes) -> bytes:
     if not flags & PADDED:
         return payload
     if not payload or payload[0] >= len(payload):
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the padding is longer than its frame")
+        raise Http2Error(ErrorCode.PROTOCOL_ERROR, "the padding is longer than its frame")
     return payload[1 : len(payload) - payload[0]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from hpack import Decoder
 from hpack.exceptions import HPACKError
 
-from modelyard_serving.grpc.http2.frames import ConnectionFault, ErrorCode
+from modelyard_serving.grpc.http2.frames import ErrorCode, Http2Error
 
 MAX_HEADER_LIST_SIZE = 16_384
 _CACHED_BLOCKS = 16
@@ -37,7 +37,7 @@ class HeaderReader:
         try:
             headers = {bytes(name): bytes(value) for name, value in self._decoder.decode(block, raw=True)}
         except (HPACKError, ValueError, IndexError) as exc:
-            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, "a header block cannot be read") from exc
+            raise Http2Error(ErrorCode.COMPRESSION_ERROR, "a header block cannot be read") from exc
         if not all(byte & _INDEXED for byte in block) or len(self._known) >= _CACHED_BLOCKS:
             self._known.clear()
         if all(byte & _INDEXED for byte in block):

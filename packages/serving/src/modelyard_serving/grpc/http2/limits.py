@@ -2,7 +2,7 @@
 
 import asyncio
 
-from modelyard_serving.grpc.http2.frames import ConnectionFault, ErrorCode
+from modelyard_serving.grpc.http2.frames import ErrorCode, Http2Error
 
 RESETS_AT_ONCE = 1000
 RESETS_PER_SECOND = 50
@@ -24,7 +24,7 @@ class ResetBudget:
         self._left = min(RESETS_AT_ONCE, self._left + (now - self._at) * RESETS_PER_SECOND) - 1
         self._at = now
         if self._left < 0:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many streams were reset")
+            raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "too many streams were reset")
 
 
 class Signal:

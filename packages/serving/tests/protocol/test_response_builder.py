@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
-from modelyard_serving.protocol.answer import Answerer
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput
+from modelyard_serving.protocol.response_builder import ResponseBuilder
 from modelyard_serving.signature import Signature, TensorSpec
 
 SIGNATURE = Signature(
@@ -17,7 +17,7 @@ SIGNATURE = Signature(
         TensorSpec("extra", Datatype.FP32, (-1,), optional=True),
     ),
 )
-ANSWERER = Answerer("m", "1", SIGNATURE)
+ANSWERER = ResponseBuilder("m", "1", SIGNATURE)
 RESULT = {
     "scores": np.array([[0.25, 0.5, 0.125]], dtype=np.float32),
     "label": np.array([1]),

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 
 from modelyard_serving.batching.curve import measure
 from modelyard_serving.bundle import OpenedModel, open_model
-from modelyard_serving.made_rows import rows_of, singly
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.synthetic_rows import probe_rows, split_rows
 
 
 class Form:
@@ -50,14 +50,14 @@ NUMBERS = TensorSpec("x", Datatype.FP32, (-1, 3))
 
 class TestMade:
     def test_they_have_the_models_own_form_and_differ(self) -> None:
-        rows = rows_of(Library(NUMBERS, TensorSpec("n", Datatype.INT8, (-1,))), None)
+        rows = probe_rows(Library(NUMBERS, TensorSpec("n", Datatype.INT8, (-1,))), None)
         assert rows is not None
         assert rows["x"].shape == (4, 3)
         assert [rows["x"].dtype.name, rows["n"].dtype.name] == ["float32", "int8"]
         assert len(np.unique(rows["x"], axis=0)) == 4
 
     def test_a_text_is_one_that_the_model_was_taught(self) -> None:
-        rows = rows_of(Library(TensorSpec("town", Datatype.BYTES, (-1,)), town=["Oslo", "Rome"]), None)
+        rows = probe_rows(Library(TensorSpec("town", Datatype.BYTES, (-1,)), town=["Oslo", "Rome"]), None)
         assert rows is not None
         assert set(rows["town"]) == {"Oslo", "Rome"}
 
@@ -71,18 +71,18 @@ class TestMade:
         ],
     )
     def test_there_are_none_where_the_form_is_not_known_or_a_users_code_would_see_them(self, model: Form) -> None:
-        assert rows_of(model, None) is None
+        assert probe_rows(model, None) is None
 
     def test_a_users_code_sees_its_own_example_only(self) -> None:
         example = {"x": np.ones((1, 3), np.float32)}
-        rows = rows_of(Form(NUMBERS), example)
+        rows = probe_rows(Form(NUMBERS), example)
         assert rows is not None
         np.testing.assert_array_equal(rows["x"], example["x"])
 
     def test_an_example_of_one_row_gets_company(self) -> None:
-        rows = rows_of(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
+        rows = probe_rows(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
         assert rows is not None
-        assert [float(row["x"][0, 0]) for row in singly(rows)] == [1.0, 1.125, 1.25, 1.375]
+        assert [float(row["x"][0, 0]) for row in split_rows(rows)] == [1.0, 1.125, 1.25, 1.375]
 
 
 class TestCompany:
@@ -90,7 +90,7 @@ class TestCompany:
         def centred(inputs: Tensors) -> Tensors:
             return {"y": inputs["x"] - inputs["x"].mean(axis=0)}
 
-        rows = rows_of(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
+        rows = probe_rows(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
         assert rows is not None
         assert measure(centred, {"x": np.ones((1, 3), np.float32)}) is not None
         assert measure(centred, rows) is None
@@ -101,7 +101,7 @@ class TestCompany:
                 raise ValueError("too large")
             return {"y": inputs["x"]}
 
-        rows = rows_of(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
+        rows = probe_rows(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
         assert rows is not None
         assert measure(picky, rows) is not None
 
@@ -120,7 +120,7 @@ class TestForms:
         (tmp_path / "cancer.onnx").write_bytes(graph.SerializeToString())
         for name in ("cancer.joblib", "cancer.onnx"):
             opened = self.open(tmp_path / name)
-            rows = rows_of(opened.model, None)
+            rows = probe_rows(opened.model, None)
             assert opened.example is None
             assert rows is not None
             assert measure(opened.model.predict, rows) is not None

@@ -73,8 +73,8 @@ class TestSpans:
             assert span.parent_span_id.hex() == "b7ad6b7169203331"
             assert span.name == "/predict"
             assert span.end_time_unix_nano > span.start_time_unix_nano
-        told = {pair.key: pair.value.string_value for pair in answered.attributes}
-        assert (told["modelyard.outcome"], told["modelyard.request_id"]) == ("ok", "mine")
+        trace_headers = {pair.key: pair.value.string_value for pair in answered.attributes}
+        assert (trace_headers["modelyard.outcome"], trace_headers["modelyard.request_id"]) == ("ok", "mine")
         assert refused.status.message == "invalid"
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from modelyard_serving.runtimes.base import Tensors
 
 
-def odd_value(inputs: Tensors) -> str | None:
+def find_missing_value(inputs: Tensors) -> str | None:
     """The first missing or infinite value, or that there are no rows, as a sentence for the caller; None where a
     request is like any other."""
     if any(0 in array.shape for array in inputs.values()):

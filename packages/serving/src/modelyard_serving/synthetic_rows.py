@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.runtimes.base import Model, TakesMadeRows, Tensors
+from modelyard_serving.runtimes.base import AcceptsSyntheticRows, Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
 
 COUNT = 4
@@ -17,19 +17,19 @@ _LARGEST_ROW = 1_000_000
 _TEXTS = {"datetime": "2024-01-0{}T12:00:00", "json": "{}", "binary": "{}"}
 
 
-def rows_of(model: Model, example: Tensors | None) -> Tensors | None:
+def probe_rows(model: Model, example: Tensors | None) -> Tensors | None:
     """A few rows, the example's first, different from each other where the model may be asked anything; None where
     there is no example and none can be made. The model need not take all of them."""
     if example is not None and all(array.shape and len(array) for array in example.values()):
         first = {name: array[:COUNT] for name, array in example.items()}
         is_alone = all(len(array) == 1 for array in first.values())
-        return _spread(first) if is_alone and isinstance(model, TakesMadeRows) else first
-    if example is not None or not isinstance(model, TakesMadeRows):
+        return _spread(first) if is_alone and isinstance(model, AcceptsSyntheticRows) else first
+    if example is not None or not isinstance(model, AcceptsSyntheticRows):
         return None
     return _made(model.signature, model.known_texts)
 
 
-def singly(rows: Tensors) -> list[Tensors]:
+def split_rows(rows: Tensors) -> list[Tensors]:
     """Each row by itself; none where the tensors differ in rows."""
     counts = {len(array) for array in rows.values()}
     if len(counts) != 1:

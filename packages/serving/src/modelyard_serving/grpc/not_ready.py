@@ -9,16 +9,16 @@ from modelyard_serving.grpc.calls import Context, Streaming, Unary
 from modelyard_serving.grpc.server import GrpcServer
 from modelyard_serving.grpc.status import Metadata
 
-_LARGEST_MESSAGE = 1024 * 1024
-_FINISH_S = 5.0
+_MAX_MESSAGE_BYTES = 1024 * 1024
+_DRAIN_TIMEOUT_S = 5.0
 
 
-class GrpcDoorman:
+class GrpcNotReadyResponder:
     """Accepts connections of the shared listener while it is open."""
 
     def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
         self._listener = listener
-        self._service = _Refusing(reason)
+        self._service = _UnavailableService(reason)
         self._server: GrpcServer | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -26,7 +26,7 @@ class GrpcDoorman:
         """Answer who comes."""
         if self._server is None:
             loop = asyncio.get_running_loop()
-            self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_LARGEST_MESSAGE)
+            self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_MAX_MESSAGE_BYTES)
             self._opening = loop.create_task(self._server.start(self._listener.dup()))
 
     def close(self) -> None:
@@ -34,7 +34,7 @@ class GrpcDoorman:
         server, opening = self._server, self._opening
         if server is not None and opening is not None:
             self._server = None
-            opening.add_done_callback(lambda _: _leave(server))
+            opening.add_done_callback(lambda _: _begin_drain(server))
 
     async def finish(self) -> None:
         """Answer who is in, then nobody more."""
@@ -42,33 +42,33 @@ class GrpcDoorman:
         if server is not None and opening is not None:
             self._server = None
             await opening
-            await server.stop(_FINISH_S)
+            await server.stop(_DRAIN_TIMEOUT_S)
 
 
-def _leave(server: GrpcServer) -> None:
-    server.leave()
+def _begin_drain(server: GrpcServer) -> None:
+    server.begin_drain()
     server.stop_accepting()
 
 
-class _Refusing:
+class _UnavailableService:
     """A service with every method there could be, none of which answers."""
 
     def __init__(self, reason: Callable[[], str]) -> None:
-        self.unary: Mapping[bytes, Unary] = _Every(self._refuse)
+        self.unary: Mapping[bytes, Unary] = _AnyPath(self._refuse)
         self.streaming: Mapping[bytes, Streaming] = {}
         self._reason = reason
 
     def refusal(self, _metadata: Metadata) -> None:
         """All are refused anyway."""
 
-    def finish(self) -> None:
+    def end_streams(self) -> None:
         """Nothing here goes on."""
 
     def _refuse(self, _message: bytes, _context: Context) -> bytes:
         raise ServingError(f"no worker is ready: {self._reason()}", kind=Kind.UNAVAILABLE)
 
 
-class _Every(Mapping[bytes, Unary]):
+class _AnyPath(Mapping[bytes, Unary]):
     """The same method at every path."""
 
     def __init__(self, method: Unary) -> None:

@@ -25,7 +25,7 @@ class _Headers(Protocol):
     def __contains__(self, key: object) -> bool: ...
 
 
-class Sources:
+class OriginPolicy:
     """The hosts and the pages that a server takes requests for and from.
 
     Args:
@@ -48,7 +48,7 @@ class Sources:
         self._origins = frozenset(_checked_origin(origin) for origin in origins)
         self._trusted: set[str | None] = {None}
 
-    def are_known(self, headers: _Headers) -> bool:
+    def is_already_trusted(self, headers: _Headers) -> bool:
         """Whether a request comes from no page, and names this server as one that was taken did: as nearly all do."""
         return headers.get("host") in self._trusted and "origin" not in headers and "sec-fetch-site" not in headers
 

@@ -10,7 +10,7 @@ MODEL_HEADER = "modelyard-model"
 _SHOWN = 300
 
 
-class NamedModel:
+class ModelHeader:
     """The model of this server, as callers may name it: a name that is not plain ASCII as percent-encoded UTF-8."""
 
     def __init__(self, name: str, version: str) -> None:

@@ -33,7 +33,7 @@ class PredictFunction(Protocol):
     ) -> Tensors: ...
 
 
-class _CallOfBatch(Protocol):
+class _BatchedCall(Protocol):
     @property
     def function(self) -> Any: ...
 
@@ -41,13 +41,13 @@ class _CallOfBatch(Protocol):
     def rows(self) -> int: ...
 
 
-class BatchTogether:
+class TensorBatchExecutor:
     """For the executor: calls whose functions are `BatchCall`s of one key, as one prediction."""
 
-    def __init__(self, most_rows: int) -> None:
-        self.most_rows = most_rows
+    def __init__(self, max_rows: int) -> None:
+        self.max_rows = max_rows
 
-    def __call__(self, calls: Sequence[_CallOfBatch]) -> Sequence[Tensors]:
+    def __call__(self, calls: Sequence[_BatchedCall]) -> Sequence[Tensors]:
         requests: list[BatchCall] = [call.function for call in calls]
         first = requests[0]
         outputs = first.predict(join([request.inputs for request in requests]), first.outputs, first.parameters)

@@ -4,11 +4,11 @@ import math
 
 _BUCKETS = 64
 _WEIGHT = 0.3
-_MOST_GROWTH = 10.0
-_SURELY_SLOW_S = 0.05
+_MAX_GROWTH = 10.0
+_SLOW_CALL_S = 0.05
 
 
-class Pace:
+class LatencyEstimator:
     """Expected seconds per call, by the power of two that the number of rows falls into: a moving average.
 
     One call that was held up by something else must not make a model look slow, so a sample counts as at most ten times
@@ -25,18 +25,18 @@ class Pace:
         """Learn from one call."""
         bucket = min(rows.bit_length(), _BUCKETS - 1)
         known = self._seconds[bucket]
-        if known == math.inf or seconds > _SURELY_SLOW_S:
+        if known == math.inf or seconds > _SLOW_CALL_S:
             self._seconds[bucket] = seconds
         else:
-            self._seconds[bucket] = known + _WEIGHT * (min(seconds, known * _MOST_GROWTH) - known)
+            self._seconds[bucket] = known + _WEIGHT * (min(seconds, known * _MAX_GROWTH) - known)
 
-    def expect(self, rows: int) -> float:
+    def estimate(self, rows: int) -> float:
         """Seconds that a call of `rows` rows is expected to take; infinite while nothing is known."""
         bucket = min(rows.bit_length(), _BUCKETS - 1)
         seconds = self._seconds[bucket]
-        return seconds if seconds != math.inf else self._estimate(bucket)
+        return seconds if seconds != math.inf else self._extrapolate(bucket)
 
-    def _estimate(self, bucket: int) -> float:
+    def _extrapolate(self, bucket: int) -> float:
         """From the next smaller bucket as if time grew with the rows, or from a larger one as an upper bound."""
         for smaller in range(bucket - 1, -1, -1):
             if self._seconds[smaller] != math.inf:

@@ -3,16 +3,16 @@ declared or a library's conventions make likely."""
 
 from dataclasses import replace
 
-from modelyard_serving.made_rows import singly
-from modelyard_serving.protocol.answer import carried
+from modelyard_serving.protocol.response_builder import to_protocol_array
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
+from modelyard_serving.synthetic_rows import split_rows
 
 
 def observe(model: Model, rows: Tensors) -> None:
     """Have the model's signature say of its outputs what they are. Of a model that answers none of the rows it says
     what it said before."""
-    for asked in (rows, *singly(rows)):
+    for asked in (rows, *split_rows(rows)):
         try:
             answers = _answers(model, asked)
         except Exception:  # noqa: BLE001, S112  # It refuses these rows, or fails: whoever serves it will be told.
@@ -25,7 +25,7 @@ def _answers(model: Model, rows: Tensors) -> dict[str, TensorSpec]:
     names = [spec.name for spec in model.signature.outputs] or None
     answers = {}
     for name, array in model.predict(rows, outputs=names).items():
-        datatype, tensor = carried(name, array)
+        datatype, tensor = to_protocol_array(name, array)
         answers[name] = TensorSpec(name, datatype, tensor.shape)
     return answers
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.elements import unfit
+from modelyard_serving.protocol.frame_inputs import column_of, columns_of, shown
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
-from modelyard_serving.protocol.right_request import column_of, columns_of, shown
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 
-class Contract:
+class RequestValidator:
     """Checks requests against one signature. It keeps nothing of a request and may be used by many threads."""
 
     def __init__(self, signature: Signature) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from modelyard_serving.metrics.cells import CELLS, GAUGES, IS_USED, Row
 
-MOST_ROWS = 512
+MAX_ROWS = 512
 _CELL_BYTES = 8
-_SIZE = MOST_ROWS * CELLS * _CELL_BYTES
+_SIZE = MAX_ROWS * CELLS * _CELL_BYTES
 
 
-class Ledger:
+class SharedMetrics:
     """All rows, mapped into this process."""
 
     def __init__(self, file: int) -> None:
@@ -44,7 +44,7 @@ class Ledger:
             row[cell] = 0.0
 
 
-def make_ledger_file() -> int:
+def make_metrics_file() -> int:
     """An inheritable file without a name, as large as the ledger; what nobody wrote takes no space."""
     with tempfile.TemporaryFile() as file:
         file.truncate(_SIZE)

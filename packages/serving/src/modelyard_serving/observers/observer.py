@@ -28,10 +28,10 @@ class Observation:
     """Both None for a request that was not answered."""
 
 
-class Witness(Protocol):
+class Observer(Protocol):
     """Takes note of requests."""
 
-    def saw(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         """Called on the event loop's thread. It must not block or raise, and may drop what it cannot take."""
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ _DROP_SYN = (
     (_RETURN, 0, 0, 0xFFFFFFFF),
 )
 """A program of the kernel's packet filter: (code, jump if true, jump if false, operand)."""
-_EMPTY_WITHIN_S = 1.0
+_ACCEPT_TIMEOUT_S = 1.0
 
 
 def refuse_handshakes(listener: socket.socket) -> bool:
@@ -44,11 +44,11 @@ def refuse_handshakes(listener: socket.socket) -> bool:
     return True
 
 
-async def nobody_waits(listener: socket.socket) -> None:
+async def wait_until_accepted(listener: socket.socket) -> None:
     """Return when no connection waits to be accepted; whoever accepts does so on this event loop, or elsewhere."""
     poll = select.poll()
     poll.register(listener.fileno(), select.POLLIN)
     loop = asyncio.get_running_loop()
-    until = loop.time() + _EMPTY_WITHIN_S
-    while poll.poll(0) and loop.time() < until:  # noqa: ASYNC110  # The loop itself accepts meanwhile.
+    deadline = loop.time() + _ACCEPT_TIMEOUT_S
+    while poll.poll(0) and loop.time() < deadline:  # noqa: ASYNC110  # The loop itself accepts meanwhile.
         await asyncio.sleep(0)

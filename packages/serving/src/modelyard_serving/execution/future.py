@@ -9,14 +9,14 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Promise(Generic[T]):
+class Future(Generic[T]):
     """Settled once, read once. It may be awaited too, by whom a task costs nothing.
 
     Done, it lets go of its reader and its source: promises that wait for each other would hold what they were made of
     until the garbage collector comes by.
     """
 
-    __slots__ = ("_on_cancel", "_outcome", "_reader", "is_done")
+    __slots__ = ("_callback", "_on_cancel", "_outcome", "is_done")
 
     def __init__(self, on_cancel: Callable[[], object] | None = None) -> None:
         """Args:
@@ -24,41 +24,41 @@ class Promise(Generic[T]):
         """
         self._on_cancel = on_cancel
         self._outcome: T | BaseException | None = None
-        self._reader: Callable[[Any], object] | None = None
+        self._callback: Callable[[Any], object] | None = None
         self.is_done = False
         """Settled or cancelled."""
 
-    def then(self, reader: Callable[[T | BaseException], object]) -> None:
+    def on_done(self, callback: Callable[[T | BaseException], object]) -> None:
         """Call the reader with the outcome: when it comes, or now when it is there. The reader raises nothing."""
         if self.is_done:
-            reader(self._outcome)  # type: ignore[arg-type]  # What is done has an outcome.
+            callback(self._outcome)  # type: ignore[arg-type]  # What is done has an outcome.
         else:
-            self._reader = reader
+            self._callback = callback
 
-    def settle(self, outcome: T | BaseException) -> None:
+    def complete(self, outcome: T | BaseException) -> None:
         """The outcome is there. It is dropped when another one was first, or nobody waits any more."""
         if self.is_done:
             return
         self.is_done = True
-        reader, self._reader, self._on_cancel = self._reader, None, None
-        if reader is None:
+        callback, self._callback, self._on_cancel = self._callback, None, None
+        if callback is None:
             self._outcome = outcome
         else:
-            reader(outcome)
+            callback(outcome)
 
     def cancel(self) -> None:
         """Nobody waits any more. Its reader is not called."""
         if self.is_done:
             return
         self.is_done = True
-        on_cancel, self._on_cancel, self._reader = self._on_cancel, None, None
+        on_cancel, self._on_cancel, self._callback = self._on_cancel, None, None
         self._outcome = asyncio.CancelledError()
         if on_cancel is not None:
             on_cancel()
 
     def __await__(self) -> Generator[Any, None, T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.then(partial(_hand_over, future))
+        self.on_done(partial(_copy_outcome, future))
         try:
             return (yield from future)
         except asyncio.CancelledError:
@@ -66,14 +66,14 @@ class Promise(Generic[T]):
             raise
 
 
-def promised(awaitable: Awaitable[T]) -> Promise[T]:
+def ensure_future(awaitable: Awaitable[T]) -> Future[T]:
     """The promise itself, or what a task makes of another awaitable; to cancel it cancels the task."""
-    if isinstance(awaitable, Promise):
+    if isinstance(awaitable, Future):
         return awaitable
     task = asyncio.get_running_loop().create_task(_awaited(awaitable))
-    promise: Promise[T] = Promise(task.cancel)
-    task.add_done_callback(lambda done: promise.settle(_outcome(done)))
-    return promise
+    future: Future[T] = Future(task.cancel)
+    task.add_done_callback(lambda done: future.complete(_outcome(done)))
+    return future
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
@@ -86,7 +86,7 @@ def _outcome(task: "asyncio.Task[T]") -> T | BaseException:
     return task.exception() or task.result()
 
 
-def _hand_over(future: "asyncio.Future[T]", outcome: T | BaseException) -> None:
+def _copy_outcome(future: "asyncio.Future[T]", outcome: T | BaseException) -> None:
     if future.done():
         return
     if isinstance(outcome, asyncio.CancelledError):

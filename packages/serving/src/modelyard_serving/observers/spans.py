@@ -5,12 +5,12 @@ from typing import Any
 
 from modelyard_serving import __version__
 from modelyard_serving.errors import MissingExtra
-from modelyard_serving.witnesses.witness import Observation
+from modelyard_serving.observers.observer import Observation
 
 _CLOSE_MS = 2000
 
 
-class SpanWitness:
+class SpanObserver:
     """Sends a span for each request, in batches, by a thread of OpenTelemetry's own; what it cannot send it drops.
 
     The sampler is OpenTelemetry's, set by its own environment variables (`OTEL_TRACES_SAMPLER`).
@@ -27,13 +27,13 @@ class SpanWitness:
         self._kind = otel["SpanKind"].SERVER
         self._error = otel["StatusCode"].ERROR
 
-    def saw(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         """Begin and end a span that has already passed."""
-        told = {name: observation.carrier.get(name) for name in ("traceparent", "tracestate")}
+        trace_headers = {name: observation.carrier.get(name) for name in ("traceparent", "tracestate")}
         ended = time.time_ns()
         span = self._tracer.start_span(
             observation.verb,
-            context=self._propagator.extract({name: value for name, value in told.items() if value}),
+            context=self._propagator.extract({name: value for name, value in trace_headers.items() if value}),
             kind=self._kind,
             start_time=ended - round(observation.total_s * 1e9),
             attributes={

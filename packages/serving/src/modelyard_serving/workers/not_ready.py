@@ -12,11 +12,11 @@ import orjson
 from modelyard_serving.workers.listener import Listeners
 
 _HEAD_TIMEOUT_S = 5.0
-_LARGEST_HEAD = 64 * 1024
-_LARGEST_BODY = 1024 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 1024 * 1024
 
 
-class Door(Protocol):
+class NotReadyResponder(Protocol):
     """Stands at one listening socket while no worker does. Every verb may be called again."""
 
     def open(self) -> None:
@@ -29,23 +29,23 @@ class Door(Protocol):
         """Answer who waits at the door now and who is in, then nobody more."""
 
 
-def doormen(listeners: Listeners, *, reason: Callable[[], str]) -> list[Door]:
+def not_ready_responders(listeners: Listeners, *, reason: Callable[[], str]) -> list[NotReadyResponder]:
     """One for each socket of a server; `reason` says why no worker is ready."""
     if listeners.grpc is None:
-        return [Doorman(listeners.http, reason=reason)]
-    from modelyard_serving.grpc.doorman import GrpcDoorman  # noqa: PLC0415  # Its libraries are an extra.
+        return [HttpNotReadyResponder(listeners.http, reason=reason)]
+    from modelyard_serving.grpc.not_ready import GrpcNotReadyResponder  # noqa: PLC0415  # Its libraries are an extra.
 
-    return [Doorman(listeners.http, reason=reason), GrpcDoorman(listeners.grpc, reason=reason)]
+    return [HttpNotReadyResponder(listeners.http, reason=reason), GrpcNotReadyResponder(listeners.grpc, reason=reason)]
 
 
-class Doorman:
+class HttpNotReadyResponder:
     """Accepts connections of the shared listener while it is `open`."""
 
     def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
         self._listener = listener
         self._reason = reason
         self._is_open = False
-        self._visits: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         if not self._is_open:
@@ -62,8 +62,8 @@ class Doorman:
         """Answer who waits at the door now and who is in, then nobody more."""
         self._accept_waiting()
         self.close()
-        if self._visits:
-            await asyncio.wait(self._visits, timeout=_HEAD_TIMEOUT_S)
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_HEAD_TIMEOUT_S)
 
     def _accept_waiting(self) -> None:
         while True:
@@ -71,18 +71,18 @@ class Doorman:
                 connection, _ = self._listener.accept()
             except OSError:  # A worker was faster, or nobody is there.
                 return
-            visit = asyncio.get_running_loop().create_task(self._receive(connection))
-            self._visits.add(visit)
-            visit.add_done_callback(self._visits.discard)
+            task = asyncio.get_running_loop().create_task(self._serve(connection))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
 
-    async def _receive(self, connection: socket.socket) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
         connection.setblocking(False)  # noqa: FBT003  # The socket module takes it by position.
-        reader, writer = await asyncio.open_connection(sock=connection, limit=_LARGEST_HEAD)
+        reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_HEAD_BYTES)
         try:
             async with asyncio.timeout(_HEAD_TIMEOUT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 await _skip_body(reader, head)
-                writer.write(_answer(head, self._reason()))
+                writer.write(_response(head, self._reason()))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # A visitor that does not speak HTTP, or has left, gets no answer.
@@ -97,14 +97,14 @@ async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":
             length = int(value)
-    while 0 < length <= _LARGEST_BODY:
+    while 0 < length <= _MAX_BODY_BYTES:
         part = await reader.read(min(length, 65536))
         if not part:
             return
         length -= len(part)
 
 
-def _answer(head: bytes, reason: str) -> bytes:
+def _response(head: bytes, reason: str) -> bytes:
     path = head.split(b" ", 2)[1].partition(b"?")[0] if head.count(b" ") >= 2 else b""
     if path == b"/v2/health/live":
         return _render(HTTPStatus.OK, orjson.dumps({"live": True}))

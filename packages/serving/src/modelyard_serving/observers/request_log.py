@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from modelyard_serving.errors import MissingExtra
+from modelyard_serving.observers.observer import Observation
 from modelyard_serving.runtimes.base import Tensors
-from modelyard_serving.witnesses.witness import Observation
 
-_MOST_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 """What may wait to be written: requests keep their tensors in memory until then."""
-_ROWS_OF_A_FILE = 1000
-_LONGEST_WAIT_S = 10.0
+_ROWS_PER_FILE = 1000
+_FLUSH_INTERVAL_S = 10.0
 
 Entry = tuple[datetime, Observation]
 
@@ -37,78 +37,78 @@ class RequestLog:
         version: str,
         sample: float,
         drop: Callable[[], None],
-        rows_of_a_file: int = _ROWS_OF_A_FILE,
-        most_bytes: int = _MOST_BYTES,
-        choose: Callable[[], float] = random.random,
+        rows_per_file: int = _ROWS_PER_FILE,
+        max_bytes: int = _MAX_BYTES,
+        random_source: Callable[[], float] = random.random,
     ) -> None:
         self._folder = folder
         self._names = {"model": model, "version": version}
         self._sample = sample
         self._drop = drop
-        self._rows_of_a_file = rows_of_a_file
-        self._most_bytes = most_bytes
-        self._choose = choose
-        self._waiting: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._rows_per_file = rows_per_file
+        self._max_bytes = max_bytes
+        self._random_source = random_source
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._put_bytes = 0
-        self._taken_bytes = 0
+        self._written_bytes = 0
         """Each counted by one thread alone: what waits is the difference."""
-        self._lost = 0
-        self._told_lost = 0
+        self._lost_entries = 0
+        self._reported_lost = 0
         self._number = 0
         self._arrow = _arrow()
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = threading.Thread(target=self._write_all, name="request-log", daemon=True)
         self._writer.start()
 
-    def saw(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         """Keep a request, if the dice say so and there is room."""
-        if observation.inputs is None or observation.outputs is None or self._choose() >= self._sample:
+        if observation.inputs is None or observation.outputs is None or self._random_source() >= self._sample:
             return
-        while self._told_lost < self._lost:
-            self._told_lost += 1
+        while self._reported_lost < self._lost_entries:
+            self._reported_lost += 1
             self._drop()
         size = _bytes_of(observation)
-        if self._put_bytes - self._taken_bytes + size > self._most_bytes:
+        if self._put_bytes - self._written_bytes + size > self._max_bytes:
             self._drop()
             return
         self._put_bytes += size
-        self._waiting.put((datetime.now(UTC), observation))
+        self._queue.put((datetime.now(UTC), observation))
 
     def close(self) -> None:
         """Write what waits."""
-        self._waiting.put(None)
-        self._writer.join(_LONGEST_WAIT_S)
+        self._queue.put(None)
+        self._writer.join(_FLUSH_INTERVAL_S)
 
     def _write_all(self) -> None:
         entries: list[Entry] = []
-        until = time.monotonic() + _LONGEST_WAIT_S
+        flush_at = time.monotonic() + _FLUSH_INTERVAL_S
         is_open = True
         while is_open:
             try:
-                entry = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
+                entry = self._queue.get(timeout=max(0.0, flush_at - time.monotonic()))
                 is_open = entry is not None
                 if entry is not None:
                     entries.append(entry)
-                    self._taken_bytes += _bytes_of(entry[1])
+                    self._written_bytes += _bytes_of(entry[1])
             except queue.Empty:
                 pass
-            if entries and (len(entries) >= self._rows_of_a_file or time.monotonic() >= until or not is_open):
+            if entries and (len(entries) >= self._rows_per_file or time.monotonic() >= flush_at or not is_open):
                 self._write(entries)
                 entries = []
-            if time.monotonic() >= until:
-                until = time.monotonic() + _LONGEST_WAIT_S
+            if time.monotonic() >= flush_at:
+                flush_at = time.monotonic() + _FLUSH_INTERVAL_S
 
     def _write(self, entries: Sequence[Entry]) -> None:
         """One file, beside its place and then renamed into it. A full disk drops the requests."""
         self._number += 1
         name = f"{entries[0][0]:%Y%m%dT%H%M%S}-{threading.get_native_id()}-{self._number:06}.parquet"
-        beside = self._folder / f".{name}"
+        temporary = self._folder / f".{name}"
         pa, pq = self._arrow
         try:
-            pq.write_table(pa.Table.from_pylist([self._row(*entry) for entry in entries]), beside)
-            beside.replace(self._folder / name)
+            pq.write_table(pa.Table.from_pylist([self._row(*entry) for entry in entries]), temporary)
+            temporary.replace(self._folder / name)
         except (OSError, pa.ArrowException):
-            self._lost += len(entries)
+            self._lost_entries += len(entries)
 
     def _row(self, at: datetime, observation: Observation) -> dict[str, Any]:
         row: dict[str, Any] = {
@@ -122,11 +122,11 @@ class RequestLog:
         return row
 
 
-def _columns(side: str, tensors: Tensors) -> dict[str, Any]:
+def _columns(prefix: str, tensors: Tensors) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, array in tensors.items():
-        columns[f"{side}.{name}"] = [_plain(element) for element in array.ravel().tolist()]
-        columns[f"{side}.{name}.shape"] = list(array.shape)
+        columns[f"{prefix}.{name}"] = [_plain(element) for element in array.ravel().tolist()]
+        columns[f"{prefix}.{name}.shape"] = list(array.shape)
     return columns
 
 

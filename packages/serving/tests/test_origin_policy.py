@@ -3,17 +3,17 @@
 import pytest
 
 from modelyard_serving.errors import UsageError
-from modelyard_serving.sources import Sources
+from modelyard_serving.origin_policy import OriginPolicy
 
-LOOPBACK = Sources(listens_on="127.0.0.1")
-ANY = Sources(listens_on="0.0.0.0")
-NAMED = Sources(listens_on="0.0.0.0", hosts=["models.example.com", "*.cluster.local"])
-CONSOLE = Sources(listens_on="127.0.0.1", origins=["https://console.example.com:443/"])
+LOOPBACK = OriginPolicy(listens_on="127.0.0.1")
+ANY = OriginPolicy(listens_on="0.0.0.0")
+NAMED = OriginPolicy(listens_on="0.0.0.0", hosts=["models.example.com", "*.cluster.local"])
+CONSOLE = OriginPolicy(listens_on="127.0.0.1", origins=["https://console.example.com:443/"])
 
 
-def is_taken(sources: Sources, method: str = "POST", **headers: str) -> bool:
+def is_taken(sources: OriginPolicy, method: str = "POST", **headers: str) -> bool:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if sources.are_known(named):
+    if sources.is_already_trusted(named):
         assert sources.refusal(method, named) is None
     return sources.refusal(method, named) is None
 
@@ -62,7 +62,7 @@ class TestPages:
     @pytest.mark.parametrize(
         "origin", ["http://evil.example", "null", "http://localhost:3000", "file://", "http://127.0.0.1"]
     )
-    def test_a_foreign_page_is_refused(self, sources: Sources, origin: str) -> None:
+    def test_a_foreign_page_is_refused(self, sources: OriginPolicy, origin: str) -> None:
         assert not is_taken(sources, host="127.0.0.1:8080", origin=origin)
 
     def test_a_page_of_our_own_is_taken(self) -> None:
@@ -84,6 +84,6 @@ class TestPages:
 class TestSettings:
     def test_what_is_no_host_or_origin_is_refused_at_start(self) -> None:
         with pytest.raises(UsageError, match="allowed_hosts: expected names or addresses without a port"):
-            Sources(listens_on="127.0.0.1", hosts=["models.example.com:80"])
+            OriginPolicy(listens_on="127.0.0.1", hosts=["models.example.com:80"])
         with pytest.raises(UsageError, match="allowed_origins: expected origins such as"):
-            Sources(listens_on="127.0.0.1", origins=["console.example.com"])
+            OriginPolicy(listens_on="127.0.0.1", origins=["console.example.com"])

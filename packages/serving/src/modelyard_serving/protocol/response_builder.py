@@ -14,7 +14,7 @@ from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature
 
 
-class Answerer:
+class ResponseBuilder:
     """Answers for one model."""
 
     def __init__(self, name: str, version: str, signature: Signature) -> None:
@@ -48,10 +48,10 @@ class Answerer:
         declared = self._declared.get(name)
         if declared is not None and array.dtype == declared[1] and array.flags.c_contiguous:
             return Tensor(name, declared[0], array)
-        return Tensor(name, *carried(name, array))
+        return Tensor(name, *to_protocol_array(name, array))
 
 
-def carried(name: str, array: npt.NDArray[Any]) -> tuple[Datatype, npt.NDArray[Any]]:
+def to_protocol_array(name: str, array: npt.NDArray[Any]) -> tuple[Datatype, npt.NDArray[Any]]:
     """The array as the protocol can carry it: dates as ISO 8601 strings, other byte orders turned."""
     if array.dtype.kind == "M":
         array = np.datetime_as_string(array).astype(object)

@@ -9,13 +9,13 @@ from modelyard_serving.grpc.http2.frames import (
     END_HEADERS,
     END_STREAM,
     HEADERS,
-    ConnectionFault,
     ErrorCode,
+    Http2Error,
     frame,
 )
 
 DEFAULT_WINDOW = 65_535
-LARGEST_WINDOW = 2**31 - 1
+MAX_WINDOW = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _Waiting:
     trailers: bytes | None = None
 
 
-class Outbox:
+class SendBuffer:
     """The sending side of one connection's streams."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Outbox:
         self._windows.pop(stream, None)
         self._waiting.pop(stream, None)
 
-    def held_back(self, stream: int) -> int:
+    def buffered_bytes(self, stream: int) -> int:
         """How many bytes of a stream wait for a window."""
         waiting = self._waiting.get(stream)
         return waiting.size if waiting else 0
@@ -82,7 +82,7 @@ class Outbox:
         self.close(stream)
         return frame(HEADERS, flags=END_STREAM | END_HEADERS, stream=stream, payload=trailers)
 
-    def widen(self, stream: int, size: int) -> bytes:
+    def increase_window(self, stream: int, size: int) -> bytes:
         """The peer takes more bytes, of one stream or of all (stream 0); the frames that may go now.
 
         Raises:
@@ -91,8 +91,8 @@ class Outbox:
         if stream and stream not in self._windows:
             return b""
         window = (self._windows[stream] if stream else self._window) + size
-        if window > LARGEST_WINDOW:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
+        if window > MAX_WINDOW:
+            raise Http2Error(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
         if stream:
             self._windows[stream] = window
             return self._pump(stream) if stream in self._waiting else b""
@@ -105,8 +105,8 @@ class Outbox:
         self._initial_window = size
         for stream in self._windows:
             self._windows[stream] += change
-            if self._windows[stream] > LARGEST_WINDOW:
-                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
+            if self._windows[stream] > MAX_WINDOW:
+                raise Http2Error(ErrorCode.FLOW_CONTROL_ERROR, "a window is larger than 2^31-1")
         return b"".join([self._pump(waiting) for waiting in list(self._waiting)])
 
     def _pump(self, stream: int) -> bytes:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.protocol.contract import Contract
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
+from modelyard_serving.protocol.request_validator import RequestValidator
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 X = TensorSpec("x", Datatype.FP32, (-1, 3))
 Y = TensorSpec("y", Datatype.BYTES, (-1,), optional=True)
 OUT = TensorSpec("out", Datatype.FP32, (-1,))
-CONTRACT = Contract(Signature(inputs=(X, Y), outputs=(OUT,)))
+CONTRACT = RequestValidator(Signature(inputs=(X, Y), outputs=(OUT,)))
 
 
 def tensor(name: str = "x", datatype: Datatype = Datatype.FP32, shape: tuple[int, ...] = (1, 3)) -> Tensor:
@@ -58,7 +58,7 @@ class TestContract:
 
 
 class TestFrames:
-    CONTRACT = Contract(
+    CONTRACT = RequestValidator(
         Signature(
             inputs=(
                 TensorSpec("a", Datatype.FP64, (-1,)),
@@ -85,7 +85,7 @@ class TestFrames:
         request = InferRequest([Tensor("d", Datatype.INT64, np.array([1, None], dtype=object))])
         for kind in InputKind:
             with pytest.raises(InvalidInput, match=r"element 1 must be a whole number .*, not null"):
-                Contract(Signature(inputs=specs, outputs=(), kind=kind)).check(request)
+                RequestValidator(Signature(inputs=specs, outputs=(), kind=kind)).check(request)
 
     def test_a_missing_string_is_a_missing_value(self) -> None:
         column = Tensor("b", Datatype.BYTES, np.array([None], dtype=object))
@@ -93,8 +93,8 @@ class TestFrames:
 
 
 class TestUndeclared:
-    def contract(self, *specs: TensorSpec) -> Contract:
-        return Contract(Signature(inputs=specs, outputs=(), is_declared=False))
+    def contract(self, *specs: TensorSpec) -> RequestValidator:
+        return RequestValidator(Signature(inputs=specs, outputs=(), is_declared=False))
 
     def test_numbers_that_nobody_declared_are_converted_safely(self) -> None:
         inputs = self.contract(X).check(InferRequest([tensor(datatype=Datatype.FP64)]))
@@ -114,10 +114,10 @@ class TestOneTensor:
     """Columns that came as one tensor, or as [n, 1]: taken where they cannot be misread."""
 
     @staticmethod
-    def frame(*datatypes: Datatype) -> Contract:
+    def frame(*datatypes: Datatype) -> RequestValidator:
         names = "abcdefgh"
         inputs = tuple(TensorSpec(name, kind, (-1,)) for name, kind in zip(names, datatypes, strict=False))
-        return Contract(Signature(inputs=inputs, outputs=(), kind=InputKind.FRAME))
+        return RequestValidator(Signature(inputs=inputs, outputs=(), kind=InputKind.FRAME))
 
     @staticmethod
     def whole(values: Any, datatype: Datatype = Datatype.FP64, name: str = "input") -> InferRequest:
