@@ -10,7 +10,6 @@ from benchmarks.registry.catalogue import Entry, model_tags
 from pyroaring import BitMap
 from sqlalchemy import Table
 
-from modelyard.access.domain import FIRST_TENANT
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tokens import Tokens
@@ -18,12 +17,13 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.naming import derived_labels
+from modelyard.principals import FIRST_TENANT
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.search.index import stage_set, tag_digest
 from modelyard.registry.search.sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 from modelyard.registry.states import Stage
+from modelyard.tracker_names import mirror_name
 
 _FILES = Manifest(
     (

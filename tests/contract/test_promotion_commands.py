@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from access_platform import Platform
 
-from modelyard.access.domain import FIRST_TENANT, MemberKind, Principal, Role
+from modelyard.access.domain import MemberKind
+from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard_client.models import Models
 from modelyard_client.promotion import Promotion
 from modelyard_client.versions import Versions

@@ -16,8 +16,8 @@ import httpx
 import psutil
 
 from modelyard.home import Home
-from modelyard.local.supervisor_daemon import password, socket_path
-from modelyard.local.supervisor_rpc import SupervisorGone, call
+from modelyard.supervision.supervisor_daemon import password, socket_path
+from modelyard.supervision.supervisor_rpc import SupervisorGone, call
 
 T = TypeVar("T")
 Json = dict[str, Any]

@@ -38,9 +38,9 @@ from unit_fixtures import (
 )
 from waiting import until
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.home import Home
+from modelyard.principals import Principal, Role
 
 # pytest finds a fixture where a conftest has its name.
 __all__ = [

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from modelyard.access.domain import Role
 from modelyard.disk import Disk
 from modelyard.home import Home
-from modelyard.http.trusted_sources import TrustedSources, checked_host, checked_origin, is_loopback
 from modelyard.isolation import Isolation, IsolationChoice, choose_isolation
+from modelyard.principals import Role
+from modelyard.trusted_sources import TrustedSources, checked_host, checked_origin, is_loopback
 
 _MEBIBYTE = 1024 * 1024
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from access_platform import Platform
 
-from modelyard.access.domain import FIRST_TENANT, Principal, Role
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
 from modelyard.access.tenant_life import TenantLife
@@ -17,6 +16,7 @@ from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.principals import FIRST_TENANT, Principal, Role
 
 
 @pytest.fixture

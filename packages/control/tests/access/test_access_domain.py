@@ -2,7 +2,8 @@
 
 import pytest
 
-from modelyard.access.domain import PERMISSIONS, Permission, Principal, Role, new_token_secret, token_digest
+from modelyard.access.domain import new_token_secret, token_digest
+from modelyard.principals import PERMISSIONS, Permission, Principal, Role
 
 
 def principal(role: Role) -> Principal:

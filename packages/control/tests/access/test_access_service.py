@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from modelyard.access.domain import LOCAL_SUBJECT, Role
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tables import tokens
@@ -16,6 +15,7 @@ from modelyard.access.tokens import Tokens
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.errors import Unauthenticated
+from modelyard.principals import LOCAL_SUBJECT, Role
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from access_platform import Platform
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import Client, Response
 
-from modelyard.access.domain import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
 from modelyard.http.guard import _permissions
 from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.principals import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
 
 COMMENT = {"comment": "because"}
 UPLOAD = {"name": "iris", "file_name": "model.tar", "size_bytes": 10_000, "sha256": "0" * 64}

@@ -7,7 +7,7 @@ import pytest
 from access_platform import Platform
 from oidc_issuer import AUDIENCE, Issuer
 
-from modelyard.access.domain import Role
+from modelyard.principals import Role
 
 WHOAMI = "/api/v1/access/whoami"
 

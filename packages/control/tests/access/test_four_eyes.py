@@ -6,7 +6,7 @@ from typing import Any
 from access_platform import Platform
 from httpx import Client, Response
 
-from modelyard.access.domain import LOCAL_SUBJECT
+from modelyard.principals import LOCAL_SUBJECT
 
 MODEL = "/api/v1/ml/registry/models/iris"
 

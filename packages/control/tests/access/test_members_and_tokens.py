@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelyard.access.domain import FIRST_TENANT, MemberKind, Permission, Principal, Role
+from modelyard.access.domain import MemberKind
 from modelyard.access.failures import FailedLogins, address_key
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas, Resource
@@ -17,6 +17,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Busy, Conflict, Forbidden, Invalid, ModelyardError, NotFound, Unauthenticated
+from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
 
 
 @pytest.fixture

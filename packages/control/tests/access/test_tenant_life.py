@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import Connection
 
-from modelyard.access.domain import FIRST_TENANT, Principal
 from modelyard.access.failures import FailedLogins
 from modelyard.access.quotas import Quotas
 from modelyard.access.service import AccessService
@@ -14,6 +13,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, ModelyardError, NotFound, Unauthenticated
+from modelyard.principals import FIRST_TENANT, Principal
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import DBAPIError
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.domain import Anchor, Entry, Filter, prove
 from modelyard.audit.service import AuditLog
 from modelyard.audit.tables import audit_entries
 from modelyard.db import Database
 from modelyard.errors import Invalid
+from modelyard.principals import Principal
 
 JSON = st.recursive(
     st.none()

@@ -11,10 +11,10 @@ from audit_tampering import tampering
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.states import Stage
 
 AUDIT = "/api/v1/audit"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.errors import Invalid, NotFound
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.states import TRANSITIONS, Stage
 
 BOB = Principal(tenant_id="default", subject="bob", role=Role.APPROVER)

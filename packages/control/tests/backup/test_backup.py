@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 from waiting import Until
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.backup.rows import dump
 from modelyard.backup.service import back_up, restore
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.disk import Disk, Space
 from modelyard.errors import Conflict, DiskFull, Invalid, Unavailable
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
+from modelyard.schema import metadata
 from modelyard.settings import Settings
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)

@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.comparison.domain import Comparison, compare
 from modelyard.comparison.picture import picture
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Dataset, Version
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -17,13 +17,13 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from modelyard.access.tables import tenants
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.db.statements import insert_new
 from modelyard.errors import DiskFull, Kind, Unavailable
 from modelyard.naming import MAX_NAME
 from modelyard.outbox.tables import outbox
 from modelyard.registry.domain import MAX_PATH_BYTES
 from modelyard.registry.tables import models, version_files
+from modelyard.schema import metadata
 
 TENANT = {"id": "default", "name": "default", "quotas": {}, "created_at": ManualClock().now()}
 MODEL = {

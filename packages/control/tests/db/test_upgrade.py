@@ -17,18 +17,18 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, Select, Table, create_engine, select, text
 
 import modelyard.db.database
-from modelyard.access.domain import FIRST_TENANT, Principal, Role
 from modelyard.access.tables import tokens
 from modelyard.audit.domain import prove
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.jobs.domain import JobKind
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.registry.search.filters import ModelFilter, parse_tags
 from modelyard.registry.search.pages import versions_from
 from modelyard.registry.states import Stage
 from modelyard.registry.store import find_version
+from modelyard.schema import metadata
 from modelyard.settings import Settings
 
 RESOURCES = Path(__file__).parents[1] / "resources"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from deletion_world import ALICE, MALLORY, World
 
-from modelyard.access.domain import Permission, Principal, Role
 from modelyard.deletion.domain import DeleteMode, Subject
 from modelyard.errors import Conflict, Forbidden, NotFound
 from modelyard.jobs.states import JobStatus
+from modelyard.principals import Permission, Principal, Role
 from modelyard.registry.states import Stage
 
 NOTHING, RUN, EXPERIMENT = DeleteMode

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import text
 
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.service import hold_chain
 from modelyard.db import Database
 from modelyard.deletion.claims import hold_for_burial
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.target.fake import FakeTarget
@@ -30,6 +29,7 @@ from modelyard.packaging.compiler import NoCompiler
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec
+from modelyard.principals import Principal, Role
 from modelyard.registry.service import RegistryService
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)

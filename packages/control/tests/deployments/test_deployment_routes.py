@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.jobs.domain import JobKind
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
 PATH = "/api/v1/deployments"

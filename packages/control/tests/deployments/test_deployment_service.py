@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Conflict, NotFound
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
 Create = Callable[..., Deployment]

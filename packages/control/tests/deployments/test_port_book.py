@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.deployments.domain import Deployment
@@ -15,6 +14,7 @@ from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Unavailable
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
 
 Deploy = Callable[..., Deployment]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
@@ -18,6 +17,7 @@ from modelyard.leases.service import Leases
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.target import ServerSpec, ServerState
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 

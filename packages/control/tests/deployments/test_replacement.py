@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.target.fake import FakeTarget
@@ -14,6 +13,7 @@ from modelyard.errors import Conflict
 from modelyard.main import ControlPlane
 from modelyard.ports.target import ServerState
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 
 PATH = "/api/v1/deployments"
 Json = dict[str, Any]

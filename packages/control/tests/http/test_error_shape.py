@@ -13,13 +13,14 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from modelyard.access.domain import MemberKind, Principal, Role
+from modelyard.access.domain import MemberKind
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.http.app import MAX_BODY_BYTES
 from modelyard.http.middleware.authentication import PUBLIC
 from modelyard.jobs.domain import JobKind
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
 
 WORDS = [

@@ -10,12 +10,13 @@ from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from modelyard.access.domain import FIRST_TENANT, MemberKind, Permission, Principal, Role
+from modelyard.access.domain import MemberKind
 from modelyard.http.app import create_app
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.authentication import PUBLIC
-from modelyard.http.trusted_sources import TrustedSources
 from modelyard.main import ControlPlane
+from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
+from modelyard.trusted_sources import TrustedSources
 
 
 def routes_of(control_plane: ControlPlane) -> list[RouteContext]:

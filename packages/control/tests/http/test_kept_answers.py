@@ -6,10 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 from statements import statements
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.routes import PREFIX
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
 
 MODELS = "/api/v1/ml/registry/models"

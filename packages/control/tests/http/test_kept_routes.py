@@ -11,13 +11,13 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.sql import visitors
 from statements import statements
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.tables import tenants
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.http.middleware.kept_answers import is_kept
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
+from modelyard.schema import metadata
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 PLACES = {"name": "iris", "model_name": "iris", "version": "1"}

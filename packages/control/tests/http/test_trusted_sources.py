@@ -3,8 +3,8 @@
 import pytest
 
 from modelyard.errors import Forbidden
-from modelyard.http.trusted_sources import TrustedSources
 from modelyard.settings import Settings
+from modelyard.trusted_sources import TrustedSources
 
 LOOPBACK = TrustedSources(listens_on="127.0.0.1")
 EVERYWHERE = TrustedSources(

@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.audit.service import AuditLog
@@ -29,6 +28,7 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobCancelled, JobService
 from modelyard.jobs.states import TRANSITIONS, JobStatus, Phase
 from modelyard.jobs.workflow import JobSteps, Result, workflow
+from modelyard.principals import Principal, Role
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
 STEPS = {"environment": Phase.TRAINING, "train": Phase.TRAINING, "register": Phase.REGISTERING}

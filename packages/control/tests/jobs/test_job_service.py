@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.audit.service import AuditLog
@@ -15,6 +14,7 @@ from modelyard.errors import Conflict, Invalid, ModelyardError, NotFound
 from modelyard.jobs.domain import PHASES, Job, JobKind
 from modelyard.jobs.service import JobCancelled, JobService
 from modelyard.jobs.states import JobStatus, Phase
+from modelyard.principals import Principal
 
 Create = Callable[..., Job]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.errors import DiskFull, Invalid, Kind, ModelyardError, Unavailable
@@ -17,6 +16,7 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.jobs.workflow import Interrupted, JobSteps, Result, workflow
+from modelyard.principals import Principal
 
 Body = Callable[[JobSteps], Result]
 

@@ -7,10 +7,10 @@ import psutil
 import pytest
 
 from modelyard.home import Home
-from modelyard.local.environment import Scope
-from modelyard.local.generations import is_alive
-from modelyard.local.programs import Program
-from modelyard.local.supervisor import Supervisor
+from modelyard.supervision.environment import Scope
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.programs import Program
+from modelyard.supervision.supervisor import Supervisor
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What programs get to see."""
 
-from modelyard.local.environment import Scope, inherited
+from modelyard.supervision.environment import Scope, inherited
 
 OURS = {"MODELYARD_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "SUPERVISOR_SERVER_URL": "unix:///x", "PATH": "/bin"}
 

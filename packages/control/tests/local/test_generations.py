@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from modelyard.local.generations import Generation, is_alive
+from modelyard.supervision.generations import Generation, is_alive
 
 Until = Callable[..., None]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelyard.local.log_tail import Following, last_lines, last_reason
+from modelyard.supervision.log_tail import Following, last_lines, last_reason
 
 
 class TestLastLines:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.errors import Unavailable
-from modelyard.local.server_ports import ServerPorts
+from modelyard.supervision.server_ports import ServerPorts
 
 
 @pytest.fixture

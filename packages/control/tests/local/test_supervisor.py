@@ -12,11 +12,11 @@ import pytest
 
 from modelyard.errors import Unavailable
 from modelyard.home import Home
-from modelyard.local.generations import is_alive
-from modelyard.local.programs import Program
-from modelyard.local.supervisor import ProcessState, Supervisor
-from modelyard.local.supervisor_daemon import password, socket_path
-from modelyard.local.supervisor_rpc import SupervisorSilent, call
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.programs import Program
+from modelyard.supervision.supervisor import ProcessState, Supervisor
+from modelyard.supervision.supervisor_daemon import password, socket_path
+from modelyard.supervision.supervisor_rpc import SupervisorSilent, call
 
 Until = Callable[..., None]
 MakeProgram = Callable[..., Program]
@@ -129,7 +129,7 @@ class TestSupervisor:
     def test_a_killed_daemon_is_gone_and_a_stopped_one_is_unavailable(
         self, supervisor: Supervisor, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("modelyard.local.supervisor._ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr("modelyard.supervision.supervisor._ANSWER_SECONDS", 0.3)
         supervisor.put(program("a"))
         pid = supervisor.pid()
         assert pid is not None
@@ -144,7 +144,7 @@ class TestSupervisor:
         self, supervisor: Supervisor, program: MakeProgram, processes: Callable[[], list[str]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr("modelyard.local.supervisor._ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr("modelyard.supervision.supervisor._ANSWER_SECONDS", 0.3)
         supervisor.put(program("a"))
         supervisor.put(program("b"))
         pid = supervisor.pid()

@@ -20,9 +20,9 @@ import pytest
 from ports import find_free_port
 
 from modelyard.home import Home
-from modelyard.local.generations import is_alive
 from modelyard.local.status import local_processes
-from modelyard.local.supervisor import Supervisor
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from mirror_desk import Desk
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tenants import Tenants
@@ -16,6 +15,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.outbox.service import Outbox
+from modelyard.principals import Principal, Role
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC, StageMover
 

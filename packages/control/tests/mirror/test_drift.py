@@ -6,7 +6,6 @@ import pytest
 from mirror_desk import Desk
 from sqlalchemy import update
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -14,6 +13,7 @@ from modelyard.db import Database
 from modelyard.errors import Unavailable
 from modelyard.mirror.parts import MirrorParts
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.states import Stage

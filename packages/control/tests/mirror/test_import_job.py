@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 
 MIRROR = "/api/v1/ml/registry/mirror"
 LogModel = Callable[..., LoggedModel]

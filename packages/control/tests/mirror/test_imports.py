@@ -9,7 +9,6 @@ import pytest
 from mirror_desk import Desk
 from sqlalchemy import update
 
-from modelyard.access.domain import Principal
 from modelyard.access.quotas import Quotas, Resource
 from modelyard.access.tenants import Tenants
 from modelyard.adapters.clock.manual import ManualClock
@@ -23,6 +22,7 @@ from modelyard.mirror.places import Place
 from modelyard.outbox.service import Outbox
 from modelyard.ports.registered_models import ShownVersion
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.states import Stage

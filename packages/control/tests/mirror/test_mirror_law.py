@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tenants import Tenants
@@ -29,6 +28,7 @@ from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.mirror.places import Place
 from modelyard.outbox.service import Outbox
 from modelyard.outbox.tables import outbox as messages
+from modelyard.principals import Principal, Role
 from modelyard.registry.editing import Editing
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from mirror_desk import Desk
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -14,6 +13,7 @@ from modelyard.mirror.parts import MirrorParts
 from modelyard.outbox.service import Outbox
 from modelyard.ports.registered_models import ShownVersion
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 

@@ -3,16 +3,17 @@
 import pytest
 from mirror_desk import Desk
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.errors import NotFound
-from modelyard.jobs.domain import JOB_TAG, Job, JobKind
+from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.outbox.service import Outbox
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
+from modelyard.tracker_names import JOB_TAG
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 
 

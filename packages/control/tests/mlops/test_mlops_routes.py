@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -17,6 +16,7 @@ from modelyard.jobs.domain import PHASES, Job, JobKind
 from modelyard.jobs.service import BEFORE_RUN
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 
 UPLOAD = {"script_name": "train_iris.py", "script_content": "print('hi')\n"}
 ONE_CLICK = UPLOAD | {"model_name": "iris", "requirements": ["scikit-learn"], "replicas": 2}

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.runner import FakeRunner
@@ -17,6 +16,7 @@ from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.errors import Conflict, DiskFull, Invalid, NotFound, Unavailable
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import pinned
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 

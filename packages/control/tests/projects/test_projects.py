@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.errors import Invalid, NotFound, TooLarge
 from modelyard.main import ControlPlane
+from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 
 

@@ -20,15 +20,14 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, select
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.domain import Entry, prove
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.errors import ModelyardError
 from modelyard.outbox.service import Outbox
+from modelyard.principals import Principal, Role
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.parts import promotion_parts
 from modelyard.promotion.policy import MetricRequirement, Policy
@@ -38,6 +37,7 @@ from modelyard.registry.editing import Editing
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import TRANSITIONS, Stage
+from modelyard.schema import metadata
 
 MODEL = "churn"
 PEOPLE = [Principal(tenant_id="acme", subject=name, role=Role.APPROVER) for name in ("anna", "bert", "carl")]

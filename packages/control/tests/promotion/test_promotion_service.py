@@ -9,8 +9,8 @@ from audit_chain import assert_chain_holds
 from promotion_yard import ANNA, BERT, CARL, MODEL, Yard
 from sqlalchemy import update
 
-from modelyard.access.domain import Principal, Role
 from modelyard.errors import Conflict, Forbidden, Invalid, ModelyardError, Precondition
+from modelyard.principals import Principal, Role
 from modelyard.promotion.policy import Baseline, Evidence, MetricRequirement, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.metrics import Direction, MetricRule

@@ -6,12 +6,12 @@ from itertools import product
 import pytest
 from fastapi.testclient import TestClient
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.routes import PREFIX
 from modelyard.errors import Unavailable
 from modelyard.http.told import nothing_at_once
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.at_once import CatalogueAtOnce
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.states import Stage

@@ -2,7 +2,6 @@
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
@@ -10,6 +9,7 @@ from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Precondition
 from modelyard.mirror.service import MirrorService
 from modelyard.outbox.service import Outbox
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.editing import MAX_TAGS, Editing
 from modelyard.registry.search.filters import ModelFilter, VersionFilter, parse_tags

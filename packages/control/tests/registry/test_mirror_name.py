@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.registry.mirror_name import MAX_MIRROR_NAME, mirror_name, mirror_names, model_of_mirror
+from modelyard.tracker_names import MAX_MIRROR_NAME, mirror_name, mirror_names, model_of_mirror
 
 TENANTS = st.from_regex(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", fullmatch=True)
 MODELS = st.from_regex(r"[a-z](?:[a-z0-9-]{0,48}[a-z0-9])?", fullmatch=True)

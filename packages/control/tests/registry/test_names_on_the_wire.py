@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from modelyard.access.domain import Principal, Role
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 
 REGISTRY, SERVING = "/api/v1/ml/registry/models", "/api/v1/modelserving/models"
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)

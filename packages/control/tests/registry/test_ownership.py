@@ -6,19 +6,20 @@ from threading import Barrier
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.db import Database
 from modelyard.errors import NotFound
-from modelyard.jobs.domain import JOB_TAG, Job, JobKind
+from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.tracking import LoggedModel, TrackedRun
+from modelyard.principals import Principal
 from modelyard.registry.domain import Given, Version
 from modelyard.registry.leaving import bury
 from modelyard.registry.ownership import hold_source
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
+from modelyard.tracker_names import JOB_TAG
 
 NOBODYS_RUN, NOBODYS_MODEL = "f" * 32, "m-" + "f" * 32
 Ask = Callable[[LoggedModel], str]

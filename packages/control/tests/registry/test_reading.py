@@ -7,13 +7,13 @@ import anyio
 import pytest
 from statements import statements
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.db import Database
 from modelyard.errors import Invalid
 from modelyard.http.told import Told
 from modelyard.ports.tracking import TrackedDataset
+from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.schemas import Answer, ModelAnswer, ModelsAnswer, VersionAnswer, VersionsAnswer

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import Invalid, NotFound
+from modelyard.principals import Principal
 from modelyard.registry.domain import Given, Version
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService

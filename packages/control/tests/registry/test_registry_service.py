@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, update
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
@@ -15,6 +14,7 @@ from modelyard.audit.tables import audit_entries
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import FileEntry, Version
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService

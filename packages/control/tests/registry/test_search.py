@@ -9,7 +9,6 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -18,6 +17,7 @@ from modelyard.errors import Invalid
 from modelyard.outbox.service import Outbox
 from modelyard.paging import encode_cursor
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.editing import Editing
 from modelyard.registry.search.filters import (
     NEWEST_FIRST,

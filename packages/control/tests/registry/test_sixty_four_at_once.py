@@ -10,7 +10,8 @@ import pytest
 from access_platform import Platform
 from audit_chain import assert_chain_holds
 
-from modelyard.access.domain import FIRST_TENANT, MemberKind, Principal, Role
+from modelyard.access.domain import MemberKind
+from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.registry.states import Stage
 
 CLIENTS = 64

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
@@ -26,6 +25,7 @@ from modelyard.jobs.domain import Job
 from modelyard.main import Adapters, ControlPlane
 from modelyard.mirror.domain import VERSION_TAG
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal, Role
 from modelyard.registry.domain import Version
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, text
 
 from modelyard.db import Database
-from modelyard.db.schema import metadata
+from modelyard.schema import metadata
 
 
 def empty(database: Database) -> None:

@@ -13,7 +13,7 @@ import pytest
 from ports import find_free_port
 from tracking_servers import serving
 
-from modelyard.access.domain import FIRST_TENANT, MemberKind, Principal, Role
+from modelyard.access.domain import MemberKind
 from modelyard.access.failures import FailedLogins
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
@@ -28,6 +28,7 @@ from modelyard.jobs import store
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.key_file import kept_key
+from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.tracking_access.signing import RunToken, TrackingSigner
 
 Json = dict[str, Any]

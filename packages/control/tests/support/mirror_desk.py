@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.mirror.parts import MirrorParts
 from modelyard.mirror.reconciliation import Outcome, Outcomes
+from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage

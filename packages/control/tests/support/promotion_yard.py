@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.principals import Principal, Role
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policies import Policies

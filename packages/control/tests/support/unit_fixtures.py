@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
@@ -29,6 +28,7 @@ from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService

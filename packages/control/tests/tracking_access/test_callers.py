@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from modelyard.access.domain import FIRST_TENANT, Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.errors import Unauthenticated, Unavailable
 from modelyard.jobs.training_state import TrainingJob
+from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.tracking_access import callers as module
 from modelyard.tracking_access.callers import PLATFORM, Callers
 from modelyard.tracking_access.domain import Caller

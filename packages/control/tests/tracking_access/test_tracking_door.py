@@ -11,8 +11,8 @@ import mlflow
 import pytest
 from guarded_tracker import API, Tracker, tracker
 
-from modelyard.jobs.domain import JOB_TAG
 from modelyard.jobs.states import JobStatus, Phase
+from modelyard.tracker_names import JOB_TAG
 
 __all__ = ["tracker"]
 

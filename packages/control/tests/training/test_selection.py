@@ -7,7 +7,7 @@ import pytest
 from modelyard.errors import Invalid
 from modelyard.ports.tracking import LoggedModel
 from modelyard.registry.metrics import Direction, MetricRule
-from modelyard.training.selection import BestOf, Candidate, parse_best_of, select_model
+from modelyard.registry.selection import BestOf, Candidate, parse_best_of, select_model
 
 
 def logged(name: str = "model", run: str = "r1", number: int = 1, **metrics: float) -> Candidate:

@@ -12,18 +12,16 @@ from typing import Any
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.db import Database
-from modelyard.db.schema import metadata
 from modelyard.errors import Conflict, DiskFull, Invalid, NotFound
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
-from modelyard.jobs.domain import JOB_TAG, Job, JobKind
+from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import AFTER_RUN, JobService
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.jobs.workflow import workflow
@@ -31,10 +29,13 @@ from modelyard.packaging.opening import Failure
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import LogLine, pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
+from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.domain import Given, Version
 from modelyard.registry.metrics import MetricRule
 from modelyard.registry.service import RegistryService
+from modelyard.schema import metadata
+from modelyard.tracker_names import JOB_TAG
 from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels

@@ -11,8 +11,8 @@ from access_platform import Platform
 from httpx import Client
 from uploading import ROOT, begin, kept, model_tar, send, upload
 
-from modelyard.access.domain import Principal, Role
 from modelyard.errors import Conflict
+from modelyard.principals import Principal, Role
 from modelyard.uploads.pieces import Pieces
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)

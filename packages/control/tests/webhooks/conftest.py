@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.leases.service import Leases
+from modelyard.principals import Principal, Role
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.queue import DeliveryQueue

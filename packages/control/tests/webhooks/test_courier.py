@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
@@ -16,6 +15,7 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.leases.service import Leases
 from modelyard.ports.receiver import Reply
+from modelyard.principals import Principal
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.domain import Delivery, DeliveryKind, Webhook, outcome_of

@@ -20,12 +20,12 @@ from receiving_server import ReceivingServer, receiving
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from modelyard.access.domain import Principal, Role
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.leases.service import Leases
+from modelyard.principals import Principal, Role
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.domain import Webhook

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.access.domain import Principal
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Precondition
 from modelyard.key_file import kept_key
+from modelyard.principals import Principal
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.domain import Webhook
 from modelyard.webhooks.service import MOST_WEBHOOKS, Webhooks

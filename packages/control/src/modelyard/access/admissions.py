@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from modelyard.access.domain import Principal, token_digest
+from modelyard.access.domain import token_digest
+from modelyard.principals import Principal
 
 _MOST = 10_000
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.access.domain import FIRST_TENANT, Role, validate_subject
+from modelyard.access.domain import validate_subject
 from modelyard.errors import Invalid, Unauthenticated
+from modelyard.principals import FIRST_TENANT, Role
 
 _STRONGEST_FIRST = (Role.ADMIN, Role.APPROVER, Role.DEVELOPER, Role.VIEWER)
 

@@ -5,12 +5,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from modelyard.access import store, token_store
-from modelyard.access.domain import Member, MemberKind, Principal, Role, validate_subject
+from modelyard.access.domain import Member, MemberKind, validate_subject
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, NotFound
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal, Role
 
 
 class Members:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
 from modelyard.access.schemas import (
@@ -32,6 +31,7 @@ from modelyard.access.tokens import Tokens
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 
 Anybody = Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]
 Operator = Annotated[Principal, Depends(Requires(Permission.TENANTS_WRITE))]

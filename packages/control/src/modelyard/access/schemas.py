@@ -5,9 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from modelyard.access.domain import Member, MemberKind, Permission, Principal, Role, Tenant, Token
+from modelyard.access.domain import Member, MemberKind, Tenant, Token
 from modelyard.access.quotas import Resource
 from modelyard.http.bodies import RequestBody
+from modelyard.principals import Permission, Principal, Role
 
 _LONGEST_LIFETIME = 10 * 366 * 24 * 3600
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

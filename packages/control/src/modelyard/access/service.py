@@ -9,18 +9,7 @@ import structlog
 from modelyard.access import store, token_store
 from modelyard.access.admissions import Admission, Admissions, Recalled
 from modelyard.access.claims import ClaimRules
-from modelyard.access.domain import (
-    FIRST_TENANT,
-    LOCAL_SUBJECT,
-    TOKEN_PREFIX,
-    Member,
-    MemberKind,
-    Principal,
-    Role,
-    Tenant,
-    Token,
-    token_digest,
-)
+from modelyard.access.domain import TOKEN_PREFIX, Member, MemberKind, Tenant, Token, token_digest
 from modelyard.access.failures import FailedLogins, address_key
 from modelyard.access.quotas import Quotas
 from modelyard.access.tokens import Tokens
@@ -28,6 +17,7 @@ from modelyard.db import Database
 from modelyard.errors import Forbidden, Unauthenticated, Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.ports.identity import IdentityProvider
+from modelyard.principals import FIRST_TENANT, LOCAL_SUBJECT, Principal, Role
 
 logger = structlog.get_logger()
 

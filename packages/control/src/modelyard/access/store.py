@@ -4,11 +4,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from modelyard.access.domain import Member, MemberKind, Role, Tenant
+from modelyard.access.domain import Member, MemberKind, Tenant
 from modelyard.access.quotas import Quotas, Resource
 from modelyard.access.tables import members, tenants
 from modelyard.db.statements import insert_new
 from modelyard.paging import Page, decode_cursor, encode_cursor
+from modelyard.principals import Role
 
 
 def add_tenant(connection: Connection, tenant: Tenant) -> bool:

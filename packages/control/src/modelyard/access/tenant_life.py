@@ -10,13 +10,14 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from modelyard.access import store, token_store
-from modelyard.access.domain import FIRST_TENANT, Principal, Role, Tenant, Token
+from modelyard.access.domain import Tenant, Token
 from modelyard.access.tenants import acting_in, locked_tenant, record_for_both
 from modelyard.access.tokens import Tokens
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound
 from modelyard.ports.clock import Clock
+from modelyard.principals import FIRST_TENANT, Principal, Role
 
 Hindrance = Callable[[Connection, str], str | None]
 """What of a tenant still runs, in words; None when nothing does."""

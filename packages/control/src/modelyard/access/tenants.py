@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from modelyard.access import store
-from modelyard.access.domain import FIRST_TENANT, Member, MemberKind, Principal, Role, Tenant, Token, validate_tenant_id
+from modelyard.access.domain import Member, MemberKind, Tenant, Token, validate_tenant_id
 from modelyard.access.quotas import Quotas
 from modelyard.access.tokens import Tokens
 from modelyard.audit.service import AuditLog
@@ -13,6 +13,7 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import FIRST_TENANT, Principal, Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, desc, func, insert, or_, select, tuple_, update
 
-from modelyard.access.domain import Member, Permission, Token
+from modelyard.access.domain import Member, Token
 from modelyard.access.store import member_of
 from modelyard.access.tables import members, tokens
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
+from modelyard.principals import Permission
 
 
 def has_tokens(connection: Connection) -> bool:

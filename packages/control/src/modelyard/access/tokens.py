@@ -7,15 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from modelyard.access import store, token_store
-from modelyard.access.domain import (
-    Member,
-    Permission,
-    Principal,
-    Token,
-    new_token_secret,
-    token_digest,
-    validate_subject,
-)
+from modelyard.access.domain import Member, Token, new_token_secret, token_digest, validate_subject
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -23,6 +15,7 @@ from modelyard.db import Database
 from modelyard.errors import Forbidden, Invalid, NotFound
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Permission, Principal
 
 
 class Tokens:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.audit.domain import Anchor, Filter
 from modelyard.audit.export import ExportFormat, export
 from modelyard.audit.schemas import EntriesAnswer, EntryAnswer, HeadAnswer, ProductionAnswer, VerdictAnswer
@@ -15,6 +14,7 @@ from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.AUDIT_READ))]
 ReadModels = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]

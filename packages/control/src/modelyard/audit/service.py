@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit import store
 from modelyard.audit.domain import Anchor, Entry, Filter, InProduction, Verdict, prove
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound
 from modelyard.paging import Page, decode_number_cursor, encode_cursor
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 
 Listener = Callable[[Connection, Entry], None]
 """Hears of an entry in the transaction that writes it, and may write there too. What it raises undoes the change."""

@@ -16,9 +16,9 @@ from sqlalchemy.types import TypeEngine
 
 from modelyard.db import Database
 from modelyard.db.changes import changes
-from modelyard.db.schema import metadata
 from modelyard.db.types import Json, Timestamp
 from modelyard.errors import Conflict
+from modelyard.schema import metadata
 
 MADE_AGAIN = frozenset({"bundles"})
 _VERSION_TABLE = "alembic_version"

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelyard import __version__
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.service import AuditLog
 from modelyard.backup.archive import Contents, Facts, packing, unpack
 from modelyard.backup.rows import dump, load
@@ -24,6 +23,7 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid
 from modelyard.home import Home
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal, Role
 from modelyard.scratch import Scratch
 from modelyard.settings import Settings
 

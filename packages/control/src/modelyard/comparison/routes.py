@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.comparison.picture import picture
 from modelyard.comparison.schemas import ComparisonAnswer
 from modelyard.comparison.service import ComparisonService
 from modelyard.errors import Invalid
 from modelyard.http.guard import Requires
+from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Versions = Annotated[str, Query(description="2 to 20 numbers, like 2,3; the lowest is the baseline", examples=["2,3"])]

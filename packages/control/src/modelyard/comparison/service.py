@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from modelyard.access.domain import Principal
 from modelyard.comparison.domain import Comparison, compare
+from modelyard.principals import Principal
 from modelyard.promotion.policies import Policies
 from modelyard.registry.service import RegistryService
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.deletion.domain import (
     MOST_NAMED,
@@ -29,6 +28,7 @@ from modelyard.errors import NotFound, Unavailable
 from modelyard.holds.service import HoldService
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
+from modelyard.principals import Principal
 from modelyard.promotion.service import PromotionService
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version

@@ -2,7 +2,6 @@
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -16,6 +15,7 @@ from modelyard.jobs.service import JobService
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
+from modelyard.principals import Principal
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deletion import store
@@ -19,6 +18,7 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
+from modelyard.principals import Permission, Principal
 from modelyard.registry import leaving
 from modelyard.registry.domain import Version
 from modelyard.revision import check_revision

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.service import AuditLog
 from modelyard.deployments.domain import Deployment
+from modelyard.principals import Principal, Role
 
 SYSTEM = "modelyard"
 """Who the audit log names when nobody asked for a change."""

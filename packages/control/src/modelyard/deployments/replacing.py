@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.deployments import replacement_store as store
 from modelyard.deployments.domain import Deployment
@@ -23,6 +22,7 @@ from modelyard.deployments.store import lock as lock_deployment
 from modelyard.errors import Conflict
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.schemas import (
     AcceptedDeployment,
@@ -22,6 +21,7 @@ from modelyard.http.follow import LOG_RESPONSES, Part, file_log, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -21,6 +20,7 @@ from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 

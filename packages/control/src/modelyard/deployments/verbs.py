@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
@@ -15,6 +14,7 @@ from modelyard.errors import Invalid
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version, refuse_leaving
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import checked_deployment, checked_place

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.holds.domain import Hold
 from modelyard.holds.schemas import HoldAnswer, HoldBody, HoldsAnswer, LiftBody
 from modelyard.holds.service import HoldService
@@ -12,6 +11,7 @@ from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
+from modelyard.principals import Permission, Principal
 from modelyard.registry.service import RegistryService
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound
@@ -13,6 +12,7 @@ from modelyard.holds import store
 from modelyard.holds.domain import Hold
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry.domain import refuse_leaving
 from modelyard.registry.leaving import hold_model, is_burial_begun
 from modelyard.registry.service import RegistryService

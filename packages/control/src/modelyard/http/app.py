@@ -24,7 +24,7 @@ from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
 from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.told import TellsAtOnce, nothing_at_once
-from modelyard.http.trusted_sources import TrustedSources
+from modelyard.trusted_sources import TrustedSources
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DESCRIPTION = "From a training script to a governed, versioned production API."

@@ -8,9 +8,9 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.errors import Forbidden
 from modelyard.http.middleware.authentication import PUBLIC, principal_of
+from modelyard.principals import Permission, Principal
 
 
 class Requires(SecurityBase):

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import orjson
 from fastapi import Response
 
-from modelyard.access.domain import Principal
 from modelyard.http.revision import set_etag
+from modelyard.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from modelyard.jobs.states import FINAL, JobStatus, Phase
-from modelyard.registry.mirror_name import mirror_name
-
-JOB_TAG = "modelyard.job_id"
-"""What a script logs carries it in the tracker, and says so which job has run it."""
+from modelyard.tracker_names import mirror_name
 
 
 class JobKind(StrEnum):

@@ -8,7 +8,6 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -22,6 +21,7 @@ from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.job_engine import JobEngine
+from modelyard.principals import Principal, Role
 
 logger = structlog.get_logger()
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.lineage.schemas import LineageAnswer, VersionReference, VersionReferencesAnswer
 from modelyard.lineage.service import LineageService, Origin
+from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Id = Annotated[str | None, Query(max_length=200)]

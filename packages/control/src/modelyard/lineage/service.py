@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
@@ -13,6 +12,7 @@ from modelyard.jobs.service import JobService
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.tracking import TrackedRun, Tracking
+from modelyard.principals import Permission, Principal
 from modelyard.registry.domain import Dataset, Version
 from modelyard.registry.service import RegistryService, datasets_of
 from modelyard.training.domain import script_sha256

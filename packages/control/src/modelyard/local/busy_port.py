@@ -5,7 +5,7 @@ from contextlib import suppress
 import psutil
 
 from modelyard.errors import Conflict
-from modelyard.local.server_ports import is_free
+from modelyard.supervision.server_ports import is_free
 
 
 def refuse_busy_port(host: str, port: int, *, flag: str) -> None:

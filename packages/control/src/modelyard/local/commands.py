@@ -152,7 +152,7 @@ def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
 
 def _stay(stack: "LocalStack") -> None:
     """Show the control plane's log until the stack is down, by us or by somebody else."""
-    from modelyard.local.log_tail import Following
+    from modelyard.supervision.log_tail import Following
 
     log = Following(stack.home.logs / "control.log")
     say("Ctrl-C takes it down; here is the log of the management API")

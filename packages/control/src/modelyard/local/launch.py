@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from modelyard.isolation import Confinement
-from modelyard.local.environment import Scope, inherited
-from modelyard.local.generations import Generation
-from modelyard.local.programs import digest_of
+from modelyard.supervision.environment import Scope, inherited
+from modelyard.supervision.generations import Generation
+from modelyard.supervision.programs import digest_of
 
 
 def launch(path: Path) -> None:

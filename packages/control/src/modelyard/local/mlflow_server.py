@@ -15,9 +15,9 @@ from typing import Any
 import uvicorn
 
 from modelyard.adapters.tracking.mlflow_store import MlflowStoreFacts
-from modelyard.jobs.domain import JOB_TAG
 from modelyard.local.tracking_door import guarded
 from modelyard.settings import Settings
+from modelyard.tracker_names import JOB_TAG
 
 HOST = "127.0.0.1"
 

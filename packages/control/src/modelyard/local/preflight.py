@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from modelyard.errors import DiskFull, Invalid
 from modelyard.home import Home
-from modelyard.http.trusted_sources import is_loopback
 from modelyard.local.stack_file import Stack
 from modelyard.settings import Settings
+from modelyard.trusted_sources import is_loopback
 
 _UNUSABLE_IN_PATHS = re.compile(r"[\[\]*?%;#\"'\x00-\x1f]")  # A meaning in supervisord's files, or in those of a shell.
 _CLIENTS = {

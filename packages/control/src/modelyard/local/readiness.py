@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import Unavailable
-from modelyard.local.log_tail import last_reason
-from modelyard.local.supervisor import ProcessState, Supervisor
+from modelyard.supervision.log_tail import last_reason
+from modelyard.supervision.supervisor import ProcessState, Supervisor
 
 _PROBE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05

@@ -8,8 +8,8 @@ import psutil
 
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.home import Home
-from modelyard.local.generations import is_alive
-from modelyard.local.waiting import until
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.waiting import until
 
 _KILL_SECONDS = 10
 _SUPERVISE = "modelyard.adapters.runner.supervise"

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from modelyard.adapters.file_lock import locked
 from modelyard.errors import Conflict, Unavailable
+from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
-from modelyard.local.environment import Scope
 from modelyard.local.preflight import check_disk, check_home, check_settings, check_stack
-from modelyard.local.programs import CONTROL, MLFLOW, Program
 from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
 from modelyard.local.stack_file import Stack, Wanted
-from modelyard.local.supervisor import Supervisor
+from modelyard.supervision.environment import Scope
+from modelyard.supervision.programs import CONTROL, MLFLOW, Program
+from modelyard.supervision.supervisor import Supervisor
 
 Tell = Callable[[str], None]
 """Takes one line for the person who waits."""

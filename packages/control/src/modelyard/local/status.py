@@ -6,10 +6,10 @@ from typing import Any
 
 from modelyard.errors import Unavailable
 from modelyard.home import Home
-from modelyard.local.programs import CONTROL, MLFLOW, deployment_of
-from modelyard.local.server_ports import ServerPorts
 from modelyard.local.stack_file import Stack
-from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
+from modelyard.supervision.programs import CONTROL, MLFLOW, deployment_of
+from modelyard.supervision.server_ports import ServerPorts
+from modelyard.supervision.supervisor import ProcessState, ProgramState, Supervisor
 
 _WORDS = {
     ProcessState.RUNNING: "running",

@@ -10,7 +10,6 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.http.middleware.source_check import SourceCheck
-from modelyard.http.trusted_sources import TrustedSources
 from modelyard.jobs.training_state import TrainingState
 from modelyard.key_file import kept_key
 from modelyard.local.federation import federation
@@ -19,6 +18,7 @@ from modelyard.tracking_access.callers import Callers
 from modelyard.tracking_access.facts import TrackedFacts
 from modelyard.tracking_access.middleware import TrackingDoor
 from modelyard.tracking_access.signing import TrackingSigner
+from modelyard.trusted_sources import TrustedSources
 
 
 def guarded(app: ASGIApp, *, settings: Settings, facts: TrackedFacts, listens_on: str) -> ASGIApp:

@@ -12,7 +12,6 @@ from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.key_file import kept_key
-from modelyard.local.supervisor import Supervisor
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
 from modelyard.ports.clock import Clock
@@ -24,6 +23,7 @@ from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
+from modelyard.supervision.supervisor import Supervisor
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials, SignedCredentials
 from modelyard.tracking_access.signing import TrackingSigner
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from modelyard.deletion.bundles import Bundles
 from modelyard.deletion.planning import Planner
 from modelyard.deletion.purge import Purger
 from modelyard.deletion.restoring import Restoring
@@ -18,7 +19,6 @@ from modelyard.main.work import Work
 from modelyard.mirror.service import MirrorService
 from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
 from modelyard.modelserving.surface import Surface
-from modelyard.packaging.images import Bundles
 
 
 class Removal:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from posixpath import normpath
 
-from modelyard.access.domain import TRACKER_SUBJECT, Principal, Role
 from modelyard.ports.registered_models import NO_STAGE, ShownModel, ShownVersion
+from modelyard.principals import TRACKER_SUBJECT, Principal, Role
 from modelyard.registry.domain import Model, Version, user_tags
 from modelyard.registry.states import Stage
 

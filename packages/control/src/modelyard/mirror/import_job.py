@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modelyard.access.domain import Principal
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
 from modelyard.jobs.states import JobStatus, Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.mirror.reconciliation import Outcome, Reconciliation
+from modelyard.principals import Principal
 
 MOST_TOLD = 1000
 """Imported versions, and refused ones, that the job's result names."""

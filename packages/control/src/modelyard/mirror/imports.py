@@ -6,7 +6,6 @@ nor two that import at once make a second one. That the tracker's version carrie
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Kind, ModelyardError, NotFound
@@ -17,6 +16,7 @@ from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.registered_models import RegisteredModels, ShownModel, ShownVersion
 from modelyard.ports.tracking import NOT_TRACKED, LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version, user_tags
 from modelyard.registry.numbering import Found
 from modelyard.registry.ownership import JOB_RUNNING

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from modelyard.access.domain import FIRST_TENANT, Principal
 from modelyard.access.tenants import Tenants
 from modelyard.errors import Invalid, NotFound
 from modelyard.naming import MAX_NAME, short_digest, valid_name
 from modelyard.paging import Page, decode_cursor, encode_cursor
 from modelyard.ports.registered_models import RegisteredModels
-from modelyard.registry.mirror_name import MAX_MIRROR_NAME, mirror_name, model_of_mirror
+from modelyard.principals import FIRST_TENANT, Principal
 from modelyard.registry.service import RegistryService
+from modelyard.tracker_names import MAX_MIRROR_NAME, mirror_name, model_of_mirror
 
 _OURS, _THEIRS = "ours", "theirs"
 

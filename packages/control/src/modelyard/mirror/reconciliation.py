@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Kind, ModelyardError
 from modelyard.mirror.domain import Drift, DriftKind, tracker
 from modelyard.mirror.examination import Examination
@@ -12,6 +11,7 @@ from modelyard.mirror.imports import Imports
 from modelyard.mirror.places import Place, Places
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.registered_models import RegisteredModels, ShownVersion
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
 _MOST_TOLD = 1000

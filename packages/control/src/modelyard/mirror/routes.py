@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.reconciliation import Reconciliation
 from modelyard.mirror.schemas import AcceptedImport, ImportAnswer, MirrorAnswer, RepairAnswer
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]

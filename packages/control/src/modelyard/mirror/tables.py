@@ -5,7 +5,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Timestamp, metadata
 from modelyard.naming import MAX_NAME
-from modelyard.registry.mirror_name import MAX_MIRROR_NAME
+from modelyard.tracker_names import MAX_MIRROR_NAME
 
 _NAME = String(MAX_MIRROR_NAME)
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.errors import Invalid
 from modelyard.http.follow import LOG_RESPONSES, Log, Part, log_response
 from modelyard.http.guard import Requires
@@ -31,6 +30,7 @@ from modelyard.mlops.status import PlatformStatus
 from modelyard.mlops.upload import read_upload
 from modelyard.naming import model_name_of_script
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService

@@ -1,7 +1,6 @@
 """How the platform and its parts are, in one look."""
 
 from modelyard import __version__
-from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
 from modelyard.errors import ModelyardError
@@ -10,6 +9,7 @@ from modelyard.mlops.schemas import ComponentAnswer, StatusAnswer
 from modelyard.ports.clock import Clock
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
+from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
 
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.deletion.domain import Subject
 from modelyard.deletion.restoring import Restoring
 from modelyard.deletion.schemas import (
@@ -29,6 +28,7 @@ from modelyard.modelserving.schemas import (
 )
 from modelyard.modelserving.surface import Surface
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.registry.editing import Editing
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelChange, VersionChange

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from modelyard.access.domain import Principal
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.modelserving.schemas import ModelVersionAnswer
+from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.packaging.schemas import BundleAnswer
 from modelyard.packaging.service import PackagingService
+from modelyard.principals import Permission, Principal
 from modelyard.registry.service import RegistryService
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
+from modelyard.principals import Permission, Principal
 from modelyard.projects.schemas import AnnouncedAnswer, ProjectAnswer, ProjectBody
 from modelyard.projects.service import Incoming, ProjectService
 

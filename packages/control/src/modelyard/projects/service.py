@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from modelyard.access.domain import Principal
 from modelyard.disk import Disk
 from modelyard.errors import Invalid, NotFound, TooLarge
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.uploads.unpack import unpack
 
 _DIGEST_DIGITS = frozenset("0123456789abcdef")

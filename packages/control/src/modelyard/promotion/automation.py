@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.service import AuditLog
+from modelyard.principals import Principal, Role
 from modelyard.promotion import store
 from modelyard.promotion.policy import Finding, evaluate
 from modelyard.registry.domain import Version

@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.errors import Conflict, NotFound, Precondition
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.promotion import store
 from modelyard.promotion.domain import Request, evidence_digest
 from modelyard.promotion.policy import Finding, Policy, evaluate

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal, Role
 from modelyard.promotion.automation import ACTOR, AutoStaging
 from modelyard.promotion.book import RequestBook
 from modelyard.promotion.policies import Policies

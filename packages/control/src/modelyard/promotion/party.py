@@ -6,7 +6,7 @@ made with, does not count as somebody else.
 
 from dataclasses import dataclass
 
-from modelyard.access.domain import UNAUTHENTICATED_SUBJECTS, Principal
+from modelyard.principals import UNAUTHENTICATED_SUBJECTS, Principal
 
 _WAY_OUT = (
     "let somebody take part whose token a third person made, or who logs in at the identity provider, "

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.promotion import store
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.book import RequestBook

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.promotion.domain import Request
 from modelyard.promotion.policies import Policies
 from modelyard.promotion.schemas import (

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.db import Database
 from modelyard.errors import Conflict, Forbidden, Invalid
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.promotion import store
 from modelyard.promotion.book import RequestBook
 from modelyard.promotion.domain import Approval, Request

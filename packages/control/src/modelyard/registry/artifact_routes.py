@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.errors import Invalid
 from modelyard.http.errors import error_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.request_id import request_id_of
 from modelyard.http.revision import is_known
+from modelyard.principals import Permission, Principal
 from modelyard.registry.artifact_schemas import ArtifactsAnswer
 from modelyard.registry.artifacts import Artifacts, Fetched
 from modelyard.registry.domain import MAX_PATH_LENGTH, Manifest, Version

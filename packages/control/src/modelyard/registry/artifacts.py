@@ -8,9 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Conflict, ModelyardError, NotFound
 from modelyard.ports.tracking import Tracking
+from modelyard.principals import Principal
 from modelyard.registry.domain import FileEntry, Manifest, Version, manifest_difference
 from modelyard.registry.files import manifest_of, sha256_of
 from modelyard.registry.service import RegistryService

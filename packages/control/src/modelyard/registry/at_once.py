@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.errors import ModelyardError
 from modelyard.http.told import Told
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.search.filters import NEWEST_FIRST, ModelOrder
 from modelyard.registry.states import Stage

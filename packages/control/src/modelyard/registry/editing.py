@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, validate_subject
+from modelyard.access.domain import validate_subject
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import MAX_VERSION, Model, Version, refuse_platform_tags
 from modelyard.registry.search.index import index_model, index_version_tags

@@ -5,8 +5,8 @@ only, and stays its own when the model is deleted.
 from sqlalchemy import Connection, select
 
 from modelyard.naming import derived_labels
-from modelyard.registry.mirror_name import mirror_names
 from modelyard.registry.tables import models
+from modelyard.tracker_names import mirror_names
 
 
 def free_label(connection: Connection, tenant_id: str, name: str) -> str:

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -19,6 +18,7 @@ from modelyard.errors import Conflict
 from modelyard.outbox.service import Outbox
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import Model, NewVersion, Version
 from modelyard.registry.leaving import deleting_model, is_living_model

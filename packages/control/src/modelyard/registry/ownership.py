@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from modelyard.db import Database
 from modelyard.errors import Conflict
-from modelyard.jobs.domain import JOB_TAG
 from modelyard.ports.tracking import LoggedModel, TrackedRun, no_model, no_run
 from modelyard.registry.tables import versions
+from modelyard.tracker_names import JOB_TAG
 
 JOB_RUNNING = "job_running"
 

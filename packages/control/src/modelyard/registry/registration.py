@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Invalid, NotFound
 from modelyard.naming import validate_model_name
 from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import NOT_TRACKED, no_model, no_run
+from modelyard.principals import Principal
 from modelyard.registry.domain import Given, Model, Version, refuse_platform_tags
+from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
-from modelyard.training.selection import MetricRules, parse_best_of, select_model
 
 _REFUSAL_SECONDS = 0.5
 """An answer that there is no such run comes at a multiple of this: what is another tenant's takes longer to look up."""

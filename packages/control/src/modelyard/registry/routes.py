@@ -6,13 +6,13 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.http.told import Told
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.registry.editing import Editing
 from modelyard.registry.reading import CatalogueReading
 from modelyard.registry.registration import Registration

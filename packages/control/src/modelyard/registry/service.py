@@ -8,16 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import NotFound
-from modelyard.jobs.domain import JOB_TAG
 from modelyard.outbox.service import Outbox
 from modelyard.paging import Page
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import PARENT_TAG, LoggedModel, TrackedRun, Tracking, no_model
+from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import (
     MAX_VERSION,
@@ -35,7 +34,6 @@ from modelyard.registry.files import manifest_of
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.labels import find_labelled, find_mirrored, names_of
 from modelyard.registry.leaving import is_deleted
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.numbering import AfterRegistration, Found, Numbering
 from modelyard.registry.ownership import Makers, Ownership
@@ -51,9 +49,10 @@ from modelyard.registry.search.filters import (
     VersionOrder,
 )
 from modelyard.registry.search.pages import page_of_models, page_of_versions, versions_from
+from modelyard.registry.selection import Candidate
 from modelyard.registry.states import Stage
 from modelyard.registry.tagged import SlotNames
-from modelyard.training.selection import Candidate
+from modelyard.tracker_names import JOB_TAG, mirror_name
 
 _IN_RUN = "runs:/"
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal
 from modelyard.audit.service import AuditLog
 from modelyard.errors import Conflict, Precondition
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import Version, refuse_leaving
 from modelyard.registry.search.index import index_version_stage

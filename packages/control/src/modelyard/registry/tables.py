@@ -18,8 +18,8 @@ from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 from modelyard.naming import MAX_LABEL, MAX_NAME
 from modelyard.registry.domain import MAX_PATH_LENGTH
-from modelyard.registry.mirror_name import MAX_MIRROR_NAME
 from modelyard.registry.search.filters import MAX_METRIC_NAME
+from modelyard.tracker_names import MAX_MIRROR_NAME
 
 models = Table(
     "models",

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from modelyard.access.domain import FIRST_TENANT, Permission, Principal, Role
 from modelyard.access.service import AccessService
 from modelyard.access.tenants import Tenants
 from modelyard.errors import ModelyardError, Unauthenticated, Unavailable
 from modelyard.jobs.training_state import TrainingJob, TrainingState
 from modelyard.ports.clock import Clock
+from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
 from modelyard.tracking_access.domain import Caller, RunGrant
 from modelyard.tracking_access.signing import TrackingSigner
 

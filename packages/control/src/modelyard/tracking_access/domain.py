@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modelyard.registry.mirror_name import mirror_name, model_of_mirror
+from modelyard.tracker_names import mirror_name, model_of_mirror
 
 PLATFORM_TAGS = "modelyard."
 """What the names of tags begin with that nobody but the platform writes."""

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelyard.errors import Forbidden, Invalid, NotFound
-from modelyard.jobs.domain import JOB_TAG
-from modelyard.registry.mirror_name import mirror_name
+from modelyard.tracker_names import JOB_TAG, mirror_name
 from modelyard.tracking_access.domain import PLATFORM_TAGS, Caller, TrackedThing
 from modelyard.tracking_access.facts import TrackedFacts
 from modelyard.tracking_access.request import TrackingRequest

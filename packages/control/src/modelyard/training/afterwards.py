@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Conflict
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.naming import validate_model_name
+from modelyard.principals import Principal
 from modelyard.registry.domain import Given, Version, refuse_platform_tags
+from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
 from modelyard.training.logged import LoggedByJobs
-from modelyard.training.selection import MetricRules, parse_best_of, select_model
 
 _KINDS = (JobKind.TRAINING, JobKind.ONE_CLICK)
 

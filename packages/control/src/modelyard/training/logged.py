@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelyard.jobs.domain import JOB_TAG, Job
+from modelyard.jobs.domain import Job
 from modelyard.ports.tracking import LoggedModel, TrackedRun, Tracking
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.provenance import Provenance
-from modelyard.training.selection import Candidate
+from modelyard.registry.selection import Candidate
+from modelyard.tracker_names import JOB_TAG
 
 RUN_KEY_TAG = "modelyard.run_key"
 

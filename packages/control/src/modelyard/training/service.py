@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Invalid
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.naming import validate_experiment_name, validate_model_name, validate_namespace
+from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
+from modelyard.registry.selection import MetricRules, parse_best_of
 from modelyard.training.scripts import Script, request_of
-from modelyard.training.selection import MetricRules, parse_best_of
 
 MAX_REPLICAS = 64
 DEFAULT_NAMESPACE = "default"

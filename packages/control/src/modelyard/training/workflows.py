@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
 from modelyard.job_secrets.service import JobSecrets
-from modelyard.jobs.domain import JOB_TAG, Job, JobKind
+from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import AFTER_RUN, BEFORE_RUN, MAX_RUNS, JobService, owner_of
 from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
@@ -19,12 +19,13 @@ from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.projects.service import ProjectService
 from modelyard.registry.provenance import Provenance, Source
+from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
+from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials
 from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_tracking_client
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
-from modelyard.training.selection import MetricRules, parse_best_of, select_model
 
 _KEPT = ". What it had logged before is kept, and can be registered without training again"
 _MOST_TOLD = 100

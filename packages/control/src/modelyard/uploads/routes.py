@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from modelyard.access.domain import Permission, Principal
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.principals import Permission, Principal
 from modelyard.uploads.domain import Upload
 from modelyard.uploads.schemas import SubmittedAnswer, UploadAnswer, UploadBody, UploadsAnswer
 from modelyard.uploads.service import UploadService

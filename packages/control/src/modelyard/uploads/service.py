@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
@@ -21,6 +20,7 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal, Role
 from modelyard.uploads import store
 from modelyard.uploads.checks import check_piece, check_upload
 from modelyard.uploads.domain import Upload, request_digest

@@ -20,10 +20,10 @@ from modelyard.plain import plain_json
 from modelyard.ports.tracking import Tracking
 from modelyard.registry.domain import Manifest, check_manifest, manifest_difference
 from modelyard.registry.files import manifest_of, sha256_of
-from modelyard.registry.mirror_name import mirror_name
 from modelyard.registry.mlmodel import read_signature
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
+from modelyard.tracker_names import mirror_name
 from modelyard.uploads.domain import Upload, flavors_of
 from modelyard.uploads.service import UploadService
 from modelyard.uploads.sidecars import CONFIG, NOTHING_TOLD, read_sidecars

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from modelyard.access.domain import Principal
 from modelyard.audit.domain import Filter
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
+from modelyard.principals import Principal
 from modelyard.webhooks import delivery_store
 from modelyard.webhooks.catalogue import TEST
 from modelyard.webhooks.domain import Delivery, DeliveryKind, Webhook

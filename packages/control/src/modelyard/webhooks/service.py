@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.domain import Principal, Role
 from modelyard.audit.domain import Entry
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -15,6 +14,7 @@ from modelyard.errors import Conflict, Invalid, NotFound, Precondition
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.ports.receiver import Receivers
+from modelyard.principals import Principal, Role
 from modelyard.revision import check_revision
 from modelyard.webhooks import delivery_store, store
 from modelyard.webhooks.catalogue import EVENT_TYPES

@@ -16,8 +16,8 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import UvEnvironments
 from modelyard.adapters.environments.server_distribution import ServerDistribution, editable_source
 from modelyard.adapters.environments.uv_command import Uv, UvFailure, without_places
-from modelyard.adapters.file_lock import open_lock, try_lock
 from modelyard.errors import Invalid, Unavailable
+from modelyard.file_lock import open_lock, try_lock
 from modelyard.home import Home
 from modelyard.ports.environments import Lock, pinned
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelyard.home import Home
-from modelyard.local.supervisor import Supervisor
 from modelyard.ports.target import ServerSpec
+from modelyard.supervision.supervisor import Supervisor
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from modelyard.adapters.target.local import LocalTarget
 from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.isolation import IsolationChoice, choose_isolation, landlock
-from modelyard.local.generations import is_alive
-from modelyard.local.supervisor import Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.supervisor import Supervisor
 
 Until = Callable[..., None]
 

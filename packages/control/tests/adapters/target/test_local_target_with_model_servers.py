@@ -17,9 +17,9 @@ from onnx import TensorProto, helper
 
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.home import Home
-from modelyard.local.generations import is_alive
-from modelyard.local.supervisor import Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
 

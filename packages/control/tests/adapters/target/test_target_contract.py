@@ -8,8 +8,8 @@ import pytest
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.home import Home
-from modelyard.local.supervisor import Supervisor
 from modelyard.ports.target import ServerSpec, ServerState, Target
+from modelyard.supervision.supervisor import Supervisor
 
 Until = Callable[..., None]
 

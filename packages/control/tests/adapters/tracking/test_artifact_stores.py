@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from modelyard.access.domain import Principal, Role
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.access.tenants import Tenants
@@ -30,6 +29,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
+from modelyard.principals import Principal, Role
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import Stage

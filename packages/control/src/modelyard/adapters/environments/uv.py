@@ -19,8 +19,8 @@ from modelyard.adapters.environments.interpreters import Interpreter, Interprete
 from modelyard.adapters.environments.server_distribution import ServerDistribution, ServerRequirement, editable_source
 from modelyard.adapters.environments.source_builds import WheelsFirst
 from modelyard.adapters.environments.uv_command import Uv, UvFailure
-from modelyard.adapters.file_lock import locked
 from modelyard.errors import Invalid, ModelyardError, Unavailable
+from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.isolation import Isolation
 from modelyard.isolation.mechanism import NO_ISOLATION

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
-from modelyard.adapters.file_lock import open_lock, try_lock
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
 from modelyard.errors import Invalid, Unavailable
+from modelyard.file_lock import open_lock, try_lock
 from modelyard.isolation import Confinement, Isolation
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec

@@ -16,20 +16,20 @@ from types import MappingProxyType
 
 import httpx
 
-from modelyard.adapters.file_lock import locked
 from modelyard.adapters.target.status_file import ServerStatus, read_status
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Unavailable
+from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.isolation import Confinement, Isolation
 from modelyard.isolation.mechanism import NO_ISOLATION
-from modelyard.local.environment import Scope
-from modelyard.local.generations import is_alive
-from modelyard.local.log_tail import last_reason
-from modelyard.local.programs import Program, generation_suffix, server_program
-from modelyard.local.server_ports import ServerPorts, is_free
-from modelyard.local.supervisor import ProcessState, ProgramState, Supervisor
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.supervision.environment import Scope
+from modelyard.supervision.generations import is_alive
+from modelyard.supervision.log_tail import last_reason
+from modelyard.supervision.programs import Program, generation_suffix, server_program
+from modelyard.supervision.server_ports import ServerPorts, is_free
+from modelyard.supervision.supervisor import ProcessState, ProgramState, Supervisor
 
 STOP_SECONDS = 45
 """How long a model server has to finish what it is answering."""

@@ -2,13 +2,10 @@
 
 from alembic import context
 
-from modelyard.db.schema import metadata
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=None,  # Only what writes migrations itself compares with the tables, and these know the nouns.
     render_as_batch=True,
-    compare_type=True,
     transaction_per_migration=False,
 )
 context.run_migrations()

@@ -6,13 +6,13 @@ from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modelyard.access.domain import Principal
 from modelyard.access.service import AccessService
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
 from modelyard.http.docs import DOCS_PATHS
 from modelyard.http.errors import error_response
 from modelyard.http.middleware.request_id import request_id_of
+from modelyard.principals import Principal
 
 PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json"}
 _KEY = "modelyard.principal"

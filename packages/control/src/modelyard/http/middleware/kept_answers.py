@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modelyard.access.domain import Principal
 from modelyard.access.service import AccessService
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
 from modelyard.http.middleware.authentication import caller_of, changes_of, principal_of
 from modelyard.http.told import TellsAtOnce, Told
+from modelyard.principals import Principal
 
 E = TypeVar("E", bound=Callable[..., Any])
 

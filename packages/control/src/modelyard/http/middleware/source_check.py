@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modelyard.errors import Forbidden
 from modelyard.http.errors import error_response
 from modelyard.http.middleware.request_id import request_id_of
-from modelyard.http.trusted_sources import TrustedSources
+from modelyard.trusted_sources import TrustedSources
 
 _POLICY_VIOLATION = 1008
 """RFC 6455, 7.4.1; a server that has not accepted the socket answers 403."""

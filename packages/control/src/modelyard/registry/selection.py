@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.access.domain import Principal
 from modelyard.errors import Invalid
 from modelyard.ports.tracking import LoggedModel
+from modelyard.principals import Principal
 from modelyard.registry.metrics import Direction, MetricRule, Verdict, rule_for, verdict
 
 _DIRECTIONS = {"min": Direction.LOWER, "max": Direction.HIGHER}

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from modelyard.atomic_file import replace_text
-from modelyard.local.waiting import until
+from modelyard.supervision.waiting import until
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _GRACE = 2.0

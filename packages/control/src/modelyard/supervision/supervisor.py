@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from modelyard.adapters.file_lock import locked
+from modelyard.file_lock import locked
 from modelyard.home import Home
-from modelyard.local.generations import Generation
-from modelyard.local.programs import Program, ProgramFiles
-from modelyard.local.supervisor_daemon import end_daemon, password, socket_path, start_daemon, unavailable
-from modelyard.local.supervisor_rpc import SupervisorFault, SupervisorGone, SupervisorSilent, call
-from modelyard.local.waiting import until
+from modelyard.supervision.generations import Generation
+from modelyard.supervision.programs import Program, ProgramFiles
+from modelyard.supervision.supervisor_daemon import end_daemon, password, socket_path, start_daemon, unavailable
+from modelyard.supervision.supervisor_rpc import SupervisorFault, SupervisorGone, SupervisorSilent, call
+from modelyard.supervision.waiting import until
 
 _BAD_NAME: Final = 10
 _FAILED: Final = 30

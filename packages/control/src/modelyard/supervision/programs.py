@@ -16,7 +16,7 @@ from typing import Any
 
 from modelyard.atomic_file import replace_text
 from modelyard.home import Home
-from modelyard.local.environment import Scope
+from modelyard.supervision.environment import Scope
 
 CONTROL = "control"
 """The control plane's program."""

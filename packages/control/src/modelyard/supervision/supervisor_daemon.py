@@ -16,9 +16,9 @@ import psutil
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Unavailable
 from modelyard.home import Home
-from modelyard.local.environment import Scope, inherited
-from modelyard.local.generations import Generation, is_alive
-from modelyard.local.supervisor_rpc import USER
+from modelyard.supervision.environment import Scope, inherited
+from modelyard.supervision.generations import Generation, is_alive
+from modelyard.supervision.supervisor_rpc import USER
 
 _SOCKET_PATH_LIMIT = 90  # A unix socket's path has at most 107 characters, and supervisord adds a dot and its pid.
 _START_SECONDS = 30.0

@@ -1,17 +1,19 @@
 """What a tenant's model or experiment is called in MLflow, which knows no tenants. Pure.
 
 A tenant's id holds no two hyphens in a row, so the first `--` parts it from the name. Of a model this is only the first
-choice: the name that it has there is kept with it (tables.py), as no two may share one, and one that is imported keeps
-what it was called.
+choice: the name that it has there is kept with it (registry/tables.py), as no two may share one, and one that is
+imported keeps what it was called.
 """
 
 from collections.abc import Iterator
 from itertools import count
 
-from modelyard.access.domain import FIRST_TENANT
 from modelyard.naming import short_digest
+from modelyard.principals import FIRST_TENANT
 
 _BETWEEN = "--"
+JOB_TAG = "modelyard.job_id"
+"""What a script logs carries it in the tracker, and says so which job has run it."""
 MAX_MIRROR_NAME = 256
 """MLflow's column of a registered model's name."""
 
