@@ -26,7 +26,7 @@ from benchmarks.robustness.compiler.judge import differences
 from benchmarks.robustness.compiler.sklearn_cases import array_case, frame_case, text_case
 
 from modelyard_serving.compile.compiler import Compilation, compile_model
-from modelyard_serving.compile.rows import taken
+from modelyard_serving.compile.rows import select_rows
 from modelyard_serving.compile.speed import Speed
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.compiled import CompiledModel
@@ -71,7 +71,7 @@ def try_one(seed: int, number: int, tally: Tally, *, is_verbose: bool = False) -
         return False
     case, random = found
     rows = len(next(iter(case.rows.values())))
-    example = taken(case.rows, random.integers(0, rows, int(random.choice(EXAMPLES))))
+    example = select_rows(case.rows, random.integers(0, rows, int(random.choice(EXAMPLES))))
     tally.made[case.family] += 1
     begun = time.perf_counter()
     try:

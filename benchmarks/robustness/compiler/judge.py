@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_serving.compile.rows import taken
+from modelyard_serving.compile.rows import select_rows
 from modelyard_serving.compile.verify import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.runtimes.base import Model, Tensors
@@ -38,7 +38,7 @@ def _answers(model: Model, rows: Tensors) -> list[Answer]:
         except Exception as error:  # noqa: BLE001  # What is raised is what is compared.
             if count == 1:
                 return [error]
-            halves = (taken(rows, slice(0, count // 2)), taken(rows, slice(count // 2, count)))
+            halves = (select_rows(rows, slice(0, count // 2)), select_rows(rows, slice(count // 2, count)))
             return [answer for half in halves for answer in _answers(model, half)]
     return [{name: outputs[name][row : row + 1] for name in names} for row in range(count)]
 
@@ -48,7 +48,7 @@ def _beside(model: Model, rows: Tensors, row: int, names: Sequence[str]) -> Tens
     none of texts for pandas, and for the model."""
     for other in range(0, len(next(iter(rows.values()))), 20):
         try:
-            outputs = model.predict(taken(rows, [other, row]), outputs=names)
+            outputs = model.predict(select_rows(rows, [other, row]), outputs=names)
         except Exception:  # noqa: BLE001  # The other row's fault, or its own.
             continue
         return {name: outputs[name][1:] for name in names}

@@ -15,7 +15,7 @@ from modelyard_serving.errors import InvalidModel, ServingError
 from modelyard_serving.frames import decode_predict
 from modelyard_serving.manifest import verify_manifest, write_manifest
 from modelyard_serving.mlmodel import MLMODEL, MlflowModel
-from modelyard_serving.output_probe import observe
+from modelyard_serving.output_probe import probe_outputs
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.registry import runtime
 from modelyard_serving.synthetic_rows import probe_rows
@@ -92,19 +92,19 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
     """
     opened = _open(path, name=name, version=version, trust_pickle=trust_pickle)
     if (rows := probe_rows(opened.model, _example_rows(opened))) is not None:
-        observe(opened.model, rows)
+        probe_outputs(opened.model, rows)
     return opened
 
 
 def _open(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
-    place = Path(path)
-    if (place / BUNDLE).is_file():
-        return _open_bundle(place, name=name, version=version)
-    if (place / MLMODEL).is_file():
-        return _open_mlflow(place, name=name, version=version)
-    if place.is_file():
-        return _open_file(place, name=name, version=version, trust_pickle=trust_pickle)
-    if place.is_dir():
+    location = Path(path)
+    if (location / BUNDLE).is_file():
+        return _open_bundle(location, name=name, version=version)
+    if (location / MLMODEL).is_file():
+        return _open_mlflow(location, name=name, version=version)
+    if location.is_file():
+        return _open_file(location, name=name, version=version, trust_pickle=trust_pickle)
+    if location.is_dir():
         raise InvalidModel(
             f"{path} holds neither {BUNDLE} nor {MLMODEL}, so it is neither a bundle nor an MLflow model"
         )
@@ -127,7 +127,7 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
     if document.get("schema") != SCHEMA:
         raise InvalidModel(f"{folder / BUNDLE}: expected schema {SCHEMA!r}, got {document.get('schema')!r}")
     match document:
-        case {"runtime": str(runtime_name), "source": str(source), "model": {"name": str(own_name)} as told}:
+        case {"runtime": str(runtime_name), "source": str(source), "model": {"name": str(own_name)} as model_entry}:
             pass
         case _:
             raise InvalidModel(f"{folder / BUNDLE} needs strings 'runtime', 'source' and 'model.name'")
@@ -136,9 +136,9 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
     return OpenedModel(
         model=model,
         name=name or own_name,
-        version=version or told.get("version"),
-        run_id=told.get("run_id"),
-        mlflow_uri=told.get("mlflow_uri"),
+        version=version or model_entry.get("version"),
+        run_id=model_entry.get("run_id"),
+        mlflow_uri=model_entry.get("mlflow_uri"),
         example=_read_json(example) if example.is_file() else _own_example(model),
     )
 

@@ -51,8 +51,8 @@ def write_check(path: str, report: str) -> int:
 def _failed(error: Exception, *, opened: bool) -> dict[str, Any]:
     if not isinstance(error, ServingError):
         traceback.print_exception(error)
-    told = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
-    report: dict[str, Any] = {"ok": False, "error": told, "opened": opened}
+    message = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
+    report: dict[str, Any] = {"ok": False, "error": message, "opened": opened}
     cause = next((found for link in _chain(error) if (found := _cause(link)) is not None), None)
     return report if cause is None else {**report, "cause": cause}
 

@@ -129,7 +129,7 @@ def _batch_curve(settings: Settings, model: Model, rows: Tensors | None) -> Curv
     if settings.batching == "off" or rows is None:
         return None
     curve = measure(model.predict, rows)
-    if curve is None or not curve.pays:
+    if curve is None or not curve.is_worthwhile:
         return None
     _log.info(
         "requests that come together are computed together, up to %d rows: %.1f times the rows per second",

@@ -15,17 +15,17 @@ def find_missing_value(inputs: Tensors) -> str | None:
     if any(0 in array.shape for array in inputs.values()):
         return "the model does not take an empty batch: send at least one row"
     for name, array in inputs.items():
-        places = np.argwhere(_is_odd(array))
-        if len(places):
-            place = places[0].tolist()
-            is_infinite = array.dtype.kind == "f" and np.isinf(array[tuple(place)])
-            told = "an infinite value" if is_infinite else "a missing value"
-            row = f" in row {place[0]}" if place else ""
-            return f"the model does not take these values: input {name!r} has {told}{row}"
+        indices = np.argwhere(_is_missing_or_infinite(array))
+        if len(indices):
+            index = indices[0].tolist()
+            is_infinite = array.dtype.kind == "f" and np.isinf(array[tuple(index)])
+            description = "an infinite value" if is_infinite else "a missing value"
+            row = f" in row {index[0]}" if index else ""
+            return f"the model does not take these values: input {name!r} has {description}{row}"
     return None
 
 
-def _is_odd(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _is_missing_or_infinite(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if array.dtype.kind == "f":
         return np.asarray(~np.isfinite(array))
     if array.dtype.kind == "O":

@@ -18,11 +18,11 @@ class ModelHeader:
         self._version = version
         self._right = {form for plain in (name, quote(name)) for form in (plain, f"{plain}/{version}")}
 
-    def refusal(self, wanted: str) -> ServingError | None:
+    def refusal(self, requested: str) -> ServingError | None:
         """Why a caller who names this model is not answered; None when it is ours."""
-        if wanted in self._right:
+        if requested in self._right:
             return None
-        name, slash, version = wanted.partition("/")
+        name, slash, version = requested.partition("/")
         if unquote(name) == self._name and version in ("", self._version):
             return None
         other = f"{unquote(name)[:_SHOWN]!r}" + (f" in version {version[:_SHOWN]!r}" if slash else "")

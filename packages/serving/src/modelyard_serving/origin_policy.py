@@ -15,7 +15,7 @@ from modelyard_serving.errors import Kind, ServingError, UsageError
 _AUTHORITY = re.compile(r"(?P<name>[a-z0-9_.-]{1,254}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<authority>.+)")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_MOST_REMEMBERED = 1024
+_MAX_REMEMBERED = 1024
 _SHOWN = 80
 
 
@@ -58,7 +58,7 @@ class OriginPolicy:
         if host not in self._trusted:
             if self._checks_hosts and not self._is_trusted(host):
                 return self._foreign_host(host)
-            if len(self._trusted) < _MOST_REMEMBERED:
+            if len(self._trusted) < _MAX_REMEMBERED:
                 self._trusted.add(host)
         if "origin" not in headers and "sec-fetch-site" not in headers:
             return None

@@ -9,44 +9,48 @@ from modelyard_serving.signature import Signature, TensorSpec
 from modelyard_serving.synthetic_rows import split_rows
 
 
-def observe(model: Model, rows: Tensors) -> None:
+def probe_outputs(model: Model, rows: Tensors) -> None:
     """Have the model's signature say of its outputs what they are. Of a model that answers none of the rows it says
     what it said before."""
-    for asked in (rows, *split_rows(rows)):
+    for row_set in (rows, *split_rows(rows)):
         try:
-            answers = _answers(model, asked)
+            observed = _observed_outputs(model, row_set)
         except Exception:  # noqa: BLE001, S112  # It refuses these rows, or fails: whoever serves it will be told.
             continue
-        model.signature = replace(model.signature, outputs=_outputs(model.signature, answers))
+        model.signature = replace(model.signature, outputs=_outputs(model.signature, observed))
         return
 
 
-def _answers(model: Model, rows: Tensors) -> dict[str, TensorSpec]:
+def _observed_outputs(model: Model, rows: Tensors) -> dict[str, TensorSpec]:
     names = [spec.name for spec in model.signature.outputs] or None
-    answers = {}
+    observed = {}
     for name, array in model.predict(rows, outputs=names).items():
         datatype, tensor = to_protocol_array(name, array)
-        answers[name] = TensorSpec(name, datatype, tensor.shape)
-    return answers
+        observed[name] = TensorSpec(name, datatype, tensor.shape)
+    return observed
 
 
-def _outputs(signature: Signature, answers: dict[str, TensorSpec]) -> tuple[TensorSpec, ...]:
-    told = signature.outputs or tuple(replace(seen, shape=(-1,) * len(seen.shape)) for seen in answers.values())
+def _outputs(signature: Signature, observed: dict[str, TensorSpec]) -> tuple[TensorSpec, ...]:
+    declared_outputs = signature.outputs or tuple(
+        replace(observed_spec, shape=(-1,) * len(observed_spec.shape)) for observed_spec in observed.values()
+    )
     is_fixed = bool(signature.inputs) and all(-1 not in spec.shape[1:] for spec in signature.inputs)
-    return tuple(_output(spec, answers.get(spec.name), is_fixed=is_fixed) for spec in told)
+    return tuple(_output(spec, observed.get(spec.name), is_fixed=is_fixed) for spec in declared_outputs)
 
 
-def _output(spec: TensorSpec, seen: TensorSpec | None, *, is_fixed: bool) -> TensorSpec:
+def _output(spec: TensorSpec, observed_spec: TensorSpec | None, *, is_fixed: bool) -> TensorSpec:
     """One output as it was seen. A size stands for all answers where every input's row has one size, else where it was
     declared; the first one counts the rows."""
-    if seen is None:
+    if observed_spec is None:
         return spec
-    is_alike = len(spec.shape) == len(seen.shape)
+    is_alike = len(spec.shape) == len(observed_spec.shape)
     if is_fixed:
-        row = seen.shape[1:]
+        row = observed_spec.shape[1:]
     else:
         row = tuple(
             size if is_alike and declared == size else -1
-            for size, declared in zip(seen.shape[1:], spec.shape[1:] if is_alike else seen.shape[1:], strict=True)
+            for size, declared in zip(
+                observed_spec.shape[1:], spec.shape[1:] if is_alike else observed_spec.shape[1:], strict=True
+            )
         )
-    return replace(spec, datatype=seen.datatype, shape=(-1, *row))
+    return replace(spec, datatype=observed_spec.datatype, shape=(-1, *row))

@@ -49,7 +49,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.name is not None:
             check_model_name(self.name)
-        for name, least in _LEAST.items():
+        for name, least in _MINIMUMS.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
@@ -69,7 +69,7 @@ class Settings:
             if name not in TYPES:
                 raise UsageError(f"there is no setting {name!r}; there are {', '.join(sorted(TYPES))}")
             if not _fits(value, TYPES[name]):
-                raise UsageError(f"{name} must be {_told(TYPES[name])}, not {value!r}")
+                raise UsageError(f"{name} must be {_describe_type(TYPES[name])}, not {value!r}")
         if "path" not in values:
             raise UsageError("path is missing: say which model to serve")
         return cls(**values)
@@ -122,7 +122,7 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, allowed) or (float in allowed and isinstance(value, int))
 
 
-def _told(hint: Any) -> str:
+def _describe_type(hint: Any) -> str:
     names = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
     return " or ".join(names[kind] for kind in kinds(hint))
 
@@ -130,7 +130,7 @@ def _told(hint: Any) -> str:
 TYPES: dict[str, Any] = {field.name: get_type_hints(Settings)[field.name] for field in fields(Settings)}
 _BATCHING = ("auto", "off")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_LEAST = {
+_MINIMUMS = {
     "workers": 1,
     "max_memory_mb": 16,
     "hang_timeout_s": 0.1,

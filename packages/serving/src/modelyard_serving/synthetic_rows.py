@@ -12,7 +12,7 @@ from modelyard_serving.runtimes.base import AcceptsSyntheticRows, Model, Tensors
 from modelyard_serving.signature import Signature, TensorSpec
 
 COUNT = 4
-_LARGEST_ROW = 1_000_000
+_MAX_ROW_ELEMENTS = 1_000_000
 """Elements of one input's row; a larger one (the graph of a volume, say) would cost more than it tells."""
 _TEXTS = {"datetime": "2024-01-0{}T12:00:00", "json": "{}", "binary": "{}"}
 
@@ -23,10 +23,10 @@ def probe_rows(model: Model, example: Tensors | None) -> Tensors | None:
     if example is not None and all(array.shape and len(array) for array in example.values()):
         first = {name: array[:COUNT] for name, array in example.items()}
         is_alone = all(len(array) == 1 for array in first.values())
-        return _spread(first) if is_alone and isinstance(model, AcceptsSyntheticRows) else first
+        return _perturb(first) if is_alone and isinstance(model, AcceptsSyntheticRows) else first
     if example is not None or not isinstance(model, AcceptsSyntheticRows):
         return None
-    return _made(model.signature, model.known_texts)
+    return _synthesize(model.signature, model.known_texts)
 
 
 def split_rows(rows: Tensors) -> list[Tensors]:
@@ -37,23 +37,23 @@ def split_rows(rows: Tensors) -> list[Tensors]:
     return [{name: array[row : row + 1] for name, array in rows.items()} for row in range(counts.pop())]
 
 
-def _made(signature: Signature, texts: Mapping[str, Sequence[Any]]) -> Tensors | None:
-    made = {spec.name: _input(spec, texts) for spec in signature.inputs if not spec.optional}
-    if not made or any(values is None for values in made.values()):
+def _synthesize(signature: Signature, texts: Mapping[str, Sequence[Any]]) -> Tensors | None:
+    columns = {spec.name: _input(spec, texts) for spec in signature.inputs if not spec.optional}
+    if not columns or any(values is None for values in columns.values()):
         return None
-    return {name: values for name, values in made.items() if values is not None}
+    return {name: values for name, values in columns.items() if values is not None}
 
 
 def _input(spec: TensorSpec, texts: Mapping[str, Sequence[Any]]) -> npt.NDArray[Any] | None:
     """The rows of one input; None where the shape of a row is not known."""
     row = spec.shape[1:]
-    if not spec.shape or spec.shape[0] not in (-1, COUNT) or -1 in row or np.prod(row, dtype=float) > _LARGEST_ROW:
+    if not spec.shape or spec.shape[0] not in (-1, COUNT) or -1 in row or np.prod(row, dtype=float) > _MAX_ROW_ELEMENTS:
         return None
     if spec.datatype is Datatype.BYTES:
         known = list(texts.get(spec.name, ())) or [_TEXTS.get(spec.logical_type or "", "text {}").format(1)]
         values = np.empty((COUNT, *row), dtype=object)
-        for place in range(COUNT):
-            values[place, ...] = known[place % len(known)]
+        for index in range(COUNT):
+            values[index, ...] = known[index % len(known)]
         return values
     dtype = spec.datatype.numpy_dtype
     columns = np.arange(int(np.prod(row, dtype=int))).reshape(1, *row)
@@ -63,13 +63,13 @@ def _input(spec: TensorSpec, texts: Mapping[str, Sequence[Any]]) -> npt.NDArray[
     return ((steps + columns) % 2).astype(dtype)
 
 
-def _spread(one: Tensors) -> Tensors:
+def _perturb(one: Tensors) -> Tensors:
     """One row, and others beside it: its numbers moved a little, everything else the same."""
-    spread = {}
+    perturbed = {}
     for name, array in one.items():
         repeated = np.concatenate([array] * COUNT)
         if array.dtype.kind == "f":
-            parts = np.arange(COUNT, dtype=array.dtype).reshape(-1, *([1] * (array.ndim - 1)))
-            repeated = np.ascontiguousarray(repeated * (1 + parts / 8), dtype=array.dtype)
-        spread[name] = repeated
-    return spread
+            offsets = np.arange(COUNT, dtype=array.dtype).reshape(-1, *([1] * (array.ndim - 1)))
+            repeated = np.ascontiguousarray(repeated * (1 + offsets / 8), dtype=array.dtype)
+        perturbed[name] = repeated
+    return perturbed

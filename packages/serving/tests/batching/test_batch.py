@@ -96,17 +96,17 @@ class TestCurve:
         clock = Clock(flat(0.004))
         curve = measure(clock.predict, {"x": X}, clock=clock)
         assert curve is not None
-        assert curve.pays
+        assert curve.is_worthwhile
         assert curve.best_rows == 256
 
     def test_a_call_that_costs_by_the_row_does_not(self) -> None:
         clock = Clock({})
         curve = measure(clock.predict, {"x": X}, clock=clock)
         assert curve is not None
-        assert not curve.pays
+        assert not curve.is_worthwhile
 
     def test_a_very_short_call_pays_too(self) -> None:
-        assert Curve(flat(0.00001)).pays
+        assert Curve(flat(0.00001)).is_worthwhile
 
     def test_the_best_size_is_where_more_rows_gain_no_more(self) -> None:
         assert Curve({1: 0.001, 4: 0.001, 16: 0.004, 64: 0.016}).best_rows == 4

@@ -12,7 +12,7 @@ from mutants import MUTANTS
 from modelyard_serving.conformance.checks import CHECKS
 from modelyard_serving.conformance.http import Http
 from modelyard_serving.conformance.rules import Check, Level, NotApplicable, Rule, Transport, Violation
-from modelyard_serving.conformance.subject import Subject, Undiscovered, discover
+from modelyard_serving.conformance.subject import DiscoveryError, Subject, discover
 from modelyard_serving.conformance.suite import Outcome, Result, Suite
 
 Connection = socket.socket
@@ -183,9 +183,9 @@ class TestDiscovery:
             assert discover(Http(addresses.url, timeout=5)) == "echo"
 
     def test_a_server_that_tells_no_models_asks_for_a_name(self) -> None:
-        with serving("has no index", with_grpc=False) as addresses, pytest.raises(Undiscovered, match="--model"):
+        with serving("has no index", with_grpc=False) as addresses, pytest.raises(DiscoveryError, match="--model"):
             discover(Http(addresses.url, timeout=5))
 
     def test_nobody_at_the_address_is_told(self) -> None:
-        with pytest.raises(Undiscovered, match="did not answer"):
+        with pytest.raises(DiscoveryError, match="did not answer"):
             discover(Http("http://127.0.0.1:9", timeout=1))

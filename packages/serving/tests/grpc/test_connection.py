@@ -467,8 +467,8 @@ class TestWithAStrictClient:
         client.end_stream(1)
         events += self._talk(client, peer)
 
-        came = b"".join(event.data for event in events if isinstance(event, h2.events.DataReceived))
-        assert came == body
+        actual = b"".join(event.data for event in events if isinstance(event, h2.events.DataReceived))
+        assert actual == body
         assert any(isinstance(event, h2.events.TrailersReceived) for event in events)
         assert any(isinstance(event, h2.events.StreamEnded) for event in events)
 

@@ -67,11 +67,11 @@ class TestTensors:
 
     def _survives(self, tensor: Tensor, *, is_raw: bool) -> None:
         answer = write_response(InferResponse("m", "1", [tensor]), is_raw=is_raw)
-        (came,) = read_request(_request_of(answer)).inputs
+        (actual,) = read_request(_request_of(answer)).inputs
 
-        assert (came.name, came.datatype, came.array.shape) == (tensor.name, tensor.datatype, tensor.array.shape)
-        assert came.array.dtype == tensor.array.dtype
-        np.testing.assert_array_equal(came.array, tensor.array)
+        assert (actual.name, actual.datatype, actual.array.shape) == (tensor.name, tensor.datatype, tensor.array.shape)
+        assert actual.array.dtype == tensor.array.dtype
+        np.testing.assert_array_equal(actual.array, tensor.array)
 
     @pytest.mark.parametrize("datatype", [Datatype.FP16, Datatype.BF16])
     def test_half_precision_is_answered_raw_however_one_asked(self, datatype: Datatype) -> None:

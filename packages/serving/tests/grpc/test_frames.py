@@ -21,12 +21,12 @@ class TestFrameReader:
         data = PREFACE + b"".join(written)
         callback = FrameReader(max_frame_size=100)
 
-        came = []
+        actual = []
         for cut in [*cuts, len(data)]:
-            came += list(callback.feed(data[:cut]))
+            actual += list(callback.feed(data[:cut]))
             data = data[cut:]
 
-        assert came == expected
+        assert actual == expected
 
     @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 24, PREFACE[:-1] + b"x"])
     def test_a_connection_that_begins_otherwise_is_refused(self, data: bytes) -> None:

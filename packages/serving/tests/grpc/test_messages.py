@@ -26,12 +26,12 @@ class TestMessages:
     ) -> None:
         data = b"".join(frame_message(message) for message in messages)
         callback = _messages()
-        came = []
+        actual = []
         for cut in [*cuts, len(data)]:
-            came += callback.feed(data[:cut])
+            actual += callback.feed(data[:cut])
             data = data[cut:]
 
-        assert came == messages
+        assert actual == messages
         assert callback.is_whole
 
     @pytest.mark.parametrize(("encoding", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])

@@ -132,10 +132,10 @@ class TestTriton:
             client.async_stream_infer("Doubler", [triton_input(triton, ROWS)], request_id="1")
             client.async_stream_infer("Doubler", [triton_input(triton, ROWS, name="z")], request_id="2")
             client.async_stream_infer("Doubler", [triton_input(triton, ROWS)], request_id="3")
-            came = [answers.get(timeout=20) for _ in range(3)]
+            actual = [answers.get(timeout=20) for _ in range(3)]
             client.stop_stream()
 
-        assert [result.get_response().id if result else str(error)[:18] for result, error in came] == [
+        assert [result.get_response().id if result else str(error)[:18] for result, error in actual] == [
             "1",
             "there is no input ",
             "3",
@@ -152,10 +152,10 @@ class TestTriton:
                     callback=lambda result, error: answers.put((result, error)),
                     request_id=str(number),
                 )
-            came = [answers.get(timeout=20) for _ in range(200)]
+            actual = [answers.get(timeout=20) for _ in range(200)]
 
-        assert all(error is None for _, error in came)
-        assert {result.get_response().id: result.as_numpy("y")[0, 0] for result, _ in came} == {
+        assert all(error is None for _, error in actual)
+        assert {result.get_response().id: result.as_numpy("y")[0, 0] for result, _ in actual} == {
             str(number): number * 2.0 for number in range(200)
         }
 

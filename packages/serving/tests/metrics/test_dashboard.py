@@ -75,10 +75,10 @@ class TestExpressions:
             assert metric in exposed.keys() | OF_PROMETHEUS
             labels = exposed.get(metric, {})
             assert grouped(expression) <= labels.keys()
-            for label, wanted in MATCHER.findall(matchers):
+            for label, requested in MATCHER.findall(matchers):
                 assert label in labels.keys() | OF_PROMETHEUS
-                if "$" not in wanted and label in labels:
-                    assert set(wanted.split("|")) <= labels[label]
+                if "$" not in requested and label in labels:
+                    assert set(requested.split("|")) <= labels[label]
 
     @pytest.mark.parametrize(("title", "expression"), EXPRESSIONS)
     def test_the_brackets_close(self, title: str, expression: str) -> None:

@@ -23,8 +23,8 @@ def tensor(name: str = "x", datatype: Datatype = Datatype.FP32, shape: tuple[int
 
 class TestContract:
     def test_a_right_request_passes_uncopied(self) -> None:
-        came = tensor()
-        assert CONTRACT.check(InferRequest([came]))["x"] is came.array
+        actual = tensor()
+        assert CONTRACT.check(InferRequest([actual]))["x"] is actual.array
 
     @pytest.mark.parametrize(
         ("inputs", "told"),

@@ -25,7 +25,7 @@ RESULT = {
 }
 
 
-def wanted(*outputs: RequestedOutput) -> InferRequest:
+def requested(*outputs: RequestedOutput) -> InferRequest:
     return InferRequest([], outputs=outputs)
 
 
@@ -36,7 +36,7 @@ class TestAnswerer:
         assert answer.id == "7"
 
     def test_wanted_outputs_come_in_the_wanted_order(self) -> None:
-        answer = ANSWERER.answer(RESULT, wanted(RequestedOutput("extra"), RequestedOutput("label")))
+        answer = ANSWERER.answer(RESULT, requested(RequestedOutput("extra"), RequestedOutput("label")))
         assert [tensor.name for tensor in answer.outputs] == ["extra", "label"]
 
     def test_a_missing_output_is_the_models_fault(self) -> None:
@@ -67,15 +67,15 @@ class TestAnswerer:
 
 class TestClassification:
     def test_the_largest_come_first_with_their_places(self) -> None:
-        tensor = ANSWERER.answer(RESULT, wanted(RequestedOutput("scores", classification=2))).outputs[0]
+        tensor = ANSWERER.answer(RESULT, requested(RequestedOutput("scores", classification=2))).outputs[0]
         assert tensor.datatype is Datatype.BYTES
         assert tensor.array.tolist() == [["0.500000:1", "0.250000:0"]]
 
     def test_there_are_never_more_than_there_are_classes(self) -> None:
-        tensor = ANSWERER.answer(RESULT, wanted(RequestedOutput("scores", classification=9))).outputs[0]
+        tensor = ANSWERER.answer(RESULT, requested(RequestedOutput("scores", classification=9))).outputs[0]
         assert tensor.array.shape == (1, 3)
 
     def test_strings_cannot_be_classified(self) -> None:
         result = {**RESULT, "label": np.array(["a"], dtype=object)}
         with pytest.raises(InvalidInput, match="only numbers can be classified"):
-            ANSWERER.answer(result, wanted(RequestedOutput("label", classification=1)))
+            ANSWERER.answer(result, requested(RequestedOutput("label", classification=1)))

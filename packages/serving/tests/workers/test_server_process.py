@@ -190,10 +190,10 @@ class TestScaling:
         callers = [threading.Thread(target=call_until, args=(is_over, server.url, failures)) for _ in range(4)]
         for caller in callers:
             caller.start()
-        for wanted in (3, 1, 2, 1):
-            config.write_text(json.dumps({"workers": wanted}))
+        for requested in (3, 1, 2, 1):
+            config.write_text(json.dumps({"workers": requested}))
             server.signal(signal.SIGHUP)
-            server.wait(lambda status, n=wanted: status["state"] == "ready" and len(status["workers"]) == n)
+            server.wait(lambda status, n=requested: status["state"] == "ready" and len(status["workers"]) == n)
         is_over.set()
         for caller in callers:
             caller.join()

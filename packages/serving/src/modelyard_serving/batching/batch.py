@@ -8,7 +8,7 @@ import numpy as np
 from modelyard_serving.runtimes.base import Tensors
 
 Key = tuple[Any, ...]
-_NOT_THE_MODELS = frozenset({"priority", "timeout", "binary_data_output"})
+_SERVER_PARAMETERS = frozenset({"priority", "timeout", "binary_data_output"})
 """Parameters that the server itself obeys: requests that differ in them alone are alike to the model."""
 
 
@@ -29,18 +29,22 @@ def batch_key(inputs: Tensors, outputs: Sequence[str] | None, parameters: Mappin
         tensors.append((name, array.dtype, shape[1:]))
     if not tensors:
         return None
-    kept = _kept(parameters) if parameters else ()
-    if kept is None:
+    model_parameters = _model_parameters(parameters) if parameters else ()
+    if model_parameters is None:
         return None
-    return (tuple(tensors), None if outputs is None else tuple(outputs), kept)
+    return (tuple(tensors), None if outputs is None else tuple(outputs), model_parameters)
 
 
-def _kept(parameters: Mapping[str, Any]) -> Key | None:
+def _model_parameters(parameters: Mapping[str, Any]) -> Key | None:
     """The parameters that the model sees; None where one is odd."""
-    kept = tuple(
-        (name, type(value), value) for name, value in sorted(parameters.items()) if name not in _NOT_THE_MODELS
+    model_parameters = tuple(
+        (name, type(value), value) for name, value in sorted(parameters.items()) if name not in _SERVER_PARAMETERS
     )
-    return kept if all(isinstance(value, (str, bool, int, float)) for _, _, value in kept) else None
+    return (
+        model_parameters
+        if all(isinstance(value, (str, bool, int, float)) for _, _, value in model_parameters)
+        else None
+    )
 
 
 def join(requests: Sequence[Tensors]) -> Tensors:

@@ -16,9 +16,9 @@ from modelyard_serving.synthetic_rows import split_rows
 
 _SIZES = (1, 4, 16, 64, 256)
 _ROUNDS = 3
-_LONGEST_CALL_S = 0.25
-_LEAST_GAIN = 2.0
-_STILL_GAINS = 1.1
+_MAX_CALL_S = 0.25
+_MIN_GAIN = 2.0
+_MIN_STEP_GAIN = 1.1
 
 Predict = Callable[[Tensors], Tensors]
 
@@ -34,7 +34,7 @@ class Curve:
         """The size from which on a larger batch gains less than a tenth more rows per second."""
         best = 1
         for rows in sorted(self.seconds):
-            if self._rate(rows) >= self._rate(best) * _STILL_GAINS:
+            if self._rate(rows) >= self._rate(best) * _MIN_STEP_GAIN:
                 best = rows
         return best
 
@@ -44,9 +44,9 @@ class Curve:
         return self._rate(self.best_rows) / self._rate(1)
 
     @property
-    def pays(self) -> bool:
+    def is_worthwhile(self) -> bool:
         """Whether requests should be computed together."""
-        return self.gain >= _LEAST_GAIN
+        return self.gain >= _MIN_GAIN
 
     def _rate(self, rows: int) -> float:
         return rows / self.seconds[rows]
@@ -62,55 +62,55 @@ def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = 
     if any(not array.shape or array.shape[0] == 0 for array in example.values()):
         return None
     rows: list[Tensors] = [{name: array[:1] for name, array in example.items()}]
-    alone = [predict(rows[0])]
+    single = [predict(rows[0])]
     for row in split_rows(example)[1:]:
         try:
-            alone.append(predict(row))
+            single.append(predict(row))
             rows.append(row)
         except Exception:  # noqa: BLE001, S112  # A row that the model does not take says nothing of batches.
             continue
     seconds: dict[int, float] = {}
     for size in _SIZES:
-        company = [rows[place % len(rows)] for place in range(size)]
-        if size > 1 and not _answers_alike(predict, company, alone):
+        batch = [rows[index % len(rows)] for index in range(size)]
+        if size > 1 and not _agrees_batched(predict, batch, single):
             return None
-        seconds[size] = min(_timed(predict, company, clock) for _ in range(_ROUNDS))
-        if seconds[size] > _LONGEST_CALL_S:
+        seconds[size] = min(_timed(predict, batch, clock) for _ in range(_ROUNDS))
+        if seconds[size] > _MAX_CALL_S:
             break
     return Curve(seconds)
 
 
-def _answers_alike(predict: Predict, company: Sequence[Tensors], alone: Sequence[Tensors]) -> bool:
+def _agrees_batched(predict: Predict, batch: Sequence[Tensors], single: Sequence[Tensors]) -> bool:
     try:
-        return _is_alike(alone, predict(join(company)), len(company))
+        return _rows_agree(single, predict(join(batch)), len(batch))
     except Exception:  # noqa: BLE001  # Rows that the model takes one by one, and not together.
         return False
 
 
-def _timed(predict: Predict, company: Sequence[Tensors], clock: Callable[[], float]) -> float:
+def _timed(predict: Predict, batch: Sequence[Tensors], clock: Callable[[], float]) -> float:
     started = clock()
-    if len(company) == 1:
-        predict(company[0])
+    if len(batch) == 1:
+        predict(batch[0])
     else:
-        split(predict(join(company)), [1] * len(company))
+        split(predict(join(batch)), [1] * len(batch))
     return max(clock() - started, 1e-9)
 
 
-def _is_alike(alone: Sequence[Tensors], batch_executor: Tensors, size: int) -> bool:
+def _rows_agree(single: Sequence[Tensors], batch_executor: Tensors, size: int) -> bool:
     """Whether the rows of a batch, in which those that were asked alone take turns, have their own answers."""
-    for place in range(min(size, len(alone))):
-        if alone[place].keys() != batch_executor.keys():
+    for index in range(min(size, len(single))):
+        if single[index].keys() != batch_executor.keys():
             return False
-        for name, one in alone[place].items():
-            many = batch_executor[name]
-            if not one.shape or one.shape[0] != 1 or many.shape != (size, *one.shape[1:]):
+        for name, single_row in single[index].items():
+            batched_rows = batch_executor[name]
+            if not single_row.shape or single_row.shape[0] != 1 or batched_rows.shape != (size, *single_row.shape[1:]):
                 return False
-            if not _is_same(one, many[place :: len(alone)]):
+            if not _values_agree(single_row, batched_rows[index :: len(single)]):
                 return False
     return True
 
 
-def _is_same(one: npt.NDArray[Any], many: npt.NDArray[Any]) -> bool:
-    if one.dtype.kind == "f":
-        return bool(np.allclose(many, one, rtol=1e-5, atol=1e-7, equal_nan=True))
-    return bool(np.all(many == one))
+def _values_agree(single_row: npt.NDArray[Any], batched_rows: npt.NDArray[Any]) -> bool:
+    if single_row.dtype.kind == "f":
+        return bool(np.allclose(batched_rows, single_row, rtol=1e-5, atol=1e-7, equal_nan=True))
+    return bool(np.all(batched_rows == single_row))

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import Candidate, finished, graph_inputs
-from modelyard_serving.compile.links import GraphBuilder, add_binary, add_multiclass, finite
+from modelyard_serving.compile.graph_builder import GraphBuilder, add_binary, add_multiclass, finite
 from modelyard_serving.compile.trees import Tree, regressor_node
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.signature import TensorSpec
@@ -38,12 +38,12 @@ _LINKS = {"sigmoid": "Sigmoid", "exp": "Exp", "identity": "Identity"}
 
 def candidate(model: EstimatorModel, boosted: Boosted) -> Candidate:
     """The booster's graph, with the outputs of its signature."""
-    (place,) = graph_inputs(model.signature, by_column=False)
+    (graph_input,) = graph_inputs(model.signature, by_column=False)
     build = GraphBuilder()
     source = "data"
     if boosted.rounds_input:
         narrow = build.cast(source, TensorProto.FLOAT)
-        is_guarded = boosted.refuses_infinite and place.dtype != np.float32
+        is_guarded = boosted.refuses_infinite and graph_input.dtype != np.float32
         source = finite(build, narrow, kind=TensorProto.FLOAT) if is_guarded else narrow
     if not math.isnan(boosted.missing):
         kind = TensorProto.FLOAT if boosted.rounds_input else TensorProto.DOUBLE
@@ -62,7 +62,7 @@ def candidate(model: EstimatorModel, boosted: Boosted) -> Candidate:
     )
     outputs = _add_outputs(build, build.double(sums), model, boosted)
     body = build.model(inputs=[("data", TensorProto.DOUBLE)], outputs=list(outputs))
-    return Candidate("float64", finished(body, inputs=[place], outputs=outputs))
+    return Candidate("float64", finished(body, inputs=[graph_input], outputs=outputs))
 
 
 def _add_outputs(build: GraphBuilder, raw: str, model: EstimatorModel, boosted: Boosted) -> dict[str, TensorSpec]:

@@ -54,18 +54,18 @@ def write_compiled_bundle(
 
 
 def _write_files(folder: Path, graph: bytes, description: bytes, report: bytes) -> None:
-    place = folder / SOURCE
-    place.mkdir()
-    (place / GRAPH_FILE).write_bytes(graph)
-    (place / DESCRIPTION_FILE).write_bytes(description)
-    (place / REPORT_FILE).write_bytes(report)
+    path = folder / SOURCE
+    path.mkdir()
+    (path / GRAPH_FILE).write_bytes(graph)
+    (path / DESCRIPTION_FILE).write_bytes(description)
+    (path / REPORT_FILE).write_bytes(report)
 
 
 def _copy_origin(folder: Path, original: Path) -> None:
-    for place in (original / "model" / MLMODEL, original / MLMODEL):
-        if place.is_file():
+    for path in (original / "model" / MLMODEL, original / MLMODEL):
+        if path.is_file():
             (folder / "model").mkdir()
-            shutil.copyfile(place, folder / "model" / MLMODEL)
+            shutil.copyfile(path, folder / "model" / MLMODEL)
             return
 
 

@@ -48,8 +48,8 @@ def _run(options: argparse.Namespace) -> int:
         Path(options.report).write_bytes(compilation.report.to_json())
     if compilation.report.accepted:
         write_compiled_bundle(compilation, opened, original=path, target=output, example=example)
-    told = compilation.report.to_json().decode() if options.json else compilation.report.summary
-    sys.stdout.write(f"{told}\n")
+    output_text = compilation.report.to_json().decode() if options.json else compilation.report.summary
+    sys.stdout.write(f"{output_text}\n")
     return 0 if compilation.report.accepted else 1
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from modelyard_serving.compile.distant import distant
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import Candidate
-from modelyard_serving.compile.known import known_values
+from modelyard_serving.compile.known_values import known_values
 from modelyard_serving.compile.refusals import Refusals, refusals
 from modelyard_serving.compile.report import Report
-from modelyard_serving.compile.rows import near_edges, sampled, stacked
+from modelyard_serving.compile.rows import concatenate_rows, near_edges, sample_around
 from modelyard_serving.compile.speed import Measure, measure
 from modelyard_serving.compile.translate import Translator, translator
-from modelyard_serving.compile.verify import Difference, original_answers, unrefused
+from modelyard_serving.compile.verify import Difference, count_accepted, reference_outputs
 from modelyard_serving.errors import InvalidModel, MissingExtra
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.compiled import CompiledModel, GraphDescription
@@ -64,14 +64,14 @@ def compile_model(model: Model, example: Tensors, *, measure: Measure = measure)
 
 def _compiled(model: Model, example: Tensors, measure: Measure) -> Compilation:
     translate = translator(model)
-    trial = _Trial(model, example, refusals(model, example), measure)
+    verification = _Verification(model, example, refusals(model, example), measure)
     reasons: list[str] = []
     last: Report | None = None
     for candidate in _candidates(translate, model):
         if isinstance(candidate, Untranslatable):
             reasons.append(str(candidate))
             continue
-        compilation = trial.run(candidate, reasons)
+        compilation = verification.run(candidate, reasons)
         if compilation.report.accepted:
             return compilation
         last, reasons = compilation.report, list(compilation.report.reasons)
@@ -87,7 +87,7 @@ def _candidates(translate: Translator, model: Model) -> Iterator[Candidate | Unt
         yield Untranslatable(f"{type(error).__name__}: {first_line(error)}")
 
 
-class _Trial:
+class _Verification:
     """One model with the rows on which its translations are tried, and its own answers to them."""
 
     def __init__(self, model: Model, example: Tensors, found: Refusals, measure: Measure) -> None:
@@ -96,16 +96,18 @@ class _Trial:
         self._refusals = found
         self._names = [spec.name for spec in model.signature.outputs]
         known = known_values(model)
-        around = sampled(example, model.signature, texts=known.texts, missing=found.takes_missing(model.signature))
-        made = {"example": example, "sampled": around, **distant(example, model.signature, known)}
-        self._parts = {part: original_answers(model, rows, self._names) for part, rows in made.items()}
+        around = sample_around(
+            example, model.signature, texts=known.texts, missing=found.takes_missing(model.signature)
+        )
+        result = {"example": example, "sampled": around, **distant(example, model.signature, known)}
+        self._parts = {part: reference_outputs(model, rows, self._names) for part, rows in result.items()}
         if not _count(self._parts["example"].rows):
             raise Untranslatable("the model does not answer its own example")
-        basis = stacked([self._parts["sampled"].rows, self._parts["example"].rows])
-        for place, (score, exact) in enumerate(((self._numbers, True), (self._labels, False))):
+        basis = concatenate_rows([self._parts["sampled"].rows, self._parts["example"].rows])
+        for row_index, (score, exact) in enumerate(((self._numbers, True), (self._labels, False))):
             edges = near_edges(basis, model.signature, score, exact=exact)
             if _count(edges):
-                self._parts[("near splits", "near class boundaries")[place]] = original_answers(
+                self._parts[("near splits", "near class boundaries")[row_index]] = reference_outputs(
                     model, edges, self._names
                 )
 
@@ -144,20 +146,22 @@ class _Trial:
         return Compilation(report, graph, description) if reason is None else Compilation(report)
 
     def _compare(self, compiled: Model, difference: Difference) -> None:
-        for part, answers in self._parts.items():
-            if _count(answers.rows):
-                difference.compare(answers.outputs, compiled.predict(answers.rows, outputs=self._names), among=part)
-            wrongly = unrefused(compiled, answers.refused) + unrefused(compiled, answers.broken, broken=True)
-            if wrongly:
-                told = f"{wrongly} of the {part} rows are answered that the original refuses"
-                difference.reason = difference.reason or told
+        for part, reference in self._parts.items():
+            if _count(reference.rows):
+                difference.compare(reference.outputs, compiled.predict(reference.rows, outputs=self._names), among=part)
+            accepted_wrongly = count_accepted(compiled, reference.refused) + count_accepted(
+                compiled, reference.broken, broken=True
+            )
+            if accepted_wrongly:
+                message = f"{accepted_wrongly} of the {part} rows are answered that the original refuses"
+                difference.reason = difference.reason or message
             if difference.reason:
                 return
 
     def _rows(self) -> dict[str, int]:
-        counts = {part: _count(answers.rows) for part, answers in self._parts.items()}
+        counts = {part: _count(reference.rows) for part, reference in self._parts.items()}
         parts = self._parts.values()
-        return counts | {"refused": sum(_count(answers.refused) + _count(answers.broken) for answers in parts)}
+        return counts | {"refused": sum(_count(reference.refused) + _count(reference.broken) for reference in parts)}
 
     def _numbers(self, rows: Tensors) -> npt.NDArray[Any]:
         """The answer as numbers that can be near each other: probabilities, or the prediction itself."""
@@ -173,13 +177,13 @@ class _Trial:
 
     def _scored(self, rows: Tensors, name: str, score: Callable[[Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """The score of each row's answer; NaN for a row that the model does not answer."""
-        answers = original_answers(self._model, rows, [name])
-        if not _count(answers.rows):
+        reference = reference_outputs(self._model, rows, [name])
+        if not _count(reference.rows):
             return np.full(_count(rows), np.nan)
-        scores = score(answers.outputs[name]).astype(np.float64)
-        made = np.full((_count(rows), *scores.shape[1:]), np.nan)
-        made[answers.places] = scores
-        return made
+        scores = score(reference.outputs[name]).astype(np.float64)
+        result = np.full((_count(rows), *scores.shape[1:]), np.nan)
+        result[reference.row_indices] = scores
+        return result
 
     @staticmethod
     def _codes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

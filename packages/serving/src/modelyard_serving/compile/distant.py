@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelyard_serving.compile.known import Known
+from modelyard_serving.compile.known_values import Known
 from modelyard_serving.compile.rows import spread_of
-from modelyard_serving.compile.texts import ODD, beside
+from modelyard_serving.compile.texts import EDGE_CASE_TEXTS, mutated_texts
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
 from modelyard_serving.signature import Signature, TensorSpec
@@ -21,7 +21,7 @@ from modelyard_serving.signature import Signature, TensorSpec
 _SPREADS = (10.0, 1_000.0, 1e6)
 _ROWS_OF_A_SPREAD = 40
 _FLIPPED = 40
-_MOST_KNOWN = 300
+_MAX_KNOWN = 300
 _MUTATED = 150
 _FLOAT32 = np.finfo(np.float32)
 _PAST_FLOAT32 = 3.4028235677973366e38
@@ -45,7 +45,7 @@ _WHOLE_ENDS = tuple(
 )
 """The ends of every integer type and of the whole numbers that floats hold, and the roots of the largest numbers."""
 
-_MOST_TOGETHER = 1e150
+_MAX_SUMMED = 1e150
 """Sums of larger numbers overflow, and which terms they add first is no property of a model: one of them is tried in a
 row."""
 
@@ -56,7 +56,7 @@ def distant(example: Tensors, signature: Signature, known: Known) -> dict[str, T
     """Rows by what is far about them: `distant` ones, and `extreme` ones, of which a model may refuse many."""
     specs = [spec for spec in signature.inputs if spec.name in example]
     random = np.random.default_rng(13)
-    base = random.integers(0, len(next(iter(example.values()))), _MOST_KNOWN)
+    base = random.integers(0, len(next(iter(example.values()))), _MAX_KNOWN)
     far = {spec.name: _far(example[spec.name], spec, base, known, random) for spec in specs}
     count = max(map(len, far.values()))
     wide = {name: np.resize(values, (count, *values.shape[1:])) for name, values in far.items()}
@@ -70,7 +70,7 @@ def _far(values: _Array, spec: TensorSpec, base: _Array, known: Known, random: n
     if spec.datatype is Datatype.BYTES:
         return _far_texts(values, known, random)
     if values.dtype.kind == "b":
-        return random.random((_MOST_KNOWN, *values.shape[1:])) < 0.5
+        return random.random((_MAX_KNOWN, *values.shape[1:])) < 0.5
     wide = _as_floats(values)
     spread, center = spread_of(wide), np.nan_to_num(wide[base])
     moved = [
@@ -84,11 +84,13 @@ def _far(values: _Array, spec: TensorSpec, base: _Array, known: Known, random: n
 
 
 def _far_texts(values: _Array, known: Known, random: np.random.Generator) -> _Array:
-    taught = [*known.texts, *(value for value in values.ravel().tolist() if isinstance(value, str))]
+    known_texts = [*known.texts, *(value for value in values.ravel().tolist() if isinstance(value, str))]
     chosen = (
-        taught if len(taught) <= _MOST_KNOWN else [taught[at] for at in random.permutation(len(taught))[:_MOST_KNOWN]]
+        known_texts
+        if len(known_texts) <= _MAX_KNOWN
+        else [known_texts[at] for at in random.permutation(len(known_texts))[:_MAX_KNOWN]]
     )
-    texts = [*chosen, *beside(taught, random, _MUTATED), *ODD]
+    texts = [*chosen, *mutated_texts(known_texts, random, _MUTATED), *EDGE_CASE_TEXTS]
     shuffled = np.empty(len(texts), dtype=object)
     shuffled[:] = [texts[at] for at in random.permutation(len(texts))]
     return shuffled if values.ndim == 1 else np.resize(shuffled, (len(texts), *values.shape[1:]))
@@ -98,7 +100,7 @@ def _extreme(
     example: Tensors, specs: Sequence[TensorSpec], base: _Array, known: Known, random: np.random.Generator
 ) -> Tensors:
     """Each end and each known number: once in all columns, once in about a third of them, once in one."""
-    numbers = [value for value in known.numbers[:_MOST_KNOWN] for value in (value, value + 1, value - 1)]
+    numbers = [value for value in known.numbers[:_MAX_KNOWN] for value in (value, value + 1, value - 1)]
     ends: list[int | float] = list(numbers)
     if any(example[spec.name].dtype.kind == "f" for spec in specs):
         ends += [sign * end for end in _ENDS for sign in (1, -1)]
@@ -108,7 +110,7 @@ def _extreme(
     sizes = [int(np.prod(example[spec.name].shape[1:], dtype=int)) for spec in specs]
     total = sum(sizes)
     touched = np.zeros((count, total), dtype=bool)
-    may_add = np.array([not math.isfinite(end) or abs(end) <= _MOST_TOGETHER for end in ends])
+    may_add = np.array([not math.isfinite(end) or abs(end) <= _MAX_SUMMED for end in ends])
     touched[: len(ends)] = may_add[:, np.newaxis]
     touched[len(ends) : 2 * len(ends)] = (random.random((len(ends), total)) < 0.3) & may_add[:, np.newaxis]
     touched[np.arange(2 * len(ends), count), random.integers(0, total, len(ends))] = True

@@ -63,12 +63,17 @@ def finished(
     body = compose.add_prefix(body, _PREFIX)
     graph = body.graph
     used = {name for node in graph.node for name in node.input}
-    pairs = [(place, value) for place, value in zip(inputs, graph.input, strict=True) if value.name in used]
-    kept = [place for place, _ in pairs]
-    entry = [_cast(place.name, value.name, value.type.tensor_type.elem_type) for place, value in pairs]
-    exits = [node for name, spec in outputs.items() for node in _exit(_PREFIX + name, spec)]
-    _replace(graph.node, [*entry, *graph.node, *exits])
-    _replace(graph.input, [_value(place.name, _element_type(place.dtype), place.shape) for place in kept])
+    pairs = [(graph_input, value) for graph_input, value in zip(inputs, graph.input, strict=True) if value.name in used]
+    used_inputs = [graph_input for graph_input, _ in pairs]
+    input_casts = [
+        _cast(graph_input.name, value.name, value.type.tensor_type.elem_type) for graph_input, value in pairs
+    ]
+    output_nodes = [node for name, spec in outputs.items() for node in _output_nodes(_PREFIX + name, spec)]
+    _replace(graph.node, [*input_casts, *graph.node, *output_nodes])
+    _replace(
+        graph.input,
+        [_value(graph_input.name, _element_type(graph_input.dtype), graph_input.shape) for graph_input in used_inputs],
+    )
     _replace(graph.output, [_value(s.name, _element_type(s.datatype.numpy_dtype), _shape(s)) for s in outputs.values()])
     for spec in outputs.values():
         graph.initializer.append(
@@ -83,7 +88,7 @@ def finished(
     return body
 
 
-def _exit(name: str, spec: TensorSpec) -> list[onnx.NodeProto]:
+def _output_nodes(name: str, spec: TensorSpec) -> list[onnx.NodeProto]:
     element_type = _element_type(spec.datatype.numpy_dtype)
     if spec.shape.count(-1) > 1:
         return [_cast(name, spec.name, element_type)]
@@ -112,6 +117,6 @@ def _shape(spec: TensorSpec) -> tuple[int | None, ...]:
 
 def _replace(field: Any, items: Sequence[Any]) -> None:
     """Protobuf's repeated fields cannot be assigned."""
-    kept = list(items)
+    used_inputs = list(items)
     del field[:]
-    field.extend(kept)
+    field.extend(used_inputs)

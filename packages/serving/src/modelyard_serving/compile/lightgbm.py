@@ -24,8 +24,8 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
         raise Untranslatable("a LightGBM forest, which averages its trees, has no translation")
     targets = int(description["num_tree_per_iteration"])
     best = booster.best_iteration if booster.best_iteration > 0 else None
-    told = description["tree_info"][: best and best * targets]
-    trees = [_tree(tree["tree_structure"], target=index % targets) for index, tree in enumerate(told)]
+    tree_infos = description["tree_info"][: best and best * targets]
+    trees = [_tree(tree["tree_structure"], target=index % targets) for index, tree in enumerate(tree_infos)]
     link = _link(str(description.get("objective", "")))
     yield candidate(model, Boosted(trees=trees, base=[0.0] * targets, link=link, rounds_input=False))
 

@@ -34,19 +34,19 @@ def refusals(model: Model, example: Tensors) -> Refusals:
     missing = {spec.name: _refused(model, row, spec, None) for spec in specs if _may_be_missing(spec)}
     infinite = {spec.name: _refused_infinities(model, row, spec) for spec in specs if _is_real(spec)}
     return Refusals(
-        missing=_wholly(missing, row),
-        infinite=_wholly(infinite, row),
-        missing_columns=_partly(missing, row),
-        infinite_columns=_partly(infinite, row),
+        missing=_fully_refused(missing, row),
+        infinite=_fully_refused(infinite, row),
+        missing_columns=_partly_refused(missing, row),
+        infinite_columns=_partly_refused(infinite, row),
     )
 
 
-def _wholly(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> tuple[str, ...]:
-    return tuple(name for name, places in refused.items() if places and len(places) == row[name].size)
+def _fully_refused(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> tuple[str, ...]:
+    return tuple(name for name, indices in refused.items() if indices and len(indices) == row[name].size)
 
 
-def _partly(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> dict[str, tuple[int, ...]]:
-    return {name: places for name, places in refused.items() if 0 < len(places) < row[name].size}
+def _partly_refused(refused: Mapping[str, tuple[int, ...]], row: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: indices for name, indices in refused.items() if 0 < len(indices) < row[name].size}
 
 
 def _may_be_missing(spec: TensorSpec) -> bool:
@@ -57,35 +57,35 @@ def _refused(model: Model, row: Tensors, spec: TensorSpec, value: Any) -> tuple[
     """The places of the input in which the model refuses such a value."""
     values = row[spec.name]
     return tuple(
-        place
-        for place in range(values.size)
-        if _is_refused(model, {**row, spec.name: _spoilt(values, place, value)}, row)
+        index
+        for index in range(values.size)
+        if _is_refused(model, {**row, spec.name: _with_value(values, index, value)}, row)
     )
 
 
 def _refused_infinities(model: Model, row: Tensors, spec: TensorSpec) -> tuple[int, ...]:
     """Where it refuses both; one that a function makes finite (`exp` of the negative one) is for the graph to tell."""
     positive, negative = (_refused(model, row, spec, value) for value in (np.inf, -np.inf))
-    return tuple(place for place in positive if place in negative)
+    return tuple(index for index in positive if index in negative)
 
 
 def _is_real(spec: TensorSpec) -> bool:
     return spec.datatype.numpy_dtype.kind == "f"
 
 
-def _spoilt(values: Any, place: int, value: Any) -> Any:
+def _with_value(values: Any, index: int, value: Any) -> Any:
     changed = values.copy() if values.dtype.kind == "f" else values.astype(object)
-    changed.reshape(-1)[place] = np.nan if value is None and values.dtype.kind == "f" else value
+    changed.reshape(-1)[index] = np.nan if value is None and values.dtype.kind == "f" else value
     return changed
 
 
-def _is_refused(model: Model, spoilt: Tensors, whole: Tensors) -> bool:
+def _is_refused(model: Model, modified: Tensors, whole: Tensors) -> bool:
     """A row that breaks the model has no answer either: a graph must give it none.
 
     It is asked beside a whole row, for a frame's column of nothing but missing texts is none of texts.
     """
     try:
-        model.predict({name: np.concatenate([values, spoilt[name]]) for name, values in whole.items()})
+        model.predict({name: np.concatenate([values, modified[name]]) for name, values in whole.items()})
     except Exception:  # noqa: BLE001
         return True
     return False

@@ -16,21 +16,21 @@ from modelyard_serving.signature import Signature
 
 SAMPLES = 400
 _EDGE_PAIRS = 64
-_HALVINGS = 60
-_LAST_HALVINGS = 8
+_BISECTIONS = 60
+_LAST_BISECTIONS = 8
 _NEAR = (1e-9, 1e-6, 1e-3)
 """How far from an edge a row is put, as a part of the way between the two rows that the edge parts."""
 _JUMP = 1e-3
 """Where neighbouring numbers' answers are nearer to each other than this part of the two rows' distance, the model is
 steep there and does not jump: which of them has which label is a matter of the last bit of a sum."""
 _SCALES = (0.0, 0.1, 0.5, 2.0)
-_ODD_TEXTS = ("", "nan", "None", "a text that was never seen")
+_EDGE_CASE_TEXTS = ("", "nan", "None", "a text that was never seen")
 
 _Array = npt.NDArray[Any]
 Score = Callable[[Tensors], _Array]
 
 
-def sampled(example: Tensors, signature: Signature, *, texts: Iterable[str], missing: Sequence[str]) -> Tensors:
+def sample_around(example: Tensors, signature: Signature, *, texts: Iterable[str], missing: Sequence[str]) -> Tensors:
     """Rows around the example's.
 
     Args:
@@ -47,10 +47,10 @@ def sampled(example: Tensors, signature: Signature, *, texts: Iterable[str], mis
             continue
         values = example[spec.name]
         if spec.datatype is Datatype.BYTES:
-            known = sorted({*texts, *(value for value in values if isinstance(value, str)), *_ODD_TEXTS})
+            known = sorted({*texts, *(value for value in values if isinstance(value, str)), *_EDGE_CASE_TEXTS})
             made[spec.name] = _texts(values[base], known, random)
         else:
-            made[spec.name] = _moved(values, base, scale, random)
+            made[spec.name] = _with_noise(values, base, scale, random)
         if spec.name in missing:
             made[spec.name] = _with_missing(made[spec.name], random)
     return made
@@ -74,39 +74,42 @@ def near_edges(rows: Tensors, signature: Signature, score: Score, *, exact: bool
     start, end = _different_pairs(rows, score)
     if not len(start):
         return {name: values[:0] for name, values in rows.items()}
-    ways = {name: _ways(rows[name][start], rows[name][end]) for name in numbers}
+    directions = {name: _directions(rows[name][start], rows[name][end]) for name in numbers}
     low, high = np.zeros(len(start)), np.ones(len(start))
-    first, last = score(_on_the_way(rows, start, ways, low)), score(_on_the_way(rows, start, ways, high))
-    for _ in range(_HALVINGS):
+    first, last = (
+        score(_interpolated(rows, start, directions, low)),
+        score(_interpolated(rows, start, directions, high)),
+    )
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        answer = score(_on_the_way(rows, start, ways, middle))
-        if (kept := ~_is_refused(answer)).sum() < len(kept):
-            start, low, high, middle, first, last, answer = (
-                part[kept] for part in (start, low, high, middle, first, last, answer)
+        score_now = score(_interpolated(rows, start, directions, middle))
+        if (kept := ~_is_refused(score_now)).sum() < len(kept):
+            start, low, high, middle, first, last, score_now = (
+                part[kept] for part in (start, low, high, middle, first, last, score_now)
             )
-            ways = {name: (origin[kept], way[kept]) for name, (origin, way) in ways.items()}
+            directions = {name: (origin[kept], direction[kept]) for name, (origin, direction) in directions.items()}
             if not len(start):
                 break
-        is_low = _distance(answer, first) <= _distance(answer, last)
+        is_low = _distance(score_now, first) <= _distance(score_now, last)
         low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
     if not len(start):
         return {name: values[:0] for name, values in rows.items()}
     places = [np.clip(edge, 0, 1) for step in _NEAR for edge in (low - step, high + step)]
-    beside = [_on_the_way(rows, start, ways, place) for place in places]
+    beside = [_interpolated(rows, start, directions, place) for place in places]
     if not exact:
-        return stacked(beside)
-    ends = _on_the_way(rows, start, ways, low), _on_the_way(rows, start, ways, high)
-    ends = _neighbours(*ends, numbers, lambda row: _distance(score(row), first) <= _distance(score(row), last))
+        return concatenate_rows(beside)
+    ends = _interpolated(rows, start, directions, low), _interpolated(rows, start, directions, high)
+    ends = _adjacent_floats(*ends, numbers, lambda row: _distance(score(row), first) <= _distance(score(row), last))
     jumps = _distance(score(ends[0]), score(ends[1])) > _JUMP * _distance(first, last)
-    return stacked([*(taken(end, jumps) for end in ends), *beside])
+    return concatenate_rows([*(select_rows(end, jumps) for end in ends), *beside])
 
 
-def stacked(parts: Sequence[Tensors]) -> Tensors:
+def concatenate_rows(parts: Sequence[Tensors]) -> Tensors:
     """The rows of all parts, one after the other."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def taken(rows: Tensors, index: Any) -> Tensors:
+def select_rows(rows: Tensors, index: Any) -> Tensors:
     """Some of the rows."""
     return {name: np.ascontiguousarray(values[index]) for name, values in rows.items()}
 
@@ -119,7 +122,7 @@ def spread_of(values: _Array) -> _Array:
     return np.asarray(np.where(spread > 0, spread, np.where(size > 0, 0.1 * size, 1.0)))
 
 
-def _moved(values: _Array, base: _Array, scale: _Array, random: np.random.Generator) -> _Array:
+def _with_noise(values: _Array, base: _Array, scale: _Array, random: np.random.Generator) -> _Array:
     if values.dtype.kind == "b":
         return np.asarray(values[base] ^ (random.random(values[base].shape) < 0.1))
     if values.dtype.kind == "O":  # Whole numbers of which some are missing.
@@ -163,11 +166,11 @@ def _different_pairs(rows: Tensors, score: Score) -> tuple[_Array, _Array]:
     return start[differ][:_EDGE_PAIRS], end[differ][:_EDGE_PAIRS]
 
 
-def _neighbours(
+def _adjacent_floats(
     low: Tensors, high: Tensors, numbers: Sequence[str], is_low: Callable[[Tensors], _Array]
 ) -> tuple[Tensors, Tensors]:
     """The two rows at the edge, number by number as near as floating point has them: a way's own steps are coarser."""
-    for _ in range(_LAST_HALVINGS):
+    for _ in range(_LAST_BISECTIONS):
         middle = {**low, **{name: low[name] + (high[name] - low[name]) / 2 for name in numbers}}
         goes_low = is_low(middle)
         for name in numbers:
@@ -177,20 +180,22 @@ def _neighbours(
     return low, high
 
 
-def _ways(start: _Array, end: _Array) -> tuple[_Array, _Array]:
+def _directions(start: _Array, end: _Array) -> tuple[_Array, _Array]:
     return start, np.where(np.isnan(end - start), 0, end - start)
 
 
-def _on_the_way(rows: Tensors, start: _Array, ways: Mapping[str, tuple[_Array, _Array]], part: _Array) -> Tensors:
+def _interpolated(
+    rows: Tensors, start: _Array, directions: Mapping[str, tuple[_Array, _Array]], part: _Array
+) -> Tensors:
     made = {name: np.ascontiguousarray(values[start]) for name, values in rows.items()}
-    for name, (origin, way) in ways.items():
+    for name, (origin, direction) in directions.items():
         step = part.reshape(-1, *([1] * (origin.ndim - 1)))
-        made[name] = (origin + step * way).astype(origin.dtype)
+        made[name] = (origin + step * direction).astype(origin.dtype)
     return made
 
 
-def _is_refused(answer: _Array) -> _Array:
-    return np.asarray(np.isnan(answer.reshape(len(answer), -1)).all(axis=1))
+def _is_refused(score_now: _Array) -> _Array:
+    return np.asarray(np.isnan(score_now.reshape(len(score_now), -1)).all(axis=1))
 
 
 def _distance(left: _Array, right: _Array) -> _Array:

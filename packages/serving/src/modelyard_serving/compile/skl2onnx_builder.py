@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelyard_serving.compile.graph import OPSETS
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 
 
 class ContainerBuilder(Builder):
@@ -27,5 +27,5 @@ class ContainerBuilder(Builder):
 
 def joined(build: Builder, operator: Any) -> str:
     """All inputs of an operator side by side."""
-    names = [place.full_name for place in operator.inputs]
+    names = [variable.full_name for variable in operator.inputs]
     return names[0] if len(names) == 1 else build.add("Concat", names, axis=1)

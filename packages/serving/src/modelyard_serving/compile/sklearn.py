@@ -24,24 +24,24 @@ from modelyard_serving.compile import (
     sklearn_encoders,
     sklearn_imputer,
     sklearn_linear,
-    sklearn_numbers,
+    sklearn_preprocessing,
+    sklearn_text,
     sklearn_trees,
-    sklearn_words,
 )
 from modelyard_serving.compile.errors import Untranslatable
 from modelyard_serving.compile.graph import OPSETS, Candidate, GraphInput, finished, graph_inputs
 from modelyard_serving.compile.sklearn_encoders import stands_for_missing
 from modelyard_serving.compile.sklearn_guards import guarded
-from modelyard_serving.compile.sklearn_numbers import converter_of_functions
+from modelyard_serving.compile.sklearn_preprocessing import converter_of_functions
 from modelyard_serving.compile.sklearn_targets import add_inverses, without_targets
-from modelyard_serving.compile.sklearn_words import VECTORIZERS, Words
+from modelyard_serving.compile.sklearn_text import VECTORIZERS, TextVectorizers
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 from modelyard_serving.runtimes.estimator import EstimatorModel
 from modelyard_serving.signature import PROBABILITIES, Signature, TensorSpec
 
-_OURS = (sklearn_imputer, sklearn_linear, sklearn_numbers, sklearn_encoders, sklearn_trees, sklearn_words)
-_CONVERTERS = {kind: convert for room in _OURS for kind, convert in room.CONVERTERS.items()}
-_SHAPES = {kind: shape for room in _OURS for kind, shape in room.SHAPES.items()}
+_OURS = (sklearn_imputer, sklearn_linear, sklearn_preprocessing, sklearn_encoders, sklearn_trees, sklearn_text)
+_CONVERTERS = {kind: convert for module in _OURS for kind, convert in module.CONVERTERS.items()}
+_SHAPES = {kind: shape for module in _OURS for kind, shape in module.SHAPES.items()}
 
 
 def _wide(_: np.dtype[Any]) -> Any:
@@ -79,7 +79,9 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
     inputs = graph_inputs(model.signature, by_column=_picks_columns(estimator))
     tried: list[Any] = []
     for name, type_of in _VARIANTS.items():
-        types = [StringTensorType if place.dtype.kind == "O" else type_of(place.dtype) for place in inputs]
+        types = [
+            StringTensorType if graph_input.dtype.kind == "O" else type_of(graph_input.dtype) for graph_input in inputs
+        ]
         if types in tried:
             continue
         tried.append(types)
@@ -97,7 +99,7 @@ def _translated(
     *,
     targets: Sequence[Any],
 ) -> Candidate:
-    words = Words()
+    words = TextVectorizers()
     converters = {
         **_CONVERTERS,
         **dict.fromkeys(VECTORIZERS, words.convert),
@@ -105,7 +107,7 @@ def _translated(
     }
     body = convert_sklearn(
         estimator,
-        initial_types=[(place.name, kind(list(place.shape))) for place, kind in inputs],
+        initial_types=[(graph_input.name, kind(list(graph_input.shape))) for graph_input, kind in inputs],
         options={id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None,
         target_opset=OPSETS,
         custom_shape_calculators=_SHAPES,
@@ -113,10 +115,10 @@ def _translated(
     )
     add_inverses(body, targets)
     outputs = _outputs([output.name for output in body.graph.output], model.signature, model.predict_function)
-    wanted = words.prepared(body.graph)
+    requested = words.prepared(body.graph)
     pairs = zip(inputs, body.graph.input, strict=True)
-    prepared = {place.name: wanted[value.name] for (place, _), value in pairs if value.name in wanted}
-    return Candidate(name, finished(body, inputs=[place for place, _ in inputs], outputs=outputs), prepared)
+    prepared = {graph_input.name: requested[value.name] for (graph_input, _), value in pairs if value.name in requested}
+    return Candidate(name, finished(body, inputs=[graph_input for graph_input, _ in inputs], outputs=outputs), prepared)
 
 
 def _whole_dtype(signature: Signature) -> np.dtype[Any] | None:

@@ -16,7 +16,7 @@ from skl2onnx.operator_converters.one_hot_encoder import convert_sklearn_one_hot
 from skl2onnx.shape_calculators.one_hot_encoder import calculate_sklearn_one_hot_encoder_output_shapes
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
@@ -40,8 +40,8 @@ def _convert_ordinal_encoder(scope: Any, operator: Any, container: Any) -> None:
             if stands_for_missing(category):
                 values[place] = float(encoder.encoded_missing_value)
         unknown = [] if refuses_unknown else [float(encoder.unknown_value)]
-        codes.append(_values(build, _place(build, categories, column), [*values, *unknown]))
-    _side_by_side(build, codes, operator)
+        codes.append(_values(build, _category_index(build, categories, column), [*values, *unknown]))
+    _concatenate(build, codes, operator)
 
 
 def _convert_target_encoder(scope: Any, operator: Any, container: Any) -> None:
@@ -52,8 +52,8 @@ def _convert_target_encoder(scope: Any, operator: Any, container: Any) -> None:
     means = []
     for index, column in enumerate(_columns(build, operator)):
         values = [*encoder.encodings_[index].tolist(), float(encoder.target_mean_)]
-        means.append(_values(build, _place(build, encoder.categories_[index].tolist(), column), values))
-    _side_by_side(build, means, operator)
+        means.append(_values(build, _category_index(build, encoder.categories_[index].tolist(), column), values))
+    _concatenate(build, means, operator)
 
 
 def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
@@ -68,14 +68,14 @@ def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
     for index, column in enumerate(_columns(build, operator)):
         groups = _grouped(encoder, index)
         count = max(groups) + 1
-        place = _place(build, encoder.categories_[index].tolist(), column)
+        place = _category_index(build, encoder.categories_[index].tolist(), column)
         group = _values(build, place, [float(value) for value in [*groups, *_unknown_group(encoder, index, count)]])
-        all_groups = build.constant([float(value) for value in _told(encoder, index)])
+        all_groups = build.constant([float(value) for value in _flagged_groups(encoder, index)])
         flags.append(build.double(build.add("Equal", [group, all_groups])))
-    _side_by_side(build, flags, operator)
+    _concatenate(build, flags, operator)
 
 
-def _told(encoder: Any, index: int) -> list[int]:
+def _flagged_groups(encoder: Any, index: int) -> list[int]:
     """The groups of a column that have a flag of their own."""
     dropped = None if encoder.drop_idx_ is None else encoder.drop_idx_[index]
     return [group for group in range(max(_grouped(encoder, index)) + 1) if group != dropped]
@@ -131,10 +131,10 @@ def _columns(build: Builder, operator: Any) -> list[_Column]:
     return columns
 
 
-def _place(build: Builder, categories: Sequence[Any], column: _Column) -> str:
+def _category_index(build: Builder, categories: Sequence[Any], column: _Column) -> str:
     """The place of each value among the categories, and one beyond them for any other."""
     if not isinstance(column.kind, StringTensorType):
-        return _place_of_number(build, categories, column)
+        return _number_index(build, categories, column)
     texts = [MISSING_TEXT if stands_for_missing(category) else str(category) for category in categories]
     return build.add(
         "LabelEncoder",
@@ -146,7 +146,7 @@ def _place(build: Builder, categories: Sequence[Any], column: _Column) -> str:
     )
 
 
-def _place_of_number(build: Builder, categories: Sequence[Any], column: _Column) -> str:
+def _number_index(build: Builder, categories: Sequence[Any], column: _Column) -> str:
     """By comparing it with each: a whole number as what it is, any other as a double."""
     is_real = isinstance(column.kind, DoubleTensorType | FloatTensorType)
     if not all(isinstance(category, int | float) for category in categories):
@@ -159,19 +159,19 @@ def _place_of_number(build: Builder, categories: Sequence[Any], column: _Column)
         is_nan = build.constant([bool(np.isnan(value)) for value in values], element_type=TensorProto.BOOL)
         equal = build.add("Or", [equal, build.add("And", [build.add("IsNaN", [source]), is_nan])])
     flags = build.cast(equal, TensorProto.INT64)
-    beyond = build.constant([len(values)], element_type=TensorProto.INT64)
+    out_of_range = build.constant([len(values)], element_type=TensorProto.INT64)
     found = build.cast(
         build.add("ReduceMax", [flags, build.constant([1], element_type=TensorProto.INT64)]), TensorProto.BOOL
     )
-    return build.add("Where", [found, build.add("ArgMax", [flags], axis=1), beyond])
+    return build.add("Where", [found, build.add("ArgMax", [flags], axis=1), out_of_range])
 
 
-def _values(build: Builder, places: str, values: Sequence[float]) -> str:
+def _values(build: Builder, indices: str, values: Sequence[float]) -> str:
     """What stands at each place; one where nothing stands is an error."""
-    return build.add("Gather", [build.constant(values), places], axis=0)
+    return build.add("Gather", [build.constant(values), indices], axis=0)
 
 
-def _side_by_side(build: Builder, columns: Sequence[str], operator: Any) -> None:
+def _concatenate(build: Builder, columns: Sequence[str], operator: Any) -> None:
     output = operator.outputs[0].full_name
     joint = columns[0] if len(columns) == 1 else build.add("Concat", columns, axis=1)
     build.add("Identity", [joint], output)
@@ -190,7 +190,7 @@ def _one_hot_shape(operator: Any) -> None:
     if not _is_ours(operator):
         calculate_sklearn_one_hot_encoder_output_shapes(operator)
         return
-    columns = sum(len(_told(encoder, index)) for index in range(_width(operator)))
+    columns = sum(len(_flagged_groups(encoder, index)) for index in range(_width(operator)))
     operator.outputs[0].type = DoubleTensorType([None, columns])
 
 

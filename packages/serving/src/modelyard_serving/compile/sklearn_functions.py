@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 
 _Function = Callable[[Builder, str], str]
 
@@ -21,8 +21,8 @@ def _with(op_type: str, number: float, *, before: str | None = None, after: str 
 
     def built(build: Builder, source: str) -> str:
         given = source if before is None else build.add(before, [source])
-        told = build.add(op_type, [given, build.constant([number])])
-        return told if after is None else build.add(after, [told])
+        result = build.add(op_type, [given, build.constant([number])])
+        return result if after is None else build.add(after, [result])
 
     return built
 

@@ -13,7 +13,7 @@ from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-from modelyard_serving.compile.links import finite
+from modelyard_serving.compile.graph_builder import finite
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder
 
 Convert = Callable[[Any, Any, Any], None]
@@ -49,36 +49,36 @@ def _behind_guard(convert: Convert) -> Convert:
         before = len(container.nodes)
         convert(scope, operator, container)
         added = container.nodes[before:]
-        open_inputs = [place for place in operator.inputs if _may_overflow(scope, place)]
+        open_inputs = [variable for variable in operator.inputs if _may_overflow(scope, variable)]
         if not open_inputs or not added:
             return
         refuses_infinite, refuses_missing = (_refuses(operator.raw_operator, value) for value in (np.inf, np.nan))
         if not refuses_infinite:
             return
         build = ContainerBuilder(scope, container)
-        for place in open_inputs:
-            kind = TensorProto.FLOAT if isinstance(place.type, FloatTensorType) else TensorProto.DOUBLE
-            safe = finite(build, place.full_name, missing=not refuses_missing, kind=kind)
+        for variable in open_inputs:
+            kind = TensorProto.FLOAT if isinstance(variable.type, FloatTensorType) else TensorProto.DOUBLE
+            safe = finite(build, variable.full_name, missing=not refuses_missing, kind=kind)
             for node in added:
-                node.input[:] = [safe if name == place.full_name else name for name in node.input]
+                node.input[:] = [safe if name == variable.full_name else name for name in node.input]
 
     return converted
 
 
-def _may_overflow(scope: Any, place: Any) -> bool:
+def _may_overflow(scope: Any, variable: Any) -> bool:
     """Whether a number may have become infinite on the way from the graph's inputs to here."""
-    if place.is_root or not isinstance(place.type, DoubleTensorType | FloatTensorType):
+    if variable.is_root or not isinstance(variable.type, DoubleTensorType | FloatTensorType):
         return False
-    makers = [
+    producers = [
         operator
         for operator in scope.operators.values()
-        if any(output.full_name == place.full_name for output in operator.outputs)
+        if any(output.full_name == variable.full_name for output in operator.outputs)
     ]
-    if not makers:  # A converter made it for a part of its model, whose own input it is.
+    if not producers:  # A converter made it for a part of its model, whose own input it is.
         return True
     return any(
-        maker.type not in _KEEPS_FINITE or any(_may_overflow(scope, source) for source in maker.inputs)
-        for maker in makers
+        producer.type not in _KEEPS_FINITE or any(_may_overflow(scope, source) for source in producer.inputs)
+        for producer in producers
     )
 
 

@@ -8,7 +8,7 @@ from onnx import TensorProto
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.impute import SimpleImputer
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
 from modelyard_serving.compile.sklearn_encoders import stands_for_missing
 from modelyard_serving.runtimes.compiled import MISSING_TEXT

@@ -28,7 +28,7 @@ from sklearn.linear_model import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC, LinearSVR
 
-from modelyard_serving.compile.links import Builder, add_class
+from modelyard_serving.compile.graph_builder import Builder, add_class
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
 
 _LINEAR = (
@@ -44,16 +44,16 @@ _REGRESSORS = (
 
 def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     model, build = operator.raw_operator, ContainerBuilder(scope, container)
-    label, told = (output.full_name for output in operator.outputs)
+    label, scores_output = (output.full_name for output in operator.outputs)
     scores, columns = _add_decision(build, [model], model.classes_, operator, label=label)
     is_raw = container.get_options(model, {"raw_scores": False}, fail=False)["raw_scores"]
     if is_raw or not hasattr(model, "predict_proba"):
         sides = [scores] if columns > 1 else [build.add("Neg", [scores]), scores]
-        build.add("Concat", sides, told, axis=1)
+        build.add("Concat", sides, scores_output, axis=1)
     elif isinstance(model, LogisticRegression) and columns > 1:
-        build.add("Softmax", [scores], told, axis=1)
+        build.add("Softmax", [scores], scores_output, axis=1)
     else:
-        _add_shares(build, _odds(build, scores, model), columns, told, of_nothing=1.0)
+        _add_shares(build, _odds(build, scores, model), columns, scores_output, of_nothing=1.0)
 
 
 def _convert_one_versus_rest(scope: Any, operator: Any, container: Any) -> None:
@@ -61,17 +61,17 @@ def _convert_one_versus_rest(scope: Any, operator: Any, container: Any) -> None:
     model, build = operator.raw_operator, ContainerBuilder(scope, container)
     if model.multilabel_ or not all(isinstance(part, _LINEAR) for part in model.estimators_):
         raise NotImplementedError("OneVsRestClassifier of several labels or of no linear model has no translation")
-    label, told = (output.full_name for output in operator.outputs)
+    label, scores_output = (output.full_name for output in operator.outputs)
     scores, columns = _add_decision(build, model.estimators_, model.classes_, operator, label=label)
     if not hasattr(model, "predict_proba"):
-        build.add("Identity", [scores], told)
+        build.add("Identity", [scores], scores_output)
         return
-    _add_shares(build, _odds(build, scores, model.estimators_[0]), columns, told, of_nothing=0.0)
+    _add_shares(build, _odds(build, scores, model.estimators_[0]), columns, scores_output, of_nothing=0.0)
 
 
 def _add_decision(build: Builder, models: Sequence[Any], classes: Any, operator: Any, *, label: str) -> tuple[str, int]:
     """The label, and the decision values from which it comes: a column for each class, or one of the second of two."""
-    scores, columns = _weighed(build, models, operator), sum(len(np.atleast_2d(one.coef_)) for one in models)
+    scores, columns = _weighted_sums(build, models, operator), sum(len(np.atleast_2d(one.coef_)) for one in models)
     if columns > 1:
         add_class(build, build.add("ArgMax", [scores], axis=1, keepdims=0), classes=classes.tolist(), output=label)
     else:
@@ -81,7 +81,7 @@ def _add_decision(build: Builder, models: Sequence[Any], classes: Any, operator:
     return scores, columns
 
 
-def _weighed(build: Builder, models: Sequence[Any], operator: Any) -> str:
+def _weighted_sums(build: Builder, models: Sequence[Any], operator: Any) -> str:
     """The sums of the columns by the models' weights, in float64, side by side."""
     weights = np.concatenate([np.atleast_2d(model.coef_) for model in models]).astype(np.float64)
     intercepts = np.concatenate([np.broadcast_to(one.intercept_, len(np.atleast_2d(one.coef_))) for one in models])
@@ -109,7 +109,7 @@ def _sigmoid(build: Builder, scores: str) -> str:
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     model, build = operator.raw_operator, ContainerBuilder(scope, container)
-    build.add("Identity", [_weighed(build, [model], operator)], operator.outputs[0].full_name)
+    build.add("Identity", [_weighted_sums(build, [model], operator)], operator.outputs[0].full_name)
 
 
 def _add_shares(build: Builder, odds: str, columns: int, output: str, *, of_nothing: float) -> None:

@@ -14,7 +14,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from modelyard_serving.compile.links import Builder, finite
+from modelyard_serving.compile.graph_builder import Builder, finite
 from modelyard_serving.compile.sklearn_functions import add_function
 
 _Inverse = Callable[[Builder, Any, str], str]
@@ -44,10 +44,10 @@ def add_inverses(body: onnx.ModelProto, transformers: Sequence[Any]) -> None:
     if not transformers:
         return
     build = _Appending(body.graph)
-    told = build.double(body.graph.output[0].name)
+    result = build.double(body.graph.output[0].name)
     for transformer in transformers:
-        told = _add_inverse(build, transformer, told)
-    body.graph.output[0].CopyFrom(helper.make_tensor_value_info(told, TensorProto.DOUBLE, None))
+        result = _add_inverse(build, transformer, result)
+    body.graph.output[0].CopyFrom(helper.make_tensor_value_info(result, TensorProto.DOUBLE, None))
 
 
 def _add_inverse(build: Builder, transformer: Any, source: str) -> str:

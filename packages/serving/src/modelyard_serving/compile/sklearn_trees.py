@@ -19,7 +19,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from modelyard_serving.compile.links import Builder, add_binary, add_class, add_multiclass, finite
+from modelyard_serving.compile.graph_builder import Builder, add_binary, add_class, add_multiclass, finite
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
 from modelyard_serving.compile.trees import Tree, regressor_node
 
@@ -152,7 +152,7 @@ def _histogram_tree(nodes: Any, *, first_target: int) -> Tree:
 def _as_float32(build: Builder, operator: Any) -> str:
     """These trees round their input to float32 before they compare, and refuse what is an infinity there."""
     narrow = build.cast(joined(build, operator), TensorProto.FLOAT)
-    if not any(isinstance(place.type, DoubleTensorType) for place in operator.inputs):
+    if not any(isinstance(variable.type, DoubleTensorType) for variable in operator.inputs):
         return narrow
     return finite(build, narrow, kind=TensorProto.FLOAT)
 

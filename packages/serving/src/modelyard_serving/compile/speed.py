@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelyard_serving.compile.rows import taken
+from modelyard_serving.compile.rows import select_rows
 from modelyard_serving.runtimes.base import Model, Tensors
 
 BATCHES = (1, 100)
@@ -32,7 +32,7 @@ def measure(original: Model, compiled: Model, rows: Tensors, *, clock: Clock = t
     """Both models on each size of batch, in turns."""
     count = len(next(iter(rows.values())))
     return [
-        _measure(original, compiled, taken(rows, [row % count for row in range(size)]), size=size, clock=clock)
+        _measure(original, compiled, select_rows(rows, [row % count for row in range(size)]), size=size, clock=clock)
         for size in BATCHES
     ]
 
@@ -40,8 +40,8 @@ def measure(original: Model, compiled: Model, rows: Tensors, *, clock: Clock = t
 def _measure(original: Model, compiled: Model, rows: Tensors, *, size: int, clock: Clock) -> Speed:
     best = [float("inf"), float("inf")]
     for _ in range(_ROUNDS):
-        for place, model in enumerate((original, compiled)):
-            best[place] = min(best[place], _once(model, rows, clock))
+        for index, model in enumerate((original, compiled)):
+            best[index] = min(best[index], _once(model, rows, clock))
     return Speed(rows=size, original_s=best[0], compiled_s=best[1])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
-ODD = (
+EDGE_CASE_TEXTS = (
     MISSING_TEXT, "", " ", "nan", "None", "a", "A", "I", "é", "ß", "0", "-1", "1.5", "True", "\t\n", "\x00", "x_1",
     "a text that was never seen", "don't", "don\u2019t", "e-mail", "naïve CAFÉ", "ﬁn", "ǅ", "İI", "ΣΑΣ", "日本語", "🙂",
     "e\u0301", "٣٤", "a\u00adb", "a\u200db", "a\u00a0b", "₂²½", "a.b,c;d", "\uff21\uff22",
@@ -15,16 +15,19 @@ ODD = (
 """They are tried whatever the model knows."""
 
 
-def beside(texts: Sequence[str], random: np.random.Generator, count: int) -> list[str]:
+def mutated_texts(texts: Sequence[str], random: np.random.Generator, count: int) -> list[str]:
     """So many texts, each one of these changed in one way, or two of them joined in one way."""
     if not texts:
         return []
     first, second = random.integers(0, len(texts), (2, count))
-    ways = random.permutation(count)
-    return [_changed(texts[one], texts[other], int(way)) for one, other, way in zip(first, second, ways, strict=True)]
+    mutations = random.permutation(count)
+    return [
+        _mutate(texts[one], texts[other], int(mutation))
+        for one, other, mutation in zip(first, second, mutations, strict=True)
+    ]
 
 
-def _changed(text: str, other: str, way: int) -> str:
+def _mutate(text: str, other: str, mutation: int) -> str:
     decomposed = unicodedata.normalize("NFD", text)
     changed = (
         text.upper(), text.lower(), text.title(), text.swapcase(), text[:1], text[1:], text[:-1], f"{text}s",
@@ -34,4 +37,4 @@ def _changed(text: str, other: str, way: int) -> str:
         f"{text} {other}", f"{text}.{other}", f"{text}_{other}", f"{text}-{other}", f"{text}\n{other}",
         f"{text}\u00a0{other}", f"{text} {text} {other}", f"{other.upper()} {text}",
     )  # fmt: skip
-    return changed[way % len(changed)]
+    return changed[mutation % len(changed)]

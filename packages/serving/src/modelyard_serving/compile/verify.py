@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelyard_serving.compile.rows import taken
+from modelyard_serving.compile.rows import select_rows
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.runtimes.base import Model, Tensors
 
@@ -30,8 +30,8 @@ class Difference:
         for name, right in expected.items():
             left = got[name]
             if left.shape != right.shape or left.dtype != right.dtype:
-                told = f"{left.dtype}{list(left.shape)} instead of {right.dtype}{list(right.shape)}"
-                self._fail(f"output {name!r} is {told}")
+                message = f"{left.dtype}{list(left.shape)} instead of {right.dtype}{list(right.shape)}"
+                self._fail(f"output {name!r} is {message}")
                 return
             if right.dtype.kind == "f":
                 self._compare_numbers(name, left, right, among=among)
@@ -79,10 +79,10 @@ def _size(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ReferenceOutputs:
     """What the original says to some rows, and to which of them it says nothing."""
 
-    places: Sequence[int]
+    row_indices: Sequence[int]
     """Which of the rows that were asked are answered."""
     rows: Tensors
     outputs: Tensors
@@ -92,82 +92,82 @@ class Answers:
     """Rows on which the original itself breaks. A graph must not answer what its original does not."""
 
 
-def original_answers(model: Model, rows: Tensors, names: Sequence[str]) -> Answers:
+def reference_outputs(model: Model, rows: Tensors, names: Sequence[str]) -> ReferenceOutputs:
     """The original's answers. Rows that it does not answer are found by halving.
 
     One that breaks it is asked again beside a row that does not: a frame's column of nothing but missing texts is none
     of texts, and says nothing of the row.
     """
-    answered, refused, broken = _halved(model, rows, names)
-    alone, broken = broken, []
-    for row in alone:
-        again = _beside(model, rows, names, row, answered[0][0]) if answered else None
+    accepted, refused, broken = _bisect(model, rows, names)
+    single_rows, broken = broken, []
+    for row in single_rows:
+        again = _predict_beside(model, rows, names, row, accepted[0][0]) if accepted else None
         if again is None:
             broken.append(row)
         else:
-            answered.append((row, row + 1, again))
-    answered.sort(key=lambda part: part[0])
-    places = [place for start, end, _ in answered for place in range(start, end)]
-    return Answers(
-        places=places,
-        rows=taken(rows, places),
-        outputs={name: np.concatenate([outputs[name] for *_, outputs in answered]) for name in names}
-        if answered
+            accepted.append((row, row + 1, again))
+    accepted.sort(key=lambda part: part[0])
+    row_indices = [row_index for start, end, _ in accepted for row_index in range(start, end)]
+    return ReferenceOutputs(
+        row_indices=row_indices,
+        rows=select_rows(rows, row_indices),
+        outputs={name: np.concatenate([outputs[name] for *_, outputs in accepted]) for name in names}
+        if accepted
         else {},
-        refused=taken(rows, refused),
-        broken=taken(rows, broken),
+        refused=select_rows(rows, refused),
+        broken=select_rows(rows, broken),
     )
 
 
-_MOST_REFUSED = 120
+_MAX_REFUSED = 120
 _Part = tuple[int, int, Tensors]
 
 
-def _halved(model: Model, rows: Tensors, names: Sequence[str]) -> tuple[list[_Part], list[int], list[int]]:
+def _bisect(model: Model, rows: Tensors, names: Sequence[str]) -> tuple[list[_Part], list[int], list[int]]:
     """The largest parts that are answered, the rows that are refused, and those that break the model.
 
     After so many of these the rest is left: where nearly all is refused, more of it shows nothing.
     """
-    answered: list[_Part] = []
+    accepted: list[_Part] = []
     refused: list[int] = []
     broken: list[int] = []
     waiting = [(0, len(next(iter(rows.values()))))]
-    while waiting and len(refused) + len(broken) < _MOST_REFUSED:
+    while waiting and len(refused) + len(broken) < _MAX_REFUSED:
         start, end = waiting.pop()
         try:
-            answered.append((start, end, model.predict(taken(rows, slice(start, end)), outputs=names)))
+            accepted.append((start, end, model.predict(select_rows(rows, slice(start, end)), outputs=names)))
         except Exception as error:  # noqa: BLE001  # One of the rows is refused, or breaks the model.
             if end - start > 1:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
             else:
                 (refused if isinstance(error, InvalidInput) else broken).append(start)
-    return answered, refused, broken
+    return accepted, refused, broken
 
 
-def _beside(model: Model, rows: Tensors, names: Sequence[str], row: int, other: int) -> Tensors | None:
+def _predict_beside(model: Model, rows: Tensors, names: Sequence[str], row: int, other: int) -> Tensors | None:
     try:
-        outputs = model.predict(taken(rows, [other, row]), outputs=names)
+        outputs = model.predict(select_rows(rows, [other, row]), outputs=names)
     except Exception:  # noqa: BLE001  # It is the row, then.
         return None
     return {name: outputs[name][1:] for name in names}
 
 
-def unrefused(model: Model, rows: Tensors, *, broken: bool = False) -> int:
+def count_accepted(model: Model, rows: Tensors, *, broken: bool = False) -> int:
     """How many of these rows, which the original does not answer, the model answers.
 
     Args:
         broken: whether it may break on them, as the original does, and need not refuse them.
     """
     count = len(next(iter(rows.values()), ()))
-    answered = 0
+    accepted = 0
     for row in range(count):
         try:
-            model.predict(taken(rows, slice(row, row + 1)))
-            answered += 1
+            model.predict(select_rows(rows, slice(row, row + 1)))
+            accepted += 1
         except InvalidInput:
             continue
         except Exception:
             if not broken:
                 raise
-    return answered
+    return accepted

@@ -81,14 +81,14 @@ def _stopped_early(estimator: Any) -> bool:
 
 def _base(parameters: dict[str, str], *, link: str) -> Sequence[float]:
     """The raw score before any tree. XGBoost keeps it as an answer, so the link is undone."""
-    told = parameters["base_score"].strip("[]").split(",")
+    scores = parameters["base_score"].strip("[]").split(",")
     targets = max(int(parameters["num_class"]), int(parameters.get("num_target", "1")), 1)
-    values = [float(np.float32(value)) for value in told]
-    undone = [_undone(value, link) for value in values]
-    return undone * targets if len(undone) == 1 else undone
+    values = [float(np.float32(value)) for value in scores]
+    raw_scores = [_inverse_link(value, link) for value in values]
+    return raw_scores * targets if len(raw_scores) == 1 else raw_scores
 
 
-def _undone(value: float, link: str) -> float:
+def _inverse_link(value: float, link: str) -> float:
     if link == "sigmoid":
         return -math.log(1 / value - 1)
     return math.log(value) if link == "exp" else value

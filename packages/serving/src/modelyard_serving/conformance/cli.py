@@ -15,7 +15,7 @@ from typing import Any
 from modelyard_serving.conformance.http import Http
 from modelyard_serving.conformance.report import Report
 from modelyard_serving.conformance.rules import Check
-from modelyard_serving.conformance.subject import Subject, Undiscovered, discover
+from modelyard_serving.conformance.subject import DiscoveryError, Subject, discover
 from modelyard_serving.conformance.suite import Result, Suite
 from modelyard_serving.conformance.table import SIGNS, print_report
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except ImportError as exc:
         return _fail(f"the suite needs an extra: pip install 'modelyard-serving[conformance]' ({exc.name} is missing)")
-    except (ValueError, Undiscovered) as exc:
+    except (ValueError, DiscoveryError) as exc:
         return _fail(str(exc))
 
 

@@ -19,7 +19,7 @@ from modelyard_serving.conformance.rules import Violation
 Body = bytes | Iterable[bytes] | None
 
 
-class NoAnswer(Violation):
+class NoResponse(Violation):
     """The server refused the connection, closed it, or did not answer in time."""
 
 
@@ -135,7 +135,7 @@ class Http:
 
     def _fail(self, exc: Exception) -> NoReturn:
         self.last_exchange += f" -> no answer: {type(exc).__name__}"
-        raise NoAnswer(f"the server did not answer: {type(exc).__name__}: {exc}".rstrip(": ")) from exc
+        raise NoResponse(f"the server did not answer: {type(exc).__name__}: {exc}".rstrip(": ")) from exc
 
 
 def excerpt(data: bytes, *, length: int = 240) -> str:

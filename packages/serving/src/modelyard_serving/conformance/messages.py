@@ -14,22 +14,22 @@ from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 def typed(subject: Subject) -> pb.ModelInferRequest:
     """A valid request in the typed form; only given when the server answers it."""
-    message = untried_typed(subject)
-    _gate(subject, message)
+    message = unverified_typed(subject)
+    _require_sample(subject, message)
     return message
 
 
 def raw(subject: Subject) -> pb.ModelInferRequest:
     """A valid request in the raw form; only given when the server answers it."""
-    message = untried_raw(subject)
-    _gate(subject, message)
+    message = unverified_raw(subject)
+    _require_sample(subject, message)
     return message
 
 
-def untried_typed(subject: Subject) -> pb.ModelInferRequest:
+def unverified_typed(subject: Subject) -> pb.ModelInferRequest:
     """A request in the typed form that ought to be valid."""
     message = pb.ModelInferRequest(model_name=subject.model)
-    for tensor in subject.untried_sample:
+    for tensor in subject.unverified_sample:
         if tensor.datatype in RAW_ONLY:
             raise NotApplicable(f"{tensor.datatype} has no typed form")
         added = message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
@@ -37,10 +37,10 @@ def untried_typed(subject: Subject) -> pb.ModelInferRequest:
     return message
 
 
-def untried_raw(subject: Subject, *, tensors: tuple[Tensor, ...] | None = None) -> pb.ModelInferRequest:
+def unverified_raw(subject: Subject, *, tensors: tuple[Tensor, ...] | None = None) -> pb.ModelInferRequest:
     """A request in the raw form that ought to be valid."""
     message = pb.ModelInferRequest(model_name=subject.model)
-    for tensor in tensors or subject.untried_sample:
+    for tensor in tensors or subject.unverified_sample:
         message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         message.raw_input_contents.append(tensor.to_bytes())
     return message
@@ -51,7 +51,7 @@ def infer(subject: Subject, message: pb.ModelInferRequest) -> pb.ModelInferRespo
     return subject.rpc.call("ModelInfer", message, pb.ModelInferResponse)
 
 
-def answer(subject: Subject, message: pb.ModelInferRequest) -> list[Tensor]:
+def infer_outputs(subject: Subject, message: pb.ModelInferRequest) -> list[Tensor]:
     """The outputs of a request that must be answered."""
     return outputs(infer(subject, message))
 
@@ -75,7 +75,7 @@ def refused(call: Callable[[], object], *, code: str | None = None) -> None:
     raise Violation(f"expected {code or 'an error'}, OK came")
 
 
-def _gate(subject: Subject, message: pb.ModelInferRequest) -> None:
+def _require_sample(subject: Subject, message: pb.ModelInferRequest) -> None:
     try:
         infer(subject, message)
     except RpcFailed as exc:

@@ -27,7 +27,7 @@ def infer(
     return subject.http.post(subject.path("/infer", **where), body, headers=JSON_TYPE if headers is None else headers)
 
 
-def answer(subject: Subject, body: Body | dict[str, Any], **options: Any) -> list[Tensor]:
+def infer_outputs(subject: Subject, body: Body | dict[str, Any], **options: Any) -> list[Tensor]:
     """The outputs of a request that must be answered."""
     return outputs(succeeded(infer(subject, body, **options)))
 
@@ -47,14 +47,14 @@ def binary_tensor(tensor: Tensor) -> tuple[dict[str, Any], bytes]:
 
 def binary_request(subject: Subject, **fields: Any) -> tuple[dict[str, Any], list[bytes]]:
     """A valid request with every input as bytes; only given when the server answers it."""
-    body, headers = binary_body(*untried_binary_request(subject))
+    body, headers = binary_body(*unverified_binary_request(subject))
     status = infer(subject, body, headers=headers).status
     if status != 200:
         raise NotApplicable(f"the plain binary request was not answered: status {status}")
-    return untried_binary_request(subject, **fields)
+    return unverified_binary_request(subject, **fields)
 
 
-def untried_binary_request(subject: Subject, **fields: Any) -> tuple[dict[str, Any], list[bytes]]:
+def unverified_binary_request(subject: Subject, **fields: Any) -> tuple[dict[str, Any], list[bytes]]:
     """A request with every input as bytes that ought to be valid: its JSON part and its blobs."""
     pairs = [binary_tensor(tensor) for tensor in subject.sample]
     return {**fields, "inputs": [head for head, _ in pairs]}, [blob for _, blob in pairs]
@@ -117,14 +117,14 @@ def refused(response: Response, *, status: int | None = None) -> Response:
     return response
 
 
-def blamed(response: Response) -> Response:
+def is_client_error(response: Response) -> Response:
     """Raise Violation unless the answer says that the request was wrong, not the server."""
     if not 400 <= response.status < 500:
         raise Violation(f"expected a 4xx answer, {response.status} came")
     return response
 
 
-def offered(response: Response) -> Response:
+def supported(response: Response) -> Response:
     """Raise NotApplicable where the server keeps an extension for itself; else as `succeeded`."""
     if response.status in {401, 403}:
         raise NotApplicable(f"the server restricts this extension: {response.status} came")

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 import grpc
-from modelyard_serving.conformance.http import NoAnswer
+from modelyard_serving.conformance.http import NoResponse
 from modelyard_serving.conformance.rules import Violation
 
 SERVICE = "inference.GRPCInferenceService"
@@ -33,45 +33,45 @@ class Rpc:
         self._timeout = timeout
         self.last_exchange = ""
 
-    def call(self, method: str, request: Any, answer: type[Message], *, service: str = SERVICE) -> Message:
+    def call(self, method: str, request: Any, response: type[Message], *, service: str = SERVICE) -> Message:
         """One unary call with a message. Raises RpcFailed or NoAnswer."""
-        return self._parsed(self.call_bytes(method, request.SerializeToString(), service=service), answer)
+        return self._parsed(self.call_bytes(method, request.SerializeToString(), service=service), response)
 
     def call_bytes(self, method: str, request: bytes, *, service: str = SERVICE) -> bytes:
         """One unary call with bytes that need not be a message."""
         self.last_exchange = method
         try:
-            answer: bytes = self._channel.unary_unary(f"/{service}/{method}")(request, timeout=self._timeout)
+            response: bytes = self._channel.unary_unary(f"/{service}/{method}")(request, timeout=self._timeout)
         except grpc.RpcError as exc:
             self._fail(exc)
-        self.last_exchange += f" -> OK, {len(answer)} bytes"
-        return answer
+        self.last_exchange += f" -> OK, {len(response)} bytes"
+        return response
 
     def stream(
-        self, method: str, requests: Iterable[Any], answer: type[Message], *, service: str = SERVICE
+        self, method: str, requests: Iterable[Any], response: type[Message], *, service: str = SERVICE
     ) -> list[Message]:
         """One call that streams both ways; the answers up to its end."""
         self.last_exchange = method
         sent = iter([request.SerializeToString() for request in requests])
         try:
-            answers = list(self._channel.stream_stream(f"/{service}/{method}")(sent, timeout=self._timeout))
+            responses = list(self._channel.stream_stream(f"/{service}/{method}")(sent, timeout=self._timeout))
         except grpc.RpcError as exc:
             self._fail(exc)
-        self.last_exchange += f" -> OK, {len(answers)} answers"
-        return [self._parsed(each, answer) for each in answers]
+        self.last_exchange += f" -> OK, {len(responses)} answers"
+        return [self._parsed(each, response) for each in responses]
 
-    def _parsed(self, data: bytes, answer: type[Message]) -> Message:
+    def _parsed(self, data: bytes, response: type[Message]) -> Message:
         try:
-            message: Message = answer.FromString(data)  # type: ignore[attr-defined]  # Every message class has it.
+            message: Message = response.FromString(data)  # type: ignore[attr-defined]  # Every message class has it.
         except Exception as exc:  # protobuf's DecodeError is a different class in each of its implementations.
-            raise Violation(f"the answer is no {answer.__name__}: {exc}") from exc
+            raise Violation(f"the answer is no {response.__name__}: {exc}") from exc
         return message
 
     def _fail(self, exc: Any) -> NoReturn:
         code, details = exc.code().name, exc.details() or ""
         self.last_exchange += f" -> {code}: {details[:240]}"
         if code == "UNAVAILABLE" and LOST.search(details):
-            raise NoAnswer(f"the server did not answer: {details}") from exc
+            raise NoResponse(f"the server did not answer: {details}") from exc
         raise RpcFailed(code, details) from exc
 
     def __enter__(self) -> Self:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelyard_serving.conformance.rpc import Rpc
 
 
-class Undiscovered(Exception):
+class DiscoveryError(Exception):
     """The suite cannot start: nobody answers at the address, or no model is found there."""
 
 
@@ -80,7 +80,7 @@ class Subject:
             raise NotApplicable(f"the server does not offer the extension '{name}'")
 
     @cached_property
-    def untried_sample(self) -> tuple[Tensor, ...]:
+    def unverified_sample(self) -> tuple[Tensor, ...]:
         """Inputs that ought to be valid. Raises NotApplicable where none can be made."""
         return from_request(self._example) if self._example else sample(self.inputs)
 
@@ -89,7 +89,7 @@ class Subject:
         """Inputs that the server has accepted as JSON; a rule about bad requests says nothing without a good one."""
         if self._accepts_sample is not None:
             raise NotApplicable(f"the plain valid request was not answered: {self._accepts_sample}")
-        return self.untried_sample
+        return self.unverified_sample
 
     def plain_body(self) -> bytes:
         """The body of a valid JSON request. Raises NotApplicable where the server refuses it."""
@@ -104,14 +104,14 @@ class Subject:
     @cached_property
     def _accepts_sample(self) -> str | None:
         """None when a plain request with the sample is answered with 200; else what happened."""
-        if any(tensor.datatype in RAW_ONLY for tensor in self.untried_sample):
+        if any(tensor.datatype in RAW_ONLY for tensor in self.unverified_sample):
             return "its inputs cannot be JSON"
-        body = json.dumps({"inputs": [tensor.to_json() for tensor in self.untried_sample]}).encode()
+        body = json.dumps({"inputs": [tensor.to_json() for tensor in self.unverified_sample]}).encode()
         try:
-            answer = self.http.post(self.path("/infer"), body, headers={"Content-Type": "application/json"})
+            response = self.http.post(self.path("/infer"), body, headers={"Content-Type": "application/json"})
         except Violation as exc:
             return str(exc)
-        return None if answer.status == 200 else f"status {answer.status}"
+        return None if response.status == 200 else f"status {response.status}"
 
 
 def discover(http: Http) -> str:
@@ -122,15 +122,15 @@ def discover(http: Http) -> str:
             if names:
                 return names[0]
     except Violation as exc:
-        raise Undiscovered(f"{http.url}: {exc}") from exc
-    raise Undiscovered(f"{http.url} does not tell its models; name one with --model")
+        raise DiscoveryError(f"{http.url}: {exc}") from exc
+    raise DiscoveryError(f"{http.url} does not tell its models; name one with --model")
 
 
 def _names(response: Response) -> list[str]:
     if response.status != 200:
         return []
-    answer = response.json()
-    listed = answer.get("models", []) if isinstance(answer, dict) else answer
+    content = response.json()
+    listed = content.get("models", []) if isinstance(content, dict) else content
     entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in listed or []]
     return [str(entry["name"]) for entry in entries if entry.get("name") and entry.get("state", "READY") == "READY"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelyard_serving.conformance.http import NoAnswer
+from modelyard_serving.conformance.http import NoResponse
 from modelyard_serving.conformance.rules import Check, NotApplicable, Rule, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -70,7 +70,7 @@ class Suite:
 
     def _await_return(self, cause: Exception) -> None:
         """After a call without an answer, wait until the server lives again; a supervisor may need to restart it."""
-        if not isinstance(cause, NoAnswer):
+        if not isinstance(cause, NoResponse):
             return
         waited = 0.0
         while waited <= self._patience:
@@ -84,7 +84,7 @@ class Suite:
 def _is_ready(subject: Subject) -> bool:
     try:
         return subject.http.get(subject.path("/ready")).status == 200
-    except NoAnswer:
+    except NoResponse:
         return False
 
 

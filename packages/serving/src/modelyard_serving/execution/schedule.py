@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard_serving.errors import InvalidInput
-from modelyard_serving.protocol.elements import told
+from modelyard_serving.protocol.elements import describe_value
 
-_LARGEST = 2**63 - 1
+_MAX_INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def _whole(parameters: Mapping[str, Any], name: str) -> int:
     value = parameters.get(name, 0)
     if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_INT64:
         raise InvalidInput(
-            f"parameter {name!r} must be a whole number of at least 0, and below 2^63, not {told(value)}"
+            f"parameter {name!r} must be a whole number of at least 0, and below 2^63, not {describe_value(value)}"
         )
     return value

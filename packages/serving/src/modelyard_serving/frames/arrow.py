@@ -10,7 +10,7 @@ from modelyard_serving.frames.arrow_repeats import size_as_objects
 from modelyard_serving.frames.arrow_sizes import size_of
 from modelyard_serving.frames.payload import MAX_CELLS, Columns
 
-_MOST_BYTES = 512 * 1024 * 1024
+_MAX_BYTES = 512 * 1024 * 1024
 """What the columns of a body may take when they are unpacked."""
 _FILE_MAGIC = b"ARROW1\0\0"
 _BYTE_ARRAYS = frozenset({"BYTE_ARRAY"})
@@ -87,16 +87,16 @@ def _read(form: str, read: Callable[[], Any], pyarrow: Any) -> Columns:
     except ServingError:
         raise
     except Exception as error:  # Spoilt bytes make pyarrow raise whatever its C++ or its Python meets.
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InvalidInput(f"the body is not {form}: {told}") from error
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(f"the body is not {form}: {message}") from error
 
 
 def _limit(cells: int, unpacked_bytes: int) -> None:
     if cells > MAX_CELLS:
         message = f"the body has {cells} values, more than {MAX_CELLS} values are not taken"
         raise ServingError(message, kind=Kind.TOO_LARGE)
-    if unpacked_bytes > _MOST_BYTES:
-        message = f"the body unpacks to {unpacked_bytes} bytes, at most {_MOST_BYTES} are taken"
+    if unpacked_bytes > _MAX_BYTES:
+        message = f"the body unpacks to {unpacked_bytes} bytes, at most {_MAX_BYTES} are taken"
         raise ServingError(message, kind=Kind.TOO_LARGE)
 
 

@@ -56,10 +56,10 @@ def _unpacked(body: memoryview, offset: int, length: int, *, is_packed: bool) ->
         raise Malformed("a buffer is outside of its message")
     if not is_packed or length == 0:
         return length
-    (told,) = struct.unpack_from("<q", body, offset)
-    if told < -1:
+    (unpacked_size,) = struct.unpack_from("<q", body, offset)
+    if unpacked_size < -1:
         raise Malformed("a buffer says that it unpacks to less than nothing")
-    return length if told == -1 else told
+    return length if unpacked_size == -1 else unpacked_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +67,40 @@ class _Table:
     """A table of flatbuffers: a place, and before it the list of where its fields are."""
 
     data: bytes
-    place: int
+    position: int
 
     @classmethod
     def root(cls, data: bytes) -> "_Table":
         return cls(data, *struct.unpack_from("<I", data, 0))
 
     def byte(self, field: int) -> int:
-        place = self._field(field)
-        return 0 if place is None else int(struct.unpack_from("<B", self.data, place)[0])
+        position = self._field(field)
+        return 0 if position is None else int(struct.unpack_from("<B", self.data, position)[0])
 
     def table(self, field: int) -> "_Table | None":
-        place = self._field(field)
-        return None if place is None else _Table(self.data, self._target(place))
+        position = self._field(field)
+        return None if position is None else _Table(self.data, self._target(position))
 
     def pairs(self, field: int) -> Iterator[tuple[int, int]]:
         """A vector of structs of two whole numbers."""
-        place = self._field(field)
-        if place is None:
+        position = self._field(field)
+        if position is None:
             return
-        place = self._target(place)
-        (count,) = struct.unpack_from("<I", self.data, place)
+        position = self._target(position)
+        (count,) = struct.unpack_from("<I", self.data, position)
         for index in range(min(count, len(self.data) // _PAIR + 1)):
-            yield struct.unpack_from("<qq", self.data, place + 4 + index * _PAIR)
+            yield struct.unpack_from("<qq", self.data, position + 4 + index * _PAIR)
 
     def _field(self, index: int) -> int | None:
-        (back,) = struct.unpack_from("<i", self.data, self.place)
-        if not 0 <= self.place - back < len(self.data):
+        (back,) = struct.unpack_from("<i", self.data, self.position)
+        if not 0 <= self.position - back < len(self.data):
             raise Malformed("a table's fields are outside of its message")
-        (size,) = struct.unpack_from("<H", self.data, self.place - back)
+        (size,) = struct.unpack_from("<H", self.data, self.position - back)
         if 4 + 2 * index >= size:
             return None
-        (offset,) = struct.unpack_from("<H", self.data, self.place - back + 4 + 2 * index)
-        return self.place + offset if offset else None
+        (offset,) = struct.unpack_from("<H", self.data, self.position - back + 4 + 2 * index)
+        return self.position + offset if offset else None
 
-    def _target(self, place: int) -> int:
-        (offset,) = struct.unpack_from("<I", self.data, place)
-        return place + int(offset)
+    def _target(self, position: int) -> int:
+        (offset,) = struct.unpack_from("<I", self.data, position)
+        return position + int(offset)

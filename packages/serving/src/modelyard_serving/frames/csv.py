@@ -12,7 +12,7 @@ from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
 _BOOLEANS = {"true": True, "false": False}
-_LARGEST_FIELD = 1 << 26
+_MAX_FIELD_CHARS = 1 << 26
 
 Read = Callable[[str], Any]
 
@@ -27,7 +27,7 @@ def read_csv(body: bytes, signature: Signature) -> Columns:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the CSV is not UTF-8: byte {error.start} is wrong") from error
-    csv.field_size_limit(_LARGEST_FIELD)
+    csv.field_size_limit(_MAX_FIELD_CHARS)
     try:
         header, *rows = list(csv.reader(text.splitlines(keepends=True), strict=True)) or [[]]
     except csv.Error as error:

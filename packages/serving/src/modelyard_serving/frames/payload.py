@@ -9,7 +9,7 @@ import simdjson
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.frames.values import shown
 
-_MOST_PROXIED = 256
+_MAX_PROXIED = 256
 """simdjson looks a key up by walking the object: past this many keys, making Python objects of all is faster."""
 MAX_CELLS = 16_000_000
 """Values of one request. Formats that fill up what is missing, or repeat a value, say a lot in few bytes."""
@@ -105,7 +105,7 @@ def members(value: Any, field_name: str) -> dict[str, Any]:
     """The members of a JSON object, arrays still unread. Raises InvalidInput for a name that is there twice."""
     if isinstance(value, dict):
         return value
-    found = value.as_dict() if len(value) > _MOST_PROXIED else {key: value[key] for key in value}
+    found = value.as_dict() if len(value) > _MAX_PROXIED else {key: value[key] for key in value}
     if len(found) != len(value):
         raise InvalidInput(f"{field_name!r}: a name is there more than once")
     return found

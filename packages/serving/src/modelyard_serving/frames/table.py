@@ -27,8 +27,8 @@ def to_tensors(payload: Payload, signature: Signature) -> Tensors:
     tensors = _assembled(payload, signature)
     lengths = {name: len(values) for name, values in tensors.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name!r} has {length}" for name, length in list(lengths.items())[:5])
-        raise InvalidInput(f"all inputs need the same number of rows: {told}")
+        lengths_text = ", ".join(f"{name!r} has {length}" for name, length in list(lengths.items())[:5])
+        raise InvalidInput(f"all inputs need the same number of rows: {lengths_text}")
     if not tensors or not next(iter(lengths.values())):
         raise InvalidInput("expected at least one row, got none")
     return tensors

@@ -25,7 +25,7 @@ _BUFFERS = {
     for datatype in Datatype
     if datatype.numpy_dtype.kind in _WIDE and datatype is not Datatype.BF16
 }
-_LARGEST_SHOWN = 60
+_MAX_SHOWN_CHARS = 60
 
 
 class WrongValue(Exception):
@@ -121,12 +121,12 @@ def _from_array(values: npt.NDArray[Any], spec: TensorSpec) -> npt.NDArray[Any]:
 def _floats(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
     for row, value in enumerate(values):
         if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
-            raise _wrong(spec, row, value, "a number")
+            raise _wrong_value(spec, row, value, "a number")
     wide = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     dtype: np.dtype[Any] = spec.datatype.numpy_dtype
     if not _fits(wide, dtype):
         row = int(np.flatnonzero(np.isfinite(wide) & (np.abs(wide) > np.finfo(dtype).max))[0])
-        raise _wrong(spec, row, values[row], "a number in the range")
+        raise _wrong_value(spec, row, values[row], "a number in the range")
     return wide.astype(dtype, copy=False)
 
 
@@ -139,9 +139,9 @@ def _integers(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
             whole.append(None)
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-            raise _wrong(spec, row, value, "a whole number")
+            raise _wrong_value(spec, row, value, "a whole number")
         if not limits.min <= value <= limits.max:
-            raise _wrong(spec, row, value, f"a whole number from {limits.min} to {limits.max}")
+            raise _wrong_value(spec, row, value, f"a whole number from {limits.min} to {limits.max}")
         whole.append(int(value))
     return _objects(whole) if None in whole else np.array(whole, dtype=dtype)
 
@@ -149,14 +149,14 @@ def _integers(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
 def _booleans(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
     for row, value in enumerate(values):
         if not isinstance(value, bool) and not (value is None and spec.optional):
-            raise _wrong(spec, row, value, "true or false")
+            raise _wrong_value(spec, row, value, "true or false")
     return _objects(values) if None in values else np.array(values, dtype=np.bool_)
 
 
 def _strings(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
     for row, value in enumerate(values):
         if value is not None and not isinstance(value, str):
-            raise _wrong(spec, row, value, "a string")
+            raise _wrong_value(spec, row, value, "a string")
     return _objects(values)
 
 
@@ -168,7 +168,7 @@ def _binaries(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
                 value if value is None or isinstance(value, bytes) else base64.b64decode(value, validate=True)
             )
         except (binascii.Error, TypeError, ValueError) as error:
-            raise _wrong(spec, row, value, "base64 text") from error
+            raise _wrong_value(spec, row, value, "base64 text") from error
     return _objects(decoded)
 
 
@@ -178,7 +178,7 @@ def _nested(values: Sequence[Any], spec: TensorSpec) -> npt.NDArray[Any]:
         try:
             texts.append(None if value is None else orjson.dumps(value).decode())
         except TypeError as error:  # Deeper than orjson goes, or bytes out of a table.
-            raise _wrong(spec, row, type(value).__name__, "JSON of at most 250 levels") from error
+            raise _wrong_value(spec, row, type(value).__name__, "JSON of at most 250 levels") from error
     return _objects(texts)
 
 
@@ -208,7 +208,7 @@ def _fits(numbers: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
     return not len(finite) or bool(finite.min() >= limits.min and finite.max() <= limits.max)
 
 
-def _wrong(spec: TensorSpec, index: int, value: Any, expected: str) -> WrongValue:
+def _wrong_value(spec: TensorSpec, index: int, value: Any, expected: str) -> WrongValue:
     return WrongValue(index=index, expected=f"{expected} ({spec.datatype})", value=value)
 
 
@@ -218,4 +218,4 @@ def shown(value: Any) -> str:
         text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
     except TypeError:
         text = repr(value)
-    return text if len(text) <= _LARGEST_SHOWN else f"{text[:_LARGEST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…"

@@ -143,8 +143,8 @@ def _integers(values: Any, *, datatype: Datatype, name: str) -> npt.NDArray[Any]
     out_of_range = (wide < limits.min) | (wide > limits.max)
     if out_of_range.any():
         index = int(out_of_range.argmax())
-        told = f"a whole number from {limits.min} to {limits.max} ({datatype})"
-        raise InvalidInput(f"input {name!r}: element {index} must be {told}, not {wide[index]}")
+        bounds = f"a whole number from {limits.min} to {limits.max} ({datatype})"
+        raise InvalidInput(f"input {name!r}: element {index} must be {bounds}, not {wide[index]}")
     return wide.astype(dtype)
 
 
@@ -167,12 +167,12 @@ def _output(output: Any) -> RequestedOutput:
 def _parameters(parameters: Any) -> Parameters:
     if not parameters:
         return NO_PARAMETERS
-    told = {}
+    bounds = {}
     for name, parameter in parameters.items():
         choice = parameter.WhichOneof("parameter_choice")
         if choice is not None:
-            told[name] = getattr(parameter, choice)
-    return told
+            bounds[name] = getattr(parameter, choice)
+    return bounds
 
 
 def _write_contents(contents: pb.InferTensorContents, tensor: Tensor) -> None:

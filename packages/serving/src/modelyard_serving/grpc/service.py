@@ -65,8 +65,8 @@ class ModelService:
         """Whether it means another model. No browser speaks gRPC by itself, but a proxy may speak it for one."""
         if (foreign := self._sources.refusal("POST", metadata)) is not None:
             return foreign
-        wanted = metadata.get(MODEL_HEADER)
-        return None if wanted is None else self._model_header.refusal(wanted)
+        requested = metadata.get(MODEL_HEADER)
+        return None if requested is None else self._model_header.refusal(requested)
 
     def end_streams(self) -> None:
         """End the calls that would never end by themselves."""

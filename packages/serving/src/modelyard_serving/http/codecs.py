@@ -104,8 +104,8 @@ class PredictCodec(_Http):
         content_type = request.headers.get("content-type")
         if content_type == _CURL_DEFAULT:
             content_type = None
-        wanted = decode_predict(request.body, content_type, self._signature)
-        return Job(wanted.inputs, wanted.outputs, wanted.parameters)
+        requested = decode_predict(request.body, content_type, self._signature)
+        return Job(requested.inputs, requested.outputs, requested.parameters)
 
     def encode(self, prediction: Prediction[Tensors], job: Job) -> Response:  # noqa: ARG002  # The form of all codecs.
         return Response(200, encode_predictions(prediction.outputs, self._signature))

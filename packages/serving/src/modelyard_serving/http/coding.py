@@ -43,12 +43,12 @@ def compress(response: Response, accepted: str) -> Response:
     A caller that accepts one coding and no other asks for it; one that lists several merely can (every HTTP library
     says so unasked), and gets what costs neither side time.
     """
-    wanted = accepted.strip().lower()
-    if wanted not in ("gzip", "deflate") or len(response.body) < _MIN_BYTES:
+    requested = accepted.strip().lower()
+    if requested not in ("gzip", "deflate") or len(response.body) < _MIN_BYTES:
         return response
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP if wanted == "gzip" else _ZLIB)
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP if requested == "gzip" else _ZLIB)
     body = compressor.compress(response.body) + compressor.flush()
-    return Response(response.status, body, [*response.headers, ("content-encoding", wanted)])
+    return Response(response.status, body, [*response.headers, ("content-encoding", requested)])
 
 
 def _is_raw_deflate(body: bytes) -> bool:

@@ -77,8 +77,8 @@ class Describer:
         return json_response({"model_stats": [statistics(self._metrics, model=served.name, version=served.version)]})
 
     def index(self, request: Request) -> Response:
-        wanted = _object(request)
-        only_ready = wanted.get("ready", False)
+        requested = _object(request)
+        only_ready = requested.get("ready", False)
         if not isinstance(only_ready, bool):
             raise InvalidInput("ready must be true or false")
         return json_response([asdict(entry) for entry in self._plane.repository_index(only_ready=only_ready)])

@@ -41,10 +41,10 @@ def build_app(
     repository, model = f"/v2/repository/models/{served.name}", f"/v2/models/{served.name}"
     routes[f"{repository}/load"] = {"POST": describe.load}
     routes[f"{repository}/unload"] = {"POST": describe.unload}
-    for place in (model, f"{model}/versions/{served.version}"):
-        routes[place] = {"GET": describe.model}
-        routes[f"{place}/ready"] = {"GET": describe.model_ready}
-        routes[f"{place}/config"] = {"GET": describe.config}
-        routes[f"{place}/stats"] = {"GET": describe.statistics}
-        routes[f"{place}/infer"] = {"POST": infer.handle}
+    for prefix in (model, f"{model}/versions/{served.version}"):
+        routes[prefix] = {"GET": describe.model}
+        routes[f"{prefix}/ready"] = {"GET": describe.model_ready}
+        routes[f"{prefix}/config"] = {"GET": describe.config}
+        routes[f"{prefix}/stats"] = {"GET": describe.statistics}
+        routes[f"{prefix}/infer"] = {"POST": infer.handle}
     return App(routes, plane=plane, max_body_bytes=max_body_bytes)

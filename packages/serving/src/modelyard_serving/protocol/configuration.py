@@ -34,11 +34,11 @@ def _tensors(specs: Sequence[TensorSpec], *, has_batches: bool) -> list[dict[str
 
 
 def _tensor(spec: TensorSpec, dims: Sequence[int]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    configuration_entry: dict[str, Any] = {
         "name": spec.name,
         "data_type": "TYPE_STRING" if spec.datatype is Datatype.BYTES else f"TYPE_{spec.datatype}",
         "dims": list(dims),
     }
     if spec.optional:
-        told["optional"] = True
-    return told
+        configuration_entry["optional"] = True
+    return configuration_entry

@@ -17,7 +17,7 @@ from modelyard_serving.protocol.datatypes import Datatype
 Shape = tuple[int, ...]
 
 
-class _Unfit(Exception):
+class _ElementError(Exception):
     """An element is not what its datatype needs."""
 
 
@@ -44,7 +44,7 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
     if datatype in (Datatype.FP16, Datatype.BF16):
         raise InvalidInput(f"input {name!r} is {datatype}, which JSON cannot carry: send it as a binary tensor")
     if not isinstance(data, (simdjson.Array, list)):
-        raise InvalidInput(f"input {name!r}: data must be a list, not {told(data)}")
+        raise InvalidInput(f"input {name!r}: data must be a list, not {describe_value(data)}")
     count = math.prod(shape)
     is_nested = _check_nesting(data, shape=shape, count=count, name=name)
     array = _fast(data, datatype) if isinstance(data, simdjson.Array) else None
@@ -145,14 +145,14 @@ def _exact(data: Any, *, datatype: Datatype, depth: int, name: str, is_base64: b
     for index, element in enumerate(plain):
         try:
             array[index] = None if may_miss and element is None else convert(element)
-        except _Unfit:
-            raise unfit(name, index, datatype, element) from None
+        except _ElementError:
+            raise element_error(name, index, datatype, element) from None
     return array
 
 
-def unfit(name: str, index: int, datatype: Datatype, element: Any) -> InvalidInput:
+def element_error(name: str, index: int, datatype: Datatype, element: Any) -> InvalidInput:
     """The error of an element that its datatype does not have."""
-    return InvalidInput(f"input {name!r}: element {index} must be {_expected(datatype)}, not {told(element)}")
+    return InvalidInput(f"input {name!r}: element {index} must be {_expected(datatype)}, not {describe_value(element)}")
 
 
 def _converter(datatype: Datatype) -> Callable[[Any], Any]:
@@ -170,18 +170,18 @@ def _converter(datatype: Datatype) -> Callable[[Any], Any]:
 def _string(element: Any) -> str | None:
     if element is None or isinstance(element, str):
         return element
-    raise _Unfit
+    raise _ElementError
 
 
 def _from_base64(element: Any) -> bytes | str | None:
     if element is None:
         return None
     if not isinstance(element, str):
-        raise _Unfit
+        raise _ElementError
     try:
         return text_or_bytes(base64.b64decode(element, validate=True))
     except binascii.Error as error:
-        raise _Unfit from error
+        raise _ElementError from error
 
 
 def text_or_bytes(content: bytes) -> str | bytes:
@@ -197,7 +197,7 @@ def _boolean(element: Any) -> bool:
         return element
     if isinstance(element, int) and element in (0, 1):
         return bool(element)
-    raise _Unfit
+    raise _ElementError
 
 
 _INFINITIES = (math.inf, -math.inf)
@@ -210,9 +210,9 @@ def _float_within(largest: float) -> Callable[[Any], float]:
         if isinstance(element, str) and element in _NAMED_FLOATS:
             return _NAMED_FLOATS[element]
         if isinstance(element, bool) or not isinstance(element, (int, float)):
-            raise _Unfit
+            raise _ElementError
         if abs(element) > largest and element not in _INFINITIES:
-            raise _Unfit
+            raise _ElementError
         return float(element)
 
     return convert
@@ -221,9 +221,9 @@ def _float_within(largest: float) -> Callable[[Any], float]:
 def _integer_within(least: int, most: int) -> Callable[[Any], int]:
     def convert(element: Any) -> int:
         if isinstance(element, bool) or not isinstance(element, (int, float)):
-            raise _Unfit
+            raise _ElementError
         if not least <= element <= most or element != int(element):
-            raise _Unfit
+            raise _ElementError
         return int(element)
 
     return convert
@@ -241,7 +241,7 @@ def _expected(datatype: Datatype) -> str:
     return f"a whole number from {limits.min} to {limits.max} ({datatype})"
 
 
-def told(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """A value as an error tells it: short, and as JSON names it."""
     if value is None:
         return "null"

@@ -30,12 +30,12 @@ def columns_of(tensor: Tensor, specs: Sequence[TensorSpec]) -> list[Tensor] | No
     if not all(_becomes(tensor, spec) for spec in specs):
         return None
     return [
-        Tensor(spec.name, spec.datatype, np.ascontiguousarray(tensor.array[:, place], dtype=spec.datatype.numpy_dtype))
-        for place, spec in enumerate(specs)
+        Tensor(spec.name, spec.datatype, np.ascontiguousarray(tensor.array[:, index], dtype=spec.datatype.numpy_dtype))
+        for index, spec in enumerate(specs)
     ]
 
 
-def shown(specs: Sequence[TensorSpec], rows: int) -> str:
+def example_request(specs: Sequence[TensorSpec], rows: int) -> str:
     """A request that would work, of so many rows, for people; its data left out."""
     inputs = [
         {"name": spec.name, "datatype": spec.datatype, "shape": _shape(spec, rows), "data": ["…"]}

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.elements import unfit
-from modelyard_serving.protocol.frame_inputs import column_of, columns_of, shown
+from modelyard_serving.protocol.elements import element_error
+from modelyard_serving.protocol.frame_inputs import column_of, columns_of, example_request
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
@@ -41,7 +41,7 @@ class RequestValidator:
         if not self._required <= inputs.keys():
             missing = [spec.name for spec in self._signature.inputs if spec.name in self._required - inputs.keys()]
             raise InvalidInput(
-                f"missing required input(s) {missing}: expected {self._names()}{self._right(request.inputs[0])}"
+                f"missing required input(s) {missing}: expected {self._names()}{self._hint(request.inputs[0])}"
             )
         if request.outputs is not None:
             self._check_outputs(request.outputs)
@@ -60,14 +60,14 @@ class RequestValidator:
         if spec is None:
             if not self._specs:
                 return tensor.array
-            raise InvalidInput(f"there is no input {tensor.name!r}: expected {self._names()}{self._right(tensor)}")
+            raise InvalidInput(f"there is no input {tensor.name!r}: expected {self._names()}{self._hint(tensor)}")
         array = column_of(tensor.array) if self._is_frame else tensor.array
         if tensor.datatype is not spec.datatype:
             array = self._converted(tensor, array, spec)
         if len(array.shape) != len(spec.shape):
             raise self._wrong_shape(tensor, spec)
-        for came, expected in zip(array.shape, spec.shape, strict=True):
-            if expected not in (came, -1):
+        for actual, expected in zip(array.shape, spec.shape, strict=True):
+            if expected not in (actual, -1):
                 raise self._wrong_shape(tensor, spec)
         if array.dtype.kind == "O":
             self._check_missing(tensor, spec)
@@ -79,7 +79,7 @@ class RequestValidator:
             return
         for index, element in enumerate(tensor.array.flat):
             if element is None:
-                raise unfit(tensor.name, index, spec.datatype, element)
+                raise element_error(tensor.name, index, spec.datatype, element)
 
     def _converted(self, tensor: Tensor, array: npt.NDArray[Any], spec: TensorSpec) -> npt.NDArray[Any]:
         """Nobody declared the datatype of an undeclared signature: what converts safely is taken."""
@@ -103,13 +103,13 @@ class RequestValidator:
     def _wrong_shape(self, tensor: Tensor, spec: TensorSpec) -> InvalidInput:
         return InvalidInput(
             f"input {tensor.name!r}: expected shape {list(spec.shape)} (-1 is any), not {list(tensor.array.shape)}"
-            f"{self._right(tensor)}"
+            f"{self._hint(tensor)}"
         )
 
-    def _right(self, tensor: Tensor) -> str:
+    def _hint(self, tensor: Tensor) -> str:
         """How the request would have been right, for as many rows as came."""
         rows = tensor.array.shape[0] if tensor.array.shape else 1
-        return f"; send {shown(self._signature.inputs, rows)}"
+        return f"; send {example_request(self._signature.inputs, rows)}"
 
     def _names(self) -> str:
         return ", ".join(f"{spec.name!r} ({spec.datatype} {list(spec.shape)})" for spec in self._signature.inputs)
@@ -117,5 +117,5 @@ class RequestValidator:
 
 def _check_lengths(inputs: Mapping[str, npt.NDArray[Any]]) -> None:
     if len({array.shape[0] for array in inputs.values()}) > 1:
-        told = ", ".join(f"{name!r} has {array.shape[0]}" for name, array in inputs.items())
-        raise InvalidInput(f"the columns of a frame must be of one length: {told}")
+        lengths_text = ", ".join(f"{name!r} has {array.shape[0]}" for name, array in inputs.items())
+        raise InvalidInput(f"the columns of a frame must be of one length: {lengths_text}")

@@ -34,10 +34,10 @@ class ResponseBuilder:
         if request.outputs is None:
             outputs = [self._tensor(name, result) for name in self._defaults or result]
         else:
-            outputs = [self._wanted(output, result) for output in request.outputs]
+            outputs = [self._requested(output, result) for output in request.outputs]
         return InferResponse(self._name, self._version, outputs, request.id)
 
-    def _wanted(self, output: RequestedOutput, result: Tensors) -> Tensor:
+    def _requested(self, output: RequestedOutput, result: Tensors) -> Tensor:
         tensor = self._tensor(output.name, result)
         return classify(tensor, output.classification) if output.classification else tensor
 

@@ -13,7 +13,7 @@ import simdjson
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.binary import decode_tensor
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.elements import arrays_in, check_leaves, elements, text_or_bytes, told
+from modelyard_serving.protocol.elements import arrays_in, check_leaves, describe_value, elements, text_or_bytes
 from modelyard_serving.protocol.messages import (
     NO_PARAMETERS,
     InferRequest,
@@ -24,7 +24,7 @@ from modelyard_serving.protocol.messages import (
 from modelyard_serving.protocol.rank import check_rank
 from modelyard_serving.signature import Signature
 
-_LARGEST_DIMENSION = 2**63 - 1
+_MAX_DIMENSION = 2**63 - 1
 _REUSED_PARSER_BYTES = 1024 * 1024
 """A parser keeps buffers of the largest document that it saw; a larger one gets a parser of its own."""
 _LONG_BYTES = 4096
@@ -195,7 +195,9 @@ class _Reading:
         declared = fields.get("datatype")
         datatype = _DATATYPES.get(declared) if isinstance(declared, str) else None
         if datatype is None:
-            raise InvalidInput(f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {told(declared)}")
+            raise InvalidInput(
+                f"input {name!r}: datatype must be one of {', '.join(Datatype)}, not {describe_value(declared)}"
+            )
         shape = _shape(fields.get("shape"), name)
         self._arrays += 1
         data = fields.get("data")
@@ -217,7 +219,7 @@ class _Reading:
             raise InvalidInput(f"input {name!r} is binary: the header Inference-Header-Content-Length is missing")
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise InvalidInput(
-                f"input {name!r}: binary_data_size must be a whole number of at least 0, not {told(size)}"
+                f"input {name!r}: binary_data_size must be a whole number of at least 0, not {describe_value(size)}"
             )
         return decode_tensor(self._blob.take(size, name), datatype=datatype, shape=shape, name=name)
 
@@ -236,9 +238,9 @@ def _shape(value: Any, name: str) -> tuple[int, ...]:
         raise InvalidInput(f"input {name!r}: shape must be a list of whole numbers")
     check_rank(len(value), name)
     for dimension in value:
-        if type(dimension) is not int or not 0 <= dimension <= _LARGEST_DIMENSION:
+        if type(dimension) is not int or not 0 <= dimension <= _MAX_DIMENSION:
             raise InvalidInput(f"input {name!r}: each dimension of shape must be a whole number of at least 0")
-    if math.prod(value) > _LARGEST_DIMENSION:
+    if math.prod(value) > _MAX_DIMENSION:
         raise InvalidInput(f"input {name!r}: shape {value} has too many elements")
     return tuple(value)
 
@@ -263,12 +265,12 @@ def _output(output: Any) -> RequestedOutput:
     return RequestedOutput(name, binary, classification)
 
 
-def _parameters(fields: _Fields, place: str, name: str | None = None) -> Parameters:
+def _parameters(fields: _Fields, owner: str, name: str | None = None) -> Parameters:
     parameters = fields.get("parameters")
     if parameters is None:
         return NO_PARAMETERS
     if not isinstance(parameters, (simdjson.Object, dict)):
-        told_place = place if name is None else f"{place} {name!r}"
-        raise InvalidInput(f"parameters of {told_place} must be an object")
-    told: Any = parameters.as_dict() if isinstance(parameters, simdjson.Object) else parameters
-    return cast("Parameters", told)
+        field = owner if name is None else f"{owner} {name!r}"
+        raise InvalidInput(f"parameters of {field} must be an object")
+    values: Any = parameters.as_dict() if isinstance(parameters, simdjson.Object) else parameters
+    return cast("Parameters", values)

@@ -28,10 +28,10 @@ MATRIX = "columns side by side"
 """The name of the graph's input where all columns of a frame are fed as one matrix."""
 MISSING_TEXT = "\x00missing"
 """What stands for a missing text in a graph, which has none: no text of a caller's holds a zero byte by chance."""
-_NO_TEXT = f"{MISSING_TEXT} but a text"
+_ESCAPED_MISSING_TEXT = f"{MISSING_TEXT} but a text"
 """What the same text is in a graph when a caller sends it."""
 
-_OF_A_VALUE = ("Unknown Category", "out of data bounds")
+_INVALID_VALUE_MESSAGES = ("Unknown Category", "out of data bounds")
 """How onnxruntime tells that an encoder has no place for a value; also one that the graph itself sends nowhere."""
 
 
@@ -64,8 +64,8 @@ class GraphDescription:
                 signature=_signature(document["signature"]),
                 refuses_missing=tuple(document["refuses_missing"]),
                 refuses_infinite=tuple(document["refuses_infinite"]),
-                missing_columns=_places(document.get("missing_columns", {})),
-                infinite_columns=_places(document.get("infinite_columns", {})),
+                missing_columns=_column_indices(document.get("missing_columns", {})),
+                infinite_columns=_column_indices(document.get("infinite_columns", {})),
                 prepared_texts=_preparations(document.get("prepared_texts", {})),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
@@ -97,7 +97,7 @@ class CompiledModel:
         try:
             values = self._session.run(names, self._feed(inputs))
         except Exception as error:  # onnxruntime's exceptions have no public base class.
-            if any(part in str(error) for part in _OF_A_VALUE):
+            if any(part in str(error) for part in _INVALID_VALUE_MESSAGES):
                 raise InvalidInput(
                     "the model refuses these values: one is of a category that it was not taught, or makes a number"
                     " that is not finite"
@@ -175,30 +175,30 @@ class _Refusals:
         """Raises InvalidInput for the first value that the model does not take."""
         for name in self._finite:
             if name not in inputs or not _is_finite(inputs[name]):
-                raise _refusal(name, "missing" if name not in inputs or _is_missing(inputs[name]) else "infinite")
+                raise _invalid_value(name, "missing" if name not in inputs or _is_missing(inputs[name]) else "infinite")
         for name in self._missing:
             if name not in inputs or _is_missing(inputs[name]):
-                raise _refusal(name, "missing")
+                raise _invalid_value(name, "missing")
         for name in self._infinite:
             if name in inputs and inputs[name].dtype.kind == "f" and np.isinf(inputs[name]).any():
-                raise _refusal(name, "infinite")
+                raise _invalid_value(name, "infinite")
         if self._missing_columns or self._infinite_columns:
             self._check_columns(inputs)
 
     def _check_columns(self, inputs: Tensors) -> None:
         for name, columns in self._missing_columns:
             if name not in inputs or np.isnan(_of(inputs[name], columns)).any():
-                raise _refusal(name, "missing")
+                raise _invalid_value(name, "missing")
         for name, columns in self._infinite_columns:
             if name in inputs and np.isinf(_of(inputs[name], columns)).any():
-                raise _refusal(name, "infinite")
+                raise _invalid_value(name, "infinite")
 
 
 def _of(values: npt.NDArray[Any], columns: tuple[int, ...]) -> npt.NDArray[Any]:
     return values.reshape(len(values), -1)[:, columns]
 
 
-def _refusal(name: str, kind: str) -> InvalidInput:
+def _invalid_value(name: str, kind: str) -> InvalidInput:
     article = "an" if kind == "infinite" else "a"
     return InvalidInput(f"input {name!r} has {article} {kind} value, which the model does not take")
 
@@ -224,12 +224,14 @@ def _texts(inputs: Tensors, spec: TensorSpec) -> npt.NDArray[Any]:
     if spec.name not in inputs:
         return np.full(_rows(inputs), MISSING_TEXT, dtype=object)
     values = inputs[spec.name]
-    told = values.ravel().tolist()
-    if None not in told and MISSING_TEXT not in told:
+    texts = values.ravel().tolist()
+    if None not in texts and MISSING_TEXT not in texts:
         return values
-    made = np.empty(len(told), dtype=object)
-    made[:] = [MISSING_TEXT if value is None else _NO_TEXT if value == MISSING_TEXT else value for value in told]
-    return made.reshape(values.shape)
+    escaped = np.empty(len(texts), dtype=object)
+    escaped[:] = [
+        MISSING_TEXT if value is None else _ESCAPED_MISSING_TEXT if value == MISSING_TEXT else value for value in texts
+    ]
+    return escaped.reshape(values.shape)
 
 
 def _rows(inputs: Tensors) -> int:
@@ -251,16 +253,16 @@ def _is_missing(values: npt.NDArray[Any]) -> bool:
     return values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
-def _places(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(map(int, places)) for name, places in document.items()}
+def _column_indices(document: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(map(int, columns)) for name, columns in document.items()}
 
 
 def _preparations(document: Mapping[str, Any]) -> dict[str, Preparation]:
-    made = {name: tuple(map(str, steps)) for name, steps in document.items()}
-    for steps in made.values():
+    escaped = {name: tuple(map(str, steps)) for name, steps in document.items()}
+    for steps in escaped.values():
         if unknown := set(steps) - set(STEPS):
             raise ValueError(f"unknown preparations {sorted(unknown)}")
-    return made
+    return escaped
 
 
 def _signature(document: Mapping[str, Any]) -> Signature:

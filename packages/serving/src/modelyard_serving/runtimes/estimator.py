@@ -18,7 +18,7 @@ from modelyard_serving.runtimes.pandas_frame import Categories, FrameBuilder
 from modelyard_serving.runtimes.results import as_tensor, named_outputs
 from modelyard_serving.signature import DEFAULT_INPUT, DEFAULT_OUTPUT, PROBABILITIES, InputKind, Signature, TensorSpec
 
-_CALLERS_FAULT = (
+_INVALID_INPUT_MESSAGES = (
     "contains NaN",
     "contains infinity",
     "unknown categories",
@@ -100,7 +100,7 @@ class EstimatorModel:
             if self._predict_proba and outputs is not None and PROBABILITIES in outputs:
                 results[PROBABILITIES] = as_tensor(self._predict_proba(data), self._signature.outputs[-1])
         except ValueError as error:
-            if any(part in str(error) for part in _CALLERS_FAULT):
+            if any(part in str(error) for part in _INVALID_INPUT_MESSAGES):
                 raise InvalidInput(f"the model refuses these values: {str(error).splitlines()[0]}") from error
             raise
         return results
@@ -148,16 +148,16 @@ def with_declared(known: Signature, declared: MlflowSignature | None) -> Signatu
     """The declared signature where there is one; the estimator's own knowledge where it says nothing."""
     if declared is None:
         return known
-    told = declared.signature
+    declared_signature = declared.signature
     probabilities = tuple(spec for spec in known.outputs if spec.optional)
-    outputs = (*(told.outputs or known.default_outputs), *probabilities)
+    outputs = (*(declared_signature.outputs or known.default_outputs), *probabilities)
     if len({spec.name for spec in outputs}) != len(outputs):
         raise InvalidModel(
             f"the signature declares an output {PROBABILITIES!r}, the name of a classifier's second output"
         )
-    if not told.is_declared:
-        return replace(known, outputs=outputs, params=told.params)
-    return replace(told, outputs=outputs)
+    if not declared_signature.is_declared:
+        return replace(known, outputs=outputs, params=declared_signature.params)
+    return replace(declared_signature, outputs=outputs)
 
 
 def declares_outputs(declared: MlflowSignature | None) -> bool:

@@ -121,7 +121,7 @@ def _model(
         predict=predict,
         predict_proba=predict_proba,
         # By place and not by name: LightGBM writes `mean radius` as `mean_radius`.
-        categories={signature.inputs[place].name: values for place, values in _categories(booster).items()},
+        categories={signature.inputs[index].name: values for index, values in _categories(booster).items()},
     )
 
 
@@ -132,14 +132,14 @@ def _known_columns(booster: Any) -> Any:
     specs, kind = known_inputs(names if has_names else None, width=len(names))
     categories = _categories(booster)
     return tuple(
-        TensorSpec(spec.name, Datatype.BYTES, spec.shape, logical_type="category") if place in categories else spec
-        for place, spec in enumerate(specs)
+        TensorSpec(spec.name, Datatype.BYTES, spec.shape, logical_type="category") if index in categories else spec
+        for index, spec in enumerate(specs)
     ), kind
 
 
 def named_categories(estimator: Any, names: Sequence[str]) -> dict[str, Sequence[Any]]:
     """The categories that a wrapper was taught, by the names of its columns."""
-    return {names[place]: values for place, values in _categories(estimator.booster_).items()}
+    return {names[index]: values for index, values in _categories(estimator.booster_).items()}
 
 
 def _categories(booster: Any) -> Mapping[int, Sequence[Any]]:
@@ -155,9 +155,9 @@ def _categories(booster: Any) -> Mapping[int, Sequence[Any]]:
         line for line in booster.model_to_string(num_iteration=1).splitlines() if line.startswith("feature_infos=")
     )
     infos = line.removeprefix("feature_infos=").split(" ")
-    places = [place for place, info in enumerate(infos) if not info.startswith("[") and info != "none"]
-    if len(places) != len(categories):
+    indices = [index for index, info in enumerate(infos) if not info.startswith("[") and info != "none"]
+    if len(indices) != len(categories):
         raise InvalidModel(
-            f"the model keeps {len(categories)} lists of categories for {len(places)} categorical columns"
+            f"the model keeps {len(categories)} lists of categories for {len(indices)} categorical columns"
         )
-    return dict(zip(places, categories, strict=True))
+    return dict(zip(indices, categories, strict=True))

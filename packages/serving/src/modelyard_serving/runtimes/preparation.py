@@ -39,6 +39,6 @@ def prepared(texts: npt.NDArray[Any], preparation: Preparation) -> npt.NDArray[A
     values = texts.ravel().tolist()
     for step in preparation:
         values = [STEPS[step](value) for value in values]
-    made = np.empty(len(values), dtype=object)
-    made[:] = values
-    return made.reshape(texts.shape)
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return result.reshape(texts.shape)

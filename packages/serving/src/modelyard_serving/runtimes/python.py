@@ -33,12 +33,12 @@ class PythonModel:
         outputs: Sequence[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Tensors:
-        answered = self._model.predict(inputs, {**self.signature.params, **(parameters or {})})
+        outputs_by_name = self._model.predict(inputs, {**self.signature.params, **(parameters or {})})
         specs = {spec.name: spec for spec in self.signature.outputs}
-        wanted = [spec.name for spec in self.signature.default_outputs] if outputs is None else outputs
-        if missing := [name for name in wanted if name not in answered]:
+        requested = [spec.name for spec in self.signature.default_outputs] if outputs is None else outputs
+        if missing := [name for name in requested if name not in outputs_by_name]:
             raise LookupError(f"{type(self._model).__name__}.predict gave no output {missing[0]!r}")
-        return {name: as_tensor(np.asarray(answered[name]), specs[name]) for name in wanted}
+        return {name: as_tensor(np.asarray(outputs_by_name[name]), specs[name]) for name in requested}
 
     def close(self) -> None:
         self._model.close()

@@ -37,7 +37,7 @@ def _by_column(prediction: Any, specs: Sequence[TensorSpec]) -> Any:
     array = prediction.toarray() if hasattr(prediction, "toarray") else prediction
     if array.shape[1] != len(specs):
         return prediction
-    return {spec.name: array[:, place] for place, spec in enumerate(specs)}
+    return {spec.name: array[:, index] for index, spec in enumerate(specs)}
 
 
 def as_tensor(values: Any, spec: TensorSpec | None = None) -> npt.NDArray[Any]:

@@ -27,7 +27,7 @@ from modelyard_serving.runtimes.estimator import (
 )
 from modelyard_serving.runtimes.pandas_frame import Categories
 from modelyard_serving.runtimes.pickled import load_pickled
-from modelyard_serving.runtimes.sklearn_columns import first_step, takes_documents, taught_texts
+from modelyard_serving.runtimes.sklearn_columns import first_step, fitted_texts, takes_documents
 from modelyard_serving.signature import DEFAULT_INPUT, DEFAULT_OUTPUT, InputKind, Signature, TensorSpec
 
 _LIBRARIES = {
@@ -69,7 +69,7 @@ def estimator_model(
         return of_library
     estimator = _single_threaded(estimator)
     categories = _categories(estimator)
-    texts = taught_texts(estimator, getattr(estimator, "feature_names_in_", ()))
+    texts = fitted_texts(estimator, getattr(estimator, "feature_names_in_", ()))
     signature = with_declared(_known(estimator, predict_function, {*categories, *texts}), declared)
     has_probabilities = signature.outputs[-1].optional
     return EstimatorModel(

@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 
-_MOST = 20
+_MAX_TEXTS = 20
 """Texts that are kept of a column: they are samples, not the whole of its categories."""
-_HOLDERS = ("best_estimator_", "regressor_", "estimators_", "calibrated_classifiers_", "estimator_", "estimator")
+_INNER_ATTRIBUTES = (
+    "best_estimator_",
+    "regressor_",
+    "estimators_",
+    "calibrated_classifiers_",
+    "estimator_",
+    "estimator",
+)
 """Attributes by which a search, a transformed target, a vote or a calibration holds what gets its rows as they come."""
 
 
@@ -18,7 +25,7 @@ def takes_documents(estimator: Any) -> bool:
     return _counts_words(first_step(estimator))
 
 
-def taught_texts(estimator: Any, names: Sequence[str]) -> dict[str, list[str]]:
+def fitted_texts(estimator: Any, names: Sequence[str]) -> dict[str, list[str]]:
     """The columns of texts among `names`, each with texts that the estimator knows."""
     return {column: texts for column, texts in _columns(first_step(estimator), list(names)) if texts}
 
@@ -35,27 +42,27 @@ def _inner(estimator: Any) -> Any:
     steps = getattr(estimator, "steps", None)
     if isinstance(steps, list):
         return next((step for _, step in steps if not isinstance(step, str | None)), None)
-    for name in _HOLDERS:
-        held = getattr(estimator, name, None)
-        if isinstance(held, list):
-            held = held[0] if held else None
-        if held is not None:
-            return held
+    for name in _INNER_ATTRIBUTES:
+        inner = getattr(estimator, name, None)
+        if isinstance(inner, list):
+            inner = inner[0] if inner else None
+        if inner is not None:
+            return inner
     return None
 
 
 def _columns(step: Any, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     if hasattr(step, "transformers_"):
-        for _, part, chosen in step.transformers_:
-            if isinstance(chosen, str) and takes_documents(part):
-                yield chosen, _words(first_step(part))
+        for _, part, selected in step.transformers_:
+            if isinstance(selected, str) and takes_documents(part):
+                yield selected, _words(first_step(part))
             else:
-                yield from _columns(_encoder(part), _named(chosen, names))
+                yield from _columns(_encoder(part), _named(selected, names))
         return
     categories = getattr(step, "categories_", None)
     if isinstance(categories, list) and len(categories) == len(names):
         for name, values in zip(names, categories, strict=True):
-            yield name, list(islice((value for value in values if isinstance(value, str)), _MOST))
+            yield name, list(islice((value for value in values if isinstance(value, str)), _MAX_TEXTS))
 
 
 def _encoder(part: Any) -> Any:
@@ -64,12 +71,12 @@ def _encoder(part: Any) -> Any:
     return next((step for step in steps if hasattr(step, "categories_")), None)
 
 
-def _named(chosen: Any, names: Sequence[str]) -> list[str]:
-    if isinstance(chosen, slice):
+def _named(selected: Any, names: Sequence[str]) -> list[str]:
+    if isinstance(selected, slice):
         return []
-    columns = np.atleast_1d(np.asarray(chosen, dtype=object)).tolist()
+    columns = np.atleast_1d(np.asarray(selected, dtype=object)).tolist()
     if all(isinstance(column, bool) for column in columns) and len(columns) == len(names):
-        return [name for name, is_chosen in zip(names, columns, strict=True) if is_chosen]
+        return [name for name, is_selected in zip(names, columns, strict=True) if is_selected]
     return [names[column] if isinstance(column, int) else str(column) for column in columns]
 
 
@@ -79,4 +86,4 @@ def _counts_words(step: Any) -> bool:
 
 def _words(step: Any) -> list[str]:
     vocabulary: Mapping[str, int] = getattr(step, "vocabulary_", None) or {"a": 0}
-    return [" ".join(islice(vocabulary, _MOST))]
+    return [" ".join(islice(vocabulary, _MAX_TEXTS))]

@@ -123,8 +123,8 @@ def _exported(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Mo
     nodes = {node.name: node.meta["val"] for node in program.graph.nodes if node.name in names}
     inputs = tuple(_spec(name, nodes[name]) for name in names)
     outputs = {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
-    told = [outputs[name] for name in program.graph_signature.user_outputs if name in outputs]
-    known = tuple(_spec(_output_name(index, len(told)), value) for index, value in enumerate(told))
+    user_outputs = [outputs[name] for name in program.graph_signature.user_outputs if name in outputs]
+    known = tuple(_spec(_output_name(index, len(user_outputs)), value) for index, value in enumerate(user_outputs))
     signature = _signature(declared, inputs=inputs, outputs=known)
     model = TorchModel(program.module(), torch=torch, platform="pytorch_exported", signature=signature)
     model.example = _example(program, signature)

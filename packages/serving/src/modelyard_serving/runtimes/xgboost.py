@@ -52,8 +52,8 @@ class XgboostRuntime:
 
 def _load_file(xgboost: Any, path: Path) -> Any:
     booster = _load(xgboost, path, _BOOSTER)
-    told = orjson.loads(booster.attributes().get("scikit_learn", "{}"))
-    wrapper = _WRAPPERS.get(told.get("_estimator_type", ""))
+    attributes = orjson.loads(booster.attributes().get("scikit_learn", "{}"))
+    wrapper = _WRAPPERS.get(attributes.get("_estimator_type", ""))
     return _load(xgboost, path, f"xgboost.sklearn.{wrapper}") if wrapper else booster
 
 
@@ -134,5 +134,5 @@ def _categories(booster: Any) -> Categories:
     """The categories that the model itself keeps, since XGBoost 3.1; older ones know only their codes."""
     if "c" not in (booster.feature_types or ()) or not hasattr(booster, "get_categories"):
         return {}
-    told = booster.get_categories(export_to_arrow=True).to_arrow()
-    return {name: values.to_pylist() for name, values in told if values is not None}
+    attributes = booster.get_categories(export_to_arrow=True).to_arrow()
+    return {name: values.to_pylist() for name, values in attributes if values is not None}

@@ -185,11 +185,11 @@ def _receive_sockets(end: socket.socket) -> tuple[Message, list[socket.socket]] 
 
 
 def _check_addresses(sockets: Sequence[socket.socket], host: str, port: int, grpc_port: int | None) -> None:
-    for one, (option, wanted) in zip(sockets, (("port", port), ("grpc_port", grpc_port)), strict=False):
+    for one, (option, requested) in zip(sockets, (("port", port), ("grpc_port", grpc_port)), strict=False):
         has = one.getsockname()[1]
-        if wanted not in {None, 0, has}:
+        if requested not in {None, 0, has}:
             raise UsageError(
-                f"{option} is {wanted}, and the server that hands over listens on {address_of(one)}; "
+                f"{option} is {requested}, and the server that hands over listens on {address_of(one)}; "
                 f"servers of one handover folder share their addresses (host {host})"
             )
 

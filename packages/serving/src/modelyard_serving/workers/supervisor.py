@@ -105,23 +105,23 @@ class Supervisor:
     def scale(self) -> None:
         """Read the configuration again and have as many workers as it says."""
         try:
-            wanted = self._reload().workers
+            requested = self._reload().workers
         except UsageError as error:
             _log.error("the configuration was not applied: %s", error.message)
             return
         if self._stop.is_set():
             return
-        _log.info("scaling from %d to %d workers", len(self._slots), wanted)
-        self._settings = replace(self._settings, workers=wanted)
-        self._grow(wanted)
-        while len(self._slots) > wanted:
+        _log.info("scaling from %d to %d workers", len(self._slots), requested)
+        self._settings = replace(self._settings, workers=requested)
+        self._grow(requested)
+        while len(self._slots) > requested:
             self._drain_slot(max(self._slots, key=lambda slot: slot.index))
         self._on_change()
 
-    def _grow(self, wanted: int) -> None:
-        while len(self._slots) < wanted:
+    def _grow(self, requested: int) -> None:
+        while len(self._slots) < requested:
             taken = {slot.index for slot in self._slots}
-            index = next(number for number in range(wanted) if number not in taken)
+            index = next(number for number in range(requested) if number not in taken)
             self._add(Slot(index=index, row=self._free_row()))
         self._on_change()
 

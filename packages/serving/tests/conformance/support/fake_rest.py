@@ -144,15 +144,15 @@ class FakeRest:
             tensors.append(tensor)
         if left:
             raise Refused("leftover bytes", f"unexpected additional input data, {len(left)} bytes")
-        wanted = head.get("outputs") or []
+        requested = head.get("outputs") or []
         if "fails for what is not finite" in self.defects and not all(_is_finite(tensor) for tensor in tensors):
             return Reply({"error": "internal error"}, "infer", 500)
-        came = self._spoilt(run(model, Inference(tensors, [item["name"] for item in wanted])), head)
+        actual = self._spoilt(run(model, Inference(tensors, [item["name"] for item in requested])), head)
         self._count(model, tensors)
         is_binary = bool(head.get("parameters", {}).get("binary_data_output"))
         if request.headers.get(HEADER) == "0":
             is_binary = True
-        return self._reply(_infer_head(model, version, head), came, wanted, is_binary=is_binary)
+        return self._reply(_infer_head(model, version, head), actual, requested, is_binary=is_binary)
 
     def _refuse_good(self, head: dict[str, Any], request: Request) -> None:
         """Refuse good requests, where this is the defect."""
@@ -188,10 +188,10 @@ class FakeRest:
         step = 0 if "counts nothing" in self.defects else tensors[0].shape[0]
         self.counts[model.name] = (rows + step, calls + 1)
 
-    def _reply(self, head: dict[str, Any], came: list[Tensor], wanted: list[Any], *, is_binary: bool) -> Reply:
-        asked = {item["name"]: item.get("parameters", {}) for item in wanted}
+    def _reply(self, head: dict[str, Any], actual: list[Tensor], requested: list[Any], *, is_binary: bool) -> Reply:
+        asked = {item["name"]: item.get("parameters", {}) for item in requested}
         outputs, blobs = [], []
-        for tensor in came:
+        for tensor in actual:
             parameters = asked.get(tensor.name, {})
             if "classification" in parameters:
                 tensor = _classes(tensor, parameters["classification"])  # noqa: PLW2901

@@ -1,8 +1,8 @@
 """The rules of the protocol as checks, one module per group of rules; `GROUPS` is the whole suite, in order."""
 
 from modelyard_serving.conformance.checks import (
-    binary_answers,
     binary_requests,
+    binary_responses,
     compression,
     elements,
     errors,
@@ -27,7 +27,7 @@ GROUPS: tuple[Group, ...] = tuple(
     for module in (
         health, metadata, inference, inputs, elements, outputs, parameters, naming, errors,
         grpc_core, grpc_inference, grpc_refusals,
-        binary_requests, binary_answers, compression,
+        binary_requests, binary_responses, compression,
         extensions, grpc_extensions,
         robustness,
     )

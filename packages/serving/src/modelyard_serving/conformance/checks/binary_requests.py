@@ -4,15 +4,15 @@ from typing import Any
 
 from modelyard_serving.conformance.rest import (
     HEADER_LENGTH,
-    answer,
     binary_body,
     binary_request,
     binary_tensor,
-    blamed,
     infer,
+    infer_outputs,
+    is_client_error,
     refused,
     request,
-    untried_binary_request,
+    unverified_binary_request,
 )
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
@@ -23,8 +23,8 @@ group = Group("Binary requests", section="1.3", transport=Transport.BINARY)
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
-def _same_as_json(subject: Subject, came: list[Tensor]) -> None:
-    for plain, binary in zip(answer(subject, request(subject)), came, strict=True):
+def _same_as_json(subject: Subject, actual: list[Tensor]) -> None:
+    for plain, binary in zip(infer_outputs(subject, request(subject)), actual, strict=True):
         if not same(plain, binary):
             raise Violation(f"output '{plain.name}' differs from that of the JSON request")
 
@@ -45,20 +45,20 @@ def _with_fixed_size(subject: Subject) -> int:
 
 @group.must("B1a", "Inputs as bytes are taken without a Content-Type, as tritonclient sends them")
 def binary_inputs(subject: Subject) -> None:
-    body, headers = binary_body(*untried_binary_request(subject))
-    answer(subject, body, headers=headers)
+    body, headers = binary_body(*unverified_binary_request(subject))
+    infer_outputs(subject, body, headers=headers)
 
 
 @group.must("B1b", "They are taken as application/octet-stream")
 def binary_inputs_typed(subject: Subject) -> None:
-    body, headers = binary_body(*untried_binary_request(subject))
-    answer(subject, body, headers=headers | OCTETS)
+    body, headers = binary_body(*unverified_binary_request(subject))
+    infer_outputs(subject, body, headers=headers | OCTETS)
 
 
 @group.must("B1c", "The answer is the same as to JSON: little-endian, row-major")
 def binary_is_json(subject: Subject) -> None:
-    body, headers = binary_body(*untried_binary_request(subject))
-    _same_as_json(subject, answer(subject, body, headers=headers))
+    body, headers = binary_body(*unverified_binary_request(subject))
+    _same_as_json(subject, infer_outputs(subject, body, headers=headers))
 
 
 @group.must("B1d", "JSON and binary inputs may stand in one request")
@@ -68,7 +68,7 @@ def mixed_inputs(subject: Subject) -> None:
     head, blob = binary_tensor(subject.sample[1])
     inputs = [subject.sample[0].to_json(), head, *(tensor.to_json() for tensor in subject.sample[2:])]
     body, headers = binary_body({"inputs": inputs}, [blob])
-    _same_as_json(subject, answer(subject, body, headers=headers))
+    _same_as_json(subject, infer_outputs(subject, body, headers=headers))
 
 
 @group.must("B2a", "Missing bytes are refused")
@@ -135,14 +135,14 @@ def too_few_elements(subject: Subject) -> None:
 
 
 @group.should("B2h", "Bad binary data is a client error, 4xx")
-def bad_data_is_blamed(subject: Subject) -> None:
+def bad_data_is_client_error(subject: Subject) -> None:
     head, blobs = binary_request(subject)
     for spoilt in ([*blobs[:-1], blobs[-1][:-1]], [*blobs, b"\0\0\0\0"]):
         body, headers = binary_body(head, spoilt)
-        blamed(infer(subject, body, headers=headers))
+        is_client_error(infer(subject, body, headers=headers))
     body, headers = binary_body(head, blobs)
     for length in ("abc", "-1", str(len(body) + 1), str(2**31)):
-        blamed(infer(subject, body, headers={HEADER_LENGTH: length}))
+        is_client_error(infer(subject, body, headers={HEADER_LENGTH: length}))
 
 
 @group.must("B3a", "A header length that is no integer >= 0, or more than the body, is refused")
@@ -162,14 +162,14 @@ def short_header_length(subject: Subject) -> None:
 @group.should("B3c", "A header length of the whole body with JSON only is taken")
 def json_with_header_length(subject: Subject) -> None:
     body, headers = binary_body(request(subject))
-    answer(subject, body, headers=headers)
+    infer_outputs(subject, body, headers=headers)
 
 
 @group.should("B4a", "A header length of 0 makes the whole body the single input")
 def raw_request(subject: Subject) -> None:
     tensor = _raw_tensor(subject)
-    came = answer(subject, tensor.to_bytes(), headers={HEADER_LENGTH: "0"})
-    for plain, raw in zip(answer(subject, {"inputs": [tensor.to_json()]}), came, strict=True):
+    actual = infer_outputs(subject, tensor.to_bytes(), headers={HEADER_LENGTH: "0"})
+    for plain, raw in zip(infer_outputs(subject, {"inputs": [tensor.to_json()]}), actual, strict=True):
         if not same(plain, raw):
             raise Violation(f"output '{plain.name}' differs from that of the JSON request")
 
@@ -177,7 +177,7 @@ def raw_request(subject: Subject) -> None:
 @group.should("B4b", "A raw request whose size is no whole input is refused")
 def raw_request_of_a_wrong_size(subject: Subject) -> None:
     tensor = _raw_tensor(subject)
-    answer(subject, tensor.to_bytes(), headers={HEADER_LENGTH: "0"})
+    infer_outputs(subject, tensor.to_bytes(), headers={HEADER_LENGTH: "0"})
     refused(infer(subject, tensor.to_bytes() + b"\0", headers={HEADER_LENGTH: "0"}))
 
 

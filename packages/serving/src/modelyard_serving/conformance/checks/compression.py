@@ -6,7 +6,7 @@ import struct
 import zlib
 
 from modelyard_serving.conformance.http import Response
-from modelyard_serving.conformance.rest import JSON_TYPE, answer, infer, outputs, refused, request, succeeded
+from modelyard_serving.conformance.rest import JSON_TYPE, infer, infer_outputs, outputs, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import Tensor, same
@@ -20,17 +20,17 @@ def _post(subject: Subject, body: bytes, encoding: str) -> Response:
     return infer(subject, body, headers=JSON_TYPE | {"Content-Encoding": encoding})
 
 
-def _as_plain(subject: Subject, came: list[Tensor]) -> None:
-    for left, right in zip(answer(subject, request(subject)), came, strict=True):
+def _as_plain(subject: Subject, actual: list[Tensor]) -> None:
+    for left, right in zip(infer_outputs(subject, request(subject)), actual, strict=True):
         if not same(left, right):
             raise Violation(f"output '{left.name}' differs from that of the plain request")
 
 
-def _check_compressed_answer(subject: Subject, encoding: str) -> None:
+def _check_compressed_response(subject: Subject, encoding: str) -> None:
     response = succeeded(infer(subject, _large_body(subject), headers=JSON_TYPE | {"Accept-Encoding": encoding}))
-    came = response.headers.get("content-encoding")
-    if came != encoding:
-        raise Violation(f"expected Content-Encoding {encoding}, {came or 'none'} came")
+    actual = response.headers.get("content-encoding")
+    if actual != encoding:
+        raise Violation(f"expected Content-Encoding {encoding}, {actual or 'none'} came")
     body = gzip.decompress(response.body) if encoding == "gzip" else zlib.decompress(response.body)
     outputs(Response(response.status, {}, body))
 
@@ -53,13 +53,13 @@ def deflate_request(subject: Subject) -> None:
 
 
 @group.should("B6c", "Accept-Encoding: gzip is answered so")
-def gzip_answer(subject: Subject) -> None:
-    _check_compressed_answer(subject, "gzip")
+def gzip_response(subject: Subject) -> None:
+    _check_compressed_response(subject, "gzip")
 
 
 @group.should("B6d", "Accept-Encoding: deflate is answered so")
-def deflate_answer(subject: Subject) -> None:
-    _check_compressed_answer(subject, "deflate")
+def deflate_response(subject: Subject) -> None:
+    _check_compressed_response(subject, "deflate")
 
 
 @group.must("B6e", "An unknown Content-Encoding is refused")

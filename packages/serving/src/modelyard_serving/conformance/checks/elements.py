@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_serving.conformance.rest import answer, infer, not_broken, refused, request
+from modelyard_serving.conformance.rest import infer, infer_outputs, not_broken, refused, request
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import DTYPES, RAW_ONLY, Tensor, same
@@ -38,7 +38,7 @@ def _matrix(subject: Subject) -> tuple[int, Tensor]:
 @group.must("R6.2a", "Nested data and flat data give the same answer")
 def nested_is_flat(subject: Subject) -> None:
     nested = {"inputs": [tensor.to_json(nested=True) for tensor in subject.sample]}
-    for flat, deep in zip(answer(subject, request(subject)), answer(subject, nested), strict=True):
+    for flat, deep in zip(infer_outputs(subject, request(subject)), infer_outputs(subject, nested), strict=True):
         if not same(flat, deep):
             raise Violation(f"output '{flat.name}' differs")
 
@@ -75,8 +75,8 @@ def other_structure(subject: Subject) -> None:
 def rows_are_independent(subject: Subject) -> None:
     if not subject.is_batched or any(tensor.shape[0] < 2 for tensor in subject.sample):
         raise NotApplicable("the sample is no batch of more than one row")
-    batch_executor = answer(subject, request(subject))
-    second = answer(subject, {"inputs": [tensor.row(1).to_json() for tensor in subject.sample]})
+    batch_executor = infer_outputs(subject, request(subject))
+    second = infer_outputs(subject, {"inputs": [tensor.row(1).to_json() for tensor in subject.sample]})
     for whole, alone in zip(batch_executor, second, strict=True):
         if whole.shape[:1] == (subject.sample[0].shape[0],) and not same(whole.row(1), alone):
             raise Violation(f"output '{whole.name}': row 1 differs alone")
@@ -118,7 +118,7 @@ def odd_elements(subject: Subject) -> None:
 
 @group.must("R6.6f", "Whole numbers in a tensor of floats are taken")
 def integers_for_floats(subject: Subject) -> None:
-    answer(subject, _with_first_value(subject, 1, kinds="F"))
+    infer_outputs(subject, _with_first_value(subject, 1, kinds="F"))
 
 
 @group.should("R6.6g", "A float out of the datatype's range is answered or refused, never broken")
@@ -131,7 +131,7 @@ def float_out_of_range(subject: Subject) -> None:
 def half_precision(subject: Subject) -> None:
     if not any(spec.datatype in RAW_ONLY for spec in subject.inputs):
         raise NotApplicable("the model has no FP16 or BF16 input")
-    tensors = [replace(each, data=each.data.astype("f4")) for each in subject.untried_sample]
+    tensors = [replace(each, data=each.data.astype("f4")) for each in subject.unverified_sample]
     refused(infer(subject, {"inputs": [tensor.to_json() for tensor in tensors]}))
 
 

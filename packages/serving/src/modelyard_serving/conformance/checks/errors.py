@@ -6,7 +6,7 @@ from typing import Any
 from modelyard_serving.conformance.checks.health import UNKNOWN
 from modelyard_serving.conformance.checks.metadata import of_model, of_server
 from modelyard_serving.conformance.http import Response
-from modelyard_serving.conformance.rest import blamed, error_object, infer, refused, request, succeeded
+from modelyard_serving.conformance.rest import error_object, infer, is_client_error, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -40,7 +40,7 @@ def _bad_inputs(subject: Subject) -> list[Response]:
 
 
 @group.must("R6.9a", "An inference answer holds no null for an optional field")
-def no_null_in_an_answer(subject: Subject) -> None:
+def no_null_in_a_response(subject: Subject) -> None:
     head = succeeded(infer(subject, request(subject))).object()
     _no_null(head, "the answer")
     for output in head.get("outputs", []):
@@ -96,9 +96,9 @@ def bad_input_object(subject: Subject) -> None:
 
 
 @group.should("R6.10h", "It is a client error, 4xx: a server error would ask the caller to try again")
-def bad_input_is_blamed(subject: Subject) -> None:
+def bad_input_is_client_error(subject: Subject) -> None:
     for response in _bad_inputs(subject):
-        blamed(response)
+        is_client_error(response)
 
 
 @group.must("R6.10i", "A model that does not exist has the protocol's error object")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from modelyard_serving.conformance.checks.health import UNKNOWN
-from modelyard_serving.conformance.rest import answer, error_object, infer, offered, refused, request
+from modelyard_serving.conformance.rest import error_object, infer, infer_outputs, refused, request, supported
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -15,16 +15,16 @@ CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 @group.extension("X1a", "model_configuration: GET …/config tells name, max_batch_size, input and output")
 def config(subject: Subject) -> None:
     subject.needs_extension("model_configuration")
-    answer = offered(subject.http.get(subject.path("/config"))).object()
-    if answer.get("name") != subject.model:
-        raise Violation(f"expected the name {subject.model!r}, {answer.get('name')!r} came")
-    if type(answer.get("max_batch_size", 0)) is not int:
-        raise Violation(f"expected max_batch_size to be an integer, {answer['max_batch_size']!r} came")
+    response = supported(subject.http.get(subject.path("/config"))).object()
+    if response.get("name") != subject.model:
+        raise Violation(f"expected the name {subject.model!r}, {response.get('name')!r} came")
+    if type(response.get("max_batch_size", 0)) is not int:
+        raise Violation(f"expected max_batch_size to be an integer, {response['max_batch_size']!r} came")
     for field, declared in (("input", subject.inputs), ("output", subject.outputs)):
-        came = {(each.get("name"), each.get("data_type")) for each in answer.get(field, [])}
+        actual = {(each.get("name"), each.get("data_type")) for each in response.get(field, [])}
         expected = {(spec.name, CONFIG_TYPES.get(spec.datatype, f"TYPE_{spec.datatype}")) for spec in declared}
-        if came != expected:
-            raise Violation(f"{field}: expected {sorted(expected)}, {came} came")
+        if actual != expected:
+            raise Violation(f"{field}: expected {sorted(expected)}, {actual} came")
 
 
 @group.extension("X1b", "model_configuration: the configuration of a model that does not exist is an error")
@@ -34,10 +34,10 @@ def unknown_config(subject: Subject) -> None:
 
 
 def _statistics(subject: Subject) -> dict[str, Any]:
-    answer = offered(subject.http.get(subject.path("/stats"))).object()
-    stats = [each for each in answer.get("model_stats", []) if each.get("name") == subject.model]
+    response = supported(subject.http.get(subject.path("/stats"))).object()
+    stats = [each for each in response.get("model_stats", []) if each.get("name") == subject.model]
     if not stats:
-        raise Violation(f"expected an entry of {subject.model!r} in model_stats, {answer} came")
+        raise Violation(f"expected an entry of {subject.model!r} in model_stats, {response} came")
     entry: dict[str, Any] = stats[-1]
     return entry
 
@@ -61,7 +61,7 @@ def statistics_count(subject: Subject) -> None:
     if not subject.is_batched or subject.sample[0].shape[0] != 2:
         raise NotApplicable("the sample is no batch of two rows")
     before = _statistics(subject)
-    answer(subject, request(subject))
+    infer_outputs(subject, request(subject))
     after = _statistics(subject)
     rows = after["inference_count"] - before["inference_count"]
     successes = after["inference_stats"]["success"]["count"] - before["inference_stats"]["success"]["count"]
@@ -72,7 +72,7 @@ def statistics_count(subject: Subject) -> None:
 @group.extension("X2c", "statistics: GET v2/models/stats tells all models")
 def all_statistics(subject: Subject) -> None:
     subject.needs_extension("statistics")
-    stats = offered(subject.http.get("/v2/models/stats")).object().get("model_stats", [])
+    stats = supported(subject.http.get("/v2/models/stats")).object().get("model_stats", [])
     if subject.model not in [each.get("name") for each in stats]:
         raise Violation(f"expected an entry of {subject.model!r}")
 
@@ -81,7 +81,7 @@ def all_statistics(subject: Subject) -> None:
 def index(subject: Subject) -> None:
     subject.needs_extension("model_repository")
     for body in (b"", b"{}", b'{"ready": true}'):
-        entries = offered(subject.http.post("/v2/repository/index", body)).json()
+        entries = supported(subject.http.post("/v2/repository/index", body)).json()
         states = [entry.get("state") for entry in entries if entry.get("name") == subject.model]
         if "READY" not in states:
             raise Violation(f"expected {subject.model!r} to be READY, {entries} came")
@@ -103,8 +103,8 @@ def classification(subject: Subject) -> None:
     spec = next((spec for spec in subject.outputs if spec.datatype != "BYTES" and len(spec.shape) == 2), None)
     if spec is None:
         raise NotApplicable("no output is a matrix of numbers")
-    wanted = [{"name": spec.name, "parameters": {"classification": 1}}]
-    output = answer(subject, request(subject, outputs=wanted))[0]
+    requested = [{"name": spec.name, "parameters": {"classification": 1}}]
+    output = infer_outputs(subject, request(subject, outputs=requested))[0]
     if output.datatype != "BYTES" or output.shape[-1:] != (1,):
         raise Violation(f"expected BYTES [rows, 1], {output.datatype} {list(output.shape)} came")
     value, _, rest = output.data[0].decode().partition(":")
@@ -116,7 +116,7 @@ def classification(subject: Subject) -> None:
 @group.extension("X5a", "schedule_policy: priority and timeout are taken")
 def schedule(subject: Subject) -> None:
     subject.needs_extension("schedule_policy")
-    answer(subject, request(subject, parameters={"priority": 1, "timeout": 10_000_000}))
+    infer_outputs(subject, request(subject, parameters={"priority": 1, "timeout": 10_000_000}))
 
 
 @group.extension("X5b", "schedule_policy: a priority or timeout that is no integer >= 0 is refused")
@@ -134,8 +134,8 @@ def settings(subject: Subject) -> None:
         "system_shared_memory": "/v2/systemsharedmemory/status",
         "cuda_shared_memory": "/v2/cudasharedmemory/status",
     }
-    told = [path for name, path in paths.items() if name in subject.server_metadata.get("extensions", [])]
-    if not told:
+    expected = [path for name, path in paths.items() if name in subject.server_metadata.get("extensions", [])]
+    if not expected:
         raise NotApplicable("the server offers none of these extensions")
-    for path in told:
-        offered(subject.http.get(path)).json()
+    for path in expected:
+        supported(subject.http.get(path)).json()

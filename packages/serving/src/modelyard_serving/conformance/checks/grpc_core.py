@@ -66,32 +66,34 @@ def unknown_version_ready(subject: Subject) -> None:
 
 @group.must("G2a", "ServerMetadata tells name and version as REST does")
 def server_metadata(subject: Subject) -> None:
-    came = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
-    told = of_server(subject)
-    if (came.name, came.version) != (told.get("name"), told.get("version")):
-        raise Violation(f"expected {told}, {came.name!r} {came.version!r} came")
+    actual = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
+    expected = of_server(subject)
+    if (actual.name, actual.version) != (expected.get("name"), expected.get("version")):
+        raise Violation(f"expected {expected}, {actual.name!r} {actual.version!r} came")
 
 
 @group.should("G2b", "ServerMetadata tells the extensions as REST does")
 def server_extensions(subject: Subject) -> None:
-    came = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
-    told = of_server(subject).get("extensions")
-    if list(came.extensions) != told:
-        raise Violation(f"expected {told}, {list(came.extensions)} came")
+    actual = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
+    expected = of_server(subject).get("extensions")
+    if list(actual.extensions) != expected:
+        raise Violation(f"expected {expected}, {list(actual.extensions)} came")
 
 
 @group.must("G2c", "ModelMetadata tells name, platform, inputs and outputs as REST does")
 def model_metadata(subject: Subject) -> None:
-    came, told = _metadata(subject, name=subject.model), of_model(subject)
-    if (came.name, came.platform) != (told.get("name"), told.get("platform")):
-        raise Violation(f"expected {told.get('name')!r} {told.get('platform')!r}, {came.name!r} {came.platform!r} came")
+    actual, expected = _metadata(subject, name=subject.model), of_model(subject)
+    if (actual.name, actual.platform) != (expected.get("name"), expected.get("platform")):
+        raise Violation(
+            f"expected {expected.get('name')!r} {expected.get('platform')!r}, {actual.name!r} {actual.platform!r} came"
+        )
     for field in ("inputs", "outputs"):
-        _same_tensors(field, getattr(came, field), told.get(field))
+        _same_tensors(field, getattr(actual, field), expected.get(field))
 
 
-def _same_tensors(field: str, came: Any, told: Any) -> None:
-    by_grpc = [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in came]
-    by_rest = [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in told or []]
+def _same_tensors(field: str, actual: Any, expected: Any) -> None:
+    by_grpc = [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in actual]
+    by_rest = [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in expected or []]
     if by_grpc != by_rest:
         raise Violation(f"{field}: expected {by_rest}, {by_grpc} came")
 
@@ -110,11 +112,11 @@ def unknown_metadata_code(subject: Subject) -> None:
 @group.should("G3a", "grpc.health.v1 answers SERVING, which Kubernetes' probes need")
 def health_service(subject: Subject) -> None:
     try:
-        came = subject.rpc.call_bytes("Check", b"", service="grpc.health.v1.Health")
+        actual = subject.rpc.call_bytes("Check", b"", service="grpc.health.v1.Health")
     except RpcFailed as exc:
         raise Violation(f"expected SERVING, status {exc.code} came") from exc
-    if came != b"\x08\x01":  # HealthCheckResponse{status: SERVING}
-        raise Violation(f"expected SERVING, {came!r} came")
+    if actual != b"\x08\x01":  # HealthCheckResponse{status: SERVING}
+        raise Violation(f"expected SERVING, {actual!r} came")
 
 
 @group.should("G3b", "Reflection lists inference.GRPCInferenceService")
@@ -123,10 +125,10 @@ def reflection(subject: Subject) -> None:
     for version in ("v1", "v1alpha"):
         try:
             service = f"grpc.reflection.{version}.ServerReflection"
-            answers = subject.rpc.stream("ServerReflectionInfo", [request], _Bytes, service=service)
+            responses = subject.rpc.stream("ServerReflectionInfo", [request], _Bytes, service=service)
         except RpcFailed:
             continue
-        if any(b"inference.GRPCInferenceService" in answer.data for answer in answers):
+        if any(b"inference.GRPCInferenceService" in response.data for response in responses):
             return
         raise Violation("the service is not among those that reflection lists")
     raise Violation("no reflection service is there")

@@ -11,7 +11,7 @@ from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import same
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
-Answer = TypeVar("Answer")
+ResponseT = TypeVar("ResponseT")
 
 group = Group("Extensions", section="1.4", transport=Transport.GRPC)
 
@@ -19,27 +19,29 @@ group = Group("Extensions", section="1.4", transport=Transport.GRPC)
 @group.extension("X7a", "model_configuration: ModelConfig tells name, inputs and outputs")
 def config(subject: Subject) -> None:
     subject.needs_extension("model_configuration")
-    came = _offered(subject, "ModelConfig", pb.ModelConfigRequest(name=subject.model), pb.ModelConfigResponse).config
-    told = (came.name, {tensor.name for tensor in came.input}, {tensor.name for tensor in came.output})
+    actual = _supported(
+        subject, "ModelConfig", pb.ModelConfigRequest(name=subject.model), pb.ModelConfigResponse
+    ).config
+    reported = (actual.name, {tensor.name for tensor in actual.input}, {tensor.name for tensor in actual.output})
     expected = (subject.model, {spec.name for spec in subject.inputs}, {spec.name for spec in subject.outputs})
-    if told != expected:
-        raise Violation(f"expected {expected}, {told} came")
+    if reported != expected:
+        raise Violation(f"expected {expected}, {reported} came")
 
 
 @group.extension("X7b", "statistics: ModelStatistics tells the counts of the model")
 def statistics(subject: Subject) -> None:
     subject.needs_extension("statistics")
     request = pb.ModelStatisticsRequest(name=subject.model)
-    came = _offered(subject, "ModelStatistics", request, pb.ModelStatisticsResponse).model_stats
-    if not any(entry.name == subject.model for entry in came):
-        raise Violation(f"expected an entry of {subject.model!r}, {[entry.name for entry in came]} came")
+    actual = _supported(subject, "ModelStatistics", request, pb.ModelStatisticsResponse).model_stats
+    if not any(entry.name == subject.model for entry in actual):
+        raise Violation(f"expected an entry of {subject.model!r}, {[entry.name for entry in actual]} came")
 
 
 @group.extension("X7c", "model_repository: RepositoryIndex lists the model as READY")
 def index(subject: Subject) -> None:
     subject.needs_extension("model_repository")
-    came = _offered(subject, "RepositoryIndex", pb.RepositoryIndexRequest(), pb.RepositoryIndexResponse).models
-    if ("READY", subject.model) not in {(entry.state, entry.name) for entry in came}:
+    actual = _supported(subject, "RepositoryIndex", pb.RepositoryIndexRequest(), pb.RepositoryIndexResponse).models
+    if ("READY", subject.model) not in {(entry.state, entry.name) for entry in actual}:
         raise Violation(f"expected {subject.model!r} to be READY")
 
 
@@ -47,10 +49,10 @@ def index(subject: Subject) -> None:
 def stream(subject: Subject) -> None:
     message = raw(subject)
     expected = outputs(infer(subject, message))
-    answers = _stream(subject, [message, message])
-    if len(answers) != 2:
-        raise Violation(f"2 requests were answered {len(answers)} times")
-    for each in answers:
+    responses = _stream(subject, [message, message])
+    if len(responses) != 2:
+        raise Violation(f"2 requests were answered {len(responses)} times")
+    for each in responses:
         for left, right in zip(expected, outputs(each.infer_response), strict=True):
             if not same(left, right):
                 raise Violation(f"output '{left.name}' differs from that of ModelInfer")
@@ -61,15 +63,15 @@ def stream_error(subject: Subject) -> None:
     good, bad = raw(subject), raw(subject)
     bad.inputs[0].name = "modelyard-no-such-input"
     _stream(subject, [good])
-    answers = _stream(subject, [bad, good])
-    if len(answers) != 2 or not answers[0].error_message or answers[1].error_message:
-        raise Violation(f"expected an error and an answer, {[each.error_message for each in answers]} came")
+    responses = _stream(subject, [bad, good])
+    if len(responses) != 2 or not responses[0].error_message or responses[1].error_message:
+        raise Violation(f"expected an error and an answer, {[each.error_message for each in responses]} came")
 
 
-def _offered(subject: Subject, method: str, request: Message, answer: type[Answer]) -> Answer:
+def _supported(subject: Subject, method: str, request: Message, response: type[ResponseT]) -> ResponseT:
     """One call of an extension. Raises NotApplicable where the server keeps it for itself, as PyTriton does."""
     try:
-        return subject.rpc.call(method, request, answer)
+        return subject.rpc.call(method, request, response)
     except RpcFailed as exc:
         if exc.code == "PERMISSION_DENIED" or "restricted" in exc.details:
             raise NotApplicable(f"the server restricts this extension: {exc.details}") from exc

@@ -3,7 +3,7 @@
 from typing import Any
 
 from modelyard_serving.conformance.checks.health import NO_VERSION, UNKNOWN
-from modelyard_serving.conformance.rest import JSON_TYPE, answer, infer, outputs, refused, request, succeeded
+from modelyard_serving.conformance.rest import JSON_TYPE, infer, infer_outputs, outputs, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import RAW_ONLY
@@ -17,14 +17,14 @@ def _head(subject: Subject) -> dict[str, Any]:
 
 @group.must("R6a", "A valid request is answered with 200")
 def valid_request(subject: Subject) -> None:
-    tensors = subject.untried_sample
+    tensors = subject.unverified_sample
     if any(tensor.datatype in RAW_ONLY for tensor in tensors):
         raise NotApplicable("the inputs cannot be JSON")
     succeeded(infer(subject, {"inputs": [tensor.to_json() for tensor in tensors]}))
 
 
 @group.must("R6b", "The answer tells model_name, as it was asked for")
-def answer_names_the_model(subject: Subject) -> None:
+def response_names_the_model(subject: Subject) -> None:
     name = _head(subject).get("model_name")
     if name != subject.model:
         raise Violation(f"expected {subject.model!r}, {name!r} came")
@@ -32,14 +32,14 @@ def answer_names_the_model(subject: Subject) -> None:
 
 @group.must("R6c", "Every output has name, datatype, shape and as many elements as that says, of its datatype")
 def outputs_are_well_formed(subject: Subject) -> None:
-    if not answer(subject, request(subject)):
+    if not infer_outputs(subject, request(subject)):
         raise Violation("no output came")
 
 
 @group.must("R6d", "Names and datatypes of the outputs are the declared ones")
 def outputs_are_declared(subject: Subject) -> None:
     declared = {(spec.name, spec.datatype) for spec in subject.outputs}
-    for tensor in answer(subject, request(subject)):
+    for tensor in infer_outputs(subject, request(subject)):
         if (tensor.name, tensor.datatype) not in declared:
             raise Violation(f"output '{tensor.name}' of {tensor.datatype} was not declared")
 
@@ -47,14 +47,14 @@ def outputs_are_declared(subject: Subject) -> None:
 @group.should("R6e", "Shapes of the outputs fit the declared ones")
 def output_shapes_are_declared(subject: Subject) -> None:
     declared = {spec.name: spec for spec in subject.outputs}
-    for tensor in answer(subject, request(subject)):
+    for tensor in infer_outputs(subject, request(subject)):
         spec = declared.get(tensor.name)
         if spec is not None and not spec.takes(tensor.shape):
             raise Violation(f"output '{tensor.name}' declares {list(spec.shape)}, {list(tensor.shape)} came")
 
 
 @group.must("R6f", "The answer is application/json")
-def answer_type(subject: Subject) -> None:
+def response_type(subject: Subject) -> None:
     kind = succeeded(infer(subject, request(subject))).headers.get("content-type", "")
     if not kind.startswith("application/json"):
         raise Violation(f"expected Content-Type application/json, {kind or 'none'!r} came")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelyard_serving.conformance.rest import answer, infer, not_broken, refused, request
+from modelyard_serving.conformance.rest import infer, infer_outputs, not_broken, refused, request
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -142,7 +142,7 @@ def batch(subject: Subject) -> None:
         raise NotApplicable("the inputs' first dimension is fixed")
     batched = {spec.name for spec in subject.outputs if spec.shape[:1] == (-1,)}
     body = {"inputs": [tensor.with_rows(3).to_json() for tensor in subject.sample]}
-    for tensor in answer(subject, body):
+    for tensor in infer_outputs(subject, body):
         if tensor.name in batched and tensor.shape[0] != 3:
             raise Violation(f"output '{tensor.name}' has {tensor.shape[0]} rows")
 

@@ -21,9 +21,9 @@ def of_model(subject: Subject, *, version: str | None = None) -> dict[str, Any]:
     return succeeded(subject.http.get(subject.path(version=version))).object()
 
 
-def _has(answer: dict[str, Any], field: str, kind: type) -> None:
-    if not isinstance(answer.get(field), kind):
-        raise Violation(f"expected '{field}' to be a {kind.__name__}, {answer.get(field)!r} came")
+def _has(response: dict[str, Any], field: str, kind: type) -> None:
+    if not isinstance(response.get(field), kind):
+        raise Violation(f"expected '{field}' to be a {kind.__name__}, {response.get(field)!r} came")
 
 
 def _tensors(subject: Subject) -> list[Any]:
@@ -33,9 +33,9 @@ def _tensors(subject: Subject) -> list[Any]:
 
 @group.must("R4a", "GET v2 tells name and version")
 def server_metadata(subject: Subject) -> None:
-    answer = of_server(subject)
-    _has(answer, "name", str)
-    _has(answer, "version", str)
+    response = of_server(subject)
+    _has(response, "name", str)
+    _has(response, "version", str)
 
 
 @group.must("R4b", "GET v2 tells extensions, a list of strings")
@@ -55,9 +55,9 @@ def metadata_type(subject: Subject) -> None:
 
 @group.must("R5a", "GET v2/models/{m} tells name, platform, inputs and outputs")
 def model_metadata(subject: Subject) -> None:
-    answer = of_model(subject)
+    response = of_model(subject)
     for field, kind in (("name", str), ("platform", str), ("inputs", list), ("outputs", list)):
-        _has(answer, field, kind)
+        _has(response, field, kind)
 
 
 @group.must("R5b", "Every input and output has name, datatype and shape, its dimensions integers >= -1")
@@ -100,9 +100,9 @@ def model_versions(subject: Subject) -> None:
 
 @group.must("R5f", "GET v2/models/{m}/versions/{v} answers for a version that the model declares")
 def version_metadata(subject: Subject) -> None:
-    answer = of_model(subject, version=subject.version)
-    if answer.get("name") != subject.model:
-        raise Violation(f"expected the name {subject.model!r}, {answer.get('name')!r} came")
+    response = of_model(subject, version=subject.version)
+    if response.get("name") != subject.model:
+        raise Violation(f"expected the name {subject.model!r}, {response.get('name')!r} came")
 
 
 @group.must("R5g", "The metadata of a model that does not exist is an error")

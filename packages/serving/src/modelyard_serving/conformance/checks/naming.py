@@ -1,7 +1,7 @@
 """Content rules 7, 8 and 12: versions, case, quoting and query strings."""
 
 from modelyard_serving.conformance.checks.metadata import of_model
-from modelyard_serving.conformance.rest import JSON_TYPE, answer, infer, outputs, refused, request, succeeded
+from modelyard_serving.conformance.rest import JSON_TYPE, infer, infer_outputs, outputs, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -22,9 +22,9 @@ def policy_version(subject: Subject) -> None:
 def named_version(subject: Subject) -> None:
     version = subject.version
     response = succeeded(infer(subject, request(subject), version=version))
-    came = response.object().get("model_version")
-    if came != version:
-        raise Violation(f"expected {version!r}, {came!r} came")
+    actual = response.object().get("model_version")
+    if actual != version:
+        raise Violation(f"expected {version!r}, {actual!r} came")
     outputs(response)
 
 
@@ -72,4 +72,4 @@ def query_string(subject: Subject) -> None:
 def unknown_field(subject: Subject) -> None:
     body = request(subject, modelyard_unknown=1)
     body["inputs"][0]["modelyard_unknown"] = 1
-    answer(subject, body)
+    infer_outputs(subject, body)

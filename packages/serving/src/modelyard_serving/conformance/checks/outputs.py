@@ -1,6 +1,6 @@
 """Content rule 3: which outputs come, and in which order."""
 
-from modelyard_serving.conformance.rest import answer, infer, refused, request
+from modelyard_serving.conformance.rest import infer, infer_outputs, refused, request
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -9,23 +9,23 @@ group = Group("Requested outputs", section="1.1, content rule 3", transport=Tran
 
 def _names(subject: Subject, requested: list[str] | None) -> list[str]:
     fields = {} if requested is None else {"outputs": [{"name": name} for name in requested]}
-    return [tensor.name for tensor in answer(subject, request(subject, **fields))]
+    return [tensor.name for tensor in infer_outputs(subject, request(subject, **fields))]
 
 
 @group.must("R6.3a", "A request that names no outputs gets all of them")
 def all_outputs(subject: Subject) -> None:
     declared = {spec.name for spec in subject.outputs}
-    came = _names(subject, None)
-    if set(came) != declared or len(came) != len(declared):
-        raise Violation(f"expected {sorted(declared)}, {came} came")
+    actual = _names(subject, None)
+    if set(actual) != declared or len(actual) != len(declared):
+        raise Violation(f"expected {sorted(declared)}, {actual} came")
 
 
 @group.must("R6.3b", "A request that names an output gets this one only")
 def one_output(subject: Subject) -> None:
     for spec in subject.outputs:
-        came = _names(subject, [spec.name])
-        if came != [spec.name]:
-            raise Violation(f"expected ['{spec.name}'], {came} came")
+        actual = _names(subject, [spec.name])
+        if actual != [spec.name]:
+            raise Violation(f"expected ['{spec.name}'], {actual} came")
 
 
 @group.should("R6.3c", "Outputs come in the order in which they were asked for")
@@ -33,10 +33,10 @@ def requested_order(subject: Subject) -> None:
     names = [spec.name for spec in subject.outputs]
     if len(names) < 2:
         raise NotApplicable("the model has one output")
-    for wanted in (names, names[::-1]):
-        came = _names(subject, wanted)
-        if came != wanted:
-            raise Violation(f"expected {wanted}, {came} came")
+    for requested in (names, names[::-1]):
+        actual = _names(subject, requested)
+        if actual != requested:
+            raise Violation(f"expected {requested}, {actual} came")
 
 
 @group.must("R6.3d", "A requested output that the model does not have is refused")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelyard_serving.conformance.rest import answer, infer, refused, request, succeeded
+from modelyard_serving.conformance.rest import infer, infer_outputs, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
@@ -14,9 +14,9 @@ PARAMETERS = {"modelyard_text": "a", "modelyard_number": 1, "modelyard_fraction"
 @group.must("R6.4a", "An id is returned verbatim")
 def id_is_echoed(subject: Subject) -> None:
     for request_id in ("42", "modelyard/ß 7", "x" * 200):
-        came = succeeded(infer(subject, request(subject, id=request_id))).object().get("id")
-        if came != request_id:
-            raise Violation(f"expected {request_id!r}, {came!r} came")
+        actual = succeeded(infer(subject, request(subject, id=request_id))).object().get("id")
+        if actual != request_id:
+            raise Violation(f"expected {request_id!r}, {actual!r} came")
 
 
 @group.should("R6.4b", "A request without an id gets none")
@@ -35,19 +35,19 @@ def id_of_another_kind(subject: Subject) -> None:
 
 @group.must("R6.5a", "Unknown parameters of a request are ignored")
 def request_parameters(subject: Subject) -> None:
-    answer(subject, request(subject, parameters=PARAMETERS))
+    infer_outputs(subject, request(subject, parameters=PARAMETERS))
 
 
 @group.must("R6.5b", "Unknown parameters of an input are ignored")
 def input_parameters(subject: Subject) -> None:
     body = request(subject)
     body["inputs"][0]["parameters"] = PARAMETERS
-    answer(subject, body)
+    infer_outputs(subject, body)
 
 
 @group.must("R6.5c", "Unknown parameters of a requested output are ignored")
 def output_parameters(subject: Subject) -> None:
-    answer(subject, request(subject, outputs=[{"name": subject.outputs[0].name, "parameters": PARAMETERS}]))
+    infer_outputs(subject, request(subject, outputs=[{"name": subject.outputs[0].name, "parameters": PARAMETERS}]))
 
 
 @group.should("R6.5d", "Parameters that are no object are refused")
@@ -57,7 +57,7 @@ def parameters_of_another_kind(subject: Subject) -> None:
 
 
 @group.must("R6.5e", "Parameters of an answer are strings, numbers and booleans by name")
-def answer_parameters(subject: Subject) -> None:
+def response_parameters(subject: Subject) -> None:
     head = succeeded(infer(subject, request(subject, parameters=PARAMETERS))).object()
     for holder in [head, *head.get("outputs", [])]:
         _check(holder.get("parameters", {}))

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
-from modelyard_serving.conformance.http import NoAnswer
+from modelyard_serving.conformance.http import NoResponse
 from modelyard_serving.conformance.rest import (
     JSON_TYPE,
-    answer,
     binary_body,
     binary_request,
     infer,
+    infer_outputs,
     not_broken,
     outputs,
     refused,
@@ -38,9 +38,9 @@ def _head(subject: Subject, length: object) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def _lives_on(subject: Subject) -> None:
+def _still_serves(subject: Subject) -> None:
     succeeded(subject.http.get("/v2/health/live"))
-    answer(subject, request(subject))
+    infer_outputs(subject, request(subject))
 
 
 @group.must("N1", "JSON that is nested 250,000 deep is refused, and the server lives on")
@@ -50,7 +50,7 @@ def deep_json(subject: Subject) -> None:
     refused(infer(subject, deep.encode()))
     refused(infer(subject, (deep + "]" * 250_000).encode()))
     refused(infer(subject, body.replace('"data": [', f'"data": [{deep}', 1).encode()))
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 @group.must("N2", "JSON objects nested 250,000 deep in a parameter are answered somehow, and the server lives on")
@@ -58,7 +58,7 @@ def deep_parameter(subject: Subject) -> None:
     deep = '{"a":' * 250_000 + "1" + "}" * 250_000
     body = subject.plain_body().decode()
     infer(subject, f'{{"parameters": {deep}, {body[1:]}'.encode())
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 @group.must("N3", "A chunked body is taken")
@@ -76,36 +76,36 @@ def many_chunks(subject: Subject) -> None:
         yield from (body[index : index + 1] for index in range(len(body)))
 
     not_broken(infer(subject, pieces()))
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 @group.must("N5", "A caller who promises more bytes than he sends disturbs nobody")
-def broken_promise(subject: Subject) -> None:
+def truncated_body(subject: Subject) -> None:
     body = subject.plain_body()
     with subject.http.socket() as connection:
         connection.sendall(_head(subject, len(body) * 9) + b"\r\n" + body)
-        _lives_on(subject)
-    _lives_on(subject)
+        _still_serves(subject)
+    _still_serves(subject)
 
 
 @group.must("N6", "A Content-Length that is no number is refused, or the connection is closed")
 def odd_content_length(subject: Subject) -> None:
     for length in ("abc", "-5"):
         _refuses_length(subject, length)
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 @group.should("N18", "A Content-Length beyond any limit is refused before the body is there")
 def absurd_content_length(subject: Subject) -> None:
     for length in (2**50, 2**63, 2**64 + 10):
         _refuses_length(subject, length)
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 def _refuses_length(subject: Subject, length: object) -> None:
     try:
         refused(subject.http.send_bytes(_head(subject, length) + b"\r\n{}"))
-    except NoAnswer as exc:
+    except NoResponse as exc:
         if isinstance(exc.__cause__, TimeoutError):
             raise
 
@@ -116,7 +116,7 @@ def stuck_callers(subject: Subject) -> None:
     try:
         for number, connection in enumerate(connections):
             connection.sendall(_head(subject, 1000) + (b"\r\n{" if number % 2 else b""))
-        _lives_on(subject)
+        _still_serves(subject)
     finally:
         for connection in connections:
             connection.close()
@@ -126,15 +126,15 @@ def stuck_callers(subject: Subject) -> None:
 def odd_names(subject: Subject) -> None:
     for name in ("../../etc/passwd", "..", "a\0b", "\x7f", "m" * 5000, "ß✓", "%2e%2e"):
         refused(subject.http.get(f"/v2/models/{quote(name, safe='')}"))
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 @group.must("N9", "Callers at the same time get their own answers")
-def no_mix_up(subject: Subject) -> None:
+def concurrent_requests_stay_separate(subject: Subject) -> None:
     if not subject.is_batched or any(tensor.shape[0] < 2 for tensor in subject.sample):
         raise NotApplicable("the sample is no batch of more than one row")
     bodies = [[tensor.row(index % tensor.shape[0]).to_json() for tensor in subject.sample] for index in range(8)]
-    expected = [answer(subject, {"inputs": inputs}) for inputs in bodies]
+    expected = [infer_outputs(subject, {"inputs": inputs}) for inputs in bodies]
 
     def ask(number: int) -> None:
         index = number % len(bodies)
@@ -196,7 +196,7 @@ def small_blob_of_a_huge_shape(subject: Subject) -> None:
         head["inputs"][0]["shape"][:1] = first
         body, headers = binary_body(head, blobs)
         refused(infer(subject, body, headers=headers))
-    _lives_on(subject)
+    _still_serves(subject)
 
 
 def _refuses_shapes(subject: Subject, firsts: list[list[int]]) -> None:
@@ -205,4 +205,4 @@ def _refuses_shapes(subject: Subject, firsts: list[list[int]]) -> None:
         body = request(subject)
         body["inputs"][0]["shape"][:1] = first
         refused(infer(subject, body))
-    _lives_on(subject)
+    _still_serves(subject)

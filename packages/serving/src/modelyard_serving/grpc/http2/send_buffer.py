@@ -112,11 +112,11 @@ class SendBuffer:
     def _pump(self, stream: int) -> bytes:
         waiting = self._waiting[stream]
         frames = []
-        while waiting.data and (room := min(self._windows[stream], self._window, self.max_frame_size)) > 0:
+        while waiting.data and (module := min(self._windows[stream], self._window, self.max_frame_size)) > 0:
             data = waiting.data.popleft()
-            if len(data) > room:
-                waiting.data.appendleft(data[room:])
-                data = data[:room]
+            if len(data) > module:
+                waiting.data.appendleft(data[module:])
+                data = data[:module]
             self._windows[stream] -= len(data)
             self._window -= len(data)
             waiting.size -= len(data)

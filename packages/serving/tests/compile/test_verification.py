@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from modelyard_serving.compile.refusals import refusals
-from modelyard_serving.compile.rows import near_edges, sampled
+from modelyard_serving.compile.rows import near_edges, sample_around
 from modelyard_serving.compile.speed import measure
-from modelyard_serving.compile.verify import Difference, original_answers, unrefused
+from modelyard_serving.compile.verify import Difference, count_accepted, reference_outputs
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
@@ -60,26 +60,26 @@ def _score(rows: Tensors) -> Any:
 
 class TestRows:
     def test_the_same_rows_are_sampled_each_time(self) -> None:
-        first, second = (sampled(EXAMPLE, SIGNATURE, texts=[], missing=["x", "town"]) for _ in range(2))
+        first, second = (sample_around(EXAMPLE, SIGNATURE, texts=[], missing=["x", "town"]) for _ in range(2))
         np.testing.assert_array_equal(first["x"], second["x"])
         assert first["town"].tolist() == second["town"].tolist()
 
     def test_they_have_known_and_odd_texts_and_missing_values_where_allowed(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts=["Trier"], missing=["x", "town"])
+        rows = sample_around(EXAMPLE, SIGNATURE, texts=["Trier"], missing=["x", "town"])
         assert {"Ulm", "Bonn", "Trier", "", "nan", None} <= set(rows["town"])
         assert np.isnan(rows["x"]).any()
-        without = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
+        without = sample_around(EXAMPLE, SIGNATURE, texts=[], missing=[])
         assert not np.isnan(without["x"]).any()
         assert None not in without["town"]
 
     def test_edges_are_found_to_the_last_bit(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
+        rows = sample_around(EXAMPLE, SIGNATURE, texts=[], missing=[])
         values = np.sort(near_edges(rows, SIGNATURE, _score, exact=True)["x"][:, 0])
         below, above = values[values <= 2.0].max(), values[values > 2.0].min()
         assert 0 < above - below < 1e-14
 
     def test_without_exact_rows_stay_a_step_beside_the_edge(self) -> None:
-        rows = sampled(EXAMPLE, SIGNATURE, texts=[], missing=[])
+        rows = sample_around(EXAMPLE, SIGNATURE, texts=[], missing=[])
         values = near_edges(rows, SIGNATURE, _score, exact=False)["x"][:, 0]
         assert 1e-11 < np.abs(values - 2.0).min() < 1e-6
 
@@ -91,7 +91,7 @@ class TestRows:
 class TestVerify:
     @pytest.mark.parametrize("threshold", [2.0 + 4e-16, float(np.float32(2.0000002)), 2.001])
     def test_a_threshold_that_is_off_by_a_bit_is_found_on_rows_near_the_edge(self, threshold: float) -> None:
-        rows = near_edges(sampled(EXAMPLE, SIGNATURE, texts=[], missing=[]), SIGNATURE, _score, exact=True)
+        rows = near_edges(sample_around(EXAMPLE, SIGNATURE, texts=[], missing=[]), SIGNATURE, _score, exact=True)
         difference = Difference()
         difference.compare(Step().predict(rows), Step(threshold).predict(rows), among="near splits")
         assert difference.reason is not None
@@ -124,15 +124,15 @@ class TestVerify:
 
     def test_rows_that_the_original_refuses_are_set_apart(self) -> None:
         rows = {"x": np.zeros((3, 2)), "town": np.array(["Ulm", "nowhere", "Bonn"], dtype=object)}
-        answers = original_answers(Step(), rows, ["predictions"])
+        answers = reference_outputs(Step(), rows, ["predictions"])
         assert answers is not None
         assert answers.rows["town"].tolist() == ["Ulm", "Bonn"]
         assert answers.refused["town"].tolist() == ["nowhere"]
-        assert unrefused(Step(), answers.refused) == 0
+        assert count_accepted(Step(), answers.refused) == 0
 
     def test_a_row_that_is_answered_though_the_original_refuses_it_is_counted(self) -> None:
         rows = {"x": np.zeros((2, 2)), "town": np.array(["Ulm", "nowhere"], dtype=object)}
-        assert unrefused(Step(), rows) == 1
+        assert count_accepted(Step(), rows) == 1
 
 
 class TestRefusals:

@@ -15,7 +15,7 @@ from onnx import TensorProto
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder
 from modelyard_serving.runtimes.preparation import Preparation
 
@@ -31,24 +31,24 @@ _FILLER = "\x00"
 """No word: what fills the rows of shorter texts."""
 
 
-class Words:
+class TextVectorizers:
     """Converts the vectorizers of one model, and remembers what each wants done to the texts that it reads."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, list[Preparation]] = defaultdict(list)
+        self._requested: dict[str, list[Preparation]] = defaultdict(list)
 
     def convert(self, scope: Any, operator: Any, container: Any) -> None:
         """The converter."""
         model, build = operator.raw_operator, ContainerBuilder(scope, container)
-        expression, preparation = _reading(model)
+        expression, preparation = _tokenization(model)
         if len(operator.inputs) != 1 or (preparation and not operator.inputs[0].is_root):
             raise NotImplementedError("a vectorizer of texts that another step makes has no translation")
         source = operator.inputs[0].full_name
-        self._wanted[source].append(preparation)
+        self._requested[source].append(preparation)
         flat = build.add("Reshape", [source, build.constant([-1], element_type=TensorProto.INT64)])
         build.add(
             "Identity",
-            [_weighted(build, model, _counted(build, model, flat, expression))],
+            [_weighted(build, model, _token_counts(build, model, flat, expression))],
             operator.outputs[0].full_name,
         )
 
@@ -59,13 +59,13 @@ class Words:
             NotImplementedError: two readers of the same texts want them differently.
         """
         readers = Counter(name for node in graph.node for name in node.input)
-        for name, wanted in self._wanted.items():
-            if any(wanted) and (len(set(wanted)) > 1 or readers[name] != len(wanted)):
+        for name, requested in self._requested.items():
+            if any(requested) and (len(set(requested)) > 1 or readers[name] != len(requested)):
                 raise NotImplementedError("texts that are read in different ways have no translation")
-        return {name: wanted[0] for name, wanted in self._wanted.items() if wanted[0]}
+        return {name: requested[0] for name, requested in self._requested.items() if requested[0]}
 
 
-def _reading(model: Any) -> tuple[str, Preparation]:
+def _tokenization(model: Any) -> tuple[str, Preparation]:
     """The expression that finds the parts of a text, and what is done to it before."""
     if model.tokenizer is not None or model.preprocessor is not None or model.strip_accents not in _ACCENTS:
         raise NotImplementedError("a vectorizer with functions of its own has no translation")
@@ -81,22 +81,22 @@ def _reading(model: Any) -> tuple[str, Preparation]:
     return _PATTERNS[model.token_pattern], steps
 
 
-def _counted(build: Builder, model: Any, source: str, expression: str) -> str:
+def _token_counts(build: Builder, model: Any, source: str, expression: str) -> str:
     """How often each entry of the vocabulary stands in each text."""
     words = build.add(
         "Tokenizer", [source], domain="com.microsoft", mark=0, mincharnum=1, pad_value=_FILLER, tokenexp=expression
     )
     by_length: dict[int, list[tuple[list[str], int]]] = defaultdict(list)
-    for entry, place in model.vocabulary_.items():
+    for entry, index in model.vocabulary_.items():
         parts = list(entry) if model.analyzer == "char" else entry.split(" ")
-        by_length[len(parts)].append((parts, int(place)))
+        by_length[len(parts)].append((parts, int(index)))
     pool: list[str] = []
-    starts, places = [], []
+    starts, indices = [], []
     for length in range(1, max(by_length) + 1):
         starts.append(len(pool))
-        for parts, place in by_length[length]:
+        for parts, index in by_length[length]:
             pool += parts
-            places.append(place)
+            indices.append(index)
     counts = build.add(
         "TfIdfVectorizer",
         [words],
@@ -105,7 +105,7 @@ def _counted(build: Builder, model: Any, source: str, expression: str) -> str:
         max_gram_length=max(by_length),
         max_skip_count=0,
         ngram_counts=starts,
-        ngram_indexes=places,
+        ngram_indexes=indices,
         pool_strings=pool,
     )
     return build.double(counts)

@@ -142,7 +142,7 @@ def assert_alike(opened: OpenedModel) -> None:
     for spec, datatype, shape in told_and_answered(opened):
         assert datatype is spec.datatype, spec
         assert len(shape) == len(spec.shape), spec
-        assert all(told in (-1, came) for told, came in zip(spec.shape, shape, strict=True)), (spec, shape)
+        assert all(told in (-1, actual) for told, actual in zip(spec.shape, shape, strict=True)), (spec, shape)
 
 
 class TestFiles:

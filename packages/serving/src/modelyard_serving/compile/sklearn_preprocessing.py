@@ -19,7 +19,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from modelyard_serving.compile.links import Builder
+from modelyard_serving.compile.graph_builder import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder, joined
 from modelyard_serving.compile.sklearn_functions import STAY_WHOLE, add_function, add_function_of_whole
 
@@ -46,7 +46,7 @@ def converter_of_functions(whole: np.dtype[Any] | None) -> Callable[[Any, Any, A
 
 
 def _is_whole(operator: Any) -> bool:
-    return not all(isinstance(place.type, DoubleTensorType | FloatTensorType) for place in operator.inputs)
+    return not all(isinstance(variable.type, DoubleTensorType | FloatTensorType) for variable in operator.inputs)
 
 
 def _convert_normalizer(scope: Any, operator: Any, container: Any) -> None:
@@ -109,13 +109,13 @@ _DTYPES: Mapping[int, Any] = {int(TensorProto.FLOAT): np.float32, int(TensorProt
 def _as_real(scope: Any, operator: Any, container: Any) -> tuple[int, str]:
     """The input in the datatype in which the transformers compute: float32 stays, all else becomes float64."""
     build = ContainerBuilder(scope, container)
-    if all(isinstance(place.type, FloatTensorType) for place in operator.inputs):
+    if all(isinstance(variable.type, FloatTensorType) for variable in operator.inputs):
         return int(TensorProto.FLOAT), joined(build, operator)
     return int(TensorProto.DOUBLE), build.double(joined(build, operator))
 
 
 def _real_shape(operator: Any) -> None:
-    is_narrow = all(isinstance(place.type, FloatTensorType) for place in operator.inputs)
+    is_narrow = all(isinstance(variable.type, FloatTensorType) for variable in operator.inputs)
     kind = FloatTensorType if is_narrow else DoubleTensorType
     operator.outputs[0].type = kind([None, int(operator.raw_operator.n_features_in_)])
 
@@ -151,11 +151,13 @@ def _convert_bins(scope: Any, operator: Any, container: Any) -> None:
     if model.encode == "ordinal":
         build.add("Identity", [bins], output)
         return
-    most = int(model.n_bins_.max())
-    flags = build.double(build.add("Equal", [_with_axis(build, bins, 2), _tensor(build, np.arange(float(most)))]))
-    wide = build.constant([-1, len(inner) * most], element_type=TensorProto.INT64)
-    kept = [column * most + place for column, count in enumerate(model.n_bins_) for place in range(int(count))]
-    places = build.constant(kept, element_type=TensorProto.INT64)
+    max_bins = int(model.n_bins_.max())
+    flags = build.double(build.add("Equal", [_with_axis(build, bins, 2), _tensor(build, np.arange(float(max_bins)))]))
+    wide = build.constant([-1, len(inner) * max_bins], element_type=TensorProto.INT64)
+    bin_indices = [
+        column * max_bins + variable for column, count in enumerate(model.n_bins_) for variable in range(int(count))
+    ]
+    places = build.constant(bin_indices, element_type=TensorProto.INT64)
     build.add("Gather", [build.add("Reshape", [flags, wide]), places], output, axis=1)
 
 
@@ -182,7 +184,7 @@ def _shape(columns: Callable[[Any], int]) -> Callable[[Any], None]:
 
 def _function_shape(operator: Any) -> None:
     """As wide as what goes in; without a function it stays as it came."""
-    columns = [place.type.shape[1] for place in operator.inputs]
+    columns = [variable.type.shape[1] for variable in operator.inputs]
     width = None if None in columns else sum(columns)
     function = operator.raw_operator.func
     stays = function is None or (_is_whole(operator) and function in STAY_WHOLE)
