@@ -8,6 +8,7 @@ import orjson
 import pytest
 import xgboost
 from sklearn.datasets import load_iris
+from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingRegressor,
@@ -211,6 +212,16 @@ class TestModels:
         original = _on(stack.fit(IRIS, KINDS), Datatype.FP64, 4)
         report = compile_model(original, {"input": IRIS[:20]}, measure=_fast).report
         assert report.summary.startswith("not compiled: a StackingClassifier has no translation")
+
+    @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=str)
+    def test_categories_of_computed_numbers_are_refused_by_name(self, encoder: Any) -> None:
+        """Found by the fuzzer: the last digit of a sum decided whether a category was known."""
+        pipeline = make_pipeline(TruncatedSVD(1, random_state=0), encoder, Ridge())
+        rows = np.arange(36, dtype=np.int8).reshape(12, 3)
+        report = compile_model(
+            _on(pipeline.fit(rows, rows[:, 0]), Datatype.INT8, 3), {"input": rows[:6]}, measure=_fast
+        ).report
+        assert f"{type(encoder).__name__} of computed numbers" in report.summary
 
     @pytest.mark.parametrize("missing", [-999.0, 0.0, np.nan])
     def test_the_sentinel_of_xgboost_is_a_missing_value(self, missing: float, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelyard_serving.compile.graph_builder import Builder
 from modelyard_serving.compile.skl2onnx_builder import ContainerBuilder
+from modelyard_serving.compile.sklearn_guards import is_computed
 from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
 _ML = "ai.onnx.ml"
@@ -33,7 +34,7 @@ def _convert_ordinal_encoder(scope: Any, operator: Any, container: Any) -> None:
     encoder, build = operator.raw_operator, ContainerBuilder(scope, container)
     refuses_unknown = encoder.handle_unknown == "error"
     codes = []
-    for index, column in enumerate(_columns(build, operator)):
+    for index, column in enumerate(_columns(scope, build, operator)):
         categories = encoder.categories_[index].tolist()
         values = [float(code) for code in _grouped(encoder, index)]
         for place, category in enumerate(categories):
@@ -50,7 +51,7 @@ def _convert_target_encoder(scope: Any, operator: Any, container: Any) -> None:
     if encoder.target_type_ == "multiclass":
         raise NotImplementedError("a target encoder of more than two classes has no translation")
     means = []
-    for index, column in enumerate(_columns(build, operator)):
+    for index, column in enumerate(_columns(scope, build, operator)):
         values = [*encoder.encodings_[index].tolist(), float(encoder.target_mean_)]
         means.append(_values(build, _category_index(build, encoder.categories_[index].tolist(), column), values))
     _concatenate(build, means, operator)
@@ -65,7 +66,7 @@ def _convert_one_hot_encoder(scope: Any, operator: Any, container: Any) -> None:
     if encoder.drop_idx_ is not None and _may_have_groups(encoder):
         raise NotImplementedError("infrequent categories of which one is dropped have no translation")
     flags = []
-    for index, column in enumerate(_columns(build, operator)):
+    for index, column in enumerate(_columns(scope, build, operator)):
         groups = _grouped(encoder, index)
         count = max(groups) + 1
         place = _category_index(build, encoder.categories_[index].tolist(), column)
@@ -117,10 +118,14 @@ class _Column:
     """skl2onnx's type of its values."""
 
 
-def _columns(build: Builder, operator: Any) -> list[_Column]:
+def _columns(scope: Any, build: Builder, operator: Any) -> list[_Column]:
     """Each column by itself."""
     columns = []
     for place in operator.inputs:
+        if is_computed(scope, place):
+            raise NotImplementedError(
+                f"{type(operator.raw_operator).__name__} of computed numbers: their last digits decide the category"
+            )
         width = place.type.shape[1]
         if not isinstance(width, int):
             raise NotImplementedError(f"{type(operator.raw_operator).__name__} of an unknown number of columns")

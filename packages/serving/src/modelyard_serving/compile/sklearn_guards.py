@@ -27,6 +27,8 @@ _KEEPS_FINITE = frozenset(
     }
 )  # fmt: skip
 """Operators that make no number that is not finite out of finite ones."""
+_EXACT = _KEEPS_FINITE - {"SklearnTfidfVectorizer"}
+"""Operators that hand on numbers, or counts and constants, to the last digit."""
 
 
 def guarded(converters: Mapping[type, Convert]) -> dict[type, Convert]:
@@ -65,8 +67,18 @@ def _behind_guard(convert: Convert) -> Convert:
     return converted
 
 
+def is_computed(scope: Any, variable: Any) -> bool:
+    """Whether a number's last digits may depend on the order in which a step has added and multiplied."""
+    return _has_producer_outside(scope, variable, _EXACT)
+
+
 def _may_overflow(scope: Any, variable: Any) -> bool:
     """Whether a number may have become infinite on the way from the graph's inputs to here."""
+    return _has_producer_outside(scope, variable, _KEEPS_FINITE)
+
+
+def _has_producer_outside(scope: Any, variable: Any, kinds: frozenset[str]) -> bool:
+    """Whether an operator of another kind made the numbers, on the way from the graph's inputs to here."""
     if variable.is_root or not isinstance(variable.type, DoubleTensorType | FloatTensorType):
         return False
     producers = [
@@ -77,7 +89,7 @@ def _may_overflow(scope: Any, variable: Any) -> bool:
     if not producers:  # A converter made it for a part of its model, whose own input it is.
         return True
     return any(
-        producer.type not in _KEEPS_FINITE or any(_may_overflow(scope, source) for source in producer.inputs)
+        producer.type not in kinds or any(_has_producer_outside(scope, source, kinds) for source in producer.inputs)
         for producer in producers
     )
 
