@@ -12,7 +12,7 @@ SOURCES := $(wildcard conftest.py packages tests examples docs benchmarks)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format up bench bench-registry lock proto diagrams openapi conformance-page clean
+.PHONY: help setup demo test check format up bench bench-registry lock proto diagrams openapi configuration conformance-page clean
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ diagrams: setup  ## Draw the life cycles in docs/ anew from their tables.
 
 openapi: setup  ## Write docs/openapi.json anew from the code.
 	$(BIN)/python docs/openapi.py
+
+configuration: setup  ## Write docs/configuration.md anew from the groups of settings.
+	$(BIN)/python docs/configuration.py
 
 conformance-page: setup  ## Write docs/conformance.md anew; RESULTS="a.json b.json" adds results to it.
 	$(BIN)/python -m modelyard_serving.conformance.page docs/conformance $(RESULTS)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 PAGE = Path(__file__).parent / "openapi.json"
 
@@ -17,7 +18,7 @@ PAGE = Path(__file__).parent / "openapi.json"
 def describe() -> str:
     """The description. The control plane is built for it, and not started."""
     with TemporaryDirectory() as home:
-        settings = Settings(home=Path(home))
+        settings = Settings(storage=StorageSettings(home=Path(home)))
         app = ControlPlane(settings, real_adapters(settings)).app()
         return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 

@@ -19,6 +19,7 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 from modelyard.training.logged import RUN_KEY_TAG
 from modelyard_client import Client, Script
 from modelyard_client.errors import Conflict, Invalid, JobFailed, NotFound, Unauthenticated
@@ -101,7 +102,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),
     )
-    control = ControlPlane(Settings(home=home), adapters)
+    control = ControlPlane(Settings(storage=StorageSettings(home=home)), adapters)
     with served(control) as url, working(engine):
         token = (home / "token").read_text().strip()
         with Client(url, token) as opened:

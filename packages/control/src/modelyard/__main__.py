@@ -5,6 +5,7 @@ import sys
 
 import uvicorn
 
+from modelyard.errors import Invalid
 from modelyard.logs import configure_logs
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.settings import Settings
@@ -17,12 +18,15 @@ send a request on a connection that is just being closed."""
 def main() -> None:
     """Serve the management API until a signal comes."""
     configure_logs(sys.stderr)
-    settings = Settings()
+    try:
+        settings = Settings()
+    except Invalid as exc:
+        sys.exit(exc.message)
     control_plane = ControlPlane(settings, real_adapters(settings))
     uvicorn.run(
         control_plane.app(),
-        host=settings.host,
-        port=settings.port,
+        host=settings.http.host,
+        port=settings.http.port,
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=3,

@@ -60,8 +60,8 @@ def make_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     """Platforms that run until the module ends."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> Platform:
-            return stack.enter_context(Platform(tmp_path_factory.mktemp("platform"), **settings))
+        def make(**groups: Any) -> Platform:
+            return stack.enter_context(Platform(tmp_path_factory.mktemp("platform"), **groups))
 
         yield make
 

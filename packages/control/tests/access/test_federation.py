@@ -7,6 +7,7 @@ import pytest
 from access_platform import Platform
 from oidc_issuer import AUDIENCE, Issuer
 
+from modelyard.access.settings import AccessSettings, OidcSettings
 from modelyard.principals import Role
 
 WHOAMI = "/api/v1/access/whoami"
@@ -23,12 +24,14 @@ def issuer() -> Iterator[Issuer]:
 def by_claims(make_platform: Callable[..., Platform], issuer: Issuer) -> Platform:
     """Tenant and role are in the token."""
     platform = make_platform(
-        oidc_issuer=issuer.url,
-        oidc_audience=AUDIENCE,
-        oidc_tenant_claim="org",
-        oidc_role_claim="realm.roles",
-        oidc_roles={"ml-dev": Role.DEVELOPER, "ml-lead": Role.APPROVER},
-        failed_logins_per_minute=1000,
+        oidc=OidcSettings(
+            issuer=issuer.url,
+            audience=AUDIENCE,
+            tenant_claim="org",
+            role_claim="realm.roles",
+            roles={"ml-dev": Role.DEVELOPER, "ml-lead": Role.APPROVER},
+        ),
+        access=AccessSettings(failed_logins_per_minute=1000),
     )
     platform.tenant("acme")
     return platform
@@ -37,7 +40,7 @@ def by_claims(make_platform: Callable[..., Platform], issuer: Issuer) -> Platfor
 @pytest.fixture(scope="module")
 def by_membership(make_platform: Callable[..., Platform], issuer: Issuer) -> Platform:
     """The token says who it is and nothing else."""
-    return make_platform(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+    return make_platform(oidc=OidcSettings(issuer=issuer.url, audience=AUDIENCE))
 
 
 class TestClaims:

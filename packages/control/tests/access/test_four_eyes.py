@@ -6,6 +6,7 @@ from typing import Any
 from access_platform import Platform
 from httpx import Client, Response
 
+from modelyard.access.settings import AccessSettings
 from modelyard.principals import LOCAL_SUBJECT
 
 MODEL = "/api/v1/ml/registry/models/iris"
@@ -163,7 +164,7 @@ def again(platform: Platform, anna: Client, request: str) -> str:
 
 class TestWithoutAuthentication:
     def test_one_person_does_everything_and_the_log_says_so(self, make_platform: Callable[..., Platform]) -> None:
-        platform = make_platform(auth=False)
+        platform = make_platform(access=AccessSettings(auth=False))
         local = platform.at(None)
         assert local.get("/api/v1/access/whoami").json()["subject"] == LOCAL_SUBJECT
         request = request_production(platform, local)
@@ -176,7 +177,7 @@ class TestWithoutAuthentication:
     def test_a_token_is_honoured_and_what_it_may_not_do_is_refused(
         self, make_platform: Callable[..., Platform]
     ) -> None:
-        platform = make_platform(auth=False)
+        platform = make_platform(access=AccessSettings(auth=False))
         admin = platform.operator
         assert admin.get("/api/v1/access/whoami").json()["subject"] == "admin"
         assert approve(admin, request_production(platform, admin)).status_code == 403
@@ -184,7 +185,7 @@ class TestWithoutAuthentication:
 
     def test_what_nobody_signed_is_not_approved_by_a_name(self, make_platform: Callable[..., Platform]) -> None:
         """Who asked without authentication, or made a token so, may be the one who approves."""
-        platform = make_platform(auth=False)
+        platform = make_platform(access=AccessSettings(auth=False))
         local, admin = platform.at(None), platform.operator
         answer = approve(admin, request_production(platform, local))
         assert (answer.status_code, answer.json()["code"]) == (403, "approval_refused")

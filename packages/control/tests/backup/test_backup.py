@@ -31,6 +31,7 @@ from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
 from modelyard.schema import metadata
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 PETRA = Principal(tenant_id="default", subject="petra", role=Role.APPROVER)
@@ -46,7 +47,7 @@ def yard(sqlite_control_plane: ControlPlane, log_model: LogModel) -> ControlPlan
 
 
 def fill(yard: ControlPlane, log_model: LogModel) -> None:
-    home = yard._settings.places
+    home = yard._settings.storage.places
     home.token_file.write_text(yard.access.first_token() or "")
     for _ in range(2):
         version = yard.registry.register(ADMIN, model_name="iris", logged=log_model(), tags={"team": "risk — é"})
@@ -76,8 +77,8 @@ def rows_of(database: Database, folder: Path) -> dict[str, list[Any]]:
     return {path.name: [json.loads(line) for line in path.read_text().splitlines()] for path in files}
 
 
-def settings_of(yard: ControlPlane) -> Settings:
-    return yard._settings
+def settings_of(yard: ControlPlane) -> StorageSettings:
+    return yard._settings.storage
 
 
 @pytest.fixture
@@ -93,12 +94,12 @@ class TestRoundTrip:
         self, yard: ControlPlane, adapters: Adapters, log_model: LogModel, clock: ManualClock, tmp_path: Path
     ) -> None:
         file = tmp_path / "backup.tar.gz"
-        contents, _ = back_up(settings_of(yard), file)
-        settings = Settings(home=tmp_path / "restored")
+        contents, _ = back_up(settings_of(yard), file, has_own_tracker=True)
+        settings = StorageSettings(home=tmp_path / "restored")
         done = restore(settings, file, clock=clock, is_forced=False)
         assert done.contents == contents
         assert file.stat().st_mode & 0o777 == 0o600
-        again = ControlPlane(settings, adapters)
+        again = ControlPlane(Settings(storage=settings), adapters)
         before, after = rows_of(yard.database, tmp_path / "before"), rows_of(again.database, tmp_path / "after")
         assert after == before
         assert set(done.rows) == {table.name for table in metadata.sorted_tables}
@@ -123,11 +124,11 @@ class TestRoundTrip:
         for _ in range(3):
             yard.work.reconciler.reconcile(yard.deployments.get(ADMIN, made.deployment_id))
         assert yard.deployments.get(ADMIN, made.deployment_id).status is DeploymentStatus.READY
-        back_up(settings_of(yard), tmp_path / "backup.tar.gz")
-        settings = Settings(home=tmp_path / "restored")
+        back_up(settings_of(yard), tmp_path / "backup.tar.gz", has_own_tracker=True)
+        settings = StorageSettings(home=tmp_path / "restored")
         restore(settings, tmp_path / "backup.tar.gz", clock=clock, is_forced=False)
 
-        again = ControlPlane(settings, replace(adapters, target=FakeTarget()))
+        again = ControlPlane(Settings(storage=settings), replace(adapters, target=FakeTarget()))
         look = partial(again.deployments.get, ADMIN, made.deployment_id)
         with pytest.raises(Unavailable, match="is being built again"):
             again.work.reconciler.reconcile(look())
@@ -153,14 +154,14 @@ class TestRoundTrip:
     ) -> None:
         there, back = tmp_path / "there.tar.gz", tmp_path / "back.tar.gz"
         before = rows_of(yard.database, tmp_path / "before")
-        back_up(settings_of(yard), there)
-        moved = Settings(home=tmp_path / "moved", database_url=empty_postgres)
+        back_up(settings_of(yard), there, has_own_tracker=True)
+        moved = StorageSettings(home=tmp_path / "moved", database_url=empty_postgres)
         restore(moved, there, clock=clock, is_forced=False)
-        back_up(moved, back)
-        home = Settings(home=tmp_path / "home-again")
+        back_up(moved, back, has_own_tracker=True)
+        home = StorageSettings(home=tmp_path / "home-again")
         restore(home, back, clock=clock, is_forced=False)
         for settings in (moved, home):
-            again = ControlPlane(settings, adapters)
+            again = ControlPlane(Settings(storage=settings), adapters)
             assert rows_of(again.database, tmp_path / f"of-{settings.places.root.name}") == before
             assert again.registry.register(ADMIN, model_name="iris", logged=log_model()).version == 3
             again.database.close()
@@ -177,11 +178,11 @@ class TestRoundTrip:
         writers = [threading.Thread(target=write) for _ in range(3)]
         for writer in writers:
             writer.start()
-        back_up(settings_of(yard), file)
+        back_up(settings_of(yard), file, has_own_tracker=True)
         is_over.set()
         for writer in writers:
             writer.join()
-        settings = Settings(home=tmp_path / "restored")
+        settings = StorageSettings(home=tmp_path / "restored")
         done = restore(settings, file, clock=clock, is_forced=False)
         database = Database(settings.database)
         with database.read() as connection:
@@ -195,20 +196,20 @@ class TestRefusals:
     @pytest.fixture
     def file(self, yard: ControlPlane, tmp_path: Path) -> Path:
         file = tmp_path / "backup.tar.gz"
-        back_up(settings_of(yard), file)
+        back_up(settings_of(yard), file, has_own_tracker=True)
         return file
 
     def test_a_backup_overwrites_nothing(self, yard: ControlPlane, file: Path) -> None:
         content = file.read_bytes()
         with pytest.raises(Conflict) as caught:
-            back_up(settings_of(yard), file)
+            back_up(settings_of(yard), file, has_own_tracker=True)
         assert (caught.value.code, file.read_bytes()) == ("file_exists", content)
 
     def test_a_backup_that_breaks_off_leaves_no_file(self, yard: ControlPlane, tmp_path: Path) -> None:
         shutil.rmtree(settings_of(yard).places.mlflow / "artifacts")
         (settings_of(yard).places.mlflow / "mlflow.db").write_bytes(b"not a database" * 100)
         with pytest.raises(sqlite3.DatabaseError):
-            back_up(settings_of(yard), tmp_path / "broken.tar.gz")
+            back_up(settings_of(yard), tmp_path / "broken.tar.gz", has_own_tracker=True)
         assert not [path for path in tmp_path.iterdir() if "broken" in path.name]
 
     def test_a_home_with_something_in_it_is_kept_unless_that_is_forced(
@@ -229,7 +230,7 @@ class TestRefusals:
         self, file: Path, clock: ManualClock, tmp_path: Path, empty_postgres: str
     ) -> None:
         other = Database(empty_postgres)
-        settings = Settings(home=tmp_path / "moved", database_url=empty_postgres)
+        settings = StorageSettings(home=tmp_path / "moved", database_url=empty_postgres)
         with other.read(), pytest.raises(Conflict) as caught:
             restore(settings, file, clock=clock, is_forced=True)
         other.close()
@@ -246,7 +247,7 @@ class TestRefusals:
             "empty": b"",
         }[damage]
         file.write_bytes(damaged)
-        settings = Settings(home=tmp_path / "restored")
+        settings = StorageSettings(home=tmp_path / "restored")
         with pytest.raises(Invalid) as caught:
             restore(settings, file, clock=clock, is_forced=False)
         assert caught.value.code == "backup_damaged"
@@ -259,9 +260,9 @@ class TestRefusals:
             connection.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
             connection.exec_driver_sql("UPDATE audit_entries SET actor = 'nobody' WHERE sequence = 3")
         file = tmp_path / "backup.tar.gz"
-        back_up(settings_of(yard), file)
+        back_up(settings_of(yard), file, has_own_tracker=True)
         with pytest.raises(Invalid, match="audit log of tenant 'default': entry 3"):
-            restore(Settings(home=tmp_path / "restored"), file, clock=clock, is_forced=False)
+            restore(StorageSettings(home=tmp_path / "restored"), file, clock=clock, is_forced=False)
 
 
 class TestCommands:
@@ -285,10 +286,10 @@ class TestAFullDisk:
     def test_a_restore_asks_for_space_and_leaves_nothing(
         self, yard: ControlPlane, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        back_up(settings_of(yard), tmp_path / "backup.tar.gz")
-        settings = Settings(home=tmp_path / "restored")
+        back_up(settings_of(yard), tmp_path / "backup.tar.gz", has_own_tracker=True)
+        settings = StorageSettings(home=tmp_path / "restored")
         full = Disk(tmp_path, floor_bytes=0, reserve_bytes=0, measure=lambda _: Space(free=1, total=10**12))
-        monkeypatch.setattr(Settings, "disk", full)
+        monkeypatch.setattr(StorageSettings, "disk", full)
         with pytest.raises(DiskFull, match="disk full: the restored backup needs"):
             restore(settings, tmp_path / "backup.tar.gz", clock=clock, is_forced=False)
         assert not list(settings.places.scratch.iterdir())

@@ -30,6 +30,7 @@ from modelyard.registry.states import Stage
 from modelyard.registry.store import find_version
 from modelyard.schema import metadata
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 RESOURCES = Path(__file__).parents[1] / "resources"
 MIGRATIONS = Path(modelyard.db.database.__file__).parent / "migrations" / "versions"
@@ -220,7 +221,9 @@ class TestUpgrade:
         tmp_path: Path,
         log_model: Callable[..., LoggedModel],
     ) -> None:
-        control = ControlPlane(Settings(home=tmp_path / "home", database_url=old_database(schema)), adapters)
+        control = ControlPlane(
+            Settings(storage=StorageSettings(home=tmp_path / "home", database_url=old_database(schema))), adapters
+        )
         control.database.migrate()
         stages = {version.version: version.stage for version in control.registry.versions(ADMIN, "churn")}
         assert stages == {1: Stage.ARCHIVED, 2: Stage.PRODUCTION, 3: Stage.STAGING}

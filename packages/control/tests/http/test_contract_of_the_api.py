@@ -11,6 +11,8 @@ from pathlib import Path
 
 from access_platform import Platform
 
+from modelyard.access.settings import AccessSettings
+
 HERE = Path(__file__).parent / "contract"
 EXAMPLES = 3
 
@@ -47,7 +49,7 @@ def run(platform: Platform, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 class TestContract:
     def test_every_operation_keeps_what_the_document_says(self, tmp_path: Path) -> None:
-        with Platform(tmp_path / "home", failed_logins_per_minute=1_000_000) as platform:
+        with Platform(tmp_path / "home", access=AccessSettings(failed_logins_per_minute=1_000_000)) as platform:
             fill(platform)
             done = run(platform, tmp_path)
         assert done.returncode == 0, done.stdout[-20_000:]

@@ -15,6 +15,8 @@ import httpx
 import pytest
 from access_platform import Platform
 
+from modelyard.access.settings import AccessSettings
+
 SCRIPT = {"script_name": "train.py", "script_content": "import mlflow\n", "requirements": []}
 EVIL = {"Origin": "http://evil.example"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -23,7 +25,7 @@ _BROWSER_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with Platform(tmp_path_factory.mktemp("open") / "home", auth=False) as platform:
+    with Platform(tmp_path_factory.mktemp("open") / "home", access=AccessSettings(auth=False)) as platform:
         yield platform
 
 

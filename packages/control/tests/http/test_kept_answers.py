@@ -1,6 +1,7 @@
 """Answers that are given again, over both databases."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,6 +11,7 @@ from modelyard.access.routes import PREFIX
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
+from modelyard.registry.settings import RegistrySettings
 from modelyard.registry.states import Stage
 
 MODELS = "/api/v1/ml/registry/models"
@@ -138,7 +140,9 @@ class TestKeptAnswers:
     def test_a_time_to_live_of_nothing_keeps_nothing(
         self, control_plane: ControlPlane, client: TestClient, iris: str
     ) -> None:
-        settings = control_plane._settings.model_copy(update={"registry_cache_ttl": 0})
+        settings = replace(
+            control_plane._settings, registry=RegistrySettings.model_validate({"ML_REGISTRY_CACHE_TTL": 0})
+        )
         other = ControlPlane(settings, control_plane._adapters)
         uncached = TestClient(other.app(), headers=dict(client.headers))
         for _ in range(2):

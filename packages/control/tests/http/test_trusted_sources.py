@@ -2,7 +2,9 @@
 
 import pytest
 
-from modelyard.errors import Forbidden
+from modelyard.access.settings import AccessSettings
+from modelyard.errors import Forbidden, Invalid
+from modelyard.http.settings import HttpSettings
 from modelyard.settings import Settings
 from modelyard.trusted_sources import TrustedSources
 
@@ -143,24 +145,25 @@ class TestSettings:
     def test_are_words_with_commas_between_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODELYARD_ALLOWED_HOSTS", "Models.example.com., *.cluster.local,10.0.0.7 ,[::1]")
         monkeypatch.setenv("MODELYARD_ALLOWED_ORIGINS", "https://console.example.com:443/")
-        settings = Settings()
+        settings = HttpSettings()
         assert settings.allowed_hosts == ["models.example.com", "*.cluster.local", "10.0.0.7", "::1"]
         assert settings.allowed_origins == ["https://console.example.com"]
 
     @pytest.mark.parametrize("host", ["*", "models.example.com:8000", "http://models.example.com", "a b", "*.10.0.0.7"])
     def test_a_host_that_is_none_stops_the_start(self, host: str) -> None:
-        with pytest.raises(ValueError, match="expected a host's name or address without a port"):
-            Settings(allowed_hosts=[host])
+        with pytest.raises(Invalid, match="expected a host's name or address without a port"):
+            HttpSettings(allowed_hosts=[host])
 
     @pytest.mark.parametrize("origin", ["*", "null", "console.example.com", "https://a/b", "ftp://a", "https://*.a"])
     def test_an_origin_that_is_none_stops_the_start(self, origin: str) -> None:
-        with pytest.raises(ValueError, match="expected an origin such as"):
-            Settings(allowed_origins=[origin])
+        with pytest.raises(Invalid, match="expected an origin such as"):
+            HttpSettings(allowed_origins=[origin])
 
     def test_nobody_is_let_in_unasked_beyond_loopback(self) -> None:
         """Also where the control plane is started without `modelyard up`, which asks for the same."""
+        nobody_is_asked = AccessSettings(auth=False)
         for host in ("0.0.0.0", "10.0.0.7", "::", "gpu-box"):
-            with pytest.raises(ValueError, match="must be loopback"):
-                Settings(auth=False, host=host)
+            with pytest.raises(Invalid, match="must be loopback"):
+                Settings(access=nobody_is_asked, http=HttpSettings(host=host))
         for host in ("127.0.0.1", "127.0.0.5", "::1", "localhost"):
-            assert not Settings(auth=False, host=host).auth
+            assert Settings(access=nobody_is_asked, http=HttpSettings(host=host)).access == nobody_is_asked

@@ -79,7 +79,7 @@ def owner(platform: Platform) -> Client:
 def nothing_stays(platform: Platform, until: Callable[[Callable[[], object]], None]) -> Iterator[None]:
     """What was fetched to be sent is gone soon after."""
     yield
-    folder = platform.control._settings.places.root / "scratch"
+    folder = platform.control._settings.storage.places.root / "scratch"
     until(lambda: not any(path.name.startswith("artifacts-") for path in folder.iterdir()))
 
 

@@ -13,6 +13,7 @@ from audit_chain import assert_chain_holds
 from modelyard.access.domain import MemberKind
 from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.registry.states import Stage
+from modelyard.storage import StorageSettings
 
 CLIENTS = 64
 EACH = 2
@@ -26,11 +27,12 @@ HANNA = Principal(tenant_id=FIRST_TENANT, subject="hanna", role=Role.ADMIN)
 @pytest.fixture(params=["sqlite", "postgres"])
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
     """The real application on each database."""
-    settings = {}
+    database_url = None
     if request.param == "postgres":
         request.getfixturevalue("postgres_database")
-        settings["database_url"] = request.getfixturevalue("postgres_url")
-    with Platform(tmp_path / "home", **settings) as platform:
+        database_url = request.getfixturevalue("postgres_url")
+    home = tmp_path / "home"
+    with Platform(home, storage=StorageSettings(home=home, database_url=database_url)) as platform:
         yield platform
 
 

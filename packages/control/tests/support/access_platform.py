@@ -20,8 +20,10 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters, ControlPlane
+from modelyard.packaging.settings import PackagingSettings
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 
 def _not_run(_: RunSpec) -> RunOutcome:
@@ -38,10 +40,11 @@ MODEL_FILES = {
 class Platform:
     """One control plane on a free port, with its own home. Use it as a context manager.
 
-    With `runs` it opens models as a real one does: processes run, in the Python of the tests, and time is the system's.
+    `groups` are of `Settings`. With `runs` it opens models as a real one does: processes run, in the Python of the
+    tests, and time is the system's.
     """
 
-    def __init__(self, home: Path, *, runs: bool = False, **settings: Any) -> None:
+    def __init__(self, home: Path, *, runs: bool = False, **groups: Any) -> None:
         self.clock = ManualClock()
         self.tracking = FakeTracking()
         self.registered = FakeRegisteredModels(self.tracking)
@@ -58,8 +61,9 @@ class Platform:
             registered=self.registered,
         )
         # What is a fake opens no model.
-        settings = {"open_models": runs, **({"compile_models": False} if runs else {}), **settings}
-        self.control = ControlPlane(Settings(home=home, **settings), adapters)
+        packaging = PackagingSettings(open_models=runs, compile_models=not runs)
+        groups = {"storage": StorageSettings(home=home), "packaging": packaging, **groups}
+        self.control = ControlPlane(Settings(**groups), adapters)
         self.app = self.control.app()
         self._token_file = home / "token"
         self._clients = ExitStack()

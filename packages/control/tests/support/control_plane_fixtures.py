@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi.testclient import TestClient
 
 from modelyard.db import Database
+from modelyard.http.settings import HttpSettings
 from modelyard.main import Adapters, ControlPlane
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
+
+
+def _settings(**storage: Any) -> Settings:
+    return Settings(storage=StorageSettings(**storage), http=HttpSettings(allowed_hosts=["testserver"]))
 
 
 @pytest.fixture
 def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[ControlPlane]:
     """The whole control plane over its own new home; nothing works in the background."""
-    control_plane = ControlPlane(Settings(home=tmp_path / "home", allowed_hosts=["testserver"]), adapters)
+    control_plane = ControlPlane(_settings(home=tmp_path / "home"), adapters)
     control_plane.database.migrate()
     yield control_plane
     control_plane.database.close()
@@ -25,9 +32,7 @@ def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[Control
 def postgres_control_plane(
     adapters: Adapters, tmp_path: Path, postgres_url: str, postgres_database: Database
 ) -> Iterator[ControlPlane]:
-    control_plane = ControlPlane(
-        Settings(home=tmp_path / "home", allowed_hosts=["testserver"], database_url=postgres_url), adapters
-    )
+    control_plane = ControlPlane(_settings(home=tmp_path / "home", database_url=postgres_url), adapters)
     yield control_plane
     control_plane.database.close()
 

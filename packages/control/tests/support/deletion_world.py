@@ -24,12 +24,14 @@ from modelyard.deployments.states import DeploymentStatus
 from modelyard.jobs.domain import Job
 from modelyard.main import Adapters, ControlPlane
 from modelyard.mirror.domain import VERSION_TAG
+from modelyard.packaging.settings import PackagingSettings
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
 from modelyard.registry.domain import Version
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.ADMIN)
 MALLORY = Principal(tenant_id="elsewhere", subject="mallory", role=Role.ADMIN)
@@ -92,7 +94,10 @@ class World:
             tracking=self.tracking,
             registered=self.registered,
         )
-        settings = Settings(home=self.home, database_url=self.database_url, compile_models=False)
+        settings = Settings(
+            storage=StorageSettings(home=self.home, database_url=self.database_url),
+            packaging=PackagingSettings(compile_models=False),
+        )
         self.control = ControlPlane(settings, adapters)
         self._speaking_database()
         self.clock.meanwhile = self.settle

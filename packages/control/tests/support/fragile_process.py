@@ -121,12 +121,14 @@ def serve(moment: str) -> None:
     adapters = replace(
         real,
         engine=FragileEngine(real.engine, moment),
-        environments=FakeEnvironments(settings.places.environments),
+        environments=FakeEnvironments(settings.storage.places.environments),
         runner=FakeRunner(),
-        target=FolderTarget(settings.places.root / "running"),
+        target=FolderTarget(settings.storage.places.root / "running"),
     )
     control_plane = ControlPlane(settings, adapters)
-    uvicorn.run(control_plane.app(), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        control_plane.app(), host=settings.http.host, port=settings.http.port, log_level="warning", access_log=False
+    )
 
 
 def main() -> None:

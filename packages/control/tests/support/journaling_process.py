@@ -82,12 +82,14 @@ def main() -> None:
     adapters = replace(
         real,
         engine=JournalingEngine(real.engine, Journal(Path(os.environ["JOURNAL"]))),
-        environments=FakeEnvironments(settings.places.environments),
+        environments=FakeEnvironments(settings.storage.places.environments),
         runner=FakeRunner(),
-        target=FolderTarget(settings.places.root / "running"),
+        target=FolderTarget(settings.storage.places.root / "running"),
     )
     control_plane = ControlPlane(settings, adapters)
-    uvicorn.run(control_plane.app(), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        control_plane.app(), host=settings.http.host, port=settings.http.port, log_level="warning", access_log=False
+    )
 
 
 if __name__ == "__main__":

@@ -46,4 +46,4 @@ def upload(owner: Client, content: bytes, **body: Any) -> str:
 
 
 def kept(platform: Platform) -> list[str]:
-    return sorted(path.name for path in platform.control._settings.places.uploads.iterdir())
+    return sorted(path.name for path in platform.control._settings.storage.places.uploads.iterdir())

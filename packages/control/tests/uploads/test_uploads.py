@@ -14,13 +14,14 @@ from uploading import ROOT, begin, kept, model_tar, send, upload
 from modelyard.errors import Conflict
 from modelyard.principals import Principal, Role
 from modelyard.uploads.pieces import Pieces
+from modelyard.uploads.settings import UploadSettings
 
 ADMIN = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
 
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
-    with Platform(tmp_path / "home", upload_mb=1) as platform:
+    with Platform(tmp_path / "home", uploads=UploadSettings(mb=1)) as platform:
         yield platform
 
 
@@ -78,7 +79,7 @@ class TestPieces:
         content = model_tar()
         upload_id = begin(owner, content).json()["upload_id"]
         send(owner, upload_id, content[:100], 0)
-        file = platform.control._settings.places.uploads / upload_id / "file"
+        file = platform.control._settings.storage.places.uploads / upload_id / "file"
         file.write_bytes(content[:100] + b"half a piece that nobody was told of")
         send(owner, upload_id, content[100:], 100)
         assert file.read_bytes() == content
@@ -153,7 +154,7 @@ class TestRefusals:
         with monkeypatch.context() as dying:
             dying.setattr(Pieces, "remove", lambda _: None)
             owner.delete(f"{ROOT}/{closed}")
-        workplace = platform.control._settings.places.uploads / f"{closed}.work"
+        workplace = platform.control._settings.storage.places.uploads / f"{closed}.work"
         workplace.mkdir()
         assert kept(platform) == sorted([closed, f"{closed}.work", kept_open])
         assert platform.control.work.uploads.sweep_folder() == 2

@@ -32,7 +32,8 @@ def backup(file: FileArgument, *, home: HomeOption = None) -> None:
 
     with told():
         settings = _settings(stack_of(home).home)
-        contents, rows = back_up(settings, file.absolute())
+        has_own_tracker = settings.tracking_server.is_own
+        contents, rows = back_up(settings.storage, file.absolute(), has_own_tracker=has_own_tracker)
     _show(file, contents, rows)
 
 
@@ -60,15 +61,16 @@ def restore(
         stack = stack_of(home)
         if not stack.is_down():
             raise Conflict(f"the stack in {stack.home.root} runs: `modelyard down` first", code="stack_running")
-        done = put_back(_settings(stack.home), file.absolute(), clock=SystemClock(), is_forced=force)
+        done = put_back(_settings(stack.home).storage, file.absolute(), clock=SystemClock(), is_forced=force)
     _show(file, done.contents, done.rows)
     say(f"Restored; all {done.audit_entries} entries of the audit log are proven. `modelyard up` starts it.")
 
 
 def _settings(home: "Home") -> "Settings":
     from modelyard.settings import Settings
+    from modelyard.storage import StorageSettings
 
-    return Settings(home=home.root)
+    return Settings(storage=StorageSettings(home=home.root))
 
 
 def _show(file: Path, contents: "Contents", rows: dict[str, int]) -> None:

@@ -25,7 +25,7 @@ from modelyard.home import Home
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal, Role
 from modelyard.scratch import Scratch
-from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 
 _ROWS, _TRACKER, _JOBS, _UPLOADS = "rows", "mlflow", "jobs", "uploads"
 
@@ -40,8 +40,8 @@ class Restored:
     """All of them proven."""
 
 
-def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]:
-    """Write a backup to `target`; what is in it, and the rows of each table.
+def back_up(storage: StorageSettings, target: Path, *, has_own_tracker: bool) -> tuple[Contents, dict[str, int]]:
+    """Write a backup to `target`; what is in it, and the rows of each table. The tracker is in it if it is our own.
 
     Our rows are read first, as of one moment: whatever they point at is in what is copied after them.
 
@@ -49,13 +49,13 @@ def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]
         Conflict: code `file_exists`, or `schema_outdated` when the database was not brought up to date.
         Unavailable: the database does not answer.
     """
-    home = settings.places
-    database = Database(settings.database)
+    home = storage.places
+    database = Database(storage.database)
     try:
         revision = database.revision()
         if revision is None or revision != database.newest_revision():
             raise Conflict("the database is not of this release's schema: start it once", code="schema_outdated")
-        has_tracker = settings.mlflow_tracking_uri is None and (home.mlflow / "mlflow.db").exists()
+        has_tracker = has_own_tracker and (home.mlflow / "mlflow.db").exists()
         with _working_in(home) as scratch, packing(target) as packer:
             counts = dump(database, scratch)
             packer.add_below(scratch, _ROWS)
@@ -73,7 +73,7 @@ def back_up(settings: Settings, target: Path) -> tuple[Contents, dict[str, int]]
         database.close()
 
 
-def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) -> Restored:
+def restore(storage: StorageSettings, source: Path, *, clock: Clock, is_forced: bool) -> Restored:
     """Put a backup back: first all of it is unpacked and checked, then it takes its place.
 
     Raises:
@@ -81,22 +81,22 @@ def restore(settings: Settings, source: Path, *, clock: Clock, is_forced: bool) 
         Conflict: code `home_not_empty`, `database_not_empty` or `database_in_use`.
         DiskFull: there is no space for it.
     """
-    home = settings.places
+    home = storage.places
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database)
+    database = Database(storage.database)
     try:
         with _working_in(home) as staged:
-            contents = unpack(source, staged, disk=settings.disk)
+            contents = unpack(source, staged, disk=storage.disk)
             if not database.knows(contents.facts.revision):
                 raise Invalid(
                     f"{source} was made by Modelyard {contents.facts.made_by}, which is later than {__version__}",
                     code="backup_too_new",
                 )
-            _refuse_full_home(settings, is_forced=is_forced)
+            _refuse_full_home(home, is_forced=is_forced)
             home.make()
             counts = load(database, staged / _ROWS, revision=contents.facts.revision, is_forced=is_forced)
             proven = _prove(database, clock)
-            _put_in_place(settings, staged)
+            _put_in_place(home, staged)
         return Restored(contents, counts, proven)
     finally:
         database.close()
@@ -110,15 +110,13 @@ def _working_in(home: Home) -> Iterator[Path]:
         yield scratch.folder
 
 
-def _refuse_full_home(settings: Settings, *, is_forced: bool) -> None:
-    home = settings.places
+def _refuse_full_home(home: Home, *, is_forced: bool) -> None:
     there = [place for place in (home.mlflow / "mlflow.db", home.token_file) if place.exists()]
     if there and not is_forced:
         raise Conflict(f"{there[0]} is there already: --force puts the backup in its place", code="home_not_empty")
 
 
-def _put_in_place(settings: Settings, staged: Path) -> None:
-    home = settings.places
+def _put_in_place(home: Home, staged: Path) -> None:
     if (staged / _TRACKER).exists():
         shutil.rmtree(home.mlflow, ignore_errors=True)
         (staged / _TRACKER).rename(home.mlflow)

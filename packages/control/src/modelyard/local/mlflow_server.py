@@ -24,15 +24,15 @@ HOST = "127.0.0.1"
 
 def serve(settings: Settings) -> None:
     """Make the database if there is none, then serve until SIGTERM."""
-    database = settings.places.mlflow / "mlflow.db"
-    artifacts = settings.mlflow_artifact_root or str(settings.places.mlflow / "artifacts")
+    database = settings.storage.places.mlflow / "mlflow.db"
+    artifacts = settings.tracking_server.artifact_root or str(settings.storage.places.mlflow / "artifacts")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # Kept by the file: readers then do not wait for a writer.
     app, facts = _application(backend=f"sqlite:///{database}", artifacts=artifacts)
     uvicorn.run(
         guarded(app, settings=settings, facts=facts, listens_on=HOST),
         host=HOST,
-        port=settings.mlflow_port,
+        port=settings.tracking_server.port,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,

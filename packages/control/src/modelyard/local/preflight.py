@@ -5,12 +5,11 @@ import os
 import re
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from modelyard.errors import DiskFull, Invalid
 from modelyard.home import Home
 from modelyard.local.stack_file import Stack
 from modelyard.settings import Settings
+from modelyard.storage import StorageSettings
 from modelyard.trusted_sources import is_loopback
 
 _UNUSABLE_IN_PATHS = re.compile(r"[\[\]*?%;#\"'\x00-\x1f]")  # A meaning in supervisord's files, or in those of a shell.
@@ -46,19 +45,11 @@ def check_stack(stack: Stack) -> None:
 
 def check_settings() -> None:
     """What the environment sets can be read, the isolation is to be had, and the artifact root can be reached."""
-    try:
-        settings = Settings()
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        if not first["loc"]:  # Two settings that do not go together; the sentence names them.
-            raise Invalid(first["msg"].removeprefix("Value error, "), code="setting_invalid") from exc
-        name = str(first["loc"][0])
-        variable = name if name.isupper() else f"MODELYARD_{name.upper()}"
-        raise Invalid(f"{variable}: {first['msg']}; {first['input']!r} came.", code="setting_invalid") from exc
+    settings = Settings()
     _ = settings.isolation
-    root = settings.mlflow_artifact_root or ""
+    root = settings.tracking_server.artifact_root or ""
     client = _CLIENTS.get(urlsplit(root).scheme)
-    if client is not None and settings.mlflow_tracking_uri is None and not _is_installed(client):
+    if client is not None and settings.tracking_server.is_own and not _is_installed(client):
         raise Invalid(
             f"MLFLOW_ARTIFACT_ROOT is {root}, for which MLflow needs the Python module {client}; it is not installed.",
             code="artifact_client_missing",
@@ -67,7 +58,7 @@ def check_settings() -> None:
 
 def check_disk(home: Home) -> None:
     """There is space for the logs and databases of what is started; what a full stack had in reserve is given up."""
-    disk = Settings(home=home.root).disk
+    disk = StorageSettings(home=home.root).disk
     disk.settle()
     reason = disk.fullness()
     if reason is not None:

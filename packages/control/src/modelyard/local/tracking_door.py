@@ -24,23 +24,25 @@ from modelyard.trusted_sources import TrustedSources
 def guarded(app: ASGIApp, *, settings: Settings, facts: TrackedFacts, listens_on: str) -> ASGIApp:
     """The application behind our access, for requests that come from where they should."""
     clock = SystemClock()
-    database = Database(settings.database)
+    database = Database(settings.storage.database)
     audit = AuditLog(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, audit=audit)
     callers = Callers(
-        signer=TrackingSigner(kept_key(settings.places.tracking_key_file)),
+        signer=TrackingSigner(kept_key(settings.storage.places.tracking_key_file)),
         access=AccessService(
             database=database,
             clock=clock,
             tokens=tokens,
-            is_open=not settings.auth,
-            failures=FailedLogins(clock=clock, most=settings.failed_logins_per_minute),
-            federation=federation(settings),
+            is_open=not settings.access.auth,
+            failures=FailedLogins(clock=clock, most=settings.access.failed_logins_per_minute),
+            federation=federation(settings.oidc),
         ),
         tenants=Tenants(database=database, clock=clock, audit=audit, tokens=tokens),
         training=TrainingState(database),
         clock=clock,
-        is_open=not settings.auth,
+        is_open=not settings.access.auth,
     )
-    sources = TrustedSources(listens_on=listens_on, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    sources = TrustedSources(
+        listens_on=listens_on, hosts=settings.http.allowed_hosts, origins=settings.http.allowed_origins
+    )
     return SourceCheck(TrackingDoor(app, callers=callers, facts=facts), sources=sources)

@@ -45,89 +45,89 @@ class Adapters:
 
 def real_adapters(settings: Settings) -> Adapters:
     """The adapters of a local stack."""
-    places = settings.places
+    places = settings.storage.places
     clock = SystemClock()
     isolation = settings.isolation
     signer = _tracking_signer(settings)
     credential = None if signer is None else signer.platform_token()
     return Adapters(
         clock=clock,
-        engine=DbosJobEngine(database_url=settings.jobs_database, concurrency=settings.concurrent_jobs),
+        engine=DbosJobEngine(database_url=settings.storage.jobs_database, concurrency=settings.jobs.concurrent_jobs),
         environments=UvEnvironments(
             home=places,
             clock=clock,
-            lock_ttl_seconds=settings.lock_ttl_seconds,
+            lock_ttl_seconds=settings.environments.lock_ttl_seconds,
             environment=os.environ,
             isolation=isolation,
-            builds_sources=settings.source_builds,
+            builds_sources=settings.environments.source_builds,
         ),
         receivers=HttpReceivers(
-            allowed=settings.webhook_allowed_networks,
-            seconds=settings.webhook_timeout_seconds,
-            authorities=settings.webhook_ca_file,
+            allowed=settings.webhooks.allowed_networks,
+            seconds=settings.webhooks.timeout_seconds,
+            authorities=settings.webhooks.ca_file,
         ),
         runner=LocalRunner(isolation=isolation),
         target=LocalTarget(
             places,
             Supervisor(places),
-            first_port=settings.server_port_first,
-            last_port=settings.server_port_last,
+            first_port=settings.local_target.server_port_first,
+            last_port=settings.local_target.server_port_last,
             isolation=isolation,
             server_settings={
-                "mlflow_uri": settings.tracking_uri,
-                "allowed_hosts": ",".join(settings.allowed_hosts) or None,
-                "allowed_origins": ",".join(settings.allowed_origins) or None,
+                "mlflow_uri": settings.tracking_server.uri,
+                "allowed_hosts": ",".join(settings.http.allowed_hosts) or None,
+                "allowed_origins": ",".join(settings.http.allowed_origins) or None,
             },
         ),
         tracking=MlflowTracking(
-            uri=settings.tracking_uri,
-            backend_uri=settings.tracking_backend,
-            artifact_root=settings.tracking_artifacts,
+            uri=settings.tracking_server.uri,
+            backend_uri=settings.tracking_server.backend(places),
+            artifact_root=settings.tracking_server.foreign_artifacts,
             credential=credential,
         ),
-        registered=MlflowRegisteredModels(uri=settings.tracking_uri, credential=credential),
+        registered=MlflowRegisteredModels(uri=settings.tracking_server.uri, credential=credential),
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
     )
 
 
 def _tracking_signer(settings: Settings) -> TrackingSigner | None:
     """None where the tracking server is not ours."""
-    if settings.mlflow_tracking_uri is not None:
+    if not settings.tracking_server.is_own:
         return None
-    settings.places.make()
-    return TrackingSigner(kept_key(settings.places.tracking_key_file))
+    settings.storage.places.make()
+    return TrackingSigner(kept_key(settings.storage.places.tracking_key_file))
 
 
 def opening(settings: Settings, adapters: Adapters) -> ModelOpening:
     """What opens models before they become versions, if the settings want that."""
-    if not settings.open_models:
+    if not settings.packaging.open_models:
         return NoOpening()
     return TrialOpening(
         environments=adapters.environments,
         runner=adapters.runner,
         clock=adapters.clock,
         limits=Limits(
-            seconds=settings.ready_seconds,
-            memory_bytes=settings.run_memory_bytes,
-            output_bytes=settings.run_output_bytes,
-            disk_bytes=settings.run_disk_bytes,
+            seconds=settings.deployments.ready_seconds,
+            memory_bytes=settings.runs.memory_bytes,
+            output_bytes=settings.runs.output_bytes,
+            disk_bytes=settings.runs.disk_bytes,
         ),
-        is_compiled=settings.compile_models,
+        is_compiled=settings.packaging.compile_models,
     )
 
 
 def compiler(settings: Settings, adapters: Adapters) -> Compiler:
     """What tries translations of models, if the settings want any."""
-    if not settings.compile_models:
+    if not settings.packaging.compile_models:
         return NoCompiler()
     return TrialCompiler(
         environments=adapters.environments,
         runner=adapters.runner,
         clock=adapters.clock,
         limits=Limits(
-            seconds=settings.compile_seconds,
-            memory_bytes=settings.compile_memory_bytes,
-            output_bytes=settings.run_output_bytes,
-            disk_bytes=settings.run_disk_bytes,
+            seconds=settings.packaging.compile_seconds,
+            memory_bytes=settings.packaging.compile_memory_bytes,
+            output_bytes=settings.runs.output_bytes,
+            disk_bytes=settings.runs.disk_bytes,
         ),
     )

@@ -58,7 +58,7 @@ class ControlPlane:
             registered=adapters.registered,
             audit=self.audit,
             tenants=doors.tenants,
-            all_seconds=settings.mirror_all_seconds,
+            all_seconds=settings.mirror.all_seconds,
         )
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
         self.removal = Removal(ground, catalogue, work, self.mirror.service)
@@ -70,8 +70,10 @@ class ControlPlane:
             ground.in_background(f"reconciler/{target}", work.reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
             ground.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             ground.in_background("outbox", self.outbox.make_pass, pause_seconds=outbox.PAUSE_SECONDS),
-            ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror_seconds),
-            ground.in_background("purge", self.removal.purger.make_pass, pause_seconds=settings.purge_interval_seconds),
+            ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror.seconds),
+            ground.in_background(
+                "purge", self.removal.purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds
+            ),
         ]
         adapters.engine.register(work.workflows(self.removal.deleting, self.importing))
 
@@ -90,9 +92,9 @@ class ControlPlane:
         return create_app(
             access=self.access,
             database=self.database,
-            sources=self._settings.trusted_sources,
-            streamed={f"{PROJECTS}/": self._settings.project_bytes},
-            keep_seconds=self._settings.registry_cache_ttl,
+            sources=self._settings.http.trusted_sources,
+            streamed={f"{PROJECTS}/": self._settings.projects.max_bytes},
+            keep_seconds=self._settings.registry.cache_ttl_seconds,
             tell=CatalogueAtOnce(self.catalogue.reading),
             routers=[
                 *self.catalogue.routes(),

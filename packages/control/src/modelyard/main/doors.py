@@ -21,7 +21,7 @@ class Doors:
 
     def __init__(self, ground: Ground) -> None:
         database, clock, audit = ground.database, ground.clock, ground.audit
-        self._token_file = ground.settings.places.token_file
+        self._token_file = ground.settings.storage.places.token_file
         self.tokens = Tokens(database=database, clock=clock, audit=audit)
         self.members = Members(database=database, clock=clock, audit=audit)
         self.tenants = Tenants(database=database, clock=clock, audit=audit, tokens=self.tokens)
@@ -30,9 +30,9 @@ class Doors:
             database=database,
             clock=clock,
             tokens=self.tokens,
-            is_open=not ground.settings.auth,
-            failures=FailedLogins(clock=clock, most=ground.settings.failed_logins_per_minute),
-            federation=federation(ground.settings),
+            is_open=not ground.settings.access.auth,
+            failures=FailedLogins(clock=clock, most=ground.settings.access.failed_logins_per_minute),
+            federation=federation(ground.settings.oidc),
         )
 
     def keep_tenants_that_have(self, *hindrances: Hindrance) -> None:

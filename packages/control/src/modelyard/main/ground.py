@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -41,20 +40,20 @@ class Ground:
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Ground":
         """Make the home's folders, and build on them. Nothing is read or written in the database yet."""
-        settings.places.make()
-        database = Database(settings.database)
+        settings.storage.places.make()
+        database = Database(settings.storage.database)
         return cls(
             settings=settings,
             adapters=adapters,
             database=database,
             audit=AuditLog(database=database, clock=adapters.clock),
             outbox=Outbox(database=database, clock=adapters.clock),
-            scratch=Scratch(settings.places.scratch),
-            disk=settings.disk,
+            scratch=Scratch(settings.storage.places.scratch),
+            disk=settings.storage.disk,
             leases=Leases(
                 database=database,
                 clock=adapters.clock,
                 holder=adapters.engine.process,
-                lasts=timedelta(seconds=settings.lease_seconds),
+                lasts=settings.leases.lasts,
             ),
         )

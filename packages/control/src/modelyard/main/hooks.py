@@ -1,18 +1,18 @@
 """Puts the nouns of webhooks together: who hears of what, and what carries it to them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from fastapi import APIRouter
 
+from modelyard.home import Home
 from modelyard.key_file import kept_key
 from modelyard.main.ground import Ground
-from modelyard.settings import Settings
 from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.routes import delivery_routes, webhook_reads, webhook_writes
 from modelyard.webhooks.service import Webhooks
+from modelyard.webhooks.settings import WebhookSettings
 from modelyard.webhooks.signing import Signer
 
 
@@ -22,7 +22,7 @@ class Hooks:
     def __init__(self, ground: Ground) -> None:
         database, clock, audit, settings = ground.database, ground.clock, ground.audit, ground.settings
         receivers = ground.adapters.receivers
-        signer = _signer(settings)
+        signer = _signer(settings.webhooks, settings.storage.places)
         self.webhooks = Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
         audit.tell(self.webhooks.hear)
         self.deliveries = Deliveries(database=database, clock=clock, audit=audit, webhooks=self.webhooks)
@@ -31,7 +31,7 @@ class Hooks:
             clock=clock,
             audit=audit,
             webhooks=self.webhooks,
-            kept=timedelta(days=settings.webhook_log_days),
+            kept=settings.webhooks.kept,
         )
         self.courier = Courier(
             queue=queue,
@@ -39,7 +39,7 @@ class Hooks:
             signer=signer,
             clock=clock,
             leases=ground.leases,
-            most_attempts=settings.webhook_attempts,
+            most_attempts=settings.webhooks.attempts,
         )
 
     def routes(self) -> Sequence[APIRouter]:
@@ -47,6 +47,5 @@ class Hooks:
         return [webhook_reads(self.webhooks), webhook_writes(self.webhooks), delivery_routes(self.deliveries)]
 
 
-def _signer(settings: Settings) -> Signer:
-    given = settings.webhook_key
-    return Signer(kept_key(settings.places.webhook_key_file) if given is None else given.get_secret_value())
+def _signer(settings: WebhookSettings, home: Home) -> Signer:
+    return Signer(kept_key(home.webhook_key_file) if settings.key is None else settings.key.get_secret_value())

@@ -1,7 +1,6 @@
 """Puts the nouns of deleting together over those that own what goes."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from fastapi import APIRouter
 
@@ -27,7 +26,7 @@ class Removal:
     def __init__(self, ground: Ground, catalogue: Catalogue, work: Work, mirror: MirrorService) -> None:
         database, clock, audit = ground.database, ground.clock, ground.audit
         tracking, registry, packaging = ground.adapters.tracking, catalogue.registry, work.packaging
-        grace = timedelta(days=ground.settings.deletion_grace_days)
+        grace = ground.settings.deletion.grace
         self._clock = clock
         self._catalogue = catalogue
         self._deployments = work.deployments

@@ -1,7 +1,6 @@
 """Puts the nouns of work together: jobs and what each kind does, uploads, bundles, deployments."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 
 from fastapi import APIRouter
@@ -13,8 +12,10 @@ from modelyard.deployments.routes import deployment_changes, deployment_log_rout
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
+from modelyard.home import Home
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
+from modelyard.job_secrets.settings import SecretsSettings
 from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflow
@@ -36,7 +37,6 @@ from modelyard.ports.job_engine import Workflow
 from modelyard.ports.runner import Limits
 from modelyard.projects.routes import project_routes
 from modelyard.projects.service import ProjectService
-from modelyard.settings import Settings
 from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.logged import LoggedByJobs
 from modelyard.training.opening import OpeningModels
@@ -61,17 +61,17 @@ class Work:
         registry = self._registry = catalogue.registry
         self._registration, self._metric_rules = catalogue.registration, catalogue.policies.metric_rules
         self.jobs = JobService(
-            database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.places.jobs
+            database=database, clock=clock, engine=adapters.engine, audit=audit, folder=settings.storage.places.jobs
         )
         registry.ask_whose(self.jobs)
-        self.secrets = JobSecrets(database=database, seal=_seal(settings))
+        self.secrets = JobSecrets(database=database, seal=_seal(settings.secrets, settings.storage.places))
         self.jobs.at_end(self.secrets.forget)
         self.projects = ProjectService(
-            folder=settings.places.projects,
+            folder=settings.storage.places.projects,
             scratch=ground.scratch.folder,
             clock=clock,
-            max_bytes=settings.project_bytes,
-            kept=timedelta(days=settings.project_days),
+            max_bytes=settings.projects.max_bytes,
+            kept=settings.projects.kept,
             disk=ground.disk,
         )
         self.training = TrainingService(
@@ -79,7 +79,7 @@ class Work:
             secrets=self.secrets,
             projects=self.projects,
             metric_rules=self._metric_rules,
-            most_seconds=settings.run_seconds,
+            most_seconds=settings.runs.seconds,
         )
         self.logged = LoggedByJobs(adapters.tracking, registry.job_runs)
         self.afterwards = RegisteringAfterwards(self.jobs, registry, self.logged, self._metric_rules)
@@ -90,10 +90,8 @@ class Work:
             clock=clock,
             audit=audit,
             jobs=self.jobs,
-            folder=settings.places.uploads,
-            limits=UploadLimits(
-                max_bytes=settings.upload_mb * 1024 * 1024, idle=timedelta(seconds=settings.upload_idle_seconds)
-            ),
+            folder=settings.storage.places.uploads,
+            limits=UploadLimits(max_bytes=settings.uploads.max_bytes, idle=settings.uploads.idle),
             disk=ground.disk,
         )
         self.packaging = PackagingService(
@@ -103,7 +101,7 @@ class Work:
             registry=registry,
             environments=adapters.environments,
             compiler=compiler(settings, adapters),
-            folder=settings.places.bundles,
+            folder=settings.storage.places.bundles,
             scratch=ground.scratch.folder,
             leases=ground.leases,
             require_space=partial(ground.disk.require, what="the bundle"),
@@ -117,7 +115,7 @@ class Work:
             registry=registry,
             rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
             target=adapters.target,
-            memory_bytes=settings.replica_memory_bytes,
+            memory_bytes=settings.deployments.replica_memory_bytes,
         )
         self.platform = PlatformStatus(
             database=database,
@@ -188,10 +186,10 @@ class Work:
             tracking=adapters.tracking,
             clock=self._ground.clock,
             limits=Limits(
-                seconds=settings.run_seconds,
-                memory_bytes=settings.run_memory_bytes,
-                output_bytes=settings.run_output_bytes,
-                disk_bytes=settings.run_disk_bytes,
+                seconds=settings.runs.seconds,
+                memory_bytes=settings.runs.memory_bytes,
+                output_bytes=settings.runs.output_bytes,
+                disk_bytes=settings.runs.disk_bytes,
             ),
             secrets=self.secrets,
             projects=self.projects,
@@ -200,7 +198,7 @@ class Work:
                 adapters.tracking, self.packaging, opening(settings, adapters), self._ground.scratch.folder
             ),
             metric_rules=self._metric_rules,
-            tracking_requirement=settings.tracking_requirement,
+            tracking_requirement=settings.tracking_server.requirement,
             credentials=adapters.run_credentials,
             check_space=self._ground.disk.refuse_full,
         )
@@ -212,7 +210,7 @@ class Work:
             packaging=self.packaging,
             deployments=self.deployments,
             clock=self._ground.clock,
-            ready_seconds=self._ground.settings.ready_seconds,
+            ready_seconds=self._ground.settings.deployments.ready_seconds,
         )
 
     def _registering(self) -> Registering:
@@ -226,9 +224,8 @@ class Work:
         )
 
 
-def _seal(settings: Settings) -> Seal:
-    given = settings.secrets_key
-    return Seal(kept_key(settings.places.secrets_key_file) if given is None else given.get_secret_value())
+def _seal(settings: SecretsSettings, home: Home) -> Seal:
+    return Seal(kept_key(home.secrets_key_file) if settings.key is None else settings.key.get_secret_value())
 
 
 def _nothing() -> None:

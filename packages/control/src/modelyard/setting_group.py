@@ -1,0 +1,66 @@
+"""The base of every group of settings, read once, at the start, from variables of the environment and nothing else.
+
+A noun that can be set from outside has its group in its own `settings.py`; modelyard/settings.py gathers them.
+"""
+
+from typing import Any, get_args
+
+from pydantic import AliasChoices, BeforeValidator, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from modelyard.errors import Invalid
+
+PREFIX = "MODELYARD_"
+MEBIBYTE = 1024 * 1024
+_OF_OURS = "Value error, "
+"""What pydantic puts before the words of our own validators."""
+
+
+class SettingGroup(BaseSettings):
+    """Settings of one noun. A field's variable is the group's prefix and the field's name, or the field's alias."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
+
+    def __init__(self, **given: Any) -> None:
+        """Take what is given, and all else from the environment.
+
+        Raises:
+            Invalid: code `setting_invalid`; the sentence names the variable, what was expected and what came.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as exc:
+            raise Invalid(self._sentence(exc), code="setting_invalid") from exc
+
+    @classmethod
+    def variables(cls, field: str) -> list[str]:
+        """All environment variables that set a field; the first that is set counts."""
+        alias = cls.model_fields[field].validation_alias
+        if isinstance(alias, AliasChoices):
+            return [str(choice) for choice in alias.choices]
+        return [f"{cls.model_config['env_prefix']}{field.upper()}" if alias is None else str(alias)]
+
+    @classmethod
+    def _sentence(cls, exc: ValidationError) -> str:
+        """The first finding: the variable, what was expected, what came."""
+        first = exc.errors()[0]
+        if not first["loc"]:  # Two settings that do not go together; the sentence names them.
+            return first["msg"].removeprefix(_OF_OURS)
+        name = str(first["loc"][0])
+        field = cls.model_fields.get(name)
+        variable = name if field is None else cls.variables(name)[0]
+        came = "a secret" if field is not None and _is_secret(field) else repr(first["input"])
+        return f"{variable}: {first['msg']}; {came} came."
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+
+
+def _split(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+COMMA_SEPARATED = BeforeValidator(_split)
+"""A list that a variable holds as words with commas between them; with `NoDecode`."""

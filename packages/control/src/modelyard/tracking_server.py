@@ -1,0 +1,53 @@
+"""Which MLflow tracking server is used: the local stack's own, or one that its users have already."""
+
+import importlib.metadata
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import SettingsConfigDict
+
+from modelyard.home import Home
+from modelyard.setting_group import SettingGroup
+
+
+class TrackingServerSettings(SettingGroup):
+    """MLflow's addresses."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELYARD_MLFLOW_")
+
+    port: int = 5000
+    """Where the local stack's own tracking server listens, on loopback."""
+    tracking_uri: str | None = Field(
+        default=None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "MODELYARD_MLFLOW_TRACKING_URI")
+    )
+    """A tracking server that is not ours; the local stack's own when it is not set."""
+    artifact_root: str | None = Field(default=None, validation_alias="MLFLOW_ARTIFACT_ROOT")
+    """Where the tracking server keeps artifacts; ours in a folder of the home when it is not set. One that is not ours
+    and does not hand them out itself needs it: from nowhere else are files fetched."""
+    backend_uri: str | None = None
+    """MLflow's own database, to remove records of purged runs from it; that of our own server when it is not set."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the local stack's own."""
+        return self.tracking_uri is None
+
+    @property
+    def uri(self) -> str:
+        """The tracking server's address."""
+        return self.tracking_uri or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def foreign_artifacts(self) -> str | None:
+        """Where artifacts are fetched besides from the tracking server; ours hands all of them out itself."""
+        return None if self.is_own else self.artifact_root
+
+    @property
+    def requirement(self) -> str:
+        """The tracker's client in every environment of a run: as new as our own, so that both speak alike."""
+        return f"mlflow=={importlib.metadata.version('mlflow')}"
+
+    def backend(self, home: Home) -> str | None:
+        """The tracking server's own database, where we know it."""
+        if self.backend_uri is None and self.is_own:
+            return f"sqlite:///{home.mlflow / 'mlflow.db'}"
+        return self.backend_uri
