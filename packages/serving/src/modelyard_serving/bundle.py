@@ -1,7 +1,7 @@
 """Opening whatever a user points the server at: a bundle, an MLflow model folder, a file of a known format, a class.
 
-It decides which runtime loads the path, and refuses a bundle whose files are not those of its manifest and a bare
-pickle that nobody vouched for.
+It selects the runtime for the path, and rejects a bundle whose files differ from its manifest and a bare pickle without
+`--trust-pickle`.
 """
 
 import re
@@ -82,7 +82,7 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
 
     Args:
         path: a folder, a file, or `module:Class` for a class of the user's own.
-        name: instead of the one that the path tells.
+        name: replaces the name that the path gives.
         version: likewise.
         trust_pickle: load a bare pickle, which runs whatever code is in it.
 
@@ -114,7 +114,7 @@ def _open(path: str, *, name: str | None, version: str | None, trust_pickle: boo
 
 
 def _example_rows(opened: OpenedModel) -> Tensors | None:
-    """The rows of the model's example; those of one that does not fit are missed by whoever serves it."""
+    """The rows of the model's example; None for an example that the signature rejects."""
     try:
         return example_inputs(opened)
     except ServingError:
@@ -198,7 +198,7 @@ def _open_class(path: str, *, name: str | None, version: str | None) -> OpenedMo
 
 
 def _own_example(model: Model) -> Any | None:
-    """The payload that the model itself brings: a class of the user's, a program that was exported with one."""
+    """The payload that the model itself defines: a user's class, or a program that was exported with one."""
     return getattr(model, "example", None)
 
 

@@ -1,4 +1,4 @@
-"""`modelyard-serve --check`: load the model in this environment, predict its example, tell what came of it."""
+"""`modelyard-serve --check`: load the model in this environment, predict its example, and report the result."""
 
 import re
 import traceback
@@ -23,7 +23,7 @@ _LOST_NAME = re.compile(
 
 
 def check(settings: Settings) -> dict[str, Any]:
-    """What the model is and gives, or why it cannot be served: `ok` false, `error`, and `cause` where it is known.
+    """The report of a model, or why it cannot be served: `ok` false, `error`, and `cause` where it is known.
 
     A cause is what Python could not find: `module`, and `name` where the module is there and has not that name. With
     `opened` true the model is there, and cannot answer its own example; with `example_refused` true the example is at
@@ -31,7 +31,7 @@ def check(settings: Settings) -> dict[str, Any]:
     """
     try:
         served, opened = open_served(settings)
-    except Exception as error:  # noqa: BLE001  # A user's model may raise anything, and this is where it is told.
+    except Exception as error:  # noqa: BLE001  # A user's model may raise anything; the report carries the error.
         return _failed(error, opened=False)
     try:
         return _describe(served, opened)
@@ -42,7 +42,7 @@ def check(settings: Settings) -> dict[str, Any]:
 
 
 def write_check(path: str, report: str) -> int:
-    """Check the model at `path`, and write what came of it to a file; 0 when it can be served."""
+    """Check the model at `path` and write the report to a file; 0 when the model can be served."""
     found = check(Settings(path=path))
     Path(report).write_bytes(orjson.dumps(found))
     return 0 if found["ok"] else 1

@@ -16,15 +16,15 @@ from modelyard_serving.errors import MissingExtra, ServingError, UsageError
 from modelyard_serving.settings import TYPES, Settings, kinds, read_config
 
 _HELP = {
-    "name": "the model's name, instead of the one that the path tells",
+    "name": "the model's name, instead of the one from the path",
     "version": "the model's version, likewise",
-    "mlflow_uri": "the address of the tracking server that has the model's run, as /metadata tells it",
+    "mlflow_uri": "the address of the tracking server that has the model's run, as /metadata reports it",
     "host": "the address to listen on (127.0.0.1)",
     "port": "the port of HTTP (8080); 0 takes a free one",
     "grpc_port": "the port of gRPC; without it there is none",
     "workers": "how many processes serve, each with the model loaded (1)",
-    "handover": "a folder where servers of one address share it, so that one takes another's place",
-    "status_file": "a file that tells the state of the server and of each worker, kept up to date",
+    "handover": "a folder through which servers of one address hand over their listening sockets",
+    "status_file": "a status file with the state of the server and of each worker",
     "trust_pickle": "load a bare pickle or joblib file, which runs whatever code is in it",
     "max_memory_mb": "replace a worker whose resident memory grows over this",
     "hang_timeout_s": "replace a worker whose event loop does not move for so long (30)",
@@ -32,12 +32,11 @@ _HELP = {
     "lame_duck_s": "when stopping: not ready, but answering, for so long (1)",
     "drain_timeout_s": "when stopping: wait so long for requests in flight (30)",
     "max_body_bytes": "the largest body, as sent and unpacked (64 MiB)",
-    "max_queue": "requests that may wait for the model before others get a 503 (256)",
-    "max_concurrency": "predictions at a time; as many as cores for a model that is safe for threads, else 1",
+    "max_queue": "the length of the request queue; further requests get a 503 (256)",
+    "max_concurrency": "concurrent predictions; the number of cores for a thread-safe model, else 1",
     "request_timeout_s": "the longest that a request may wait for its answer",
     "inline_limit_ms": "predictions expected to be shorter than this run on the event loop itself (1)",
-    "batching": "auto: requests that come or wait together are computed as one where the measured curve pays; "
-    "off: never",
+    "batching": "auto: concurrent requests are computed as one batch where the measured curve shows a gain; off: never",
     "otlp_endpoint": "send a span for each request to this OpenTelemetry collector, e.g. http://localhost:4318",
     "request_log": "a folder for Parquet files of sampled requests with their rows and answers",
     "request_log_sample": "which part of the requests is sampled (0.01)",
@@ -88,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", metavar="FILE", help="a JSON file of these settings; SIGHUP reads its workers again"
     )
-    parser.add_argument("--check", action="store_true", help="load the model, predict its example, tell what it is")
+    parser.add_argument("--check", action="store_true", help="load the model, predict its example, print a report")
     parser.add_argument("--version-of-server", action="version", version=__version__)
     return parser
 

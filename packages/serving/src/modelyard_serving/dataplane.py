@@ -25,21 +25,21 @@ _log = logging.getLogger(__name__)
 
 
 class Repository(Protocol):
-    """Loads and unloads the model of a server: of all its workers, this one included."""
+    """Loads and unloads the server's model in all of its workers."""
 
     async def load(self) -> None:
-        """Every worker has the model as it lies on disk now; each answered with the former one until then.
+        """Load the model from disk in every worker; each serves the previous one until then.
 
         Raises:
-            ServingError: a worker could not load it, and goes on with what it had.
+            ServingError: a worker could not load it, and keeps the previous model.
         """
 
     async def unload(self) -> None:
-        """No worker has the model any more. Nothing happens when none had it."""
+        """Unload the model in every worker. No effect when none is loaded."""
 
 
 class DataPlane:
-    """One model, ready to answer."""
+    """One served model."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class DataPlane:
         self.on_readiness()
 
     def replace(self, served: ServedModel, executor: Executor) -> None:
-        """Answer with another model from now on. The former one finishes what it has and is closed.
+        """Serve another model from now on. The previous one finishes its queued calls and is closed.
 
         Raises:
             ServingError: it has another name or version, which a server does not change while it runs.
@@ -83,7 +83,7 @@ class DataPlane:
         self._install(served, executor)
 
     def unload(self) -> None:
-        """Have no model: not ready, and every request is refused until there is one again."""
+        """Unload the model: not ready, and every request is rejected until one is loaded again."""
         if self._is_loaded:
             self._is_loaded = False
             self.on_readiness()
@@ -105,7 +105,7 @@ class DataPlane:
         return self._is_loaded and not self._is_draining
 
     def begin_drain(self) -> None:
-        """Be not ready from now on, and go on answering: the lame-duck window has begun."""
+        """Report not ready from now on and keep serving: the lame-duck period begins."""
         self._is_draining = True
         self.on_readiness()
 
@@ -180,7 +180,7 @@ class DataPlane:
         parameters: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> Prediction[Tensors] | Future[Prediction[Tensors]]:
-        """The model's outputs for checked inputs: at once when the model is short, else promised.
+        """The model's outputs for checked inputs: directly when the prediction is short, else as a future.
 
         Args:
             timeout_s: how long the caller waits at most; the parameter `timeout` may shorten it.
@@ -213,9 +213,9 @@ class DataPlane:
             self._executor.record_call(rows=rows, seconds=seconds)
         return Prediction(result, 0.0, seconds)
 
-    def answer(self, prediction: Prediction[Tensors], request: InferRequest) -> InferResponse:
-        """The protocol's answer to a request, of what the model gave."""
-        return self._response_builder.answer(prediction.outputs, request)
+    def build_response(self, prediction: Prediction[Tensors], request: InferRequest) -> InferResponse:
+        """The protocol's response, from the model's outputs."""
+        return self._response_builder.build(prediction.outputs, request)
 
     def _call_model(
         self, inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None
@@ -226,7 +226,9 @@ class DataPlane:
             raise
         except Exception as error:
             if (explanation := find_missing_value(inputs)) is not None:
-                _log.warning("the model broke on a request, and its caller was told: %s", explanation, exc_info=error)
+                _log.warning(
+                    "the model failed on a request, answered as invalid input: %s", explanation, exc_info=error
+                )
                 raise InvalidInput(explanation) from error
             raise ServingError("the model failed to predict", kind=Kind.INTERNAL) from error
 
@@ -240,4 +242,4 @@ def _rows(inputs: Tensors) -> int:
 
 
 def _ignore_change() -> None:
-    """Nobody waits for a change of readiness."""
+    """The default listener."""

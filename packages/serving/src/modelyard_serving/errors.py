@@ -20,7 +20,8 @@ class Kind(StrEnum):
 
 
 class ServingError(Exception):
-    """An error that is told to the caller: its message is written for the wire and holds no secret and no traceback."""
+    """An error that is reported to the caller: its message is written for the wire and holds no secret and no
+    traceback."""
 
     kind: Kind = Kind.INTERNAL
 
@@ -38,11 +39,11 @@ class InvalidInput(ServingError):
 
 
 class UsageError(ServingError):
-    """The command line or the configuration is wrong; told at start, never on the wire."""
+    """The command line or the configuration is wrong; reported at start, never on the wire."""
 
 
 class InvalidModel(ServingError):
-    """The model on disk cannot be served; told at start, never on the wire."""
+    """The model on disk cannot be served; reported at start, never on the wire."""
 
 
 class MissingExtra(InvalidModel):

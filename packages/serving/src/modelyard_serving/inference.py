@@ -1,6 +1,5 @@
-"""The way of an inference, whatever transport brought it: bytes to a job, one prediction, an answer to bytes, and what
-it all took. A short model's request passes through here without a coroutine, a copy or a log line; large ones are read
-in a thread."""
+"""Handles an inference for every transport: decode, predict, encode, and record the times. A short model's request is
+handled without a coroutine, a copy or a log line; large requests are decoded in a thread."""
 
 import asyncio
 import time
@@ -26,42 +25,42 @@ RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 ResponseT = TypeVar("ResponseT")
 ResponseT_co = TypeVar("ResponseT_co", covariant=True)
 LARGE_BYTES = 256 * 1024
-"""A larger request or answer would hold the event loop for longer than a thread's hop costs."""
+"""A larger request or response would block the event loop for longer than a thread switch costs."""
 
 
 @dataclass(slots=True)
 class Job:
-    """What a caller wants computed, and what its codec needs for the answer."""
+    """A decoded request, and what its codec needs for the response."""
 
     inputs: Tensors
     outputs: Sequence[str] | None
     parameters: Mapping[str, Any] | None
     origin: InferRequest | None = None
     is_raw: bool = False
-    """Whether the numbers of a message came as bytes, and go so."""
+    """Whether the tensors of a message are raw bytes; the response has the same form."""
 
 
 class Codec(Protocol[RequestT_contra, ResponseT_co]):
-    """One form of requests and answers. Its methods may be called by several threads."""
+    """One form of requests and responses. Its methods may be called by several threads."""
 
     def is_long(self, request: RequestT_contra) -> bool:
-        """Whether reading the request would hold the event loop for too long."""
+        """Whether decoding the request would block the event loop for too long."""
 
     def timeout_s(self, request: RequestT_contra) -> float | None:
         """How long the caller waits at most.
 
         Raises:
-            InvalidInput: it says so in a form that is not right.
+            InvalidInput: the timeout is malformed.
         """
 
     def decode(self, request: RequestT_contra) -> Job:
         """Raises ServingError for a request that is not right."""
 
     def encode(self, prediction: Prediction[Tensors], job: Job) -> ResponseT_co:
-        """The answer's bytes."""
+        """The response."""
 
     def refuse(self, error: BaseException, request: RequestT_contra) -> ResponseT_co:
-        """The error as an answer."""
+        """The response to an error."""
 
     def origin(self, request: RequestT_contra) -> tuple[str, Carrier]:
         """What was called, and the request's headers."""
@@ -69,7 +68,7 @@ class Codec(Protocol[RequestT_contra, ResponseT_co]):
 
 @dataclass(slots=True, eq=False)
 class _RequestState(Generic[RequestT]):
-    """How far a request has come."""
+    """The state of a request that is being handled."""
 
     request: RequestT
     job: Job
@@ -91,7 +90,7 @@ class Inference(Generic[RequestT, ResponseT]):
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="codec")
 
     def handle(self, request: RequestT) -> ResponseT | Awaitable[ResponseT]:
-        """The answer, or the error that came instead: at once, or promised."""
+        """The response, or that of the error: directly, or as a future."""
         started = time.perf_counter()
         try:
             if self._codec.is_long(request):
@@ -99,7 +98,7 @@ class Inference(Generic[RequestT, ResponseT]):
             job = self._codec.decode(request)
             state = _RequestState(request, job, started, time.perf_counter())
             prediction = self._predict(job, request)
-        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets an answer.
+        except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets a response.
             return self._fail(error, request, started)
         if isinstance(prediction, Prediction):
             return self._finish(state, prediction)
@@ -108,7 +107,7 @@ class Inference(Generic[RequestT, ResponseT]):
         return response
 
     def _predict(self, job: Job, request: RequestT) -> Prediction[Tensors] | Future[Prediction[Tensors]]:
-        """Within the shorter one of the server's time and the caller's."""
+        """With the shorter timeout of the server and the client."""
         timeout_s = self._codec.timeout_s(request)
         if timeout_s is None or (self._request_timeout_s is not None and self._request_timeout_s < timeout_s):
             timeout_s = self._request_timeout_s
@@ -126,7 +125,7 @@ class Inference(Generic[RequestT, ResponseT]):
         return response
 
     async def _handle_in_thread(self, request: RequestT, started: float) -> ResponseT:
-        """The same way for what would hold the event loop for too long."""
+        """The same for a request that would block the event loop for too long."""
         try:
             job = await self._run_in_thread(self._codec.decode, request)
             state = _RequestState(request, job, started, time.perf_counter())

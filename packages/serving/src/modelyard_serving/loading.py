@@ -24,10 +24,10 @@ from modelyard_serving.synthetic_rows import probe_rows, split_rows
 _log = logging.getLogger(__name__)
 _WARM_UP_ROUNDS = 5
 _INLINE_BATCHED_MS = 0.1
-"""A model that gains by batches, and takes longer than a thread's hop for one row, is called in threads: what comes
-meanwhile is the next batch."""
+"""A model that gains from batching, and takes longer than a thread switch for one row, is called in threads: requests
+that arrive meanwhile form the next batch."""
 UNVERSIONED = "1"
-"""The version of a model that nobody gave one."""
+"""The version of a model without one."""
 
 
 def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
@@ -49,7 +49,7 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
 
 
 def _tracking_server(uri: str | None) -> str | None:
-    """The address as everybody may read it: without a user's name and password."""
+    """The address without user name and password."""
     if uri is None or "@" not in uri:
         return uri
     parts = urlsplit(uri)
@@ -57,8 +57,8 @@ def _tracking_server(uri: str | None) -> str | None:
 
 
 def warm_up(served: ServedModel, example: Tensors, latency_estimator: LatencyEstimator) -> None:
-    """Predict the example a few times, so that the first caller meets a warm model and its pace is known. The first
-    time is not counted: it pays for what is made once."""
+    """Predict the example a few times, so that the first request meets a warm model with a known latency. The first
+    prediction is not measured: it includes one-time work."""
     rows = max((array.shape[0] for array in example.values() if array.shape), default=1)
     served.model.predict(example)
     for _ in range(_WARM_UP_ROUNDS - 1):
@@ -104,28 +104,27 @@ def load_model(
 
 
 def _warmed_up(served: ServedModel, rows: Tensors | None, latency_estimator: LatencyEstimator) -> Tensors | None:
-    """Rows that were made up and that the model takes; it is warm with the first of them. What it does not take costs
-    nothing but the knowledge."""
+    """The synthetic rows that the model accepts; the first of them warms it up. Rejected rows are skipped."""
     taken: list[Tensors] = []
     for row in split_rows(rows) if rows is not None else ():
         try:
             warm_up(served, row, latency_estimator) if not taken else served.model.predict(row)
-        except Exception:  # noqa: BLE001, S112  # Nobody said that it would take the row.
+        except Exception:  # noqa: BLE001, S112  # The model may reject a synthetic row.
             continue
         taken.append(row)
     return join(taken) if taken else None
 
 
 def usable_cores() -> int:
-    """The cores that this process may run on: in a container, or pinned, fewer than the machine has. On one core two
-    calls at a time would only take turns, and halve the batches."""
+    """The cores that this process may use: in a container, or pinned, fewer than the machine has. On one core two
+    concurrent calls would only alternate, and halve the batches."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _batch_curve(settings: Settings, model: Model, rows: Tensors | None) -> Curve | None:
-    """What batches of the model cost; None unless its own curve says that they pay."""
+    """The batch curve of the model; None where batching is off or shows no gain."""
     if settings.batching == "off" or rows is None:
         return None
     curve = measure(model.predict, rows)

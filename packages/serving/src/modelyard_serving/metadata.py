@@ -1,4 +1,4 @@
-"""What a server tells of itself and of its model, as the protocol's metadata and index have it."""
+"""Server and model metadata, as in the protocol's metadata and index."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ServedModel:
     version: str
     run_id: str | None = None
     mlflow_uri: str | None = None
-    """The address of the tracking server; None where nobody said it."""
+    """The address of the tracking server; None where it is not configured."""
     example: Any = None
     """A payload in a form that `/predict` takes."""
 
@@ -48,9 +48,9 @@ class ModelMetadata:
     platform: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    """What a request gets that names no outputs."""
+    """The outputs of a request that names none."""
     properties: Mapping[str, str]
-    """`optional_outputs`: the names of those that come only to who names them."""
+    """`optional_outputs`: the names of those that are returned only on request."""
 
     @classmethod
     def of(cls, served: ServedModel) -> "ModelMetadata":
@@ -67,7 +67,7 @@ class ModelMetadata:
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One model of the repository, as its index tells it."""
+    """One entry of the repository's index."""
 
     name: str
     version: str

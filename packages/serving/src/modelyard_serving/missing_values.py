@@ -1,5 +1,5 @@
-"""What of a request many models do not take. It is asked only after a model broke: a value that no other request has is
-then the likeliest cause, and its caller can do something about it."""
+"""Finds a missing or infinite value in a request. It runs only after a model failed: such a value is then the likely
+cause, and the caller can fix it."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from modelyard_serving.runtimes.base import Tensors
 
 
 def find_missing_value(inputs: Tensors) -> str | None:
-    """The first missing or infinite value, or that there are no rows, as a sentence for the caller; None where a
-    request is like any other."""
+    """The first missing or infinite value, or an empty batch, as a sentence for the caller; None where there is
+    neither."""
     if any(0 in array.shape for array in inputs.values()):
         return "the model does not take an empty batch: send at least one row"
     for name, array in inputs.items():

@@ -64,7 +64,7 @@ def _schema(document: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
 
 
 def _says_nothing(columns: list[dict[str, Any]]) -> bool:
-    """One unnamed column of any type is what MLflow writes where it could not tell what the model takes."""
+    """One unnamed column of type `any` is what MLflow writes for an unknown signature."""
     return len(columns) == 1 and columns[0].get("type") == "any" and columns[0].get("name") is None
 
 

@@ -1,5 +1,6 @@
-"""Which model a caller means who says so: the header, or gRPC metadata, `modelyard-model: NAME` or `NAME/VERSION`. An
-address that a caller kept may have become another model's; then it is told so, instead of getting that model's answers.
+"""The header, or gRPC metadata, `modelyard-model: NAME` or `NAME/VERSION`, by which a client names the model that it
+expects. An address may have been reassigned to another model; then the client gets an error instead of that model's
+predictions.
 """
 
 from urllib.parse import quote, unquote
@@ -11,7 +12,7 @@ _SHOWN = 300
 
 
 class ModelHeader:
-    """The model of this server, as callers may name it: a name that is not plain ASCII as percent-encoded UTF-8."""
+    """Checks the header against this server's model. A name that is not ASCII is percent-encoded UTF-8."""
 
     def __init__(self, name: str, version: str) -> None:
         self._name = name
@@ -19,7 +20,7 @@ class ModelHeader:
         self._right = {form for plain in (name, quote(name)) for form in (plain, f"{plain}/{version}")}
 
     def refusal(self, requested: str) -> ServingError | None:
-        """Why a caller who names this model is not answered; None when it is ours."""
+        """The error for this header; None when it names this server's model."""
         if requested in self._right:
             return None
         name, slash, version = requested.partition("/")

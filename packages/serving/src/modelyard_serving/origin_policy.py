@@ -1,4 +1,4 @@
-"""Which requests come from where they should, by what browsers say of every request. It asks no resolver.
+"""Checks where requests come from, by the headers that browsers add to every request. It does no DNS lookup.
 
 A browser sends what a page asks for to any address that it reaches, loopback included. A page cannot change what the
 browser adds: `Host` is the name that was typed or linked, so a foreign name that was made to resolve to this machine
@@ -49,11 +49,12 @@ class OriginPolicy:
         self._trusted: set[str | None] = {None}
 
     def is_already_trusted(self, headers: _Headers) -> bool:
-        """Whether a request comes from no page, and names this server as one that was taken did: as nearly all do."""
+        """Whether a request has no browser headers and a `Host` that was accepted before: the fast path for nearly all
+        requests."""
         return headers.get("host") in self._trusted and "origin" not in headers and "sec-fetch-site" not in headers
 
     def refusal(self, method: str, headers: _Headers) -> ServingError | None:
-        """Why a request is not taken; None for one that is. A request without `Host` is no browser's."""
+        """The error of a rejected request; None for an accepted one. A request without `Host` is not from a browser."""
         host = headers.get("host")
         if host not in self._trusted:
             if self._checks_hosts and not self._is_trusted(host):
@@ -92,7 +93,7 @@ class OriginPolicy:
                     kind=Kind.FORBIDDEN,
                 )
         site = headers.get("sec-fetch-site", "none")
-        # A link that is followed to us is no page's request: that page sees nothing of the answer.
+        # Navigation by a link is allowed: the linking page cannot read the response.
         is_followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if site in ("same-origin", "none") or (is_followed and method in ("GET", "HEAD")):
             return None
@@ -104,7 +105,8 @@ class OriginPolicy:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether a page's origin is where its request went. TLS may end before us, so the scheme is the origin's word."""
+    """Whether a page's origin is the request's own host. TLS may end before this server, so the scheme is the
+    origin's."""
     found = _ORIGIN.fullmatch(origin)
     page = None if found is None else _AUTHORITY.fullmatch(found["authority"])
     ours = _AUTHORITY.fullmatch(host.lower())

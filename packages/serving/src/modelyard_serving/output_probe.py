@@ -1,5 +1,5 @@
-"""What a model really answers: the datatypes and shapes of its outputs, taken from answers and not from what somebody
-declared or a library's conventions make likely."""
+"""Determines the datatypes and shapes of a model's outputs from a prediction, and not from its declared signature or a
+library's conventions."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from modelyard_serving.synthetic_rows import split_rows
 
 
 def probe_outputs(model: Model, rows: Tensors) -> None:
-    """Have the model's signature say of its outputs what they are. Of a model that answers none of the rows it says
-    what it said before."""
+    """Set the outputs of the model's signature from a prediction. A model that accepts none of the rows keeps its
+    declared outputs."""
     for row_set in (rows, *split_rows(rows)):
         try:
             observed = _observed_outputs(model, row_set)
-        except Exception:  # noqa: BLE001, S112  # It refuses these rows, or fails: whoever serves it will be told.
+        except Exception:  # noqa: BLE001, S112  # It rejects these rows, or fails; serving it will report that.
             continue
         model.signature = replace(model.signature, outputs=_outputs(model.signature, observed))
         return
@@ -39,8 +39,8 @@ def _outputs(signature: Signature, observed: dict[str, TensorSpec]) -> tuple[Ten
 
 
 def _output(spec: TensorSpec, observed_spec: TensorSpec | None, *, is_fixed: bool) -> TensorSpec:
-    """One output as it was seen. A size stands for all answers where every input's row has one size, else where it was
-    declared; the first one counts the rows."""
+    """One output as observed. An observed size is fixed where every input's row has fixed sizes, or where it was
+    declared; the first dimension counts the rows."""
     if observed_spec is None:
         return spec
     is_alike = len(spec.shape) == len(observed_spec.shape)

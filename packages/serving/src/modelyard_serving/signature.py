@@ -1,4 +1,4 @@
-"""What a model takes and gives, in the protocol's terms. Pure: it reads no file and checks no request."""
+"""A model's inputs and outputs in the protocol's terms. Pure: it reads no file and checks no request."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,15 +7,15 @@ from typing import Any
 from modelyard_serving.protocol.datatypes import Datatype
 
 DEFAULT_INPUT = "input"
-"""The name of a sole input that nobody named (MLflow's unnamed tensor, a model that was fitted on an array)."""
+"""The name of a single unnamed input (MLflow's unnamed tensor, a model that was fitted on an array)."""
 DEFAULT_OUTPUT = "predictions"
-"""The name of a sole output that nobody named."""
+"""The name of a single unnamed output."""
 PROBABILITIES = "probabilities"
 """The name of a classifier's second output, `[n, classes]`. It is optional: computed only when a caller names it."""
 
 
 class InputKind(StrEnum):
-    """How the model wants its inputs together."""
+    """How the model takes its inputs."""
 
     TENSORS = "tensors"
     """Each input is an array of its own (an ONNX graph, a network, an sklearn model that was fitted on an array)."""
@@ -32,7 +32,7 @@ class TensorSpec:
     `category`, `binary`, `json` (a nested value as JSON text).
 
     `optional`: an input that may be left out, or whose values may be missing; an output that is computed only when
-    a request names it, so that "all outputs" of a request that names none costs nothing that nobody wants.
+    a request names it, so that a request that names no outputs does not pay for it.
     """
 
     name: str
@@ -44,8 +44,8 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The inputs and outputs of a model, in order. `is_declared` is False where nobody declared them and the
-    runtime could only tell what it knows: then names and shapes are told but not enforced beyond what it knows."""
+    """The inputs and outputs of a model, in order. `is_declared` is False where the runtime inferred them; then only
+    what it knows for certain is enforced."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -56,5 +56,5 @@ class Signature:
 
     @property
     def default_outputs(self) -> tuple[TensorSpec, ...]:
-        """What a request gets that names no outputs: all that are not optional."""
+        """The outputs of a request that names none: all that are not optional."""
         return tuple(output for output in self.outputs if not output.optional)

@@ -1,5 +1,5 @@
-"""Rows that nobody sent, in the form of a model's inputs: to see what it answers, to warm it up, and to measure whether
-batches pay, where no example came with its files. They are shown to nobody, and stand for nothing."""
+"""Makes synthetic rows in the form of a model's inputs: to probe its outputs, to warm it up, and to measure its batch
+curve where no example came with its files. They are never shown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from modelyard_serving.signature import Signature, TensorSpec
 
 COUNT = 4
 _MAX_ROW_ELEMENTS = 1_000_000
-"""Elements of one input's row; a larger one (the graph of a volume, say) would cost more than it tells."""
+"""The most elements of one input's row; a larger one (a volume, say) would cost more than it is worth."""
 _TEXTS = {"datetime": "2024-01-0{}T12:00:00", "json": "{}", "binary": "{}"}
 
 
 def probe_rows(model: Model, example: Tensors | None) -> Tensors | None:
-    """A few rows, the example's first, different from each other where the model may be asked anything; None where
-    there is no example and none can be made. The model need not take all of them."""
+    """A few rows, the example's first, different from each other where the model accepts synthetic rows; None where
+    there is no example and none can be made. The model may reject some of them."""
     if example is not None and all(array.shape and len(array) for array in example.values()):
         first = {name: array[:COUNT] for name, array in example.items()}
         is_alone = all(len(array) == 1 for array in first.values())
@@ -64,7 +64,7 @@ def _input(spec: TensorSpec, texts: Mapping[str, Sequence[Any]]) -> npt.NDArray[
 
 
 def _perturb(one: Tensors) -> Tensors:
-    """One row, and others beside it: its numbers moved a little, everything else the same."""
+    """One row repeated, with its floating-point numbers slightly changed in the copies."""
     perturbed = {}
     for name, array in one.items():
         repeated = np.concatenate([array] * COUNT)

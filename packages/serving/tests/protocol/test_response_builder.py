@@ -31,51 +31,51 @@ def requested(*outputs: RequestedOutput) -> InferRequest:
 
 class TestAnswerer:
     def test_all_outputs_but_the_optional_ones_come_by_default_in_the_signatures_order(self) -> None:
-        answer = ANSWERER.answer(RESULT, InferRequest([], id="7"))
+        answer = ANSWERER.build(RESULT, InferRequest([], id="7"))
         assert [tensor.name for tensor in answer.outputs] == ["label", "scores"]
         assert answer.id == "7"
 
     def test_wanted_outputs_come_in_the_wanted_order(self) -> None:
-        answer = ANSWERER.answer(RESULT, requested(RequestedOutput("extra"), RequestedOutput("label")))
+        answer = ANSWERER.build(RESULT, requested(RequestedOutput("extra"), RequestedOutput("label")))
         assert [tensor.name for tensor in answer.outputs] == ["extra", "label"]
 
     def test_a_missing_output_is_the_models_fault(self) -> None:
         with pytest.raises(ServingError, match="no output 'scores'") as raised:
-            ANSWERER.answer({"label": RESULT["label"]}, InferRequest([]))
+            ANSWERER.build({"label": RESULT["label"]}, InferRequest([]))
         assert raised.value.kind is Kind.INTERNAL
 
     def test_another_datatype_than_declared_is_told_as_it_is(self) -> None:
-        answer = ANSWERER.answer({**RESULT, "label": np.array([1], dtype=np.int32)}, InferRequest([]))
+        answer = ANSWERER.build({**RESULT, "label": np.array([1], dtype=np.int32)}, InferRequest([]))
         assert answer.outputs[0].datatype is Datatype.INT32
 
     def test_foreign_byte_orders_and_strides_are_made_plain(self) -> None:
         scores = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=">f4").T
-        tensor = ANSWERER.answer({**RESULT, "scores": scores}, InferRequest([])).outputs[1]
+        tensor = ANSWERER.build({**RESULT, "scores": scores}, InferRequest([])).outputs[1]
         assert tensor.array.flags.c_contiguous
         assert tensor.array.dtype == np.dtype("<f4")
         assert tensor.array.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
     def test_dates_are_iso_8601(self) -> None:
         dates = np.array(["2026-11-21T10:00"], dtype="datetime64[s]")
-        tensor = ANSWERER.answer({**RESULT, "label": dates}, InferRequest([])).outputs[0]
+        tensor = ANSWERER.build({**RESULT, "label": dates}, InferRequest([])).outputs[0]
         assert (tensor.datatype, tensor.array.tolist()) == (Datatype.BYTES, ["2026-11-21T10:00:00"])
 
     def test_what_no_protocol_carries_is_the_models_fault(self) -> None:
         with pytest.raises(ServingError, match="'label' has a type that the protocol cannot carry"):
-            ANSWERER.answer({**RESULT, "label": np.array([1j])}, InferRequest([]))
+            ANSWERER.build({**RESULT, "label": np.array([1j])}, InferRequest([]))
 
 
 class TestClassification:
     def test_the_largest_come_first_with_their_places(self) -> None:
-        tensor = ANSWERER.answer(RESULT, requested(RequestedOutput("scores", classification=2))).outputs[0]
+        tensor = ANSWERER.build(RESULT, requested(RequestedOutput("scores", classification=2))).outputs[0]
         assert tensor.datatype is Datatype.BYTES
         assert tensor.array.tolist() == [["0.500000:1", "0.250000:0"]]
 
     def test_there_are_never_more_than_there_are_classes(self) -> None:
-        tensor = ANSWERER.answer(RESULT, requested(RequestedOutput("scores", classification=9))).outputs[0]
+        tensor = ANSWERER.build(RESULT, requested(RequestedOutput("scores", classification=9))).outputs[0]
         assert tensor.array.shape == (1, 3)
 
     def test_strings_cannot_be_classified(self) -> None:
         result = {**RESULT, "label": np.array(["a"], dtype=object)}
         with pytest.raises(InvalidInput, match="only numbers can be classified"):
-            ANSWERER.answer(result, requested(RequestedOutput("label", classification=1)))
+            ANSWERER.build(result, requested(RequestedOutput("label", classification=1)))

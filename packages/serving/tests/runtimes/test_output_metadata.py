@@ -130,7 +130,7 @@ def told_and_answered(opened: OpenedModel) -> list[tuple[TensorSpec, Datatype, t
     compared = []
     for count in (1, 3):
         result = model.predict({name: array[:count] for name, array in rows.items()}, outputs=names)
-        tensors = ResponseBuilder("m", "1", model.signature).answer(result, asked).outputs
+        tensors = ResponseBuilder("m", "1", model.signature).build(result, asked).outputs
         compared += [
             (spec, tensor.datatype, tensor.array.shape)
             for spec, tensor in zip(model.signature.outputs, tensors, strict=True)

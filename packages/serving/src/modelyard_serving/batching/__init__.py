@@ -1,2 +1,2 @@
-"""Requests that wait for the same model, computed together. A batch is what waits when the model gets free: nobody
-waits for a batch to fill."""
+"""Dynamic batching: requests that wait for the same model are computed in one call. A batch holds what is queued when
+the model becomes free; no request waits for a batch to fill."""

@@ -1,4 +1,4 @@
-"""Joining the inputs of several requests and splitting the outputs again. Pure: it runs nothing and knows no queue."""
+"""Joins the inputs of several requests and splits the outputs again. Pure: it runs nothing and knows no queue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from modelyard_serving.runtimes.base import Tensors
 
 Key = tuple[Any, ...]
 _SERVER_PARAMETERS = frozenset({"priority", "timeout", "binary_data_output"})
-"""Parameters that the server itself obeys: requests that differ in them alone are alike to the model."""
+"""Parameters that the server itself handles. They are not part of the batch key."""
 
 
 class NotSplittableError(Exception):
@@ -17,8 +17,9 @@ class NotSplittableError(Exception):
 
 
 def batch_key(inputs: Tensors, outputs: Sequence[str] | None, parameters: Mapping[str, Any] | None) -> Key | None:
-    """What requests must have in common to be computed together: names, datatypes, the shape of a row, wanted outputs
-    and parameters. None for a request without rows, whose tensors differ in rows, or that has an odd parameter."""
+    """The key that requests must share to be computed in one batch: names, datatypes, row shapes, requested outputs and
+    parameters. None for a request without rows, with tensors of different row counts, or with a parameter that is not a
+    scalar."""
     tensors = []
     rows = -1
     for name, array in inputs.items():
@@ -36,7 +37,7 @@ def batch_key(inputs: Tensors, outputs: Sequence[str] | None, parameters: Mappin
 
 
 def _model_parameters(parameters: Mapping[str, Any]) -> Key | None:
-    """The parameters that the model sees; None where one is odd."""
+    """The parameters that are passed to the model; None where one is not a scalar."""
     model_parameters = tuple(
         (name, type(value), value) for name, value in sorted(parameters.items()) if name not in _SERVER_PARAMETERS
     )

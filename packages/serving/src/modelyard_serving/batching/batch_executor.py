@@ -1,4 +1,4 @@
-"""Making alike calls of a model as one: join their inputs, predict, split the outputs."""
+"""Executes calls of one batch key as one prediction: join the inputs, predict, split the outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from modelyard_serving.runtimes.base import Tensors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchCall:
-    """What one request asks of the model, as a function without arguments that keeps what it was made of."""
+    """One request's call of the model, as a function without arguments that keeps its inputs."""
 
     predict: "PredictFunction"
     inputs: Tensors
@@ -21,7 +21,7 @@ class BatchCall:
         return self.predict(self.inputs, self.outputs, self.parameters)
 
     def key(self) -> Key | None:
-        """What it must have in common with others to be computed with them."""
+        """The batch key; None where the call cannot be batched."""
         return batch_key(self.inputs, self.outputs, self.parameters)
 
 
@@ -42,7 +42,7 @@ class _BatchedCall(Protocol):
 
 
 class TensorBatchExecutor:
-    """For the executor: calls whose functions are `BatchCall`s of one key, as one prediction."""
+    """Calls whose functions are `BatchCall`s of one key, as one prediction."""
 
     def __init__(self, max_rows: int) -> None:
         self.max_rows = max_rows

@@ -1,6 +1,6 @@
-"""Whether batches pay: the model is measured with one row and with many, before it is ready. What is measured is what a
-batch costs: its inputs joined, the call, its outputs split. It must give each row the same answer alone and in company,
-or it is never batched."""
+"""Decides whether a model gains from batching: it is timed with one row and with many before the server is ready. The
+measured time includes joining the inputs and splitting the outputs. A model whose row results differ between a single
+call and a batch is never batched."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,8 @@ class Curve:
 
 
 def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = time.perf_counter) -> Curve | None:
-    """The curve of a model; None when it answers a row differently in company, or not row by row.
+    """The curve of a model; None when a row's result differs between a single call and a batch, or when the model does
+    not work row by row.
 
     Args:
         example: inputs of at least one row, each tensor with the batch as its first dimension; better some rows that
@@ -67,7 +68,7 @@ def measure(predict: Predict, example: Tensors, *, clock: Callable[[], float] = 
         try:
             single.append(predict(row))
             rows.append(row)
-        except Exception:  # noqa: BLE001, S112  # A row that the model does not take says nothing of batches.
+        except Exception:  # noqa: BLE001, S112  # A row that the model rejects does not count.
             continue
     seconds: dict[int, float] = {}
     for size in _SIZES:
@@ -97,7 +98,7 @@ def _timed(predict: Predict, batch: Sequence[Tensors], clock: Callable[[], float
 
 
 def _rows_agree(single: Sequence[Tensors], batch_executor: Tensors, size: int) -> bool:
-    """Whether the rows of a batch, in which those that were asked alone take turns, have their own answers."""
+    """Whether every row of a batch has the same result as in its single call; the single rows repeat in turn."""
     for index in range(min(size, len(single))):
         if single[index].keys() != batch_executor.keys():
             return False

@@ -1,6 +1,7 @@
-"""Verified compilation: a model as an ONNX graph, used only if it proves itself against the model that it stands for.
+"""Verified compilation: a model is translated to an ONNX graph, which is used only if it agrees with the original
+model.
 
-The way is one line: `translate` (candidates, from the most exact on) → `rows` (what they are tried on) → `verify`
-(the same answers, the same refusals) → `speed` (faster) → `report` → `bundle`. A candidate that differs, or that is
-slower, is never used; the report says why not. All of it needs the extra `compile`; serving the result does not.
+The steps are: `translate` (candidates, the most exact first) → `rows` (the test rows) → `verify` (same results, same
+refusals) → `speed` (faster) → `report` → `bundle`. A candidate that differs, or that is slower, is never used; the
+report says why. All of it needs the extra `compile`; serving the result does not.
 """

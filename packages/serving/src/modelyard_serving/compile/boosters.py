@@ -1,4 +1,4 @@
-"""What the boosters have in common: trees, a link from raw scores to an answer, and a wrapper's classes."""
+"""Code shared by the boosters: trees, the link function from raw scores to predictions, and a wrapper's classes."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Boosted:
     refuses_infinite: bool = False
     """Whether it refuses what is an infinity after that."""
     missing: float = math.nan
-    """What stands for a missing value beside NaN."""
+    """The value that means missing, besides NaN."""
 
 
 _LINKS = {"sigmoid": "Sigmoid", "exp": "Exp", "identity": "Identity"}

@@ -1,4 +1,5 @@
-"""The bundle of a compiled model: graph and report, and of the original only the `MLmodel`, which tells its origin."""
+"""The bundle of a compiled model: the graph, the report, and of the original only its `MLmodel`, which records the
+origin."""
 
 import shutil
 from datetime import UTC, datetime
@@ -17,17 +18,17 @@ from modelyard_serving.runtimes.compiled import DESCRIPTION_FILE, GRAPH_FILE, RE
 
 SOURCE = "compiled"
 REQUIREMENTS = "modelyard-serving[onnx]\n"
-"""All that a compiled bundle needs; whoever builds its environment locks it."""
+"""The requirements of a compiled bundle; they are locked when its environment is built."""
 
 
 def write_compiled_bundle(
     compilation: Compilation, opened: OpenedModel, *, original: Path, target: Path, example: Any = None
 ) -> None:
-    """Write the bundle beside `target` and rename it into it.
+    """Write the bundle to a temporary folder next to `target` and rename it.
 
     Args:
-        example: the payload on which the translation was tried, kept with the bundle: its server is warmed up by it,
-            learns from it whether batches pay, and shows it. The model's own where it is None.
+        example: the payload on which the translation was tried, stored in the bundle: its server uses it to warm
+            up, to measure whether batching pays, and in its documentation. The model's own where it is None.
 
     Raises:
         InvalidModel: there is something at `target` already: a bundle is never changed.

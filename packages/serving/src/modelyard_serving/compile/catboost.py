@@ -30,7 +30,7 @@ def candidates(model: EstimatorModel) -> Iterator[Candidate | Untranslatable]:
 
 
 def _without_maps(graph: Any) -> str:
-    """Take out the node that makes a map of each row's probabilities, and tell the name of these."""
+    """Remove the node that makes a map of each row's probabilities, and return the name of its input."""
     (node,) = (node for node in graph.node if node.op_type == "ZipMap")
     graph.node.remove(node)
     return str(node.input[0])

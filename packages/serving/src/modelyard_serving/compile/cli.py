@@ -1,4 +1,4 @@
-"""The command `modelyard-compile`: translate a model, try the translation, and write the compiled bundle.
+"""The command `modelyard-compile`: translate a model, verify the translation, and write the compiled bundle.
 
 Exit codes: 0 when the translation was accepted, 1 when it was not (the report says why), 2 for wrong usage.
 """

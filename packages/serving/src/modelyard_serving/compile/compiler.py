@@ -1,4 +1,4 @@
-"""The trial: candidates one after the other, until one of them has proved itself or there is none left."""
+"""Verification: candidates are tried one after the other until one passes or none is left."""
 
 import importlib.metadata
 import warnings
@@ -112,7 +112,7 @@ class _Verification:
                 )
 
     def run(self, candidate: Candidate, reasons: list[str]) -> Compilation:
-        """Whether the candidate proves itself."""
+        """Verify one candidate."""
         graph = candidate.graph.SerializeToString()
         description = GraphDescription(
             signature=self._model.signature,
@@ -197,7 +197,7 @@ def _count(rows: Tensors) -> int:
 
 
 def first_line(error: Exception) -> str:
-    """What a report tells of an error."""
+    """The first line of an error, for the report."""
     return (str(error).strip().splitlines() or [""])[0][:300]
 
 

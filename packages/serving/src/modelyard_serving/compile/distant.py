@@ -1,7 +1,7 @@
-"""Rows far from the example, on which a translation is tried as well: zeros, spreads a thousand times as wide, other
-signs, the ends of each datatype and one past those of narrower ones, values that the model knows by name, odd texts.
+"""Rows far from the example for the verification: zeros, spreads a thousand times as wide, inverted signs, the limits
+of each datatype and values one past those of narrower ones, values that the model knows by name, unusual texts.
 
-Like all rows of a trial they are seeded.
+The sampling is seeded, as for all rows of a verification.
 """
 
 import math

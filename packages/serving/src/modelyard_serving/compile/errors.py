@@ -1,4 +1,4 @@
-"""What keeps a model from being compiled."""
+"""The error of a model that cannot be compiled."""
 
 
 class Untranslatable(Exception):

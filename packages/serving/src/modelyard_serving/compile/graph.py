@@ -1,4 +1,4 @@
-"""Plumbing of ONNX graphs: a converter's graph gets the inputs and outputs of the model's own signature."""
+"""Adapts ONNX graphs: a converter's graph gets the inputs and outputs of the model's own signature."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _PREFIX = "body/"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One translation that is worth a trial."""
+    """One translation to be verified."""
 
     name: str
     """How it computes, for the report: `float64`, `float32`, …"""
@@ -54,7 +54,7 @@ def graph_inputs(signature: Signature, *, by_column: bool) -> list[GraphInput]:
 def finished(
     body: onnx.ModelProto, *, inputs: Sequence[GraphInput], outputs: Mapping[str, TensorSpec]
 ) -> onnx.ModelProto:
-    """The converter's graph between casts, so that it speaks the signature's names, datatypes and ranks.
+    """The converter's graph between casts, so that it has the signature's names, datatypes and ranks.
 
     Args:
         inputs: the final graph's, in the order of the converter's, which may have changed their names.

@@ -1,4 +1,4 @@
-"""What a fitted model was taught by name: categories, words, sentinels. A translation is tried on each of them."""
+"""The values that a fitted model knows by name: categories, words, sentinels. The verification tries each of them."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _SENTINELS = ("missing", "missing_values", "unknown_value", "encoded_missing_val
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Values that mean something to a model; to which of its columns they belong it does not say."""
+    """Values with a meaning for a model; their columns are not known."""
 
     texts: tuple[str, ...] = ()
     numbers: tuple[int | float, ...] = ()

@@ -1,5 +1,5 @@
-"""What a native model refuses, found by asking it: missing values and infinities, input by input and, where an array's
-columns differ (one that a selector drops may hold anything), column by column."""
+"""Which inputs a native model refuses, found by calling it: missing values and infinities, input by input and, where
+the columns of an array differ (a selector may drop one), column by column."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Refusals:
 
 
 def refusals(model: Model, example: Tensors) -> Refusals:
-    """Ask the model with one row of the example, spoilt in one place at a time."""
+    """Call the model with one row of the example, with one value replaced at a time."""
     row = {name: values[:1].copy() for name, values in example.items()}
     specs = [spec for spec in model.signature.inputs if spec.name in row]
     missing = {spec.name: _refused(model, row, spec, None) for spec in specs if _may_be_missing(spec)}
@@ -64,7 +64,8 @@ def _refused(model: Model, row: Tensors, spec: TensorSpec, value: Any) -> tuple[
 
 
 def _refused_infinities(model: Model, row: Tensors, spec: TensorSpec) -> tuple[int, ...]:
-    """Where it refuses both; one that a function makes finite (`exp` of the negative one) is for the graph to tell."""
+    """The columns in which it refuses both infinities. An infinity that a function makes finite (`exp` of the negative
+    one) is left to the graph."""
     positive, negative = (_refused(model, row, spec, value) for value in (np.inf, -np.inf))
     return tuple(index for index in positive if index in negative)
 
@@ -80,9 +81,10 @@ def _with_value(values: Any, index: int, value: Any) -> Any:
 
 
 def _is_refused(model: Model, modified: Tensors, whole: Tensors) -> bool:
-    """A row that breaks the model has no answer either: a graph must give it none.
+    """Whether the model refuses the modified row, or fails on it: the graph must not answer such a row.
 
-    It is asked beside a whole row, for a frame's column of nothing but missing texts is none of texts.
+    The row is predicted together with an unmodified one, because a frame's column that holds only missing texts loses
+    its text dtype.
     """
     try:
         model.predict({name: np.concatenate([values, modified[name]]) for name, values in whole.items()})

@@ -1,4 +1,4 @@
-"""What a trial has found, as `report.json` tells it: it belongs to the version, accepted or not."""
+"""The result of a verification, as `report.json` holds it: it belongs to the version, accepted or not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ SCHEMA = "modelyard.compilation/1"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One trial of one model."""
+    """One verification of one model."""
 
     accepted: bool
     computes_in: str | None

@@ -1,5 +1,5 @@
-"""Rows on which a translation is tried: sampled around the example's, and near the model's edges. Those far from the
-example are made in `distant`.
+"""Rows for the verification: sampled around the example's, and near the model's edges. `distant` makes those far from
+the example.
 
 All are tensors, as `Model.predict` takes them. The sampling is seeded: a model is tried on the same rows each time.
 """
@@ -19,10 +19,10 @@ _EDGE_PAIRS = 64
 _BISECTIONS = 60
 _LAST_BISECTIONS = 8
 _NEAR = (1e-9, 1e-6, 1e-3)
-"""How far from an edge a row is put, as a part of the way between the two rows that the edge parts."""
+"""The distances of a row from an edge, as parts of the distance between the two rows that the edge separates."""
 _JUMP = 1e-3
-"""Where neighbouring numbers' answers are nearer to each other than this part of the two rows' distance, the model is
-steep there and does not jump: which of them has which label is a matter of the last bit of a sum."""
+"""Where the scores of adjacent floating-point numbers differ by less than this part of the two rows' distance, the
+model is steep there and has no jump: which of them gets which label depends on the last bit of a sum."""
 _SCALES = (0.0, 0.1, 0.5, 2.0)
 _EDGE_CASE_TEXTS = ("", "nan", "None", "a text that was never seen")
 
@@ -57,16 +57,17 @@ def sample_around(example: Tensors, signature: Signature, *, texts: Iterable[str
 
 
 def near_edges(rows: Tensors, signature: Signature, score: Score, *, exact: bool) -> Tensors:
-    """Rows on both sides of places where the model's answer jumps or its label changes.
+    """Rows on both sides of an edge: a point where the model's score jumps or its label changes.
 
-    A way on which the model refuses a row (its score is NaN) is left: what is refused is tried far from the example.
+    A pair of rows is dropped when the model refuses a row between them (its score is NaN); refused rows are tried far
+    from the example.
 
-    Between two rows of different answers the way is halved until the numbers themselves end; such an edge is a split of
-    a tree or the boundary between two classes, and it is there that float32 and float64 part first.
+    The edge between two rows of different results is found by bisection down to adjacent floating-point numbers. Such
+    an edge is a split of a tree or the boundary between two classes, where float32 and float64 differ first.
 
     Args:
-        exact: also the two neighbouring numbers at the edge. Where the answer is smooth, its label may change there by
-            the order of a sum alone, so labels are tried a billionth of the way beside the edge.
+        exact: also the two adjacent floating-point numbers at the edge. Where the score is smooth, the label may depend
+            on the order of a sum there, so labels are tried a billionth of the distance away from the edge.
     """
     numbers = [spec.name for spec in signature.inputs if spec.name in rows and _is_real(rows[spec.name])]
     if not numbers:
@@ -157,7 +158,7 @@ def _is_real(values: _Array) -> bool:
 
 
 def _different_pairs(rows: Tensors, score: Score) -> tuple[_Array, _Array]:
-    """Indices of rows and of their partners, of which the answers differ, those of different labels first."""
+    """Indices of pairs of rows whose scores differ."""
     random = np.random.default_rng(11)
     count = len(next(iter(rows.values())))
     start, end = random.integers(0, count, (2, 20 * _EDGE_PAIRS))
@@ -169,7 +170,8 @@ def _different_pairs(rows: Tensors, score: Score) -> tuple[_Array, _Array]:
 def _adjacent_floats(
     low: Tensors, high: Tensors, numbers: Sequence[str], is_low: Callable[[Tensors], _Array]
 ) -> tuple[Tensors, Tensors]:
-    """The two rows at the edge, number by number as near as floating point has them: a way's own steps are coarser."""
+    """The two rows at the edge, as adjacent floating-point numbers in each column: the steps along the direction are
+    coarser."""
     for _ in range(_LAST_BISECTIONS):
         middle = {**low, **{name: low[name] + (high[name] - low[name]) / 2 for name in numbers}}
         goes_low = is_low(middle)

@@ -1,6 +1,6 @@
 """scikit-learn to ONNX by skl2onnx, in float64 where its operators can, with converters of ours where they cannot.
 
-ONNX has no missing texts, so a copy of the model is taught a text that stands for them.
+ONNX has no missing strings, so a copy of the model is fitted with a text that represents them.
 """
 
 import copy
@@ -157,7 +157,7 @@ def _with_text_for_missing(estimator: Any) -> Any:
         if isinstance(part, OneHotEncoder):
             part.categories_ = [_texts(values) for values in part.categories_]
         if isinstance(part, VotingClassifier):
-            part.flatten_transform = False  # It tells of `transform` only, but no other value is translated.
+            part.flatten_transform = False  # It concerns `transform` only, but no other value can be translated.
     return estimator
 
 

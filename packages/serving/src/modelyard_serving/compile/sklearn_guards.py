@@ -1,7 +1,7 @@
 """What scikit-learn refuses between two steps: each checks its input, so an overflow of the one is refused by the next.
 
-A graph would go on with it. Here each converter's nodes read their input through a guard, which fails where a number is
-not finite, if the step itself refuses such a number. What comes straight from the graph's inputs is checked before it.
+A graph would compute with it. Here each converter's nodes read their input through a guard, which fails where a number
+is not finite, if the step itself refuses such a number. The graph's own inputs are checked before it runs.
 """
 
 from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from modelyard_serving.runtimes.compiled import MISSING_TEXT
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """`Where(missing(x), statistics, x)` in the datatype of the input, and whether a value was missing beside it."""
+    """`Where(missing(x), statistics, x)` in the datatype of the input, and the missing-value indicator."""
     imputer, build, kind = operator.raw_operator, ContainerBuilder(scope, container), operator.inputs[0].type
     source, statistics = joined(build, operator), imputer.statistics_.tolist()
     if any(stands_for_missing(value) for value in statistics):
@@ -54,7 +54,7 @@ def _flags(build: Builder, imputer: Any, missing: str, kind: Any) -> str:
 
 
 def _flagged(imputer: Any) -> list[int]:
-    """The columns for which the imputer tells whether a value was missing."""
+    """The columns of the missing-value indicator."""
     return [int(place) for place in imputer.indicator_.features_] if imputer.add_indicator else []
 
 

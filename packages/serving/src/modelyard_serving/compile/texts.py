@@ -1,4 +1,5 @@
-"""Texts beside those that a model knows: other cases, accents and punctuation, parts of words, and what is no word."""
+"""Variations of the texts that a model knows: other cases, accents and punctuation, parts of words, and texts that are
+no words."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ EDGE_CASE_TEXTS = (
     "a text that was never seen", "don't", "don\u2019t", "e-mail", "naïve CAFÉ", "ﬁn", "ǅ", "İI", "ΣΑΣ", "日本語", "🙂",
     "e\u0301", "٣٤", "a\u00adb", "a\u200db", "a\u00a0b", "₂²½", "a.b,c;d", "\uff21\uff22",
 )  # fmt: skip
-"""They are tried whatever the model knows."""
+"""Always tried."""
 
 
 def mutated_texts(texts: Sequence[str], random: np.random.Generator, count: int) -> list[str]:
-    """So many texts, each one of these changed in one way, or two of them joined in one way."""
+    """`count` texts, each one of these with one mutation, or two of them joined."""
     if not texts:
         return []
     first, second = random.integers(0, len(texts), (2, count))

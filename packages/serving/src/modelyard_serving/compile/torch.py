@@ -40,7 +40,7 @@ def candidates(model: TorchModel) -> Iterator[Candidate | Untranslatable]:
 def _export(torch: Any, module: Any, arguments: tuple[Any, ...]) -> Any:
     if isinstance(module, torch.jit.ScriptModule):
         raise Untranslatable("TorchScript has no exporter any more; log the network itself or an exported program")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # It tells of every library that it does not find.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # It logs every library that is not installed.
     shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in arguments)
     program = torch.onnx.export(module, arguments, dynamo=True, dynamic_shapes=shapes, verbose=False)
     return program.model_proto

@@ -1,8 +1,8 @@
 """Ensembles of trees as ONNX nodes that split in float64.
 
-The converters write thresholds as float32, or round them for it, so that a value beside a split goes another way. Here
-a threshold stays the double that it is, a value is rounded to float32 only where the original rounds it, and a missing
-value goes where the original sends it. Sums are made in float64 too; only their result leaves the node as float32.
+The public converters write thresholds as float32, or round them, so that a value near a split takes another branch.
+Here a threshold stays a double, a value is rounded to float32 only where the original rounds it, and a missing value
+takes the original's branch. Sums are float64 too; only their result leaves the node as float32.
 """
 
 from collections.abc import Sequence

@@ -59,7 +59,8 @@ class Difference:
 
 
 def _is_overflow(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Where the original says no number, and it is by chance which other one is said.
+    """Where the original's result is not a finite number, and which non-finite value it is depends on the order of a
+    sum.
 
     Whether a sum overflows to an infinity or to NaN depends on the order of its parts. A float32 network carries NaN on
     to its outputs or drops it, as the library's ReLU has it: a row that the original answers so is not compared.
@@ -80,23 +81,23 @@ def _size(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceOutputs:
-    """What the original says to some rows, and to which of them it says nothing."""
+    """The original's outputs for some rows, and the rows that it does not predict."""
 
     row_indices: Sequence[int]
-    """Which of the rows that were asked are answered."""
+    """The indices of the predicted rows."""
     rows: Tensors
     outputs: Tensors
     refused: Tensors
-    """Rows that are the caller's fault, as the original says."""
+    """Rows that the original refuses as invalid input."""
     broken: Tensors
-    """Rows on which the original itself breaks. A graph must not answer what its original does not."""
+    """Rows on which the original fails. A graph must not predict what its original does not."""
 
 
 def reference_outputs(model: Model, rows: Tensors, names: Sequence[str]) -> ReferenceOutputs:
-    """The original's answers. Rows that it does not answer are found by halving.
+    """The original's outputs. Rows that it does not predict are found by bisection.
 
-    One that breaks it is asked again beside a row that does not: a frame's column of nothing but missing texts is none
-    of texts, and says nothing of the row.
+    A row on which it fails is tried again together with a row that works: a frame's column that holds only missing
+    texts loses its text dtype, which is not the row's fault.
     """
     accepted, refused, broken = _bisect(model, rows, names)
     single_rows, broken = broken, []
@@ -124,9 +125,9 @@ _Part = tuple[int, int, Tensors]
 
 
 def _bisect(model: Model, rows: Tensors, names: Sequence[str]) -> tuple[list[_Part], list[int], list[int]]:
-    """The largest parts that are answered, the rows that are refused, and those that break the model.
+    """The largest slices that are predicted, the rows that are refused, and the rows on which the model fails.
 
-    After so many of these the rest is left: where nearly all is refused, more of it shows nothing.
+    The search stops after `_MAX_REFUSED` rows: where nearly all are refused, more of them add nothing.
     """
     accepted: list[_Part] = []
     refused: list[int] = []
@@ -154,7 +155,7 @@ def _predict_beside(model: Model, rows: Tensors, names: Sequence[str], row: int,
 
 
 def count_accepted(model: Model, rows: Tensors, *, broken: bool = False) -> int:
-    """How many of these rows, which the original does not answer, the model answers.
+    """How many of these rows, none of which the original predicts, the model predicts.
 
     Args:
         broken: whether it may break on them, as the original does, and need not refuse them.

@@ -1,5 +1,5 @@
 """The conformance suite of the Open Inference Protocol: its rules as named checks, run against any server from outside.
 
-It knows nothing of our own server: it speaks HTTP and gRPC to an address, finds the model and what it declares, makes
-requests from that, good and bad, and says for each rule whether it holds. The command is `modelyard-conformance`.
+It knows nothing of our own server: it sends HTTP and gRPC to an address, discovers the model and its metadata, makes
+valid and invalid requests from that, and checks each rule. The command is `modelyard-conformance`.
 """

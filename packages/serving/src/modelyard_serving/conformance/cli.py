@@ -1,6 +1,6 @@
-"""The command `modelyard-conformance`: asks one server every rule and prints what it found.
+"""The command `modelyard-conformance`: checks every rule against one server and prints the results.
 
-Exit codes: 0 when no MUST fails, 1 when one does, 2 for wrong usage or when nobody answers.
+Exit codes: 0 when no MUST fails, 1 when one does, 2 for wrong usage or when no server responds.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def _report(options: argparse.Namespace, subject: Subject, results: tuple[Result
 
 
 def _followed(results: Iterator[Result], checks: Sequence[Check]) -> Iterator[Result]:
-    """The results as they come, with one changing line on a terminal that tells how far the run is."""
+    """The results as they arrive, with a progress line on a terminal."""
     is_terminal = sys.stderr.isatty()
     for number, result in enumerate(results, start=1):
         if is_terminal:

@@ -1,4 +1,4 @@
-"""A plain HTTP/1.1 client that sends what it is told, wrong or right, and keeps the last exchange as evidence.
+"""A plain HTTP/1.1 client that sends exactly the given request, valid or not, and keeps the last exchange as evidence.
 
 It follows no redirect, sends no header by itself but Host and Content-Length, and turns everything that a broken server
 can do (refuse, close, hang, answer nonsense) into one exception.

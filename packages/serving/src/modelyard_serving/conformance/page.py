@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def read(folder: Path) -> list[Report]:
-    """The kept results, ours first and the others by name."""
+    """The stored results, ours first and the others by name."""
     reports = [from_json(json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
     return sorted(reports, key=lambda report: not report.label.startswith("modelyard"))
 

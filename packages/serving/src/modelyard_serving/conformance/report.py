@@ -1,4 +1,4 @@
-"""What a run found, its score, and its form as JSON that can be kept and read again."""
+"""What a run found, its score, and its JSON form for storage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ SCHEMA = "modelyard.conformance/1"
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many rules were kept of those that could be asked."""
+    """How many rules passed of those that apply."""
 
     passed: int
     failed: int

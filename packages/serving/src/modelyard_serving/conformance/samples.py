@@ -16,7 +16,7 @@ INNER = 2  # For a variable dimension other than the first.
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An input or output as the model's metadata tells it."""
+    """An input or output as the model's metadata declares it."""
 
     name: str
     datatype: str

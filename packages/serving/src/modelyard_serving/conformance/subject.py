@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DiscoveryError(Exception):
-    """The suite cannot start: nobody answers at the address, or no model is found there."""
+    """The suite cannot start: no server responds at the address, or no model is found there."""
 
 
 class Subject:
@@ -123,7 +123,7 @@ def discover(http: Http) -> str:
                 return names[0]
     except Violation as exc:
         raise DiscoveryError(f"{http.url}: {exc}") from exc
-    raise DiscoveryError(f"{http.url} does not tell its models; name one with --model")
+    raise DiscoveryError(f"{http.url} does not list its models; name one with --model")
 
 
 def _names(response: Response) -> list[str]:

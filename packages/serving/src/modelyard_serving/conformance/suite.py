@@ -69,7 +69,8 @@ class Suite:
         return Result(check.rule, Outcome.PASS)
 
     def _await_return(self, cause: Exception) -> None:
-        """After a call without an answer, wait until the server lives again; a supervisor may need to restart it."""
+        """After a request without a response, wait until the server is up again; a supervisor may need to restart
+        it."""
         if not isinstance(cause, NoResponse):
             return
         waited = 0.0

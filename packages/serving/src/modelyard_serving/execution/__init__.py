@@ -1,1 +1,1 @@
-"""When and where a prediction runs: on the event loop when it is short, else in a thread behind a bounded queue."""
+"""Schedules predictions: on the event loop when they are short, else in a thread behind a bounded queue."""

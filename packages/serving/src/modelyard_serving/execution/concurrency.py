@@ -1,12 +1,13 @@
-"""Whether calls come alone or in company, learnt from those that were gathered. Pure counting; it holds no clock."""
+"""Estimates whether calls arrive concurrently, from the sizes of recent batches. Pure counting; it holds no clock."""
 
 _MIN_SINGLE_CALLS = 2
 _PROBE_EVERY = 16
 
 
 class ConcurrencyEstimator:
-    """To gather calls costs a turn of the event loop. Where the last ones came alone only every sixteenth is gathered,
-    to see whether that still is so: a lonely caller pays next to nothing, and a crowd is noticed within sixteen."""
+    """Collecting calls into a batch costs a turn of the event loop. After calls that arrived singly, only every
+    sixteenth call is collected as a probe: sequential callers pay almost nothing, and concurrency is detected within
+    sixteen calls."""
 
     __slots__ = ("_single_calls", "_skipped")
 
@@ -15,7 +16,7 @@ class ConcurrencyEstimator:
         self._skipped = 0
 
     def should_batch(self) -> bool:
-        """Whether to gather the next call. To be asked once for each."""
+        """Whether to collect the next call into a batch. Must be called once per call."""
         if self._single_calls < _MIN_SINGLE_CALLS:
             return True
         self._skipped += 1
@@ -25,5 +26,5 @@ class ConcurrencyEstimator:
         return True
 
     def record(self, calls: int) -> None:
-        """So many calls were gathered in one turn."""
+        """Record the size of a collected batch."""
         self._single_calls = self._single_calls + 1 if calls == 1 else 0

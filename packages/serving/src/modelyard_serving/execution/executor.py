@@ -1,6 +1,6 @@
-"""Runs the calls of one model: short ones on the event loop, others in threads, by priority, behind a bounded queue;
-calls that wait, or came in the same turn of the loop, and are alike are made together. It never runs two calls at once
-for a model that is not safe for threads."""
+"""Runs the calls of one model: short ones on the event loop, others in threads, by priority, behind a bounded queue.
+Queued calls, and calls of one turn of the loop, that share a batch key run as one batch. It never runs two calls at
+once for a model that is not thread-safe."""
 
 import asyncio
 import heapq
@@ -20,23 +20,23 @@ from modelyard_serving.execution.schedule import DEFAULT_SCHEDULE, Schedule
 T = TypeVar("T")
 _LOWEST_PRIORITY = 2**63
 _MAX_INLINE_S = 0.005
-"""How long queued calls may run on the event loop before it looks at other things."""
+"""How long queued calls may run on the event loop before it handles other events."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Call(Generic[T]):
-    """One prediction to be made."""
+    """One prediction to run."""
 
     function: Callable[[], T]
     rows: int
     schedule: Schedule = DEFAULT_SCHEDULE
     batch_key: Hashable | None = None
-    """Calls of the same likeness may be made together; one without any is made alone."""
+    """Calls of the same batch key may run as one batch; a call without a key runs alone."""
 
 
 @dataclass(slots=True)
 class Prediction(Generic[T]):
-    """What a call gave, how long it waited and how long it ran, alone or together with others."""
+    """The outputs of a call, its queue time and its compute time, alone or in a batch."""
 
     outputs: T
     queue_s: float = 0.0
@@ -44,14 +44,14 @@ class Prediction(Generic[T]):
 
 
 class BatchExecutor(Protocol):
-    """How calls that are alike are made as one."""
+    """Runs calls of one batch key as one."""
 
     @property
     def max_rows(self) -> int:
-        """As many rows as one call should have at most."""
+        """The largest number of rows of a batch."""
 
     def __call__(self, calls: Sequence[Call[Any]]) -> Sequence[Any]:
-        """The result of each call in their order. Raises anything when they cannot be made together: then each is made
+        """The results of the calls, in their order. Raises any exception when the batch fails: then each call runs
         alone."""
 
 
@@ -97,7 +97,7 @@ class Executor:
 
     @property
     def supports_batching(self) -> bool:
-        """Whether calls of the same likeness are made together."""
+        """Whether calls of the same batch key run as one batch."""
         return self._batch_executor is not None
 
     @property
@@ -111,8 +111,8 @@ class Executor:
         return self._running
 
     def may_run_inline(self, rows: int) -> bool:
-        """Whether a call of so many rows may be made now, on the event loop itself: it is expected to be short, and
-        nothing that came before it waits. Who makes it says so by `record_call`."""
+        """Whether a call of `rows` rows may run now on the event loop: it is expected to be short, and nothing is
+        queued before it. The caller reports it with `record_call`."""
         return (
             not self._queue
             and (self._is_thread_safe or not self._running)
@@ -120,20 +120,20 @@ class Executor:
         )
 
     def should_batch(self, rows: int) -> bool:
-        """Whether a call that may run here should be gathered with what else comes in this turn of the loop; asked once
-        for each call."""
+        """Whether a call that may run inline should be collected with the other calls of this turn of the loop. Must be
+        called once per call."""
         if self._batch_executor is None or not self._is_thread_safe or rows >= self._batch_executor.max_rows:
             return False
         return bool(self._pending_batch) or self._concurrency_estimator.should_batch()
 
     def record_call(self, *, rows: int, seconds: float) -> None:
-        """The model was called once."""
+        """Record one call of the model."""
         self._latency.observe(rows=rows, seconds=seconds)
         self._count(rows)
 
     def submit_to_batch(self, call: Call[T]) -> Future[Prediction[T]]:
-        """Make the call on the event loop when it has read all that came with it, those that are alike as one: what the
-        loop found ready at one look costs one call of the model. For calls that may run here and it should gather."""
+        """Run the call at the end of this turn of the event loop, in a batch with the calls of the same key. Only for
+        calls for which `may_run_inline` and `should_batch` are true."""
         future: Future[Prediction[T]] = Future()
         self._pending_batch.append(_Waiting(call, future, time.perf_counter()))
         if len(self._pending_batch) == 1:
@@ -141,10 +141,10 @@ class Executor:
         return future
 
     def submit(self, call: Call[T]) -> Future[Prediction[T]]:
-        """Run the call when its turn comes. One that its caller cancels leaves the queue.
+        """Queue the call. A call that its caller cancels leaves the queue.
 
         Raises:
-            ServingError: of kind BUSY when the queue is full. The promise may bring TIMEOUT, or what the call raises.
+            ServingError: of kind BUSY when the queue is full. The future may hold TIMEOUT, or the call's exception.
         """
         if self._running >= self._concurrency and len(self._queue) >= self._max_queue:
             self._drop_abandoned()
@@ -159,7 +159,7 @@ class Executor:
         return waiting.future
 
     def close(self, when_idle: Callable[[], None] = lambda: None) -> None:
-        """Take no more calls. Those that came are made; after the last one `when_idle` is called, once."""
+        """Accept no more calls. Accepted ones are completed; after the last one `when_idle` is called, once."""
         self._when_idle = when_idle
         self._close_if_idle()
 
@@ -171,7 +171,7 @@ class Executor:
         when_idle()
 
     def _drop_abandoned(self) -> None:
-        """Calls whose caller gave up or timed out while waiting make room."""
+        """Remove calls that were cancelled or timed out from the queue."""
         self._queue = [entry for entry in self._queue if not entry[2].future.is_done]
         heapq.heapify(self._queue)
 
@@ -192,7 +192,7 @@ class Executor:
         self._close_if_idle()
 
     def _group_by_key(self, pending: "Iterable[_Waiting[Any]]") -> "Iterable[list[_Waiting[Any]]]":
-        """Those that may be made together, in the order of the first of each."""
+        """The calls in groups of one batch key, ordered by the first call of each."""
         max_rows = self._batch_executor.max_rows if self._batch_executor is not None else 1
         groups: list[list[_Waiting[Any]]] = []
         open_groups: dict[Hashable, tuple[int, list[_Waiting[Any]]]] = {}
@@ -209,7 +209,7 @@ class Executor:
         return groups
 
     def _dispatch(self) -> None:
-        """Start what waits: in threads, or here where it turned out to be short, as long as the loop can spare."""
+        """Start queued calls: in threads, or inline where they are expected to be short, within `_MAX_INLINE_S`."""
         until = time.perf_counter() + _MAX_INLINE_S
         while self._queue and self._running < self._concurrency:
             if time.perf_counter() > until:
@@ -230,7 +230,7 @@ class Executor:
                 self._threads.submit(self._run_in_thread, group)
 
     def _take_same_key(self, first: "_Waiting[Any]") -> "list[_Waiting[Any]]":
-        """Those of the queue that may be made together with the first one, in their order; they leave the queue."""
+        """Remove the queued calls that may run in a batch with the first one, and return them in their order."""
         batch_executor, batch_key = self._batch_executor, first.call.batch_key
         if batch_executor is None or batch_key is None or not self._queue:
             return []
@@ -266,7 +266,7 @@ class Executor:
         self._close_if_idle()
 
     def _complete(self, completed: "_Completed") -> None:
-        """Hand over what came of one call of the model."""
+        """Complete the futures of one call of the model."""
         self.record_call(rows=completed.rows, seconds=completed.seconds)
         for waiting, result in zip(completed.group, completed.results, strict=True):
             if waiting.timer is not None:
@@ -290,13 +290,13 @@ def _run_single(waiting: _Waiting[Any]) -> _Completed:
     started = time.perf_counter()
     try:
         result = waiting.call.function()
-    except BaseException as raised:  # noqa: BLE001  # It is handed to the caller, whatever it is.
+    except BaseException as raised:  # noqa: BLE001  # The caller gets it through the future.
         error = raised
     return _Completed([waiting], waiting.call.rows, time.perf_counter() - started, [result], error)
 
 
 def _run_batch(group: Sequence[_Waiting[Any]], batch_executor: BatchExecutor) -> _Completed | None:
-    """The calls made as one; None when that did not work, and whose fault it is shows when each is made alone."""
+    """One call for the group; None when it failed, and the single calls then show which request is at fault."""
     started = time.perf_counter()
     try:
         results = batch_executor([waiting.call for waiting in group])

@@ -1,5 +1,5 @@
-"""A result that comes later on the event loop's thread, for one who reads it by a callback: without a task, and without
-a turn of the loop between the result and its reader."""
+"""A future of the event loop's thread with one callback: without a task, and without a turn of the loop between the
+result and its callback."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
@@ -10,33 +10,33 @@ T = TypeVar("T")
 
 
 class Future(Generic[T]):
-    """Settled once, read once. It may be awaited too, by whom a task costs nothing.
+    """Completed once, read once, by a callback or by `await`.
 
-    Done, it lets go of its reader and its source: promises that wait for each other would hold what they were made of
-    until the garbage collector comes by.
+    Once done, it drops its references to the callback and the source; futures that refer to each other would otherwise
+    live until the garbage collector runs.
     """
 
     __slots__ = ("_callback", "_on_cancel", "_outcome", "is_done")
 
     def __init__(self, on_cancel: Callable[[], object] | None = None) -> None:
         """Args:
-        on_cancel: called when nobody waits for the result any more.
+        on_cancel: called when the future is cancelled.
         """
         self._on_cancel = on_cancel
         self._outcome: T | BaseException | None = None
         self._callback: Callable[[Any], object] | None = None
         self.is_done = False
-        """Settled or cancelled."""
+        """Completed or cancelled."""
 
     def on_done(self, callback: Callable[[T | BaseException], object]) -> None:
-        """Call the reader with the outcome: when it comes, or now when it is there. The reader raises nothing."""
+        """Call `callback` with the outcome: when it arrives, or now when it is there. The callback must not raise."""
         if self.is_done:
-            callback(self._outcome)  # type: ignore[arg-type]  # What is done has an outcome.
+            callback(self._outcome)  # type: ignore[arg-type]  # A completed future has an outcome.
         else:
             self._callback = callback
 
     def complete(self, outcome: T | BaseException) -> None:
-        """The outcome is there. It is dropped when another one was first, or nobody waits any more."""
+        """Set the outcome. No effect on a future that is done."""
         if self.is_done:
             return
         self.is_done = True
@@ -47,7 +47,7 @@ class Future(Generic[T]):
             callback(outcome)
 
     def cancel(self) -> None:
-        """Nobody waits any more. Its reader is not called."""
+        """Cancel. The callback is not called."""
         if self.is_done:
             return
         self.is_done = True
@@ -67,7 +67,7 @@ class Future(Generic[T]):
 
 
 def ensure_future(awaitable: Awaitable[T]) -> Future[T]:
-    """The promise itself, or what a task makes of another awaitable; to cancel it cancels the task."""
+    """The future itself, or one for the task of another awaitable; cancelling it cancels the task."""
     if isinstance(awaitable, Future):
         return awaitable
     task = asyncio.get_running_loop().create_task(_awaited(awaitable))

@@ -1,4 +1,4 @@
-"""How long predictions of a model take, learnt from those that were made. Pure arithmetic; it holds no clock."""
+"""Estimates how long predictions of a model take, from past calls. Pure arithmetic; it holds no clock."""
 
 import math
 
@@ -11,9 +11,8 @@ _SLOW_CALL_S = 0.05
 class LatencyEstimator:
     """Expected seconds per call, by the power of two that the number of rows falls into: a moving average.
 
-    One call that was held up by something else must not make a model look slow, so a sample counts as at most ten times
-    what was expected; a model that became slow is known after three or four calls. A call that took so long that no
-    accident explains it counts whole.
+    A single delayed call must not make a model look slow, so a sample counts as at most ten times the estimate; a model
+    that became slow is known after three or four calls. A call over `_SLOW_CALL_S` counts in full.
     """
 
     __slots__ = ("_seconds",)
@@ -22,7 +21,7 @@ class LatencyEstimator:
         self._seconds = [math.inf] * _BUCKETS
 
     def observe(self, *, rows: int, seconds: float) -> None:
-        """Learn from one call."""
+        """Record one call."""
         bucket = min(rows.bit_length(), _BUCKETS - 1)
         known = self._seconds[bucket]
         if known == math.inf or seconds > _SLOW_CALL_S:
@@ -31,7 +30,7 @@ class LatencyEstimator:
             self._seconds[bucket] = known + _WEIGHT * (min(seconds, known * _MAX_GROWTH) - known)
 
     def estimate(self, rows: int) -> float:
-        """Seconds that a call of `rows` rows is expected to take; infinite while nothing is known."""
+        """Estimated seconds of a call of `rows` rows; infinite while nothing is known."""
         bucket = min(rows.bit_length(), _BUCKETS - 1)
         seconds = self._seconds[bucket]
         return seconds if seconds != math.inf else self._extrapolate(bucket)

@@ -12,7 +12,7 @@ _MAX_INT64 = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a request wants to be computed."""
+    """The scheduling parameters of a request."""
 
     priority: int = 0
     """1 is the highest; 0 leaves it to the server, which puts it last."""
@@ -24,7 +24,7 @@ DEFAULT_SCHEDULE = Schedule()
 
 
 def schedule_of(parameters: Mapping[str, Any] | None, timeout_s: float | None = None) -> Schedule:
-    """The schedule that a request's parameters ask for; `timeout` is in microseconds, 0 is none.
+    """The schedule of a request's parameters; `timeout` is in microseconds, 0 is none.
 
     Args:
         timeout_s: how long the caller waits in any case; the shorter one counts.

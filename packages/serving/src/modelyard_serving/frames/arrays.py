@@ -21,7 +21,7 @@ def tensor(value: Any, spec: TensorSpec, *, arrays: int = 0, checks_shape: bool 
     Args:
         arrays: how many arrays the JSON text of a simdjson array holds, itself among them. If these are as many as
             its shape needs, no element hides an array, and its numbers can be read in one step.
-        checks_shape: False where nobody declared a shape, so only rows of equal length are asked for.
+        checks_shape: False where no shape is declared; then only equal row lengths are required.
 
     Raises:
         InvalidInput: rows of different lengths, another shape, or a value that is not of the datatype.

@@ -1,5 +1,5 @@
-"""Arrow IPC and Parquet. It needs pyarrow, and says so where that is not installed. A body's size is known from what it
-says of itself before it is unpacked, and a text that a dictionary repeats is held once."""
+"""Arrow IPC and Parquet, which need the optional pyarrow. A body's size is checked from its metadata before it is
+decompressed, and a dictionary-encoded text is decoded once."""
 
 import importlib
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """How large an Arrow IPC stream says that it is, read off its messages before any of them is unpacked.
 
 Buffers of a message may be compressed, each with its unpacked size in front; columns without any buffer have a length
-all the same. So a few kilobytes can say gigabytes. This reads the little of the format's flatbuffers that tells:
+all the same. So a few kilobytes can declare gigabytes. This reads the sizes from the format's flatbuffers:
 https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc
 """
 

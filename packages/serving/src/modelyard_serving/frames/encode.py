@@ -1,4 +1,4 @@
-"""The answer of `/predict` and `/invocations`. It holds no policy: what was computed is what is told."""
+"""Encodes the response of `/predict` and `/invocations`."""
 
 import base64
 from typing import Any

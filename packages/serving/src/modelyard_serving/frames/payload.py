@@ -12,7 +12,7 @@ from modelyard_serving.frames.values import shown
 _MAX_PROXIED = 256
 """simdjson looks a key up by walking the object: past this many keys, making Python objects of all is faster."""
 MAX_CELLS = 16_000_000
-"""Values of one request. Formats that fill up what is missing, or repeat a value, say a lot in few bytes."""
+"""The most values of one request. Formats that fill in missing values, or repeat a value, declare many in few bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Columns:
 
     values: Mapping[str, Any]
     arrays: int = 0
-    """How many arrays the JSON text holds; 0 where nobody counted."""
+    """How many arrays the JSON text holds; 0 where they were not counted."""
     absent: Mapping[str, int] = field(default_factory=dict)
     """The first row in which a column was not there at all (records only); its value there is None."""
 
@@ -140,7 +140,7 @@ def _records_or_rows(value: Any, field_name: str, arrays: int) -> Payload:
 
 
 def _transposed(records: list[Any], field_name: str) -> Columns:
-    """Columns of records. A record that lacks a column of another one has None there, and the column says so."""
+    """Columns of records. A column that a record lacks has None there, and is listed in `absent`."""
     names: dict[str, None] = {}
     for row, record in enumerate(records):
         if not isinstance(record, dict):

@@ -1,4 +1,5 @@
-"""One column of values of any form to one array of a declared datatype. It tells the wrong row, and rounds nothing."""
+"""Converts one column of values of any form to an array of a declared datatype. Errors name the row; no value is
+rounded."""
 
 import base64
 import binascii
@@ -29,7 +30,7 @@ _MAX_SHOWN_CHARS = 60
 
 
 class WrongValue(Exception):
-    """A value is not what its column or tensor declares; who knows the place of `index` tells the caller."""
+    """A value does not fit its column or tensor; the caller turns `index` into a position."""
 
     def __init__(self, *, index: int, expected: str, value: Any) -> None:
         super().__init__(f"expected {expected}, got {shown(value)}")
@@ -75,7 +76,7 @@ def _is_of_one(values: Sequence[Any]) -> bool:
 def numbers_buffer(values: "simdjson.Array", datatype: Datatype) -> npt.NDArray[Any] | None:
     """All numbers under a JSON array, at any depth; None where not all are numbers of the datatype's range.
 
-    simdjson flattens, so whoever calls it knows that the array is as regular as it takes it for.
+    simdjson flattens, so the caller must know that the array is regular.
     """
     if datatype not in _BUFFERS:
         return None
@@ -90,7 +91,7 @@ def numbers_buffer(values: "simdjson.Array", datatype: Datatype) -> npt.NDArray[
 
 
 def infer(values: Sequence[Any], name: str) -> npt.NDArray[Any]:
-    """A column that nobody declared: numbers as numbers, booleans as such, everything else as text with None."""
+    """A column without a declared datatype: numbers as numbers, booleans as such, everything else as text with None."""
     if _is_of_one(values):
         values = [row[0] for row in values]
     present = {type(value) for value in values if value is not None}

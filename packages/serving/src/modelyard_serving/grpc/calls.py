@@ -20,23 +20,23 @@ TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 MAX_BUFFERED_BYTES = 1 << 20
 _CHECKED_HEADERS = frozenset({MODEL_HEADER.encode(), b"origin", b"sec-fetch-site"})
-"""Headers for which a call may be refused; of all others nothing is asked."""
+"""Headers that can cause a rejection; without them the check is skipped."""
 _MIN_COMPRESSED_BYTES = 512
 _LARGE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
 class Context:
-    """What a method may know of its call. `timeout_s` None is no deadline."""
+    """The context of a call. `timeout_s` None is no deadline."""
 
     metadata: Metadata
     timeout_s: float | None = None
     encoding: bytes | None = None
-    """How an answer is compressed, for a caller that asks so."""
+    """The compression of the response, if the client requests one."""
 
 
 Reply = bytes | BaseException
-"""The answer's message, or the error that came instead."""
+"""The response message, or the error."""
 Unary = Callable[[bytes, Context], Reply | Awaitable[Reply]]
 Streaming = Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]
 
@@ -46,17 +46,17 @@ class Service(Protocol):
 
     @property
     def unary(self) -> Mapping[bytes, Unary]:
-        """Methods with one request and one answer."""
+        """Methods with one request and one response."""
 
     @property
     def streaming(self) -> Mapping[bytes, Streaming]:
         """Methods with streams both ways."""
 
     def refusal(self, metadata: Metadata) -> ServingError | None:
-        """Why a call is not taken, by its metadata."""
+        """Why a call is rejected by its metadata; None when it is accepted."""
 
     def end_streams(self) -> None:
-        """End the calls that would never end by themselves."""
+        """End the streams that have no end of their own."""
 
 
 class CallFactory:
@@ -72,11 +72,11 @@ class CallFactory:
 
     @property
     def reserved(self) -> int:
-        """Bytes of requests that are not whole."""
+        """Bytes of incomplete requests."""
         return self._memory.reserved
 
     def open(self, connection: Connection, stream: int, headers: Headers) -> Exchange:
-        """The call that a request begins; nothing when it is refused at once."""
+        """The call of a new request; a no-op handler when it is rejected at once."""
         refusal = self._refusal(headers)
         if refusal is not None:
             connection.end(stream, refusal)
@@ -109,7 +109,7 @@ class CallFactory:
 
 
 class UnaryCall:
-    """One request, one answer. A method that answers at once is answered here and now, without a task."""
+    """One request, one response. A method that returns its result directly is answered without a task."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class UnaryCall:
             self._fail(error)
 
     def cancel(self) -> None:
-        """Nobody waits for the answer."""
+        """The client no longer waits for the response."""
         self._messages.close()
         if self._pending is not None:
             self._pending.cancel()
@@ -179,7 +179,7 @@ class UnaryCall:
         elif len(message) < _LARGE_BYTES:
             self._connection.reply(self._stream, COMPRESSED_HEADS[encoding], compressed(message, encoding), OK_TRAILERS)
         else:
-            # A thread packs what would hold the event loop for too long.
+            # Compressed in a thread: it would block the event loop for too long.
             self._pending = ensure_future(self._loop.run_in_executor(None, compressed, message, encoding))
             self._pending.on_done(partial(self._reply_compressed, COMPRESSED_HEADS[encoding]))
 
@@ -195,7 +195,7 @@ class UnaryCall:
 
 
 class StreamCall:
-    """Requests and answers, each as they come. A client that does not read its answers is not read either."""
+    """A call with streams of requests and responses. A client that does not read its responses is not read either."""
 
     def __init__(
         self,
@@ -231,7 +231,7 @@ class StreamCall:
             self._queue.put_nowait(error)
 
     def cancel(self) -> None:
-        """Nobody waits for answers."""
+        """The client no longer waits for responses."""
         self._close()
         self._task.cancel()
 
@@ -266,7 +266,7 @@ class StreamCall:
 
 
 class _RejectedCall:
-    """The handler of a request that was refused before it was read."""
+    """The handler of a request that was rejected before it was read."""
 
     is_incomplete = False
 
@@ -278,9 +278,9 @@ class _RejectedCall:
 
 
 def _response_encoding(headers: Headers) -> bytes | None:
-    """The coding of the request, if its sender takes it in an answer too.
+    """The compression of the request, if its sender accepts it in a response too.
 
-    Every client says what it could take; who compresses its own messages is the one that wants it.
+    Every client lists what it accepts; only a client that compresses its own messages wants compression.
     """
     encoding = headers.get(b"grpc-encoding")
     if encoding not in WINDOW_BITS:

@@ -1,5 +1,5 @@
-"""The protocol's gRPC messages to and from its transport-free requests and answers. What the model takes is not its
-question; what cannot be a tensor at all is refused here."""
+"""Converts the protocol's gRPC messages to and from its transport-free requests and responses. It rejects what cannot
+be a tensor; the signature is checked elsewhere."""
 
 import math
 from collections.abc import Callable

@@ -34,7 +34,7 @@ class Health:
         return self._status(request.service)
 
     async def watch(self, messages: AsyncIterator[bytes], _: Context) -> AsyncIterator[bytes]:
-        """The status now and at every change, until the caller goes or the server does."""
+        """The status now and at every change, until the client or the server ends it."""
         async for message in messages:
             service = parse_message(health.HealthCheckRequest, message).service
             sent = None
@@ -49,7 +49,7 @@ class Health:
                     await self._changed.wait()
 
     def end_streams(self) -> None:
-        """End all watches, which would never end by themselves."""
+        """End all watches, which have no end of their own."""
         self._is_finished = True
         self._changed.set()
 

@@ -1,4 +1,5 @@
-"""ModelInfer and ModelStreamInfer: how their messages are read and written. The way between is every transport's."""
+"""ModelInfer and ModelStreamInfer: decoding and encoding of their messages. `Inference` does the rest for every
+transport."""
 
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class _Codec:
     def encode(self, prediction: Prediction[Tensors], job: Job) -> Reply:
         if job.origin is None:
             raise TypeError("a job of another codec")
-        return write_response(self._plane.answer(prediction, job.origin), is_raw=job.is_raw)
+        return write_response(self._plane.build_response(prediction, job.origin), is_raw=job.is_raw)
 
     def refuse(self, error: BaseException, call: _Call) -> Reply:  # noqa: ARG002  # The form of all codecs.
         return error
@@ -64,7 +65,7 @@ class InferenceMethods:
         return self._inference.handle(_Call(message, context))
 
     async def stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-        """ModelStreamInfer, as Triton has it: an error is an answer, and the stream goes on."""
+        """ModelStreamInfer, as Triton defines it: an error is sent as a message, and the stream continues."""
         async for message in messages:
             reply = await _reply_of(self.infer(message, context))
             if isinstance(reply, BaseException):

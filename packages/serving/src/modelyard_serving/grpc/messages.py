@@ -1,4 +1,4 @@
-"""Messages in the body of a gRPC request or answer, and how much of them is held in memory."""
+"""Messages in the body of a gRPC request or response, and the memory that they may take."""
 
 import zlib
 from typing import TypeVar
@@ -14,14 +14,14 @@ Parsed = TypeVar("Parsed", bound=Message)
 
 
 class RequestMemory:
-    """The bytes of requests that all calls together hold while they are not whole."""
+    """The memory of all incomplete requests."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.reserved = 0
 
     def reserve(self, size: int) -> None:
-        """Hold so many bytes more.
+        """Reserve `size` bytes.
 
         Raises:
             ServingError: of kind BUSY, when that is more than may be held.
@@ -31,7 +31,7 @@ class RequestMemory:
         self.reserved += size
 
     def release(self, size: int) -> None:
-        """Let go of them."""
+        """Release `size` bytes."""
         self.reserved -= size
 
 
@@ -63,11 +63,11 @@ class Messages:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no part of a message is left."""
+        """Whether no incomplete message is buffered."""
         return not self._rest
 
     def close(self) -> None:
-        """Forget what is left."""
+        """Discard the incomplete message."""
         self._memory.release(len(self._rest))
         self._rest = bytearray()
 

@@ -1,4 +1,4 @@
-"""Answers gRPC calls with UNAVAILABLE while no worker is ready, so that a caller need not wait for its deadline."""
+"""Responds to gRPC calls with UNAVAILABLE while no worker is ready, so that a client does not wait for its deadline."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ _DRAIN_TIMEOUT_S = 5.0
 
 
 class GrpcNotReadyResponder:
-    """Accepts connections of the shared listener while it is open."""
+    """Accepts connections of the shared listening socket while it is open."""
 
     def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
         self._listener = listener
@@ -23,21 +23,21 @@ class GrpcNotReadyResponder:
         self._opening: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Answer who comes."""
+        """Start to accept."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_MAX_MESSAGE_BYTES)
             self._opening = loop.create_task(self._server.start(self._listener.dup()))
 
     def close(self) -> None:
-        """Leave the door to the workers, and send visitors to them."""
+        """Stop accepting, and ask connected clients to reconnect to the workers."""
         server, opening = self._server, self._opening
         if server is not None and opening is not None:
             self._server = None
             opening.add_done_callback(lambda _: _begin_drain(server))
 
     async def finish(self) -> None:
-        """Answer who is in, then nobody more."""
+        """Respond to the connected clients, then stop."""
         server, opening = self._server, self._opening
         if server is not None and opening is not None:
             self._server = None
@@ -51,7 +51,7 @@ def _begin_drain(server: GrpcServer) -> None:
 
 
 class _UnavailableService:
-    """A service with every method there could be, none of which answers."""
+    """A service in which every method fails with UNAVAILABLE."""
 
     def __init__(self, reason: Callable[[], str]) -> None:
         self.unary: Mapping[bytes, Unary] = _AnyPath(self._refuse)
@@ -59,10 +59,10 @@ class _UnavailableService:
         self._reason = reason
 
     def refusal(self, _metadata: Metadata) -> None:
-        """All are refused anyway."""
+        """No call is rejected by its metadata: each fails anyway."""
 
     def end_streams(self) -> None:
-        """Nothing here goes on."""
+        """There are no streams."""
 
     def _refuse(self, _message: bytes, _context: Context) -> bytes:
         raise ServingError(f"no worker is ready: {self._reason()}", kind=Kind.UNAVAILABLE)

@@ -1,5 +1,5 @@
-"""The gRPC side of a worker: connections of a listening socket that is shared with other workers, on the worker's own
-event loop. It has the verbs of `HttpServer`."""
+"""The gRPC server of a worker: connections of a listening socket that all workers share, on the worker's own event
+loop. It has the same methods as `HttpServer`."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ _SWEEP_S = 5.0
 
 
 class GrpcServer:
-    """Serves one service until it is told to stop."""
+    """Serves one service."""
 
     def __init__(self, service: Service, *, loop: asyncio.AbstractEventLoop, max_message_bytes: int) -> None:
         self._service = service
@@ -36,17 +36,17 @@ class GrpcServer:
         self._sweep()
 
     def begin_drain(self) -> None:
-        """Ask every client to go elsewhere with its next call."""
+        """Send GOAWAY to every client."""
         for connection in list(self._connections):
             connection.begin_drain()
 
     def stop_accepting(self) -> None:
-        """Leave new connections to others, and keep those that are here."""
+        """Accept no new connections, and keep the open ones."""
         if self._server is not None:
             self._server.close()
 
     async def stop(self, timeout_s: float) -> bool:
-        """Take no new call, wait for those in flight, cut those that take too long.
+        """Accept no new call, wait for those in flight, and abort those that take too long.
 
         Returns:
             whether every call was answered.
@@ -70,7 +70,7 @@ class GrpcServer:
         return is_clean
 
     def _sweep(self) -> None:
-        """Every few seconds: part from clients that stand still, and from what they make us keep."""
+        """Every few seconds: close the connections of stalled clients."""
         now = self._loop.time()
         for connection in list(self._connections):
             if connection.is_stalled(now):

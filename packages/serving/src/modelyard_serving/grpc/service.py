@@ -62,14 +62,15 @@ class ModelService:
         }
 
     def refusal(self, metadata: Metadata) -> ServingError | None:
-        """Whether it means another model. No browser speaks gRPC by itself, but a proxy may speak it for one."""
+        """Whether the call names another model or comes from a foreign web page (browsers do not use gRPC, but a proxy
+        may translate for one)."""
         if (foreign := self._sources.refusal("POST", metadata)) is not None:
             return foreign
         requested = metadata.get(MODEL_HEADER)
         return None if requested is None else self._model_header.refusal(requested)
 
     def end_streams(self) -> None:
-        """End the calls that would never end by themselves."""
+        """End the streams that have no end of their own."""
         self._health.end_streams()
 
     def _server_live(self, _: pb.ServerLiveRequest) -> Message:

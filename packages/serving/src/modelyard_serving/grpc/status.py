@@ -1,4 +1,4 @@
-"""How errors look over gRPC: the one table from kinds to status codes, and the header blocks that tell them."""
+"""Errors over gRPC: the table from kinds to status codes, and the header blocks that carry them."""
 
 import logging
 import re
@@ -62,7 +62,8 @@ def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = Fals
 
 
 def describe_error(error: BaseException, metadata: "Metadata") -> tuple[Code, str]:
-    """Code and message of an error. What is our fault or the model's is told by its request id, and logged by it."""
+    """Code and message of an error. A fault of the server or the model is logged under a request id, and the caller
+    gets only that id."""
     if isinstance(error, ServingError) and error.kind is not Kind.INTERNAL:
         return CODES[error.kind], error.message
     identity = (metadata.get(REQUEST_ID) or secrets.token_hex(8))[:128]

@@ -1,1 +1,1 @@
-"""The data plane over HTTP: requests in, responses out; the server under it is Granian."""
+"""The data plane over HTTP/1.1: requests in, responses out. Parsing is by httptools."""

@@ -1,5 +1,5 @@
-"""The routes of one model server. The paths of the model are known at start, so finding a handler is one look into
-a dictionary; only a path that is not there is taken apart, to say what is wrong with it."""
+"""The routes of one model server. The paths of the model are known at start, so routing is one dictionary lookup; only
+an unknown path is parsed, for its error."""
 
 import asyncio
 import re
@@ -19,7 +19,8 @@ from modelyard_serving.model_header import MODEL_HEADER, ModelHeader
 
 Routes = Mapping[str, Mapping[str, Handler]]
 _INLINE_DECOMPRESS_BYTES = 2048
-"""Packed bodies over it are unpacked in a thread: deflate packs a thousand to one at best, so this is 2 MB."""
+"""Larger compressed bodies are decompressed in a thread: deflate compresses a thousand to one at best, so this is 2
+MB."""
 _UNENCODED = "/!$&'()*+,;=:@"
 """Besides letters, digits and `-._~`, what a path may hold unencoded (RFC 3986, section 3.3)."""
 _MODEL_PATH = re.compile(
@@ -28,7 +29,7 @@ _MODEL_PATH = re.compile(
 
 
 class App:
-    """Answers requests, at once or by an awaitable; an error becomes its response and never an exception."""
+    """Handles requests, directly or through an awaitable; an error becomes a response and never an exception."""
 
     def __init__(self, routes: Routes, *, plane: DataPlane, max_body_bytes: int) -> None:
         self._plane = plane
@@ -55,14 +56,14 @@ class App:
         return result if is_plain else self._finalize_later(result, request)
 
     async def _decompress_later(self, request: Request, coding: str) -> Response:
-        """The answer to a request that is unpacked in a thread: a small body can take long."""
+        """The response to a request that is decompressed in a thread: even a small body can take long."""
         decompression = partial(decompress, request.body, coding, limit=self._max_body_bytes)
         request.body = await asyncio.get_running_loop().run_in_executor(self._threads, decompression)
         result = self._route(request)
         return result if isinstance(result, Response) else await result
 
     def _finalize_later(self, result: Awaitable[Response], request: Request) -> Future[Response]:
-        """What will be the answer, as its caller wants it."""
+        """The future response, with request id and compression."""
         pending = ensure_future(result)
         finished: Future[Response] = Future(pending.cancel)
 
@@ -78,7 +79,8 @@ class App:
         return finished
 
     def _finalize(self, response: Response, request: Request) -> HandlerResult:
-        """The response with the request's id, packed if its caller takes that; a large one is packed in a thread."""
+        """The response with the request's id, compressed if the client accepts that; a large one is compressed in a
+        thread."""
         accepted, identity = request.headers.get("accept-encoding"), request.headers.get(REQUEST_ID)
         if accepted is None:
             return _with_request_id(response, identity)

@@ -17,21 +17,21 @@ from modelyard_serving.runtimes.base import Tensors
 
 JSON_LENGTH = "inference-header-content-length"
 _CURL_DEFAULT = "application/x-www-form-urlencoded"
-"""What `curl -d` says of every body unless it is told better. Nobody sends a form to a model: it is read as JSON."""
+"""The content type of `curl -d` without a header. No client sends a form to a model: the body is read as JSON."""
 
 
 _TIMEOUT_HEADERS = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
 
 
 class _Http:
-    """What all forms over HTTP have in common."""
+    """Shared by all forms over HTTP."""
 
     def is_long(self, request: Request) -> bool:
         """Most forms are as long as their bytes."""
         return len(request.body) > LARGE_BYTES
 
     def timeout_s(self, request: Request) -> float | None:
-        """What the headers say, the shorter one of them; 0 milliseconds are no limit."""
+        """The shortest timeout of the headers; 0 milliseconds are no limit."""
         shortest: float | None = None
         for name in _TIMEOUT_HEADERS:
             value = request.headers.get(name)
@@ -71,7 +71,7 @@ class InferCodec(_Http):
     def encode(self, prediction: Prediction[Tensors], job: Job) -> Response:
         if job.origin is None:
             raise TypeError("a job of another codec")
-        body, json_length = encode_response(self._plane.answer(prediction, job.origin), job.origin)
+        body, json_length = encode_response(self._plane.build_response(prediction, job.origin), job.origin)
         if json_length is None:
             return Response(200, body)
         return Response(200, body, [("content-type", "application/octet-stream"), (JSON_LENGTH, str(json_length))])

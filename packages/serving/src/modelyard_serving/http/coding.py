@@ -12,13 +12,13 @@ _LEVEL = 1
 
 
 class UnsupportedCoding(ServingError):
-    """A body is packed in a way that is not known here; the answer names those that are."""
+    """The body's content coding is not supported; the response lists those that are."""
 
     kind = Kind.UNSUPPORTED
 
 
 def decompress(body: bytes, coding: str, *, limit: int) -> bytes:
-    """A request's body as it was before it was packed.
+    """A request's decompressed body.
 
     Raises:
         UnknownCoding: `coding` is neither gzip, deflate nor identity.
@@ -38,10 +38,10 @@ def decompress(body: bytes, coding: str, *, limit: int) -> bytes:
 
 
 def compress(response: Response, accepted: str) -> Response:
-    """The response packed, when the caller asks for it.
+    """The response, compressed when the client asks for it.
 
-    A caller that accepts one coding and no other asks for it; one that lists several merely can (every HTTP library
-    says so unasked), and gets what costs neither side time.
+    A client that accepts one coding and no other asks for it. One that lists several only states a capability, as every
+    HTTP library does, and gets the response uncompressed, which costs neither side time.
     """
     requested = accepted.strip().lower()
     if requested not in ("gzip", "deflate") or len(response.body) < _MIN_BYTES:

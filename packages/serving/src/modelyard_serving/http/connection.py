@@ -1,5 +1,5 @@
 """One HTTP/1.1 connection: bytes to requests, responses to bytes, in order. Parsing is llhttp's (by httptools); routing
-and meaning are the application's. It refuses heads and bodies over the limits before it takes memory for them."""
+is the application's. It rejects heads and bodies over the limits before it allocates memory for them."""
 
 import asyncio
 from collections import deque
@@ -17,17 +17,17 @@ from modelyard_serving.origin_policy import OriginPolicy
 
 MAX_HEAD_BYTES = 64 * 1024
 READ_TIMEOUT_S = 30.0
-"""How long a request may stand still on its way in, and a response on its way out."""
+"""How long a request may stall while it is received, and a response while it is sent."""
 IDLE_TIMEOUT_S = 120.0
-"""How long a connection is kept without a request."""
+"""How long an idle connection is kept open."""
 LINGER_S = 2.0
-"""How long the rest of a refused request is read and thrown away, so that the refusal reaches the caller."""
+"""How long the rest of a rejected request is read and discarded, so that the response reaches the client."""
 MAX_PIPELINED = 64
 _WRITE_SEPARATELY_BYTES = 64 * 1024
 
 
 class Application(Protocol):
-    """What answers requests."""
+    """The request handler."""
 
     def handle(self, request: Request) -> HandlerResult:
         """The response, at once or awaited. It raises nothing."""
@@ -46,21 +46,21 @@ class ConnectionContext:
     """The loop's time, to the second: precise enough for the limits above, and free."""
     connections: set["Connection"] = field(default_factory=set)
     in_flight: int = 0
-    """Requests that are read whole and not yet answered."""
+    """Complete requests without a response."""
     is_draining: bool = False
-    """Every response is its connection's last one."""
+    """Draining: every response closes its connection."""
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """A request that came whole, waiting for its turn on its connection."""
+    """A complete request, waiting for its turn on its connection."""
 
     request: Request
     keeps_alive: bool
 
 
 class Connection(asyncio.Protocol):
-    """Handles what comes over one connection. Requests that come before the last one was answered wait."""
+    """One connection. Pipelined requests wait for the previous response."""
 
     __slots__ = (
         "_body",
@@ -102,12 +102,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """No request is on its way in, being answered or on its way out."""
+        """No request is being received or handled, and no response is being sent."""
         return self._exchange is None and not self._is_reading and not self._waiting and not self._is_paused
 
     @property
     def is_stalled(self) -> bool:
-        """Past its deadline it is the caller that stands still, and not we who compute."""
+        """Whether the deadline applies: the client stalls, and not the server that computes."""
         return self._exchange is None or self._is_paused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def on_message_begin(self) -> None:
-        """The parser met the first byte of a request."""
+        """Parser: the first byte of a request."""
         self._is_reading = True
         self.has_received_request = True
         self._url = b""
@@ -162,12 +162,12 @@ class Connection(asyncio.Protocol):
         self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
-        """The parser met a piece of the request's target."""
+        """Parser: a piece of the request's target."""
         self._url += url
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser met a header. Of those that come twice the first counts, but for lists."""
+        """Parser: a header. Repeated headers are joined with commas."""
         key = name.decode("latin-1").lower()
         self._headers[key] = (
             f"{self._headers[key]}, {value.decode('latin-1')}" if key in self._headers else value.decode("latin-1")
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         self._count_head(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """The parser met the end of the head. Who may not ask is refused before a body is read."""
+        """Parser: the end of the head. A forbidden request is rejected before its body is read."""
         sources = self._context.sources
         if not sources.is_already_trusted(self._headers):
             refusal = sources.refusal(self._parser.get_method().decode("latin-1"), self._headers)
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """The parser met a piece of the body."""
+        """Parser: a piece of the body."""
         self._body_bytes += len(body)
         if self._body_bytes > self._context.max_body_bytes:
             self._body = []
@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """The parser met the end of a request."""
+        """Parser: the end of a request."""
         self._is_reading = False
         if self._is_lingering:
             return
@@ -261,7 +261,7 @@ class Connection(asyncio.Protocol):
         self.deadline = context.now + IDLE_TIMEOUT_S
 
     def _reject(self, error: ServingError) -> None:
-        """Answer a request that is not read to its end, and part."""
+        """Respond to a request before its end, and close."""
         self._is_lingering = True
         self._is_reading = False
         response = error_response(error)

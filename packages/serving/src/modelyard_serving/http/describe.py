@@ -1,4 +1,4 @@
-"""What the server says of itself and its model: health, readiness, metadata."""
+"""Health, readiness and metadata of the server and its model."""
 
 from dataclasses import asdict
 from pathlib import Path

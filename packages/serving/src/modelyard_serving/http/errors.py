@@ -1,4 +1,4 @@
-"""How errors look over HTTP: the one table from kinds to statuses, and the one body."""
+"""Errors over HTTP: the table from kinds to statuses, and the body."""
 
 import logging
 import secrets
@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 
 def error_response(error: BaseException, request: Request | None = None) -> Response:
-    """The answer to a failed request. What is our fault or the model's is told by its request id, and logged by it."""
+    """The response to a failed request. A fault of the server or the model is logged under a request id, and the caller
+    gets only that id."""
     if not isinstance(error, ServingError) or error.kind is Kind.INTERNAL:
         return _failure(error, request)
     headers: Headers = JSON_ONLY

@@ -20,9 +20,9 @@ _FORMATS = {Datatype.FP32: "float", Datatype.FP64: "double", Datatype.INT32: "in
 _ERRORS = {
     "400": "The request is wrong; the sentence names the field, what was expected and what came.",
     "413": "The body is too large.",
-    "500": "The model failed; the log says why under the request id.",
-    "503": "Busy, stopping or not ready; Retry-After says when to come back.",
-    "504": "The request's time ran out.",
+    "500": "The model failed; the log has the cause under the request id.",
+    "503": "Busy, stopping or not ready; Retry-After says when to retry.",
+    "504": "The request timed out.",
 }
 
 
@@ -200,11 +200,11 @@ def _object(properties: Mapping[str, Any], *, required: Sequence[str] | None = N
 
 
 def _get(summary: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": {"description": "Yes, and this is what is to be told."}}}
+    return {"summary": summary, "responses": {"200": {"description": "OK"}}}
 
 
 def _post(summary: str, content: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
     error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
-    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {_JSON: {"schema": response}}}}
+    responses: dict[str, Any] = {"200": {"description": "The response.", "content": {_JSON: {"schema": response}}}}
     responses |= {status: {"description": description, "content": error} for status, description in _ERRORS.items()}
     return {"summary": summary, "requestBody": {"required": True, "content": {_JSON: content}}, "responses": responses}

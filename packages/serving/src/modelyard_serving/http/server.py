@@ -1,5 +1,5 @@
-"""The HTTP server of one worker: it accepts on a listening socket that was made elsewhere and is shared with other
-workers, keeps time for its connections, and leaves without losing a request."""
+"""The HTTP server of one worker: it accepts on a listening socket that all workers share, enforces timeouts, and drains
+without losing a request."""
 
 import asyncio
 import socket
@@ -13,8 +13,8 @@ from modelyard_serving.origin_policy import OriginPolicy
 _SWEEP_S = 1.0
 _POLL_S = 0.02
 _FIRST_REQUEST_S = 1.0
-"""How long a server that leaves waits for the first request on a connection that it took: whoever connected a moment
-before is on its way to ask."""
+"""How long a draining server waits for the first request of an accepted connection: a client that has just connected is
+about to send one."""
 
 
 class HttpServer:
@@ -46,16 +46,16 @@ class HttpServer:
         self._sweep()
 
     def begin_drain(self) -> None:
-        """Ask every connection to close after its next answer."""
+        """Close every connection after its next response."""
         self._context.is_draining = True
 
     def stop_accepting(self) -> None:
-        """Leave new connections to others, and keep those that are here."""
+        """Accept no new connections, and keep the open ones."""
         if self._server is not None:
             self._server.close()
 
     async def stop(self, timeout_s: float) -> bool:
-        """Close idle connections, wait for the others to be answered, cut those that take too long.
+        """Close idle connections, wait for the responses of the others, and abort those that take too long.
 
         Returns:
             whether every request was answered.
@@ -77,7 +77,7 @@ class HttpServer:
         return is_clean
 
     def _sweep(self) -> None:
-        """Once a second: tell the time, and part from callers that stand still."""
+        """Once a second: update the clock, and close stalled connections."""
         context = self._context
         context.now = self._loop.time()
         context.date = date_line(time.time())

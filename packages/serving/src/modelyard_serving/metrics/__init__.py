@@ -1,1 +1,1 @@
-"""What the server counts: cells of memory that all workers share, written without a lock, read at `/metrics`."""
+"""Metrics of the server: cells in shared memory of all workers, written without a lock, read at `/metrics`."""

@@ -1,4 +1,4 @@
-"""Where each number lies in a worker's row of the shared memory. Pure: it says places and holds no memory."""
+"""The layout of a worker's row in the shared memory. Pure: it defines offsets and holds no memory."""
 
 from dataclasses import dataclass
 from enum import StrEnum

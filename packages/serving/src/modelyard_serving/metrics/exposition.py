@@ -1,4 +1,4 @@
-"""The ledger as Prometheus reads it, and as the protocol's statistics extension tells it."""
+"""The shared metrics in Prometheus' text format, and as the protocol's statistics extension."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,10 +25,10 @@ from modelyard_serving.metrics.shared_memory import SharedMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PHASES = {
-    Phase.QUEUE: "Time that an answered request waited for the model.",
-    Phase.DECODE: "Time from an answered request's bytes to checked tensors.",
-    Phase.COMPUTE: "Time of the model for an answered request.",
-    Phase.ENCODE: "Time from the model's outputs to an answer's bytes.",
+    Phase.QUEUE: "Queue time of a successful request.",
+    Phase.DECODE: "Decoding and validation time of a successful request.",
+    Phase.COMPUTE: "Compute time of the model for a successful request.",
+    Phase.ENCODE: "Encoding time of a response.",
 }
 
 
@@ -90,15 +90,15 @@ class _MetricsCollector(Collector):
             yield self._histogram(f"modelyard_{phase}_duration_seconds", description, PHASES[phase])
         yield self._histogram("modelyard_batch_rows", "Rows of each call of the model.", BATCHES)
         yield self._rejections()
-        yield self._gauge("modelyard_requests_in_flight", "Requests that came and are not yet answered.", IN_FLIGHT)
-        yield self._gauge("modelyard_queue_depth", "Requests that wait for the model.", QUEUED)
+        yield self._gauge("modelyard_requests_in_flight", "Requests in flight.", IN_FLIGHT)
+        yield self._gauge("modelyard_queue_depth", "Requests in the queue.", QUEUED)
         yield self._dropped()
         yield self._memory()
 
     def _totals(self) -> Metric:
         family = HistogramMetricFamily(
             "modelyard_request_duration_seconds",
-            "Whole time of a request, by how it ended.",
+            "Total time of a request, by outcome.",
             labels=["model", "version", "outcome"],
         )
         for outcome, cells in TOTALS.items():
@@ -115,7 +115,7 @@ class _MetricsCollector(Collector):
     def _rejections(self) -> Metric:
         family = CounterMetricFamily(
             "modelyard_requests_rejected",
-            "Requests that may have been right but were not computed, by why.",
+            "Valid requests that were not computed, by reason.",
             labels=["model", "version", "reason"],
         )
         for outcome in REJECTIONS:
@@ -125,7 +125,9 @@ class _MetricsCollector(Collector):
 
     def _dropped(self) -> Metric:
         family = CounterMetricFamily(
-            "modelyard_request_log_dropped", "Sampled requests that were not logged.", labels=["model", "version"]
+            "modelyard_request_log_dropped",
+            "Sampled requests that the request log dropped.",
+            labels=["model", "version"],
         )
         family.add_metric(self._labels, self._metrics.total(LOG_DROPPED))
         return family

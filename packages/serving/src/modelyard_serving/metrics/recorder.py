@@ -1,4 +1,4 @@
-"""How a worker writes down what it did: a few additions for each request, on the event loop's thread."""
+"""Records a worker's metrics: a few additions for each request, on the event loop's thread."""
 
 import time
 from bisect import bisect_left
@@ -21,12 +21,12 @@ from modelyard_serving.metrics.cells import (
 )
 
 _SUCCESS_CELLS = tuple(cells.start for cells in (TOTALS[Outcome.OK], *(PHASES[phase] for phase in Phase)))
-"""Where the histograms of an answered request begin: its whole time, and that of each phase in their order."""
+"""The first cells of the histograms of a successful request: its total time, and the phases in their order."""
 _SUM = len(SECONDS) + 1
 
 
 class Recorder:
-    """Writes one row of the ledger; or memory of its own, where nobody reads it."""
+    """Writes one row of the shared metrics, or private memory in tests."""
 
     def __init__(self, cells: Row) -> None:
         self._cells = cells
@@ -35,7 +35,7 @@ class Recorder:
     def record_success(
         self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float
     ) -> None:
-        """A request was answered."""
+        """Record a successful request."""
         cells = self._cells
         for start, seconds in zip(_SUCCESS_CELLS, (total_s, queue_s, decode_s, compute_s, encode_s), strict=True):
             cells[start + bisect_left(SECONDS, seconds)] += 1.0
@@ -43,22 +43,22 @@ class Recorder:
         cells[LAST_INFERENCE_MS] = time.time() * 1000
 
     def record_failure(self, outcome: Outcome, *, total_s: float) -> None:
-        """A request ended without an answer of the model."""
+        """Record a failed request."""
         start = TOTALS[outcome].start
         self._cells[start + bisect_left(SECONDS, total_s)] += 1.0
         self._cells[start + _SUM] += total_s
 
     def record_execution(self, rows: int) -> None:
-        """The model was called once, with so many rows."""
+        """Record one call of the model with `rows` rows."""
         self._cells[BATCHES.start + bisect_left(ROWS, rows)] += 1.0
         self._cells[BATCHES.sum] += rows
 
     def record_log_dropped(self) -> None:
-        """The log of requests could not take one."""
+        """Count a request that the request log dropped."""
         self._cells[LOG_DROPPED] += 1.0
 
     def set_gauges(self, *, in_flight: int, queued: int, rss_bytes: int) -> None:
-        """How it is with this worker."""
+        """Set the gauges of this worker."""
         self._cells[IN_FLIGHT] = in_flight
         self._cells[QUEUED] = queued
         self._cells[RSS_BYTES] = rss_bytes

@@ -1,5 +1,5 @@
-"""The shared memory under the metrics: one row of numbers for each worker. Each worker adds to its own row alone, so
-nothing is locked and nothing is lost; a row outlives its worker, and the next one goes on with it."""
+"""The shared memory of the metrics: one row of numbers for each worker. Each worker adds to its own row only, so there
+is no lock and no lost update; a row outlives its worker, and the next worker continues it."""
 
 import mmap
 import os
@@ -38,14 +38,14 @@ class SharedMetrics:
         return [float(sum(row[cell] for row in rows)) for cell in range(start, end)]
 
     def clear_gauges(self, index: int) -> None:
-        """Forget how it is with a worker that is gone."""
+        """Reset the gauges of a worker that has ended."""
         row = self.row(index)
         for cell in GAUGES:
             row[cell] = 0.0
 
 
 def make_metrics_file() -> int:
-    """An inheritable file without a name, as large as the ledger; what nobody wrote takes no space."""
+    """An inheritable anonymous file of the size of the shared metrics; unwritten pages take no space."""
     with tempfile.TemporaryFile() as file:
         file.truncate(_SIZE)
         number = os.dup(file.fileno())

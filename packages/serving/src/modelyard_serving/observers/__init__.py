@@ -1,5 +1,5 @@
-"""Those who take note of requests after their answer was made: spans, and the log of requests. Each is off unless it is
-configured, and none may hold up a request."""
+"""Observers of completed requests: spans, and the request log. Each is off unless configured, and none may delay a
+request."""
 
 from modelyard_serving.observers.observer import Observation, Observer
 

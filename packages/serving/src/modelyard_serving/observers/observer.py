@@ -1,4 +1,4 @@
-"""What is seen of a request that ended, and who looks. It names no library."""
+"""The observation of a completed request, and the observer interface. It imports no library."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,10 +14,10 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One request that ended just now."""
+    """One completed request."""
 
     verb: str
-    """What was called, e.g. `/v2/models/m/infer`, `inference.GRPCInferenceService/ModelInfer`."""
+    """The path or method, e.g. `/v2/models/m/infer`, `inference.GRPCInferenceService/ModelInfer`."""
     carrier: Carrier
     outcome: str
     total_s: float
@@ -25,14 +25,14 @@ class Observation:
     compute_s: float = 0.0
     inputs: Tensors | None = None
     outputs: Tensors | None = None
-    """Both None for a request that was not answered."""
+    """Both None for a failed request."""
 
 
 class Observer(Protocol):
-    """Takes note of requests."""
+    """Observes completed requests."""
 
     def observe(self, observation: Observation) -> None:
-        """Called on the event loop's thread. It must not block or raise, and may drop what it cannot take."""
+        """Called on the event loop's thread. It must not block or raise, and may drop observations."""
 
     def close(self) -> None:
-        """Write what is still to be written. May block for a short while."""
+        """Flush. May block for a short time."""

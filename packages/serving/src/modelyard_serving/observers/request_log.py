@@ -1,5 +1,5 @@
-"""A sample of requests with their rows and answers as Parquet files, for looking at drift and for training. A thread
-writes them; when it cannot follow, requests are dropped and counted, and never held up."""
+"""Writes a sample of requests with their rows and results to Parquet files, for drift analysis and training. A thread
+writes them; when it cannot keep up, requests are dropped and counted, and never delayed."""
 
 import queue
 import random
@@ -15,7 +15,7 @@ from modelyard_serving.observers.observer import Observation
 from modelyard_serving.runtimes.base import Tensors
 
 _MAX_BYTES = 64 * 1024 * 1024
-"""What may wait to be written: requests keep their tensors in memory until then."""
+"""The limit of queued requests: they hold their tensors in memory."""
 _ROWS_PER_FILE = 1000
 _FLUSH_INTERVAL_S = 10.0
 
@@ -23,10 +23,10 @@ Entry = tuple[datetime, Observation]
 
 
 class RequestLog:
-    """Writes answered requests into `folder`, each file whole at once.
+    """Writes successful requests into `folder`, each file atomically.
 
     A row of a file is one request: `at`, `request_id`, `model`, `version`, `duration_s`, and a column for each tensor,
-    `input.<name>` and `output.<name>`, with its elements as a list beside its `shape`.
+    `input.<name>` and `output.<name>`, with its elements as a list, and its `.shape`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class RequestLog:
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._put_bytes = 0
         self._written_bytes = 0
-        """Each counted by one thread alone: what waits is the difference."""
+        """Each counter has one writing thread; the queue's size is their difference."""
         self._lost_entries = 0
         self._reported_lost = 0
         self._number = 0
@@ -61,7 +61,7 @@ class RequestLog:
         self._writer.start()
 
     def observe(self, observation: Observation) -> None:
-        """Keep a request, if the dice say so and there is room."""
+        """Queue a sampled request if there is space."""
         if observation.inputs is None or observation.outputs is None or self._random_source() >= self._sample:
             return
         while self._reported_lost < self._lost_entries:
@@ -75,7 +75,7 @@ class RequestLog:
         self._queue.put((datetime.now(UTC), observation))
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write the queued requests."""
         self._queue.put(None)
         self._writer.join(_FLUSH_INTERVAL_S)
 
@@ -99,7 +99,7 @@ class RequestLog:
                 flush_at = time.monotonic() + _FLUSH_INTERVAL_S
 
     def _write(self, entries: Sequence[Entry]) -> None:
-        """One file, beside its place and then renamed into it. A full disk drops the requests."""
+        """Write one file atomically, by renaming a temporary one. A full disk drops the requests."""
         self._number += 1
         name = f"{entries[0][0]:%Y%m%dT%H%M%S}-{threading.get_native_id()}-{self._number:06}.parquet"
         temporary = self._folder / f".{name}"
@@ -131,7 +131,7 @@ def _columns(prefix: str, tensors: Tensors) -> dict[str, Any]:
 
 
 def _plain(element: Any) -> Any:
-    """Text that is not UTF-8 is kept readable, so that a column has one type."""
+    """Bytes that are not UTF-8 are escaped, so that a column has one type."""
     return element.decode(errors="backslashreplace") if isinstance(element, bytes) else element
 
 

@@ -11,7 +11,8 @@ _CLOSE_MS = 2000
 
 
 class SpanObserver:
-    """Sends a span for each request, in batches, by a thread of OpenTelemetry's own; what it cannot send it drops.
+    """Sends a span for each request, in batches, from OpenTelemetry's own thread; spans that cannot be sent are
+    dropped.
 
     The sampler is OpenTelemetry's, set by its own environment variables (`OTEL_TRACES_SAMPLER`).
     """
@@ -28,7 +29,7 @@ class SpanObserver:
         self._error = otel["StatusCode"].ERROR
 
     def observe(self, observation: Observation) -> None:
-        """Begin and end a span that has already passed."""
+        """Record a span that has already ended."""
         trace_headers = {name: observation.carrier.get(name) for name in ("traceparent", "tracestate")}
         ended = time.time_ns()
         span = self._tracer.start_span(
@@ -49,7 +50,7 @@ class SpanObserver:
         span.end(ended)
 
     def close(self) -> None:
-        """Send what is still to be sent."""
+        """Flush the queued spans."""
         self._provider.force_flush(_CLOSE_MS)
 
 

@@ -13,8 +13,8 @@ MAX_BATCH_SIZE = 4096
 def configuration(*, name: str, platform: str, signature: Signature) -> dict[str, Any]:
     """The configuration that performance analysers ask for.
 
-    A model all of whose tensors begin with the rows takes batches, and its dimensions are told without them: a column
-    has none left. Any other is told as one without batches, dimension by dimension. The outputs are the metadata's, for
+    A model all of whose tensors have a variable first dimension takes batches, and its `dims` leave that dimension out.
+    Any other model has `max_batch_size` 0 and all of its dimensions. The outputs are those of the metadata, because
     Triton's analyser looks each one up there.
     """
     specs = (*signature.inputs, *signature.default_outputs)

@@ -1,5 +1,5 @@
-"""The `data` of a JSON tensor as a NumPy array: the fast way for what JSON carries exactly, and the exact way for the
-rest (null, "NaN", 3.0 for an integer), which names the first element that does not fit. It never wraps or truncates."""
+"""The `data` of a JSON tensor as a NumPy array: a fast path for what JSON carries exactly, and an exact path for the
+rest (null, "NaN", 3.0 for an integer), which names the first invalid element. It never wraps or truncates."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
     """The array of one tensor's `data`, a list (simdjson's or Python's own) that is flat or nested as `shape` says.
 
     A null among integers or booleans makes an object array with None there, for a frame's column whose values may be
-    missing; whether they may is the contract's question.
+    missing; `RequestValidator` checks whether they may.
 
     Whether an innermost list hides another one is not seen here: it is known by `arrays_in`, or by `check_leaves`.
 
@@ -60,7 +60,7 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
 
 
 def _fast(data: simdjson.Array, datatype: Datatype) -> npt.NDArray[Any] | None:
-    """The array straight from the parser's buffer, or None when any element needs the exact way."""
+    """The array from the parser's buffer, or None when an element needs the exact path."""
     dtype = datatype.numpy_dtype
     if dtype.kind not in _BUFFERS:
         return None
@@ -151,7 +151,7 @@ def _exact(data: Any, *, datatype: Datatype, depth: int, name: str, is_base64: b
 
 
 def element_error(name: str, index: int, datatype: Datatype, element: Any) -> InvalidInput:
-    """The error of an element that its datatype does not have."""
+    """The error of an element that does not fit its datatype."""
     return InvalidInput(f"input {name!r}: element {index} must be {_expected(datatype)}, not {describe_value(element)}")
 
 
@@ -242,7 +242,7 @@ def _expected(datatype: Datatype) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """A value as an error tells it: short, and as JSON names it."""
+    """A short form of a value for error messages, in JSON's terms."""
     if value is None:
         return "null"
     if isinstance(value, bool):

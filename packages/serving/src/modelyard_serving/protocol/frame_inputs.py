@@ -1,5 +1,5 @@
-"""Forms of a frame that cannot be misread, besides one tensor of shape [n] for each column; and the request that would
-have worked, for the refusal of one that could be."""
+"""Unambiguous forms of a frame, besides one tensor of shape [n] for each column; and an example of a valid request, for
+errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,8 +21,8 @@ def column_of(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def columns_of(tensor: Tensor, specs: Sequence[TensorSpec]) -> list[Tensor] | None:
-    """The columns of one tensor [n, k] for a frame of k columns, in the signature's order; None where it could be
-    misread: it is called like one column, has another width, or cannot be every column's datatype unchanged."""
+    """The columns of one tensor [n, k] for a frame of k columns, in the signature's order; None where it is ambiguous:
+    it has the name of a column, another width, or a datatype that does not convert safely to that of every column."""
     shape = tensor.array.shape
     names = [spec.name for spec in specs]
     if len(specs) < 2 or len(shape) != 2 or shape[1] != len(specs) or tensor.name in names:
@@ -36,7 +36,7 @@ def columns_of(tensor: Tensor, specs: Sequence[TensorSpec]) -> list[Tensor] | No
 
 
 def example_request(specs: Sequence[TensorSpec], rows: int) -> str:
-    """A request that would work, of so many rows, for people; its data left out."""
+    """An example of a valid request of `rows` rows, without its data."""
     inputs = [
         {"name": spec.name, "datatype": spec.datatype, "shape": _shape(spec, rows), "data": ["…"]}
         for spec in specs[:_SHOWN_INPUTS]

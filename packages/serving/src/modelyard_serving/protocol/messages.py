@@ -34,7 +34,7 @@ class RequestedOutput:
 
 @dataclass(slots=True)
 class InferRequest:
-    """One inference, decoded. `outputs` None asks for all of them; `id` None stays unanswered."""
+    """One inference, decoded. `outputs` None asks for all of them; `id` None is not returned."""
 
     inputs: list[Tensor]
     id: str | None = None
@@ -44,7 +44,7 @@ class InferRequest:
 
 @dataclass(slots=True)
 class InferResponse:
-    """One answer: the wanted outputs, in the order in which they were asked for."""
+    """One response: the requested outputs, in the requested order."""
 
     model_name: str
     model_version: str

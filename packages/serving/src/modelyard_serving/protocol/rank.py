@@ -1,4 +1,4 @@
-"""How many dimensions a tensor may have. It is asked before anything is computed of a shape: a product of a hundred
+"""The limit of a tensor's dimensions. It is checked before anything is computed from a shape: a product of a hundred
 thousand dimensions takes minutes, and NumPy has no array of more than 64."""
 
 from modelyard_serving.errors import InvalidInput

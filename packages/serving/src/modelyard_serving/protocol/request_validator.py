@@ -1,5 +1,5 @@
-"""The model's signature, enforced: names, datatypes, rank, shape and wanted outputs of a request, checked before the
-model sees it. It converts nothing for a model whose signature is declared."""
+"""Validates requests against the model's signature: names, datatypes, rank, shape and requested outputs, before the
+model sees them. It converts nothing for a model whose signature is declared."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ class RequestValidator:
         return inputs
 
     def _columns(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The columns of a frame that came as one tensor, where that cannot be misread."""
+        """The columns of a frame that was sent as one tensor, where that is unambiguous."""
         if len(inputs) != 1 or inputs[0].name in self._specs:
             return inputs
         return columns_of(inputs[0], self._signature.inputs) or inputs
@@ -74,7 +74,7 @@ class RequestValidator:
         return array
 
     def _check_missing(self, tensor: Tensor, spec: TensorSpec) -> None:
-        """A null is a missing value in a frame's column that may miss some, and nothing anywhere else."""
+        """A null is allowed in a frame's optional or string column only."""
         if self._is_frame and (spec.optional or spec.datatype is Datatype.BYTES):
             return
         for index, element in enumerate(tensor.array.flat):
@@ -82,7 +82,7 @@ class RequestValidator:
                 raise element_error(tensor.name, index, spec.datatype, element)
 
     def _converted(self, tensor: Tensor, array: npt.NDArray[Any], spec: TensorSpec) -> npt.NDArray[Any]:
-        """Nobody declared the datatype of an undeclared signature: what converts safely is taken."""
+        """The datatypes of an undeclared signature are guesses: a safe conversion is accepted."""
         is_safe = not self._signature.is_declared and np.can_cast(
             array.dtype, spec.datatype.numpy_dtype, casting="same_kind"
         )
@@ -107,7 +107,7 @@ class RequestValidator:
         )
 
     def _hint(self, tensor: Tensor) -> str:
-        """How the request would have been right, for as many rows as came."""
+        """A hint with a valid request of as many rows."""
         rows = tensor.array.shape[0] if tensor.array.shape else 1
         return f"; send {example_request(self._signature.inputs, rows)}"
 

@@ -1,5 +1,5 @@
-"""From the arrays that a model gave to the tensors of an answer: the wanted outputs in order, each with a datatype that
-the protocol can carry, classified where the caller asked for it."""
+"""Builds responses from the arrays that a model returned: the requested outputs in order, each with a datatype of the
+protocol, classified where the client asks for it."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ from modelyard_serving.signature import Signature
 
 
 class ResponseBuilder:
-    """Answers for one model."""
+    """Builds the responses of one model."""
 
     def __init__(self, name: str, version: str, signature: Signature) -> None:
         self._name = name
         self._version = version
         self._declared = {spec.name: (spec.datatype, spec.datatype.numpy_dtype) for spec in signature.outputs}
-        # What nobody declared may differ from one answer to the next: then an answer has what the model gave.
+        # Undeclared outputs may differ between predictions: then a response has whatever the model returned.
         self._defaults = [spec.name for spec in signature.default_outputs] if signature.is_declared else []
 
-    def answer(self, result: Tensors, request: InferRequest) -> InferResponse:
-        """The answer to one request.
+    def build(self, result: Tensors, request: InferRequest) -> InferResponse:
+        """The response to one request.
 
         Raises:
             InvalidInput: a classification of an output that cannot be classified.

@@ -1,5 +1,5 @@
-"""The body of an `infer` call over REST: JSON, with binary tensors behind it where the header says so. It reads what
-the caller declares; whether the model takes it is `contract`'s question."""
+"""Reads the body of an `infer` request over REST: JSON, followed by binary tensors if the header says so. It reads what
+the client declares; `RequestValidator` checks it against the model."""
 
 import json
 import math
@@ -61,7 +61,7 @@ class RestReader:
 
 
 class _ParserIsHeldError(Exception):
-    """Somebody still holds a document of an earlier request: its parser is left to it."""
+    """The parser's document of an earlier request is still referenced, so the parser cannot be reused."""
 
 
 def _parsed(parser: simdjson.Parser, text: bytes) -> Any:
@@ -177,8 +177,8 @@ class _Reading:
         )
 
     def check_is_complete(self, text: bytes) -> None:
-        """No bytes are left, and no element of a tensor hides a list: there are as many arrays as were seen. Where
-        there are more (in a string, or a field that nobody reads), every element is looked at."""
+        """Check that no bytes are left, and that no tensor element is a list: the number of arrays must match. Where
+        there are more (in a string, or an unknown field), every element is checked."""
         if self._blob is not None:
             self._blob.check_is_empty()
         if _count_arrays(text) != self._arrays:

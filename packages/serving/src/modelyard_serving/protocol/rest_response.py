@@ -1,4 +1,4 @@
-"""The answer of an `infer` call over REST: JSON, and the binary tensors behind it that the caller asked for."""
+"""Encodes the response of an `infer` request over REST: JSON, and the binary tensors that the client requested."""
 
 import base64
 import math
@@ -75,7 +75,7 @@ def _json_output(tensor: Tensor) -> dict[str, Any]:
 
 
 def _strings(array: npt.NDArray[Any]) -> dict[str, Any]:
-    """BYTES as strings; where one is not UTF-8 all travel as base64, and a parameter says so."""
+    """BYTES as strings; where one is not UTF-8 all are base64, and a parameter says so."""
     elements: list[Any] = array.ravel().tolist()
     if not any(isinstance(element, bytes) for element in elements):
         return {"data": [element if element is None else str(element) for element in elements]}

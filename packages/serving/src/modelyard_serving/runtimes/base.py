@@ -20,10 +20,10 @@ class Model(Protocol):
 
     @property
     def platform(self) -> str:
-        """`<project>_<format>`, as the protocol's metadata tells it, e.g. `sklearn_pickle`, `onnx_onnxv1`."""
+        """`<project>_<format>`, the platform of the protocol's metadata, e.g. `sklearn_pickle`, `onnx_onnxv1`."""
 
     signature: Signature
-    """What it takes and gives. Constant after opening, when what it gives has been seen (`observed`)."""
+    """The inputs and outputs. Constant after `open_model`, which sets the observed outputs (`output_probe`)."""
 
     @property
     def is_thread_safe(self) -> bool:
@@ -51,7 +51,7 @@ class Model(Protocol):
             arrays by output name, of the wanted outputs at least, with the batch as the first dimension.
 
         Raises:
-            InvalidInput: the model itself says that the values are wrong (for example a category that it never saw).
+            InvalidInput: the model itself says that the values are wrong (for example an unknown category).
             Exception: anything else is the model's fault: the caller gets a 500 without its text.
         """
 
@@ -61,12 +61,12 @@ class Model(Protocol):
 
 @runtime_checkable
 class AcceptsSyntheticRows(Protocol):
-    """An ability of some models: rows that nobody sent may be predicted, for it computes with a library and does
-    nothing else. A user's own code is not asked for what nobody asked."""
+    """A model that may be called with synthetic rows, because it only computes with a library. A user's own code is
+    called with real requests only."""
 
     @property
     def known_texts(self) -> Mapping[str, Sequence[Any]]:
-        """Texts that the model was taught, by the inputs that take them. An input that is not there may take any."""
+        """Texts that the model knows, by input. An input that is missing here may take any text."""
 
 
 class Runtime(Protocol):

@@ -1,7 +1,7 @@
-"""A graph that verified compilation accepted, with the page that says how it is fed and what it must refuse.
+"""A graph that verified compilation accepted, with the description of its inputs and of the values that it must reject.
 
-The graph stands for a native model whole: the same inputs, outputs and datatypes. What the native model refuses (a
-missing value where it knows none, an infinity) is refused here before the graph would compute nonsense from it.
+The graph replaces a native model: the same inputs, outputs and datatypes. What the native model rejects (a missing
+value where it allows none, an infinity) is rejected here, because the graph would compute a wrong result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,13 @@ SCHEMA = "modelyard.graph/1"
 MATRIX = "columns side by side"
 """The name of the graph's input where all columns of a frame are fed as one matrix."""
 MISSING_TEXT = "\x00missing"
-"""What stands for a missing text in a graph, which has none: no text of a caller's holds a zero byte by chance."""
+"""The text that represents a missing text in a graph; texts of requests do not contain a zero byte by chance."""
 _ESCAPED_MISSING_TEXT = f"{MISSING_TEXT} but a text"
-"""What the same text is in a graph when a caller sends it."""
+"""What a graph gets when a request contains that text."""
 
 _INVALID_VALUE_MESSAGES = ("Unknown Category", "out of data bounds")
-"""How onnxruntime tells that an encoder has no place for a value; also one that the graph itself sends nowhere."""
+"""Parts of onnxruntime's errors for a value outside of an encoder's categories; also for a value that the graph itself
+maps out of range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class GraphDescription:
 
 
 class CompiledModel:
-    """One session that answers for a native model. Thread-safe."""
+    """One session in place of a native model. Thread-safe."""
 
     platform = "onnx_onnxv1"
     is_thread_safe = True
@@ -112,7 +113,7 @@ class CompiledModel:
 
 
 class _Matrix:
-    """All columns of a frame side by side, made and checked in one step."""
+    """Feeds all columns of a frame as one matrix, built and checked in one step."""
 
     def __init__(self, description: GraphDescription) -> None:
         self._specs = description.signature.inputs
@@ -132,7 +133,7 @@ class _Matrix:
 
 
 class _Tensors:
-    """Each input of the graph by itself."""
+    """Feeds each input of the graph separately."""
 
     def __init__(self, description: GraphDescription, ranks: Mapping[str, int]) -> None:
         # A column that the model never reads is none of the graph's inputs.
@@ -159,12 +160,12 @@ _Feed = _Matrix | _Tensors
 
 
 class _Refusals:
-    """What the native model does not take, input by input."""
+    """Rejects the values that the native model does not accept."""
 
     def __init__(self, description: GraphDescription) -> None:
         missing, infinite = set(description.refuses_missing), set(description.refuses_infinite)
         self.finite = missing & infinite
-        """Inputs of which every number must be finite, which one call tells."""
+        """Inputs of which every number must be finite; one check covers them all."""
         self._missing = sorted(missing - infinite)
         self._infinite = sorted(infinite - missing)
         self._finite = sorted(self.finite)

@@ -1,7 +1,7 @@
-"""One fitted estimator in memory, whichever library made it: its predictions, and probabilities for who asks.
+"""One fitted estimator in memory, of any library: its predictions, and probabilities on request.
 
-It knows how a request becomes the array or frame that the estimator was fitted on. How it was read from disk, and
-what it remembers of its own inputs, is the business of each library's runtime.
+It builds the array or frame that the estimator was fitted on. Each library's runtime reads the file and the estimator's
+own metadata.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -56,8 +56,8 @@ class EstimatorModel:
             predict_proba: computes the output `probabilities`, which the signature then has as its last.
             predict_function: the name of the estimator's method that `predict` is.
             categories: the categories of each column that was a pandas category in training.
-            known_texts: texts that the estimator was taught, by column, beside its categories.
-            casts_outputs: somebody declared the outputs' datatypes, and did not merely expect them.
+            known_texts: texts that the estimator knows, by column, besides its categories.
+            casts_outputs: the outputs' datatypes are declared, not guessed.
         """
         self.platform = platform
         self.estimator = estimator
@@ -110,10 +110,10 @@ class EstimatorModel:
 
 
 def known_signature(inputs: "KnownInputs", output: TensorSpec, *, classes: int | None = None) -> Signature:
-    """What an estimator itself remembers, for a model without a declared signature.
+    """The signature that an estimator itself stores, for a model without a declared one.
 
     Args:
-        classes: of how many classes it tells probabilities; None for one that tells none.
+        classes: the number of classes with probabilities; None where there are none.
     """
     probabilities = (TensorSpec(PROBABILITIES, Datatype.FP64, (-1, classes), optional=True),) if classes else ()
     specs, kind = inputs
@@ -145,7 +145,7 @@ def output_like(prediction: Any) -> TensorSpec:
 
 
 def with_declared(known: Signature, declared: MlflowSignature | None) -> Signature:
-    """The declared signature where there is one; the estimator's own knowledge where it says nothing."""
+    """The declared signature, completed by the estimator's own."""
     if declared is None:
         return known
     declared_signature = declared.signature
@@ -161,7 +161,7 @@ def with_declared(known: Signature, declared: MlflowSignature | None) -> Signatu
 
 
 def declares_outputs(declared: MlflowSignature | None) -> bool:
-    """Whether somebody said which datatypes the outputs have."""
+    """Whether the datatypes of the outputs are declared."""
     return declared is not None and bool(declared.signature.outputs)
 
 

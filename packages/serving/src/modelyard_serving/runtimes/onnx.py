@@ -193,7 +193,7 @@ def _tensor(value: Any) -> npt.NDArray[Any]:
 
 
 def _numbers(inputs: Tensors, spec: TensorSpec, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A column as the graph takes it: a missing number is NaN, for which only floats have room."""
+    """A column as the graph takes it: a missing number is NaN, which only floats can represent."""
     if spec.name not in inputs:
         values = np.full(len(next(iter(inputs.values()))), None, dtype=object)
     else:
@@ -201,7 +201,7 @@ def _numbers(inputs: Tensors, spec: TensorSpec, dtype: np.dtype[Any]) -> npt.NDA
     if values.dtype.kind == "O" and dtype.kind == "f":
         values = np.array([np.nan if value is None else value for value in values], dtype=dtype)
     elif values.dtype.kind == "O" and None in values.tolist():
-        raise InvalidInput(f"column {spec.name!r} has a missing value, for which the graph's {dtype} has no room")
+        raise InvalidInput(f"column {spec.name!r} has a missing value, which the graph's {dtype} cannot represent")
     return values.astype(dtype, copy=False)
 
 

@@ -81,7 +81,7 @@ class FrameBuilder:
             return self._categorical(spec, values)
         if spec.datatype is not Datatype.BYTES:
             return _numbers(values, spec) if values.dtype == object else values
-        if values.dtype != object:  # A model without a declared signature may get numbers where it told BYTES.
+        if values.dtype != object:  # Without a declared signature numbers may come where BYTES is guessed.
             return values
         if parse := _PARSERS.get(spec.logical_type or ""):
             return self._parsed(spec, values, parse)
@@ -134,7 +134,7 @@ def _numbers(values: _Column, spec: TensorSpec) -> _Column:
 
 
 def _datetime(value: str | bytes) -> datetime:
-    """A naive datetime; one with an offset is told in UTC."""
+    """A naive datetime; one with an offset is converted to UTC."""
     parsed = datetime.fromisoformat(value.decode() if isinstance(value, bytes) else value)
     return parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
 

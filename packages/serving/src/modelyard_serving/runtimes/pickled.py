@@ -1,4 +1,5 @@
-"""Objects that a training run pickled, in the formats of MLflow's sklearn flavor. Whoever calls it trusts the file."""
+"""Loads objects that a training run pickled, in the formats of MLflow's sklearn flavor. The caller must trust the
+file."""
 
 import importlib
 import pickle

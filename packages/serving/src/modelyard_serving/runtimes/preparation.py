@@ -1,5 +1,5 @@
-"""What happens to texts in front of a graph, because a graph does it by the machine's locale or not at all: lower case,
-accents and white space, as scikit-learn's vectorizers treat them."""
+"""Text preprocessing in front of a graph, because a graph does it by the machine's locale or not at all: lower case,
+accents and white space, as in scikit-learn's vectorizers."""
 
 import re
 import unicodedata

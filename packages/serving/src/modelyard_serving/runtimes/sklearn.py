@@ -1,7 +1,7 @@
 """scikit-learn estimators: MLflow's sklearn flavor, and bare `.skops`, `.joblib` and pickle files.
 
-An estimator answers exactly as MLflow's own loader would let it answer. Its `n_jobs` are set to 1: a server scales by
-its workers, and a pool of threads costs a single row more than the prediction itself.
+An estimator predicts exactly as under MLflow's own loader. Its `n_jobs` are set to 1: a server scales by its workers,
+and a thread pool costs a single row more than the prediction itself.
 """
 
 import warnings
@@ -35,7 +35,8 @@ _LIBRARIES = {
     "lightgbm": "modelyard_serving.runtimes.lightgbm",
     "xgboost": "modelyard_serving.runtimes.xgboost",
 }
-"""Libraries whose estimators tell more of themselves than scikit-learn's conventions ask: their runtimes know."""
+"""Libraries whose estimators store more metadata than scikit-learn's conventions ask for; their own runtimes read
+it."""
 _FORMATS = {".skops": "skops", ".joblib": "joblib", ".pkl": "joblib", ".pickle": "joblib"}
 
 
@@ -47,10 +48,10 @@ class SklearnRuntime:
 
     def load(self, path: Path) -> Model:
         try:
-            import sklearn  # noqa: F401, PLC0415  # Its absence is told before a pickle fails half way.
+            import sklearn  # noqa: F401, PLC0415  # Without it a pickle would fail half way.
         except ImportError as error:
             raise MissingExtra(extra=self.extra, needed_for="a scikit-learn model") from error
-        # A model that was fitted on an array and is asked with a frame (or the other way round) says so at every call.
+        # A model that was fitted on an array and gets a frame (or the reverse) would warn at every call.
         warnings.filterwarnings("ignore", message="X (has|does not have valid) feature names", category=UserWarning)
         return _load_folder(path) if path.is_dir() else _load_file(path)
 

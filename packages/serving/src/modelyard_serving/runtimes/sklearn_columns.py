@@ -1,5 +1,5 @@
-"""What a fitted scikit-learn estimator itself knows of its inputs: which of them are texts, and some of the texts that
-it was taught. It looks into pipelines and column transformers, and says nothing of what it does not know."""
+"""Reads the input metadata of a fitted scikit-learn estimator: the text columns, and samples of the known texts. It
+looks into pipelines and column transformers, and omits what is not certain."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 _MAX_TEXTS = 20
-"""Texts that are kept of a column: they are samples, not the whole of its categories."""
+"""The most sample texts of a column."""
 _INNER_ATTRIBUTES = (
     "best_estimator_",
     "regressor_",
@@ -17,7 +17,8 @@ _INNER_ATTRIBUTES = (
     "estimator_",
     "estimator",
 )
-"""Attributes by which a search, a transformed target, a vote or a calibration holds what gets its rows as they come."""
+"""Attributes of a search, a transformed target, a voting or a calibrated estimator that hold the estimator of its input
+rows."""
 
 
 def takes_documents(estimator: Any) -> bool:
@@ -31,8 +32,8 @@ def fitted_texts(estimator: Any, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def first_step(estimator: Any) -> Any:
-    """What gets the estimator's rows as they come: the first step of a pipeline, the estimator of a search, one of a
-    vote."""
+    """The estimator that gets the input rows: the first step of a pipeline, the estimator of a search, the first of a
+    voting estimator."""
     while (inner := _inner(estimator)) is not None:
         estimator = inner
     return estimator
@@ -66,7 +67,7 @@ def _columns(step: Any, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]
 
 
 def _encoder(part: Any) -> Any:
-    """The step of a pipeline that knows categories; what is before it, an imputer, keeps the columns as they are."""
+    """The step of a pipeline that has categories; a step before it, an imputer, keeps the columns."""
     steps = [step for _, step in part.steps] if isinstance(getattr(part, "steps", None), list) else [part]
     return next((step for step in steps if hasattr(step, "categories_")), None)
 

@@ -58,13 +58,13 @@ class TorchModel:
 
     def _arguments(self, inputs: Tensors) -> list[Any]:
         names = [spec.name for spec in self.signature.inputs]
-        if self.signature.kind is InputKind.FRAME:  # MLflow feeds a network the columns side by side, as float32.
+        if self.signature.kind is InputKind.FRAME:  # MLflow stacks the columns for a network, as float32.
             return [self._torch.from_numpy(np.stack([inputs[name].astype(np.float32) for name in names], axis=1))]
         return [self._tensor(inputs[name]) for name in (names if set(names) == set(inputs) else inputs)]
 
     def _tensor(self, array: Any) -> Any:
         tensor = self._torch.from_numpy(array if array.flags.writeable else array.copy())
-        # Numbers of which nobody declared the type come as doubles; the network knows what it computes with.
+        # Without a declared signature numbers come as doubles and are cast to the network's dtype.
         if not self.signature.is_declared and self._dtype is not None and tensor.is_floating_point():
             return tensor.to(self._dtype)
         return tensor

@@ -1,1 +1,1 @@
-"""The processes of one model server: a supervisor that owns the listening socket, and workers that hold the model."""
+"""The processes of one model server: a supervisor that owns the listening sockets, and workers that hold the model."""

@@ -1,4 +1,4 @@
-"""What a worker is told before it begins: the first message on its channel, and the files that it inherits."""
+"""The boot message of a worker: the first message on its channel, and the file descriptors that it inherits."""
 
 import socket
 import sys
@@ -14,19 +14,19 @@ from modelyard_serving.workers.listener import Listeners
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """A worker's beginning."""
+    """The decoded boot message."""
 
     settings: Settings
     index: int
     row: int
-    """Its row of the ledger."""
+    """Its row of the shared metrics."""
     channel: socket.socket
     listeners: Listeners
     metrics: SharedMetrics
 
 
 def boot_message(settings: Settings, *, index: int, row: int, listeners: Listeners, metrics: int) -> Message:
-    """The first message; it names the files that the worker inherits by their numbers."""
+    """The boot message, with the numbers of the inherited file descriptors."""
     return {
         "settings": settings.plain(),
         "index": index,
@@ -37,7 +37,7 @@ def boot_message(settings: Settings, *, index: int, row: int, listeners: Listene
 
 
 def receive_boot(channel: socket.socket) -> Boot:
-    """Wait for the first message. Without a supervisor to send it the process ends."""
+    """Wait for the boot message. Without a supervisor the process exits."""
     channel.setblocking(True)  # noqa: FBT003  # The socket module takes it by position.
     line = bytearray()
     while not line.endswith(b"\n"):

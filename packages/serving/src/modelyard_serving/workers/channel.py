@@ -24,7 +24,7 @@ class Channel:
         self._loop.add_reader(self._end, self._read, on_message, on_close)
 
     def send(self, message: Message) -> None:
-        """Send, or drop the message when the other end is gone or does not read: its silence is noticed elsewhere."""
+        """Send, or drop the message when the other end is closed or does not read; the heartbeat detects that."""
         try:
             self._end.send(orjson.dumps(message) + b"\n")
         except OSError:

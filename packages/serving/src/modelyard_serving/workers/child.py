@@ -1,6 +1,8 @@
-"""What runs in a worker process: load the model, warm it up, serve until told to leave. Started by the supervisor only.
+"""The main program of a worker process: load the model, warm it up, serve until it has to drain. Started by the
+supervisor only.
 
-Exit codes: 0 after leaving, 2 when the model cannot be served as it is asked (one sentence on stderr), 1 otherwise.
+Exit codes: 0 after draining, 2 when the model cannot be served with these settings (one sentence on stderr), 1
+otherwise.
 """
 
 import asyncio
@@ -31,34 +33,34 @@ from modelyard_serving.workers.repository import SharedRepository
 
 _HEARTBEAT_INTERVAL_S = 0.5
 _SWITCH_INTERVAL_S = 0.001
-"""How soon a thread that computes in Python gives the interpreter to the event loop: health waits for no prediction."""
+"""The interpreter's switch interval: a computing thread must not delay health checks."""
 _HANDSHAKE_S = 0.25
-"""How long handshakes that have begun may take to be completed, and accepted, before the listening socket is closed."""
+"""How long handshakes in progress may take to complete before the listening socket is closed."""
 _log = logging.getLogger(__name__)
 
 
 class Server(Protocol):
-    """What a worker asks of the server of each transport."""
+    """The interface of a worker to the server of each transport."""
 
     @property
     def in_flight(self) -> int:
-        """Requests that were begun and are not answered."""
+        """Requests without a response yet."""
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from now on."""
 
     def begin_drain(self) -> None:
-        """Ask callers to go elsewhere with their next request."""
+        """Make clients reconnect for their next request."""
 
     def stop_accepting(self) -> None:
-        """Leave new connections to others, and keep those that are here."""
+        """Accept no new connections, and keep the open ones."""
 
     async def stop(self, timeout_s: float) -> bool:
-        """Answer what is in flight, and end; whether every request was answered in time."""
+        """Finish the requests in flight, and stop; whether all were finished in time."""
 
 
 class Child:
-    """One worker: the server of one loaded model, and the supervisor's orders."""
+    """One worker: the servers of one loaded model, and the supervisor's commands."""
 
     def __init__(self, boot: Boot, *, loop: asyncio.AbstractEventLoop) -> None:
         settings = boot.settings
@@ -99,7 +101,7 @@ class Child:
         return GrpcServer(service, loop=self._loop, max_message_bytes=settings.max_body_bytes)
 
     async def serve(self) -> None:
-        """Serve until the order to leave has been carried out."""
+        """Serve until draining is done."""
         self._channel.listen(self._on_message, self._on_orphaned)
         self._loop.add_signal_handler(signal.SIGTERM, self._request_drain)
         for server, listener in zip(self._servers, self._listeners.all, strict=True):
@@ -115,7 +117,7 @@ class Child:
             self._repository.on_message(message)
 
     def _on_orphaned(self) -> None:
-        _log.error("the supervisor is gone: leaving the address to the next one")
+        _log.error("the supervisor is gone: draining, and leaving the address to the next one")
         self._request_drain(is_last=False)
 
     def _request_drain(self, *, is_last: bool = True) -> None:
@@ -123,7 +125,7 @@ class Child:
             self._drain_requested.set_result(is_last)
 
     def _send_heartbeat(self) -> None:
-        """Tell the supervisor, and the watchdog that needs no interpreter lock, that the event loop moves."""
+        """Send a heartbeat to the supervisor, and reset the watchdog, which needs no interpreter lock."""
         faulthandler.dump_traceback_later(self._settings.hang_timeout_s, exit=True)
         self._channel.send({"event": "heartbeat"})
         in_flight = sum(server.in_flight for server in self._servers)
@@ -131,9 +133,9 @@ class Child:
         self._loop.call_later(_HEARTBEAT_INTERVAL_S, self._send_heartbeat)
 
     async def _drain(self, *, is_last: bool) -> None:
-        """Leave without losing a request. The last ones answer for the lame-duck window, not ready, and then everybody
-        who has connected; a worker that leaves others behind takes no new connection from now on, and lets its own
-        ones finish."""
+        """Drain without losing a request. The last workers serve for the lame-duck period, not ready, and then every
+        client that has connected; a worker that leaves others running accepts no new connection and finishes its
+        own."""
         for server in self._servers:
             server.begin_drain()
         if is_last:
@@ -146,12 +148,12 @@ class Child:
             await asyncio.sleep(max(_HANDSHAKE_S, self._settings.lame_duck_s))
         timeout_s = self._settings.drain_timeout_s
         if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
-            _log.error("left with requests unanswered after %g s", timeout_s)
+            _log.error("stopped with unfinished requests after %g s", timeout_s)
         for observer in self._plane.observers:
             observer.close()
 
     async def _close_listeners(self) -> None:
-        """The supervisor, told that it is time, lets no new connection begin; then all that began are accepted."""
+        """On the `closing` message the supervisor blocks new connections; then all that have begun are accepted."""
         self._plane.begin_drain()
         await asyncio.sleep(self._settings.lame_duck_s)
         self._channel.send({"event": "closing"})

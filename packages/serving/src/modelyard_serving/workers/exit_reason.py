@@ -1,4 +1,4 @@
-"""Why a worker ended, in one sentence, from the end of what it wrote. Pure."""
+"""Finds why a worker ended, in one sentence, from the end of its log. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ _MAX_LENGTH = 500
 
 
 def reason_of(log_tail: str) -> str:
-    """The last error that it tells: an exception, or a line of the log at that level; else its last line.
+    """The last error in the log: an exception, or a line of level error; else the last line.
 
-    What comes after the error (warnings, what libraries say when they end) is no reason. Empty when it wrote nothing.
+    Lines after the error (warnings, exit messages of libraries) are ignored. Empty for an empty log.
     """
     lines = [line.rstrip() for line in log_tail.splitlines() if line.strip()]
     reason = _last_exception(lines) or _last_logged_error(lines) or (lines[-1] if lines else "")

@@ -1,5 +1,5 @@
-"""Closing a listening socket without losing a caller. The kernel completes handshakes on its own, so callers queue
-behind `accept`, and to close the socket resets them: first no new handshakes, then accept all, then close."""
+"""Closes a listening socket without losing a connection. The kernel completes handshakes by itself, so connections
+queue for `accept`, and closing the socket resets them. The order is: block new handshakes, accept all, close."""
 
 import asyncio
 import ctypes
@@ -24,9 +24,8 @@ _ACCEPT_TIMEOUT_S = 1.0
 
 
 def refuse_handshakes(listener: socket.socket) -> bool:
-    """Drop the first packet of every new connection, for all processes that share the socket and for good. Handshakes
-    that have begun are completed. The caller of a new connection repeats its packet, and is refused once the socket is
-    closed. It needs no privilege.
+    """Drop the SYN packets of new connections, for all processes that share the socket, permanently. Handshakes in
+    progress complete. A new client repeats its SYN, and is refused once the socket is closed. Needs no privilege.
 
     Returns:
         whether the system can do that (Linux can). Elsewhere a caller that connects in the very instant between the
@@ -45,7 +44,8 @@ def refuse_handshakes(listener: socket.socket) -> bool:
 
 
 async def wait_until_accepted(listener: socket.socket) -> None:
-    """Return when no connection waits to be accepted; whoever accepts does so on this event loop, or elsewhere."""
+    """Return when no connection waits to be accepted. The accepting is done on this event loop or by another
+    process."""
     poll = select.poll()
     poll.register(listener.fileno(), select.POLLIN)
     loop = asyncio.get_running_loop()

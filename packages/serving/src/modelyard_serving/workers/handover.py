@@ -1,7 +1,8 @@
-"""Several servers at one listening socket, so that one can take another's place without losing a connection.
+"""Hands over listening sockets between servers, so that one can replace another without losing a connection.
 
-Each server of a folder answers at a unix socket in it: to who asks it gives its listening sockets, which are then
-shared, and both say whether they answer callers. While another one does, who does not leaves the callers to it.
+Each server of a folder listens on a unix socket in it. To a server that connects it passes its listening sockets, which
+are then shared, and both announce whether they serve clients. While a peer serves, a server that does not leaves the
+clients to it.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from modelyard_serving.workers.listener import Listeners, address_of, open_liste
 
 _REPLY_TIMEOUT_S = 5.0
 _BIND_TIMEOUT_S = 10.0
-"""How long a server that finds its address taken looks for the one that has it: two may start at once."""
+"""How long to look for the server that holds the address: two may start at the same time."""
 _BIND_RETRY_S = 0.1
 _MAX_PATH_BYTES = 90
 """A unix socket's path has at most 107 characters."""
@@ -30,7 +31,7 @@ _MAX_FILES = 2
 
 @dataclass(slots=True, eq=False)
 class _Peer:
-    """Another server at the same address, over the connection that lasts as long as both live."""
+    """Another server at the same address, over a connection that lasts as long as both run."""
 
     end: socket.socket
     is_serving: bool
@@ -39,7 +40,7 @@ class _Peer:
 
 @dataclass(slots=True)
 class Handover:
-    """This server's place among those of its folder. Without a folder it is alone."""
+    """The peers of this server in its folder. Without a folder there are none."""
 
     folder: Path | None = None
     peers: list[_Peer] = field(default_factory=list)
@@ -48,11 +49,11 @@ class Handover:
 
     @property
     def is_served_by_peer(self) -> bool:
-        """Whether another server answers callers at this address."""
+        """Whether a peer serves the clients of this address."""
         return any(peer.is_serving for peer in self.peers)
 
     def open(self, listeners: Listeners, *, changed: Callable[[], None]) -> None:
-        """Give the listening sockets to who asks, from now on, on the running event loop."""
+        """Pass the listening sockets to every server that connects, from now on, on the running event loop."""
         if self.folder is None:
             return
         for peer in self.peers:
@@ -61,7 +62,7 @@ class Handover:
         asyncio.get_running_loop().add_reader(self._socket, self._accept, listeners, changed)
 
     def announce(self, *, is_serving: bool) -> None:
-        """Tell all others whether this server answers callers."""
+        """Announce to all peers whether this server serves clients."""
         if is_serving != self._is_serving:
             self._is_serving = is_serving
             for peer in self.peers:
@@ -69,7 +70,7 @@ class Handover:
                     peer.channel.send({"answers": is_serving})
 
     def close(self) -> None:
-        """Give nothing to anybody any more."""
+        """Stop."""
         if self._socket is not None and self.folder is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             _socket_path(self.folder).unlink(missing_ok=True)
@@ -109,7 +110,7 @@ def join(folder: str | None, host: str, port: int, grpc_port: int | None = None)
     """The listening sockets of a server: those of another one in its folder, else of its own.
 
     Raises:
-        UsageError: the host is unknown, an address is taken by a stranger, or the folder cannot be used.
+        UsageError: the host is unknown, an address is used by another program, or the folder cannot be used.
     """
     if folder is None:
         return open_listeners(host, port, grpc_port), Handover()
@@ -155,7 +156,7 @@ def _take_over(handover: Handover, host: str, port: int, grpc_port: int | None) 
 
 @contextlib.contextmanager
 def _connected(path: Path) -> Iterator[socket.socket | None]:
-    """A connection to the server at this socket; None where none is, and then the socket is taken away."""
+    """A connection to the server at this socket; None where there is none, and then the socket is removed."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
         end.settimeout(_REPLY_TIMEOUT_S)
         try:
@@ -163,7 +164,7 @@ def _connected(path: Path) -> Iterator[socket.socket | None]:
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)
             yield None
-        except OSError:  # It hangs; whoever looks after it will end it.
+        except OSError:  # It hangs; its own supervisor will end it.
             yield None
         else:
             yield end

@@ -1,4 +1,4 @@
-"""The listening sockets that all workers share. Who makes them owns the addresses for as long as the server lives."""
+"""The listening sockets that all workers share. The supervisor creates them and owns the addresses."""
 
 import socket
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ def open_listeners(host: str, port: int, grpc_port: int | None = None) -> Listen
 
 
 def address_of(listener: socket.socket) -> str:
-    """`host:port`, as it is told to people and programs."""
+    """`host:port`."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def open_listener(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    """A listening socket, inheritable and not blocking. `option` is what an error tells to change.
+    """A listening socket, inheritable and not blocking. `option` is the option that an error names.
 
     Raises:
         UsageError: the host is unknown or the address is taken.

@@ -1,4 +1,4 @@
-"""How much memory a process holds, where the system tells it."""
+"""The memory of a process, where the system reports it."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Answers at the listening socket while no worker is ready, so that a caller gets a fast 503 and a probe the truth. It
-serves nothing else, and leaves the door to the workers as soon as there is one."""
+"""Responds on the listening sockets while no worker is ready, so that clients get a fast 503 and liveness probes pass.
+It stops as soon as a worker is ready."""
 
 import asyncio
 import socket
@@ -17,20 +17,20 @@ _MAX_BODY_BYTES = 1024 * 1024
 
 
 class NotReadyResponder(Protocol):
-    """Stands at one listening socket while no worker does. Every verb may be called again."""
+    """Serves one listening socket while no worker does. Every method is idempotent."""
 
     def open(self) -> None:
-        """Answer who comes."""
+        """Start to accept."""
 
     def close(self) -> None:
-        """Leave the door to the workers."""
+        """Stop accepting."""
 
     async def finish(self) -> None:
-        """Answer who waits at the door now and who is in, then nobody more."""
+        """Respond to all waiting connections, then stop."""
 
 
 def not_ready_responders(listeners: Listeners, *, reason: Callable[[], str]) -> list[NotReadyResponder]:
-    """One for each socket of a server; `reason` says why no worker is ready."""
+    """A responder for each socket; `reason` says why no worker is ready."""
     if listeners.grpc is None:
         return [HttpNotReadyResponder(listeners.http, reason=reason)]
     from modelyard_serving.grpc.not_ready import GrpcNotReadyResponder  # noqa: PLC0415  # Its libraries are an extra.
@@ -53,13 +53,13 @@ class HttpNotReadyResponder:
             asyncio.get_running_loop().add_reader(self._listener, self._accept_waiting)
 
     def close(self) -> None:
-        """Leave the door; visitors that are in are answered."""
+        """Stop accepting; accepted connections get their response."""
         if self._is_open:
             self._is_open = False
             asyncio.get_running_loop().remove_reader(self._listener)
 
     async def finish(self) -> None:
-        """Answer who waits at the door now and who is in, then nobody more."""
+        """Respond to all waiting connections, then stop."""
         self._accept_waiting()
         self.close()
         if self._connections:
@@ -69,7 +69,7 @@ class HttpNotReadyResponder:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # A worker was faster, or nobody is there.
+            except OSError:  # A worker accepted it first, or no connection waits.
                 return
             task = asyncio.get_running_loop().create_task(self._serve(connection))
             self._connections.add(task)
@@ -85,13 +85,13 @@ class HttpNotReadyResponder:
                 writer.write(_response(head, self._reason()))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            pass  # A visitor that does not speak HTTP, or has left, gets no answer.
+            pass  # A client that does not send HTTP, or has disconnected, gets no response.
         finally:
             writer.close()
 
 
 async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
-    """Read what the visitor sends: closing on unread bytes would reset the connection and lose the answer."""
+    """Read the body: closing on unread bytes would reset the connection and lose the response."""
     length = 0
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")

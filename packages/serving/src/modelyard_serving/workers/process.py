@@ -1,4 +1,4 @@
-"""One worker process as the supervisor holds it: started, spoken to, measured, ended. It decides nothing."""
+"""A worker process as the supervisor's handle: start, send, measure, kill. It decides nothing."""
 
 import asyncio
 import contextlib
@@ -14,11 +14,11 @@ from modelyard_serving.workers.memory import resident_bytes
 
 _TAIL_LINES = 40
 _TAIL_LINE_BYTES = 4096
-"""What is kept of a line: the end of the log goes into the status file, which is written all the time."""
+"""The most bytes of a line: the end of the log is part of the status file, which is written often."""
 
 
 class Worker(Protocol):
-    """A worker as the supervisor needs it."""
+    """The supervisor's view of a worker."""
 
     @property
     def pid(self) -> int: ...
@@ -28,20 +28,20 @@ class Worker(Protocol):
         """The last lines that it wrote to stderr."""
 
     def send(self, message: Message) -> None:
-        """Tell it something; when it is gone nothing happens."""
+        """Send a message; no effect when the process is gone."""
 
     def kill(self) -> None:
-        """End it at once; when it is gone nothing happens."""
+        """Kill it; no effect when the process is gone."""
 
     def rss_bytes(self) -> int | None:
-        """Its resident memory; None where the system does not tell."""
+        """Its resident memory; None where the system does not report it."""
 
     async def wait(self) -> int:
         """Its return code, negative for a signal, when it has ended and its log is read to the end."""
 
 
 class SpawnWorker(Protocol):
-    """Starts a worker that inherits `files`, tells it `boot` first, and hands over what it says."""
+    """Starts a worker that inherits `files`, sends it `boot` first, and passes on its messages."""
 
     async def __call__(
         self, *, boot: Message, files: Sequence[int], on_message: Callable[[Message], None]
@@ -83,7 +83,7 @@ class ProcessWorker:
         return code
 
     async def _relay(self) -> None:
-        """Pass its stderr on to ours, and keep the end of it. Nobody may read ours any more: the worker goes on."""
+        """Copy its stderr to ours, and keep the end of it. The worker keeps running when our stderr is closed."""
         stream = self._process.stderr
         if stream is None:
             return

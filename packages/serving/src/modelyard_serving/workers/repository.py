@@ -1,5 +1,5 @@
-"""A worker's side of loading and unloading the model in every worker: it asks the supervisor for all of them, and does
-what it is told for itself."""
+"""Loads and unloads the model in every worker: a worker requests it from the supervisor, and applies it when the
+supervisor says so."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ class SharedRepository:
         await self._request(Verb.LOAD)
 
     async def unload(self) -> None:
-        """Every worker lets the model go."""
+        """Every worker unloads the model."""
         await self._request(Verb.UNLOAD)
 
     def on_message(self, message: Message) -> None:

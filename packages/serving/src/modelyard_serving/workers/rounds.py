@@ -1,5 +1,5 @@
-"""The supervisor's side of loading and unloading the model in every worker: who has not yet done it, and whom to answer
-when the last one has. Pure: it sends nothing."""
+"""Tracks a command that every worker must apply, such as loading the model: which workers have not yet done so, and
+what to call when all have. Pure: it sends nothing."""
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable
@@ -10,23 +10,23 @@ Member = TypeVar("Member", bound=Hashable)
 
 
 class Verb(StrEnum):
-    """What is done with the model."""
+    """The commands."""
 
     LOAD = "load"
     UNLOAD = "unload"
 
 
 class Rounds(Generic[Member]):
-    """The supervisor's side: which workers have not yet done what was asked for, and whom to answer."""
+    """The open rounds of commands."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._open: dict[int, _Round[Member]] = {}
         self.is_unloaded = False
-        """What a worker that starts later is told."""
+        """The state for workers that start later."""
 
     def begin(self, verb: Verb, members: Iterable[Member], answer: Callable[[str | None], None]) -> int:
-        """Open a round. `answer` is called when all members have done it, or are gone, with the first error."""
+        """Open a round. `answer` is called with the first error when all members are done or gone."""
         number = next(self._numbers)
         self.is_unloaded = verb is Verb.UNLOAD
         self._open[number] = _Round(set(members), answer)
@@ -34,13 +34,13 @@ class Rounds(Generic[Member]):
         return number
 
     def done(self, number: int, member: Member, error: str | None) -> None:
-        """One member has done it, or tells why not."""
+        """One member is done, or failed with `error`."""
         if number in self._open:
             self._open[number].note(member, error)
         self._close_finished()
 
     def gone(self, member: Member) -> None:
-        """A member is not there any more: whoever follows it starts with the model as it is now."""
+        """A member has exited: its successor starts with the current state."""
         for open_round in self._open.values():
             open_round.note(member, None)
         self._close_finished()

@@ -1,4 +1,4 @@
-"""The place of one wanted worker and everything that is known of its lives. It starts and ends nothing itself."""
+"""The slot of one worker: its current process and its history. It starts and ends nothing itself."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +11,11 @@ from modelyard_serving.workers.status import Exit, WorkerStatus
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Slot:
-    """One worker's place; its process changes, its index and history stay."""
+    """One worker's slot; its process changes, its index and history stay."""
 
     index: int
     row: int
-    """The row of the shared metrics that its processes write; no two living processes have the same."""
+    """The row of the shared metrics that its processes write; no two running processes have the same."""
     state: WorkerState = WorkerState.BACKOFF
     worker: Worker | None = None
     started_at: datetime | None = None
@@ -29,7 +29,7 @@ class Slot:
     is_serving: bool = False
     """It takes new connections."""
     deadline: float | None = field(default=None)
-    """When it is killed at the latest, once it was asked to leave."""
+    """When a draining process is killed."""
     kill_reason: str | None = None
     """Why we killed it."""
 
@@ -41,7 +41,7 @@ class Slot:
         self.is_serving = state is WorkerState.READY or (state is WorkerState.DRAINING and self.is_serving)
 
     def send(self, message: Message) -> None:
-        """Tell its process something, if it has one."""
+        """Send its process a message, if there is one."""
         if self.worker is not None:
             self.worker.send(message)
 

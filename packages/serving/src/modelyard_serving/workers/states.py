@@ -1,4 +1,4 @@
-"""The lives of workers and of the server as a whole, and when a worker is started again. Pure: no process, no clock."""
+"""The life cycles of workers and of the whole server, and the restart back-off. Pure: no process, no clock."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ TRANSITIONS: dict[WorkerState, frozenset[WorkerState]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What the state of the whole needs to know of one wanted worker."""
+    """The facts about one worker that the server's state depends on."""
 
     state: WorkerState
     failures: int
@@ -53,15 +53,15 @@ def server_state(workers: Collection[Fact], *, is_draining: bool) -> ServerState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long a worker that died waits before it is started again."""
+    """The restart back-off."""
 
     first_s: float = 0.25
     longest_s: float = 30.0
     settled_s: float = 10.0
-    """A worker that was ready for this long starts again at once, as if it had never failed."""
+    """A worker that was ready for this long restarts at once, without back-off."""
 
     def delay(self, failures: int) -> float:
-        """Seconds before the next start, after so many lives in a row that were too short."""
+        """Seconds before the next start, after `failures` failures in a row."""
         if failures == 0:
             return 0.0
         return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 20))

@@ -1,4 +1,4 @@
-"""The status file: what whoever started this server reads of it. It is replaced as a whole, never written in place."""
+"""The status file, for the program that started this server. It is replaced atomically, never written in place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Status:
 
 
 def write_status(path: Path, status: Status, *, now: datetime) -> None:
-    """Write beside the file and rename into it, so that a reader sees one whole status."""
+    """Write a temporary file and rename it, so that a reader sees one complete status."""
     content: dict[str, Any] = {
         "pid": status.pid,
         "address": status.address,

@@ -1,5 +1,6 @@
-"""Keeps the wanted number of workers alive behind one listening socket, replaces those that die, hang or eat memory,
-scales and drains without losing a request, and tells the status. It loads no model and answers no prediction."""
+"""Keeps the configured number of workers running behind shared listening sockets, replaces those that exit, hang or use
+too much memory, scales and drains without losing a request, and writes the status file. It loads no model and serves no
+prediction."""
 
 import asyncio
 import logging
@@ -272,7 +273,7 @@ class Supervisor:
         self._on_change()
 
     def _drain_slot(self, slot: Slot) -> None:
-        """Let one worker leave while others go on: new connections go to them from now on."""
+        """Drain one worker while others run: new connections go to them from now on."""
         self._slots.remove(slot)
         self._draining.append(slot)
         self._request_drain(slot, is_last=False)

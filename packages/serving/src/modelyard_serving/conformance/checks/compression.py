@@ -74,7 +74,7 @@ def corrupt_body(subject: Subject) -> None:
         refused(_post(subject, body, "gzip"))
 
 
-@group.should("B6g", "A small body that unpacks to a gigabyte is refused, and the server lives on")
+@group.should("B6g", "A small body that unpacks to a gigabyte is refused, and the server keeps serving")
 def bomb(subject: Subject) -> None:
     _gzip_body(subject)
     refused(_post(subject, _bomb(), "gzip"))

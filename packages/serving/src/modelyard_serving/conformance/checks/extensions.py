@@ -12,7 +12,7 @@ group = Group("Extensions", section="1.4", transport=Transport.REST)
 CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 
 
-@group.extension("X1a", "model_configuration: GET …/config tells name, max_batch_size, input and output")
+@group.extension("X1a", "model_configuration: GET …/config reports name, max_batch_size, input and output")
 def config(subject: Subject) -> None:
     subject.needs_extension("model_configuration")
     response = supported(subject.http.get(subject.path("/config"))).object()
@@ -42,7 +42,7 @@ def _statistics(subject: Subject) -> dict[str, Any]:
     return entry
 
 
-@group.extension("X2a", "statistics: GET …/stats tells the counts and durations of the model")
+@group.extension("X2a", "statistics: GET …/stats reports the counts and durations of the model")
 def statistics(subject: Subject) -> None:
     subject.needs_extension("statistics")
     entry = _statistics(subject)
@@ -69,7 +69,7 @@ def statistics_count(subject: Subject) -> None:
         raise Violation(f"expected 2 rows and 1 success more, {rows} and {successes} came")
 
 
-@group.extension("X2c", "statistics: GET v2/models/stats tells all models")
+@group.extension("X2c", "statistics: GET v2/models/stats reports all models")
 def all_statistics(subject: Subject) -> None:
     subject.needs_extension("statistics")
     stats = supported(subject.http.get("/v2/models/stats")).object().get("model_stats", [])

@@ -64,7 +64,7 @@ def unknown_version_ready(subject: Subject) -> None:
     _is_not_ready(subject, name=subject.model, version=NO_VERSION)
 
 
-@group.must("G2a", "ServerMetadata tells name and version as REST does")
+@group.must("G2a", "ServerMetadata reports name and version as REST does")
 def server_metadata(subject: Subject) -> None:
     actual = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
     expected = of_server(subject)
@@ -72,7 +72,7 @@ def server_metadata(subject: Subject) -> None:
         raise Violation(f"expected {expected}, {actual.name!r} {actual.version!r} came")
 
 
-@group.should("G2b", "ServerMetadata tells the extensions as REST does")
+@group.should("G2b", "ServerMetadata reports the extensions as REST does")
 def server_extensions(subject: Subject) -> None:
     actual = subject.rpc.call("ServerMetadata", pb.ServerMetadataRequest(), pb.ServerMetadataResponse)
     expected = of_server(subject).get("extensions")
@@ -80,7 +80,7 @@ def server_extensions(subject: Subject) -> None:
         raise Violation(f"expected {expected}, {list(actual.extensions)} came")
 
 
-@group.must("G2c", "ModelMetadata tells name, platform, inputs and outputs as REST does")
+@group.must("G2c", "ModelMetadata reports name, platform, inputs and outputs as REST does")
 def model_metadata(subject: Subject) -> None:
     actual, expected = _metadata(subject, name=subject.model), of_model(subject)
     if (actual.name, actual.platform) != (expected.get("name"), expected.get("platform")):
@@ -135,7 +135,7 @@ def reflection(subject: Subject) -> None:
 
 
 class _Bytes:
-    """Bytes in a message's clothes, for services whose messages the suite does not have."""
+    """Raw bytes behind a message's interface, for services whose messages the suite does not define."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

@@ -16,7 +16,7 @@ ResponseT = TypeVar("ResponseT")
 group = Group("Extensions", section="1.4", transport=Transport.GRPC)
 
 
-@group.extension("X7a", "model_configuration: ModelConfig tells name, inputs and outputs")
+@group.extension("X7a", "model_configuration: ModelConfig reports name, inputs and outputs")
 def config(subject: Subject) -> None:
     subject.needs_extension("model_configuration")
     actual = _supported(
@@ -28,7 +28,7 @@ def config(subject: Subject) -> None:
         raise Violation(f"expected {expected}, {reported} came")
 
 
-@group.extension("X7b", "statistics: ModelStatistics tells the counts of the model")
+@group.extension("X7b", "statistics: ModelStatistics reports the counts of the model")
 def statistics(subject: Subject) -> None:
     subject.needs_extension("statistics")
     request = pb.ModelStatisticsRequest(name=subject.model)

@@ -43,7 +43,7 @@ def grpc_is_rest(subject: Subject) -> None:
     _same(rest.infer_outputs(subject, rest.request(subject)), infer_outputs(subject, raw(subject)))
 
 
-@group.must("G4e", "The answer tells model_name, and returns the id verbatim")
+@group.must("G4e", "The answer reports model_name, and returns the id verbatim")
 def names(subject: Subject) -> None:
     message = raw(subject)
     message.id = "modelyard/ß 7"
@@ -52,7 +52,7 @@ def names(subject: Subject) -> None:
         raise Violation(f"expected {subject.model!r} and {message.id!r}, {actual.model_name!r} and {actual.id!r} came")
 
 
-@group.must("G4f", "A version that the model declares is taken, and told in the answer")
+@group.must("G4f", "A version that the model declares is accepted, and reported in the response")
 def version(subject: Subject) -> None:
     message = raw(subject)
     message.model_version = subject.version

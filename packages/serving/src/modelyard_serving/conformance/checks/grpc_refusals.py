@@ -182,7 +182,7 @@ def bad_input_code(subject: Subject) -> None:
     _refused(subject, *_bad_requests(subject), code="INVALID_ARGUMENT")
 
 
-@group.must("G5q", "Bytes that are no message end with an error, and the server lives on")
+@group.must("G5q", "Bytes that are no message end with an error, and the server keeps serving")
 def garbage(subject: Subject) -> None:
     message = raw(subject)
     for data in (b"\xff" * 64, message.SerializeToString()[:-3], b"\x2a\xff\xff\xff\xff\x0f"):

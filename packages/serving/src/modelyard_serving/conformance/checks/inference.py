@@ -23,7 +23,7 @@ def valid_request(subject: Subject) -> None:
     succeeded(infer(subject, {"inputs": [tensor.to_json() for tensor in tensors]}))
 
 
-@group.must("R6b", "The answer tells model_name, as it was asked for")
+@group.must("R6b", "The answer reports model_name, as it was asked for")
 def response_names_the_model(subject: Subject) -> None:
     name = _head(subject).get("model_name")
     if name != subject.model:
@@ -86,7 +86,7 @@ def keep_alive(subject: Subject) -> None:
         connection.close()
 
 
-@group.should("R6k", "A connection lives on after a refused request, or is said to close")
+@group.should("R6k", "A connection stays open after a refused request, or the response announces its end")
 def keep_alive_after_an_error(subject: Subject) -> None:
     connection = subject.http.keep_alive()
     try:

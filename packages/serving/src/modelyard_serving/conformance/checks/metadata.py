@@ -1,4 +1,4 @@
-"""What a server and a model tell of themselves."""
+"""Server and model metadata."""
 
 from typing import Any
 
@@ -31,14 +31,14 @@ def _tensors(subject: Subject) -> list[Any]:
     return [tensor for field in ("inputs", "outputs") for tensor in metadata.get(field) or []]
 
 
-@group.must("R4a", "GET v2 tells name and version")
+@group.must("R4a", "GET v2 reports name and version")
 def server_metadata(subject: Subject) -> None:
     response = of_server(subject)
     _has(response, "name", str)
     _has(response, "version", str)
 
 
-@group.must("R4b", "GET v2 tells extensions, a list of strings")
+@group.must("R4b", "GET v2 reports extensions, a list of strings")
 def server_extensions(subject: Subject) -> None:
     extensions = of_server(subject).get("extensions")
     if not isinstance(extensions, list) or not all(isinstance(name, str) for name in extensions):
@@ -53,7 +53,7 @@ def metadata_type(subject: Subject) -> None:
             raise Violation(f"{path}: expected Content-Type application/json, {kind or 'none'!r} came")
 
 
-@group.must("R5a", "GET v2/models/{m} tells name, platform, inputs and outputs")
+@group.must("R5a", "GET v2/models/{m} reports name, platform, inputs and outputs")
 def model_metadata(subject: Subject) -> None:
     response = of_model(subject)
     for field, kind in (("name", str), ("platform", str), ("inputs", list), ("outputs", list)):

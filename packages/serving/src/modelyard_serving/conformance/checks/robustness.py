@@ -43,7 +43,7 @@ def _still_serves(subject: Subject) -> None:
     infer_outputs(subject, request(subject))
 
 
-@group.must("N1", "JSON that is nested 250,000 deep is refused, and the server lives on")
+@group.must("N1", "JSON that is nested 250,000 deep is refused, and the server keeps serving")
 def deep_json(subject: Subject) -> None:
     deep = "[" * 250_000
     body = subject.plain_body().decode()
@@ -53,7 +53,7 @@ def deep_json(subject: Subject) -> None:
     _still_serves(subject)
 
 
-@group.must("N2", "JSON objects nested 250,000 deep in a parameter are answered somehow, and the server lives on")
+@group.must("N2", "JSON objects nested 250,000 deep in a parameter get a response, and the server keeps serving")
 def deep_parameter(subject: Subject) -> None:
     deep = '{"a":' * 250_000 + "1" + "}" * 250_000
     body = subject.plain_body().decode()
@@ -67,7 +67,7 @@ def chunked(subject: Subject) -> None:
     outputs(succeeded(infer(subject, iter([body[:10], body[10:]]))))
 
 
-@group.should("N4", "A body in very many chunks is answered or refused, and the server lives on")
+@group.should("N4", "A body in very many chunks is answered or refused, and the server keeps serving")
 def many_chunks(subject: Subject) -> None:
     body = subject.plain_body()
 
@@ -79,7 +79,7 @@ def many_chunks(subject: Subject) -> None:
     _still_serves(subject)
 
 
-@group.must("N5", "A caller who promises more bytes than he sends disturbs nobody")
+@group.must("N5", "A client that announces more bytes than it sends affects no other client")
 def truncated_body(subject: Subject) -> None:
     body = subject.plain_body()
     with subject.http.socket() as connection:
@@ -179,17 +179,17 @@ def large_body(subject: Subject) -> None:
     outputs(succeeded(infer(subject, body)))
 
 
-@group.must("N15", "A shape that overflows 64 bits, alone or as a product, is refused, and the server lives on")
+@group.must("N15", "A shape that overflows 64 bits, alone or as a product, is refused, and the server keeps serving")
 def overflowing_shape(subject: Subject) -> None:
     _refuses_shapes(subject, [[2**60], [2**63], [2**64], [2**64 + 2], [2**32, 2**32]])
 
 
-@group.must("N16", "A small body that declares a huge tensor is refused, and the server lives on")
+@group.must("N16", "A small body that declares a huge tensor is refused, and the server keeps serving")
 def small_body_of_a_huge_shape(subject: Subject) -> None:
     _refuses_shapes(subject, [[2**33], [2**40]])
 
 
-@group.must("N17", "The same of binary data is refused, and the server lives on")
+@group.must("N17", "The same of binary data is refused, and the server keeps serving")
 def small_blob_of_a_huge_shape(subject: Subject) -> None:
     for first in ([2**40], [2**60], [2**62], [2**64 + 2], [2**32, 2**32]):
         head, blobs = binary_request(subject)

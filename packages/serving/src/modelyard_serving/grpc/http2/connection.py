@@ -1,5 +1,5 @@
-"""One HTTP/2 connection from a client: frames in, requests out to a handler, answers back. It bounds what a peer can
-make us do or keep, and ends the connection of one who goes beyond."""
+"""One HTTP/2 connection from a client: frames in, requests to a handler, responses back. It limits what a peer can make
+the server compute or buffer, and closes the connection of a peer that exceeds a limit."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ CONNECTION_WINDOW = 1 << 24
 LAST_STREAM = 2**31 - 1
 STALL_TIMEOUT_S = 30.0
 DRAIN_TIMEOUT_S = 1.0
-"""How long a client that is asked to leave has for its acknowledgement, and at the end for its own closing."""
+"""How long to wait for the client's acknowledgement of GOAWAY, and at the end for it to close."""
 _DRAIN_PING = b"finished"
 """The eight bytes of the PING that is sent behind the announcement of the end."""
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Exchange(Protocol):
         """Some bytes of the request's body; called again until `is_last`."""
 
     def cancel(self) -> None:
-        """The client, or the connection, is gone: nobody waits for an answer."""
+        """The client or the connection is gone: the response is not needed."""
 
 
 OpenExchange = Callable[["Connection", int, Headers], Exchange]
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         return len(self._exchanges)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio says: it is open."""
+        """asyncio: the connection is open."""
         self._transport = transport
         self._connections.add(self)
         self._send(
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature.
-        """asyncio says: it is closed."""
+        """asyncio: the connection is closed."""
         self._connections.discard(self)
         for exchange in self._exchanges.values():
             exchange.cancel()
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._on_closed()
 
     def data_received(self, data: bytes) -> None:
-        """asyncio says: bytes came. All that they cause at once is written in one piece."""
+        """asyncio: bytes arrived. All direct responses to them are written in one piece."""
         self._out = []
         try:
             for kind, flags, stream, payload in self._callback.feed(data):
@@ -136,11 +136,11 @@ class Connection(asyncio.Protocol):
                 self._transport.write(b"".join(out))
 
     def pause_writing(self) -> None:
-        """asyncio says: the client does not read its answers. Then it may ask nothing more."""
+        """asyncio: the client does not read its responses, so no further requests are read."""
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """asyncio says: it reads again."""
+        """asyncio: the client reads again."""
         self._transport.resume_reading()
 
     def reply(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
         self.end(stream, trailers)
 
     def is_stalled(self, now: float) -> bool:
-        """Whether the client stands still in the middle of something, or never began."""
+        """Whether the client has stalled in the middle of a request, or never sent the preface."""
         if now - self._last_received < STALL_TIMEOUT_S:
             return False
         return not self._callback.is_begun or any(self._exchanges[stream].is_incomplete for stream in self._receiving)
@@ -180,22 +180,22 @@ class Connection(asyncio.Protocol):
         self._close_if_done()
 
     def extend_window(self, stream: int, size: int) -> None:
-        """Let the client send so many bytes more on a stream than the first window allowed."""
+        """Extend a stream's flow-control window by `size` bytes."""
         if stream in self._exchanges:
             self._send(frames.window_update(stream, size))
 
     async def wait_for_window(self, stream: int, size: int) -> None:
-        """Wait until the client has taken all but so many bytes of an answer, or does not wait for it any more."""
+        """Wait until at most `size` bytes of a response are buffered, or the client cancels."""
         while self._send_buffer.buffered_bytes(stream) > size:
             await self._progress.wait()
 
     def begin_drain(self) -> None:
-        """Ask the client to go elsewhere with its next requests; those that come nevertheless are answered."""
+        """Send GOAWAY: the client opens new streams elsewhere; streams that it opens nevertheless are served."""
         self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR))
 
     def drain(self) -> None:
-        """Close when the last request is answered. Requests that the client sent before it heard of the end are its
-        last ones: they come before its answer to a PING (RFC 9113, section 6.8)."""
+        """Close after the last response. Requests that the client sent before it received GOAWAY arrive before its
+        answer to a PING (RFC 9113, section 6.8)."""
         self._send(frames.goaway(LAST_STREAM, ErrorCode.NO_ERROR) + frame(frames.PING, payload=_DRAIN_PING))
         self._timer = self._loop.call_later(DRAIN_TIMEOUT_S, self._refuse_new_streams)
 
@@ -228,8 +228,8 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._half_close)
 
     def _half_close(self) -> None:
-        """Say nothing more, and close when the client does: to close on bytes that it still sends would reset the
-        connection, and take the last answer from it."""
+        """Half-close, and close when the client does: closing on bytes that it still sends would reset the connection
+        and lose the last response."""
         if self._transport.is_closing():
             return
         self._transport.write_eof()
@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
         exchange.receive(payload, is_last=is_last)
 
     def _acknowledge(self, size: int) -> None:
-        """Keep the connection's window open; what a stream may buffer is the exchange's business."""
+        """Keep the connection's window open; a stream's own buffer is limited by its window."""
         self._unacknowledged += size
         if self._unacknowledged > CONNECTION_WINDOW // 2:
             self._send(frames.window_update(0, self._unacknowledged))

@@ -46,7 +46,7 @@ class HeaderReader:
 
 
 def write_headers(headers: Iterable[tuple[bytes, bytes]], *, status: int = 200) -> bytes:
-    """A header block of literals that leaves the peer's table as it is; it may be kept and sent again."""
+    """A header block of literals that does not change the peer's table; it may be stored and sent again."""
     first = b"\x88" if status == 200 else _literal(b":status", b"%d" % status)
     return first + write_trailers(headers)
 

@@ -1,4 +1,4 @@
-"""Two small things that keep a connection in bounds: how often a client may reset, and when a sender goes on."""
+"""Limits of a connection: the budget of stream resets, and the signal on which a sender waits."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ class ResetBudget:
 
 
 class Signal:
-    """Wakes all that wait for it now, and nobody later."""
+    """Wakes all current waiters, and no later ones."""
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
@@ -40,7 +40,7 @@ class Signal:
         await future
 
     def set(self) -> None:
-        """Wake who waits."""
+        """Wake the current waiters."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -1,4 +1,4 @@
-"""What is to be sent on one connection, held back where the peer's windows are shut. It sends nothing itself."""
+"""The send buffer of one connection: data waits in it for the peer's flow-control windows. It sends nothing itself."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ MAX_WINDOW = 2**31 - 1
 
 @dataclass(slots=True)
 class _Waiting:
-    """What one stream has still to send: data, then trailers."""
+    """The unsent data of one stream, and its trailers."""
 
     data: deque[bytes] = field(default_factory=deque)
     size: int = 0
@@ -38,22 +38,22 @@ class SendBuffer:
         self._waiting: dict[int, _Waiting] = {}
 
     def open(self, stream: int) -> None:
-        """A stream that may have answers from now on."""
+        """Add a stream."""
         self._windows[stream] = self._initial_window
 
     def close(self, stream: int) -> None:
-        """A stream that has none any more."""
+        """Remove a stream and its data."""
         self._windows.pop(stream, None)
         self._waiting.pop(stream, None)
 
     def buffered_bytes(self, stream: int) -> int:
-        """How many bytes of a stream wait for a window."""
+        """How many bytes of a stream wait for its window."""
         waiting = self._waiting.get(stream)
         return waiting.size if waiting else 0
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is held back."""
+        """Whether the buffer is empty."""
         return not self._waiting
 
     def is_closed(self, stream: int) -> bool:
@@ -61,7 +61,7 @@ class SendBuffer:
         return stream not in self._windows
 
     def data(self, stream: int, data: bytes) -> bytes:
-        """The frames that may go now; the rest waits."""
+        """The frames that may be sent now; the rest is buffered."""
         size = len(data)
         window = self._windows[stream]
         if size <= window and size <= self._window and size <= self.max_frame_size and stream not in self._waiting:
@@ -74,7 +74,7 @@ class SendBuffer:
         return self._pump(stream)
 
     def end(self, stream: int, trailers: bytes) -> bytes:
-        """The frames that may go now, of a stream that ends with these trailers."""
+        """The frames that may be sent now, of a stream that ends with these trailers."""
         waiting = self._waiting.get(stream)
         if waiting is not None:
             waiting.trailers = trailers
@@ -83,7 +83,7 @@ class SendBuffer:
         return frame(HEADERS, flags=END_STREAM | END_HEADERS, stream=stream, payload=trailers)
 
     def increase_window(self, stream: int, size: int) -> bytes:
-        """The peer takes more bytes, of one stream or of all (stream 0); the frames that may go now.
+        """The peer extended the window of one stream or of the connection (stream 0); the frames that may be sent now.
 
         Raises:
             ConnectionFault: a window would be larger than the protocol allows.
@@ -100,7 +100,7 @@ class SendBuffer:
         return b"".join([self._pump(waiting) for waiting in list(self._waiting)])
 
     def set_initial_window(self, size: int) -> bytes:
-        """The peer's setting changed the window of every stream; the frames that may go now."""
+        """The peer's setting changed the window of every stream; the frames that may be sent now."""
         change = size - self._initial_window
         self._initial_window = size
         for stream in self._windows:
