@@ -20,6 +20,7 @@ from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
+from modelyard.tracking_access.grants import NoCredentials
 from modelyard.training.logged import RUN_KEY_TAG
 from modelyard_client import Client, Script
 from modelyard_client.errors import Conflict, Invalid, JobFailed, NotFound, Unauthenticated
@@ -101,6 +102,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         target=FakeTarget(),
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),
+        run_credentials=NoCredentials(),
     )
     control = ControlPlane(Settings(storage=StorageSettings(home=home)), adapters)
     with served(control) as url, working(engine):

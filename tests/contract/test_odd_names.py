@@ -93,7 +93,7 @@ class TestOddNames:
         made = platform.operator.post("/api/v1/webhooks", json={"url": "https://hooks.example.com/"})
         assert made.status_code == 201, made.text
         assert platform.operator.post(SERVING, json={"name": name}).status_code == 201
-        asyncio.run(platform.control.hooks.courier.deliver_due())
+        asyncio.run(platform.control.webhooks.dispatcher.deliver_due())
         subjects = [json.loads(post.body)["data"]["subject"] for post in platform.receivers.posts]
         assert f"models/{name}" in subjects
 

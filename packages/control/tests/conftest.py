@@ -21,6 +21,7 @@ from outside_fixtures import adapters, engine, environments, log_model, receiver
 from ports import find_free_port
 from unit_fixtures import (
     audit,
+    delivery,
     deployments,
     jobs,
     leases,
@@ -50,6 +51,7 @@ __all__ = [
     "client",
     "control_plane",
     "database",
+    "delivery",
     "deployments",
     "engine",
     "environments",

@@ -65,6 +65,6 @@ class TestControlPlane:
             process.kill()
             process.wait()
             assert theirs.exists()
-            with Platform(tmp_path / "home") as platform:
+            with Platform(tmp_path / "home"):
                 assert not theirs.exists()
-                assert platform.control.scratch.folder.is_dir()
+                assert scratch.is_dir()

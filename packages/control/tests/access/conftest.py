@@ -36,7 +36,7 @@ def tenants(database: Database, clock: ManualClock, audit: AuditLog, member_toke
 
 @pytest.fixture
 def tenant_life(database: Database, clock: ManualClock, audit: AuditLog, member_tokens: Tokens) -> TenantLife:
-    return TenantLife(database=database, clock=clock, audit=audit, tokens=member_tokens)
+    return TenantLife(database=database, clock=clock, audit=audit, tokens=member_tokens, deletion_blockers=[])
 
 
 @pytest.fixture

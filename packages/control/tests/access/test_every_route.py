@@ -219,7 +219,7 @@ class TestTenants:
         for caller in (platform.operator, other):
             made = caller.post("/mlops/registry", json={"name": name, "run_id": platform.log_model()})
             assert (made.status_code, made.json()["version"]) == (201, 1)
-        platform.control.outbox.deliver_due()
+        platform.control.delivery.deliver_due()
         assert all(platform.registered.version(shown, 1) is not None for shown in (name, f"other--{name}"))
 
 

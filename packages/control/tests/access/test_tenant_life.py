@@ -63,12 +63,20 @@ class TestDeletion:
         assert code(caught) == "tenant_not_suspended"
 
     def test_what_still_runs_is_named_and_stops_it(
-        self, tenant_life: TenantLife, operator: Principal, acme: NewTenant
+        self,
+        database: Database,
+        clock: ManualClock,
+        audit: AuditLog,
+        member_tokens: Tokens,
+        operator: Principal,
+        acme: NewTenant,
     ) -> None:
         def two_jobs(_: Connection, tenant_id: str) -> str | None:
             return f"2 jobs of {tenant_id}"
 
-        tenant_life.refuse_deletion_for(two_jobs)
+        tenant_life = TenantLife(
+            database=database, clock=clock, audit=audit, tokens=member_tokens, deletion_blockers=[two_jobs]
+        )
         tenant_life.suspend(operator, "acme", reason="")
         with pytest.raises(Conflict, match="tenant 'acme' has 2 jobs of acme"):
             tenant_life.delete(operator, "acme", reason="")

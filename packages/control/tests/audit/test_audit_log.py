@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.domain import Anchor, Entry, Filter, prove
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, Listener
 from modelyard.audit.tables import audit_entries
 from modelyard.db import Database
 from modelyard.errors import Invalid
@@ -207,23 +207,22 @@ class TestAppendOnly:
 
 class TestListeners:
     def test_they_hear_of_an_entry_in_its_transaction_and_can_undo_it(
-        self, chain: AuditLog, database: Database, alice: Principal
+        self, chain: AuditLog, database: Database, clock: ManualClock, alice: Principal
     ) -> None:
         heard: list[Entry] = []
-        chain.tell(lambda _, entry: heard.append(entry))
 
         def refuse(*_: object) -> None:
             raise LookupError
 
-        def record() -> None:
+        def record(*listeners: Listener) -> None:
+            log = AuditLog(database=database, clock=clock, listeners=[lambda _, entry: heard.append(entry), *listeners])
             with database.write() as connection:
-                chain.record(connection, principal=alice, action="model.created", subject="models/other")
+                log.record(connection, principal=alice, action="model.created", subject="models/other")
 
         record()
         assert heard == chain.entries(alice.tenant_id, subject="models/other")
-        chain.tell(refuse)
         with pytest.raises(LookupError):
-            record()
+            record(refuse)
         assert len(chain.entries(alice.tenant_id)) == 4
 
 

@@ -227,7 +227,7 @@ class TestUpgrade:
         control.database.migrate()
         stages = {version.version: version.stage for version in control.registry.versions(ADMIN, "churn")}
         assert stages == {1: Stage.ARCHIVED, 2: Stage.PRODUCTION, 3: Stage.STAGING}
-        assert control.doors.tenants.get("acme").suspended_at is None
+        assert control.tenants.get("acme").suspended_at is None
         (asked,) = [item for item in control.promotion.page(ADMIN, model_name="churn").items if item.is_open]
         for approver in (PETRA, CARL):
             control.promotion.approve(approver, "churn", asked.request_id, comment="yes", revision=None)

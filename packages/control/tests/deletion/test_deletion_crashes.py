@@ -65,7 +65,7 @@ class TestCrashes:
         assert world.shown() == {("kept", 1)}
         (job,) = control.jobs.page(ALICE).items
         assert job.status is JobStatus.SUCCEEDED
-        (tombstone,) = control.removal.restoring.tombstones(ALICE, "iris").items
+        (tombstone,) = control.deletion.restoring.tombstones(ALICE, "iris").items
         assert (tombstone.state, tombstone.claimed_experiment) == (VersionState.DELETED, None)
         deleted = [entry for entry in control.audit.entries("default") if entry.action == "version.deleted"]
         assert len(deleted) == 1

@@ -37,7 +37,7 @@ class TestOnPostgresql:
     def test_a_hold_that_comes_in_time_stops_it_and_the_version_is_whole_again(self, world: World) -> None:
         version = world.register()
         job = world.ask(1, EXPERIMENT)
-        world.control.removal.holds.put(ALICE, "iris", 1, reason="wait", until=None)
+        world.control.deletion.holds.put(ALICE, "iris", 1, reason="wait", until=None)
         assert world.work(job).status is JobStatus.FAILED
         assert world.control.registry.version(ALICE, "iris", 1).deletion_job_id is None
         assert world.active_runs() == {version.run_id}

@@ -68,12 +68,12 @@ class DeletionLaw(RuleBasedStateMachine):
     @rule(name=NAMES, number=st.integers(1, 4), words=st.one_of(st.none(), st.integers(0, 12)))
     def restore(self, name: str, number: int, words: int | None) -> None:
         subject = Subject("default", name, number)
-        self.dying_after(words, lambda: self.world.control.removal.restoring.restore(ALICE, subject, reason=""))
+        self.dying_after(words, lambda: self.world.control.deletion.restoring.restore(ALICE, subject, reason=""))
 
     @rule(days=st.sampled_from([10, 31]), words=st.one_of(st.none(), st.integers(0, 12)))
     def purge(self, days: int, words: int | None) -> None:
         self.world.clock.sleep(days * DAY)
-        self.dying_after(words, self.world.control.removal.purger.pass_over_due)
+        self.dying_after(words, self.world.control.deletion.purger.pass_over_due)
 
     @rule(words=st.integers(0, 40))
     def crash(self, words: int) -> None:

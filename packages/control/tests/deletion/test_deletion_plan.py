@@ -15,7 +15,7 @@ class TestPlan:
         deployment = world.deploy(version)
         words = world.words
 
-        plan = world.control.removal.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
+        plan = world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
 
         assert [(piece.kind, piece.name) for piece in plan.removes] == [
             (Kind.DEPLOYMENT, deployment.deployment_id),
@@ -34,7 +34,7 @@ class TestPlan:
 
     def test_mode_nothing_names_nothing_of_the_tracker(self, world: World) -> None:
         world.register()
-        plan = world.control.removal.deletions.plan(ALICE, Subject("default", "iris", 1), NOTHING, undeploys=True)
+        plan = world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", 1), NOTHING, undeploys=True)
         assert [piece.kind for piece in plan.removes] == [Kind.VERSION]
 
     def test_it_says_what_stays_and_why_without_another_tenants_names(self, world: World) -> None:
@@ -42,7 +42,7 @@ class TestPlan:
         world.share_run(str(first.run_id), name="theirs")
         world.register(world.log_model(run_id=second.run_id), name="ours")
 
-        plan = world.control.removal.deletions.plan(ALICE, Subject("default", "iris", None), RUN, undeploys=True)
+        plan = world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", None), RUN, undeploys=True)
 
         assert [(one.name, one.reason) for one in plan.keeps] == [
             (first.run_id, "a version of another tenant uses it"),
@@ -52,11 +52,11 @@ class TestPlan:
     def test_an_experiment_with_another_live_run_stays(self, world: World) -> None:
         world.register()
         other = world.tracking.log_run("iris")
-        plan = world.control.removal.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
+        plan = world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
         assert [one.reason for one in plan.keeps] == [f"run '{other}' is in it"]
 
     def test_without_the_tracker_it_says_what_it_cannot_know(self, world: World) -> None:
         world.register()
         world.tracking.is_available = False
-        plan = world.control.removal.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
+        plan = world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", 1), EXPERIMENT, undeploys=True)
         assert "which the tracker cannot say now" in [piece.detail for piece in plan.removes][-2]

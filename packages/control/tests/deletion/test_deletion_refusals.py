@@ -30,12 +30,12 @@ class TestBlockers:
 
     def test_a_hold_stops_it_and_is_told(self, world: World) -> None:
         world.register()
-        world.control.removal.holds.put(ALICE, "iris", 1, reason="audit of May", until=None)
+        world.control.deletion.holds.put(ALICE, "iris", 1, reason="audit of May", until=None)
         assert self.refused(world).endswith("a retention hold of alice lies on version 1: audit of May")
 
     def test_a_hold_that_is_over_or_lifted_stops_nothing(self, world: World) -> None:
         world.register()
-        holds = world.control.removal.holds
+        holds = world.control.deletion.holds
         soon = world.clock.now() + timedelta(hours=1)
         holds.put(ALICE, "iris", 1, reason="for an hour", until=soon)
         lifted = holds.put(ALICE, "iris", 1, reason="for ever", until=None)
@@ -55,7 +55,7 @@ class TestBlockers:
     def test_all_reasons_are_named_at_once_and_a_whole_model_is_stopped_by_one_version(self, world: World) -> None:
         world.go_to(world.register(), Stage.STAGING, Stage.PRODUCTION)
         world.register()
-        world.control.removal.holds.put(ALICE, "iris", 2, reason="law", until=None)
+        world.control.deletion.holds.put(ALICE, "iris", 2, reason="law", until=None)
         message = self.refused(world, None)
         assert "version 1 is in production" in message
         assert "lies on version 2" in message
@@ -64,7 +64,7 @@ class TestBlockers:
     def test_who_may_not_undeploy_deletes_nothing_that_is_deployed(self, world: World) -> None:
         world.deploy(world.register())
         narrow = Principal("default", "ci", Role.ADMIN, frozenset({Permission.MODELS_WRITE}))
-        deletions = world.control.removal.deletions
+        deletions = world.control.deletion.deletions
         with pytest.raises(Forbidden):
             deletions.delete(narrow, Subject("default", "iris", 1), RUN, undeploys=True, reason="")
         assert world.control.registry.version(ALICE, "iris", 1).deletion_job_id is None
@@ -120,7 +120,7 @@ class TestWhileItIsUnderWay:
     def test_a_hold_that_comes_in_time_stops_it_and_the_version_is_whole_again(self, world: World) -> None:
         version = world.register()
         job = world.ask(1, EXPERIMENT)
-        world.control.removal.holds.put(ALICE, "iris", 1, reason="wait", until=None)
+        world.control.deletion.holds.put(ALICE, "iris", 1, reason="wait", until=None)
 
         ended = world.work(job)
 

@@ -1,4 +1,4 @@
-"""The order in which transactions take their locks: a model's row, the door of registrations and burials, the chain."""
+"""The order in which transactions take their locks: a model's row, the lock of runs, the chain."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from modelyard.audit.service import hold_chain
 from modelyard.db import Database
-from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.claims import lock_for_deletion
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
@@ -28,16 +28,16 @@ def wait_for_somebody_who_waits(database: Database) -> None:
 
 
 class TestLocks:
-    def test_a_model_that_begins_beside_a_burial_waits_at_the_door_and_holds_nothing_behind_it(
+    def test_a_model_that_begins_beside_a_burial_waits_for_the_lock_and_holds_nothing_behind_it(
         self, postgres_control_plane: ControlPlane, log_model: Callable[..., LoggedModel]
     ) -> None:
         control_plane = postgres_control_plane
         database, logged = control_plane.database, log_model()
         with ThreadPoolExecutor(1) as pool:
-            with database.write() as burial:
-                hold_for_burial(burial)
+            with database.write() as deleting:
+                lock_for_deletion(deleting)
                 begun = pool.submit(control_plane.registry.register, ADMIN, model_name="iris", logged=logged)
                 wait_for_somebody_who_waits(database)
-                burial.execute(text("SET LOCAL lock_timeout = '5s'"))
-                hold_chain(burial, ADMIN.tenant_id)
+                deleting.execute(text("SET LOCAL lock_timeout = '5s'"))
+                hold_chain(deleting, ADMIN.tenant_id)
             assert begun.result(timeout=20).version == 1

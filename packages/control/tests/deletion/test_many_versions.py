@@ -22,7 +22,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plan_of(world: World, mode: DeleteMode) -> Plan:
-    return world.control.removal.deletions.plan(ALICE, Subject("default", "iris", None), mode, undeploys=True)
+    return world.control.deletion.deletions.plan(ALICE, Subject("default", "iris", None), mode, undeploys=True)
 
 
 class TestPlan:
@@ -55,7 +55,7 @@ class TestPlan:
     def test_what_stops_it_is_counted_and_the_sentence_stays_short(self, world: World) -> None:
         for number in range(1, 31):
             world.register()
-            world.control.removal.holds.put(ALICE, "iris", number, reason="law", until=None)
+            world.control.deletion.holds.put(ALICE, "iris", number, reason="law", until=None)
         plan = plan_of(world, RUN)
         assert (len(plan.blockers.first), plan.blockers.count) == (3, 30)
         with pytest.raises(Conflict, match=r"; and 27 more$"):
@@ -104,27 +104,27 @@ class TestBatches:
     def test_a_hold_that_comes_when_some_are_deleted_is_refused_and_the_others_go(self, world: World) -> None:
         self.prepare(world)
         job = world.ask(None, RUN)
-        assert world.control.removal.deletions.bury(job) == 3
+        assert world.control.deletion.deletions.delete_batch(job) == 3
         with pytest.raises(Conflict) as refused:
-            world.control.removal.holds.put(ALICE, "iris", 5, reason="too late", until=None)
+            world.control.deletion.holds.put(ALICE, "iris", 5, reason="too late", until=None)
         assert refused.value.code == "version_deleting"
         assert world.work(job).result["versions"] == 5
 
     def test_who_cancels_it_in_the_middle_keeps_the_others_with_what_they_are_made_of(self, world: World) -> None:
         self.prepare(world)
         job = world.ask(None, RUN)
-        self.bury_some(world, job)
+        self.delete_some(world, job)
         assert world.work(job).status is JobStatus.CANCELLED
         left = world.control.registry.versions(ALICE, "iris")
         assert [version.version for version in left] == [5, 4, 3]
         assert not {version.run_id for version in left} & world.tracking.deleted_runs
-        purger = world.control.removal.purger
+        purger = world.control.deletion.purger
         world.clock.sleep(40 * 24 * 3600)
         purger.pass_over_due()
         assert {version.run_id for version in left} <= world.tracking._runs.keys()
 
-    def bury_some(self, world: World, job: Job) -> None:
+    def delete_some(self, world: World, job: Job) -> None:
         """Two of them, and then somebody cancels the job."""
-        world.control.removal.deletions.bury(job)
+        world.control.deletion.deletions.delete_batch(job)
         world.control.jobs.begin(job.job_id)
         world.control.jobs.cancel(ALICE, job.job_id)

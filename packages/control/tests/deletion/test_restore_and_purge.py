@@ -18,11 +18,11 @@ DAY = 24 * 3600
 
 
 def restore(world: World, number: int = 1) -> Version:
-    return world.control.removal.restoring.restore(ALICE, Subject("default", "iris", number), reason="needed")
+    return world.control.deletion.restoring.restore(ALICE, Subject("default", "iris", number), reason="needed")
 
 
 def tombstone(world: World) -> Tombstone:
-    return world.control.removal.restoring.tombstones(ALICE, "iris").items[-1]
+    return world.control.deletion.restoring.tombstones(ALICE, "iris").items[-1]
 
 
 def refused(world: World, number: int = 1) -> str:
@@ -50,7 +50,7 @@ class TestRestore:
         assert world.control.registry.model(ALICE, "iris").latest_version == 1
         assert world.shown() == {("iris", 1)}
         assert (world.tracking.deleted_runs, world.tracking.deleted_experiments) == (set(), set())
-        assert world.control.removal.restoring.tombstones(ALICE, "iris").items == []
+        assert world.control.deletion.restoring.tombstones(ALICE, "iris").items == []
 
     def test_what_is_left_is_listed_page_by_page_and_what_came_back_is_not(self, world: World) -> None:
         for _ in range(5):
@@ -58,7 +58,7 @@ class TestRestore:
         for number in (5, 1, 2, 4):
             world.delete(number, NOTHING)
         restore(world, 2)
-        restoring = world.control.removal.restoring
+        restoring = world.control.deletion.restoring
 
         first = restoring.tombstones(ALICE, "iris", limit=2)
         second = restoring.tombstones(ALICE, "iris", limit=2, cursor=first.next_cursor)
@@ -69,7 +69,7 @@ class TestRestore:
     @pytest.mark.parametrize("number", [MAX_VERSION + 1, 10**17])
     def test_a_cursor_behind_every_version_is_none_of_ours(self, world: World, number: int) -> None:
         with pytest.raises(Invalid) as caught:
-            world.control.removal.restoring.tombstones(ALICE, "iris", cursor=encode_cursor(str(number)))
+            world.control.deletion.restoring.tombstones(ALICE, "iris", cursor=encode_cursor(str(number)))
         assert caught.value.code == "cursor_invalid"
 
     def test_it_can_be_deleted_and_restored_again(self, world: World) -> None:
@@ -147,7 +147,7 @@ class TestPurge:
     def purge(self, world: World, *, days: float = 31) -> int:
         world.clock.meanwhile = lambda: None
         world.clock.sleep(days * DAY)
-        return world.control.removal.purger.pass_over_due()
+        return world.control.deletion.purger.pass_over_due()
 
     def test_before_its_time_nothing_goes(self, world: World, tmp_path: Path) -> None:
         version = world.register()
@@ -178,7 +178,7 @@ class TestPurge:
         self.purge(world)
         self.purge(world)
 
-        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris").items]
+        states = [one.state for one in world.control.deletion.restoring.tombstones(ALICE, "iris").items]
         assert states == [VersionState.PURGED] * 3
         assert version.run_id not in world.tracking._runs
 
@@ -200,7 +200,7 @@ class TestPurge:
 
         monkeypatch.setattr(world.tracking, "purge_model", refuse)
         assert self.purge(world) == 1
-        states = [one.state for one in world.control.removal.restoring.tombstones(ALICE, "iris").items]
+        states = [one.state for one in world.control.deletion.restoring.tombstones(ALICE, "iris").items]
         assert states == [*[VersionState.PURGING] * 3, VersionState.PURGED]
 
     def test_mode_nothing_leaves_the_tracker_alone_for_ever(self, world: World, tmp_path: Path) -> None:
@@ -254,11 +254,11 @@ class TestPurge:
             world.words, world.dies_at = 0, dies_at
             is_dead = False
             try:
-                world.control.removal.purger.pass_over_due()
+                world.control.deletion.purger.pass_over_due()
             except Crash:
                 is_dead = True
                 world.restart()
-                world.control.removal.purger.pass_over_due()
+                world.control.deletion.purger.pass_over_due()
             assert tombstone(world).state is VersionState.PURGED
             assert world.tracking.experiment_of(version.run_id or "") is None
             told = [entry.action for entry in world.control.audit.entries("default", subject=version.subject)]

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from rules import follow_nothing
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
@@ -19,10 +20,12 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
 from modelyard.errors import Conflict, Unavailable
+from modelyard.jobs.owners import JobOwners
 from modelyard.leases.service import Leases
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
@@ -59,8 +62,11 @@ class DeploymentLaw(RuleBasedStateMachine):
             clock=self.clock,
             tracking=self.tracking,
             audit=self.audit,
-            outbox=Outbox(database=self.database, clock=self.clock),
+            outbox=Outbox(clock=self.clock),
             scratch=self.folder / "scratch",
+            jobs=JobOwners(),
+            claims=DeletionClaims(),
+            after_registration=follow_nothing,
         )
         self.packaging = PackagingService(
             database=self.database,
@@ -72,6 +78,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             folder=self.folder / "bundles",
             scratch=self.folder / "scratch",
             leases=Leases(database=self.database, clock=self.clock, holder="law", lasts=timedelta(seconds=6)),
+            require_space=lambda _: None,
         )
         logged = self.tracking.log_model(self.tracking.log_run("iris"), "model", FILES)
         self.version = self.registry.register(ALICE, model_name="iris", logged=logged)

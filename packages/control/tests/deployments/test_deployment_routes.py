@@ -32,7 +32,7 @@ def deployment(control_plane: ControlPlane, alice: Principal, iris: Version) -> 
     control_plane.packaging.build(iris, log=lambda _: None)
     made = control_plane.deployments.create(alice, iris, replicas=2, namespace="default", job_id="job-1")
     for _ in range(3):
-        control_plane.work.reconciler.reconcile(control_plane.deployments.get(alice, made.deployment_id))
+        control_plane.serving.reconciler.reconcile(control_plane.deployments.get(alice, made.deployment_id))
     return control_plane.deployments.get(alice, made.deployment_id)
 
 
@@ -149,7 +149,7 @@ class TestChange:
         path = f"{PATH}/{deployment.deployment_id}"
         assert [client.delete(path).status_code for _ in range(2)] == [202, 202]
         for _ in range(2):
-            control_plane.work.reconciler.reconcile(control_plane.deployments.get(alice, deployment.deployment_id))
+            control_plane.serving.reconciler.reconcile(control_plane.deployments.get(alice, deployment.deployment_id))
         assert client.get(path).json()["status"] == "stopped"
         assert client.get(PATH).json()["deployments"] == []
         assert len(client.get(PATH, params={"status": "stopped"}).json()["deployments"]) == 1

@@ -32,7 +32,7 @@ class Yard:
 
     def settle(self) -> None:
         for deployment in self.control_plane.deployments.running():
-            self.control_plane.work.reconciler.reconcile(deployment)
+            self.control_plane.serving.reconciler.reconcile(deployment)
 
     def post(self, **body: Any) -> Any:
         return self.client.post(PATH, json={"model_name": "iris", **body})

@@ -108,10 +108,10 @@ def known(
     request = control_plane.promotion.request(alice, moved, comment="please")
     admin = Principal(tenant_id="default", subject="admin", role=Role.ADMIN)
     member = control_plane.members.add(admin, subject="dora", kind=MemberKind.SERVICE, role=Role.VIEWER)
-    upload = control_plane.work.uploads.create(
+    upload = control_plane.uploads.create(
         alice, model_name="iris", file_name="model.tar", size=10, sha256="0" * 64, request={}
     )
-    hook, _ = control_plane.hooks.webhooks.create(
+    hook, _ = control_plane.webhooks.webhooks.create(
         admin, url="https://hooks.example.com/", description="", event_types=["*"]
     )
     of_member, _ = control_plane.tokens.create(admin, subject=member.subject, name="ci")
@@ -127,9 +127,9 @@ def known(
         "tenant_id": "default",
         "subject": member.subject,
         "token_id": of_member.token_id,
-        "hold_id": control_plane.removal.holds.put(admin, "iris", 2, reason="law", until=None).hold_id,
+        "hold_id": control_plane.deletion.holds.put(admin, "iris", 2, reason="law", until=None).hold_id,
         "webhook_id": hook.webhook_id,
-        "delivery_id": control_plane.hooks.deliveries.test(admin, hook.webhook_id).delivery_id,
+        "delivery_id": control_plane.webhooks.deliveries.test(admin, hook.webhook_id).delivery_id,
         "sha256": "0" * 64,
     }
 

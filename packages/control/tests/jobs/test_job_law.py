@@ -66,10 +66,24 @@ class JobLaw(RuleBasedStateMachine):
     def start(self) -> None:
         """A process begins, the first or the next one after a crash."""
         self.jobs = JobService(
-            database=self.database, clock=self.clock, engine=self.engine, audit=self.audit, folder=self.folder / "jobs"
+            database=self.database,
+            clock=self.clock,
+            engine=self.engine,
+            audit=self.audit,
+            folder=self.folder / "jobs",
+            at_end=lambda *_: None,
         )
         self.engine.register(
-            {JobKind.TRAINING: workflow(self.body, jobs=self.jobs, clock=self.clock, guarding=nullcontext)}
+            {
+                JobKind.TRAINING: workflow(
+                    self.body,
+                    jobs=self.jobs,
+                    clock=self.clock,
+                    guarding=nullcontext,
+                    on_failure=lambda _: None,
+                    check_space=lambda: None,
+                )
+            }
         )
         self.jobs.resume()
 

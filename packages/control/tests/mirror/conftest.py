@@ -14,6 +14,7 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.mirror.parts import MirrorParts, mirror_parts
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.outbox.service import Outbox
 from modelyard.principals import Principal, Role
 from modelyard.registry.service import RegistryService
@@ -57,10 +58,13 @@ def make_mirror(
 
 
 @pytest.fixture
-def parts(make_mirror: Callable[[], MirrorParts], outbox: Outbox) -> MirrorParts:
-    parts = make_mirror()
-    outbox.deliver_with(MIRROR_TOPIC, parts.service.deliver)
-    return parts
+def parts(make_mirror: Callable[[], MirrorParts]) -> MirrorParts:
+    return make_mirror()
+
+
+@pytest.fixture
+def delivery(database: Database, clock: ManualClock, parts: MirrorParts) -> OutboxDelivery:
+    return OutboxDelivery(database=database, clock=clock, handlers={MIRROR_TOPIC: parts.service.deliver})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from modelyard.db import Database
 from modelyard.errors import Unavailable
 from modelyard.mirror.parts import MirrorParts
 from modelyard.mirror.places import Place
-from modelyard.outbox.service import Outbox
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.ports.registered_models import ShownVersion
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
@@ -43,7 +43,7 @@ class TestImport:
         registry: RegistryService,
         admin: Principal,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         audit: AuditLog,
         log_model: LogModel,
     ) -> None:
@@ -60,7 +60,7 @@ class TestImport:
         assert version.metrics == {"auc": 0.9}
         model = registry.model(admin, "iris")
         assert (model.description, model.tags) == ("Irises.", {"team": "red"})
-        while outbox.deliver_due():
+        while delivery.deliver_due():
             pass
         assert desk.report() == []
         (shown,) = registered.versions("iris")

@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from rules import follow_nothing
 from sqlalchemy import select
 
 from modelyard.access.failures import FailedLogins
@@ -24,6 +25,8 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking import FakeRegisteredModels, FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
+from modelyard.jobs.owners import JobOwners
 from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.mirror.places import Place
 from modelyard.outbox.service import Outbox
@@ -83,7 +86,7 @@ class World:
         self.registered = FakeRegisteredModels(self.tracking)
         self.flaky = Flaky(self.registered)
         audit = AuditLog(database=self.database, clock=clock)
-        outbox = Outbox(database=self.database, clock=clock)
+        outbox = Outbox(clock=clock)
         tokens = Tokens(database=self.database, clock=clock, audit=audit)
         access = AccessService(
             database=self.database,
@@ -100,9 +103,14 @@ class World:
             audit=audit,
             outbox=outbox,
             scratch=folder / "scratch",
+            jobs=JobOwners(),
+            claims=DeletionClaims(),
+            after_registration=follow_nothing,
         )
         self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
-        self.editing = Editing(database=self.database, clock=clock, audit=audit, outbox=outbox)
+        self.editing = Editing(
+            database=self.database, clock=clock, audit=audit, outbox=outbox, after_edit=follow_nothing
+        )
         self.mirror: MirrorParts = mirror_parts(
             database=self.database,
             clock=clock,

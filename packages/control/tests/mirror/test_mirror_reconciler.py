@@ -10,7 +10,7 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.errors import ModelyardError, Unavailable
 from modelyard.mirror.parts import MirrorParts
-from modelyard.outbox.service import Outbox
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.ports.registered_models import ShownVersion
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
@@ -26,13 +26,13 @@ class TestPasses:
         parts: MirrorParts,
         registered: FakeRegisteredModels,
         desk: Desk,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         log_model: LogModel,
         version: Version,
     ) -> None:
         registered.register("roses", log_model().uri)
         parts.reconciler.make_pass()
-        outbox.deliver_due()
+        delivery.deliver_due()
         assert desk.report() == []
         assert registered.version("iris", 1) is not None
         assert desk.registry.version(desk.admin, "roses", 1).created_by == "mlflow"

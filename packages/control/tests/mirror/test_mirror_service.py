@@ -11,7 +11,7 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.db import Database
 from modelyard.mirror.parts import MirrorParts
-from modelyard.outbox.service import Outbox
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
@@ -35,10 +35,10 @@ def delete(database: Database, clock: ManualClock, *, with_model: bool = False) 
 
 class TestVersions:
     def test_a_new_one_is_shown_once_it_is_committed(
-        self, parts: MirrorParts, registered: FakeRegisteredModels, outbox: Outbox, version: Version
+        self, parts: MirrorParts, registered: FakeRegisteredModels, delivery: OutboxDelivery, version: Version
     ) -> None:
         assert registered.version("iris", 1) is None
-        assert outbox.deliver_due() == 1
+        assert delivery.deliver_due() == 1
         shown = registered.version("iris", 1)
         assert shown is not None
         assert (shown.source, shown.run_id) == (version.model_uri, version.run_id)
@@ -56,32 +56,32 @@ class TestVersions:
         alice: Principal,
         tracking: FakeTracking,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         clock: ManualClock,
         version: Version,
     ) -> None:
         tracking.is_available = False
-        assert outbox.deliver_due() == 0
+        assert delivery.deliver_due() == 0
         assert registry.version(alice, "iris") == version
         tracking.is_available = True
         clock.sleep(1)
-        assert outbox.deliver_due() == 1
+        assert delivery.deliver_due() == 1
         assert registered.version("iris", 1) is not None
 
     def test_the_number_of_ours_is_told_by_a_tag_where_mlflow_counts_otherwise(
         self,
         parts: MirrorParts,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         desk: Desk,
         version: Version,
     ) -> None:
         registered.make_model("iris")
         for _ in range(2):
             registered.drop_version("iris", registered.register("iris", "runs:/x/y").number)
-        outbox.deliver_due()
+        delivery.deliver_due()
         desk.move(1, Stage.STAGING)
-        outbox.deliver_due()
+        delivery.deliver_due()
         (shown,) = registered.versions("iris")
         assert (shown.number, shown.tags["modelyard.version"]) == (3, "1")
         found = registered.model("iris")
@@ -95,13 +95,13 @@ class TestVersions:
         alice: Principal,
         tracking: FakeTracking,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         log_model: LogModel,
     ) -> None:
         lost = registry.register(alice, model_name="iris", logged=log_model())
         registry.register(alice, model_name="iris", logged=log_model())
         tracking.forget(lost.model_uri)
-        assert outbox.deliver_due() == 2
+        assert delivery.deliver_due() == 2
         (shown,) = registered.versions("iris")
         assert shown.tags["modelyard.version"] == "2"
 
@@ -143,12 +143,12 @@ class TestStages:
         registry: RegistryService,
         alice: Principal,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         desk: Desk,
         log_model: LogModel,
     ) -> None:
         def aliases() -> dict[str, int]:
-            while outbox.deliver_due():
+            while delivery.deliver_due():
                 pass
             found = registered.model("iris")
             assert found is not None
@@ -221,13 +221,13 @@ class TestDeletion:
         self,
         parts: MirrorParts,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         database: Database,
         clock: ManualClock,
         version: Version,
     ) -> None:
         delete(database, clock)
-        assert outbox.deliver_due() == 1
+        assert delivery.deliver_due() == 1
         assert list(registered.versions("iris")) == []
 
     def test_the_mirror_of_a_deleted_version_goes_and_of_a_deleted_model_too(

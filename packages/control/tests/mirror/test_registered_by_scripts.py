@@ -8,7 +8,7 @@ from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.errors import NotFound
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService, owner_of
-from modelyard.outbox.service import Outbox
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
 from modelyard.registry.provenance import Provenance, Source
@@ -20,7 +20,6 @@ from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 @pytest.fixture
 def job(jobs: JobService, registry: RegistryService, admin: Principal) -> Job:
     """A training job that runs."""
-    registry.ask_whose(jobs)
     made = jobs.create(admin, kind=JobKind.TRAINING, model_name="iris", request={"experiment_name": "iris"})
     running = jobs.begin(made.job_id)
     assert running is not None
@@ -49,7 +48,7 @@ class TestRegisteredByScripts:
         desk: Desk,
         registry: RegistryService,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         jobs: JobService,
         tracking: FakeTracking,
         admin: Principal,
@@ -62,7 +61,7 @@ class TestRegisteredByScripts:
             registry.model(admin, "iris")
         finish(job, logged, jobs, registry, tracking)
         desk.take_over()
-        while outbox.deliver_due():
+        while delivery.deliver_due():
             pass
         (version,) = registry.versions(admin, "iris")
         (shown,) = registered.versions("iris")
@@ -76,7 +75,7 @@ class TestRegisteredByScripts:
         desk: Desk,
         registry: RegistryService,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         jobs: JobService,
         tracking: FakeTracking,
         admin: Principal,
@@ -86,7 +85,7 @@ class TestRegisteredByScripts:
         for _ in range(2):
             registered.register("iris", logged.uri, run_id=logged.run_id)
         finish(job, logged, jobs, registry, tracking)
-        while outbox.deliver_due():
+        while delivery.deliver_due():
             pass
         desk.take_over()
         (reason,) = desk.report()
@@ -101,7 +100,7 @@ class TestRegisteredByScripts:
         desk: Desk,
         registry: RegistryService,
         registered: FakeRegisteredModels,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         jobs: JobService,
         tracking: FakeTracking,
         job: Job,
@@ -110,7 +109,7 @@ class TestRegisteredByScripts:
         for _ in range(2):
             registered.register("iris", logged.uri, run_id=logged.run_id)
         finish(job, logged, jobs, registry, tracking)
-        while outbox.deliver_due():
+        while delivery.deliver_due():
             pass
         desk.take_over()
         registered.drop_version("iris", 1)

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 from promotion_yard import Yard
+from sqlalchemy import Connection
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
+from modelyard.jobs.owners import JobOwners
 from modelyard.outbox.service import Outbox
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.parts import promotion_parts
+from modelyard.registry.domain import Version
 from modelyard.registry.editing import Editing
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
@@ -24,23 +28,34 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     database.migrate()
     clock = ManualClock()
     audit = AuditLog(database=database, clock=clock)
-    outbox = Outbox(database=database, clock=clock)
+    outbox = Outbox(clock=clock)
     tracking = FakeTracking()
-    registry = RegistryService(
-        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
-    )
-    editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
     mover = StageMover(clock=clock, audit=audit, outbox=outbox)
     auto_staging = AutoStaging(mover=mover, audit=audit)
+
+    def stage(connection: Connection, version: Version) -> Version:
+        return auto_staging.apply(connection, version)  # Looked up late, since a test may break it.
+
+    registry = RegistryService(
+        database=database,
+        clock=clock,
+        tracking=tracking,
+        audit=audit,
+        outbox=outbox,
+        scratch=tmp_path / "scratch",
+        jobs=JobOwners(),
+        claims=DeletionClaims(),
+        after_registration=stage,
+    )
     parts = promotion_parts(
         database=database,
         clock=clock,
         audit=audit,
         registry=registry,
-        editing=editing,
         mover=mover,
         auto_staging=auto_staging,
     )
+    editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox, after_edit=parts.after_edit)
     yield Yard(
         database=database,
         promotion=parts.service,

@@ -74,16 +74,20 @@ class TestAutomaticStaging:
         yard.policies.record_check(ANNA, version, name="smell", is_passed=True, details="")
         assert yard.stage_of(version) is Stage.NONE
 
-    def test_a_registration_that_breaks_off_leaves_neither_version_nor_move(self, yard: Yard) -> None:
+    def test_a_registration_that_breaks_off_leaves_neither_version_nor_move(
+        self, yard: Yard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         yard.register()
         yard.policies.put(BERT, MODEL, self.RULE, revision=None)
         before = yard.audit.entries("acme")
 
+        apply = yard.auto_staging.apply
+
         def crash(connection: Connection, version: Version) -> Version:
-            yard.auto_staging.apply(connection, version)
+            apply(connection, version)
             raise RuntimeError("the power went")
 
-        yard.registry.follow_registration_with(crash)
+        monkeypatch.setattr(yard.auto_staging, "apply", crash)
         with pytest.raises(RuntimeError):
             yard.register(auc=0.9)
         assert [version.version for version in yard.registry.versions(ANNA, MODEL)] == [1]

@@ -25,7 +25,9 @@ from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.domain import Entry, prove
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
 from modelyard.errors import ModelyardError
+from modelyard.jobs.owners import JobOwners
 from modelyard.outbox.service import Outbox
 from modelyard.principals import Principal, Role
 from modelyard.promotion.automation import AutoStaging
@@ -72,7 +74,13 @@ class GovernanceLaw(RuleBasedStateMachine):
         """A process begins, the first or the next one after a crash."""
         self.database = Database(f"sqlite:///{self.folder}/modelyard.db")
         self.audit = AuditLog(database=self.database, clock=self.clock)
-        self.outbox = Outbox(database=self.database, clock=self.clock)
+        self.outbox = Outbox(clock=self.clock)
+        self.mover = StageMover(clock=self.clock, audit=self.audit, outbox=self.outbox)
+        self.auto_staging = AutoStaging(mover=self.mover, audit=self.audit)
+
+        def stage(connection: Connection, version: Version) -> Version:
+            return self.auto_staging.apply(connection, version)  # Looked up late, since it may die.
+
         self.registry = RegistryService(
             database=self.database,
             clock=self.clock,
@@ -80,26 +88,27 @@ class GovernanceLaw(RuleBasedStateMachine):
             audit=self.audit,
             outbox=self.outbox,
             scratch=self.folder / "scratch",
+            jobs=JobOwners(),
+            claims=DeletionClaims(),
+            after_registration=stage,
         )
-        self.editing = Editing(database=self.database, clock=self.clock, audit=self.audit, outbox=self.outbox)
-        self.mover = StageMover(clock=self.clock, audit=self.audit, outbox=self.outbox)
-        self.auto_staging = AutoStaging(mover=self.mover, audit=self.audit)
 
         parts = promotion_parts(
             database=self.database,
             clock=self.clock,
             audit=self.audit,
             registry=self.registry,
-            editing=self.editing,
             mover=self.mover,
             auto_staging=self.auto_staging,
         )
         self.promotion, self.policies = parts.service, parts.policies
-
-        def stage(connection: Connection, version: Version) -> Version:
-            return self.auto_staging.apply(connection, version)  # Looked up late, since it may die.
-
-        self.registry.follow_registration_with(stage)
+        self.editing = Editing(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            outbox=self.outbox,
+            after_edit=parts.after_edit,
+        )
 
     @initialize(who=people)
     def begin(self, who: Principal) -> None:

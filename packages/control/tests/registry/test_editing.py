@@ -1,6 +1,7 @@
 """Edits of models and versions: compared with what the caller saw, audited, mirrored, found by the next search."""
 
 import pytest
+from rules import follow_nothing
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -8,6 +9,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound, Precondition
 from modelyard.mirror.service import MirrorService
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.outbox.service import Outbox
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
@@ -18,7 +20,7 @@ from modelyard.registry.service import RegistryService
 
 @pytest.fixture
 def editing(database: Database, clock: ManualClock, audit: AuditLog, outbox: Outbox) -> Editing:
-    return Editing(database=database, clock=clock, audit=audit, outbox=outbox)
+    return Editing(database=database, clock=clock, audit=audit, outbox=outbox, after_edit=follow_nothing)
 
 
 class TestModels:
@@ -101,14 +103,14 @@ class TestVersions:
         editing: Editing,
         alice: Principal,
         version: Version,
-        outbox: Outbox,
+        delivery: OutboxDelivery,
         mirror: MirrorService,
         registered: FakeRegisteredModels,
     ) -> None:
-        assert outbox.deliver_due() == 1  # The registration's own message, which would show the edits too.
+        assert delivery.deliver_due() == 1  # The registration's own message, which would show the edits too.
         editing.edit_version(alice, "iris", 1, description="good", tags={"new": "1"}, revision=None)
         editing.edit_model(alice, "iris", description="flowers", tags={"team": "a"}, owners=None, revision=None)
-        assert outbox.deliver_due() == 2
+        assert delivery.deliver_due() == 2
         shown, model = registered.version("iris", 1), registered.model("iris")
         assert shown is not None
         assert model is not None

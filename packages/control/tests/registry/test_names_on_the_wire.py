@@ -60,7 +60,7 @@ class TestRoundTrip:
     ) -> None:
         for _ in range(2):
             control_plane.registry.register(ADMIN, model_name=ODD, logged=log_model())
-        control_plane.work.packaging.build(control_plane.registry.version(ADMIN, ODD, 1), log=lambda _: None)
+        control_plane.packaging.build(control_plane.registry.version(ADMIN, ODD, 1), log=lambda _: None)
         assert isinstance(client.app, FastAPI)
         asked = 0
         for route in iter_route_contexts(client.app.routes):
@@ -81,7 +81,7 @@ class TestRoundTrip:
     ) -> None:
         control_plane.registry.register(ADMIN, model_name="… My_Model", logged=log_model())
         version = control_plane.registry.version(ADMIN, "… My_Model", 1)
-        bundle = control_plane.work.packaging.build(version, log=lambda _: None)
+        bundle = control_plane.packaging.build(version, log=lambda _: None)
         assert bundle.path.parts[-3:] == ("default", "my-model", "1")
         assert bundle.reference.startswith("bundle:my-model-v1@sha256:")
 

@@ -14,8 +14,8 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.tracking import LoggedModel, TrackedRun
 from modelyard.principals import Principal
+from modelyard.registry.deletion_store import delete_versions
 from modelyard.registry.domain import Given, Version
-from modelyard.registry.leaving import bury
 from modelyard.registry.ownership import hold_source
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
@@ -55,15 +55,13 @@ def tracking(clock: ManualClock) -> FakeTracking:
 
 
 @pytest.fixture
-def registry(make_registry: Callable[[], RegistryService], jobs: JobService) -> RegistryService:
-    registry = make_registry()
-    registry.ask_whose(jobs)
-    return registry
+def registry(make_registry: Callable[[], RegistryService]) -> RegistryService:
+    return make_registry()
 
 
 @pytest.fixture
 def registration(registry: RegistryService, clock: ManualClock) -> Registration:
-    return Registration(registry=registry, clock=clock, metric_rules=lambda *_: {})
+    return Registration(registry=registry, clock=clock, metric_rules=lambda *_: {}, job_of_upload=lambda *_: None)
 
 
 def register(registration: Registration, principal: Principal, artifact_id: str) -> Version:
@@ -126,7 +124,7 @@ class TestStrangers:
     ) -> None:
         version = register(registration, alice, model.model_id)
         with database.write() as connection:
-            bury(connection, [version], at=clock.now())
+            delete_versions(connection, [version], at=clock.now())
         is_refused(model)
 
     def test_another_model_of_that_run_is_not_there_either(

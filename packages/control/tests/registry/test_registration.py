@@ -17,7 +17,12 @@ JOB, UPLOAD = f"job-{'a' * 32}", f"up-{'a' * 32}"
 
 @pytest.fixture
 def registration(registry: RegistryService, clock: ManualClock) -> Registration:
-    return Registration(registry=registry, clock=clock, metric_rules=lambda *_: {})
+    return Registration(
+        registry=registry,
+        clock=clock,
+        metric_rules=lambda *_: {},
+        job_of_upload=lambda _, upload_id: JOB if upload_id == UPLOAD else None,
+    )
 
 
 def register(
@@ -100,7 +105,6 @@ class TestIds:
     ) -> None:
         logged = tracking.log_model(tracking.log_run("iris"), "model", {"model.pkl": b"x"})
         registry.register(alice, model_name="iris", logged=logged, job_id=JOB)
-        registration.ask_uploads(lambda _, upload_id: JOB if upload_id == UPLOAD else None)
         assert artifact(registration, alice, JOB).model_uri == logged.uri
         assert artifact(registration, alice, UPLOAD).model_uri == logged.uri
 
@@ -108,7 +112,6 @@ class TestIds:
     def test_one_that_registered_nothing_is_told_by_its_field(
         self, registration: Registration, alice: Principal, artifact_id: str
     ) -> None:
-        registration.ask_uploads(lambda _, __: None)
         with pytest.raises(NotFound, match=r"artifact_id: .* has registered no version") as caught:
             artifact(registration, alice, artifact_id)
         assert (caught.value.code, caught.value.field) == ("artifact_not_found", "artifact_id")

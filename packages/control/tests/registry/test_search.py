@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from rules import follow_nothing
 from sqlalchemy import text
 
 from modelyard.adapters.clock.manual import ManualClock
@@ -51,7 +52,7 @@ def register(registry: RegistryService, alice: Principal, log_model: Callable[..
 
 @pytest.fixture
 def editing(database: Database, clock: ManualClock, audit: AuditLog, outbox: Outbox) -> Editing:
-    return Editing(database=database, clock=clock, audit=audit, outbox=outbox)
+    return Editing(database=database, clock=clock, audit=audit, outbox=outbox, after_edit=follow_nothing)
 
 
 @pytest.fixture

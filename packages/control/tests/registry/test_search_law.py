@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
-from modelyard.registry import leaving, store
+from modelyard.registry import deletion_store, store
 from modelyard.registry.domain import FileEntry, Manifest, NewVersion
 from modelyard.registry.search.filters import ModelFilter, ModelOrder, TagFilter, parse_metrics
 from modelyard.registry.search.index import index_model, index_version_stage, index_version_tags
@@ -131,11 +131,11 @@ class SearchLaw(RuleBasedStateMachine):
             numbers = [data.draw(st.sampled_from(numbers))]
         with self.database.write() as connection:
             found = store.versions_numbered(connection, self.tenant, name, numbers)
-            leaving.bury(connection, found, at=self.clock.now())
+            deletion_store.delete_versions(connection, found, at=self.clock.now())
             if is_whole:
                 job_id = f"{self.tenant}-{self.clock.now()}"
-                leaving.mark_model(connection, self.tenant, name, job_id=job_id)
-                assert leaving.bury_model(connection, job_id, at=self.clock.now())
+                deletion_store.mark_model(connection, self.tenant, name, job_id=job_id)
+                assert deletion_store.delete_model(connection, job_id, at=self.clock.now())
         held.deleted |= {number: held.versions.pop(number) for number in numbers}
         held.is_deleted = is_whole
 
@@ -146,9 +146,9 @@ class SearchLaw(RuleBasedStateMachine):
         held = self.models[name]
         number = data.draw(st.sampled_from(sorted(held.deleted)))
         with self.database.write() as connection:
-            version = leaving.find_deleted(connection, self.tenant, name, number)
+            version = deletion_store.find_deleted(connection, self.tenant, name, number)
             assert version is not None
-            leaving.revive(connection, version, at=self.clock.now())
+            deletion_store.restore(connection, version, at=self.clock.now())
         held.versions[number] = held.deleted.pop(number)
         held.is_deleted = False
 

@@ -24,6 +24,7 @@ from modelyard.packaging.settings import PackagingSettings
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
+from modelyard.tracking_access.grants import NoCredentials
 
 
 def _not_run(_: RunSpec) -> RunOutcome:
@@ -59,6 +60,7 @@ class Platform:
             target=FakeTarget(),
             tracking=self.tracking,
             registered=self.registered,
+            run_credentials=NoCredentials(),
         )
         # What is a fake opens no model.
         packaging = PackagingSettings(open_models=runs, compile_models=not runs)

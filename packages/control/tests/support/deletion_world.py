@@ -32,6 +32,7 @@ from modelyard.registry.states import Stage
 from modelyard.registry.tables import versions
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
+from modelyard.tracking_access.grants import NoCredentials
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.ADMIN)
 MALLORY = Principal(tenant_id="elsewhere", subject="mallory", role=Role.ADMIN)
@@ -93,6 +94,7 @@ class World:
             target=self.target,
             tracking=self.tracking,
             registered=self.registered,
+            run_credentials=NoCredentials(),
         )
         settings = Settings(
             storage=StorageSettings(home=self.home, database_url=self.database_url),
@@ -112,7 +114,7 @@ class World:
 
     def close(self) -> None:
         """Give back what the process holds."""
-        self.control.work.reconciler.stop()
+        self.control.serving.reconciler.stop()
         self.control.database.close()
 
     def log_model(self, experiment: str = "iris", *, run_id: str | None = None) -> LoggedModel:
@@ -142,8 +144,8 @@ class World:
 
     def settle(self) -> None:
         """One pass of the reconciler, to its end."""
-        self.control.work.reconciler.pass_over_all()
-        for future in list(self.control.work.reconciler._under_way.values()):
+        self.control.serving.reconciler.pass_over_all()
+        for future in list(self.control.serving.reconciler._under_way.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
 
     def go_to(self, version: Version, *stages: Stage) -> Version:
@@ -160,7 +162,7 @@ class World:
 
     def mirror(self) -> None:
         """Show the tracker what is new."""
-        while self.control.outbox.deliver_due():
+        while self.control.delivery.deliver_due():
             pass
 
     def shown(self) -> set[tuple[str, int]]:
@@ -172,7 +174,7 @@ class World:
     def ask(self, version: int | None, mode: DeleteMode, *, name: str = "iris", **options: Any) -> Job:
         """Ask for a deletion."""
         asked: dict[str, Any] = {"undeploys": True, "reason": "a test"} | options
-        return self.control.removal.deletions.delete(ALICE, Subject("default", name, version), mode, **asked)
+        return self.control.deletion.deletions.delete(ALICE, Subject("default", name, version), mode, **asked)
 
     def delete(self, version: int | None, mode: DeleteMode, *, name: str = "iris", **options: Any) -> Job:
         """Ask for a deletion, and work its job off."""

@@ -14,7 +14,7 @@ from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.leases.service import Leases
-from modelyard.webhooks.courier import Courier
+from modelyard.webhooks.dispatcher import WebhookDispatcher
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer
@@ -35,8 +35,10 @@ def main(url: str, key: str, lease: float) -> None:
     )
     leases = Leases(database=database, clock=clock, holder=uuid4().hex, lasts=timedelta(seconds=lease))
     leases.start()
-    courier = Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=100)
-    courier.start()
+    dispatcher = WebhookDispatcher(
+        queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=100
+    )
+    dispatcher.start()
     threading.Event().wait()
 
 

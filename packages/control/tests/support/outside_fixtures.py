@@ -15,6 +15,7 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.main import Adapters
 from modelyard.ports.tracking import LoggedModel
+from modelyard.tracking_access.grants import NoCredentials
 
 SKLEARN_MODEL = {
     "MLmodel": b"flavors:\n  python_function: {loader_module: mlflow.sklearn}\n  sklearn: {pickled_model: model.pkl}\n",
@@ -80,6 +81,7 @@ def adapters(
         target=target,
         tracking=tracking,
         registered=registered,
+        run_credentials=NoCredentials(),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from rules import follow_nothing
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
@@ -16,13 +17,16 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.service import DeploymentService
 from modelyard.disk import Disk
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
+from modelyard.jobs.owners import JobOwners
 from modelyard.jobs.service import JobService
 from modelyard.leases.service import Leases
 from modelyard.mirror.service import MirrorService
+from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
 from modelyard.packaging.service import PackagingService
@@ -55,16 +59,23 @@ def leases(make_leases: Callable[[], Leases]) -> Leases:
 
 
 @pytest.fixture
-def outbox(database: Database, clock: ManualClock) -> Outbox:
-    return Outbox(database=database, clock=clock)
+def outbox(clock: ManualClock) -> Outbox:
+    return Outbox(clock=clock)
 
 
 @pytest.fixture
 def make_jobs(
-    database: Database, clock: ManualClock, engine: InlineJobEngine, audit: AuditLog, tmp_path: Path
+    database: Database,
+    clock: ManualClock,
+    engine: InlineJobEngine,
+    audit: AuditLog,
+    secrets: JobSecrets,
+    tmp_path: Path,
 ) -> Callable[[], JobService]:
     """The jobs of one process; several share the database, as after a restart."""
-    return lambda: JobService(database=database, clock=clock, engine=engine, audit=audit, folder=tmp_path / "jobs")
+    return lambda: JobService(
+        database=database, clock=clock, engine=engine, audit=audit, folder=tmp_path / "jobs", at_end=secrets.forget
+    )
 
 
 @pytest.fixture
@@ -73,11 +84,9 @@ def jobs(make_jobs: Callable[[], JobService]) -> JobService:
 
 
 @pytest.fixture
-def secrets(database: Database, jobs: JobService) -> JobSecrets:
+def secrets(database: Database) -> JobSecrets:
     """The secrets of jobs, which go when their job ends."""
-    secrets = JobSecrets(database=database, seal=Seal("a key of the tests, long enough for anybody"))
-    jobs.at_end(secrets.forget)
-    return secrets
+    return JobSecrets(database=database, seal=Seal("a key of the tests, long enough for anybody"))
 
 
 @pytest.fixture
@@ -103,7 +112,15 @@ def make_registry(
 ) -> Callable[[], RegistryService]:
     """The registry of one process; several share the database."""
     return lambda: RegistryService(
-        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
+        database=database,
+        clock=clock,
+        tracking=tracking,
+        audit=audit,
+        outbox=outbox,
+        scratch=tmp_path / "scratch",
+        jobs=JobOwners(),
+        claims=DeletionClaims(),
+        after_registration=follow_nothing,
     )
 
 
@@ -113,13 +130,15 @@ def registry(make_registry: Callable[[], RegistryService]) -> RegistryService:
 
 
 @pytest.fixture
-def mirror(
-    database: Database, registry: RegistryService, registered: FakeRegisteredModels, outbox: Outbox
-) -> MirrorService:
+def mirror(database: Database, registry: RegistryService, registered: FakeRegisteredModels) -> MirrorService:
     """What the outbox's messages bring up to date."""
-    mirror = MirrorService(database=database, registry=registry, registered=registered)
-    outbox.deliver_with(MIRROR_TOPIC, mirror.deliver)
-    return mirror
+    return MirrorService(database=database, registry=registry, registered=registered)
+
+
+@pytest.fixture
+def delivery(database: Database, clock: ManualClock, mirror: MirrorService) -> OutboxDelivery:
+    """Delivers the outbox's messages to the mirror."""
+    return OutboxDelivery(database=database, clock=clock, handlers={MIRROR_TOPIC: mirror.deliver})
 
 
 @pytest.fixture
@@ -143,6 +162,7 @@ def packaging(
         folder=tmp_path / "bundles",
         scratch=tmp_path / "scratch",
         leases=leases,
+        require_space=lambda _: None,
     )
 
 

@@ -36,6 +36,7 @@ from modelyard.registry.metrics import MetricRule
 from modelyard.registry.service import RegistryService
 from modelyard.schema import metadata
 from modelyard.tracker_names import JOB_TAG
+from modelyard.tracking_access.grants import NoCredentials
 from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
@@ -47,6 +48,10 @@ ENDED_WELL = RunOutcome(RunPhase.FINISHED, exit_code=0)
 LIMITS = Limits(seconds=100, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
 
 Behaviour = Callable[[RunSpec], RunOutcome | None]
+
+
+def no_check() -> None:
+    """There is space."""
 
 
 def no_rules(_: Principal, __: str) -> dict[str, MetricRule]:
@@ -138,8 +143,17 @@ def training(
         opening=OpeningModels(tracking, packaging, opening, tmp_path / "scratch"),
         metric_rules=no_rules,
         tracking_requirement="mlflow==3.17.2",
+        credentials=NoCredentials(),
+        check_space=no_check,
     )
-    body = workflow(training.train_and_register, jobs=jobs, clock=clock, guarding=nullcontext, on_failure=training.stop)
+    body = workflow(
+        training.train_and_register,
+        jobs=jobs,
+        clock=clock,
+        guarding=nullcontext,
+        on_failure=training.stop,
+        check_space=no_check,
+    )
     engine.register({JobKind.TRAINING: body})
     return training
 
@@ -541,7 +555,6 @@ class TestAfterwards:
         afterwards: RegisteringAfterwards,
         tracking: FakeTracking,
     ) -> None:
-        registry.ask_whose(jobs)
         sent = Script("train.py", "print()", ())
         job = training_service.train(alice, sent, model_name="iris")
         with pytest.raises(Conflict, match="has not ended"):

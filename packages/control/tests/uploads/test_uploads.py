@@ -129,7 +129,7 @@ class TestRefusals:
         platform.clock.sleep(25 * 3600)
         late = send(owner, upload_id, content[10:], 10)
         assert (late.status_code, late.json()["code"]) == (409, "upload_not_open")
-        assert platform.control.work.uploads.sweep() == 1
+        assert platform.control.uploads.sweep() == 1
         assert kept(platform) == []
         assert begin(owner, content).json()["upload_id"] != upload_id
 
@@ -141,7 +141,7 @@ class TestRefusals:
         late = owner.post(f"{ROOT}/{upload_id}/finish")
         assert (late.status_code, late.json()["code"]) == (409, "upload_not_open")
         assert late.json()["error"].endswith("it is expired")
-        assert platform.control.work.uploads.sweep() == 1
+        assert platform.control.uploads.sweep() == 1
         assert platform.engine.run_next() is None
 
     def test_bytes_of_an_upload_whose_server_died_while_closing_it_go_at_the_next_start(
@@ -157,7 +157,7 @@ class TestRefusals:
         workplace = platform.control._settings.storage.places.uploads / f"{closed}.work"
         workplace.mkdir()
         assert kept(platform) == sorted([closed, f"{closed}.work", kept_open])
-        assert platform.control.work.uploads.sweep_folder() == 2
+        assert platform.control.uploads.sweep_folder() == 2
         assert kept(platform) == [kept_open]
         assert send(owner, kept_open, content[10:], 10).status_code == 200
 

@@ -12,8 +12,9 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.leases.service import Leases
 from modelyard.principals import Principal, Role
-from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.dispatcher import WebhookDispatcher
+from modelyard.webhooks.listener import WebhookListener
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer
@@ -37,12 +38,15 @@ def receivers() -> FakeReceivers:
 
 
 @pytest.fixture
+def audit(database: Database, clock: ManualClock) -> AuditLog:
+    return AuditLog(database=database, clock=clock, listeners=[WebhookListener(clock).on_entry])
+
+
+@pytest.fixture
 def webhooks(
     database: Database, clock: ManualClock, audit: AuditLog, signer: Signer, receivers: FakeReceivers
 ) -> Webhooks:
-    webhooks = Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
-    audit.tell(webhooks.hear)
-    return webhooks
+    return Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
 
 
 @pytest.fixture
@@ -56,16 +60,18 @@ def queue(database: Database, clock: ManualClock, audit: AuditLog, webhooks: Web
 
 
 @pytest.fixture
-def courier(
+def dispatcher(
     queue: DeliveryQueue, receivers: FakeReceivers, signer: Signer, clock: ManualClock, leases: Leases
-) -> Courier:
-    return Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3)
+) -> WebhookDispatcher:
+    return WebhookDispatcher(
+        queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3
+    )
 
 
 @pytest.fixture
-def deliver(courier: Courier) -> Callable[[], int]:
-    """One round of the courier; says how many posts it made."""
-    return lambda: asyncio.run(courier.deliver_due())
+def deliver(dispatcher: WebhookDispatcher) -> Callable[[], int]:
+    """One round of the dispatcher; says how many posts it made."""
+    return lambda: asyncio.run(dispatcher.deliver_due())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The whole way: a change, the courier in its thread, a real receiver that verifies with what others wrote."""
+"""The whole way: a change, the dispatcher in its thread, a real receiver that verifies with what others wrote."""
 
 import os
 import subprocess
@@ -26,9 +26,10 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.leases.service import Leases
 from modelyard.principals import Principal, Role
-from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.dispatcher import WebhookDispatcher
 from modelyard.webhooks.domain import Webhook
+from modelyard.webhooks.listener import WebhookListener
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
 from modelyard.webhooks.signing import Signer
@@ -48,9 +49,8 @@ class Yard:
         clock, signer = SystemClock(), Signer(KEY)
         receivers = HttpReceivers(allowed=[ip_network("127.0.0.0/8")], seconds=20)
         self.database = database
-        self.audit = AuditLog(database=database, clock=clock)
+        self.audit = AuditLog(database=database, clock=clock, listeners=[WebhookListener(clock).on_entry])
         self.webhooks = Webhooks(database=database, clock=clock, audit=self.audit, signer=signer, receivers=receivers)
-        self.audit.tell(self.webhooks.hear)
         self.deliveries = Deliveries(database=database, clock=clock, audit=self.audit, webhooks=self.webhooks)
         queue = DeliveryQueue(
             database=database,
@@ -60,7 +60,7 @@ class Yard:
             kept=timedelta(days=30),
         )
         leases = Leases(database=database, clock=clock, holder=uuid4().hex, lasts=timedelta(seconds=30))
-        self.courier = Courier(
+        self.dispatcher = WebhookDispatcher(
             queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=5
         )
 
@@ -88,7 +88,7 @@ class Yard:
 def yard(database: Database) -> Iterator[Yard]:
     yard = Yard(database)
     yield yard
-    yard.courier.stop()
+    yard.dispatcher.stop()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ class TestReceivers:
     ) -> None:
         _, secret = yard.create(receiver)
         yard.happen(1)
-        yard.courier.start()
+        yard.dispatcher.start()
         until(lambda: receiver.got)
         got = receiver.got[0]
         Verifier(secret).verify(got.body, dict(got.headers))
@@ -123,7 +123,7 @@ class TestReceivers:
         _, secret = yard.create(receiver)
         _, other = yard.create(receiver)
         yard.happen(1)
-        yard.courier.start()
+        yard.dispatcher.start()
         until(lambda: len(receiver.got) == 2)
         got = receiver.got[0]
         with pytest.raises(WebhookVerificationError):
@@ -143,7 +143,7 @@ class TestReceivers:
         hook, before = yard.create(receiver)
         _, after = yard.webhooks.rotate(ADMIN, hook.webhook_id, overlap=timedelta(hours=1))
         yard.happen(1)
-        yard.courier.start()
+        yard.dispatcher.start()
         until(lambda: receiver.got)
         for secret in (before, after):
             Verifier(secret).verify(receiver.got[0].body, dict(receiver.got[0].headers))
@@ -163,7 +163,7 @@ class TestReceivers:
             yard.happen(100)
             yard.create(receiver)
             yard.happen(100)
-            yard.courier.start()
+            yard.dispatcher.start()
             until(lambda: len(receiver.got) == 100)
             assert len(silent.got) <= 32
             silent.may_answer.set()
@@ -200,7 +200,7 @@ def arrived(ids: list[bytes], count: int) -> bool:
 @pytest.fixture(autouse=True)
 def no_loop_is_left() -> Iterator[None]:
     yield
-    assert not [thread for thread in threading.enumerate() if thread.name == "courier" and thread.is_alive()]
+    assert not [thread for thread in threading.enumerate() if thread.name == "webhook-dispatcher" and thread.is_alive()]
 
 
 def wait_for(fact: Callable[[], bool], *, seconds: float = 240) -> None:

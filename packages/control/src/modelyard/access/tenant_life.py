@@ -4,7 +4,7 @@ A deletion shuts the door for ever. What the tenant made stays, unreachable, for
 refused while anything of the tenant still runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -19,23 +19,27 @@ from modelyard.errors import Conflict, NotFound
 from modelyard.ports.clock import Clock
 from modelyard.principals import FIRST_TENANT, Principal, Role
 
-Hindrance = Callable[[Connection, str], str | None]
+DeletionBlocker = Callable[[Connection, str], str | None]
 """What of a tenant still runs, in words; None when nothing does."""
 
 
 class TenantLife:
     """The operators' verbs that open and shut the door of a whole tenant; never that of the operators themselves."""
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        audit: AuditLog,
+        tokens: Tokens,
+        deletion_blockers: Sequence[DeletionBlocker],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._tokens = tokens
-        self._hindrances: list[Hindrance] = []
-
-    def refuse_deletion_for(self, hindrance: Hindrance) -> None:
-        """Name one more thing that must have ended before a tenant can be deleted."""
-        self._hindrances.append(hindrance)
+        self._deletion_blockers = deletion_blockers
 
     def suspend(self, operator: Principal, tenant_id: str, *, reason: str) -> Tenant:
         """Let nobody of the tenant in until it is resumed; what it has deployed goes on serving. Again: no change.
@@ -81,7 +85,7 @@ class TenantLife:
                     f"tenant '{tenant_id}' is not suspended: suspend it first, so that nobody begins anything new",
                     code="tenant_not_suspended",
                 )
-            running = [said for hindrance in self._hindrances if (said := hindrance(connection, tenant_id))]
+            running = [said for blocker in self._deletion_blockers if (said := blocker(connection, tenant_id))]
             if running:
                 raise Conflict(f"tenant '{tenant_id}' has {' and '.join(running)}", code="tenant_in_use")
             token_store.revoke_all(connection, tenant_id, at=now)

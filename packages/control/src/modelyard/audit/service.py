@@ -1,6 +1,6 @@
 """What other nouns call to leave their mark in the log, inside their own transaction; and what auditors ask of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,14 +23,10 @@ _BATCH = 1000
 class AuditLog:
     """The log's only door. A change and its entry stand or fall together: `record` takes the change's connection."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(self, *, database: Database, clock: Clock, listeners: Sequence[Listener] = ()) -> None:
         self._database = database
         self._clock = clock
-        self._listeners: list[Listener] = []
-
-    def tell(self, listener: Listener) -> None:
-        """Let somebody hear of every entry from now on."""
-        self._listeners.append(listener)
+        self._listeners = listeners
 
     def record(
         self,

@@ -30,10 +30,11 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
 from modelyard.principals import Principal
 from modelyard.promotion.service import PromotionService
-from modelyard.registry import leaving
+from modelyard.registry import deletion_store
+from modelyard.registry.deletion_store import Shares, Source
 from modelyard.registry.domain import Version
 
-RUN, EXPERIMENT, FILES = leaving.Source
+RUN, EXPERIMENT, FILES = Source
 _KINDS = {RUN: Kind.RUN, EXPERIMENT: Kind.EXPERIMENT, FILES: Kind.ARTIFACTS}
 
 
@@ -69,16 +70,16 @@ class Planner:
         """
         with self._database.read() as connection:
             revision = self.revision(connection, subject)
-            first = leaving.living(connection, *_place(subject), most=MOST_NAMED)
-            mirror_name = leaving.mirror_name(connection, subject.tenant_id, subject.model_name)
-            count = leaving.count_living(connection, *_place(subject))
+            first = deletion_store.living(connection, *_place(subject), most=MOST_NAMED)
+            mirror_name = deletion_store.mirror_name(connection, subject.tenant_id, subject.model_name)
+            count = deletion_store.count_living(connection, *_place(subject))
             deployments = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
             blockers = self.blockers(connection, subject)
-            shared = {source: self._shares(connection, source, subject, mode) for source in leaving.Source}
+            shared = {source: self._shares(connection, source, subject, mode) for source in Source}
             lone = (
                 ([], 0, 0)
                 if mode is DeleteMode.NOTHING
-                else leaving.lone_files(connection, *_place(subject), most=MOST_NAMED)
+                else deletion_store.lone_files(connection, *_place(subject), most=MOST_NAMED)
             )
         if not undeploys:
             blockers += self.deployed(deployments)
@@ -95,7 +96,7 @@ class Planner:
         ]
         kept = [
             Kept(_KINDS[source], name, used_by(user, subject.tenant_id))
-            for source in leaving.Source
+            for source in Source
             for name, user in shared[source].used.items()
         ]
         return Plan(
@@ -117,17 +118,17 @@ class Planner:
         Raises:
             NotFound: code `model_not_found` or `version_not_found`.
         """
-        read = leaving.hold_revision if holds else leaving.revision
+        read = deletion_store.hold_revision if holds else deletion_store.revision
         found = read(connection, *_place(subject))
         if found is not None:
             return found
-        if not leaving.is_living_model(connection, subject.tenant_id, subject.model_name):
+        if not deletion_store.is_living_model(connection, subject.tenant_id, subject.model_name):
             raise NotFound(f"there is no model '{subject.model_name}'", code="model_not_found")
         raise NotFound(f"model '{subject.model_name}' has no version {subject.version}", code="version_not_found")
 
     def blockers(self, connection: Connection, subject: Subject, *, job_id: str | None = None) -> Blockers:
         """What stops it now; `job_id` is the deletion's own job once there is one."""
-        live = leaving.in_production(connection, *_place(subject))
+        live = deletion_store.in_production(connection, *_place(subject))
         found = [] if live is None else [stage_blocker(live)]
         for hold in self._holds.active_within(connection, subject.tenant_id, subject.model_name, subject.version):
             until = "" if hold.until is None else f" until {hold.until:%Y-%m-%d %H:%M} UTC"
@@ -137,7 +138,7 @@ class Planner:
             if subject.version in {None, request.version}:
                 message = f"{request.requested_by}'s request for version {request.version} to go to production is open"
                 found.append(Blocker("promotion_requested", request.version, message))
-        leavers, count = leaving.leaving_otherwise(connection, *_place(subject), job_id=job_id, most=MOST_NAMED)
+        leavers, count = deletion_store.leaving_otherwise(connection, *_place(subject), job_id=job_id, most=MOST_NAMED)
         going = [
             Blocker("deletion_under_way", one.version, f"job '{one.deletion_job_id}' deletes version {one.version}")
             for one in leavers
@@ -159,22 +160,20 @@ class Planner:
         if mode is not DeleteMode.DELETE_RUN_AND_EXPERIMENT_IF_NO_MORE:
             experiments = set()
         return Sources(
-            frozenset(runs - leaving.in_use(connection, RUN, runs, besides=versions)),
-            frozenset(experiments - leaving.in_use(connection, EXPERIMENT, experiments, besides=versions)),
+            frozenset(runs - deletion_store.in_use(connection, RUN, runs, besides=versions)),
+            frozenset(experiments - deletion_store.in_use(connection, EXPERIMENT, experiments, besides=versions)),
         )
 
     @staticmethod
-    def _shares(connection: Connection, source: leaving.Source, subject: Subject, mode: DeleteMode) -> leaving.Shares:
+    def _shares(connection: Connection, source: Source, subject: Subject, mode: DeleteMode) -> Shares:
         is_taken = mode is not DeleteMode.NOTHING
         if source is EXPERIMENT:
             is_taken = mode is DeleteMode.DELETE_RUN_AND_EXPERIMENT_IF_NO_MORE
         if not is_taken:
-            return leaving.Shares([], 0, {}, 0)
-        return leaving.shares(connection, source, *_place(subject), most=MOST_NAMED)
+            return Shares([], 0, {}, 0)
+        return deletion_store.shares(connection, source, *_place(subject), most=MOST_NAMED)
 
-    def _experiments(
-        self, first: Sequence[Version], shared: Mapping[leaving.Source, leaving.Shares]
-    ) -> tuple[list[Piece], list[Kept]]:
+    def _experiments(self, first: Sequence[Version], shared: Mapping[Source, Shares]) -> tuple[list[Piece], list[Kept]]:
         """Which experiments hold nothing else that is alive, as far as the tracker can tell now."""
         gone: list[Piece] = []
         staying: list[Kept] = []

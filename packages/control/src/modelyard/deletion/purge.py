@@ -11,14 +11,15 @@ from sqlalchemy import Connection
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deletion import store
-from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.claims import lock_for_deletion
 from modelyard.deletion.domain import DeleteMode, Tombstone
 from modelyard.deletion.states import VersionState
 from modelyard.deployments.service import system_principal
 from modelyard.errors import ModelyardError, Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
-from modelyard.registry import leaving
+from modelyard.registry import deletion_store
+from modelyard.registry.deletion_store import Source
 
 logger = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class Purger:
         with self._database.write() as connection:
             if not store.move(connection, begun, VersionState.PURGED, settled_at=self._clock.now()):
                 return False
-            leaving.drop_files(connection, begun.tenant_id, begun.model_name, begun.version)
+            deletion_store.drop_files(connection, begun.tenant_id, begun.model_name, begun.version)
             self._audit.record(
                 connection,
                 principal=system_principal(begun.tenant_id),
@@ -104,7 +105,7 @@ class Purger:
             return tombstone
         now = self._clock.now()
         with self._database.write() as connection:
-            hold_for_burial(connection)
+            lock_for_deletion(connection)
             found = store.find(connection, tombstone)
             if found is None or store.restorable_on(connection, tombstone, now):
                 return None
@@ -117,7 +118,7 @@ class Purger:
     @staticmethod
     def _begin_one(connection: Connection, tombstone: Tombstone) -> None:
         is_taken = tombstone.mode is not DeleteMode.NOTHING
-        is_used = bool(leaving.in_use(connection, leaving.Source.FILES, [tombstone.model_uri], besides=()))
+        is_used = bool(deletion_store.in_use(connection, Source.FILES, [tombstone.model_uri], besides=()))
         store.move(connection, tombstone, VersionState.PURGING, takes_files=is_taken and not is_used)
 
     def _remove(self, tombstone: Tombstone) -> bool:

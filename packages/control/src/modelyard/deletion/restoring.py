@@ -7,7 +7,7 @@ from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deletion import store
-from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.claims import lock_for_deletion
 from modelyard.deletion.domain import Subject, Tombstone
 from modelyard.deletion.states import TRANSITIONS, VersionState
 from modelyard.errors import Conflict, NotFound
@@ -16,7 +16,7 @@ from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
 from modelyard.principals import Principal
-from modelyard.registry import leaving
+from modelyard.registry import deletion_store
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
@@ -72,7 +72,7 @@ class Restoring:
 
     def _begin(self, principal: Principal, subject: Subject) -> Tombstone:
         with self._database.write() as connection:
-            hold_for_burial(connection)
+            lock_for_deletion(connection)
             tombstone = store.standing(connection, subject)
             if tombstone is None:
                 raise NotFound(f"there is no deleted {subject.title}", code="tombstone_not_found")
@@ -112,14 +112,14 @@ class Restoring:
         experiment_id = None if tombstone.run_id is None else self._tracking.experiment_of(tombstone.run_id)
         with self._database.write() as connection:
             quotas = hold_quotas(connection, subject.tenant_id)
-            leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
-            if (job_id := leaving.deleting_model(connection, subject.tenant_id, subject.model_name)) is not None:
+            deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+            if (job_id := deletion_store.deleting_model(connection, subject.tenant_id, subject.model_name)) is not None:
                 raise Conflict(
                     f"model '{subject.model_name}' is being deleted by job '{job_id}'", code="model_deleting"
                 )
-            hold_for_burial(connection)
+            lock_for_deletion(connection)
             current = store.standing(connection, subject)
-            version = leaving.find_deleted(connection, subject.tenant_id, subject.model_name, tombstone.version)
+            version = deletion_store.find_deleted(connection, subject.tenant_id, subject.model_name, tombstone.version)
             if (
                 current is None
                 or version is None
@@ -127,7 +127,7 @@ class Restoring:
             ):
                 return self._registry.version_within(connection, principal, subject.model_name, tombstone.version)
             store.give_back(connection, run_id=tombstone.run_id, experiment_id=experiment_id)
-            leaving.revive(connection, version, at=self._clock.now())
+            deletion_store.restore(connection, version, at=self._clock.now())
             quotas.check(Resource.MODELS, lambda: self._registry.count_within(connection, subject.tenant_id)[0])
             quotas.check(Resource.VERSIONS, lambda: self._registry.count_within(connection, subject.tenant_id)[1])
             self._audit.record(

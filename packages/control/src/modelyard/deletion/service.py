@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deletion import store
-from modelyard.deletion.claims import hold_for_burial
+from modelyard.deletion.claims import lock_for_deletion
 from modelyard.deletion.domain import DeleteMode, Plan, Sources, Subject, Tombstone, refuse_blocked
 from modelyard.deletion.planning import Planner
 from modelyard.deployments.service import DeploymentService
@@ -19,7 +19,7 @@ from modelyard.jobs.service import JobService, owner_of
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal
-from modelyard.registry import leaving
+from modelyard.registry import deletion_store
 from modelyard.registry.domain import Version
 from modelyard.revision import check_revision
 
@@ -105,7 +105,7 @@ class DeletionService:
 
     # What the workflow calls.
 
-    def bury(self, job: Job) -> int:
+    def delete_batch(self, job: Job) -> int:
         """Write the tombstones of the next versions that the job deletes, which compares them once more.
 
         The first of these transactions is the point of no return; what would stop the job is asked for there, and
@@ -116,17 +116,17 @@ class DeletionService:
         """
         subject, mode, now = subject_of(job), DeleteMode(job.request["mode"]), self._clock.now()
         with self._database.write() as connection:
-            leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=now)
-            hold_for_burial(connection)
-            versions = leaving.marked_by(connection, job.job_id, most=_BATCH)
+            deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=now)
+            lock_for_deletion(connection)
+            versions = deletion_store.marked_by(connection, job.job_id, most=_BATCH)
             if versions and not store.count_of_job(connection, job.job_id):
                 refuse_blocked(subject.title, self._planner.blockers(connection, subject, job_id=job.job_id))
             sources = self._planner.sources(connection, versions, mode)
             for version in versions:
-                self._bury(connection, job, version, sources)
-            leaving.bury(connection, versions, at=now)
-            left = leaving.count_marked(connection, job.job_id)
-            if left == 0 and leaving.bury_model(connection, job.job_id, at=now):
+                self._delete_version(connection, job, version, sources)
+            deletion_store.delete_versions(connection, versions, at=now)
+            left = deletion_store.count_marked(connection, job.job_id)
+            if left == 0 and deletion_store.delete_model(connection, job.job_id, at=now):
                 self._audit.record(
                     connection,
                     principal=owner_of(job),
@@ -138,7 +138,7 @@ class DeletionService:
                 )
             return left
 
-    def count_buried(self, job: Job) -> int:
+    def count_deleted(self, job: Job) -> int:
         """How many versions the job has deleted."""
         with self._database.read() as connection:
             return store.count_of_job(connection, job.job_id)
@@ -157,7 +157,7 @@ class DeletionService:
 
         def read(after: int) -> Sequence[Version]:
             with self._database.read() as connection:
-                return leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
+                return deletion_store.marked_by(connection, job.job_id, after=after, most=_BATCH)
 
         return _by_version(read)
 
@@ -169,9 +169,9 @@ class DeletionService:
     def give_up(self, job: Job) -> None:
         """Let go of all that a job that failed or was cancelled has not deleted."""
         with self._database.write() as connection:
-            leaving.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
+            deletion_store.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
             for version in _by_version(
-                lambda after: leaving.marked_by(connection, job.job_id, after=after, most=_BATCH)
+                lambda after: deletion_store.marked_by(connection, job.job_id, after=after, most=_BATCH)
             ):
                 self._audit.record(
                     connection,
@@ -180,11 +180,11 @@ class DeletionService:
                     subject=version.subject,
                     reason=f"job '{job.job_id}' did not come so far",
                 )
-            leaving.unmark(connection, job.job_id)
+            deletion_store.unmark(connection, job.job_id)
             store.drop_claims(connection, job.job_id)
 
     def _mark(self, connection: Connection, principal: Principal, subject: Subject, job: Job) -> None:
-        leaving.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+        deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
         blockers = self._planner.blockers(connection, subject)
         deployed = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
         if deployed and not job.request["undeploys"]:
@@ -197,8 +197,10 @@ class DeletionService:
                 code="permission_missing",
             )
         if subject.version is None:
-            leaving.mark_model(connection, subject.tenant_id, subject.model_name, job_id=job.job_id)
-        leaving.mark_versions(connection, subject.tenant_id, subject.model_name, subject.version, job_id=job.job_id)
+            deletion_store.mark_model(connection, subject.tenant_id, subject.model_name, job_id=job.job_id)
+        deletion_store.mark_versions(
+            connection, subject.tenant_id, subject.model_name, subject.version, job_id=job.job_id
+        )
         self._audit.record(
             connection,
             principal=principal,
@@ -208,7 +210,7 @@ class DeletionService:
             after={"mode": DeleteMode(job.request["mode"]).title, "job_id": job.job_id},
         )
 
-    def _bury(self, connection: Connection, job: Job, version: Version, sources: Sources) -> None:
+    def _delete_version(self, connection: Connection, job: Job, version: Version, sources: Sources) -> None:
         now = self._clock.now()
         mode = DeleteMode(job.request["mode"])
         removed = version.run_id if version.run_id in sources.runs else None
@@ -240,9 +242,11 @@ class DeletionService:
         """The job that deletes exactly this already."""
         with self._database.read() as connection:
             if subject.version is None:
-                job_id = leaving.deleting_model(connection, subject.tenant_id, subject.model_name)
+                job_id = deletion_store.deleting_model(connection, subject.tenant_id, subject.model_name)
             else:
-                found = leaving.living(connection, subject.tenant_id, subject.model_name, subject.version, most=1)
+                found = deletion_store.living(
+                    connection, subject.tenant_id, subject.model_name, subject.version, most=1
+                )
                 job_id = found[0].deletion_job_id if found else None
         if job_id is None:
             return None

@@ -43,8 +43,8 @@ class Deleting:
         steps.enter(Phase.REMOVING_IMAGES, **undeployed)
         unbuilt = steps.run("images", lambda: self._remove_images(job))
         steps.enter(Phase.REMOVING_VERSIONS, **unbuilt)
-        buried = self._bury_all(steps)
-        steps.enter(Phase.REMOVING_RUNS, **buried)
+        deleted = self._delete_versions(steps)
+        steps.enter(Phase.REMOVING_RUNS, **deleted)
         removed: Result = {}
         if job.request["mode"] != DeleteMode.NOTHING:
             steps.run("registered versions", lambda: self._forget(job))
@@ -52,7 +52,7 @@ class Deleting:
             experiments = steps.run("experiments", lambda: self._delete_experiments(job))
             removed = {**runs, **experiments}
         steps.enter(Phase.DELETED, **removed)
-        return {**undeployed, **unbuilt, **buried, **removed}
+        return {**undeployed, **unbuilt, **deleted, **removed}
 
     def _undeploy(self, job: Job) -> Result:
         """Ask each deployment to go, and wait until none is left."""
@@ -79,18 +79,18 @@ class Deleting:
                 place.remove(version)
         return {"images": count}
 
-    def _bury_all(self, steps: JobSteps) -> Result:
+    def _delete_versions(self, steps: JobSteps) -> Result:
         """A batch is a step and a transaction; from the first one on nothing stops the job but who cancels it."""
         number = 1
         while True:
             name = "tombstones" if number == 1 else f"tombstones {number}"
-            told = steps.run(name, lambda: self._bury(steps.job))
+            told = steps.run(name, lambda: self._delete_batch(steps.job))
             if not told["left"]:
                 return {"versions": told["versions"]}
             number += 1
 
-    def _bury(self, job: Job) -> Result:
-        left, count = self.deletions.bury(job), self.deletions.count_buried(job)
+    def _delete_batch(self, job: Job) -> Result:
+        left, count = self.deletions.delete_batch(job), self.deletions.count_deleted(job)
         self._say(job, f"deleted {count} version{'' if count == 1 else 's'}; a number is never used again")
         return {"versions": count, "left": left}
 

@@ -64,7 +64,7 @@ class Replacements:
             created_at=now,
             updated_at=now,
         )
-        self._registry.staying_within(connection, principal, deployment.model_name, version)
+        self._registry.get_not_deleting(connection, principal, deployment.model_name, version)
         if not store.add(connection, replacement):
             raise self._busy(connection, deployment)
         if version == deployment.version:

@@ -85,7 +85,7 @@ class DeploymentService:
                 return serving
             if store.add(connection, deployment):
                 # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
-                self._registry.staying_within(connection, principal, version.model_name, version.version)
+                self._registry.get_not_deleting(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
                 wanted = {"replicas": replicas, "namespace": namespace}
                 self._records.write(connection, principal, "deployment.created", deployment, after=wanted)

@@ -15,7 +15,7 @@ from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
 from modelyard.principals import Principal
-from modelyard.registry.domain import Version, refuse_leaving
+from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.service import RegistryService
 from modelyard.training.service import checked_deployment, checked_place
 
@@ -68,7 +68,7 @@ class DeploymentVerbs:
             Conflict: code `version_deleting`, or as `replace`.
         """
         found = self._registry.version(principal, wish.model_name, wish.version)
-        refuse_leaving(found)
+        refuse_deleting(found)
         wanted = checked_deployment(replicas=wish.replicas, namespace=wish.namespace)
         placed = wanted | checked_place(another=wish.another, replace=wish.replace)
         asked = {"version": wish.version, **placed}
@@ -113,7 +113,7 @@ class DeploymentVerbs:
         if version is not None:
             deployment = self.deployments.get(principal, deployment_id)
             found = self._registry.version(principal, deployment.model_name, version)
-            refuse_leaving(found)
+            refuse_deleting(found)
             if found.version != deployment.version:
                 placed = wanted | {"namespace": deployment.namespace}
                 self._replace(principal, deployment, found, wanted=placed, asked=placed, idempotency_key=None)

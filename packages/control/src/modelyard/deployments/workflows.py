@@ -12,7 +12,7 @@ from modelyard.jobs.states import Phase
 from modelyard.jobs.workflow import JobSteps, Result
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
-from modelyard.registry.domain import refuse_leaving
+from modelyard.registry.domain import refuse_deleting
 from modelyard.registry.service import RegistryService
 
 _POLL_SECONDS = 0.2
@@ -52,7 +52,7 @@ class Deploying:
     def _build(self, job: Job, version: int) -> Result:
         log = self.jobs.log(job.job_id)
         found = self.registry.version(owner_of(job), job.model_name, version)
-        refuse_leaving(found)
+        refuse_deleting(found)
         bundle = self.packaging.build(found, log=lambda line: log.write(AFTER_RUN, line))
         return {"model_version": version, "run_id": found.run_id, "image": bundle.reference}
 

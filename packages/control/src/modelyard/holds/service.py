@@ -13,8 +13,8 @@ from modelyard.holds.domain import Hold
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
-from modelyard.registry.domain import refuse_leaving
-from modelyard.registry.leaving import hold_model, is_burial_begun
+from modelyard.registry.deletion_store import hold_model, is_deletion_begun
+from modelyard.registry.domain import refuse_deleting
 from modelyard.registry.service import RegistryService
 
 
@@ -57,8 +57,8 @@ class HoldService:
         with self._database.write() as connection:
             hold_model(connection, principal.tenant_id, model_name, at=now)
             version = self._registry.version_within(connection, principal, model_name, number)
-            if is_burial_begun(connection, version):
-                refuse_leaving(version)
+            if is_deletion_begun(connection, version):
+                refuse_deleting(version)
             store.add(connection, hold)
             after = {"hold_id": hold.hold_id, "until": None if until is None else until.isoformat()}
             self._audit.record(

@@ -37,7 +37,7 @@ def create_app(
     sources: TrustedSources,
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
-    why_full: Callable[[], str | None] = lambda: None,
+    why_full: Callable[[], str | None],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     streamed: Mapping[str, int] = MappingProxyType({}),
     keep_seconds: float = 0,

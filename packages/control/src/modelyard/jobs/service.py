@@ -1,6 +1,6 @@
 """Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -38,19 +38,27 @@ class JobCancelled(Exception):
 
 
 class JobService:
-    """All jobs of all tenants. `folder` holds a folder for each job."""
+    """All jobs of all tenants. `folder` holds a folder for each job.
 
-    def __init__(self, *, database: Database, clock: Clock, engine: JobEngine, audit: AuditLog, folder: Path) -> None:
+    `at_end` happens in the transaction that ends a job, however it ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        engine: JobEngine,
+        audit: AuditLog,
+        folder: Path,
+        at_end: Callable[[Connection, Job], None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._engine = engine
         self._audit = audit
         self._folder = folder
-        self._at_end: list[Callable[[Connection, Job], None]] = []
-
-    def at_end(self, call: Callable[[Connection, Job], None]) -> None:
-        """Name what happens in the transaction that ends a job, however it ends."""
-        self._at_end.append(call)
+        self._at_end = at_end
 
     def create(
         self,
@@ -87,21 +95,6 @@ class JobService:
         if not job.is_final:
             self._engine.submit(job_id=job.job_id, kind=job.kind)
         return job
-
-    @staticmethod
-    def tenants_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
-        """Whose these jobs are, as far as they are any; in the caller's transaction."""
-        return store.tenants_of(connection, job_ids)
-
-    @staticmethod
-    def unfinished_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
-        """Those of these jobs that have not ended; in the caller's transaction."""
-        return store.unfinished_of(connection, job_ids)
-
-    @staticmethod
-    def tenants_using(connection: Connection, experiment_names: Collection[str]) -> set[str]:
-        """Who has jobs that train into one of these experiments, or store there; in the caller's transaction."""
-        return store.tenants_using(connection, experiment_names)
 
     def resume(self) -> None:
         """Hand every job that has not ended to the engine. Those that it knows already are not begun again."""
@@ -285,8 +278,7 @@ class JobService:
             stamps["started_at"] = self._clock.now()
         if status in FINAL:
             stamps["finished_at"] = self._clock.now()
-            for call in self._at_end:
-                call(connection, job)
+            self._at_end(connection, job)
         store.change(connection, job.job_id, status=status, **stamps)
         before, after = {"status": job.status}, {"status": status}
         self._record(connection, owner_of(job), f"job.{status}", job, before=before, after=after)

@@ -67,9 +67,7 @@ class JobSteps:
 
     def enter(self, phase: Phase, **result: Any) -> None:
         """Note that the job is at this phase, with what is known by now."""
-        _patiently(
-            lambda: self._jobs.enter(self.job.job_id, phase, **result), job_id=self.job.job_id, clock=self._clock
-        )
+        _retry(lambda: self._jobs.enter(self.job.job_id, phase, **result), job_id=self.job.job_id, clock=self._clock)
 
     def _outcome(self, step: Callable[[], Result]) -> Result:
         def unless_cancelled() -> Result:
@@ -78,7 +76,7 @@ class JobSteps:
             return step()
 
         try:
-            result = _patiently(unless_cancelled, job_id=self.job.job_id, clock=self._clock, gives_up=DiskFull)
+            result = _retry(unless_cancelled, job_id=self.job.job_id, clock=self._clock, gives_up=DiskFull)
         except JobCancelled:
             return {"cancelled": True}
         except LeaseLostError as exc:
@@ -106,8 +104,8 @@ def workflow(
     jobs: JobService,
     clock: Clock,
     guarding: Callable[[], AbstractContextManager[None]],
-    on_failure: Callable[[Job], None] = lambda _: None,
-    check_space: Callable[[], None] = lambda: None,
+    on_failure: Callable[[Job], None],
+    check_space: Callable[[], None],
 ) -> Workflow:
     """A workflow that runs `body` and ends the job with what it gives, or with why it failed.
 
@@ -165,10 +163,10 @@ class _Frame:
         self._surely(job.job_id, lambda: _take_away(job, self.on_failure))
 
     def _surely(self, job_id: str, call: Callable[[], T]) -> T:
-        return _patiently(call, job_id=job_id, clock=self.clock)
+        return _retry(call, job_id=job_id, clock=self.clock)
 
 
-def _patiently(call: Callable[[], T], *, job_id: str, clock: Clock, gives_up: type[Unavailable] | tuple[()] = ()) -> T:
+def _retry(call: Callable[[], T], *, job_id: str, clock: Clock, gives_up: type[Unavailable] | tuple[()] = ()) -> T:
     """What the call gives at last; it is repeated while what it needs is away, but for what nobody waits for."""
     wait = _FIRST_WAIT_SECONDS
     while True:

@@ -1,7 +1,7 @@
 """Builds what stands for the world outside: one adapter for each port, as the settings want it."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
@@ -40,7 +40,7 @@ class Adapters:
     target: Target
     tracking: Tracking
     registered: RegisteredModels
-    run_credentials: RunCredentials = field(default_factory=NoCredentials)
+    run_credentials: RunCredentials
 
 
 def real_adapters(settings: Settings) -> Adapters:

@@ -6,7 +6,9 @@ from fastapi import APIRouter
 
 from modelyard.comparison.routes import comparison_routes
 from modelyard.comparison.service import ComparisonService
-from modelyard.main.ground import Ground
+from modelyard.deletion.claims import DeletionClaims
+from modelyard.jobs.owners import JobOwners
+from modelyard.main.context import Context
 from modelyard.mlops.routes import model_routes
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.parts import promotion_parts
@@ -15,7 +17,7 @@ from modelyard.registry.artifact_routes import artifact_routes
 from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.editing import Editing
 from modelyard.registry.reading import CatalogueReading
-from modelyard.registry.registration import Registration
+from modelyard.registry.registration import JobOfUpload, Registration
 from modelyard.registry.routes import catalogue_reads, catalogue_writes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
@@ -24,27 +26,42 @@ from modelyard.registry.stages import StageMover
 class Catalogue:
     """The registry, and what moves its versions."""
 
-    def __init__(self, ground: Ground) -> None:
-        database, clock, audit, outbox = ground.database, ground.clock, ground.audit, ground.outbox
-        tracking, scratch = ground.adapters.tracking, ground.scratch.folder
+    def __init__(self, context: Context, *, job_of_upload: JobOfUpload) -> None:
+        database, clock, audit, outbox = context.database, context.clock, context.audit, context.outbox
+        tracking, scratch = context.adapters.tracking, context.scratch.folder
+        self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
+        auto_staging = AutoStaging(mover=self.mover, audit=audit)
         self.registry = RegistryService(
-            database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=scratch
+            database=database,
+            clock=clock,
+            tracking=tracking,
+            audit=audit,
+            outbox=outbox,
+            scratch=scratch,
+            jobs=JobOwners(),
+            claims=DeletionClaims(),
+            after_registration=auto_staging.apply,
         )
         self.reading = CatalogueReading(database)
         self.artifacts = Artifacts(registry=self.registry, tracking=tracking, scratch=scratch)
-        self.editing = Editing(database=database, clock=clock, audit=audit, outbox=outbox)
-        self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
         promotion = promotion_parts(
             database=database,
             clock=clock,
             audit=audit,
             registry=self.registry,
-            editing=self.editing,
             mover=self.mover,
-            auto_staging=AutoStaging(mover=self.mover, audit=audit),
+            auto_staging=auto_staging,
         )
         self.promotion, self.policies = promotion.service, promotion.policies
-        self.registration = Registration(registry=self.registry, clock=clock, metric_rules=self.policies.metric_rules)
+        self.editing = Editing(
+            database=database, clock=clock, audit=audit, outbox=outbox, after_edit=promotion.after_edit
+        )
+        self.registration = Registration(
+            registry=self.registry,
+            clock=clock,
+            metric_rules=self.policies.metric_rules,
+            job_of_upload=job_of_upload,
+        )
         self.comparisons = ComparisonService(registry=self.registry, policies=self.policies)
 
     def routes(self) -> Sequence[APIRouter]:

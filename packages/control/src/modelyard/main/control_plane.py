@@ -1,31 +1,48 @@
 """One process of the control plane: its nouns, the surface over them, and what works in the background."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
+from modelyard.deployments.service import DeploymentService
 from modelyard.disk import DiskWatch
 from modelyard.http.app import create_app
+from modelyard.jobs.domain import JobKind
+from modelyard.jobs.service import JobService
+from modelyard.jobs.workflow import workflow
+from modelyard.leases.background import BackgroundWork
 from modelyard.leases.service import FORGET_SECONDS
+from modelyard.lineage.routes import lineage_routes
+from modelyard.lineage.service import LineageService
+from modelyard.main.access import AccessParts
 from modelyard.main.adapters import Adapters
+from modelyard.main.bodies import bodies
 from modelyard.main.catalogue import Catalogue
-from modelyard.main.doors import Doors
-from modelyard.main.ground import Ground
-from modelyard.main.hooks import Hooks
-from modelyard.main.removal import Removal
-from modelyard.main.work import RECONCILE_SECONDS, Work
+from modelyard.main.context import Context
+from modelyard.main.deletion import DeletionParts
+from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
+from modelyard.main.jobs import JobParts
+from modelyard.main.training import TrainingParts
+from modelyard.main.webhooks import WebhookParts
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
-from modelyard.outbox import service as outbox
+from modelyard.mlops.routes import status_routes
+from modelyard.mlops.status import PlatformStatus
+from modelyard.outbox.delivery import PAUSE_SECONDS, OutboxDelivery
+from modelyard.ports.job_engine import Workflow
 from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.at_once import CatalogueAtOnce
+from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
+
+_FREE_SPACE = frozenset({JobKind.DELETION})
+"""Jobs that take nothing, and give back."""
 
 
 class ControlPlane:
@@ -34,48 +51,79 @@ class ControlPlane:
     def __init__(self, settings: Settings, adapters: Adapters) -> None:
         self._settings = settings
         self._adapters = adapters
-        ground = Ground.of(settings, adapters)
-        self.database, self.audit, self.outbox, self.scratch = (
-            ground.database,
-            ground.audit,
-            ground.outbox,
-            ground.scratch,
+        self._context = context = Context.of(settings, adapters)
+        self.database, self.audit = context.database, context.audit
+        self.leases = context.leases
+        self._disk_watch = DiskWatch(context.disk)
+        self._job_parts = jobs = JobParts(context)
+        self.jobs, self.uploads = jobs.jobs, jobs.uploads
+        self.catalogue = catalogue = Catalogue(
+            context, job_of_upload=lambda caller, upload_id: self.uploads.get(caller, upload_id).job_id
         )
-        self._disk = ground.disk
-        self._disk_watch = DiskWatch(ground.disk)
-        self.leases = ground.leases
-        self.doors = doors = Doors(ground)
-        self.access, self.tokens, self.members = doors.access, doors.tokens, doors.members
-        self.catalogue = catalogue = Catalogue(ground)
         self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
-        self.work = work = Work(ground, catalogue)
-        catalogue.registration.ask_uploads(lambda caller, upload_id: work.uploads.get(caller, upload_id).job_id)
-        self.jobs, self.packaging, self.deployments = work.jobs, work.packaging, work.deployments
+        self.serving = DeploymentParts(context, self.jobs, self.registry)
+        self.packaging, self.deployments = self.serving.packaging, self.serving.deployments
+        self.training = TrainingParts(context, jobs, catalogue, self.packaging)
+        self._access_parts = access = AccessParts(
+            context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.wanted_within]
+        )
+        self.access, self.tokens, self.members, self.tenants = (
+            access.access,
+            access.tokens,
+            access.members,
+            access.tenants,
+        )
         self.mirror = mirror_parts(
             database=self.database,
-            clock=ground.clock,
+            clock=context.clock,
             registry=self.registry,
             registered=adapters.registered,
             audit=self.audit,
-            tenants=doors.tenants,
+            tenants=self.tenants,
             all_seconds=settings.mirror.all_seconds,
         )
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
-        self.removal = Removal(ground, catalogue, work, self.mirror.service)
-        self.hooks = Hooks(ground)
-        self.outbox.deliver_with(MIRROR_TOPIC, self.mirror.service.deliver)
-        doors.keep_tenants_that_have(self.jobs.unfinished_within, self.deployments.wanted_within)
-        target = adapters.target.name
-        self.background = [
-            ground.in_background(f"reconciler/{target}", work.reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
-            ground.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
-            ground.in_background("outbox", self.outbox.make_pass, pause_seconds=outbox.PAUSE_SECONDS),
-            ground.in_background("mirror", self.mirror.reconciler.make_pass, pause_seconds=settings.mirror.seconds),
-            ground.in_background(
-                "purge", self.removal.purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds
-            ),
+        self.deletion = DeletionParts(context, self.jobs, catalogue, self.serving, self.mirror.service)
+        self.webhooks = WebhookParts(context)
+        self.delivery = OutboxDelivery(
+            database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
+        )
+        self.platform = _platform(context, self.jobs, self.registry, self.deployments)
+        self.background = self._background_work()
+        adapters.engine.register(self._workflows())
+
+    def _background_work(self) -> list[BackgroundWork]:
+        context, settings = self._context, self._settings
+        target = self._adapters.target.name
+        mirror, purger, reconciler = self.mirror.reconciler, self.deletion.purger, self.serving.reconciler
+        return [
+            context.in_background(f"reconciler/{target}", reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
+            context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
+            context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
+            context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
+            context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]
-        adapters.engine.register(work.workflows(self.removal.deleting, self.importing))
+
+    def _workflows(self) -> Mapping[str, Workflow]:
+        """What each kind of job does."""
+        kinds = bodies(
+            self.training.steps,
+            self.serving.steps,
+            self._job_parts.registering(self.registry),
+            self.deletion.deleting,
+            self.importing,
+        )
+        return {
+            kind: workflow(
+                body,
+                jobs=self.jobs,
+                clock=self._context.clock,
+                guarding=self._job_parts.membership.guarding,
+                on_failure=on_failure,
+                check_space=_nothing if kind in _FREE_SPACE else self._context.disk.refuse_full,
+            )
+            for kind, (body, on_failure) in kinds.items()
+        }
 
     def app(self) -> FastAPI:
         """The management API, which starts the background work with itself."""
@@ -98,45 +146,77 @@ class ControlPlane:
             tell=CatalogueAtOnce(self.catalogue.reading),
             routers=[
                 *self.catalogue.routes(),
-                *self.work.routes(),
+                *self.training.routes(),
+                *self._job_parts.routes(),
+                *self.serving.routes(),
+                lineage_routes(self._lineage()),
+                status_routes(self.platform),
                 mirror_routes(self.mirror.reconciliation, self.importing),
-                *self.doors.routes(),
-                *self.hooks.routes(),
+                *self._access_parts.routes(),
+                *self.webhooks.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),
-                *self.removal.routes(),
+                *self.deletion.routes(),
             ],
-            is_ready=self.work.platform.is_ready,
-            why_full=self._disk.fullness,
+            is_ready=self.platform.is_ready,
+            why_full=self._context.disk.fullness,
             lifespan=lifespan,
+        )
+
+    def _lineage(self) -> LineageService:
+        return LineageService(
+            registry=self.registry,
+            jobs=self.jobs,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            tracking=self._adapters.tracking,
         )
 
     def start(self) -> None:
         """Bring the schema up to date, make the first token, and begin the background work."""
         self._disk_watch.start()
         self.database.migrate()
-        self.doors.make_first_token()
-        self.scratch.sweep()
-        self.work.uploads.sweep_folder()
-        self.work.projects.sweep()
+        self._access_parts.make_first_token()
+        self._context.scratch.sweep()
+        self.uploads.sweep_folder()
+        self.training.projects.sweep()
         self.leases.start()
         self._adapters.engine.start()
-        self.work.membership.start()
+        self._job_parts.membership.start()
         self.jobs.resume()
-        self.work.uploads.sweep()
+        self.uploads.sweep()
         for work in self.background:
             work.start()
-        self.hooks.courier.start()
+        self.webhooks.dispatcher.start()
 
     def stop(self) -> None:
         """End the background work; jobs go on in the next process."""
-        self.hooks.courier.stop()
+        self.webhooks.dispatcher.stop()
         for work in reversed(self.background):
             work.stop()
-        self.work.reconciler.stop()
-        self.work.replica_watch.stop()
-        self.work.membership.stop()
+        self.serving.reconciler.stop()
+        self.serving.replica_watch.stop()
+        self._job_parts.membership.stop()
         self._adapters.engine.stop()
         self._disk_watch.stop()
         self.leases.stop()
         self.database.close()
+
+
+def _platform(
+    context: Context, jobs: JobService, registry: RegistryService, deployments: DeploymentService
+) -> PlatformStatus:
+    return PlatformStatus(
+        database=context.database,
+        tracking=context.adapters.tracking,
+        target=context.adapters.target,
+        jobs=jobs,
+        registry=registry,
+        deployments=deployments,
+        clock=context.clock,
+        isolation=context.settings.isolation.description,
+    )
+
+
+def _nothing() -> None:
+    """Ask for no space."""

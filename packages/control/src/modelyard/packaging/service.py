@@ -45,7 +45,7 @@ class PackagingService:
         folder: Path,
         scratch: Path,
         leases: Leases,
-        require_space: Callable[[int], None] = lambda _: None,
+        require_space: Callable[[int], None],
     ) -> None:
         self._require_space = require_space
         self._database = database

@@ -13,7 +13,7 @@ from modelyard.promotion.book import RequestBook
 from modelyard.promotion.policies import Policies
 from modelyard.promotion.service import PromotionService
 from modelyard.registry.domain import Version
-from modelyard.registry.editing import Editing
+from modelyard.registry.editing import AfterEdit
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 
@@ -24,6 +24,8 @@ class Promotion:
 
     service: PromotionService
     policies: Policies
+    after_edit: AfterEdit
+    """What follows an edit of a version, in its transaction."""
 
 
 def promotion_parts(
@@ -32,11 +34,10 @@ def promotion_parts(
     clock: Clock,
     audit: AuditLog,
     registry: RegistryService,
-    editing: Editing,
     mover: StageMover,
     auto_staging: AutoStaging,
 ) -> Promotion:
-    """The parts of one process. From now on registrations and edits are followed by the models' rules."""
+    """The parts of one process."""
     book = RequestBook(clock=clock, registry=registry, mover=mover, audit=audit)
 
     def after_edit(connection: Connection, version: Version) -> Version:
@@ -45,8 +46,6 @@ def promotion_parts(
         book.expire_stale(connection, by, version.model_name)
         return auto_staging.apply(connection, version)
 
-    registry.follow_registration_with(auto_staging.apply)
-    editing.follow_edits_with(after_edit)
     return Promotion(
         service=PromotionService(database=database, clock=clock, registry=registry, mover=mover, book=book),
         policies=Policies(
@@ -58,4 +57,5 @@ def promotion_parts(
             book=book,
             audit=audit,
         ),
+        after_edit=after_edit,
     )

@@ -64,7 +64,7 @@ class PromotionService:
         """
         with self._database.write() as connection:
             self._mover.lock(connection, principal, version.model_name)
-            current = self._registry.staying_within(connection, principal, version.model_name, version.version)
+            current = self._registry.get_not_deleting(connection, principal, version.model_name, version.version)
             check_revision(revision, current.revision, subject=current.subject)
             _refuse_unstaged(current)
             self._book.expire_stale(connection, principal, current.model_name)

@@ -212,7 +212,7 @@ def shown_metrics(
     return {**only_claimed, **measured}, only_claimed
 
 
-def refuse_leaving(version: Version) -> None:
+def refuse_deleting(version: Version) -> None:
     """Let nothing new begin with a version that is being deleted.
 
     Raises:

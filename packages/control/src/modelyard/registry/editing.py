@@ -27,19 +27,17 @@ AfterEdit = Callable[[Connection, Version], Version]
 class Editing:
     """Each edit is one transaction: the row, what a search looks up, the audit entry and the mirror's message.
 
-    A change that changes nothing writes nothing.
+    A change that changes nothing writes nothing. `after_edit` follows each edit of a version.
     """
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, outbox: Outbox) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, audit: AuditLog, outbox: Outbox, after_edit: AfterEdit
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._outbox = outbox
-        self._after_edit: AfterEdit = _nothing_more
-
-    def follow_edits_with(self, rule: AfterEdit) -> None:
-        """Name what follows each edit of a version; before the first one."""
-        self._after_edit = rule
+        self._after_edit = after_edit
 
     def edit_model(
         self,
@@ -160,7 +158,3 @@ def _merged(tags: Mapping[str, str], change: Mapping[str, str | None]) -> dict[s
 
 def _changed(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value != others[key]}
-
-
-def _nothing_more(_: Connection, version: Version) -> Version:
-    return version

@@ -6,6 +6,7 @@ It fetches nothing; what a version is made of was looked at before. A number is 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -13,15 +14,14 @@ from modelyard.access.limits import hold_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import hold_for_registration
 from modelyard.errors import Conflict
 from modelyard.outbox.service import Outbox
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.registry import store
+from modelyard.registry.deletion_store import deleting_model, is_living_model
 from modelyard.registry.domain import Model, NewVersion, Version
-from modelyard.registry.leaving import deleting_model, is_living_model
 from modelyard.registry.ownership import hold_source
 from modelyard.registry.search.index import index_model
 from modelyard.registry.stages import MIRROR_TOPIC
@@ -43,25 +43,44 @@ class Found:
     """Writes where it was found, in the transaction that makes the version; what it raises undoes both."""
 
 
+class RunClaims(Protocol):
+    """What deletions have claimed of runs, experiments and files, so that no version is made of what goes."""
+
+    def lock_for_registration(
+        self, connection: Connection, *, run_id: str | None, experiment_name: str | None, model_uri: str
+    ) -> None:
+        """Let no run go until the transaction ends, and refuse to build on one that goes or went.
+
+        Raises:
+            Conflict: code `run_deleted`, `files_purged` or `experiment_deleting`.
+        """
+
+
 class Numbering:
     """The only place where models and versions come into being."""
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        audit: AuditLog,
+        outbox: Outbox,
+        claims: RunClaims,
+        after_registration: AfterRegistration,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._outbox = outbox
-        self._after_registration: AfterRegistration = _nothing_more
-
-    def follow_with(self, rule: AfterRegistration) -> None:
-        """Name what follows each registration; before the first one."""
-        self._after_registration = rule
+        self._claims = claims
+        self._after_registration = after_registration
 
     def add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
         """Give a new version the next number of its model, which begins if it is not there.
 
         Raises:
-            Conflict: code `model_deleting`, `quota_exceeded`, or as `hold_for_registration`.
+            Conflict: code `model_deleting`, `quota_exceeded`, or as `RunClaims.lock_for_registration`.
             NotFound: as `hold_source`.
         """
         now = self._clock.now()
@@ -74,7 +93,7 @@ class Numbering:
             hold_source(
                 connection, tenant_id, model_uri=new.model_uri, run_id=new.run_id, artifact_uri=new.artifact_uri
             )
-            hold_for_registration(
+            self._claims.lock_for_registration(
                 connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
             )
             self._begin_model(connection, principal, new.model_name, found, is_new=is_new, at=now)
@@ -151,7 +170,3 @@ class Numbering:
     def _record_model(self, connection: Connection, principal: Principal, name: str) -> None:
         subject, after = f"models/{name}", {"name": name}
         self._audit.record(connection, principal=principal, action="model.created", subject=subject, after=after)
-
-
-def _nothing_more(_: Connection, version: Version) -> Version:
-    return version

@@ -19,8 +19,8 @@ from modelyard.tracker_names import JOB_TAG
 JOB_RUNNING = "job_running"
 
 
-class Makers(Protocol):
-    """What is known of the jobs that made runs and models. Read in the caller's transaction."""
+class JobOwners(Protocol):
+    """Whose the jobs are that made runs and models. Read in the caller's transaction."""
 
     def tenants_of(self, connection: Connection, job_ids: Collection[str]) -> set[str]:
         """Whose these jobs are, as far as they are any."""
@@ -35,13 +35,9 @@ class Makers(Protocol):
 class Ownership:
     """Lets a tenant pass to what is its own, or nobody's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database, jobs: JobOwners) -> None:
         self._database = database
-        self._makers: Makers | None = None
-
-    def ask(self, makers: Makers) -> None:
-        """Name who knows the jobs; before the first question."""
-        self._makers = makers
+        self._jobs = jobs
 
     def check_run(self, tenant_id: str, run: TrackedRun) -> None:
         """Whether a run is there for this tenant.
@@ -51,8 +47,10 @@ class Ownership:
         """
         tags = {run.tags.get(JOB_TAG)}
         with self._database.read() as connection:
-            is_strange = self._is_strange(connection, tenant_id, _made_in(run.run_id), tags, {run.experiment_name})
-        if is_strange:
+            is_others = self._belongs_to_other_tenant(
+                connection, tenant_id, _made_in(run.run_id), tags, {run.experiment_name}
+            )
+        if is_others:
             raise no_run(run.run_id)
 
     def check_model(self, tenant_id: str, model: LoggedModel) -> None:
@@ -64,8 +62,8 @@ class Ownership:
         made = _made_of(model.run_id, model.artifact_uri)
         tags = {model.tags.get(JOB_TAG)}
         with self._database.read() as connection:
-            is_strange = self._is_strange(connection, tenant_id, made, tags, {model.experiment_name})
-        if is_strange:
+            is_others = self._belongs_to_other_tenant(connection, tenant_id, made, tags, {model.experiment_name})
+        if is_others:
             raise no_model(model.uri)
 
     def refuse_running(self, job_id: str) -> None:
@@ -75,7 +73,7 @@ class Ownership:
             Conflict: code `job_running`.
         """
         with self._database.read() as connection:
-            is_running = self._makers is not None and bool(self._makers.unfinished_of(connection, [job_id]))
+            is_running = bool(self._jobs.unfinished_of(connection, [job_id]))
         if is_running:
             raise Conflict(
                 f"job '{job_id}', whose script logged the model, has not ended: it registers the model itself",
@@ -85,9 +83,9 @@ class Ownership:
     def is_job(self, job_id: str) -> bool:
         """Whether there is such a job, of whatever tenant."""
         with self._database.read() as connection:
-            return self._makers is not None and bool(self._makers.tenants_of(connection, [job_id]))
+            return bool(self._jobs.tenants_of(connection, [job_id]))
 
-    def _is_strange(
+    def _belongs_to_other_tenant(
         self,
         connection: Connection,
         tenant_id: str,
@@ -95,11 +93,12 @@ class Ownership:
         job_ids: Collection[str | None],
         experiment_names: Collection[str],
     ) -> bool:
-        owners = _owners(connection, made)
-        if self._makers is not None:
-            jobs = {job_id for job_id in job_ids if job_id is not None}
-            owners = owners or self._makers.tenants_of(connection, jobs)
-            owners = owners or self._makers.tenants_using(connection, experiment_names)
+        jobs = {job_id for job_id in job_ids if job_id is not None}
+        owners = (
+            _owners(connection, made)
+            or self._jobs.tenants_of(connection, jobs)
+            or self._jobs.tenants_using(connection, experiment_names)
+        )
         return bool(owners) and tenant_id not in owners
 
 

@@ -29,14 +29,12 @@ JobOfUpload = Callable[[Principal, str], str | None]
 class Registration:
     """Checks what was asked for and registers it."""
 
-    def __init__(self, *, registry: RegistryService, clock: Clock, metric_rules: MetricRules) -> None:
+    def __init__(
+        self, *, registry: RegistryService, clock: Clock, metric_rules: MetricRules, job_of_upload: JobOfUpload
+    ) -> None:
         self._registry = registry
         self._metric_rules = metric_rules
         self._clock = clock
-        self._job_of_upload: JobOfUpload = _no_upload
-
-    def ask_uploads(self, job_of_upload: JobOfUpload) -> None:
-        """Name who knows the uploads; before the first registration."""
         self._job_of_upload = job_of_upload
 
     def model(self, principal: Principal, *, name: str, description: str, tags: Mapping[str, str]) -> Model:
@@ -150,7 +148,3 @@ class Registration:
         """Until a moment that does not depend on what was looked up: what is not there is told no sooner."""
         passed = (self._clock.now() - asked).total_seconds()
         self._clock.sleep(_REFUSAL_SECONDS - passed % _REFUSAL_SECONDS)
-
-
-def _no_upload(_: Principal, upload_id: str) -> str | None:
-    raise NotFound(f"there is no upload '{upload_id}'", code="upload_not_found")

@@ -18,6 +18,7 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import PARENT_TAG, LoggedModel, TrackedRun, Tracking, no_model
 from modelyard.principals import Principal
 from modelyard.registry import store
+from modelyard.registry.deletion_store import is_deleted
 from modelyard.registry.domain import (
     MAX_VERSION,
     Dataset,
@@ -26,17 +27,16 @@ from modelyard.registry.domain import (
     NewVersion,
     Version,
     check_manifest,
-    refuse_leaving,
+    refuse_deleting,
     shown_metrics,
     user_tags,
 )
 from modelyard.registry.files import manifest_of
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.labels import find_labelled, find_mirrored, names_of
-from modelyard.registry.leaving import is_deleted
 from modelyard.registry.mlmodel import read_signature
-from modelyard.registry.numbering import AfterRegistration, Found, Numbering
-from modelyard.registry.ownership import Makers, Ownership
+from modelyard.registry.numbering import AfterRegistration, Found, Numbering, RunClaims
+from modelyard.registry.ownership import JobOwners, Ownership
 from modelyard.registry.parameters import ParameterValue, read_parameters, refuse_contradiction
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.search.filters import (
@@ -58,27 +58,36 @@ _IN_RUN = "runs:/"
 
 
 class RegistryService:
-    """Models and versions of all tenants."""
+    """Models and versions of all tenants. `after_registration` follows each registration, in its transaction."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, tracking: Tracking, audit: AuditLog, outbox: Outbox, scratch: Path
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        tracking: Tracking,
+        audit: AuditLog,
+        outbox: Outbox,
+        scratch: Path,
+        jobs: JobOwners,
+        claims: RunClaims,
+        after_registration: AfterRegistration,
     ) -> None:
         self._database = database
         self._tracking = tracking
         self._audit = audit
         self._scratch = scratch
-        self._ownership = Ownership(database)
+        self._ownership = Ownership(database=database, jobs=jobs)
         self._slots = SlotNames()
-        self._numbering = Numbering(database=database, clock=clock, audit=audit, outbox=outbox)
+        self._numbering = Numbering(
+            database=database,
+            clock=clock,
+            audit=audit,
+            outbox=outbox,
+            claims=claims,
+            after_registration=after_registration,
+        )
         self.job_runs = JobRuns(database=database, clock=clock)
-
-    def follow_registration_with(self, rule: AfterRegistration) -> None:
-        """Name what follows each registration; before the first one."""
-        self._numbering.follow_with(rule)
-
-    def ask_whose(self, makers: Makers) -> None:
-        """Name who knows which jobs made what; before the first registration."""
-        self._ownership.ask(makers)
 
     def register(
         self,
@@ -231,7 +240,7 @@ class RegistryService:
         found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
         return {version.version: version for version in found}
 
-    def staying_within(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
+    def get_not_deleting(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
         """One version with which something new may begin, read in the caller's transaction.
 
         Raises:
@@ -239,7 +248,7 @@ class RegistryService:
             Conflict: code `version_deleting`.
         """
         version = self.version_within(connection, principal, model_name, number)
-        refuse_leaving(version)
+        refuse_deleting(version)
         return version
 
     def former_production(self, connection: Connection, principal: Principal, model_name: str) -> Version | None:

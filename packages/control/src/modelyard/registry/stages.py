@@ -11,7 +11,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.registry import store
-from modelyard.registry.domain import Version, refuse_leaving
+from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.search.index import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
@@ -52,7 +52,7 @@ class StageMover:
             Conflict: code `stage_transition_refused`, when the table does not allow it; `version_deleting`.
             Precondition: code `revision_changed`, when somebody else changed the version since it was read.
         """
-        refuse_leaving(version)
+        refuse_deleting(version)
         if to not in TRANSITIONS[version.stage]:
             allowed = ", ".join(sorted(TRANSITIONS[version.stage]))
             raise Conflict(

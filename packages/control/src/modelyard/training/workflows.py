@@ -1,7 +1,7 @@
 """The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
-from modelyard.tracking_access.grants import NoCredentials, RunCredentials
+from modelyard.tracking_access.grants import RunCredentials
 from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_tracking_client
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
@@ -52,8 +52,8 @@ class Training:
     metric_rules: MetricRules
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
-    credentials: RunCredentials = field(default_factory=NoCredentials)
-    check_space: Callable[[], None] = lambda: None
+    credentials: RunCredentials
+    check_space: Callable[[], None]
     """Raises DiskFull when a run must not go on; its files then go with it."""
 
     def train_and_register(self, steps: JobSteps) -> Result:

@@ -1,4 +1,4 @@
-"""Reads and writes deliveries: the log that people see, and the queue that the courier works through."""
+"""Reads and writes deliveries: the log that people see, and the queue that the dispatcher works through."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -27,7 +27,7 @@ class Dispatch:
 
 
 class DeliveryQueue:
-    """The courier's side of deliveries. Each call is one short piece of work on the database."""
+    """The dispatcher's side of deliveries. Each call is one short piece of work on the database."""
 
     def __init__(
         self,

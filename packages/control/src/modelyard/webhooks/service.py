@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.audit.domain import Entry
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Precondition
@@ -16,9 +15,9 @@ from modelyard.ports.clock import Clock
 from modelyard.ports.receiver import Receivers
 from modelyard.principals import Principal, Role
 from modelyard.revision import check_revision
-from modelyard.webhooks import delivery_store, store
+from modelyard.webhooks import store
 from modelyard.webhooks.catalogue import EVENT_TYPES
-from modelyard.webhooks.domain import DeliveryKind, Webhook, origin_of, validate_event_types, validate_url
+from modelyard.webhooks.domain import Webhook, origin_of, validate_event_types, validate_url
 from modelyard.webhooks.signing import Signer
 from modelyard.webhooks.states import WebhookStatus
 
@@ -38,13 +37,6 @@ class Webhooks:
         self._audit = audit
         self._signer = signer
         self._receivers = receivers
-
-    def hear(self, connection: Connection, entry: Entry) -> None:
-        """Write a delivery for every webhook that hears of this change, in the transaction that makes it."""
-        for webhook in store.listening(connection, entry.tenant_id):
-            if webhook.hears(entry.action):
-                event = (entry.sequence, entry.action)
-                delivery_store.add(connection, webhook, [event], kind=DeliveryKind.EVENT, at=self._clock.now())
 
     def create(
         self, principal: Principal, *, url: str, description: str, event_types: list[str]

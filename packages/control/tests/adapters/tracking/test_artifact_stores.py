@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from rules import follow_nothing
 
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
@@ -20,7 +21,9 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import MlflowRegisteredModels, MlflowTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deletion.claims import DeletionClaims
 from modelyard.home import Home
+from modelyard.jobs.owners import JobOwners
 from modelyard.leases.service import Leases
 from modelyard.mirror.domain import tracker
 from modelyard.mirror.parts import MirrorParts, mirror_parts
@@ -69,7 +72,15 @@ def registry(
 ) -> RegistryService:
     tracking = MlflowTracking(uri=uri)
     return RegistryService(
-        database=database, clock=clock, tracking=tracking, audit=audit, outbox=outbox, scratch=tmp_path / "scratch"
+        database=database,
+        clock=clock,
+        tracking=tracking,
+        audit=audit,
+        outbox=outbox,
+        scratch=tmp_path / "scratch",
+        jobs=JobOwners(),
+        claims=DeletionClaims(),
+        after_registration=follow_nothing,
     )
 
 
@@ -165,6 +176,7 @@ class TestStores:
             folder=home.bundles,
             scratch=home.scratch,
             leases=Leases(database=database, clock=clock, holder="one", lasts=timedelta(seconds=6)),
+            require_space=lambda _: None,
         )
         bundle = packaging.build(registry.version(ADMIN, name, 1), log=lambda _: None)
         assert (bundle.path / "model" / "artifacts" / "large.bin").read_bytes() == LARGE

@@ -173,7 +173,7 @@ class HttpReceivers:
         if scheme not in self._pools:
             self._pools[scheme] = httpcore.AsyncConnectionPool(
                 ssl_context=self._trust,
-                max_connections=None,  # The courier bounds them.
+                max_connections=None,  # The dispatcher bounds them.
                 max_keepalive_connections=64,
                 keepalive_expiry=15.0,
                 network_backend=_GuardedNetwork(self._rules[scheme], self._lookups),

@@ -101,7 +101,7 @@ def move_version(
     change.write()
 
 
-def bury_versions(connection: Connection, tenant_id: str, name: str, versions: Collection[int]) -> None:
+def delete_versions(connection: Connection, tenant_id: str, name: str, versions: Collection[int]) -> None:
     """These versions are deleted: no search finds them any more."""
     change = _Change(connection, tenant_id)
     slots = {block: change.slot(name, block) for block in {block_of(version) for version in versions}}
@@ -110,7 +110,7 @@ def bury_versions(connection: Connection, tenant_id: str, name: str, versions: C
     change.write()
 
 
-def revive_version(connection: Connection, tenant_id: str, name: str, version: int) -> None:
+def restore_version(connection: Connection, tenant_id: str, name: str, version: int) -> None:
     """The version is not deleted any more."""
     move_version(connection, tenant_id, name, version, gone=(), new=())
 

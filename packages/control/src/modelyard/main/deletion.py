@@ -12,42 +12,50 @@ from modelyard.deletion.service import DeletionService
 from modelyard.deletion.workflows import Deleting
 from modelyard.holds.routes import hold_routes
 from modelyard.holds.service import HoldService
+from modelyard.jobs.service import JobService
 from modelyard.main.catalogue import Catalogue
-from modelyard.main.ground import Ground
-from modelyard.main.work import Work
+from modelyard.main.context import Context
+from modelyard.main.deployments import DeploymentParts
 from modelyard.mirror.service import MirrorService
 from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
 from modelyard.modelserving.surface import Surface
 
 
-class Removal:
+class DeletionParts:
     """Holds, deletions, restoring and the purge, over the nouns that own what goes."""
 
-    def __init__(self, ground: Ground, catalogue: Catalogue, work: Work, mirror: MirrorService) -> None:
-        database, clock, audit = ground.database, ground.clock, ground.audit
-        tracking, registry, packaging = ground.adapters.tracking, catalogue.registry, work.packaging
-        grace = ground.settings.deletion.grace
+    def __init__(
+        self,
+        context: Context,
+        jobs: JobService,
+        catalogue: Catalogue,
+        serving: DeploymentParts,
+        mirror: MirrorService,
+    ) -> None:
+        database, clock, audit = context.database, context.clock, context.audit
+        tracking, registry, packaging = context.adapters.tracking, catalogue.registry, serving.packaging
+        grace = context.settings.deletion.grace
         self._clock = clock
         self._catalogue = catalogue
-        self._deployments = work.deployments
+        self._deployments = serving.deployments
         self.images = [Bundles(packaging)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
         self.deletions = DeletionService(
             database=database,
             clock=clock,
             audit=audit,
-            jobs=work.jobs,
+            jobs=jobs,
             planner=Planner(
                 database=database,
                 clock=clock,
                 tracking=tracking,
-                deployments=work.deployments,
+                deployments=serving.deployments,
                 promotion=catalogue.promotion,
                 holds=self.holds,
                 images=self.images,
                 grace=grace,
             ),
-            deployments=work.deployments,
+            deployments=serving.deployments,
             mirror=mirror,
             grace=grace,
         )
@@ -55,7 +63,7 @@ class Removal:
             database=database,
             clock=clock,
             audit=audit,
-            jobs=work.jobs,
+            jobs=jobs,
             registry=registry,
             mover=catalogue.mover,
             tracking=tracking,
@@ -68,9 +76,9 @@ class Removal:
             sweep=lambda: packaging.sweep(registry.is_deleted),
         )
         self.deleting = Deleting(
-            jobs=work.jobs,
+            jobs=jobs,
             deletions=self.deletions,
-            deployments=work.deployments,
+            deployments=serving.deployments,
             images=self.images,
             mirror=mirror,
             tracking=tracking,

@@ -1,4 +1,4 @@
-"""The courier over real rows and receivers in memory: what goes out, when again, and when no more."""
+"""The dispatcher over real rows and receivers in memory: what goes out, when again, and when no more."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.leases.service import Leases
 from modelyard.ports.receiver import Reply
 from modelyard.principals import Principal
-from modelyard.webhooks.courier import Courier
 from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.dispatcher import WebhookDispatcher
 from modelyard.webhooks.domain import Delivery, DeliveryKind, Webhook, outcome_of
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.service import Webhooks
@@ -195,7 +195,9 @@ class TestDelivery:
     ) -> None:
         happen()
         signer = Signer("another key")
-        other = Courier(queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3)
+        other = WebhookDispatcher(
+            queue=queue, receivers=receivers, signer=signer, clock=clock, leases=leases, most_attempts=3
+        )
         asyncio.run(other.deliver_due())
         assert receivers.posts == []
         assert log.one.error is not None
@@ -226,7 +228,7 @@ class TestClaims:
         assert (log.one.status, log.one.attempts) == (DeliveryStatus.DELIVERED, 2)
 
     def test_an_outcome_that_comes_after_somebody_else_claimed_it_is_not_written(
-        self, log: Log, happen: Happen, queue: DeliveryQueue, clock: ManualClock, courier: Courier
+        self, log: Log, happen: Happen, queue: DeliveryQueue, clock: ManualClock, dispatcher: WebhookDispatcher
     ) -> None:
         happen()
         (slow,) = queue.take(lambda _: 1, claim="1")

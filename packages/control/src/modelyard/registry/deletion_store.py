@@ -11,7 +11,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
-from modelyard.registry.search.sets import bury_versions, revive_version
+from modelyard.registry.search.sets import delete_versions as delete_from_sets
+from modelyard.registry.search.sets import restore_version as restore_in_sets
 from modelyard.registry.states import Stage
 from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row
@@ -129,7 +130,7 @@ def count_marked(connection: Connection, job_id: str) -> int:
     return connection.execute(select(func.count()).select_from(versions).where(_marked(job_id))).scalar_one()
 
 
-def is_burial_begun(connection: Connection, version: Version) -> bool:
+def is_deletion_begun(connection: Connection, version: Version) -> bool:
     """Whether the job that deletes this version has deleted some already, so that nothing stops it any more."""
     if version.deletion_job_id is None:
         return False
@@ -144,26 +145,26 @@ def unmark(connection: Connection, job_id: str) -> None:
         connection.execute(update(table).where(mine).values(deletion_job_id=None))
 
 
-def bury(connection: Connection, some: Collection[Version], *, at: datetime) -> None:
+def delete_versions(connection: Connection, some: Collection[Version], *, at: datetime) -> None:
     """Turn versions of one model into tombstones."""
     connection.execute(update(versions).where(_among(some)).values(deleted_at=at))
     if some:
         one = next(iter(some))
-        bury_versions(connection, one.tenant_id, one.model_name, [version.version for version in some])
+        delete_from_sets(connection, one.tenant_id, one.model_name, [version.version for version in some])
 
 
-def bury_model(connection: Connection, job_id: str, *, at: datetime) -> bool:
+def delete_model(connection: Connection, job_id: str, *, at: datetime) -> bool:
     """Turn the model that the job has marked into a tombstone; says whether there was one."""
     mine = (models.c.deletion_job_id == job_id) & models.c.deleted_at.is_(None)
     return connection.execute(update(models).where(mine).values(deleted_at=at)).rowcount == 1
 
 
-def revive(connection: Connection, version: Version, *, at: datetime) -> None:
+def restore(connection: Connection, version: Version, *, at: datetime) -> None:
     """Take a version back from its tombstone, and its model if that is deleted too."""
     back = {"deletion_job_id": None, "deleted_at": None}
     is_it = _of_model(version.tenant_id, version.model_name) & (versions.c.version == version.version)
     connection.execute(update(versions).where(is_it).values(revision=versions.c.revision + 1, **back))
-    revive_version(connection, version.tenant_id, version.model_name, version.version)
+    restore_in_sets(connection, version.tenant_id, version.model_name, version.version)
     is_dead = _is_model(version.tenant_id, version.model_name) & models.c.deleted_at.is_not(None)
     connection.execute(update(models).where(is_dead).values(updated_at=at, **back))
 

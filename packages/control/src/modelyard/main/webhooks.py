@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from modelyard.home import Home
 from modelyard.key_file import kept_key
-from modelyard.main.ground import Ground
-from modelyard.webhooks.courier import Courier
+from modelyard.main.context import Context
 from modelyard.webhooks.deliveries import Deliveries
+from modelyard.webhooks.dispatcher import WebhookDispatcher
 from modelyard.webhooks.queue import DeliveryQueue
 from modelyard.webhooks.routes import delivery_routes, webhook_reads, webhook_writes
 from modelyard.webhooks.service import Webhooks
@@ -16,15 +16,14 @@ from modelyard.webhooks.settings import WebhookSettings
 from modelyard.webhooks.signing import Signer
 
 
-class Hooks:
-    """Webhooks, the log of their deliveries, and the courier. From now on they hear of every entry of the audit log."""
+class WebhookParts:
+    """Webhooks, the log of their deliveries, and the dispatcher."""
 
-    def __init__(self, ground: Ground) -> None:
-        database, clock, audit, settings = ground.database, ground.clock, ground.audit, ground.settings
-        receivers = ground.adapters.receivers
+    def __init__(self, context: Context) -> None:
+        database, clock, audit, settings = context.database, context.clock, context.audit, context.settings
+        receivers = context.adapters.receivers
         signer = _signer(settings.webhooks, settings.storage.places)
         self.webhooks = Webhooks(database=database, clock=clock, audit=audit, signer=signer, receivers=receivers)
-        audit.tell(self.webhooks.hear)
         self.deliveries = Deliveries(database=database, clock=clock, audit=audit, webhooks=self.webhooks)
         queue = DeliveryQueue(
             database=database,
@@ -33,12 +32,12 @@ class Hooks:
             webhooks=self.webhooks,
             kept=settings.webhooks.kept,
         )
-        self.courier = Courier(
+        self.dispatcher = WebhookDispatcher(
             queue=queue,
             receivers=receivers,
             signer=signer,
             clock=clock,
-            leases=ground.leases,
+            leases=context.leases,
             most_attempts=settings.webhooks.attempts,
         )
 

@@ -39,7 +39,7 @@ _ANOTHER_KEY = (
 )
 
 
-class Courier:
+class WebhookDispatcher:
     """Claims what is due, posts it, and writes down what became of it.
 
     A webhook has at most `_AT_ONCE_EACH` posts under way, and one while its receiver fails.
@@ -68,11 +68,11 @@ class Courier:
         self._forget_at = clock.now()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._rows = ThreadPoolExecutor(2, thread_name_prefix="courier-rows")
+        self._rows = ThreadPoolExecutor(2, thread_name_prefix="dispatcher-rows")
 
     def start(self) -> None:
         """Deliver in a thread of its own until `stop`."""
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="courier", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="webhook-dispatcher", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,7 +104,7 @@ class Courier:
                 logger.warning("webhooks wait", reason=exc.message)
                 dispatches = []
             except Exception:
-                logger.exception("the courier broke off, and goes on")
+                logger.exception("the dispatcher broke off, and goes on")
                 dispatches = []
             posts |= {asyncio.create_task(self._deliver(dispatch)) for dispatch in self._counted(dispatches)}
             posts = await self._pause(posts, is_idle=not dispatches)

@@ -1,4 +1,4 @@
-"""What every noun stands on: the settings, the adapters, the database, the audit log, the outbox, scratch folders."""
+"""What every noun is built with: the settings, the adapters, the database, the audit log, the outbox, the leases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.scratch import Scratch
 from modelyard.settings import Settings
+from modelyard.webhooks.listener import WebhookListener
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Context:
     """One of each for the whole process."""
 
     settings: Settings
@@ -38,7 +39,7 @@ class Ground:
         return BackgroundWork(name=name, leases=self.leases, make_pass=make_pass, pause_seconds=pause_seconds)
 
     @classmethod
-    def of(cls, settings: Settings, adapters: Adapters) -> "Ground":
+    def of(cls, settings: Settings, adapters: Adapters) -> "Context":
         """Make the home's folders, and build on them. Nothing is read or written in the database yet."""
         settings.storage.places.make()
         database = Database(settings.storage.database)
@@ -46,8 +47,10 @@ class Ground:
             settings=settings,
             adapters=adapters,
             database=database,
-            audit=AuditLog(database=database, clock=adapters.clock),
-            outbox=Outbox(database=database, clock=adapters.clock),
+            audit=AuditLog(
+                database=database, clock=adapters.clock, listeners=[WebhookListener(adapters.clock).on_entry]
+            ),
+            outbox=Outbox(clock=adapters.clock),
             scratch=Scratch(settings.storage.places.scratch),
             disk=settings.storage.disk,
             leases=Leases(

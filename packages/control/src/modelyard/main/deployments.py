@@ -1,0 +1,78 @@
+"""Puts the nouns of serving together: bundles, deployments, and what keeps them as they shall be."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from fastapi import APIRouter
+
+from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.replica_watch import ReplicaWatch
+from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
+from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.verbs import DeploymentVerbs
+from modelyard.deployments.workflows import Deploying
+from modelyard.jobs.service import JobService
+from modelyard.main.adapters import compiler
+from modelyard.main.context import Context
+from modelyard.packaging.rebuilding import Rebuilding
+from modelyard.packaging.routes import bundle_routes
+from modelyard.packaging.service import PackagingService
+from modelyard.registry.service import RegistryService
+
+RECONCILE_SECONDS = 0.5
+
+
+class DeploymentParts:
+    """Bundles of versions, and deployments of them."""
+
+    def __init__(self, context: Context, jobs: JobService, registry: RegistryService) -> None:
+        settings, adapters, clock = context.settings, context.adapters, context.clock
+        self._jobs = jobs
+        self._registry = registry
+        self.packaging = PackagingService(
+            database=context.database,
+            clock=clock,
+            tracking=adapters.tracking,
+            registry=registry,
+            environments=adapters.environments,
+            compiler=compiler(settings, adapters),
+            folder=settings.storage.places.bundles,
+            scratch=context.scratch.folder,
+            leases=context.leases,
+            require_space=partial(context.disk.require, what="the bundle"),
+        )
+        self.deployments = DeploymentService(
+            database=context.database, clock=clock, audit=context.audit, registry=registry, target=adapters.target.name
+        )
+        self.replica_watch = ReplicaWatch(adapters.target)
+        self.reconciler = Reconciler(
+            deployments=self.deployments,
+            registry=registry,
+            rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
+            target=adapters.target,
+            memory_bytes=settings.deployments.replica_memory_bytes,
+        )
+        self.steps = Deploying(
+            jobs=jobs,
+            registry=registry,
+            packaging=self.packaging,
+            deployments=self.deployments,
+            clock=clock,
+            ready_seconds=settings.deployments.ready_seconds,
+        )
+        self._verbs = DeploymentVerbs(
+            deployments=self.deployments,
+            jobs=jobs,
+            registry=registry,
+            target=adapters.target,
+            watch=self.replica_watch,
+        )
+
+    def routes(self) -> Sequence[APIRouter]:
+        """The surfaces of bundles and deployments."""
+        return [
+            bundle_routes(self.packaging, self._registry),
+            deployment_looks(self._verbs),
+            deployment_changes(self._verbs),
+            deployment_log_routes(self._verbs),
+        ]
