@@ -20,7 +20,6 @@ import modelyard.db.database
 from modelyard.access.tables import tokens
 from modelyard.audit.domain import prove
 from modelyard.db import Database
-from modelyard.jobs.domain import JobKind
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import FIRST_TENANT, Principal, Role
@@ -31,6 +30,7 @@ from modelyard.registry.store import find_version
 from modelyard.schema import metadata
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
+from modelyard.training.kinds import TRAINING
 
 RESOURCES = Path(__file__).parents[1] / "resources"
 MIGRATIONS = Path(modelyard.db.database.__file__).parent / "migrations" / "versions"
@@ -236,7 +236,7 @@ class TestUpgrade:
         assert control.registry.register(ADMIN, model_name="churn", logged=log_model()).version == 4
         found = control.registry.models(ADMIN, ModelFilter(tags=parse_tags(["by:me", "team:risk"])))
         assert [model.name for model in found.items] == ["churn"]
-        job = control.jobs.create(ADMIN, kind=JobKind.TRAINING, model_name="churn", request={})
+        job = control.jobs.create(ADMIN, kind=TRAINING, model_name="churn", request={})
         assert control.jobs.get(ADMIN, job.job_id).job_id == job.job_id
         assert len(control.deployments.running()) == 1
         for tenant_id in (FIRST_TENANT, "acme"):

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
+from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.jobs.domain import JobKind
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
@@ -43,7 +43,7 @@ class TestDeploy:
         response = client.post(PATH, json={"model_name": "iris"})
         assert response.status_code == 202
         job = control_plane.jobs.get(alice, response.json()["job_id"])
-        assert (job.kind, job.model_name) == (JobKind.DEPLOYMENT, "iris")
+        assert (job.kind, job.model_name) == (DEPLOYMENT, "iris")
         assert job.request == {
             "version": 2,
             "replicas": None,

@@ -17,11 +17,11 @@ from modelyard.access.domain import MemberKind
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.http.app import MAX_BODY_BYTES
 from modelyard.http.middleware.authentication import PUBLIC
-from modelyard.jobs.domain import JobKind
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
+from modelyard.training.kinds import TRAINING
 
 WORDS = [
     "no-such",
@@ -102,7 +102,7 @@ def known(
     """Things that are there, by the names of the paths' parameters."""
     control_plane.registry.register(alice, model_name="iris", logged=log_model())
     version = control_plane.registry.register(alice, model_name="iris", logged=log_model())
-    job = control_plane.jobs.create(alice, kind=JobKind.TRAINING, model_name="iris", request={})
+    job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={})
     deployment = control_plane.deployments.create(alice, version, replicas=1, namespace="default", job_id=job.job_id)
     moved = control_plane.promotion.change_stage(alice, version, Stage.STAGING, comment="good", revision=None)
     request = control_plane.promotion.request(alice, moved, comment="please")

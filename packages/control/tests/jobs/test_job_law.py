@@ -24,11 +24,12 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, Unavailable
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobCancelled, JobService
-from modelyard.jobs.states import TRANSITIONS, JobStatus, Phase
-from modelyard.jobs.workflow import JobSteps, Result, workflow
+from modelyard.jobs.states import TRANSITIONS, JobStatus
+from modelyard.jobs.workflow import JobSteps, JobWork, Result, workflow
 from modelyard.principals import Principal, Role
+from modelyard.training.kinds import TRAINING, Phase
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
 STEPS = {"environment": Phase.TRAINING, "train": Phase.TRAINING, "register": Phase.REGISTERING}
@@ -71,16 +72,16 @@ class JobLaw(RuleBasedStateMachine):
             engine=self.engine,
             audit=self.audit,
             folder=self.folder / "jobs",
+            kinds=[TRAINING],
             at_end=lambda *_: None,
         )
         self.engine.register(
             {
-                JobKind.TRAINING: workflow(
-                    self.body,
+                TRAINING.name: workflow(
+                    JobWork(TRAINING, self.body, lambda _: None),
                     jobs=self.jobs,
                     clock=self.clock,
                     guarding=nullcontext,
-                    on_failure=lambda _: None,
                     check_space=lambda: None,
                 )
             }
@@ -92,9 +93,7 @@ class JobLaw(RuleBasedStateMachine):
         """Somebody asks for a job, perhaps again."""
         request = {"number": number}
         try:
-            job = self.jobs.create(
-                ALICE, kind=JobKind.TRAINING, model_name="iris", request=request, idempotency_key=key
-            )
+            job = self.jobs.create(ALICE, kind=TRAINING, model_name="iris", request=request, idempotency_key=key)
         except Conflict:
             assert key is not None
             assert self.keys[key][1] != number

@@ -10,11 +10,13 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.audit.service import AuditLog
+from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.errors import Conflict, Invalid, ModelyardError, NotFound
-from modelyard.jobs.domain import PHASES, Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobCancelled, JobService
-from modelyard.jobs.states import JobStatus, Phase
+from modelyard.jobs.states import JobStatus
 from modelyard.principals import Principal
+from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
 
 Create = Callable[..., Job]
 
@@ -25,9 +27,8 @@ def create(jobs: JobService, alice: Principal) -> Create:
 
     def make(**what: Any) -> Job:
         principal = what.pop("principal", alice)
-        return jobs.create(
-            principal, **{"kind": JobKind.TRAINING, "model_name": "iris", "request": {"script_name": "train.py"}} | what
-        )
+        asked: dict[str, Any] = {"kind": TRAINING, "model_name": "iris", "request": {"script_name": "train.py"}}
+        return jobs.create(principal, **asked | what)
 
     return make
 
@@ -44,7 +45,7 @@ class TestCreate:
         self, create: Create, engine: InlineJobEngine, clock: ManualClock
     ) -> None:
         begun: list[str] = []
-        engine.register({JobKind.TRAINING: lambda job_id, _: begun.append(job_id)})
+        engine.register({TRAINING.name: lambda job_id, _: begun.append(job_id)})
         job = create()
         assert (job.status, job.phase, job.progress, job.created_at) == (JobStatus.QUEUED, None, 0.0, clock.now())
         assert engine.run_next() == job.job_id
@@ -56,7 +57,7 @@ class TestCreate:
     def test_the_same_request_with_the_same_key_is_the_same_job(
         self, create: Create, engine: InlineJobEngine, alice: Principal, audit: AuditLog
     ) -> None:
-        engine.register({JobKind.TRAINING: lambda *_: None})
+        engine.register({TRAINING.name: lambda *_: None})
         first, second = create(idempotency_key="k"), create(idempotency_key="k")
         assert first == second
         assert (engine.run_next(), engine.run_next()) == (first.job_id, None)
@@ -80,7 +81,7 @@ class TestCreate:
         [
             {"request": {"script_name": "other.py"}},
             {"model_name": "digits"},
-            {"kind": JobKind.ONE_CLICK},
+            {"kind": ONE_CLICK},
         ],
         ids=["request", "model", "kind"],
     )
@@ -109,7 +110,7 @@ class TestResume:
         make_jobs().cancel(alice, cancelled.job_id)
         handed: list[str] = []
         restarted = InlineJobEngine()
-        restarted.register({JobKind.TRAINING: lambda job_id, _: handed.append(job_id)})
+        restarted.register({TRAINING.name: lambda job_id, _: handed.append(job_id)})
         jobs = make_jobs()
         jobs._engine = restarted
         jobs.resume()
@@ -132,7 +133,7 @@ class TestGet:
     ) -> None:
         job = create()
         with pytest.raises(NotFound):
-            jobs.get(alice, job.job_id, kinds=(JobKind.DEPLOYMENT,))
+            jobs.get(alice, job.job_id, kinds=(DEPLOYMENT,))
 
 
 class TestPage:
@@ -159,10 +160,10 @@ class TestPage:
 
     def test_filters_hold_together(self, create: Create, jobs: JobService, alice: Principal) -> None:
         create()
-        wanted = create(kind=JobKind.ONE_CLICK, model_name="digits")
-        create(kind=JobKind.ONE_CLICK)
-        jobs.cancel(alice, create(kind=JobKind.ONE_CLICK, model_name="digits").job_id)
-        page = jobs.page(alice, kind=JobKind.ONE_CLICK, status=JobStatus.QUEUED, model_name="digits")
+        wanted = create(kind=ONE_CLICK, model_name="digits")
+        create(kind=ONE_CLICK)
+        jobs.cancel(alice, create(kind=ONE_CLICK, model_name="digits").job_id)
+        page = jobs.page(alice, kind=ONE_CLICK, status=JobStatus.QUEUED, model_name="digits")
         assert [job.job_id for job in page.items] == [wanted.job_id]
 
     def test_jobs_of_another_tenant_are_not_in_it(self, create: Create, jobs: JobService, stranger: Principal) -> None:
@@ -245,17 +246,17 @@ class TestLife:
     def test_phases_tell_what_is_known_by_then_and_how_far_it_is(
         self, create: Create, jobs: JobService, alice: Principal
     ) -> None:
-        job_id = create(kind=JobKind.ONE_CLICK).job_id
+        job_id = create(kind=ONE_CLICK).job_id
         jobs.begin(job_id)
         progress = []
-        for phase in PHASES[JobKind.ONE_CLICK]:
-            jobs.enter(job_id, phase, **{phase.value: True})
+        for phase in ONE_CLICK.phases:
+            jobs.enter(job_id, phase, **{phase: True})
             progress.append(jobs.get(alice, job_id).progress)
         assert progress == [0.0, 0.2, 0.4, 0.6, 0.8]
         jobs.succeed(job_id, url="http://x")
         job = jobs.get(alice, job_id)
         assert job.progress == 1.0
-        assert job.result == {phase.value: True for phase in PHASES[JobKind.ONE_CLICK]} | {"url": "http://x"}
+        assert job.result == dict.fromkeys(ONE_CLICK.phases, True) | {"url": "http://x"}
 
     def test_a_job_that_is_resumed_does_not_fall_back(self, running: Job, jobs: JobService, alice: Principal) -> None:
         jobs.enter(running.job_id, Phase.REGISTERING, run_id="r")

@@ -12,11 +12,12 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.errors import DiskFull, Invalid, Kind, ModelyardError, Unavailable
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
-from modelyard.jobs.states import JobStatus, Phase
-from modelyard.jobs.workflow import Interrupted, JobSteps, Result, workflow
+from modelyard.jobs.states import JobStatus
+from modelyard.jobs.workflow import Interrupted, JobSteps, JobWork, Result, workflow
 from modelyard.principals import Principal
+from modelyard.training.kinds import TRAINING, Phase
 
 Body = Callable[[JobSteps], Result]
 
@@ -44,14 +45,13 @@ class Stage:
     ) -> Job:
         """Run the job's body until it ends or crashes, and give the job."""
         run = workflow(
-            body,
+            JobWork(TRAINING, body, on_failure or (lambda job: self.taken_away.append(job.job_id))),
             jobs=self.jobs,
             clock=self.clock,
             guarding=nullcontext,
-            on_failure=on_failure or (lambda job: self.taken_away.append(job.job_id)),
             check_space=check_space,
         )
-        self.engine.register({JobKind.TRAINING: run})
+        self.engine.register({TRAINING.name: run})
         self.engine.run_next()
         return self.jobs.get(self.principal, self.job.job_id)
 
@@ -70,7 +70,7 @@ class Stage:
 
 @pytest.fixture
 def stage(jobs: JobService, engine: InlineJobEngine, clock: ManualClock, alice: Principal) -> Stage:
-    job = jobs.create(alice, kind=JobKind.TRAINING, model_name="iris", request={})
+    job = jobs.create(alice, kind=TRAINING, model_name="iris", request={})
     return Stage(jobs=jobs, engine=engine, clock=clock, principal=alice, job=job)
 
 

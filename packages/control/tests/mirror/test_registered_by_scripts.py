@@ -6,7 +6,7 @@ from mirror_desk import Desk
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.errors import NotFound
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.ports.tracking import LoggedModel
@@ -14,13 +14,14 @@ from modelyard.principals import Principal
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
+from modelyard.training.kinds import TRAINING
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 
 
 @pytest.fixture
 def job(jobs: JobService, registry: RegistryService, admin: Principal) -> Job:
     """A training job that runs."""
-    made = jobs.create(admin, kind=JobKind.TRAINING, model_name="iris", request={"experiment_name": "iris"})
+    made = jobs.create(admin, kind=TRAINING, model_name="iris", request={}, experiment_name="iris")
     running = jobs.begin(made.job_id)
     assert running is not None
     return running

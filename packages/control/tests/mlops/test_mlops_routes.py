@@ -12,11 +12,13 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import ModelyardError
-from modelyard.jobs.domain import PHASES, Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import BEFORE_RUN
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
+from modelyard.training import kinds
+from modelyard.training.kinds import TRAINING
 
 UPLOAD = {"script_name": "train_iris.py", "script_content": "print('hi')\n"}
 ONE_CLICK = UPLOAD | {"model_name": "iris", "requirements": ["scikit-learn"], "replicas": 2}
@@ -31,7 +33,9 @@ def request_of(control_plane: ControlPlane, alice: Principal, job_id: str) -> di
 def job(control_plane: ControlPlane, alice: Principal) -> Job:
     """A one-click job that runs."""
     request = {"experiment_name": "flowers"}
-    job = control_plane.jobs.create(alice, kind=JobKind.ONE_CLICK, model_name="iris", request=request)
+    job = control_plane.jobs.create(
+        alice, kind=kinds.ONE_CLICK, model_name="iris", request=request, experiment_name="flowers"
+    )
     control_plane.jobs.begin(job.job_id)
     return job
 
@@ -130,7 +134,7 @@ class TestDeploy:
         body = response.json()
         assert (body["model_name"], body["status"]) == ("iris", "training")
         job = control_plane.jobs.get(alice, body["job_id"])
-        assert (job.kind, job.created_by) == (JobKind.ONE_CLICK, "admin")
+        assert (job.kind, job.created_by) == (kinds.ONE_CLICK, "admin")
         assert job.request.items() >= {"replicas": 2, "namespace": "team-a", "experiment_name": "flowers"}.items()
 
     @pytest.mark.parametrize(
@@ -173,7 +177,7 @@ class TestJobs:
         self, client: TestClient, control_plane: ControlPlane, job: Job
     ) -> None:
         told = [client.get(f"/mlops/deployments/{job.job_id}").json()["status"]]
-        for phase in PHASES[JobKind.ONE_CLICK]:
+        for phase in kinds.ONE_CLICK.phases:
             control_plane.jobs.enter(job.job_id, phase)
             told.append(client.get(f"/mlops/deployments/{job.job_id}").json()["status"])
         assert told == [
@@ -218,17 +222,14 @@ class TestJobs:
     def test_a_training_job_is_not_a_deployment_job(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal
     ) -> None:
-        job = control_plane.jobs.create(alice, kind=JobKind.TRAINING, model_name="iris", request={})
+        job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={})
         assert client.get(f"/mlops/training/jobs/{job.job_id}").status_code == 200
         assert client.get(f"/mlops/deployments/{job.job_id}").status_code == 404
 
     def test_lists_are_pages_with_filters(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal, job: Job
     ) -> None:
-        made = [
-            control_plane.jobs.create(alice, kind=JobKind.TRAINING, model_name="iris", request={}).job_id
-            for _ in range(3)
-        ]
+        made = [control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={}).job_id for _ in range(3)]
         first = client.get("/mlops/training/jobs", params={"limit": 2}).json()
         second = client.get("/mlops/training/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
         assert sorted(item["job_id"] for item in first["jobs"] + second["jobs"]) == sorted(made)
@@ -265,7 +266,7 @@ class TestJobs:
     def test_a_job_of_another_tenant_is_not_there(
         self, client: TestClient, control_plane: ControlPlane, stranger: Principal, path: str
     ) -> None:
-        job = control_plane.jobs.create(stranger, kind=JobKind.TRAINING, model_name="iris", request={})
+        job = control_plane.jobs.create(stranger, kind=TRAINING, model_name="iris", request={})
         assert client.get(f"/mlops/jobs/{job.job_id}{path}").status_code == 404
 
 

@@ -10,7 +10,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.db import Database
 from modelyard.errors import NotFound
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
 from modelyard.ports.tracking import LoggedModel, TrackedRun
 from modelyard.principals import Principal
@@ -20,6 +20,7 @@ from modelyard.registry.ownership import hold_source
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
+from modelyard.training.kinds import TRAINING
 
 NOBODYS_RUN, NOBODYS_MODEL = "f" * 32, "m-" + "f" * 32
 Ask = Callable[[LoggedModel], str]
@@ -187,7 +188,7 @@ class TestStrangers:
 
         def make(principal: Principal, experiment_name: str) -> Job:
             request = {"experiment_name": experiment_name}
-            return jobs.create(principal, kind=JobKind.TRAINING, model_name="iris", request=request)
+            return jobs.create(principal, kind=TRAINING, model_name="iris", request=request)
 
         return make
 

@@ -25,11 +25,13 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.home import Home
 from modelyard.jobs import store
-from modelyard.jobs.domain import Job, JobKind
-from modelyard.jobs.states import JobStatus, Phase
+from modelyard.jobs.domain import Job
+from modelyard.jobs.states import JobStatus
+from modelyard.jobs.store import JobStore
 from modelyard.key_file import kept_key
 from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.tracking_access.signing import RunToken, TrackingSigner
+from modelyard.training.kinds import TRAINING, Phase
 
 Json = dict[str, Any]
 API = "/api/2.0/mlflow"
@@ -77,7 +79,7 @@ class Tracker:
         job = Job(
             job_id=job_id,
             tenant_id=tenant_id,
-            kind=JobKind.TRAINING,
+            kind=TRAINING,
             status=status,
             phase=phase,
             model_name=model_name,
@@ -89,9 +91,10 @@ class Tracker:
             started_at=now,
             finished_at=None,
             is_cancel_requested=False,
+            experiment_name=None,
         )
         with self.database.write() as connection:
-            store.add(connection, job, idempotency_key=None, digest="")
+            JobStore({TRAINING.name: TRAINING}).add(connection, job, idempotency_key=None, digest="")
         return self.token_of(job_id)
 
     def change_job(self, job_id: str, **values: Any) -> None:

@@ -25,6 +25,7 @@ from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.owners import JobOwners
 from modelyard.jobs.service import JobService
 from modelyard.leases.service import Leases
+from modelyard.main.kinds import JOB_KINDS
 from modelyard.mirror.service import MirrorService
 from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.outbox.service import Outbox
@@ -74,7 +75,13 @@ def make_jobs(
 ) -> Callable[[], JobService]:
     """The jobs of one process; several share the database, as after a restart."""
     return lambda: JobService(
-        database=database, clock=clock, engine=engine, audit=audit, folder=tmp_path / "jobs", at_end=secrets.forget
+        database=database,
+        clock=clock,
+        engine=engine,
+        audit=audit,
+        folder=tmp_path / "jobs",
+        kinds=JOB_KINDS,
+        at_end=secrets.forget,
     )
 
 

@@ -8,11 +8,10 @@ import pytest
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.errors import Unauthenticated, Unavailable
-from modelyard.jobs.training_state import TrainingJob
 from modelyard.principals import FIRST_TENANT, Principal, Role
 from modelyard.tracking_access import callers as module
 from modelyard.tracking_access.callers import PLATFORM, Callers
-from modelyard.tracking_access.domain import Caller
+from modelyard.tracking_access.domain import Caller, TrainingJob
 from modelyard.tracking_access.signing import RunToken, TrackingSigner
 
 SIGNER = TrackingSigner("a key")
@@ -46,7 +45,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def make(training: Training, clock: ManualClock, *, is_open: bool = False) -> Callers:
     parts: dict[str, Any] = {"access": Access(), "tenants": SimpleNamespace(is_single=lambda: True)}
-    return Callers(signer=SIGNER, training=training, clock=clock, is_open=is_open, **parts)  # type: ignore[arg-type]
+    return Callers(signer=SIGNER, training=training, clock=clock, is_open=is_open, **parts)
 
 
 def header(clock: ManualClock, *, minutes: int = 5) -> str:

@@ -11,8 +11,9 @@ import mlflow
 import pytest
 from guarded_tracker import API, Tracker, tracker
 
-from modelyard.jobs.states import JobStatus, Phase
+from modelyard.jobs.states import JobStatus
 from modelyard.tracker_names import JOB_TAG
+from modelyard.training.kinds import Phase
 
 __all__ = ["tracker"]
 

@@ -21,9 +21,9 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, DiskFull, Invalid, NotFound
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService
-from modelyard.jobs.states import JobStatus, Phase
+from modelyard.jobs.states import JobStatus
 from modelyard.jobs.workflow import workflow
 from modelyard.packaging.opening import Failure
 from modelyard.packaging.service import PackagingService
@@ -38,6 +38,7 @@ from modelyard.schema import metadata
 from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import NoCredentials
 from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.kinds import TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
 from modelyard.training.scripts import GitState, Script
@@ -146,15 +147,8 @@ def training(
         credentials=NoCredentials(),
         check_space=no_check,
     )
-    body = workflow(
-        training.train_and_register,
-        jobs=jobs,
-        clock=clock,
-        guarding=nullcontext,
-        on_failure=training.stop,
-        check_space=no_check,
-    )
-    engine.register({JobKind.TRAINING: body})
+    body = workflow(training.work, jobs=jobs, clock=clock, guarding=nullcontext, check_space=no_check)
+    engine.register({TRAINING.name: body})
     return training
 
 
@@ -799,15 +793,8 @@ class TestAFullDisk:
                 raise DiskFull("disk full: needs 9 MiB, has 1 MiB")
 
         filling = replace(training, check_space=check)
-        body = workflow(
-            filling.train_and_register,
-            jobs=jobs,
-            clock=clock,
-            guarding=nullcontext,
-            on_failure=filling.stop,
-            check_space=check,
-        )
-        engine.register({JobKind.TRAINING: body})
+        body = workflow(filling.work, jobs=jobs, clock=clock, guarding=nullcontext, check_space=check)
+        engine.register({TRAINING.name: body})
         job = work()
         assert job.error is not None
         assert (job.status, job.error.code) == (JobStatus.FAILED, "disk_full")

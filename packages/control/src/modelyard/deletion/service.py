@@ -11,10 +11,11 @@ from modelyard.db import Database
 from modelyard.deletion import store
 from modelyard.deletion.claims import lock_for_deletion
 from modelyard.deletion.domain import DeleteMode, Plan, Sources, Subject, Tombstone, refuse_blocked
+from modelyard.deletion.kinds import DELETION
 from modelyard.deletion.planning import Planner
 from modelyard.deployments.service import DeploymentService
 from modelyard.errors import Conflict, Forbidden
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
@@ -92,7 +93,7 @@ class DeletionService:
         try:
             return self._jobs.create(
                 principal,
-                kind=JobKind.DELETION,
+                kind=DELETION,
                 model_name=subject.model_name,
                 request=request,
                 alongside=mark,

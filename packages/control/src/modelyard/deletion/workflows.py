@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from modelyard.deletion.domain import DeleteMode
 from modelyard.deletion.images import Images
+from modelyard.deletion.kinds import DELETION, Phase
 from modelyard.deletion.service import DeletionService, subject_of
 from modelyard.deployments.service import DeploymentService
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
-from modelyard.jobs.states import Phase
-from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
@@ -34,6 +34,11 @@ class Deleting:
     mirror: MirrorService
     tracking: Tracking
     clock: Clock
+
+    @property
+    def work(self) -> JobWork:
+        """What a deletion does."""
+        return JobWork(DELETION, self.delete, self.deletions.give_up)
 
     def delete(self, steps: JobSteps) -> Result:
         """From the request to what can be purged: gives how much of each thing went."""

@@ -6,9 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from modelyard.deployments.states import DeploymentStatus
+from modelyard.errors import Invalid
+from modelyard.naming import validate_namespace
 from modelyard.ports.target import ServerObservation, ServerState
 
 FAILED_TO_START = "no replica could start"
+MAX_REPLICAS = 64
+DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +114,27 @@ def _reason(observed: ServerObservation) -> str | None:
 def _last_exit(observed: ServerObservation) -> str | None:
     exits: Sequence[str] = [replica.last_exit for replica in observed.replicas if replica.last_exit]
     return exits[-1] if exits else None
+
+
+def checked_deployment(*, replicas: int | None, namespace: str | None) -> dict[str, object]:
+    """What a job needs to know of a deployment."""
+    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
+        raise Invalid(
+            f"replicas: expected a number from 1 to {MAX_REPLICAS}, got {replicas}",
+            code="replicas_invalid",
+            field="replicas",
+        )
+    if namespace is not None:
+        validate_namespace(namespace)
+    return {"replicas": replicas, "namespace": namespace or DEFAULT_NAMESPACE}
+
+
+def checked_place(*, another: bool, replace: bool) -> dict[str, object]:
+    """What a job needs to know of the deployments that are there."""
+    if another and replace:
+        raise Invalid(
+            "another: a deployment takes the place of one that serves (replace), or is another one beside it; got both",
+            code="place_contradictory",
+            field="another",
+        )
+    return {"another": another, "replace": replace}

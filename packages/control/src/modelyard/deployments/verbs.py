@@ -6,18 +6,18 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from modelyard.deployments.domain import Deployment
+from modelyard.deployments.domain import Deployment, checked_deployment, checked_place
+from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
 from modelyard.errors import Invalid
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
 from modelyard.ports.target import ReplicaObservation, Target
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.service import RegistryService
-from modelyard.training.service import checked_deployment, checked_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class DeploymentVerbs:
         serving = None if wish.another else self.deployments.serving(principal, found, namespace)
         job = self._jobs.create(
             principal,
-            kind=JobKind.DEPLOYMENT,
+            kind=DEPLOYMENT,
             model_name=wish.model_name,
             request={"version": found.version, **placed},
             asked=asked,
@@ -142,7 +142,7 @@ class DeploymentVerbs:
 
         job = self._jobs.create(
             principal,
-            kind=JobKind.DEPLOYMENT,
+            kind=DEPLOYMENT,
             model_name=deployment.model_name,
             request={"version": version.version, **wanted},
             asked=asked,

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from modelyard.deployments.kinds import DEPLOYMENT, Phase
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
-from modelyard.jobs.states import Phase
-from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
 from modelyard.registry.domain import refuse_deleting
@@ -28,6 +28,15 @@ class Deploying:
     deployments: DeploymentService
     clock: Clock
     ready_seconds: float
+
+    @property
+    def work(self) -> JobWork:
+        """What the job of a deployment does."""
+        return JobWork(DEPLOYMENT, self.deploy, self.give_up)
+
+    def deploy(self, steps: JobSteps) -> Result:
+        """The version that was asked for, as `build_and_deploy`."""
+        return self.build_and_deploy(steps, version=steps.job.request["version"])
 
     def build_and_deploy(self, steps: JobSteps, *, version: int) -> Result:
         """From version to answering address: gives `deployment_id`, `deployment_url` and `image`."""

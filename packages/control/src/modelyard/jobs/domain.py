@@ -5,40 +5,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from modelyard.jobs.states import FINAL, JobStatus, Phase
-from modelyard.tracker_names import mirror_name
+from modelyard.jobs.states import FINAL, JobStatus
 
 
-class JobKind(StrEnum):
-    """What a job does, and so which phases it goes through."""
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """What a job does, declared by the noun whose work it is. Name and phases stand in the database and on the wire."""
 
-    TRAINING = "training"
-    ONE_CLICK = "one_click"
-    DEPLOYMENT = "deployment"
-    REGISTRATION = "registration"
-    """Of an upload."""
-    DELETION = "deletion"
-    IMPORT = "import"
-    """Of what was registered in MLflow directly."""
+    name: str
+    phases: tuple[str, ...]
+    """In their order; a job that has ended well is behind all of them."""
+    takes_space: bool = True
+    """Whether it is not begun on a full disk."""
 
-
-PHASES: dict[JobKind, tuple[Phase, ...]] = {
-    JobKind.TRAINING: (Phase.TRAINING, Phase.REGISTERING),
-    JobKind.ONE_CLICK: (Phase.TRAINING, Phase.REGISTERING, Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
-    JobKind.DEPLOYMENT: (Phase.BUILDING, Phase.DEPLOYING, Phase.DEPLOYED),
-    JobKind.REGISTRATION: (Phase.REGISTERING,),
-    JobKind.IMPORT: (Phase.IMPORTING,),
-    JobKind.DELETION: (
-        Phase.UNDEPLOYING,
-        Phase.REMOVING_IMAGES,
-        Phase.REMOVING_VERSIONS,
-        Phase.REMOVING_RUNS,
-        Phase.DELETED,
-    ),
-}
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +40,7 @@ class Job:
     tenant_id: str
     kind: JobKind
     status: JobStatus
-    phase: Phase | None
+    phase: str | None
     model_name: str
     request: Mapping[str, Any]
     """What was asked, as JSON; the workflow reads it."""
@@ -69,14 +52,8 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     is_cancel_requested: bool
-
-    @property
-    def experiment_name(self) -> str | None:
-        """In the tracker: of the tenant's own, as its models there; None of a job that needs none."""
-        if self.kind is JobKind.REGISTRATION:
-            return mirror_name(self.tenant_id, self.model_name)
-        name = self.request.get("experiment_name")
-        return None if name is None else mirror_name(self.tenant_id, name)
+    experiment_name: str | None
+    """What the tracker calls the experiment into which it trains or stores; None of a job that needs none."""
 
     @property
     def is_final(self) -> bool:
@@ -90,13 +67,12 @@ class Job:
             return 1.0
         if self.phase is None:
             return 0.0
-        phases = PHASES[self.kind]
+        phases = self.kind.phases
         return phases.index(self.phase) / len(phases)
 
-    def further(self, phase: Phase) -> Phase:
+    def further(self, phase: str) -> str:
         """Of the phase that it is at and this one, the later. A job that is resumed passes all of them again."""
-        phases = PHASES[self.kind]
-        return phase if self.phase is None else max(self.phase, phase, key=phases.index)
+        return phase if self.phase is None else max(self.phase, phase, key=self.kind.phases.index)
 
     @property
     def duration_seconds(self) -> float | None:
@@ -106,5 +82,5 @@ class Job:
 
 def request_digest(kind: JobKind, model_name: str, request: Mapping[str, Any]) -> str:
     """What two requests with one idempotency key must share."""
-    canonical = json.dumps([kind, model_name, request], sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps([kind.name, model_name, request], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,8 @@ from modelyard.errors import Conflict, ModelyardError, NotFound
 from modelyard.jobs import store
 from modelyard.jobs.domain import Job, JobKind, request_digest
 from modelyard.jobs.log import JobLog
-from modelyard.jobs.states import FINAL, TRANSITIONS, JobStatus, Phase
+from modelyard.jobs.states import FINAL, TRANSITIONS, JobStatus
+from modelyard.jobs.store import JobStore
 from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
@@ -51,6 +52,7 @@ class JobService:
         engine: JobEngine,
         audit: AuditLog,
         folder: Path,
+        kinds: Sequence[JobKind],
         at_end: Callable[[Connection, Job], None],
     ) -> None:
         self._database = database
@@ -59,6 +61,8 @@ class JobService:
         self._audit = audit
         self._folder = folder
         self._at_end = at_end
+        self.kinds = {kind.name: kind for kind in kinds}
+        self._store = JobStore(self.kinds)
 
     def create(
         self,
@@ -70,6 +74,7 @@ class JobService:
         idempotency_key: str | None = None,
         asked: Mapping[str, Any] | None = None,
         alongside: Callable[[Connection, Job], None] = lambda _, __: None,
+        experiment_name: str | None = None,
     ) -> Job:
         """Write the job down and hand it to the engine.
 
@@ -82,35 +87,35 @@ class JobService:
             Conflict: code `idempotency_key_reused`, when the key came with another request before, or `quota_exceeded`.
         """
         digest = request_digest(kind, model_name, request if asked is None else asked)
-        job = self._new(principal, kind=kind, model_name=model_name, request=request)
+        job = self._new(principal, kind=kind, model_name=model_name, request=request, experiment_name=experiment_name)
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
-            if store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
+            if self._store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
                 quotas.check(Resource.CONCURRENT_JOBS, lambda: store.count_unfinished(connection, principal.tenant_id))
-                self._record(connection, principal, "job.queued", job, after={"kind": kind})
+                self._record(connection, principal, "job.queued", job, after={"kind": kind.name})
                 alongside(connection, job)
             else:
                 job = self._earlier(connection, principal, idempotency_key, digest)
         # Should we die before this line, `resume` hands it over at the next start.
         if not job.is_final:
-            self._engine.submit(job_id=job.job_id, kind=job.kind)
+            self._engine.submit(job_id=job.job_id, kind=job.kind.name)
         return job
 
     def resume(self) -> None:
         """Hand every job that has not ended to the engine. Those that it knows already are not begun again."""
         with self._database.read() as connection:
-            jobs = store.unfinished(connection)
+            jobs = self._store.unfinished(connection)
         for job in jobs:
-            self._engine.submit(job_id=job.job_id, kind=job.kind)
+            self._engine.submit(job_id=job.job_id, kind=job.kind.name)
 
-    def get(self, principal: Principal, job_id: str, *, kinds: tuple[JobKind, ...] = tuple(JobKind)) -> Job:
+    def get(self, principal: Principal, job_id: str, *, kinds: Collection[JobKind] | None = None) -> Job:
         """A job of the caller's tenant.
 
         Raises:
             NotFound: code `job_not_found`.
         """
         job = self._find(job_id)
-        if job is None or job.tenant_id != principal.tenant_id or job.kind not in kinds:
+        if job is None or job.tenant_id != principal.tenant_id or (kinds is not None and job.kind not in kinds):
             raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
         return job
 
@@ -126,7 +131,7 @@ class JobService:
     ) -> Page[Job]:
         """Jobs of the caller's tenant, newest first."""
         with self._database.read() as connection:
-            return store.page(
+            return self._store.page(
                 connection,
                 principal.tenant_id,
                 kind=kind,
@@ -180,7 +185,7 @@ class JobService:
         job = self._find(job_id)
         return job if job is not None and job.status is JobStatus.CANCELLED else None
 
-    def enter(self, job_id: str, phase: Phase, **result: Any) -> None:
+    def enter(self, job_id: str, phase: str, **result: Any) -> None:
         """Note that the job is at this phase, with what is known by now. A phase that is behind it stays behind it."""
         with self._database.write() as connection:
             job = self._locked(connection, job_id)
@@ -215,7 +220,15 @@ class JobService:
         """The job's log."""
         return JobLog(self._folder / job_id, _SEGMENTS)
 
-    def _new(self, principal: Principal, *, kind: JobKind, model_name: str, request: Mapping[str, Any]) -> Job:
+    def _new(
+        self,
+        principal: Principal,
+        *,
+        kind: JobKind,
+        model_name: str,
+        request: Mapping[str, Any],
+        experiment_name: str | None,
+    ) -> Job:
         return Job(
             job_id=f"job-{uuid4().hex}",
             tenant_id=principal.tenant_id,
@@ -231,13 +244,13 @@ class JobService:
             started_at=None,
             finished_at=None,
             is_cancel_requested=False,
+            experiment_name=experiment_name,
         )
 
-    @staticmethod
-    def _earlier(connection: Connection, principal: Principal, idempotency_key: str | None, digest: str) -> Job:
+    def _earlier(self, connection: Connection, principal: Principal, idempotency_key: str | None, digest: str) -> Job:
         found = None
         if idempotency_key is not None:
-            found = store.find_by_key(connection, principal.tenant_id, idempotency_key)
+            found = self._store.find_by_key(connection, principal.tenant_id, idempotency_key)
         if found is None:
             raise AssertionError("only a job with the same key keeps one from being added")
         job, earlier_digest = found
@@ -300,11 +313,10 @@ class JobService:
 
     def _find(self, job_id: str) -> Job | None:
         with self._database.read() as connection:
-            return store.find(connection, job_id)
+            return self._store.find(connection, job_id)
 
-    @staticmethod
-    def _locked(connection: Connection, job_id: str) -> Job:
-        job = store.lock(connection, job_id)
+    def _locked(self, connection: Connection, job_id: str) -> Job:
+        job = self._store.lock(connection, job_id)
         if job is None:
             raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
         return job

@@ -22,19 +22,3 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 FINAL = frozenset(status for status, following in TRANSITIONS.items() if not following)
-
-
-class Phase(StrEnum):
-    """What a running job is at; those of training and deploying are the contract's names."""
-
-    TRAINING = "training"
-    REGISTERING = "registering"
-    BUILDING = "building"
-    DEPLOYING = "deploying"
-    DEPLOYED = "deployed"
-    UNDEPLOYING = "undeploying"
-    REMOVING_IMAGES = "removing_images"
-    REMOVING_VERSIONS = "removing_versions"
-    REMOVING_RUNS = "removing_runs"
-    DELETED = "deleted"
-    IMPORTING = "importing"

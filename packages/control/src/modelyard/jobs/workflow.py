@@ -1,6 +1,6 @@
 """The frame of every workflow: it begins the job, runs its steps with patience, and writes its end in any case."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,9 +9,8 @@ import structlog
 
 from modelyard.disk import is_about_space
 from modelyard.errors import DiskFull, Kind, ModelyardError, Unavailable
-from modelyard.jobs.domain import Job
+from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobCancelled, JobService
-from modelyard.jobs.states import Phase
 from modelyard.leases.domain import LeaseLostError, LeavingError
 from modelyard.ports.clock import Clock
 from modelyard.ports.job_engine import Steps, Workflow
@@ -65,7 +64,7 @@ class JobSteps:
         result: Result = outcome["result"]
         return result
 
-    def enter(self, phase: Phase, **result: Any) -> None:
+    def enter(self, phase: str, **result: Any) -> None:
         """Note that the job is at this phase, with what is known by now."""
         _retry(lambda: self._jobs.enter(self.job.job_id, phase, **result), job_id=self.job.job_id, clock=self._clock)
 
@@ -98,22 +97,37 @@ class JobSteps:
         return DiskFull(f"disk full: a step needs more than there was{said}") if is_about_space(exc) else None
 
 
+@dataclass(frozen=True, slots=True)
+class JobWork:
+    """What the jobs of a kind do, as the kind's own noun brings it."""
+
+    kind: JobKind
+    body: Callable[[JobSteps], Result]
+    on_failure: Callable[[Job], None]
+    """Takes away what a job leaves behind that failed or was cancelled; idempotent."""
+
+
 def workflow(
-    body: Callable[[JobSteps], Result],
+    work: JobWork,
     *,
     jobs: JobService,
     clock: Clock,
     guarding: Callable[[], AbstractContextManager[None]],
-    on_failure: Callable[[Job], None],
     check_space: Callable[[], None],
 ) -> Workflow:
-    """A workflow that runs `body` and ends the job with what it gives, or with why it failed.
+    """A workflow that does the work and ends the job with what its body gives, or with why it failed.
 
-    `guarding` refuses the writes of a process that is taken for dead. `on_failure` takes away what the job leaves
-    behind when it failed or was cancelled; it is idempotent.
+    `guarding` refuses the writes of a process that is taken for dead. `check_space` raises DiskFull; a kind of job
+    that takes no space is not checked.
     """
 
-    frame = _Frame(body=body, jobs=jobs, clock=clock, on_failure=on_failure, check_space=check_space)
+    frame = _Frame(
+        body=work.body,
+        jobs=jobs,
+        clock=clock,
+        on_failure=work.on_failure,
+        check_space=check_space if work.kind.takes_space else _need_no_space,
+    )
 
     def run(job_id: str, steps: Steps) -> None:
         try:
@@ -123,6 +137,24 @@ def workflow(
             raise Interrupted from exc
 
     return run
+
+
+def workflows(
+    works: Sequence[JobWork],
+    *,
+    jobs: JobService,
+    clock: Clock,
+    guarding: Callable[[], AbstractContextManager[None]],
+    check_space: Callable[[], None],
+) -> dict[str, Workflow]:
+    """By the kind's name: what its jobs do. It refuses to leave out a kind of which there may be jobs."""
+    made = {
+        work.kind.name: workflow(work, jobs=jobs, clock=clock, guarding=guarding, check_space=check_space)
+        for work in works
+    }
+    if missing := jobs.kinds.keys() ^ made.keys():
+        raise RuntimeError(f"nobody says what these jobs do, or that there may be some: {', '.join(sorted(missing))}")
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +222,10 @@ def _take_away(job: Job, on_failure: Callable[[Job], None]) -> None:
         if is_about_space(exc):
             raise DiskFull("disk full: what the job left behind cannot be taken away yet") from exc
         logger.exception("what a job left behind could not be taken away", job_id=job.job_id)
+
+
+def _need_no_space() -> None:
+    """What gives space back is begun on a full disk too."""
 
 
 def _told(exc: Exception, *, job_id: str) -> ModelyardError:

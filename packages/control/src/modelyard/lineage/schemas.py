@@ -92,7 +92,9 @@ class LineageAnswer(Answer):
             registered_by=version.created_by,
             job=None
             if job is None
-            else LineageJob(job_id=job.job_id, kind=job.kind, created_by=job.created_by, created_at=job.created_at),
+            else LineageJob(
+                job_id=job.job_id, kind=job.kind.name, created_by=job.created_by, created_at=job.created_at
+            ),
             script=None
             if lineage.script_sha256 is None
             else LineageScript(

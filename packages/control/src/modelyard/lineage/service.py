@@ -7,7 +7,7 @@ from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.service import PackagingService
@@ -16,6 +16,7 @@ from modelyard.principals import Permission, Principal
 from modelyard.registry.domain import Dataset, Version
 from modelyard.registry.service import RegistryService, datasets_of
 from modelyard.training.domain import script_sha256
+from modelyard.training.kinds import TRAINING_KINDS
 
 _MOST = 200
 
@@ -147,6 +148,6 @@ class LineageService:
 
 
 def _script_of(job: Job | None) -> str | None:
-    if job is None or job.kind not in {JobKind.TRAINING, JobKind.ONE_CLICK}:
+    if job is None or job.kind not in TRAINING_KINDS:
         return None
     return script_sha256(job)

@@ -10,7 +10,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.http.middleware.source_check import SourceCheck
-from modelyard.jobs.training_state import TrainingState
+from modelyard.jobs.running import RunningJobs
 from modelyard.key_file import kept_key
 from modelyard.local.federation import federation
 from modelyard.settings import Settings
@@ -18,6 +18,7 @@ from modelyard.tracking_access.callers import Callers
 from modelyard.tracking_access.facts import TrackedFacts
 from modelyard.tracking_access.middleware import TrackingDoor
 from modelyard.tracking_access.signing import TrackingSigner
+from modelyard.training.running import TrainingState
 from modelyard.trusted_sources import TrustedSources
 
 
@@ -38,7 +39,7 @@ def guarded(app: ASGIApp, *, settings: Settings, facts: TrackedFacts, listens_on
             federation=federation(settings.oidc),
         ),
         tenants=Tenants(database=database, clock=clock, audit=audit, tokens=tokens),
-        training=TrainingState(database),
+        training=TrainingState(RunningJobs(database)),
         clock=clock,
         is_open=not settings.access.auth,
     )

@@ -11,16 +11,14 @@ from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.deployments.service import DeploymentService
 from modelyard.disk import DiskWatch
 from modelyard.http.app import create_app
-from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
-from modelyard.jobs.workflow import workflow
+from modelyard.jobs.workflow import workflows
 from modelyard.leases.background import BackgroundWork
 from modelyard.leases.service import FORGET_SECONDS
 from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
 from modelyard.main.access import AccessParts
 from modelyard.main.adapters import Adapters
-from modelyard.main.bodies import bodies
 from modelyard.main.catalogue import Catalogue
 from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
@@ -40,9 +38,7 @@ from modelyard.registry.at_once import CatalogueAtOnce
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
-
-_FREE_SPACE = frozenset({JobKind.DELETION})
-"""Jobs that take nothing, and give back."""
+from modelyard.training.one_click import OneClick
 
 
 class ControlPlane:
@@ -106,24 +102,25 @@ class ControlPlane:
 
     def _workflows(self) -> Mapping[str, Workflow]:
         """What each kind of job does."""
-        kinds = bodies(
-            self.training.steps,
-            self.serving.steps,
-            self._job_parts.registering(self.registry),
-            self.deletion.deleting,
-            self.importing,
+        one_click = OneClick(
+            training=self.training.steps,
+            build_and_deploy=self.serving.steps.build_and_deploy,
+            undeploy=self.serving.steps.give_up,
         )
-        return {
-            kind: workflow(
-                body,
-                jobs=self.jobs,
-                clock=self._context.clock,
-                guarding=self._job_parts.membership.guarding,
-                on_failure=on_failure,
-                check_space=_nothing if kind in _FREE_SPACE else self._context.disk.refuse_full,
-            )
-            for kind, (body, on_failure) in kinds.items()
-        }
+        return workflows(
+            [
+                self.training.steps.work,
+                one_click.work,
+                self.serving.steps.work,
+                self._job_parts.registering(self.registry).work,
+                self.deletion.deleting.work,
+                self.importing.work,
+            ],
+            jobs=self.jobs,
+            clock=self._context.clock,
+            guarding=self._job_parts.membership.guarding,
+            check_space=self._context.disk.refuse_full,
+        )
 
     def app(self) -> FastAPI:
         """The management API, which starts the background work with itself."""
@@ -216,7 +213,3 @@ def _platform(
         clock=context.clock,
         isolation=context.settings.isolation.description,
     )
-
-
-def _nothing() -> None:
-    """Ask for no space."""

@@ -13,6 +13,7 @@ from modelyard.key_file import kept_key
 from modelyard.leases.membership import Membership
 from modelyard.main.adapters import opening
 from modelyard.main.context import Context
+from modelyard.main.kinds import JOB_KINDS
 from modelyard.mlops.routes import job_routes
 from modelyard.registry.service import RegistryService
 from modelyard.uploads.routes import upload_reads, upload_writes
@@ -33,6 +34,7 @@ class JobParts:
             engine=adapters.engine,
             audit=context.audit,
             folder=settings.storage.places.jobs,
+            kinds=JOB_KINDS,
             at_end=self.secrets.forget,
         )
         engine = adapters.engine

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
-from modelyard.jobs.states import JobStatus, Phase
-from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.jobs.states import JobStatus
+from modelyard.jobs.workflow import JobSteps, JobWork, Result
+from modelyard.mirror.kinds import IMPORT, Phase
 from modelyard.mirror.reconciliation import Outcome, Reconciliation
 from modelyard.principals import Principal
 
@@ -27,13 +28,18 @@ class Importing:
     jobs: JobService
     reconciliation: Reconciliation
 
+    @property
+    def work(self) -> JobWork:
+        """What an import does. One that fails leaves what it has imported."""
+        return JobWork(IMPORT, self.take_over, lambda _: None)
+
     def begin(self, principal: Principal) -> Job:
         """A job that imports what was registered in the tracker. While one of the tenant's is under way: that one."""
         for status in (JobStatus.RUNNING, JobStatus.QUEUED):
-            under_way = self.jobs.page(principal, kind=JobKind.IMPORT, status=status, limit=1).items
+            under_way = self.jobs.page(principal, kind=IMPORT, status=status, limit=1).items
             if under_way:
                 return under_way[0]
-        return self.jobs.create(principal, kind=JobKind.IMPORT, model_name="", request={})
+        return self.jobs.create(principal, kind=IMPORT, model_name="", request={})
 
     def find(self, principal: Principal, job_id: str) -> Job:
         """One of these jobs.
@@ -41,7 +47,7 @@ class Importing:
         Raises:
             NotFound: code `job_not_found`.
         """
-        return self.jobs.get(principal, job_id, kinds=(JobKind.IMPORT,))
+        return self.jobs.get(principal, job_id, kinds=(IMPORT,))
 
     def take_over(self, steps: JobSteps) -> Result:
         """Page after page: gives what was imported and what was refused."""

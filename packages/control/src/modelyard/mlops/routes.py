@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.errors import Invalid
 from modelyard.http.follow import LOG_RESPONSES, Log, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.own_tenant import OF_OWN_TENANT
-from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
 from modelyard.mlops.schemas import (
@@ -20,6 +20,7 @@ from modelyard.mlops.schemas import (
     DeploymentJobAnswer,
     DeployRequest,
     JobAnswer,
+    JobKind,
     JobsAnswer,
     RegistrationRequest,
     StatusAnswer,
@@ -35,6 +36,7 @@ from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
 from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.kinds import ONE_CLICK, TRAINING, TRAINING_KINDS
 from modelyard.training.scripts import DEFAULT_ENTRY
 from modelyard.training.service import TrainingService
 
@@ -105,13 +107,13 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
         caller: ReadJobs, status: JobStatus | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> JobsAnswer:
         """Training jobs, newest first."""
-        page = jobs.page(caller, kind=JobKind.TRAINING, status=status, limit=limit, cursor=cursor)
+        page = jobs.page(caller, kind=TRAINING, status=status, limit=limit, cursor=cursor)
         return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
 
     @router.get("/training/jobs/{job_id}")
     def training_job(caller: ReadJobs, job_id: str) -> JobAnswer:
         """One training job."""
-        return JobAnswer.of(jobs.get(caller, job_id, kinds=(JobKind.TRAINING, JobKind.ONE_CLICK)))
+        return JobAnswer.of(jobs.get(caller, job_id, kinds=TRAINING_KINDS))
 
     return router
 
@@ -142,7 +144,7 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     @router.get("/deployments/{job_id}")
     def deployment_job(caller: ReadJobs, job_id: str) -> DeploymentJobAnswer:
         """One deployment job, and at its end the address."""
-        return DeploymentJobAnswer.of(jobs.get(caller, job_id, kinds=(JobKind.ONE_CLICK, JobKind.DEPLOYMENT)))
+        return DeploymentJobAnswer.of(jobs.get(caller, job_id, kinds=(ONE_CLICK, DEPLOYMENT)))
 
     return router
 
@@ -161,7 +163,8 @@ def job_routes(jobs: JobService) -> APIRouter:
         cursor: Cursor = None,
     ) -> JobsAnswer:
         """Jobs, newest first."""
-        page = jobs.page(caller, kind=kind, status=status, model_name=model_name, limit=limit, cursor=cursor)
+        asked = None if kind is None else jobs.kinds[kind]
+        page = jobs.page(caller, kind=asked, status=status, model_name=model_name, limit=limit, cursor=cursor)
         return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
 
     @router.get("/{job_id}")

@@ -3,14 +3,16 @@
 import shlex
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from modelyard.deployments.kinds import Phase
 from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
-from modelyard.jobs.states import JobStatus, Phase
+from modelyard.jobs.states import JobStatus
 from modelyard.registry.schemas import Answer, GivenBody
 from modelyard.training.domain import script_sha256
 from modelyard.training.scripts import GitState, Script
@@ -271,13 +273,26 @@ class StatusAnswer(Answer):
     uptime_seconds: float
 
 
+class JobKind(StrEnum):
+    """What a job does, and so which phases it goes through."""
+
+    TRAINING = "training"
+    ONE_CLICK = "one_click"
+    DEPLOYMENT = "deployment"
+    REGISTRATION = "registration"
+    """Of an upload."""
+    DELETION = "deletion"
+    IMPORT = "import"
+    """Of what was registered in MLflow directly."""
+
+
 def one_click_status(job: Job) -> str:
     """The contract's status of a one-click job."""
     if job.status is JobStatus.SUCCEEDED:
         return "deployed"
     if job.is_final:
         return job.status
-    if job.phase is Phase.DEPLOYED:
+    if job.phase == Phase.DEPLOYED:
         return Phase.DEPLOYING  # It is deployed when its job has ended, with all that the answer then tells.
     return "training" if job.phase is None else job.phase
 
@@ -289,7 +304,7 @@ def _host(url: str | None) -> str | None:
 def _job_fields(job: Job) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
-        "kind": job.kind,
+        "kind": job.kind.name,
         "status": job.status,
         "phase": job.phase,
         "progress": job.progress,

@@ -10,10 +10,9 @@ from typing import Generic, TypeVar
 from modelyard.access.service import AccessService
 from modelyard.access.tenants import Tenants
 from modelyard.errors import ModelyardError, Unauthenticated, Unavailable
-from modelyard.jobs.training_state import TrainingJob, TrainingState
 from modelyard.ports.clock import Clock
 from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
-from modelyard.tracking_access.domain import Caller, RunGrant
+from modelyard.tracking_access.domain import Caller, RunGrant, TrainingJob, TrainingJobs
 from modelyard.tracking_access.signing import TrackingSigner
 
 _FRESH_SECONDS = 2.0
@@ -43,7 +42,7 @@ class Callers:
         signer: TrackingSigner,
         access: AccessService,
         tenants: Tenants,
-        training: TrainingState,
+        training: TrainingJobs,
         clock: Clock,
         is_open: bool,
     ) -> None:

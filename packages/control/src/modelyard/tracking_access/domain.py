@@ -1,11 +1,31 @@
 """Who calls the tracking server. Pure."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from modelyard.tracker_names import mirror_name, model_of_mirror
 
 PLATFORM_TAGS = "modelyard."
 """What the names of tags begin with that nobody but the platform writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A job that trains."""
+
+    tenant_id: str
+    model_name: str
+
+
+class TrainingJobs(Protocol):
+    """Whose script may run now."""
+
+    def find(self, job_id: str) -> TrainingJob | None:
+        """The job, if it trains now.
+
+        Raises:
+            Unavailable: that cannot be known now.
+        """
 
 
 @dataclass(frozen=True, slots=True)

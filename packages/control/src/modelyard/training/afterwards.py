@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 from modelyard.errors import Conflict
-from modelyard.jobs.domain import JobKind
 from modelyard.jobs.service import JobService
 from modelyard.naming import validate_model_name
 from modelyard.principals import Principal
 from modelyard.registry.domain import Given, Version, refuse_platform_tags
 from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
+from modelyard.training.kinds import TRAINING_KINDS
 from modelyard.training.logged import LoggedByJobs
-
-_KINDS = (JobKind.TRAINING, JobKind.ONE_CLICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class RegisteringAfterwards:
         """
         validate_model_name(name, field="name")
         refuse_platform_tags(given.tags)
-        job = self.jobs.get(principal, job_id, kinds=_KINDS)
+        job = self.jobs.get(principal, job_id, kinds=TRAINING_KINDS)
         self.registry.refuse_running(job.job_id)
         rules = self.metric_rules(principal, name)
         selection = select_model(

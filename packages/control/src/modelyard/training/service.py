@@ -2,18 +2,18 @@
 
 from typing import Any
 
+from modelyard.deployments.domain import checked_deployment, checked_place
 from modelyard.errors import Invalid
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
-from modelyard.naming import validate_experiment_name, validate_model_name, validate_namespace
+from modelyard.naming import validate_experiment_name, validate_model_name
 from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.selection import MetricRules, parse_best_of
+from modelyard.tracker_names import mirror_name
+from modelyard.training.kinds import ONE_CLICK, TRAINING
 from modelyard.training.scripts import Script, request_of
-
-MAX_REPLICAS = 64
-DEFAULT_NAMESPACE = "default"
 
 
 class TrainingService:
@@ -47,7 +47,7 @@ class TrainingService:
             Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
         request = self._checked(principal, script, model_name)
-        return self._create(principal, JobKind.TRAINING, script, model_name, request, idempotency_key)
+        return self._create(principal, TRAINING, script, model_name, request, idempotency_key)
 
     def one_click(
         self,
@@ -68,7 +68,7 @@ class TrainingService:
         request = self._checked(principal, script, model_name)
         request |= checked_deployment(replicas=replicas, namespace=namespace)
         request |= checked_place(another=False, replace=replace)
-        return self._create(principal, JobKind.ONE_CLICK, script, model_name, request, idempotency_key)
+        return self._create(principal, ONE_CLICK, script, model_name, request, idempotency_key)
 
     def _create(
         self,
@@ -89,6 +89,7 @@ class TrainingService:
             idempotency_key=idempotency_key,
             asked=asked,
             alongside=lambda connection, job: self._secrets.keep(connection, job, script.secrets),
+            experiment_name=mirror_name(principal.tenant_id, request["experiment_name"]),
         )
 
     def _checked(self, principal: Principal, script: Script, model_name: str) -> dict[str, Any]:
@@ -110,27 +111,3 @@ class TrainingService:
                 code="timeout_invalid",
                 field="timeout_seconds",
             )
-
-
-def checked_deployment(*, replicas: int | None, namespace: str | None) -> dict[str, object]:
-    """What a job needs to know of a deployment."""
-    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
-        raise Invalid(
-            f"replicas: expected a number from 1 to {MAX_REPLICAS}, got {replicas}",
-            code="replicas_invalid",
-            field="replicas",
-        )
-    if namespace is not None:
-        validate_namespace(namespace)
-    return {"replicas": replicas, "namespace": namespace or DEFAULT_NAMESPACE}
-
-
-def checked_place(*, another: bool, replace: bool) -> dict[str, object]:
-    """What a job needs to know of the deployments that are there."""
-    if another and replace:
-        raise Invalid(
-            "another: a deployment takes the place of one that serves (replace), or is another one beside it; got both",
-            code="place_contradictory",
-            field="another",
-        )
-    return {"another": another, "replace": replace}

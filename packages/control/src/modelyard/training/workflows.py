@@ -7,10 +7,9 @@ from typing import Any
 
 from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
 from modelyard.job_secrets.service import JobSecrets
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, BEFORE_RUN, MAX_RUNS, JobService, owner_of
-from modelyard.jobs.states import Phase
-from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.python import refuse_unservable_python
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
@@ -24,6 +23,7 @@ from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import RunCredentials
 from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_tracking_client
+from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
 
@@ -55,6 +55,11 @@ class Training:
     credentials: RunCredentials
     check_space: Callable[[], None]
     """Raises DiskFull when a run must not go on; its files then go with it."""
+
+    @property
+    def work(self) -> JobWork:
+        """What a training job does."""
+        return JobWork(TRAINING, self.train_and_register, self.stop)
 
     def train_and_register(self, steps: JobSteps) -> Result:
         """From script to version: gives `model_version`, `run_id` and `experiment_name`."""
@@ -99,7 +104,7 @@ class Training:
             requires_python=request.get("requires_python", ""),
             log=say,
         )
-        if job.kind is JobKind.ONE_CLICK:
+        if job.kind == ONE_CLICK:
             refuse_unservable_python(lock.python)
         environment = self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)

@@ -16,14 +16,16 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.disk import Disk
 from modelyard.errors import Conflict, Invalid, NotFound
-from modelyard.jobs.domain import Job, JobKind
+from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal, Role
+from modelyard.tracker_names import mirror_name
 from modelyard.uploads import store
 from modelyard.uploads.checks import check_piece, check_upload
 from modelyard.uploads.domain import Upload, request_digest
+from modelyard.uploads.kinds import REGISTRATION
 from modelyard.uploads.pieces import Pieces
 from modelyard.uploads.states import TRANSITIONS, UploadStatus
 
@@ -180,10 +182,11 @@ class UploadService:
         # First the job, whose key makes it one however often we get here, then that the upload waits for it.
         job = self._jobs.create(
             principal,
-            kind=JobKind.REGISTRATION,
+            kind=REGISTRATION,
             model_name=upload.model_name,
             request={"upload_id": upload.upload_id},
             idempotency_key=f"upload:{upload.upload_id}",
+            experiment_name=mirror_name(upload.tenant_id, upload.model_name),
         )
         with self._database.write() as connection:
             locked = _theirs(store.lock(connection, upload_id), principal, upload_id)

@@ -13,8 +13,7 @@ import yaml
 from modelyard.errors import Conflict, Invalid
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
-from modelyard.jobs.states import Phase
-from modelyard.jobs.workflow import JobSteps, Result
+from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.opening import ModelOpening, refuse
 from modelyard.plain import plain_json
 from modelyard.ports.tracking import Tracking
@@ -25,6 +24,7 @@ from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import mirror_name
 from modelyard.uploads.domain import Upload, flavors_of
+from modelyard.uploads.kinds import REGISTRATION, Phase
 from modelyard.uploads.service import UploadService
 from modelyard.uploads.sidecars import CONFIG, NOTHING_TOLD, read_sidecars
 from modelyard.uploads.unpack import unpack
@@ -41,6 +41,11 @@ class Registering:
     tracking: Tracking
     uploads: UploadService
     opening: ModelOpening
+
+    @property
+    def work(self) -> JobWork:
+        """What the job of an upload does."""
+        return JobWork(REGISTRATION, self.register, self.give_up)
 
     def register(self, steps: JobSteps) -> Result:
         """From bytes to version: gives `model_version`."""
