@@ -19,7 +19,7 @@ from modelyard.registry.domain import Given, Version
 from modelyard.registry.ownership import hold_source
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
-from modelyard.tracker_names import JOB_TAG
+from modelyard.tracker_names import JOB_TAG, mirror_name
 from modelyard.training.kinds import TRAINING
 
 NOBODYS_RUN, NOBODYS_MODEL = "f" * 32, "m-" + "f" * 32
@@ -187,8 +187,8 @@ class TestStrangers:
         """A job that trains."""
 
         def make(principal: Principal, experiment_name: str) -> Job:
-            request = {"experiment_name": experiment_name}
-            return jobs.create(principal, kind=TRAINING, model_name="iris", request=request)
+            name = mirror_name(principal.tenant_id, experiment_name)
+            return jobs.create(principal, kind=TRAINING, model_name="iris", request={}, experiment_name=name)
 
         return make
 
