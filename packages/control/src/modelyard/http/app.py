@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from modelyard import __version__
-from modelyard.access.service import AccessService
 from modelyard.db import Database
+from modelyard.http.authenticator import Authenticator
 from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
@@ -32,7 +32,7 @@ _DESCRIPTION = "From a training script to a governed, versioned production API."
 
 def create_app(
     *,
-    access: AccessService,
+    access: Authenticator,
     database: Database,
     sources: TrustedSources,
     routers: Sequence[APIRouter],

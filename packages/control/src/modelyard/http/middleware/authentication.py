@@ -6,9 +6,9 @@ from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modelyard.access.service import AccessService
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
+from modelyard.http.authenticator import Authenticator
 from modelyard.http.docs import DOCS_PATHS
 from modelyard.http.errors import error_response
 from modelyard.http.middleware.request_id import request_id_of
@@ -44,7 +44,7 @@ def caller_of(scope: Scope) -> tuple[str | None, str | None]:
 class Authentication:
     """Puts the caller's principal into the scope, or answers 401. Who was let in a moment ago costs no thread."""
 
-    def __init__(self, app: ASGIApp, *, access: AccessService, database: Database) -> None:
+    def __init__(self, app: ASGIApp, *, access: Authenticator, database: Database) -> None:
         self._app = app
         self._access = access
         self._database = database

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modelyard.access.service import AccessService
 from modelyard.db import Database
 from modelyard.errors import ModelyardError
+from modelyard.http.authenticator import Authenticator
 from modelyard.http.middleware.authentication import caller_of, changes_of, principal_of
 from modelyard.http.told import TellsAtOnce, Told
 from modelyard.principals import Principal
@@ -73,7 +73,7 @@ class KeptAnswers:
     """Keeps answers for `ttl_seconds` and up to 64 MB, those that were asked for last; none with a ttl of 0."""
 
     def __init__(
-        self, app: ASGIApp, *, access: AccessService, database: Database, ttl_seconds: float, tell: TellsAtOnce
+        self, app: ASGIApp, *, access: Authenticator, database: Database, ttl_seconds: float, tell: TellsAtOnce
     ) -> None:
         self._app = app
         self._access = access
