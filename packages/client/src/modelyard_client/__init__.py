@@ -6,6 +6,8 @@ Public names are imported when they are first used, so that the command line sta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from modelyard_client.release import __version__ as __version__
+
 if TYPE_CHECKING:
     from modelyard_client.client import Client as Client
     from modelyard_client.deployments import Deployment as Deployment
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from modelyard_client.scripts import Script as Script
     from modelyard_client.settings import Settings as Settings
     from modelyard_client.status import PlatformStatus as PlatformStatus
-
-__version__ = "0.1.0"
 
 _MODULES = {
     "client": ("Client",),

@@ -3,10 +3,8 @@
 They carry what the management API answered: see the table of kinds in the API's description.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from modelyard_client.jobs import Job
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 
 class ModelyardError(Exception):
@@ -85,9 +83,33 @@ class WaitTimedOut(ModelyardError):
     """What was waited for did not happen in time; it may still happen."""
 
 
+class EndedJob(Protocol):
+    """What an error tells of its job: a `modelyard_client.Job` that has ended."""
+
+    @property
+    def job_id(self) -> str:
+        """By which the API knows it."""
+
+    @property
+    def status(self) -> str:
+        """`failed` or `cancelled`."""
+
+    @property
+    def phase(self) -> str | None:
+        """What it was at."""
+
+    @property
+    def model_name(self) -> str | None:
+        """The model that it was for."""
+
+    @property
+    def logged_models(self) -> Sequence[Mapping[str, Any]]:
+        """What its script had logged: `name`, `model_uri` and `run_id` of each."""
+
+
 class JobFailed(ModelyardError):
     """A job ended, and not well: it failed or was cancelled."""
 
-    def __init__(self, message: str, *, code: str, job: "Job") -> None:
+    def __init__(self, message: str, *, code: str, job: EndedJob) -> None:
         super().__init__(message, code=code)
         self.job = job

@@ -1,15 +1,42 @@
 """What a caller may mean by naming a deployment: its id, or the name of its model. It decides; others ask and act."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from modelyard_client.errors import NotFound
 
-if TYPE_CHECKING:
-    from modelyard_client.deployments import Deployment, Deployments
+
+class Serving(Protocol):
+    """What is looked at of a deployment."""
+
+    @property
+    def model_version(self) -> int:
+        """The version that it serves."""
+
+    @property
+    def status(self) -> str:
+        """Where it stands, for example ready."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it serves no more."""
 
 
-def candidates(deployments: "Deployments", reference: str, *, version: int | None) -> Sequence["Deployment"]:
+T = TypeVar("T", bound=Serving)
+Found_co = TypeVar("Found_co", bound=Serving, covariant=True)
+
+
+class Source(Protocol[Found_co]):
+    """Knows deployments."""
+
+    def get(self, deployment_id: str) -> Found_co:
+        """The one with this id; raises NotFound."""
+
+    def list(self, *, model_name: str) -> Iterable[Found_co]:
+        """All of a model."""
+
+
+def candidates(deployments: Source[T], reference: str, *, version: int | None) -> Sequence[T]:
     """The deployment with this id, else all of the model with this name (and version), the ready ones first.
 
     Those that are over count only if there is no other.
@@ -32,7 +59,7 @@ def described(reference: str, version: int | None) -> str:
     return reference if version is None else f"version {version} of {reference}"
 
 
-def _with_id(deployments: "Deployments", deployment_id: str) -> "Deployment | None":
+def _with_id(deployments: Source[T], deployment_id: str) -> T | None:
     try:
         return deployments.get(deployment_id)
     except NotFound:

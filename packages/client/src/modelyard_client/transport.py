@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
-from modelyard_client import __version__
 from modelyard_client.clock import Clock, SystemClock
 from modelyard_client.errors import Invalid, Unavailable, UnexpectedAnswer
 from modelyard_client.refusals import refusal
+from modelyard_client.release import __version__
 from modelyard_client.retry import Retry
 from modelyard_client.settings import checked_url, is_loopback
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from modelyard.disk import is_about_space
 from modelyard.errors import Busy, DiskFull, Invalid, Kind, ModelyardError
-from modelyard.http.middleware.request_id import request_id_of
+from modelyard.http.request_ids import request_id_of
 from modelyard.plain import plain_text
 
 logger = structlog.get_logger()

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from modelyard.errors import Invalid
 from modelyard.http.errors import error_response
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.request_id import request_id_of
+from modelyard.http.request_ids import request_id_of
 from modelyard.http.revision import is_known
 from modelyard.principals import Permission, Principal
 from modelyard.registry.artifact_schemas import ArtifactsAnswer

@@ -11,8 +11,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
-from modelyard.registry.search.sets import delete_versions as delete_from_sets
-from modelyard.registry.search.sets import restore_version as restore_in_sets
+from modelyard.registry.search_index.sets import delete_versions as delete_from_sets
+from modelyard.registry.search_index.sets import restore_version as restore_in_sets
 from modelyard.registry.states import Stage
 from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row

@@ -14,7 +14,7 @@ from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import MAX_VERSION, Model, Version, refuse_platform_tags
-from modelyard.registry.search.index import index_model, index_version_tags
+from modelyard.registry.search_index.rows import index_model, index_version_tags
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.revision import check_revision
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_METRIC_NAME = 250
+
 
 class Direction(StrEnum):
     """Which way a metric is better."""

@@ -23,7 +23,7 @@ from modelyard.registry import store
 from modelyard.registry.deletion_store import deleting_model, is_living_model
 from modelyard.registry.domain import Model, NewVersion, Version
 from modelyard.registry.ownership import hold_source
-from modelyard.registry.search.index import index_model
+from modelyard.registry.search_index.rows import index_model
 from modelyard.registry.stages import MIRROR_TOPIC
 
 AfterRegistration = Callable[[Connection, Version], Version]

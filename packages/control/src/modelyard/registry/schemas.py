@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelyard.http.bodies import RequestBody
 from modelyard.paging import Page
 from modelyard.registry.domain import Dataset, Given, Model, Version
-from modelyard.registry.search.filters import MAX_METRIC_NAME
+from modelyard.registry.metrics import MAX_METRIC_NAME
 
 MAX_TAGS = 100
 TagKey = Annotated[str, Field(min_length=1, max_length=250)]

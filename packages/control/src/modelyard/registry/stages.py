@@ -12,7 +12,7 @@ from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.domain import Version, refuse_deleting
-from modelyard.registry.search.index import index_version_stage
+from modelyard.registry.search_index.rows import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"

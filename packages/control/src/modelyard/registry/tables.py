@@ -18,7 +18,7 @@ from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
 from modelyard.naming import MAX_LABEL, MAX_NAME
 from modelyard.registry.domain import MAX_PATH_LENGTH
-from modelyard.registry.search.filters import MAX_METRIC_NAME
+from modelyard.registry.metrics import MAX_METRIC_NAME
 from modelyard.tracker_names import MAX_MIRROR_NAME
 
 models = Table(

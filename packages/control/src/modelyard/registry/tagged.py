@@ -14,7 +14,7 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import BindParameter, Integer, Select, String, bindparam, select
 
-from modelyard.registry.search.sets import LIVING, SLOT_BITS, VERSION_BITS, Kind, Page
+from modelyard.registry.search_index.sets import LIVING, SLOT_BITS, VERSION_BITS, Kind, Page
 from modelyard.registry.tables import search_sets, search_slots
 
 TENANT: BindParameter[str] = bindparam("tenant_id", type_=String)

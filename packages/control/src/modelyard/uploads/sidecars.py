@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.errors import Invalid
+from modelyard.registry.metrics import MAX_METRIC_NAME
 from modelyard.registry.parameters import ParameterValue, is_exact
-from modelyard.registry.search.filters import MAX_METRIC_NAME
 
 CONFIG = "config.json"
 METRICS = "metrics.json"

@@ -11,7 +11,7 @@ from modelyard.errors import ModelyardError
 from modelyard.http.authenticator import Authenticator
 from modelyard.http.docs import DOCS_PATHS
 from modelyard.http.errors import error_response
-from modelyard.http.middleware.request_id import request_id_of
+from modelyard.http.request_ids import request_id_of
 from modelyard.principals import Principal
 
 PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json"}

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelyard.errors import TooLarge
 from modelyard.http.errors import error_response
-from modelyard.http.middleware.request_id import request_id_of
+from modelyard.http.request_ids import request_id_of
 
 _DIGITS = 18
 

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelyard.errors import Invalid
 from modelyard.http.errors import error_response
-from modelyard.http.middleware.request_id import request_id_of
+from modelyard.http.request_ids import request_id_of
 
 
 class PlainUrl:

@@ -7,14 +7,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modelyard.http.request_ids import KEY
+
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,80}")
-_KEY = "modelyard.request_id"
-
-
-def request_id_of(scope: Scope) -> str | None:
-    """The id of a request that went through the middleware."""
-    found: str | None = scope.get(_KEY)
-    return found
 
 
 class RequestId:
@@ -30,7 +25,7 @@ class RequestId:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _PLAIN.fullmatch(given) else uuid4().hex
-        scope[_KEY] = request_id
+        scope[KEY] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,1 +1,1 @@
-"""Finds models and versions by their stage, tags, metrics and words, page by page, and keeps the index for it."""
+"""Finds models and versions by their stage, tags, metrics and words, page by page."""

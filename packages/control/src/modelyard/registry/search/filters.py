@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelyard.errors import Invalid
+from modelyard.registry.metrics import MAX_METRIC_NAME
 from modelyard.registry.states import Stage
 
 MAX_FILTERS = 10
-MAX_METRIC_NAME = 250
 _METRIC = re.compile(r"(?P<name>[^<>=!]+?)\s*(?P<comparison>>=|<=|!=|==|=|>|<)\s*(?P<bound>[^<>=!\s]+)")
 _METRIC_ORDER = re.compile(r"-?metrics\.(?P<name>.+)")
 _SHOWN = 80

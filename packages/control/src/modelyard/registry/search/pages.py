@@ -22,7 +22,6 @@ from modelyard.registry.search.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.search.index import tag_digest
 from modelyard.registry.search.models import Asked, Shape, page_of, run, search
 from modelyard.registry.search.page_keys import (
     is_after,
@@ -32,6 +31,7 @@ from modelyard.registry.search.page_keys import (
     version_cursor,
     version_key,
 )
+from modelyard.registry.search_index.rows import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
 from modelyard.registry.tagged import TENANT, SlotNames
