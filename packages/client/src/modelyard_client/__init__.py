@@ -1,4 +1,4 @@
-"""The Python client of Modelyard and the command `modelyard`; it speaks HTTP and knows nothing of the server's code.
+"""The Python client of Modelyard and the command `modelyard`; it uses the HTTP API and imports no server code.
 
 Public names are imported when they are first used, so that the command line starts without the HTTP library.
 """

@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Whether a chain holds. `anchor` is its end, to be kept elsewhere and given as `expect` later."""
+    """Whether a chain holds. `anchor` is its last hash, to be stored elsewhere and passed as `expect` later."""
 
     is_valid: bool
     entries: int
@@ -145,17 +145,17 @@ def verify_lines(lines: Iterable[str], *, expect: str | None = None) -> Verdict:
         try:
             fields: dict[str, Any] = json.loads(line)
             stored = fields.pop("hash")
-            came = fields["sequence"], fields["previous_hash"]
+            position = fields["sequence"], fields["previous_hash"]
         except (ValueError, KeyError, TypeError, AttributeError):
             return _verdict(sequence, previous, number, f"line {number} is not an entry of the audit log")
-        if came[0] != sequence + 1:
-            reason = f"entry {came[0]} follows entry {sequence}: what stood between them is gone"
-        elif came[1] != previous:
-            reason = f"entry {came[0]} follows another entry than the one before it"
+        if position[0] != sequence + 1:
+            reason = f"entry {position[0]} follows entry {sequence}: what stood between them is gone"
+        elif position[1] != previous:
+            reason = f"entry {position[0]} follows another entry than the one before it"
         elif stored != _hash(fields):
-            reason = f"entry {came[0]} is not what it was when it was written"
-        elif came[0] == anchored and stored != anchor:
-            reason = f"entry {came[0]} is not the anchor: the log was written anew"
+            reason = f"entry {position[0]} is not what it was when it was written"
+        elif position[0] == anchored and stored != anchor:
+            reason = f"entry {position[0]} is not the anchor: the log was written anew"
         if reason is not None:
             return _verdict(sequence, previous, number, reason)
         sequence, previous = sequence + 1, stored

@@ -132,7 +132,7 @@ class Tombstone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """A retention hold: while it is active, nobody deletes the version."""
+    """A retention hold: while it is active, the version cannot be deleted."""
 
     hold_id: str
     name: str

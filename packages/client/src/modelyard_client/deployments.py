@@ -341,7 +341,7 @@ class Deployments:
     def predictor(self, reference: str, *, version: int | None = None, timeout: float = 60.0) -> Predictor:
         """A client of the deployment's model server, for many predictions.
 
-        Of several deployments of one version the first that is ready is asked: they answer alike.
+        Of several deployments of one version the first that is ready is called: their predictions are equal.
 
         Args:
             reference: a deployment's id or a model's name.

@@ -52,7 +52,7 @@ class NotFound(ModelyardError):
 
 
 class Conflict(ModelyardError):
-    """The thing is in a state that does not allow this, or somebody else was faster."""
+    """The resource's state does not allow this, or it was changed concurrently."""
 
 
 class PreconditionFailed(Conflict):
@@ -72,7 +72,7 @@ class Unavailable(ModelyardError):
 
 
 class Internal(ModelyardError):
-    """The server failed; its log tells more under the request's id."""
+    """The server failed; its log has the cause under the request id."""
 
 
 class UnexpectedAnswer(ModelyardError):

@@ -88,7 +88,7 @@ class Job:
 
     @property
     def state(self) -> str:
-        """Its status, or `cancelling` from the moment that somebody asked for its end until it comes."""
+        """Its status, or `cancelling` from the request to cancel it until it has ended."""
         return "cancelling" if self.is_cancelling else self.status
 
     @property

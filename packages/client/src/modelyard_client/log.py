@@ -70,7 +70,7 @@ def follow(
         Unavailable: the server has been away for longer than `patience`.
         NotFound, Forbidden, …: as any read.
     """
-    away_since = transport.clock.now()
+    unreachable_since = transport.clock.now()
     is_placed = tail is None
     while True:
         is_open = False
@@ -87,10 +87,10 @@ def follow(
                         offset, is_placed = _offset(event), True
                         yield LogLine(event.data, offset)
         except (Unavailable, Busy):
-            if not is_open and transport.clock.now() - away_since > patience:
+            if not is_open and transport.clock.now() - unreachable_since > patience:
                 raise
         if is_open:
-            away_since = transport.clock.now()
+            unreachable_since = transport.clock.now()
         transport.clock.sleep(_PAUSE)
 
 

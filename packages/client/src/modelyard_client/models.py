@@ -1,4 +1,4 @@
-"""Models and their versions, as the registry tells of them."""
+"""Models and their versions in the registry."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,7 +184,7 @@ class Models:
             revision: that of the model which was seen.
 
         Raises:
-            PreconditionFailed: somebody else was faster.
+            PreconditionFailed: it was changed concurrently.
         """
         body: dict[str, Any] = {"tags": dict(tags or {})}
         if description is not None:
@@ -240,7 +240,7 @@ class Models:
             job_id: a training job that has ended, well or not; what its script logged needs no training again.
             logged_model: which of several models of the run or the job: its name, its id, or `<run>/<name>`.
             best_of: the metric by which the best of them is taken, like `accuracy` or `min:rmse`.
-            metrics: claims; a policy tells them from what a run measured.
+            metrics: claimed values; a policy distinguishes them from values that a run measured.
 
         Raises:
             Invalid: neither names a model that can be registered, or the name is not a name.

@@ -27,7 +27,7 @@ class Program:
     content: str
     needs: Needs
     model_name: str
-    """What its model is called unless somebody says so."""
+    """The default name of its model."""
     archive: Archive | None = None
     """All files of a project; None for a script alone."""
     git: GitState | None = None

@@ -13,7 +13,7 @@ _LISTED = 3
 
 
 def quiet(_: int, __: int) -> None:
-    """Nobody listens."""
+    """No listener."""
 
 
 def send_project(transport: Transport, archive: Archive, *, progress: Progress = quiet) -> None:

@@ -123,7 +123,7 @@ class Promotion:
 
         Raises:
             Conflict: the version's stage does not allow it.
-            PreconditionFailed: somebody else was faster.
+            PreconditionFailed: it was changed concurrently.
         """
         body = {"stage": stage, "comment": comment}
         return Staged.from_json(
@@ -139,7 +139,7 @@ class Promotion:
 
         Raises:
             Conflict: there was none.
-            PreconditionFailed: somebody else was faster.
+            PreconditionFailed: it was changed concurrently.
         """
         return Staged.from_json(self._transport.post(_model(name, "rollback"), {"comment": comment}, revision=revision))
 
@@ -189,7 +189,7 @@ class Promotion:
             revision: that of the policy which was seen; the call is refused when there is a later one.
 
         Raises:
-            PreconditionFailed: somebody else was faster.
+            PreconditionFailed: it was changed concurrently.
         """
         return Policy.from_json(self._transport.put(_model(name, "policy"), dict(policy), revision=revision))
 

@@ -20,7 +20,7 @@ class Retry:
 
     attempts: int = 4
     first_pause: float = 0.1
-    longest_pause: float = 5.0
+    max_pause: float = 5.0
     chance: random.Random = field(default_factory=random.Random, repr=False)
 
     def after_error(self, error: httpx.TransportError, *, attempt: int, is_repeatable: bool) -> float | None:
@@ -34,17 +34,17 @@ class Retry:
     def after_answer(self, response: httpx.Response, *, attempt: int, is_repeatable: bool) -> float | None:
         """Seconds until the next attempt after an answer; None to take the answer.
 
-        A server that asks for more patience than `longest_pause` is taken at its word: the caller hears its refusal.
+        A server that asks for more patience than `max_pause` is taken at its word: the caller hears its refusal.
         """
         if attempt >= self.attempts or not is_repeatable or response.status_code not in _REFUSED_FOR_NOW:
             return None
         asked = _retry_after(response)
         if asked is None:
             return self._pause(attempt)
-        return asked if asked <= self.longest_pause else None
+        return asked if asked <= self.max_pause else None
 
     def _pause(self, attempt: int) -> float:
-        pause = min(self.first_pause * 2.0 ** (attempt - 1), self.longest_pause)
+        pause = min(self.first_pause * 2.0 ** (attempt - 1), self.max_pause)
         return pause * self.chance.uniform(0.75, 1.25)
 
 

@@ -27,7 +27,7 @@ class Script:
 
 
 def default_model_name(script_name: str) -> str:
-    """The name of a model that nobody named, as the platform itself makes it: `breast_cancer.py` → `breast-cancer`."""
+    """The default name of a model, as the platform derives it: `breast_cancer.py` → `breast-cancer`."""
     spelled = script_name.removesuffix(".py").replace("_", "-").lower()
     # What no name of a model holds.
     name = "".join("-" if each in "/:" or unicodedata.category(each) in {"Cc", "Cs"} else each for each in spelled)

@@ -59,7 +59,7 @@ class Tenants:
     def create(
         self, tenant_id: str, *, admin: str, name: str | None = None, quotas: Mapping[str, int] | None = None
     ) -> tuple[Tenant, NewToken]:
-        """Make a tenant, and its administrator's token, whose secret is told only now.
+        """Make a tenant, and its administrator's token, whose secret is returned only here.
 
         Raises:
             Conflict: there is a tenant of this id.
@@ -74,7 +74,7 @@ class Tenants:
         return Tenant.from_json(self._transport.patch(_path(tenant_id), body))
 
     def suspend(self, tenant_id: str, *, reason: str = "") -> Tenant:
-        """Let nobody of the tenant in; what it has deployed goes on serving."""
+        """Suspend the tenant: its members have no access; its deployments keep serving."""
         return Tenant.from_json(self._transport.post(f"{_path(tenant_id)}/suspend", {"reason": reason}))
 
     def resume(self, tenant_id: str, *, reason: str = "") -> Tenant:
@@ -90,7 +90,7 @@ class Tenants:
         self._transport.send("DELETE", _path(tenant_id), query={"reason": reason})
 
     def reissue_admin_token(self, tenant_id: str, *, admin: str) -> NewToken:
-        """A new token for an administrator, in place of all that they had; its secret is told only now.
+        """A new token for an administrator, in place of all that they had; its secret is returned only here.
 
         Raises:
             NotFound: the tenant has no such administrator.

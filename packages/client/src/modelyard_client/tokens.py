@@ -43,7 +43,7 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewToken:
-    """A token that was just made. Nobody can tell the secret again."""
+    """A new token. The secret cannot be read again."""
 
     token: Token
     secret: str
@@ -74,7 +74,7 @@ class Tokens:
         scopes: Sequence[str] | None = None,
         expires_in_seconds: int | None = None,
     ) -> NewToken:
-        """Make a token; its secret is told only now.
+        """Make a token; its secret is returned only here.
 
         Args:
             name: what it is for.

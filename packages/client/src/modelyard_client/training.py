@@ -43,7 +43,7 @@ class Training:
             requirements: PEP 508 requirements; None for those that the script or the files beside it name.
             arguments: what the script finds in `sys.argv`; None for those of the project's `[tool.modelyard]`.
             environment: variables of the run, besides those of `[tool.modelyard]`.
-            secrets: variables that are kept encrypted while the job runs, masked in its log, and never returned.
+            secrets: variables that are stored encrypted while the job runs, masked in its log, and never returned.
             model_name: the name to register under; the script's name without its ending, or the project's, when None.
             logged_model: which of several logged models to register: its name, its id, or `<run>/<name>`.
             best_of: the metric by which the best of several is registered, like `accuracy` or `min:rmse`.

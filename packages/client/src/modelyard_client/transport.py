@@ -44,7 +44,7 @@ class Stream:
     progress: Callable[[int, int], None]
 
     def pieces(self) -> Iterator[bytes]:
-        """The pieces; each tells how far it has come."""
+        """The pieces, with progress."""
         sent = 0
         for piece in self.content():
             yield piece

@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 
 def _quiet(_: int, __: int) -> None:
-    """Nobody listens."""
+    """No listener."""
 
 
 class Uploads:

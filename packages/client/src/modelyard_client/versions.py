@@ -17,12 +17,12 @@ Arrived = Callable[[int], None]
 
 
 def _quiet(_: int) -> None:
-    """Nobody listens."""
+    """No listener."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
-    """One file of a version. `role` tells what it is for: model, preprocessor, config, metrics, requirements, …"""
+    """One file of a version. `role` is its purpose: model, preprocessor, config, metrics, requirements, …"""
 
     path: str
     role: str
@@ -97,7 +97,7 @@ class Versions:
             revision: that of the version which was seen.
 
         Raises:
-            PreconditionFailed: somebody else was faster.
+            PreconditionFailed: it was changed concurrently.
         """
         body: dict[str, Any] = {"tags": dict(tags or {})}
         if description is not None:
@@ -106,7 +106,7 @@ class Versions:
         return Version.from_json(self._transport.patch(where, body, revision=revision))
 
     def lineage(self, name: str, version: int) -> Mapping[str, Any]:
-        """From what a version came and to where it went, as the API tells it.
+        """The origin and the deployments of a version.
 
         Its keys are `version`, `job`, `script`, `run` (with `data`), `image` and `deployments`.
         """
@@ -167,7 +167,7 @@ class Versions:
 
 
 def _below(name: str) -> PurePosixPath:
-    """A path that a server told, when it leads nowhere but below a folder."""
+    """A path from a server, if it stays below a folder."""
     place = PurePosixPath(name)
     if place.is_absolute() or ".." in place.parts or not place.parts or "\\" in name or "\x00" in name:
         raise UnexpectedAnswer(f"expected a path below the version, got {name[:80]!r}", code="answer_invalid")

@@ -7,7 +7,7 @@ from modelyard_client.clock import Clock
 from modelyard_client.errors import Busy, Unavailable, WaitTimedOut
 
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
+_MAX_PAUSE = 1.0
 _GROWTH = 1.5
 
 T = TypeVar("T")
@@ -36,17 +36,17 @@ def wait_until(
         WaitTimedOut: it is not so in time.
         Unavailable: the server has been away for longer than `patience`.
     """
-    started = heard_at = clock.now()
+    started = last_change = clock.now()
     pause = _FIRST_PAUSE
     seen: object = _NOTHING
     while True:
         try:
             reading = read()
         except (Unavailable, Busy):
-            if clock.now() - heard_at > patience:
+            if clock.now() - last_change > patience:
                 raise
         else:
-            heard_at = clock.now()
+            last_change = clock.now()
             if facts(reading) != seen:
                 seen, pause = facts(reading), _FIRST_PAUSE
                 if on_change is not None:
@@ -56,7 +56,7 @@ def wait_until(
         if timeout is not None and clock.now() - started >= timeout:
             raise WaitTimedOut(f"waited {timeout:g} s for {waiting_for}", code="wait_timed_out")
         clock.sleep(pause)
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        pause = min(pause * _GROWTH, _MAX_PAUSE)
 
 
 _NOTHING = object()

@@ -43,7 +43,7 @@ class Webhook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewSecret:
-    """A webhook with a secret that was just made. Nobody can tell it again."""
+    """A webhook with a new secret, which cannot be read again."""
 
     webhook: Webhook
     secret: str
@@ -110,7 +110,7 @@ class Webhooks:
         return Webhook.from_json(self._transport.get(_path(webhook_id)))
 
     def create(self, url: str, *, event_types: Sequence[str] = ("*",), description: str = "") -> NewSecret:
-        """Let a receiver hear of events; its secret is told only now.
+        """Register a receiver of events; its secret is returned only here.
 
         Args:
             event_types: types like `version.production`, all of a noun (`version.*`), or `*`.
@@ -132,7 +132,7 @@ class Webhooks:
         self._transport.send("DELETE", _path(webhook_id))
 
     def test(self, webhook_id: str) -> Delivery:
-        """Send an event that tells of nothing; ask for the delivery to see what became of it."""
+        """Send a test event; read the delivery to see its result."""
         return Delivery.from_json(self._transport.post(_path(webhook_id, "test")))
 
     def delivery(self, webhook_id: str, delivery_id: str) -> Delivery:

@@ -52,7 +52,7 @@ class Fields:
         raise self._unexpected(name, "a whole number")
 
     def optional_numeral(self, name: str) -> int | None:
-        """A whole number that is told as text, or null."""
+        """A whole number as text, or null."""
         text = self.optional_text(name)
         if text is None or (text.isascii() and text.isdecimal()):
             return None if text is None else int(text)

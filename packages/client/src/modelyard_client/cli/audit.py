@@ -61,7 +61,7 @@ def list_entries(
 def verify(
     *,
     expect: Annotated[
-        str | None, typer.Option("--expect", help="An anchor that was kept elsewhere.", metavar="NUMBER:HASH")
+        str | None, typer.Option("--expect", help="An anchor that was stored elsewhere.", metavar="NUMBER:HASH")
     ] = None,
     file: Annotated[
         Path | None,
@@ -73,7 +73,7 @@ def verify(
 ) -> None:
     """Prove that no entry was changed, taken out or put between; exit code 1 when one was.
 
-    That the end was cut off shows only with an anchor: the one that an earlier verification told.
+    That the end was cut off shows only with an anchor: the one that an earlier verification printed.
 
     \b
     Examples:
@@ -92,8 +92,10 @@ def verify(
     if output is Output.JSON:
         print_json(verdict)
     else:
-        told = "yes" if verdict.is_valid else "no"
-        print_facts({"holds": told, "entries": verdict.entries, "anchor": verdict.anchor, "reason": verdict.reason})
+        answer_text = "yes" if verdict.is_valid else "no"
+        print_facts(
+            {"holds": answer_text, "entries": verdict.entries, "anchor": verdict.anchor, "reason": verdict.reason}
+        )
     if not verdict.is_valid:
         raise typer.Exit(ExitCode.FAILED)
 

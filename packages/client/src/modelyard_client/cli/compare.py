@@ -47,10 +47,10 @@ def compare(
     if output is Form.JSON:
         print_json(found)
         return
-    _tell(found)
+    _print(found)
 
 
-def _tell(found: "Comparison") -> None:
+def _print(found: "Comparison") -> None:
     print_line(shown(found.recommendation))
     for number, changes in found.breaking_changes.items():
         for change in changes:

@@ -124,7 +124,7 @@ def _show(plan: "DeletionPlan") -> None:
 
 def _ask(what: str) -> None:
     if not sys.stdin.isatty():
-        raise CommandError("nobody can be asked here: repeat it with --yes to delete")
+        raise CommandError("no terminal to confirm on: repeat it with --yes to delete")
     if not typer.confirm(f"Delete {what}?", err=True):
         raise CommandError("nothing was deleted")
 

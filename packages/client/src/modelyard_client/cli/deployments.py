@@ -61,7 +61,7 @@ def show(
     """
     with connect(url, home) as client:
         found = client.deployments.find(deployment)
-    tell(found, output)
+    print_one(found, output)
 
 
 def deployment_row(deployment: "Deployment") -> tuple[object, ...]:
@@ -86,7 +86,7 @@ def _replacement(deployment: "Deployment") -> str | None:
     return f"version {last.from_version} by {last.version}, {last.status} ({last.job_id}){why}"
 
 
-def tell(deployment: "Deployment", output: Output) -> None:
+def print_one(deployment: "Deployment", output: Output) -> None:
     """One deployment, on stdout."""
     if output is Output.JSON:
         print_json(deployment)

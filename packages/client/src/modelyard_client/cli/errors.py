@@ -68,7 +68,7 @@ _HINTS = {
 
 
 def command_error(error: ModelyardError) -> CommandError:
-    """The same error as a command tells it, with what to do next where that is known."""
+    """The same error as a command prints it, with a hint where there is one."""
     exit_code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), ExitCode.FAILED)
     hint = _HINTS.get(error.code)
     if isinstance(error, Unauthenticated):

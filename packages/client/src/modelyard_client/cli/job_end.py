@@ -1,4 +1,4 @@
-"""What `train` and `deploy` do with a job that was accepted: return at once, or wait and tell its end."""
+"""The end of `train` and `deploy`: return as soon as the job is accepted, or wait and print its result."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -34,10 +34,10 @@ def tell_accepted(submission: "Submission", output: Output) -> None:
 def tell_end(
     client: "Client", submission: "Submission", *, output: Output, shows_log: bool, seconds: float | None
 ) -> None:
-    """Wait for the job, and tell what came of it.
+    """Wait for the job, and print its result.
 
     Raises:
-        CommandError: it did not end well; told after the job itself.
+        CommandError: it did not succeed; printed after the job itself.
     """
     job = wait_for_job(client, submission.job_id, shows_log=shows_log, seconds=seconds)
     if output is Output.JSON:

@@ -65,7 +65,7 @@ def show(
       modelyard jobs show JOB --output json
     """
     with connect(url, home) as client:
-        tell(client.jobs.get(job), output)
+        print_one(client.jobs.get(job), output)
 
 
 @app.command()
@@ -83,10 +83,10 @@ def cancel(
       modelyard jobs cancel JOB
     """
     with connect(url, home) as client:
-        tell(client.jobs.cancel(job), output)
+        print_one(client.jobs.cancel(job), output)
 
 
-def tell(job: "Job", output: Output) -> None:
+def print_one(job: "Job", output: Output) -> None:
     """One job, on stdout."""
     if output is Output.JSON:
         print_json(job)

@@ -40,7 +40,7 @@ def lineage(
     if version is not None:
         name, number = name_and_version(version)
         with connect(url, home) as client:
-            _tell(client.versions.lineage(name, number), output)
+            _print(client.versions.lineage(name, number), output)
         return
     digest = None if script is None else _digest(script)
     with connect(url, home) as client:
@@ -58,7 +58,7 @@ def _digest(script: Path) -> str:
         raise typer.BadParameter(f"--script: cannot read {script}: {error.strerror}") from error
 
 
-def _tell(way: Mapping[str, Any], output: Output) -> None:
+def _print(way: Mapping[str, Any], output: Output) -> None:
     if output is Output.JSON:
         print_json(way)
         return

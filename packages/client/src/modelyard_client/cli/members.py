@@ -69,7 +69,7 @@ def add(
     """
     with connect(url, home) as client:
         added = client.members.add(member, role=role, kind="service" if service else "person")
-    _tell(added, output)
+    _print(added, output)
 
 
 @app.command("role")
@@ -89,7 +89,7 @@ def change_role(
     """
     with connect(url, home) as client:
         changed = client.members.change_role(member, role)
-    _tell(changed, output)
+    _print(changed, output)
 
 
 @app.command()
@@ -105,7 +105,7 @@ def remove(member: MemberArgument, *, url: UrlOption = None, home: HomeOption = 
     say(f"{member} is not a member any more.")
 
 
-def _tell(member: "Member", output: Output) -> None:
+def _print(member: "Member", output: Output) -> None:
     if output is Output.JSON:
         print_json(member)
         return

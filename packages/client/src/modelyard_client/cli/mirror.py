@@ -94,7 +94,7 @@ def import_(
     if output is Output.JSON:
         print_json({"job_id": submission.job_id, **_facts(done)})
     else:
-        _tell(done)
+        _print_import(done)
     require_success(job)
 
 
@@ -107,7 +107,7 @@ def _facts(done: "Import") -> dict[str, object]:
     }
 
 
-def _tell(done: "Import") -> None:
+def _print_import(done: "Import") -> None:
     rows = ((each.name, each.version, each.mlflow_name, each.mlflow_version) for each in done.imported)
     print_table(("model", "version", "mlflow model", "mlflow version"), rows)
     if done.imported_count > len(done.imported):

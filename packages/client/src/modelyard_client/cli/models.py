@@ -105,9 +105,9 @@ def show(
     with connect(url, home) as client:
         found = client.models.get(model)
         bundle = None if version is None or output is Output.JSON else _bundle(client, model, version)
-    told: Model | Version = found if version is None else _version(found, version)
+    shown: Model | Version = found if version is None else _version(found, version)
     if output is Output.JSON:
-        print_json(told)
+        print_json(shown)
     elif version is None:
         _tell_model(found)
     else:

@@ -88,7 +88,7 @@ RevisionOption = Annotated[
     typer.Option(
         "--revision",
         min=0,
-        help="Only if it is at this revision still, as `show` told it; else at the one that it has now.",
+        help="Only if it is still at this revision, as `show` printed it; default: its current one.",
         metavar="N",
     ),
 ]

@@ -32,7 +32,7 @@ def show(
     """
     with connect(url, home) as client:
         found = client.promotion.policy(model)
-    _tell(found, output)
+    _print(found, output)
 
 
 @app.command("set")
@@ -46,8 +46,8 @@ def set_policy(
 ) -> None:
     """Put a policy in place of the one before. Open requests of the model expire.
 
-    What `policy show --output json` wrote can be edited and given back: it is refused when somebody else has changed
-    the policy in between. A policy alone, like {"needed_approvals": 2}, takes the place of the one that is there now.
+    What `policy show --output json` wrote can be edited and passed here: it is refused when the policy was changed in
+    between. A policy alone, like {"needed_approvals": 2}, takes the place of the one that is there now.
 
     \b
     Examples:
@@ -60,7 +60,7 @@ def set_policy(
     with connect(url, home) as client:
         seen = client.promotion.policy(model).revision if revision is None else revision
         found = client.promotion.set_policy(model, policy, revision=seen)
-    _tell(found, output)
+    _print(found, output)
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -73,7 +73,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     return content
 
 
-def _tell(found: "Policy", output: Output) -> None:
+def _print(found: "Policy", output: Output) -> None:
     if output is Output.JSON:
         print_json(found)
         return

@@ -63,24 +63,26 @@ def predict(
     if output is Output.JSON:
         print_json(prediction)
     else:
-        _tell(prediction)
+        _print(prediction)
 
 
 def _with_hint(error: Invalid, rows: object, predictor: "Predictor") -> CommandError:
     """The refusal; where the file has columns that the model does not take, with what leaves them out."""
-    told = command_error(error)
+    command_failure = command_error(error)
     columns = rows.columns if isinstance(rows, Cells) else rows
     if not isinstance(columns, Mapping):
-        return told
+        return command_failure
     inputs = predictor.inputs
     extra = [name for name in columns if name not in {tensor.name for tensor in inputs}]
     if extra and len(extra) < len(columns):
         options = " ".join(f"--drop {shlex.quote(name)}" for name in extra)
-        return CommandError(f"{told.message}; {options} leaves out what the model does not take", exit_code=2)
+        return CommandError(
+            f"{command_failure.message}; {options} leaves out what the model does not take", exit_code=2
+        )
     if len(inputs) == 1 and 0 < inputs[0].shape[-1] < len(columns):  # One array, of columns of any name.
         hint = f"the model takes {inputs[0].shape[-1]} columns, and --drop COLUMN leaves one out, such as the label"
-        return CommandError(f"{told.message}; {hint}", exit_code=2)
-    return told
+        return CommandError(f"{command_failure.message}; {hint}", exit_code=2)
+    return command_failure
 
 
 def _predictor(
@@ -96,7 +98,7 @@ def _predictor(
         return client.deployments.predictor(reference, version=version)
 
 
-def _tell(prediction: "Prediction") -> None:
+def _print(prediction: "Prediction") -> None:
     columns: Mapping[str, Any] = prediction.outputs or {"prediction": prediction.predictions}
     if not all(isinstance(values, list) for values in columns.values()) or len(set(map(len, columns.values()))) > 1:
         print_line(shown(prediction.outputs or prediction.predictions))  # Not a value for each row.

@@ -87,7 +87,7 @@ def _follow(client: "Client", job_id: str, said: Callable[[str], None]) -> threa
             for line in client.jobs.follow_log(job_id):
                 said(line.text)
         except (ModelyardError, RuntimeError):
-            return  # The log is an extra; whoever waits hears of what is wrong. RuntimeError: the client was closed.
+            return  # The log is optional; waiting for the job reports errors. RuntimeError: the client was closed.
 
     thread = threading.Thread(target=run, daemon=True, name=f"log of {job_id}")
     thread.start()

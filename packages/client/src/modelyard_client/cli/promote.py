@@ -37,7 +37,7 @@ def promote(
 ) -> None:
     """Move a version to a stage. Production is asked for: somebody else approves it, and this says who can and how.
 
-    Of two who move it at once one does, and the other is told (exit code 6).
+    Of two concurrent moves one succeeds, and the other fails with exit code 6.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def promote(
         seen = client.versions.get(name, number).revision if revision is None else revision
         staged = client.promotion.move(name, number, to, comment=comment, revision=seen)
         guide = [] if staged.request is None else next_steps(client, staged.request)
-    _tell(staged, output)
+    _print(staged, output)
     for line in guide:
         say(line)
 
@@ -65,7 +65,7 @@ def rollback(
 ) -> None:
     """Put the version that was in production before back there; the present one is archived.
 
-    Of two who go back at once one does, and the other is told (exit code 6): the second does not undo the first.
+    Of two concurrent rollbacks one succeeds, and the other fails with exit code 6: the second does not undo the first.
 
     \b
     Examples:
@@ -74,10 +74,10 @@ def rollback(
     with connect(url, home) as client:
         seen = client.models.revision(model) if revision is None else revision
         staged = client.promotion.rollback(model, comment=comment, revision=seen)
-    _tell(staged, output)
+    _print(staged, output)
 
 
-def _tell(staged: "Staged", output: Output) -> None:
+def _print(staged: "Staged", output: Output) -> None:
     if output is Output.JSON:
         print_json(staged)
     elif staged.request is not None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _APPROVING_ROLES = ("approver", "admin")
 _ALONE = "local (no authentication)"
-"""Whom a stack without authentication takes everybody for."""
+"""The user of a stack without authentication."""
 
 
 def next_steps(client: "Client", request: "PromotionRequest") -> list[str]:
@@ -29,7 +29,7 @@ def next_steps(client: "Client", request: "PromotionRequest") -> list[str]:
 
 
 def _people(client: "Client", request: "PromotionRequest", *, missing: int) -> list[str]:
-    """Who can approve, or how somebody comes to be able to; nothing for who may not see the members."""
+    """Who can approve, or how to add an approver; nothing for a user who may not list the members."""
     try:
         members = {member.subject: member.role for member in client.members.list()}
         named = client.promotion.policy(request.name).policy.get("approvers") or members

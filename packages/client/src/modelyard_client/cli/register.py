@@ -104,17 +104,17 @@ def register(
                 best_of=best_of,
                 **facts,
             )
-            _tell(found, output)
+            _print(found, output)
             return
         job_id = _upload(client, model, path, facts, requirements=requirement or ())
         if waits:
-            _tell(_registered(client, model, job_id, seconds=wait_seconds), output)
+            _print(_registered(client, model, job_id, seconds=wait_seconds), output)
         else:
             _tell_job(job_id, output)
 
 
 class _Facts(TypedDict):
-    """What a version is told besides its files."""
+    """The metadata of a version besides its files."""
 
     description: str
     tags: dict[str, str]
@@ -140,7 +140,7 @@ def _tell_job(job_id: str, output: Output) -> None:
         say(f"{job_id} registers it; `modelyard jobs show {job_id}` shows its status")
 
 
-def _tell(version: "Version", output: Output) -> None:
+def _print(version: "Version", output: Output) -> None:
     if output is Output.JSON:
         print_json(version)
     else:

@@ -26,7 +26,7 @@ SecretOption = Annotated[
     list[str] | None,
     typer.Option(
         "--secret",
-        help="A variable that is kept encrypted and masked in the log. Its value is that of the same variable here, "
+        help="A variable that is stored encrypted and masked in the log. Its value is that of the same variable here, "
         "else it is asked for; NAME=@FILE reads a file, NAME=- standard input. May be repeated.",
         metavar="NAME",
     ),
@@ -98,6 +98,6 @@ def _own(name: str) -> str:
         return value
     if not sys.stdin.isatty():
         raise typer.BadParameter(
-            f"{name}: there is no variable of that name here, and nobody to ask", param_hint="--secret"
+            f"{name}: there is no variable of that name here, and no terminal to ask on", param_hint="--secret"
         )
     return str(typer.prompt(name, hide_input=True, err=True))

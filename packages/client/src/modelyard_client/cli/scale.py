@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from modelyard_client.cli.connection import connect
-from modelyard_client.cli.deployments import tell
+from modelyard_client.cli.deployments import print_one
 from modelyard_client.cli.errors import CommandError
 from modelyard_client.cli.options import (
     HomeOption,
@@ -44,13 +44,13 @@ def scale(
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
         found = client.deployments.find(deployment, version=version)
-        told = client.deployments.scale(found.deployment_id, replicas=replicas)
+        scaled = client.deployments.scale(found.deployment_id, replicas=replicas)
         if is_waited_for:
-            told = client.deployments.wait_until_ready(
+            scaled = client.deployments.wait_until_ready(
                 found.deployment_id, on_change=say_deployment, timeout=wait_seconds
             )
-    tell(told, output)
-    if told.is_over:
-        reason = f": {told.reason}" if told.reason else ""
-        state = "failed" if told.status == "failed" else f"is {told.status}"
-        raise CommandError(f"deployment {told.deployment_id} {state}{reason}")
+    print_one(scaled, output)
+    if scaled.is_over:
+        reason = f": {scaled.reason}" if scaled.reason else ""
+        state = "failed" if scaled.status == "failed" else f"is {scaled.status}"
+        raise CommandError(f"deployment {scaled.deployment_id} {state}{reason}")

@@ -40,9 +40,9 @@ def status(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: 
     try:
         platform, deployments = _ask(settings)
     except (Unavailable, UnexpectedAnswer) as error:
-        _tell(settings, None, (), processes, output)
+        _print(settings, None, (), processes, output)
         raise command_error(error) from error
-    _tell(settings, platform, deployments, processes, output)
+    _print(settings, platform, deployments, processes, output)
     if not platform.is_ok:
         broken = [name for name, component in platform.components.items() if component.get("status") != "ok"]
         raise CommandError(f"the platform is {platform.status}: {', '.join(broken) or 'see its parts'}")
@@ -59,7 +59,7 @@ def _processes(home: Path) -> list[dict[str, Any]]:
     return [dict(process) for entry in entry_points(group=PROCESSES) for process in entry.load()(home)]
 
 
-def _tell(
+def _print(
     settings: "Settings",
     platform: "PlatformStatus | None",
     deployments: "Sequence[Deployment]",
@@ -67,7 +67,7 @@ def _tell(
     output: Output,
 ) -> None:
     if output is Output.JSON:
-        told = {
+        answer_text = {
             "status": platform.status if platform else "unavailable",
             "url": settings.url,
             "home": str(settings.home),
@@ -75,7 +75,7 @@ def _tell(
             "deployments": deployments,
             "processes": processes,
         }
-        print_json(told)
+        print_json(answer_text)
         return
     _tell_platform(settings, platform)
     if deployments:

@@ -106,7 +106,7 @@ def quotas(
 def suspend(
     tenant: TenantArgument, *, reason: ReasonOption = "", url: UrlOption = None, home: HomeOption = None
 ) -> None:
-    """Let nobody of a tenant in. What it has deployed goes on serving.
+    """Suspend a tenant: its members have no access. Its deployments keep serving.
 
     \b
     Examples:

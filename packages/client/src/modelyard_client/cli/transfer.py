@@ -26,4 +26,4 @@ def transfer_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _unseen(_: int, __: int) -> None:
-    """Nobody watches."""
+    """No progress is shown."""

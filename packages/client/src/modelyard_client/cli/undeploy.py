@@ -1,7 +1,7 @@
 """`modelyard undeploy`."""
 
 from modelyard_client.cli.connection import connect
-from modelyard_client.cli.deployments import tell
+from modelyard_client.cli.deployments import print_one
 from modelyard_client.cli.options import (
     HomeOption,
     Output,
@@ -38,9 +38,9 @@ def undeploy(
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
     with connect(url, home) as client:
         found = client.deployments.find(deployment, version=version)
-        told = client.deployments.remove(found.deployment_id)
+        removed = client.deployments.remove(found.deployment_id)
         if is_waited_for:
-            told = client.deployments.wait_until_stopped(
+            removed = client.deployments.wait_until_stopped(
                 found.deployment_id, on_change=say_deployment, timeout=wait_seconds
             )
-    tell(told, output)
+    print_one(removed, output)

@@ -94,7 +94,7 @@ def show(
     """
     with connect(url, home) as client:
         found = client.versions.get(*name_and_version(version))
-    _tell(found, output)
+    _print(found, output)
 
 
 @app.command()
@@ -121,7 +121,7 @@ def edit(
     with connect(url, home) as client:
         seen = client.versions.get(name, number).revision if revision is None else revision
         edited = client.versions.edit(name, number, description=description, tags=changes, revision=seen)
-    _tell(edited, output)
+    _print(edited, output)
 
 
 @app.command()
@@ -186,7 +186,7 @@ def _wanted(found: "Sequence[Artifact]", paths: "Sequence[str]") -> "list[Artifa
     return [by_path[path] for path in paths] if paths else list(found)
 
 
-def _tell(version: "Version", output: Output) -> None:
+def _print(version: "Version", output: Output) -> None:
     if output is Output.JSON:
         print_json(version)
         return

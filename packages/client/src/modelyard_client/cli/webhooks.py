@@ -83,14 +83,14 @@ def show(
       modelyard webhooks show hook-0123456789abcdef
     """
     with connect(url, home) as client:
-        _tell(client.webhooks.get(webhook), output)
+        _print(client.webhooks.get(webhook), output)
 
 
 @app.command("test")
 def ping(
     webhook: HookArgument, *, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None
 ) -> None:
-    """Send an event that tells of nothing, and wait for the receiver's answer; exit code 1 when it does not take it.
+    """Send a test event, and wait for the receiver's response; exit code 1 when it is not accepted.
 
     \b
     Examples:
@@ -219,7 +219,7 @@ def pause(webhook: HookArgument, *, url: UrlOption = None, home: HomeOption = No
       modelyard webhooks pause hook-0123456789abcdef
     """
     with connect(url, home) as client:
-        _tell(client.webhooks.activate(webhook, is_active=False), Output.TABLE)
+        _print(client.webhooks.activate(webhook, is_active=False), Output.TABLE)
 
 
 @app.command()
@@ -231,7 +231,7 @@ def resume(webhook: HookArgument, *, url: UrlOption = None, home: HomeOption = N
       modelyard webhooks resume hook-0123456789abcdef
     """
     with connect(url, home) as client:
-        _tell(client.webhooks.activate(webhook, is_active=True), Output.TABLE)
+        _print(client.webhooks.activate(webhook, is_active=True), Output.TABLE)
 
 
 @app.command()
@@ -255,7 +255,7 @@ def _tell_secret(made: "NewSecret", output: Output) -> None:
     say("The secret is shown only now.")
 
 
-def _tell(hook: "Webhook", output: Output) -> None:
+def _print(hook: "Webhook", output: Output) -> None:
     if output is Output.JSON:
         print_json(hook)
         return

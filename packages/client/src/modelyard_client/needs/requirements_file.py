@@ -12,7 +12,7 @@ from modelyard_client.needs.needs import Needs, Reader, named_requirement, names
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
-_MOST_FILES = 50
+_MAX_FILES = 50
 _INCLUDES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
 _INDEXES = frozenset(
     ["-i", "--index-url", "--extra-index-url", "--no-index", "-f", "--find-links", "--trusted-host", "--index-strategy"]
@@ -62,8 +62,8 @@ class _Reading:
         if (path, is_constraint) in self.seen:
             return
         self.seen.add((path, is_constraint))
-        if len(self.seen) > _MOST_FILES:
-            raise refused(f"{path}: expected at most {_MOST_FILES} files that include each other")
+        if len(self.seen) > _MAX_FILES:
+            raise refused(f"{path}: expected at most {_MAX_FILES} files that include each other")
         text = self.read(path)
         if text is None:
             raise refused(f"{named_by}: there is no file {path}" if named_by else f"there is no file {path}")

@@ -69,7 +69,7 @@ def _whole(cell: str) -> int:
 
 
 def _number(cell: str) -> float:
-    if "_" in cell:  # Python's own notation, and nobody else's.
+    if "_" in cell:  # a notation of Python only.
         raise ValueError(cell)
     return float(cell)
 

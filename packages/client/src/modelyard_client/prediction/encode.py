@@ -1,4 +1,5 @@
-"""Python values to the JSON of `/predict`: a value that JSON cannot tell is an error or null, never something else."""
+"""Python values to the JSON of `/predict`: a value that JSON cannot represent is an error or null, never another
+value."""
 
 import json
 import math

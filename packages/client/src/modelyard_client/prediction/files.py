@@ -60,7 +60,7 @@ def format_of(file: Path) -> FileFormat:
 
 
 def read_file(file: Path, file_format: FileFormat | None = None) -> object:
-    """The rows of a file, for `Predictor.predict`. The format is told by the ending if it is not given.
+    """The rows of a file, for `Predictor.predict`. The format is that of the file name's suffix unless given.
 
     Raises:
         Invalid: it cannot be read or is not what its format says.

@@ -64,7 +64,7 @@ class Predictor:
     Args:
         url: a deployment's `url`.
         model: the model that is meant; a server that has another one refuses (`Conflict`), so that an address that was
-            kept for long never answers for a model that it no longer has.
+            kept for long never gets predictions of another model.
         version: which version of it is meant; without it whatever version the address has.
         timeout: seconds for one answer.
     """
@@ -116,7 +116,7 @@ class Predictor:
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What the model takes; empty when nobody declared it."""
+        """The model's inputs; empty when they are not declared."""
         answer = Fields(self._transport.get(path("v2", "models", self.metadata().model_name)), noun="model")
         return tuple(_tensor(item) for item in answer.items("inputs"))
 

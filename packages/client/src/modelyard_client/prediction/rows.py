@@ -1,4 +1,4 @@
-"""The forms in which a caller may have rows, told apart by what they can do: no data library is imported here."""
+"""The forms in which a caller may have rows, distinguished by their interface: no data library is imported here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
