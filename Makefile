@@ -33,9 +33,10 @@ demo: setup  ## Train, register, package, deploy and ask the breast-cancer examp
 test: setup  ## Run all tests. Those that need an engine which is not there say so.
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-check: setup  ## Lint, format check, types, import contracts.
+check: setup  ## Lint, format check, vocabulary, types, import contracts.
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/python docs/vocabulary.py
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 

@@ -65,8 +65,8 @@ def _section(group: type[SettingGroup]) -> Iterator[str]:
     for name, field in group.model_fields.items():
         first, *others = group.variables(name)
         also = "".join(f" or `{other}`" for other in others)
-        told = " ".join((field.description or "").split())
-        yield f"| `{first}`{also} | {unit(first, field)} | {_default(field)} | {told} |"
+        reported = " ".join((field.description or "").split())
+        yield f"| `{first}`{also} | {unit(first, field)} | {_default(field)} | {reported} |"
     yield ""
 
 

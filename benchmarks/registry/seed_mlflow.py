@@ -20,8 +20,8 @@ _VERSIONS: Table = tables.SqlModelVersion.__table__
 _VERSION_TAGS: Table = tables.SqlModelVersionTag.__table__
 
 
-def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lambda _: None) -> None:
-    """Make the schema by MLflow's own command, and the rows. `told` hears how many versions came."""
+def seed(url: str, catalogue: Iterable[Entry], reported: Callable[[int], None] = lambda _: None) -> None:
+    """Make the schema by MLflow's own command, and the rows. `reported` is called with the number of versions."""
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", url]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})
     entries = iter(catalogue)
@@ -29,7 +29,7 @@ def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lam
         while chunk := list(islice(entries, _CHUNK)):
             for table, rows in _rows(chunk).items():
                 fill(connection, table, rows)
-            told(len(chunk))
+            reported(len(chunk))
 
 
 def _rows(chunk: Sequence[Entry]) -> dict[Table, list[dict[str, Any]]]:

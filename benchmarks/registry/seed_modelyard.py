@@ -36,8 +36,9 @@ _SIGNATURE = {"inputs": [{"type": "double", "name": f"x{i}"} for i in range(10)]
 _CHUNK = 10_000
 
 
-def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lambda _: None) -> str:
-    """Make the schema and the rows. Gives an administrator's token; `told` hears how many versions came."""
+def seed(url: str, catalogue: Iterable[Entry], reported: Callable[[int], None] = lambda _: None) -> str:
+    """Make the schema and the rows, and return an administrator's token. `reported` is called with the number of
+    versions."""
     database = Database(url)
     database.migrate()
     secret = _first_token(database)
@@ -49,7 +50,7 @@ def seed(url: str, catalogue: Iterable[Entry], told: Callable[[int], None] = lam
             for table, rows in _rows(chunk).items():
                 fill(connection, table, rows)
             sets.take(chunk)
-            told(len(chunk))
+            reported(len(chunk))
         fill(connection, tables.search_slots, sets.slots)
         fill(connection, tables.search_sets, sets.rows())
     return secret

@@ -44,14 +44,14 @@ def judge(answer: Answer) -> str:
         length = answer.headers.get("inference-header-content-length")
         json.loads(answer.body if length is None else answer.body[: int(length)])
         return "200"
-    told = json.loads(answer.body)
+    reported = json.loads(answer.body)
     if answer.headers.get("content-type") != "application/json":
         raise Broken(f"an error of the type {answer.headers.get('content-type')!r}")
     if (
-        not isinstance(told, dict)
-        or told.keys() != {"error"}
-        or not isinstance(told["error"], str)
-        or not told["error"]
+        not isinstance(reported, dict)
+        or reported.keys() != {"error"}
+        or not isinstance(reported["error"], str)
+        or not reported["error"]
     ):
         raise Broken(f"an error that is not {{'error': '…'}}: {answer.body[:300]!r}")
     return str(answer.status)

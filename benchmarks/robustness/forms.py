@@ -93,10 +93,10 @@ def binary(chance: random.Random) -> Wanted:
     document["parameters"]["binary_data_output"] = chance.random() < 0.5
     head = spoilt_document(document, chance) if chance.random() < 0.6 else json.dumps(document).encode()
     tail = spoilt_bytes(b"".join(blobs), chance) if chance.random() < 0.5 else b"".join(blobs)
-    told = str(len(head))
+    reported = str(len(head))
     if chance.random() < 0.3:
-        told = chance.choice((*_LENGTHS, str(len(head) + chance.randint(-9, 9)), str(len(head) + len(tail))))
-    return Wanted(INFER, head + tail, (("Inference-Header-Content-Length", told),))
+        reported = chance.choice((*_LENGTHS, str(len(head) + chance.randint(-9, 9)), str(len(head) + len(tail))))
+    return Wanted(INFER, head + tail, (("Inference-Header-Content-Length", reported),))
 
 
 def coded(chance: random.Random) -> Wanted:

@@ -45,8 +45,8 @@ class Finding:
     request: bytes = b""
 
     def to_json(self) -> dict[str, Any]:
-        told = {"form": self.form, "inputs": self.inputs, "seconds": round(self.seconds, 1), "broken": self.broken}
-        return {**told, "peak_mb": round(self.peak_mb), "answers": dict(self.answers.most_common())}
+        reported = {"form": self.form, "inputs": self.inputs, "seconds": round(self.seconds, 1), "broken": self.broken}
+        return {**reported, "peak_mb": round(self.peak_mb), "answers": dict(self.answers.most_common())}
 
 
 Try = Callable[[random.Random], tuple[bytes, Callable[[], str]]]

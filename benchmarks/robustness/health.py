@@ -70,7 +70,7 @@ def measure(server: Server, model: str, ask: Callable[[], None], seconds: float)
     return {"idle": idle, "predicting": predicting}
 
 
-def _told(found: list[float]) -> dict[str, float]:
+def _reported(found: list[float]) -> dict[str, float]:
     ordered = sorted(found)
     return {
         "questions": len(found),
@@ -84,12 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args(arguments)
-    for model, told in (("Asleep", "releases the lock"), ("Busy", "holds the lock")):
+    for model, reported in (("Asleep", "releases the lock"), ("Busy", "holds the lock")):
         with running(model) as server:
             for transport, ask in _askers(server).items():
                 found = measure(server, model, ask, options.seconds)
-                figures = {state: _told(each) for state, each in found.items()}
-                print(orjson.dumps({"prediction": told, "transport": transport, **figures}).decode(), flush=True)
+                figures = {state: _reported(each) for state, each in found.items()}
+                print(orjson.dumps({"prediction": reported, "transport": transport, **figures}).decode(), flush=True)
     return 0
 
 

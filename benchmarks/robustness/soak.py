@@ -3,9 +3,9 @@
     python -m benchmarks.robustness.soak --seconds 60
     python -m benchmarks.robustness.soak --seconds 3600 --workers 4 --callers 32
 
-Every answer is compared with the request that asked for it. What was in a killed worker's hands may be lost, and must
-be told at once: a broken connection, 503 or UNAVAILABLE. Anything else that is not the right answer fails the soak, as
-do more losses than the killed workers had in their hands, a loss that is told late, and memory that grows.
+Every response is compared with its request. The requests of a killed worker may be lost, and must be reported at once:
+a broken connection, 503 or UNAVAILABLE. Any other wrong response fails the soak, as do more losses than the killed
+workers had in flight, a loss that is reported late, and memory that grows.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 INFER = "/v2/models/Stamp/infer"
 _LATE_S = 2.0
-"""A loss that takes longer to be told is not told at once. Generous: the machine may be busy."""
+"""How long the report of a loss may take. Generous: the machine may be busy."""
 _GROWTH = 1.3
 _SLACK_MB = 20.0
 
 
 class Lost(Exception):  # It says what became of the request.
-    """The request was not answered, and its caller was told."""
+    """The request was not answered, and its caller got an error."""
 
 
 @dataclass
@@ -135,8 +135,8 @@ def call_on(server: Server, number: int, seed: int, stop: threading.Event, tally
         try:
             y = caller.forms[form](x, f"{number}-{count}")
             wrong = None if y == x * 2 + 1 else f"{form}: {y} came for {x}"
-        except Lost as told:
-            lost = str(told)
+        except Lost as reported:
+            lost = str(reported)
         except Exception as error:  # noqa: BLE001  # Whatever else came is wrong.
             wrong = f"{form}: {type(error).__name__}: {error}"
         with tally.lock:
@@ -194,7 +194,7 @@ def failures(tally: Tally, memory: list[float], callers: int) -> list[str]:
     if (lost := tally.lost.total()) > most:
         found.append(f"{lost} requests were lost, and {tally.kills} killed workers had at most {most} in their hands")
     if tally.latest_s > _LATE_S:
-        found.append(f"a loss was told after {tally.latest_s:.1f} s")
+        found.append(f"a loss was reported after {tally.latest_s:.1f} s")
     if not tally.kills or not tally.loads or len(tally.answered) < 4:
         found.append("the soak was too short to show anything")
     quarter = len(memory) // 4
@@ -212,18 +212,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     tally, memory = soak(seconds=options.seconds, workers=options.workers, callers=options.callers, seed=options.seed)
     found = failures(tally, memory, options.callers)
-    told = {
+    reported = {
         "seconds": options.seconds,
         "answered": dict(tally.answered),
-        "lost_and_told": dict(tally.lost),
-        "told_within_s": round(tally.latest_s, 3),
+        "lost_and_reported": dict(tally.lost),
+        "reported_within_s": round(tally.latest_s, 3),
         "wrong": len(tally.wrong),
         "killed_workers": tally.kills,
         "loads": tally.loads,
         "memory_mb": [round(memory[0]), round(max(memory)), round(memory[-1])] if memory else [],
         "failures": found,
     }
-    print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    print(orjson.dumps(reported, option=orjson.OPT_INDENT_2).decode())
     return 1 if found else 0
 
 

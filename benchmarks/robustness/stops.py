@@ -1,4 +1,4 @@
-"""Rounds of SIGTERM under load: a server is asked by stock clients over kept connections, told to stop, and asked on.
+"""Rounds of SIGTERM under load: a server is asked by stock clients over kept connections, stopped, and called on.
 
     python -m benchmarks.robustness.stops --rounds 200
 

@@ -75,8 +75,8 @@ def case(model: str) -> Case:
         if model == NETWORK:
             environment["PYTHONPATH"] = str(torch_library())
         subprocess.run([sys.executable, str(_TRAINING), str(folder), model], check=True, env=environment)
-    told = json.loads((folder / "case.json").read_text())
-    return Case(model, folder, told["rows"], told["datatype"], told["answers"])
+    reported = json.loads((folder / "case.json").read_text())
+    return Case(model, folder, reported["rows"], reported["datatype"], reported["answers"])
 
 
 def _compiler_source() -> bytes:

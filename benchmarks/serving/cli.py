@@ -92,5 +92,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(told: str) -> list[str]:
-    return [name.strip() for name in told.split(",")]
+def _names(reported: str) -> list[str]:
+    return [name.strip() for name in reported.split(",")]

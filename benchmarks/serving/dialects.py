@@ -207,8 +207,8 @@ def _rows(values: npt.NDArray[Any], shape: Sequence[int]) -> Sequence[Any]:
     shaped = values.reshape(tuple(shape))
     if shaped.ndim == 2 and shaped.shape[1] == 1:
         shaped = shaped[:, 0]
-    told: Sequence[Any] = shaped.tolist()
-    return told
+    reported: Sequence[Any] = shaped.tolist()
+    return reported
 
 
 def _predictions(answer: Any) -> Sequence[Any]:

@@ -19,16 +19,16 @@ TORCH = "torch==2.13.0"
 
 def cache_folder() -> Path:
     """Where environments and models are kept: `MODELYARD_BENCH_CACHE`, or below the user's cache."""
-    told = os.environ.get("MODELYARD_BENCH_CACHE")
-    return Path(told) if told else Path.home() / ".cache" / "modelyard" / "benchmarks"
+    reported = os.environ.get("MODELYARD_BENCH_CACHE")
+    return Path(reported) if reported else Path.home() / ".cache" / "modelyard" / "benchmarks"
 
 
 def interpreter() -> str:
     """The Python of all servers: `MODELYARD_BENCH_PYTHON`, or Debian's, or our own. Debian's is optimized as those of
     production images are; one that was built from source without a word is a fifth slower."""
-    told = os.environ.get("MODELYARD_BENCH_PYTHON")
-    if told:
-        return told
+    reported = os.environ.get("MODELYARD_BENCH_PYTHON")
+    if reported:
+        return reported
     return DEBIANS_PYTHON if Path(DEBIANS_PYTHON).exists() else sys.executable
 
 

@@ -75,15 +75,15 @@ def run(
     return read(done.stdout, log, message_bytes=size, seconds=seconds, client_share=used / (seconds + WARM_UP_S))
 
 
-def read(told: str, log: Path, *, message_bytes: int | None, seconds: float, client_share: float) -> Measured:
+def read(reported: str, log: Path, *, message_bytes: int | None, seconds: float, client_share: float) -> Measured:
     """What h2load tells, and its log of requests: start, status, microseconds.
 
     Args:
         message_bytes: the size of every right answer, where the status alone does not tell a right one.
     """
-    failed, traffic = _FAILED.search(told), _TRAFFIC.search(told)
+    failed, traffic = _FAILED.search(reported), _TRAFFIC.search(reported)
     if failed is None or traffic is None:
-        raise BenchmarkError(f"h2load says what is not understood here: {told[-500:]}")
+        raise BenchmarkError(f"h2load says what is not understood here: {reported[-500:]}")
     lines = log.read_bytes().split()
     starts, statuses, latencies = (np.array(lines[column::3], dtype=np.int64) for column in range(3))
     is_counted = starts >= (starts.min() if starts.size else 0) + WARM_UP_S * 1e6

@@ -43,8 +43,8 @@ def _against_mlserver(summary: Summary, model: str) -> Iterator[Debt]:
             "per_second", COMPILED.name, MLSERVER.name, model=model, workload=workload, base_workload=base_workload
         )
         if ratio is not None:
-            told = f"≥ {least:g} × MLServer's requests/s"
-            yield Debt(f"{model}: {title}", told, times(ratio), ratio.middle >= least)
+            reported = f"≥ {least:g} × MLServer's requests/s"
+            yield Debt(f"{model}: {title}", reported, times(ratio), ratio.middle >= least)
     latency = summary.ratio("p99_us", COMPILED.name, MLSERVER.name, model=model, workload="json-1-16")
     if latency is not None:
         yield Debt(f"{model}: REST, one row, p99", "lower than MLServer's", times(latency), latency.middle < 1)
@@ -53,8 +53,8 @@ def _against_mlserver(summary: Summary, model: str) -> Iterator[Debt]:
 def _against_floor(summary: Summary, model: str) -> Iterator[Debt]:
     ratio = summary.ratio("per_second", COMPILED.name, GRANIAN.name, model=model, workload="json-1-16")
     if ratio is not None:
-        told = f"{ratio.middle:.0%} ({ratio.least:.0%} to {ratio.most:.0%})"
-        yield Debt(f"{model}: REST, one row, 16 connections", "≥ 70 % of a bare Granian", told, ratio.middle >= 0.7)
+        reported = f"{ratio.middle:.0%} ({ratio.least:.0%} to {ratio.most:.0%})"
+        yield Debt(f"{model}: REST, one row, 16 connections", "≥ 70 % of a bare Granian", reported, ratio.middle >= 0.7)
 
 
 def _forms(summary: Summary, model: str) -> Iterator[Debt]:
@@ -66,8 +66,8 @@ def _forms(summary: Summary, model: str) -> Iterator[Debt]:
         ]
         for ratio, least, base in zip(ratios, (15.0, 1.0), ("MLServer", "a bare Granian"), strict=True):
             if ratio is not None:
-                told = f"≥ {least:g} × {base}'s requests/s"
-                yield Debt(f"{model}: {peer.title}, one row", told, times(ratio), ratio.middle >= least)
+                reported = f"≥ {least:g} × {base}'s requests/s"
+                yield Debt(f"{model}: {peer.title}, one row", reported, times(ratio), ratio.middle >= least)
 
 
 def _native(summary: Summary, model: str) -> Iterator[Debt]:
@@ -80,9 +80,9 @@ def _native(summary: Summary, model: str) -> Iterator[Debt]:
         }
         if ratios:
             nearest = min(ratios, key=lambda name: ratios[name].middle)
-            told = f"{times(ratios[nearest])} the nearest, {PEERS[nearest].title}"
+            reported = f"{times(ratios[nearest])} the nearest, {PEERS[nearest].title}"
             is_paid = ratios[nearest].middle > 1
-            yield Debt(f"{model}: native, {workload}", "ahead of every Python peer", told, is_paid)
+            yield Debt(f"{model}: native, {workload}", "ahead of every Python peer", reported, is_paid)
 
 
 def _of_the_process(summary: Summary, model: str) -> Iterator[Debt]:

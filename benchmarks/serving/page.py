@@ -72,7 +72,7 @@ def _workload(summary: Summary, model: str, workload: str) -> Iterator[str]:
 
 
 def _row(summary: Summary, server: str, model: str, workload: str) -> tuple[float, Sequence[str]]:
-    def told(measure: str, scale: float = 1.0) -> str:
+    def reported(measure: str, scale: float = 1.0) -> str:
         value = summary.value(measure, server, model=model, workload=workload)
         return "–" if value is None else number(value * scale)
 
@@ -82,9 +82,9 @@ def _row(summary: Summary, server: str, model: str, workload: str) -> tuple[floa
         PEERS[server].title,
         f"{rate:,.0f}" if rate >= 100 else number(rate),
         *("–" if ratio is None else times(ratio) for ratio in ratios),
-        told("p50_us", 1e-3),
-        told("p99_us", 1e-3),
-        told("cpu_us"),
+        reported("p50_us", 1e-3),
+        reported("p99_us", 1e-3),
+        reported("cpu_us"),
         str(summary.errors(server, model=model, workload=workload)),
     )
 
@@ -141,9 +141,9 @@ def _lost(lines: Sequence[Failure | Repeated]) -> Iterator[str]:
     yield from _table(("", "model", "what", "why"), rows)
 
 
-def _reason(told: str) -> str:
+def _reason(reported: str) -> str:
     """The sentence and, where a log follows, its last line."""
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    lines = [line.strip() for line in reported.splitlines() if line.strip()]
     ending = f" {lines[-1][:200]}" if len(lines) > 1 else ""
     return f"{lines[0][:300]}{ending}".replace("|", "\\|")
 

@@ -104,5 +104,5 @@ def read(paths: list[Path]) -> Iterator[Line]:
     """The lines of some files."""
     for path in paths:
         for text in path.read_text().splitlines():
-            told = json.loads(text)
-            yield _KINDS[told["kind"]](**told)
+            reported = json.loads(text)
+            yield _KINDS[reported["kind"]](**reported)

@@ -93,8 +93,8 @@ class Server:
         held = []
         for process in self._alive():
             with contextlib.suppress(psutil.Error):
-                told = process.memory_full_info()
-                held.append((told.pss, told.rss))
+                reported = process.memory_full_info()
+                held.append((reported.pss, reported.rss))
         mebi = 1024 * 1024
         return Memory(sum(pss for pss, _ in held) / mebi, max((rss for _, rss in held), default=0) / mebi)
 

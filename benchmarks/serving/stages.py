@@ -41,7 +41,7 @@ from modelyard_serving.origin_policy import OriginPolicy
 
 _REPEATS = 60
 _CALLS = 50
-_COMPANY = 16
+_BATCH = 16
 _RECEIVED = 1 << 16
 _SOURCES = OriginPolicy(listens_on="127.0.0.1")
 _DATE = b"\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n"
@@ -112,19 +112,19 @@ def _stages(asked: Case, loop: asyncio.AbstractEventLoop) -> Stages:
 
 async def _turn(asked: Case, loop: asyncio.AbstractEventLoop) -> float:
     """Seconds of the whole endpoint for each of sixteen requests that came in one turn of the event loop."""
-    plane = _plane(asked, loop, batch_executor=TensorBatchExecutor(_COMPANY))
+    plane = _plane(asked, loop, batch_executor=TensorBatchExecutor(_BATCH))
     wanted = _wanted(asked)
     request = Request("POST", wanted.path, dict(wanted.headers), wanted.body)
     endpoint = Inference(plane, InferCodec(plane))
     least = math.inf
     for _ in range(_REPEATS * _CALLS):
         started = time.perf_counter()
-        futures = [endpoint.handle(request) for _ in range(_COMPANY)]
+        futures = [endpoint.handle(request) for _ in range(_BATCH)]
         await asyncio.sleep(0)
         least = min(least, time.perf_counter() - started)
         if not all(isinstance(future, Future) and future.is_done for future in futures):
             raise BenchmarkError(f"{asked.model} was not gathered")
-    return least / _COMPANY
+    return least / _BATCH
 
 
 def _loopback() -> tuple[socket.socket, socket.socket]:

@@ -35,8 +35,8 @@ class Summary:
 
     def measured(self, model: str, workload: str) -> list[str]:
         """The servers that were measured so."""
-        told = {line.server for line in self._slices if (line.model, line.workload) == (model, workload)}
-        return [server for server in self.servers if server in told]
+        reported = {line.server for line in self._slices if (line.model, line.workload) == (model, workload)}
+        return [server for server in self.servers if server in reported]
 
     def value(
         self, measure: str, server: str, *, model: str | None = None, workload: str | None = None

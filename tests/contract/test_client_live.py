@@ -220,7 +220,7 @@ class TestStatus:
         assert {"database", "mlflow", "target"} <= status.components.keys()
         assert status.deployments["ready"] >= 1
 
-    def test_a_stranger_is_told_whether_it_is_ready_and_nothing_else(self, client: Client) -> None:
+    def test_without_a_token_only_readiness_is_visible(self, client: Client) -> None:
         with Client(client.url) as stranger:
             assert stranger.status.is_ready()
             with pytest.raises(Unauthenticated):

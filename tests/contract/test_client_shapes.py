@@ -45,7 +45,7 @@ class TestShapes:
         assert {field.name for field in dataclasses.fields(read)} <= answer.model_fields.keys()
 
     @pytest.mark.parametrize("accepted", [Accepted, AcceptedDeployment])
-    def test_a_job_that_is_accepted_is_told_alike_everywhere(self, accepted: type[BaseModel]) -> None:
+    def test_a_job_that_is_accepted_has_the_same_form_everywhere(self, accepted: type[BaseModel]) -> None:
         read = {field.name for field in dataclasses.fields(Submission)} - {"deployment_id"}
         assert read <= accepted.model_fields.keys()
 

@@ -45,7 +45,7 @@ def drifted(platform: Platform) -> None:
 
 
 class TestCommands:
-    def test_drift_is_told_repaired_and_imported(self, run: Run, drifted: None, working: None) -> None:
+    def test_drift_is_reported_repaired_and_imported(self, run: Run, drifted: None, working: None) -> None:
         code, out = run("mirror", "status", "-o", "json")
         assert code == 0
         kinds = {(each["name"], each["kind"]) for each in json.loads(out)["drift"]}
@@ -57,11 +57,11 @@ class TestCommands:
 
         code, out = run("mirror", "import", "-o", "json")
         assert code == 0
-        told = json.loads(out)
-        assert sorted(told["imported"], key=itemgetter("name")) == [
+        reported = json.loads(out)
+        assert sorted(reported["imported"], key=itemgetter("name")) == [
             {"name": name, "version": 1, "mlflow_name": name, "mlflow_version": 1} for name in ("My Model", "roses")
         ]
-        assert [each["mlflow_name"] for each in told["refused"]] == [TOO_LONG]
+        assert [each["mlflow_name"] for each in reported["refused"]] == [TOO_LONG]
 
         repaired = json.loads(run("mirror", "repair", "-o", "json")[1])
         assert {each["name"] for each in repaired["repaired"]} == {"iris", "roses", "My Model"}
@@ -69,7 +69,7 @@ class TestCommands:
         remaining = json.loads(run("mirror", "status", "-o", "json")[1])["drift"]
         assert [each["kind"] for each in remaining] == ["refused"]
 
-    def test_people_are_told_in_tables(self, run: Run, drifted: None, working: None) -> None:
+    def test_tables_are_printed_for_people(self, run: Run, drifted: None, working: None) -> None:
         assert "My Model" in run("mirror", "import")[1]
         assert TOO_LONG in run("mirror", "repair")[1]
         assert TOO_LONG in run("mirror", "status")[1]

@@ -45,7 +45,7 @@ def promoted(run: Run, version: str, approver: str) -> None:
     assert run("approve", version, "--comment", "agreed", token=approver)[0] == 0
 
 
-def at_once(platform: Platform, commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
+def concurrently(platform: Platform, commands: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
     """Each command in a process of its own, all at once; how each ended and what it said."""
     environment = {
         **os.environ,
@@ -62,7 +62,7 @@ def at_once(platform: Platform, commands: Sequence[Sequence[str]]) -> list[tuple
         )
         for command in commands
     ]
-    return [(process.returncode, told) for process in running for told in (process.communicate(timeout=60)[1],)]
+    return [(process.returncode, reported) for process in running for reported in (process.communicate(timeout=60)[1],)]
 
 
 def stages(run: Run, model: str) -> dict[int, str]:
@@ -80,7 +80,7 @@ class TestPromotion:
         assert run("rollback", churn, "--comment", "it misbehaves")[0] == 0
         assert stages(run, churn) == {1: "production", 2: "archived"}
 
-    def test_who_asks_is_told_who_can_approve_and_how(
+    def test_the_requester_sees_who_can_approve_and_how(
         self, run: Run, churn: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[str] = []
@@ -125,7 +125,7 @@ class TestPromotion:
 
 
 class TestAtOnce:
-    def test_of_four_processes_that_go_back_one_does_and_the_others_are_told(
+    def test_of_four_processes_that_go_back_one_does_and_the_others_fail(
         self, run: Run, churn: str, approver: str, platform: Platform
     ) -> None:
         promoted(run, "churn/1", approver)
@@ -133,11 +133,11 @@ class TestAtOnce:
         seen = json.loads(run("models", "show", churn, "-o", "json")[1])["revision"]
         command = ["rollback", churn, "--comment", "it misbehaves", "--revision", str(seen)]
 
-        ends = at_once(platform, [command] * 4)
+        ends = concurrently(platform, [command] * 4)
 
         assert sorted(code for code, _ in ends) == [0, 6, 6, 6]
-        (told,) = {told for code, told in ends if code}
-        assert f", not {seen}: somebody else changed it; look at it again before the command is repeated\n" in told
+        (reported,) = {reported for code, reported in ends if code}
+        assert f", not {seen}: somebody else changed it; look at it again before the command is repeated\n" in reported
         assert stages(run, churn) == {1: "production", 2: "archived"}
 
     @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ class TestAtOnce:
         if "edit" in command:  # What changes nothing writes nothing.
             different = [[*each[:-3], f"{each[-3]}-{number}", *each[-2:]] for number, each in enumerate(different)]
 
-        ends = at_once(platform, different)
+        ends = concurrently(platform, different)
 
         assert sorted(code for code, _ in ends) == [0, 6, 6]
-        assert all(told.count("\n") == 1 for code, told in ends if code)
+        assert all(reported.count("\n") == 1 for code, reported in ends if code)
 
     @pytest.mark.parametrize(
         ("command", "read"),
@@ -201,7 +201,7 @@ class TestAtOnce:
 
 
 class TestPolicy:
-    def test_a_policy_is_told_in_facts(self, run: Run, churn: str) -> None:
+    def test_a_policy_is_reported_in_facts(self, run: Run, churn: str) -> None:
         code, out = run("policy", "show", churn)
         assert code == 0
         assert "needed_approvals     1" in out.splitlines()

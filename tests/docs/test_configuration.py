@@ -9,7 +9,9 @@ from pathlib import Path
 from modelyard.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
-_ROW = re.compile(r"\| `(?P<variable>[A-Z_]+)`[^|]* \| (?P<value>[^|]+) \| (?P<default>[^|]+) \| (?P<told>[^|]+) \|")
+_ROW = re.compile(
+    r"\| `(?P<variable>[A-Z_]+)`[^|]* \| (?P<value>[^|]+) \| (?P<default>[^|]+) \| (?P<reported>[^|]+) \|"
+)
 
 
 class TestTheListOfSettings:

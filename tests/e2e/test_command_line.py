@@ -33,10 +33,10 @@ class TestCommands:
     def test_status_names_every_address_and_process(self, stack: Stack) -> None:
         status = json.loads(stack.run("status", "--output", "json").stdout)
 
-        told = json.dumps(status)
-        assert stack.url in told
-        assert stack.mlflow_url in told
-        assert str(stack.pid("control")) in told
+        reported = json.dumps(status)
+        assert stack.url in reported
+        assert stack.mlflow_url in reported
+        assert str(stack.pid("control")) in reported
 
     def test_lists_are_json_for_programs(self, stack: Stack, model: str) -> None:
         listed = {

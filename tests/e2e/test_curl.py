@@ -131,7 +131,7 @@ class TestManagement:
         assert status == 404
         assert error["error"]
 
-    def test_without_a_token_nothing_is_told(self, stack: Stack) -> None:
+    def test_without_a_token_nothing_is_reported(self, stack: Stack) -> None:
         done = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{stack.url}/mlops/models"],
             capture_output=True,

@@ -29,8 +29,8 @@ def test_a_script_reaches_neither_our_secrets_nor_what_another_job_has_measured(
     job = stack.succeeded(stack.train(script, model_name="hostile", script_content=source))
 
     lines = stack.job_log(job["job_id"]).splitlines()
-    (told,) = [line.partition("HOSTILE ")[2] for line in lines if "HOSTILE {" in line]
-    assert json.loads(told) == {"files": ["refused"], "another run": 403, "nobody": 401, "another model": 403}
+    (reported,) = [line.partition("HOSTILE ")[2] for line in lines if "HOSTILE {" in line]
+    assert json.loads(reported) == {"files": ["refused"], "another run": 403, "nobody": 401, "another model": 403}
     assert metrics(stack, victim["run_id"]) == before
     isolation = stack.get("/mlops/status")["components"]["isolation"]["detail"]
     assert not isolation.startswith("none")

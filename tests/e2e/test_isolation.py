@@ -69,10 +69,10 @@ def is_well(stack: Stack, job: Json) -> bool:
     return False
 
 
-def ask_for(stack: Stack, job: Json, wish: float, *, timeout: float = 60) -> None:
+def ask_for(stack: Stack, job: Json, value: float, *, timeout: float = 60) -> None:
     """Ask the fragile model to break; it does not answer well."""
     with suppress(httpx.HTTPError):
-        answer = stack.anyone.post(f"{job['deployment_url']}/predict", json={"inputs": [[wish]]}, timeout=timeout)
+        answer = stack.anyone.post(f"{job['deployment_url']}/predict", json={"inputs": [[value]]}, timeout=timeout)
         assert answer.status_code != 200, answer.text
 
 

@@ -49,7 +49,7 @@ class TestScriptsThatFail:
 
         assert (job["status"], job["error"]["code"]) == ("failed", "no_model_logged")
 
-    def test_a_script_that_logs_several_models_must_be_told_which(self, stack: Stack) -> None:
+    def test_a_script_that_logs_several_models_must_be_given_one(self, stack: Stack) -> None:
         job = stack.ended(stack.train(SCRIPTS / "two_models.py", model_name="several"))
 
         assert (job["status"], job["error"]["code"]) == ("failed", "several_models_logged")

@@ -63,7 +63,7 @@ class TestProjects:
 
 
 class TestScriptsOfAnyName:
-    def test_one_called_mlflow_that_tracks_elsewhere_is_told_so(self, stack: Stack, tmp_path: Path) -> None:
+    def test_one_called_mlflow_that_tracks_elsewhere_is_reported(self, stack: Stack, tmp_path: Path) -> None:
         (tmp_path / "mlflow.py").write_text(ELSEWHERE)
         done = stack.run("train", str(tmp_path / "mlflow.py"), "--model", "elsewhere", check=False)
 

@@ -128,7 +128,7 @@ def main() -> int:
                 _keep(finding, options.keep)
             if number % 50 == 0:
                 _progress(tally, time.perf_counter() - begun)
-    return _told(tally, time.perf_counter() - begun, is_whole=not options.only)
+    return _reported(tally, time.perf_counter() - begun, is_whole=not options.only)
 
 
 def _keep(finding: dict[str, Any], path: Path | None) -> None:
@@ -142,7 +142,7 @@ def _progress(tally: Tally, seconds: float) -> None:
     sys.stderr.write(f"{tally.made.total()} pipelines, {compiled} compiled, {different} differ, {seconds:.0f} s\n")
 
 
-def _told(tally: Tally, seconds: float, *, is_whole: bool) -> int:
+def _reported(tally: Tally, seconds: float, *, is_whole: bool) -> int:
     for finding in tally.findings:
         print(f"seed {finding['seed']}, number {finding['number']}: {finding['kind'][:400]}")
         for line in finding["first"]:
@@ -152,8 +152,8 @@ def _told(tally: Tally, seconds: float, *, is_whole: bool) -> int:
         print("|---|---|---|---|---|---|")
         for family in [*sorted(tally.made), None]:
             counts = [tally.made, tally.compiled, tally.rows, tally.different, tally.crashed]
-            told = [count.total() if family is None else count[family] for count in counts]
-            print(f"| {family or 'all'} | " + " | ".join(f"{value:,}" for value in told) + " |")
+            reported = [count.total() if family is None else count[family] for count in counts]
+            print(f"| {family or 'all'} | " + " | ".join(f"{value:,}" for value in reported) + " |")
         print(f"{seconds:.0f} s on {os.cpu_count()} processors; not compiled:")
         for reason, count in tally.reasons.most_common(25):
             print(f"    {count:4} {reason}")

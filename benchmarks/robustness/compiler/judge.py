@@ -22,8 +22,8 @@ def differences(original: Model, compiled: Model, rows: Tensors) -> list[str]:
         is_broken = isinstance(alone, Exception) and not isinstance(alone, InvalidInput)
         expected = (_beside(original, rows, row, names) if is_broken else None) or alone
         if not _is_same(expected, got, names):
-            told = {name: values[row].tolist() if values.ndim > 1 else values[row] for name, values in rows.items()}
-            found.append(f"{told}: {_words(expected)} natively, {_words(got)} compiled")
+            reported = {name: values[row].tolist() if values.ndim > 1 else values[row] for name, values in rows.items()}
+            found.append(f"{reported}: {_words(expected)} natively, {_words(got)} compiled")
     return found
 
 

@@ -18,8 +18,8 @@ def _start(place: Place) -> Start:
 
 
 def _answers(answer: Any) -> Sequence[Any]:
-    told: Sequence[Any] = answer
-    return told
+    reported: Sequence[Any] = answer
+    return reported
 
 
 PEER = Peer(

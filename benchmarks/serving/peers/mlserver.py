@@ -25,8 +25,8 @@ def _start_at_defaults(place: Place) -> Start:
 
 
 def _with(place: Place, **settings: Any) -> Start:
-    told = {"host": "127.0.0.1", "http_port": place.http_port, "grpc_port": place.grpc_port, **settings}
-    (place.scratch / "settings.json").write_text(json.dumps(told))
+    reported = {"host": "127.0.0.1", "http_port": place.http_port, "grpc_port": place.grpc_port, **settings}
+    (place.scratch / "settings.json").write_text(json.dumps(reported))
     (place.scratch / "model-settings.json").write_text(
         json.dumps({"name": MODEL, "implementation": "mlserver_model.Model", "parameters": {"version": "1"}})
     )

@@ -51,7 +51,7 @@ class Peer:
 
 
 def app(environment: Environment, name: str, place: Place, *arguments: Any) -> Start:
-    """A program of `apps/` in an environment, told where the model lies."""
+    """A program of `apps/` in an environment, given the path of the model."""
     command = [str(environment.python), str(APPS / name), *map(str, arguments)]
     return Start(command, with_model(place))
 
@@ -63,8 +63,8 @@ def with_model(place: Place) -> dict[str, str]:
 
 def predictions(answer: Any) -> Sequence[Any]:
     """The answers of an application that gives `{"predictions": […]}`."""
-    told: Sequence[Any] = answer["predictions"]
-    return told
+    reported: Sequence[Any] = answer["predictions"]
+    return reported
 
 
 OURS = Environment("modelyard", source=SERVING)

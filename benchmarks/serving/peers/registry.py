@@ -38,7 +38,7 @@ PEERS: dict[str, Peer] = {
 BASE = mlserver.PEER.name
 """Whom the others are compared with."""
 SLOWER_BASE = mlserver.AT_DEFAULTS.name
-"""The same server as it comes; told besides."""
+"""The same server with its defaults, for comparison."""
 
 
 def peer(name: str) -> Peer:

@@ -72,12 +72,12 @@ class TestScaleAndRemove:
             deployment(ready_replicas=3),
         ]
         client.deployments.scale("dep-1", replicas=3)
-        told: list[tuple[str, int]] = []
+        reported: list[tuple[str, int]] = []
         ready = client.deployments.wait_until_ready(
-            "dep-1", on_change=lambda each: told.append((each.status, each.ready_replicas))
+            "dep-1", on_change=lambda each: reported.append((each.status, each.ready_replicas))
         )
         assert (ready.replicas, ready.ready_replicas) == (3, 3)
-        assert told == [("ready", 1), ("degraded", 2), ("ready", 3)]
+        assert reported == [("ready", 1), ("degraded", 2), ("ready", 3)]
 
     def test_a_deployment_that_fails_ends_the_wait(self, standin: StandIn, client: Client) -> None:
         standin.deployments["dep-1"] = [deployment(status="starting"), deployment(status="failed", reason="killed")]
@@ -90,7 +90,7 @@ class TestScaleAndRemove:
 
 
 class TestPredict:
-    def test_a_model_is_asked_by_its_name_and_told_no_token(self, standin: StandIn, client: Client) -> None:
+    def test_a_model_is_asked_by_its_name_and_gets_no_token(self, standin: StandIn, client: Client) -> None:
         standin.deployments["dep-1"] = [deployment(url=f"{standin.url}/model")]
         assert client.deployments.predict("churn", {"age": [31, 45]}).predictions == [0, 1]
         (asked,) = standin.asked("POST", "/model/predict")

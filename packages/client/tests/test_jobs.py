@@ -63,11 +63,11 @@ class TestList:
 
 
 class TestWait:
-    def test_each_change_is_told_once(self, standin: StandIn, client: Client) -> None:
+    def test_each_change_is_reported_once(self, standin: StandIn, client: Client) -> None:
         standin.jobs["job-1"] = list(COURSE)
-        told: list[Job] = []
-        ended = client.jobs.wait("job-1", on_change=told.append)
-        assert [(each.status, each.phase) for each in told] == [
+        reported: list[Job] = []
+        ended = client.jobs.wait("job-1", on_change=reported.append)
+        assert [(each.status, each.phase) for each in reported] == [
             ("queued", None),
             ("running", "training"),
             ("running", "building"),

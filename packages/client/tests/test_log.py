@@ -15,7 +15,7 @@ class TestFollow:
         standin.logs["job-1"] = LOG
         assert list(client.jobs.follow_log("job-1")) == LINES
 
-    def test_it_begins_where_it_is_told_to(self, standin: StandIn, client: Client) -> None:
+    def test_it_begins_at_the_given_offset(self, standin: StandIn, client: Client) -> None:
         standin.logs["job-1"] = LOG
         assert list(client.jobs.follow_log("job-1", offset=20)) == LINES[2:]
 

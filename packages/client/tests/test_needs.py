@@ -54,7 +54,7 @@ class TestRequirementsFiles:
         assert of_requirements(text).requirements == (f"numpy==1.26.4 {HASH} --hash=sha256:{'b' * 64}",)
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "reported"),
         [
             (f"numpy==1.26.4 {HASH}\npandas==3.1.1", "line 2: pandas==3.1.1 has no --hash, while others do"),
             ("--require-hashes\npandas==3.1.1", "line 2: pandas==3.1.1 has no --hash"),
@@ -70,11 +70,11 @@ class TestRequirementsFiles:
             ("${PACKAGE}", "expected a package's name"),
         ],
     )
-    def test_what_cannot_be_honoured_is_refused_with_its_line(self, text: str, told: str) -> None:
+    def test_what_cannot_be_honoured_is_refused_with_its_line(self, text: str, reported: str) -> None:
         message = refusal({"requirements.txt": text})
 
         assert message.startswith("requirements.txt, line")
-        assert told in message
+        assert reported in message
 
     @pytest.mark.parametrize(
         "option", ["-i", "--index-url", "--extra-index-url", "--find-links", "-f", "--trusted-host", "--no-index"]
@@ -104,7 +104,7 @@ class TestProjects:
         assert needs({"pyproject.toml": text}) == Needs(("numpy>=2",), ("numpy<3",), ">=3.11", "pyproject.toml")
 
     @pytest.mark.parametrize(
-        ("more", "told"),
+        ("more", "reported"),
         [
             ('[[tool.uv.index]]\nurl = "https://a.example"', "[tool.uv] index names where packages come from"),
             ('[tool.uv.sources]\nnumpy = { git = "https://a.example" }', "[tool.uv] sources"),
@@ -112,8 +112,8 @@ class TestProjects:
             ('[[tool.poetry.source]]\nurl = "https://a.example"', "[tool.poetry] source"),
         ],
     )
-    def test_what_changes_where_packages_come_from_is_refused(self, more: str, told: str) -> None:
-        assert told in refusal({"pyproject.toml": f'[project]\nname = "a"\ndependencies = ["numpy"]\n{more}'})
+    def test_what_changes_where_packages_come_from_is_refused(self, more: str, reported: str) -> None:
+        assert reported in refusal({"pyproject.toml": f'[project]\nname = "a"\ndependencies = ["numpy"]\n{more}'})
 
     def test_dependencies_of_another_tool_are_refused_by_its_name(self) -> None:
         assert "Poetry" in refusal({"pyproject.toml": '[tool.poetry.dependencies]\nnumpy = "^2"'})
@@ -140,7 +140,7 @@ class TestCondaEnvironments:
         )
 
     @pytest.mark.parametrize(
-        ("dependency", "told"),
+        ("dependency", "reported"),
         [
             ("cudatoolkit=11", "'cudatoolkit' is one of conda's"),
             ("numpy=1.26.4=py311h64a7726_0", "names a build of conda's"),
@@ -148,8 +148,8 @@ class TestCondaEnvironments:
             ("pip: [--index-url https://a.example]", "--index-url names where packages come from"),
         ],
     )
-    def test_what_only_conda_can_do_is_refused_by_name(self, dependency: str, told: str) -> None:
-        assert told in refusal({"conda.yaml": f"dependencies:\n  - {dependency}\n"})
+    def test_what_only_conda_can_do_is_refused_by_name(self, dependency: str, reported: str) -> None:
+        assert reported in refusal({"conda.yaml": f"dependencies:\n  - {dependency}\n"})
 
     def test_variables_are_refused(self) -> None:
         assert "--env" in refusal({"conda.yaml": "dependencies: [numpy]\nvariables: {A: b}\n"})
@@ -183,7 +183,7 @@ class TestScripts:
         assert needs(project | {"requirements.txt": "numpy"}).source == "requirements.txt"
 
     @pytest.mark.parametrize(
-        ("metadata", "told"),
+        ("metadata", "reported"),
         [
             ("dependencies = 'numpy'", "not a list of strings"),
             ("requires-python = 'three'", "expected versions of Python"),
@@ -193,5 +193,5 @@ class TestScripts:
             ("[tool.uv]\n# index-url = 'https://a.example'", "[tool.uv] with index-url names where packages come from"),
         ],
     )
-    def test_a_block_that_cannot_be_honoured_is_refused(self, metadata: str, told: str) -> None:
-        assert told in refusal({"train.py": f"# /// script\n# {metadata}\n# ///\n"})
+    def test_a_block_that_cannot_be_honoured_is_refused(self, metadata: str, reported: str) -> None:
+        assert reported in refusal({"train.py": f"# /// script\n# {metadata}\n# ///\n"})

@@ -107,7 +107,7 @@ class TestProjects:
         assert Program.load(folder).script_name == "features/fit.py"
 
     @pytest.mark.parametrize(
-        ("setting", "told"),
+        ("setting", "reported"),
         [
             ("script = 'train.py'", "script is unknown"),
             ("arguments = '--epochs 3'", "arguments: expected a list of texts"),
@@ -116,19 +116,19 @@ class TestProjects:
             ("entry = 'train.ipynb'", "expected the script train.ipynb in it"),
         ],
     )
-    def test_a_setting_that_cannot_be_honoured_is_refused(self, folder: Path, setting: str, told: str) -> None:
+    def test_a_setting_that_cannot_be_honoured_is_refused(self, folder: Path, setting: str, reported: str) -> None:
         (folder / "pyproject.toml").write_text(f"[tool.modelyard]\n{setting}\n")
 
-        with pytest.raises(Invalid, match=told):
+        with pytest.raises(Invalid, match=reported):
             Program.load(folder)
 
-    def test_a_script_that_git_ignores_is_told(self, folder: Path) -> None:
+    def test_a_script_that_git_ignores_is_reported(self, folder: Path) -> None:
         (folder / ".gitignore").write_text("train.py\n")
 
         with pytest.raises(Invalid, match=r"\.gitignore excludes the script train\.py"):
             Program.load(folder)
 
-    def test_commit_and_changes_are_told(self, folder: Path) -> None:
+    def test_commit_and_changes_are_reported(self, folder: Path) -> None:
         def git(*arguments: str) -> None:
             identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
             subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)

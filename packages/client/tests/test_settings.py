@@ -32,11 +32,11 @@ class TestDiscover:
         variables = {"MODELYARD_URL": "https://yard.example"}
         assert Settings.discover(url="http://localhost:1", home=tmp_path, environ=variables).url == "http://localhost:1"
 
-    def test_the_stacks_token_is_not_told_to_another_host(self, tmp_path: Path) -> None:
+    def test_the_stacks_token_is_not_sent_to_another_host(self, tmp_path: Path) -> None:
         write_stack(tmp_path, "http://127.0.0.1:8123")
         assert Settings.discover(url="https://elsewhere.example", home=tmp_path, environ={}).token is None
 
-    def test_the_stacks_token_is_told_to_the_stack_on_another_address(self, tmp_path: Path) -> None:
+    def test_the_stacks_token_is_sent_to_the_stack_on_another_address(self, tmp_path: Path) -> None:
         write_stack(tmp_path, "https://yard.example")
         assert Settings.discover(home=tmp_path, environ={}).token == "from-the-file"
 
@@ -45,7 +45,7 @@ class TestDiscover:
         with pytest.raises(Invalid, match=r"stack\.json does not name the stack's url"):
             Settings.discover(home=tmp_path, environ={})
 
-    def test_the_stacks_token_is_not_told_while_the_stack_asks_for_none(self, tmp_path: Path) -> None:
+    def test_the_stacks_token_is_not_sent_while_the_stack_asks_for_none(self, tmp_path: Path) -> None:
         """Else one would not be who everybody at this machine is there."""
         stack = {"url": "http://127.0.0.1:8123", "auth": False}
         (tmp_path / "stack.json").write_text(json.dumps(stack))

@@ -53,14 +53,14 @@ class TestErrors:
         assert (raised.message, raised.code, raised.field) == ("no, because", "some_code", "requirements.0")
         assert (raised.status, raised.request_id) == (status, "req-1")
 
-    def test_a_server_that_does_not_know_the_route_and_is_not_modelyards_is_told_so(
+    def test_a_server_that_does_not_know_the_route_and_is_not_modelyards_is_reported(
         self, standin: StandIn, transport: Transport
     ) -> None:
         standin.out_of_turn = [Reply(404, b"<html>")]
         with pytest.raises(UnexpectedAnswer, match=rf"{standin.url} answered 404 Not Found in a form that is not"):
             transport.get("/")
 
-    def test_a_refusal_of_something_before_it_is_told_by_its_status(
+    def test_a_refusal_of_something_before_it_is_reported_by_its_status(
         self, standin: StandIn, transport: Transport
     ) -> None:
         standin.out_of_turn = [Reply(403, b"<html>")]
@@ -124,7 +124,7 @@ class TestRepeating:
         transport.get("/mlops/status")
         assert clock.pauses == [3.0]
 
-    def test_a_server_that_asks_for_long_patience_is_told_to_the_caller(
+    def test_a_server_that_asks_for_long_patience_is_reported_to_the_caller(
         self, standin: StandIn, transport: Transport, clock: FakeClock
     ) -> None:
         standin.out_of_turn = [reply(429, {"error": "slowly", "code": "busy"}, Retry_After="120")]

@@ -121,15 +121,15 @@ class TestOtherPaths:
         with pytest.raises(InvalidModel, match="pass --trust-pickle"):
             _open(tmp_path / "model.pkl")
 
-    def test_a_path_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+    def test_a_path_that_is_not_there_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidModel, match=r"there is no .*nowhere"):
             _open(tmp_path / "nowhere")
 
-    def test_a_folder_that_is_no_model_is_told(self, tmp_path: Path) -> None:
+    def test_a_folder_that_is_no_model_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidModel, match=r"neither bundle\.json nor MLmodel"):
             _open(tmp_path)
 
-    def test_a_file_of_an_unknown_format_is_told(self, tmp_path: Path) -> None:
+    def test_a_file_of_an_unknown_format_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "model.h5").write_bytes(b"")
         with pytest.raises(InvalidModel, match=r"model\.h5 is not of a known format; expected one of"):
             _open(tmp_path / "model.h5")

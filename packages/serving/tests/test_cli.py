@@ -28,9 +28,9 @@ class TestCommand:
         with pytest.raises(SystemExit) as ended:
             run(["--help"])
         assert ended.value.code == 0
-        told = capsys.readouterr().out
+        reported = capsys.readouterr().out
         for field in fields(Settings):
-            assert field.name == "path" or f"--{field.name.replace('_', '-')}" in told
+            assert field.name == "path" or f"--{field.name.replace('_', '-')}" in reported
 
     def test_the_command_line_wins_over_the_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         config = tmp_path / "c.json"

@@ -47,7 +47,7 @@ class TestColumns:
         column = {"type": "array", "items": {"type": "double"}, "name": "embedding", "required": True}
         assert _parse([column]).signature.inputs[0].logical_type == "json"
 
-    def test_integer_labels_are_kept_for_the_frame_and_told_as_text(self) -> None:
+    def test_integer_labels_are_kept_for_the_frame_and_reported_as_text(self) -> None:
         parsed = _parse([{"type": "double", "name": 0}, {"type": "double", "name": 1}])
         assert [spec.name for spec in parsed.signature.inputs] == ["0", "1"]
         assert parsed.column_labels == (0, 1)

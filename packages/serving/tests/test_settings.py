@@ -1,4 +1,4 @@
-"""Settings: each by its type, and a wrong one told by its name."""
+"""Settings: each by its type, and a wrong one reported by its name."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class TestSettings:
         assert Settings.of(settings.plain()) == settings
 
     @pytest.mark.parametrize(
-        ("values", "told"),
+        ("values", "reported"),
         [
             ({}, "path is missing"),
             ({"path": "m", "wrokers": 2}, "there is no setting 'wrokers'"),
@@ -31,19 +31,19 @@ class TestSettings:
             ({"path": "m", "name": 5}, "name must be a string or null, not 5"),
         ],
     )
-    def test_a_wrong_one_is_told_by_its_name(self, values: dict[str, Any], told: str) -> None:
-        with pytest.raises(UsageError, match=told):
+    def test_a_wrong_one_is_reported_by_its_name(self, values: dict[str, Any], reported: str) -> None:
+        with pytest.raises(UsageError, match=reported):
             Settings.of(values)
 
 
 class TestReadConfig:
-    @pytest.mark.parametrize(("content", "told"), [("{", "is not JSON"), ("[]", "must be a JSON object, not list")])
-    def test_what_is_no_configuration_is_refused(self, content: str, told: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("content", "reported"), [("{", "is not JSON"), ("[]", "must be a JSON object, not list")])
+    def test_what_is_no_configuration_is_refused(self, content: str, reported: str, tmp_path: Path) -> None:
         path = tmp_path / "c.json"
         path.write_text(content)
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=reported):
             read_config(path)
 
-    def test_a_missing_file_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot be read: No such file"):
             read_config(tmp_path / "none.json")

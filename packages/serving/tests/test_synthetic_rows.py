@@ -79,13 +79,13 @@ class TestMade:
         assert rows is not None
         np.testing.assert_array_equal(rows["x"], example["x"])
 
-    def test_an_example_of_one_row_gets_company(self) -> None:
+    def test_an_example_of_one_row_gets_more_rows(self) -> None:
         rows = probe_rows(Library(NUMBERS), {"x": np.ones((1, 3), np.float32)})
         assert rows is not None
         assert [float(row["x"][0, 0]) for row in split_rows(rows)] == [1.0, 1.125, 1.25, 1.375]
 
 
-class TestCompany:
+class TestRowCount:
     def test_a_model_whose_rows_depend_on_each_other_is_not_batched_though_equal_rows_hide_it(self) -> None:
         def centred(inputs: Tensors) -> Tensors:
             return {"y": inputs["x"] - inputs["x"].mean(axis=0)}

@@ -76,9 +76,9 @@ class TestDebts:
             else line
             for line in lines
         ]
-        told = {debt.what: debt.is_paid for debt in debts(Summary(lines))}
-        assert told["logistic: REST, one row, 16 connections"] is is_paid
-        assert told["logistic: REST, one row, p99"] is True
+        reported = {debt.what: debt.is_paid for debt in debts(Summary(lines))}
+        assert reported["logistic: REST, one row, 16 connections"] is is_paid
+        assert reported["logistic: REST, one row, p99"] is True
 
 
 class TestPage:
@@ -94,7 +94,7 @@ class TestPage:
         assert "| Ray Serve 2.60.0 | logistic | start | Ray Serve did not answer its log |" in page
         assert (tmp_path / "page" / "serving-logistic.svg").read_text().count("Modelyard, compiled") == 1
 
-    def test_what_came_only_on_a_second_attempt_is_told_with_the_last_line_of_the_log(self, tmp_path: Path) -> None:
+    def test_what_came_only_on_a_second_attempt_is_reported_with_the_last_line_of_the_log(self, tmp_path: Path) -> None:
         lost = Repeated(server="ray", model="logistic", workload="json-1-16", reason="no answer; its log:\none\ntwo|2")
         write_page([*_lines(), lost], tmp_path / "serving.md")
         page = (tmp_path / "serving.md").read_text()

@@ -22,15 +22,15 @@ class Fragile(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Twice the value, or one of the ways to break."""
-        wish = float(np.asarray(x)[0, 0])
-        if wish == DIE:
+        value = float(np.asarray(x)[0, 0])
+        if value == DIE:
             os._exit(13)
-        if wish == EAT:
+        if value == EAT:
             hoard = []
             while True:
                 hoard.append(np.ones(4 * 1024 * 1024))  # 32 MiB, written to, so that they are resident.
                 time.sleep(0.02)
-        if wish == HANG:
+        if value == HANG:
             time.sleep(3600)
         return 2.0 * np.asarray(x)[:, 0]
 

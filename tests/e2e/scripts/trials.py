@@ -1,4 +1,5 @@
-"""Three trials, each in a child run with a model and its accuracy. Told to fail, it raises when all are logged."""
+"""Three trials, each in a child run with a model and its accuracy. With an argument to fail, it raises when all are
+logged."""
 
 import sys
 

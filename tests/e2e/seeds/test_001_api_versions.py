@@ -36,7 +36,7 @@ def test_each_resource_of_the_program_is_made(anyone: httpx.Client, place: str, 
 
 
 @later("the gateway of API versions is not built yet")
-def test_the_public_addresses_are_told(anyone: httpx.Client) -> None:
+def test_the_public_addresses_are_reported(anyone: httpx.Client) -> None:
     answer = anyone.get(f"{GATEWAY}/status")
     assert answer.status_code == 200
     assert answer.json()["public_addresses"]

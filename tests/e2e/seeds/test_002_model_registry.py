@@ -147,15 +147,15 @@ class TestRegistry:
 
     def test_versions_are_compared(self, ml_team: httpx.Client, registered: list[Json]) -> None:
         answer: dict[str, Any] = ml_team.get(f"{REGISTRY}/churn-predictor/compare?versions=2,3").json()
-        told = [{name: one[name] for name in ("version", "metrics", "stage")} for one in answer["comparison"]]
-        assert told == [
+        reported = [{name: one[name] for name in ("version", "metrics", "stage")} for one in answer["comparison"]]
+        assert reported == [
             {"version": 2, "metrics": F1_OF_2, "stage": "production"},
             {"version": 3, "metrics": F1_OF_3, "stage": "staging"},
         ]
         assert answer["recommendation"] == "Version 3 shows improvement across all metrics"
         assert registered
 
-    def test_the_files_of_a_version_are_told_by_their_roles(
+    def test_the_files_of_a_version_are_reported_by_their_roles(
         self, ml_team: httpx.Client, registered: list[Json]
     ) -> None:
         files = ml_team.get(f"{REGISTRY}/churn-predictor/versions/3/artifacts").json()["artifacts"]
@@ -165,5 +165,5 @@ class TestRegistry:
 
 class TestConfiguration:
     def test_the_documents_variables_are_settings(self, platform: Stack) -> None:
-        told = platform.run("status", "--output", "json").stdout
-        assert platform.mlflow_url in told
+        reported = platform.run("status", "--output", "json").stdout
+        assert platform.mlflow_url in reported

@@ -38,9 +38,9 @@ class TestEndpoints:
     def test_it_infers(self, model: httpx.Client, version: str) -> None:
         answer = model.post(f"v2/models/my_model{version}/infer", json={"inputs": TENSORS})
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert (told["model_name"], told["model_version"]) == ("my_model", "1")
-        assert told["outputs"][0]["data"] == [0, 1, 1]
+        reported = answer.json()
+        assert (reported["model_name"], reported["model_version"]) == ("my_model", "1")
+        assert reported["outputs"][0]["data"] == [0, 1, 1]
 
     def test_its_document_describes_it(self, model: httpx.Client) -> None:
         assert model.get("docs").headers["content-type"].startswith("text/html")

@@ -28,7 +28,7 @@ def run(environment: None, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         with pytest.raises(SystemExit) as ended:
             main()
-        told: Any = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), told.out, told.err)
+        reported: Any = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), reported.out, reported.err)
 
     return run_command

@@ -79,8 +79,8 @@ class TestModels:
 
     def test_one_version_is_shown(self, standin: StandIn, run: Run) -> None:
         standin.models["churn"] = model(versions=[version(2), version(1, stage="production")])
-        told = json.loads(run("models", "show", "churn", "--version", "1", "-o", "json").out)
-        assert (told["version"], told["stage"]) == (1, "production")
+        reported = json.loads(run("models", "show", "churn", "--version", "1", "-o", "json").out)
+        assert (reported["version"], reported["stage"]) == (1, "production")
 
     def test_a_version_tells_how_it_is_served(self, standin: StandIn, run: Run) -> None:
         standin.models["churn"] = model(versions=[version(1), version(2), version(3)])
@@ -88,11 +88,11 @@ class TestModels:
         refused = {"accepted": False, "reasons": ["float64: not faster"]}
         standin.bundles["churn", "2"] = bundle(runtime="sklearn", is_compiled=False, compilation=refused)
 
-        told = [run("models", "show", "churn", "--version", number).out for number in ("1", "2", "3")]
+        reported = [run("models", "show", "churn", "--version", number).out for number in ("1", "2", "3")]
 
-        assert "onnx, compiled: one row is 40.5 times as fast" in told[0]
-        assert "sklearn, not compiled: float64: not faster" in told[1]
-        assert "served as" not in told[2]
+        assert "onnx, compiled: one row is 40.5 times as fast" in reported[0]
+        assert "sklearn, not compiled: float64: not faster" in reported[1]
+        assert "served as" not in reported[2]
 
     def test_no_version_is_exit_code_3(self, standin: StandIn, run: Run) -> None:
         standin.models["churn"] = model(versions=[version(1)])
@@ -170,8 +170,8 @@ class TestLogs:
 
     def test_as_json_each_line_is_an_object(self, standin: StandIn, run: Run) -> None:
         standin.jobs["job-1"], standin.logs["job-1"] = [job()], self.LOG
-        told = [json.loads(line) for line in run("logs", "job-1", "-o", "json").out.splitlines()]
-        assert told[0] == {"text": "one", "offset": 4, "is_whole": True}
+        reported = [json.loads(line) for line in run("logs", "job-1", "-o", "json").out.splitlines()]
+        assert reported[0] == {"text": "one", "offset": 4, "is_whole": True}
 
     def test_what_is_neither_is_exit_code_3(self, run: Run) -> None:
         ended = run("logs", "nobody")

@@ -32,12 +32,12 @@ class TestStatus:
     def test_platform_deployments_and_processes_are_one_answer(self, standin: StandIn, run: Run) -> None:
         standin.deployments["dep-1"] = [deployment(url="http://127.0.0.1:8101")]
         ended = run("status", "--output", "json")
-        told = json.loads(ended.out)
-        assert (ended.exit_code, told["status"], told["url"]) == (0, "ok", standin.url)
-        assert told["platform"]["components"]["mlflow"]["url"] == "http://127.0.0.1:5000"
-        assert told["deployments"][0]["url"] == "http://127.0.0.1:8101"
-        assert told["deployments"][0]["replica_states"][0]["pid"] == 4243
-        assert [process["name"] for process in told["processes"]] == ["control", "mlflow"]
+        reported = json.loads(ended.out)
+        assert (ended.exit_code, reported["status"], reported["url"]) == (0, "ok", standin.url)
+        assert reported["platform"]["components"]["mlflow"]["url"] == "http://127.0.0.1:5000"
+        assert reported["deployments"][0]["url"] == "http://127.0.0.1:8101"
+        assert reported["deployments"][0]["replica_states"][0]["pid"] == 4243
+        assert [process["name"] for process in reported["processes"]] == ["control", "mlflow"]
 
     def test_people_see_tables(self, standin: StandIn, run: Run) -> None:
         standin.deployments["dep-1"] = [deployment(url="http://127.0.0.1:8101")]
@@ -54,11 +54,11 @@ class TestStatus:
         assert (ended.exit_code, ended.err) == (1, "modelyard: the platform is degraded: mlflow\n")
         assert "it does not answer" in ended.out
 
-    def test_without_a_control_plane_the_processes_are_told_and_it_is_exit_code_5(self, run: Run) -> None:
+    def test_without_a_control_plane_the_processes_are_reported_and_it_is_exit_code_5(self, run: Run) -> None:
         ended = run("status", "--url", "http://127.0.0.1:1", "-o", "json")
-        told = json.loads(ended.out)
-        assert (ended.exit_code, told["status"], told["platform"]) == (5, "unavailable", None)
-        assert [process["pid"] for process in told["processes"]] == [11, None]
+        reported = json.loads(ended.out)
+        assert (ended.exit_code, reported["status"], reported["platform"]) == (5, "unavailable", None)
+        assert [process["pid"] for process in reported["processes"]] == [11, None]
         assert ended.err.startswith("modelyard: nothing answers at http://127.0.0.1:1; `modelyard up` starts")
 
     def test_a_wrong_token_is_exit_code_4(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ class TestStatus:
             "modelyard: expected an access token; set MODELYARD_TOKEN, or --home to the folder of the local stack\n"
         )
 
-    def test_something_else_at_the_address_is_told_so(self, standin: StandIn, run: Run) -> None:
+    def test_something_else_at_the_address_is_reported(self, standin: StandIn, run: Run) -> None:
         standin.out_of_turn = [Reply(404, b"<h1>not here</h1>", {"Content-Type": "text/html"})]
         ended = run("status")
         assert ended.exit_code == 5

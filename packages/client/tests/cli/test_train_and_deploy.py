@@ -22,7 +22,9 @@ def script(tmp_path: Path) -> str:
 
 
 class TestTrain:
-    def test_the_end_is_told_on_stdout_and_the_phases_on_stderr(self, standin: StandIn, run: Run, script: str) -> None:
+    def test_the_end_is_reported_on_stdout_and_the_phases_on_stderr(
+        self, standin: StandIn, run: Run, script: str
+    ) -> None:
         standin.jobs["job-1"] = list(DEPLOYED)
         ended = run("train", script)
         assert ended.exit_code == 0
@@ -32,9 +34,9 @@ class TestTrain:
     def test_json_has_the_job_and_nothing_else(self, standin: StandIn, run: Run, script: str) -> None:
         standin.jobs["job-1"] = list(DEPLOYED)
         ended = run("train", script, "--output", "json")
-        told = json.loads(ended.out)
-        assert (told["status"], told["model_version"]) == ("succeeded", 2)
-        assert told["created_at"] == "2026-11-21T10:00:00Z"
+        reported = json.loads(ended.out)
+        assert (reported["status"], reported["model_version"]) == ("succeeded", 2)
+        assert reported["created_at"] == "2026-11-21T10:00:00Z"
 
     def test_not_waiting_tells_the_job_at_once(self, standin: StandIn, run: Run, script: str) -> None:
         ended = run("train", script, "--no-wait", "-o", "json")
@@ -83,7 +85,7 @@ class TestTrain:
         assert "from" not in ended.out + ended.err
 
     @pytest.mark.parametrize(
-        ("option", "value", "told"),
+        ("option", "value", "reported"),
         [
             ("--secret", "API_KEY=hunter2", "a value does not belong on the command line"),
             ("--secret", "NOBODY_SET_THIS", "there is no variable of that name here"),
@@ -91,13 +93,13 @@ class TestTrain:
             ("--env", "REGION", "expected NAME=VALUE"),
         ],
     )
-    def test_what_is_given_wrongly_is_told_without_a_value(
-        self, standin: StandIn, run: Run, script: str, option: str, value: str, told: str
+    def test_what_is_given_wrongly_is_reported_without_a_value(
+        self, standin: StandIn, run: Run, script: str, option: str, value: str, reported: str
     ) -> None:
         ended = run("train", script, option, value, "--no-wait")
 
         assert (ended.exit_code, standin.seen) == (2, [])
-        assert told in " ".join(ended.err.split())
+        assert reported in " ".join(ended.err.split())
         assert "hunter2" not in ended.err
 
     def test_a_script_with_a_file_is_sent_as_a_project(
@@ -140,7 +142,7 @@ class TestTrain:
             "modelyard: job-1 failed: ValueError: no column; `modelyard logs job-1` shows its log"
         )
 
-    def test_a_job_that_fails_is_told_to_programs_too(self, standin: StandIn, run: Run, script: str) -> None:
+    def test_a_job_that_fails_is_reported_to_programs_too(self, standin: StandIn, run: Run, script: str) -> None:
         standin.jobs["job-1"] = [FAILED]
         ended = run("train", script, "-o", "json")
         assert (ended.exit_code, json.loads(ended.out)["error"]["code"]) == (1, "script_failed")
@@ -182,9 +184,9 @@ class TestDeploy:
         run("deploy", "churn", "--replicas", "2", "--another", "--no-wait")
         assert standin.seen[0].json == {"model_name": "churn", "replicas": 2, "another": True}
 
-    def test_a_version_that_serves_already_is_told(self, standin: StandIn, run: Run) -> None:
-        told = {"job_id": "job-1", "model_name": "churn", "status": "queued", "deployment_id": "dep-1"}
-        standin.out_of_turn = [reply(202, told | {"message": "version 1 already serves as dep-1; follow GET /x"})]
+    def test_a_version_that_serves_already_is_reported(self, standin: StandIn, run: Run) -> None:
+        reported = {"job_id": "job-1", "model_name": "churn", "status": "queued", "deployment_id": "dep-1"}
+        standin.out_of_turn = [reply(202, reported | {"message": "version 1 already serves as dep-1; follow GET /x"})]
         ended = run("deploy", "churn", "--version", "1", "--no-wait")
         assert (ended.exit_code, ended.err) == (0, "version 1 already serves as dep-1\n")
 

@@ -70,7 +70,7 @@ class TestPredict:
         standin.out_of_turn = [error(503, "draining", "draining")]
         assert predictor.predict([[1]]).predictions == [0, 1]
 
-    def test_the_servers_refusal_is_told(self, standin: StandIn, predictor: Predictor) -> None:
+    def test_the_servers_refusal_is_reported(self, standin: StandIn, predictor: Predictor) -> None:
         standin.out_of_turn = [error(400, "unknown input 'x'; expected 'age'", "input_invalid")]
         with pytest.raises(Invalid, match="unknown input 'x'; expected 'age'"):
             predictor.predict({"x": [1]})
@@ -80,7 +80,7 @@ class TestNamedModel:
     @pytest.mark.parametrize(
         ("model", "version", "header"), [("Fraud Model v2", None, "Fraud%20Model%20v2"), ("churn", 3, "churn/3")]
     )
-    def test_the_server_is_told_which_model_is_meant(
+    def test_the_server_gets_the_name_of_the_model(
         self, standin: StandIn, clock: FakeClock, model: str, version: int | None, header: str
     ) -> None:
         with Predictor(f"{standin.url}/model", model=model, version=version, clock=clock) as predictor:

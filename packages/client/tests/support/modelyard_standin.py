@@ -266,8 +266,8 @@ def _page(request: Seen, plural: str, items: list[dict[str, Any]]) -> Reply:
 def _submit(standin: StandIn, request: Seen) -> Reply:
     asked = request.json
     name = asked.get("model_name") or asked["script_name"].removesuffix(".py")
-    told = {"job_id": "job-1", "model_name": name, "status": "queued", "message": "accepted"}
-    return reply(202, told)
+    reported = {"job_id": "job-1", "model_name": name, "status": "queued", "message": "accepted"}
+    return reply(202, reported)
 
 
 def _cancel(standin: StandIn, request: Seen, job_id: str) -> Reply:

@@ -121,7 +121,7 @@ class TestCurve:
             lambda inputs: {"y": np.array([str(len(inputs["x"]))] * len(inputs["x"]), dtype=object)},
         ],
     )
-    def test_a_model_that_answers_differently_in_company_is_never_batched(self, predict: Any) -> None:
+    def test_a_model_that_answers_differently_in_a_batch_is_never_batched(self, predict: Any) -> None:
         assert measure(predict, {"x": X}) is None
 
     def test_a_model_without_rows_is_never_batched(self) -> None:

@@ -94,7 +94,7 @@ class TestCommand:
         assert main([str(logged)]) == 2
         assert "there is something at" in capsys.readouterr().err
 
-    def test_a_model_without_an_example_is_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_model_without_an_example_is_reported(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         x, y = load_breast_cancer(return_X_y=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -140,7 +140,7 @@ class TestScikitLearnOnArrays:
         assert compilation.report.computes_in == "float64"
         _assert_same(compilation, original, {"input": x[30:]})
 
-    def test_labels_of_text_are_told_as_text(self) -> None:
+    def test_labels_of_text_are_reported_as_text(self) -> None:
         x, y = CANCER
         original = _on_array(RandomForestClassifier(5, random_state=0).fit(x, np.where(y, "benign", "malignant")))
         _assert_same(compile_model(original, {"input": x[:30]}, measure=_fast), original, {"input": x[30:]})
@@ -183,7 +183,7 @@ class TestScikitLearnOnArrays:
         assert not report.accepted
         assert report.reasons[0] == "float64: not faster: 100 rows take 0.50 times as long as compiled"
 
-    def test_a_model_without_a_translator_is_told(self) -> None:
+    def test_a_model_without_a_translator_is_reported(self) -> None:
         class Odd:
             def predict(self, rows: Any) -> Any:
                 return rows[:, 0]

@@ -93,7 +93,7 @@ class TestNumbers:
     @pytest.mark.parametrize(
         "encoder", [OneHotEncoder(handle_unknown="ignore"), OneHotEncoder(), OrdinalEncoder()], ids=str
     )
-    def test_whole_numbers_above_two_to_the_53_are_told_apart(self, encoder: Any, tmp_path: Path) -> None:
+    def test_whole_numbers_above_two_to_the_53_are_distinguished(self, encoder: Any, tmp_path: Path) -> None:
         ids = (2**60 + np.arange(40) % 4).reshape(-1, 1)
         classifier = DecisionTreeClassifier() if isinstance(encoder, OrdinalEncoder) else LogisticRegression()
         original = _on(make_pipeline(encoder, classifier).fit(ids, ids[:, 0] % 2), Datatype.INT64, 1)

@@ -115,7 +115,7 @@ class TestTargets:
             ({"func": np.log, "inverse_func": lambda values: np.exp(values) + 0.0}, "the function '<lambda>'"),
         ],
     )
-    def test_an_inverse_that_is_not_known_is_told(self, arguments: dict[str, Any], reason: str) -> None:
+    def test_an_inverse_that_is_not_known_is_reported(self, arguments: dict[str, Any], reason: str) -> None:
         regressor = TransformedTargetRegressor(Ridge(), **arguments).fit(DIABETES, PROGRESS)
         report = compile_model(_on_array(regressor), {"input": DIABETES[:30]}, measure=_fast).report
         assert not report.accepted

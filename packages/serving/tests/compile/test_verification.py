@@ -110,7 +110,7 @@ class TestVerify:
             ([[1.0]], [1.0], "output 'y' is float64[1] instead of float64[1, 1]"),
         ],
     )
-    def test_what_differs_is_told(self, expected: list[Any], got: list[Any], reason: str | None) -> None:
+    def test_what_differs_is_reported(self, expected: list[Any], got: list[Any], reason: str | None) -> None:
         difference = Difference()
         difference.compare({"y": np.array(expected)}, {"y": np.array(got)}, among="example")
         assert difference.reason == reason

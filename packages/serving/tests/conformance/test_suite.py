@@ -186,6 +186,6 @@ class TestDiscovery:
         with serving("has no index", with_grpc=False) as addresses, pytest.raises(DiscoveryError, match="--model"):
             discover(Http(addresses.url, timeout=5))
 
-    def test_nobody_at_the_address_is_told(self) -> None:
+    def test_nobody_at_the_address_is_reported(self) -> None:
         with pytest.raises(DiscoveryError, match="did not answer"):
             discover(Http("http://127.0.0.1:9", timeout=1))

@@ -168,7 +168,7 @@ class TestDeadline:
         await runs.submit(call(int))
         assert made == []
 
-    async def test_the_caller_of_a_call_that_runs_too_long_is_told_so(self) -> None:
+    async def test_the_caller_of_a_call_that_runs_too_long_gets_a_timeout(self) -> None:
         gate, runs = Gate(), executor()
         with pytest.raises(ServingError) as raised:
             await runs.submit(call(gate, timeout_s=0.01))
@@ -181,7 +181,7 @@ class TestGather:
     async def test_what_is_not_safe_for_threads_or_gains_nothing_is_never_gathered(self) -> None:
         assert not executor(is_thread_safe=True).should_batch(1)
 
-    async def test_what_came_alone_is_soon_made_at_once_and_company_is_noticed_again(self) -> None:
+    async def test_what_came_alone_is_soon_made_at_once_and_concurrency_is_noticed_again(self) -> None:
         runs = executor(latency_estimator=short(), is_thread_safe=True, batch_executor=Never())
         for _ in range(4):
             if runs.should_batch(1):
@@ -201,7 +201,7 @@ class TestGather:
 
 
 class TestClose:
-    async def test_the_last_call_is_made_before_the_end_is_told_once(self) -> None:
+    async def test_the_last_call_is_made_before_the_end_is_reported_once(self) -> None:
         gate, runs, ends = Gate(), executor(), list[str]()
         first, second = runs.submit(call(gate)), runs.submit(call(int))
         await begin(gate)

@@ -31,13 +31,13 @@ class TestPromise:
         assert read == [1]
 
     def test_cancelled_it_tells_the_source_once_and_the_reader_nothing(self) -> None:
-        told, read = list[str](), list[int | BaseException]()
-        future: Future[int] = Future(lambda: told.append("cancelled"))
+        reported, read = list[str](), list[int | BaseException]()
+        future: Future[int] = Future(lambda: reported.append("cancelled"))
         future.on_done(read.append)
         future.cancel()
         future.cancel()
         future.complete(1)
-        assert (told, read) == (["cancelled"], [])
+        assert (reported, read) == (["cancelled"], [])
 
     @pytest.mark.parametrize("end", ["settle", "cancel"])
     def test_done_it_holds_nobody(self, end: str) -> None:
@@ -71,11 +71,11 @@ class TestPromise:
             await bad
 
     async def test_who_stops_to_await_it_cancels_it(self) -> None:
-        told: list[str] = []
-        future: Future[int] = Future(lambda: told.append("cancelled"))
+        reported: list[str] = []
+        future: Future[int] = Future(lambda: reported.append("cancelled"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(future, 0.01)
-        assert told == ["cancelled"]
+        assert reported == ["cancelled"]
 
 
 class TestPromised:

@@ -13,20 +13,20 @@ SIGNATURE = Signature(
 )
 
 
-def told(outputs: Tensors) -> object:
+def reported(outputs: Tensors) -> object:
     return orjson.loads(encode_predictions(outputs, SIGNATURE))
 
 
 class TestEncodePredictions:
     def test_the_first_output_alone_is_the_predictions(self) -> None:
-        assert told({"label": np.array([0, 1])}) == {"predictions": [0, 1]}
+        assert reported({"label": np.array([0, 1])}) == {"predictions": [0, 1]}
 
     def test_with_others_every_output_is_there_by_name_too(self) -> None:
         outputs = {"label": np.array([1]), "scores": np.array([[0.25, 0.75]])}
-        assert told(outputs) == {"predictions": [1], "outputs": {"label": [1], "scores": [[0.25, 0.75]]}}
+        assert reported(outputs) == {"predictions": [1], "outputs": {"label": [1], "scores": [[0.25, 0.75]]}}
 
     def test_without_the_first_output_there_are_no_predictions(self) -> None:
-        assert told({"scores": np.array([[0.25, 0.75]])}) == {"outputs": {"scores": [[0.25, 0.75]]}}
+        assert reported({"scores": np.array([[0.25, 0.75]])}) == {"outputs": {"scores": [[0.25, 0.75]]}}
 
     @pytest.mark.parametrize(
         ("array", "expected"),
@@ -41,4 +41,4 @@ class TestEncodePredictions:
         ],
     )
     def test_each_kind_of_value_has_its_json(self, array: np.ndarray, expected: list[object]) -> None:
-        assert told({"label": array}) == {"predictions": expected}
+        assert reported({"label": array}) == {"predictions": expected}

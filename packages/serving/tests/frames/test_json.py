@@ -158,7 +158,7 @@ class TestWrongColumns:
     def test_missing_columns_are_all_named(self) -> None:
         assert refusal(FRAME, inputs={"rooms": [1], "is_new": [True]}) == "missing input 'size', 'town'"
 
-    def test_columns_of_different_lengths_are_told(self) -> None:
+    def test_columns_of_different_lengths_are_reported(self) -> None:
         message = refusal(FRAME, inputs={**GOOD, "rooms": [1, 2, 3]})
         assert message.startswith("all inputs need the same number of rows: 'size' has 2, 'rooms' has 3")
 
@@ -332,7 +332,7 @@ class TestDepth:
 
 
 class TestEnvelope:
-    def test_wanted_outputs_and_parameters_are_told(self) -> None:
+    def test_wanted_outputs_and_parameters_are_reported(self) -> None:
         request = decode(FRAME, inputs=GOOD, outputs=["probabilities"], params={"alpha": 1})
         assert request.outputs == ("probabilities",)
         assert request.parameters == {"alpha": 1}
@@ -398,13 +398,13 @@ class TestOneTensor:
         assert {name: column.tolist() for name, column in inputs.items()} == {"a": [1.5, 3.0], "b": [2, 4]}
 
     @pytest.mark.parametrize(
-        ("body", "told"),
+        ("body", "reported"),
         [
             (b'{"inputs": {"a": [[1.5, 2], [3, 4]]}}', "missing input 'b'"),
             (b'{"inputs": {"input": [[1.5, 2, 3]]}}', "unknown input 'input'; expected 'a', 'b'"),
             (b'{"inputs": {"a": [[1.5], [3, 4]], "b": [1, 2]}}', "column 'a', row 0: expected a number"),
         ],
     )
-    def test_what_could_be_misread_is_not(self, body: bytes, told: str) -> None:
-        with pytest.raises(InvalidInput, match=told):
+    def test_what_could_be_misread_is_not(self, body: bytes, reported: str) -> None:
+        with pytest.raises(InvalidInput, match=reported):
             decode_predict(body, None, self.SIGNATURE)

@@ -141,7 +141,9 @@ class TestEveryForm:
                 write(table.assign(size=["1", "big"] if "csv" in content_type else [None, "big"])), content_type, FRAME
             )
 
-    def test_unknown_and_missing_columns_are_told(self, write: Write, content_type: str, table: pd.DataFrame) -> None:
+    def test_unknown_and_missing_columns_are_reported(
+        self, write: Write, content_type: str, table: pd.DataFrame
+    ) -> None:
         with pytest.raises(InvalidInput, match="unknown input 'garden'"):
             decode(write(table.assign(garden=1)), content_type, FRAME)
         with pytest.raises(InvalidInput, match="missing input 'town'"):

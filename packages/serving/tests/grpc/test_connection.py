@@ -288,7 +288,9 @@ class TestFaults:
             (frame(frames.HEADERS, stream=1) + frame(frames.PING, payload=b"12345678"), ErrorCode.PROTOCOL_ERROR),
         ],
     )
-    def test_a_peer_that_breaks_the_protocol_is_told_how_and_parted_from(self, data: bytes, code: ErrorCode) -> None:
+    def test_a_peer_that_breaks_the_protocol_gets_the_error_and_is_disconnected(
+        self, data: bytes, code: ErrorCode
+    ) -> None:
         peer = Peer()
         peer.say(data)
 

@@ -88,7 +88,7 @@ class TestRefusals:
             read_request(_typed("FP64", shape, fp64_contents=[1.0]))
 
     @pytest.mark.parametrize(
-        ("request_", "told"),
+        ("request_", "reported"),
         [
             (_typed("FP32", [2], fp64_contents=[1.0, 2.0]), "expected fp32_contents, not fp64_contents"),
             (_typed("FP32", [2], fp32_contents=[1.0], int_contents=[1]), "expected fp32_contents"),
@@ -103,11 +103,13 @@ class TestRefusals:
             (_typed("UINT16", [1], uint_contents=[65_536]), "from 0 to 65535"),
         ],
     )
-    def test_what_cannot_be_a_tensor_is_refused_with_its_name(self, request_: pb.ModelInferRequest, told: str) -> None:
+    def test_what_cannot_be_a_tensor_is_refused_with_its_name(
+        self, request_: pb.ModelInferRequest, reported: str
+    ) -> None:
         with pytest.raises(InvalidInput, match="'x'") as caught:
             read_request(request_)
 
-        assert told in caught.value.message
+        assert reported in caught.value.message
 
     def test_an_input_without_a_name_is_refused(self) -> None:
         request = pb.ModelInferRequest()

@@ -109,7 +109,7 @@ class TestWorkers:
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "no worker is ready" in caught.value.details()
 
-    def test_one_that_dies_is_replaced_and_its_callers_are_told_at_once(self, start_server: StartServer) -> None:
+    def test_one_that_dies_is_replaced_and_its_callers_get_an_error_at_once(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--grpc-port", "0")
         with channel_to(server) as channel:
             with pytest.raises(grpc.RpcError) as caught:

@@ -97,7 +97,7 @@ class TestTriton:
         with triton.InferenceServerClient(address) as client:
             assert np.array_equal(client.infer("Doubler", [triton_input(triton, rows)]).as_numpy("y"), rows * 2)
 
-    def test_errors_are_told_with_their_status(self, address: str) -> None:
+    def test_errors_are_reported_with_their_status(self, address: str) -> None:
         with triton.InferenceServerClient(address) as client:
             with pytest.raises(InferenceServerException, match="there is no input 'z'") as caught:
                 client.infer("Doubler", [triton_input(triton, ROWS, name="z")])
@@ -178,7 +178,7 @@ class TestTriton:
 
 
 class TestProbes:
-    def test_health_is_told_for_the_server_and_its_services(self, address: str) -> None:
+    def test_health_is_reported_for_the_server_and_its_services(self, address: str) -> None:
         with grpc.insecure_channel(address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             for service in ("", "inference.GRPCInferenceService"):
@@ -222,7 +222,7 @@ class TestProbes:
 
 
 class TestOtherCallers:
-    def test_an_unknown_method_is_told(self, address: str) -> None:
+    def test_an_unknown_method_is_reported(self, address: str) -> None:
         with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary("/some.Other/Method")(b"", timeout=20)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -114,9 +114,9 @@ class TestDescriptions:
         assert (await doubler.ask("GET", f"{path}/")).status == 200
 
     async def test_the_server_tells_its_name_version_and_extensions(self, doubler: Bench) -> None:
-        told = content(await doubler.ask("GET", "/v2"))
-        assert told["name"] == "modelyard-serving"
-        assert "binary_tensor_data" in told["extensions"]
+        reported = content(await doubler.ask("GET", "/v2"))
+        assert reported["name"] == "modelyard-serving"
+        assert "binary_tensor_data" in reported["extensions"]
 
     async def test_a_server_that_leaves_is_live_and_not_ready(self, doubler: Bench) -> None:
         doubler.plane.begin_drain()
@@ -176,7 +176,7 @@ class TestRepository:
         assert (await doubler.ask("POST", self.LOAD)).status == 200
         assert (await doubler.infer(ROW)).status == 200
 
-    async def test_a_load_that_fails_is_told_and_takes_no_parameters(self, doubler: Bench) -> None:
+    async def test_a_load_that_fails_is_reported_and_takes_no_parameters(self, doubler: Bench) -> None:
         repository = FakeRepository(doubler)
         repository.error = ServingError("broken", kind=Kind.INVALID)
         doubler.plane.repository = repository
@@ -216,9 +216,9 @@ class TestInfer:
         response = await doubler.infer(np.array([1.0, 2.0]).tobytes(), **{HEADER: "0"})
         assert np.frombuffer(response.body[int(dict(response.headers)[HEADER]) :]).tolist() == [2.0, 4.0]
 
-    @pytest.mark.parametrize("told", ["-1", "1000000", "x", "1.5", "99999999999999999999", "²", ""])
-    async def test_a_wrong_length_of_the_json_is_refused(self, doubler: Bench, told: str) -> None:
-        sentence = assert_is_error(await doubler.infer(ROW, **{HEADER: told}), 400)
+    @pytest.mark.parametrize("reported", ["-1", "1000000", "x", "1.5", "99999999999999999999", "²", ""])
+    async def test_a_wrong_length_of_the_json_is_refused(self, doubler: Bench, reported: str) -> None:
+        sentence = assert_is_error(await doubler.infer(ROW, **{HEADER: reported}), 400)
         assert "Inference-Header-Content-Length" in sentence
 
     async def test_a_large_body_is_answered_the_same(self, doubler: Bench) -> None:
@@ -234,9 +234,9 @@ class TestInfer:
 
     async def test_an_error_does_not_send_a_whole_body_back(self, doubler: Bench) -> None:
         tensor = {"name": "z" * 1_000_000, "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}
-        told = assert_is_error(await doubler.infer({"inputs": [tensor]}), 400)
-        assert told.startswith("there is no input 'zzz")
-        assert len(told) < 10_000
+        reported = assert_is_error(await doubler.infer({"inputs": [tensor]}), 400)
+        assert reported.startswith("there is no input 'zzz")
+        assert len(reported) < 10_000
 
 
 class TestPredict:
@@ -276,7 +276,7 @@ class TestErrors:
         assert_is_error(response, status)
         assert (status == 405) == ("allow" in dict(response.headers))
 
-    async def test_a_model_or_version_that_is_not_there_is_told_with_what_is(self, doubler: Bench) -> None:
+    async def test_a_model_or_version_that_is_not_there_is_reported_with_what_is(self, doubler: Bench) -> None:
         assert "there is no model 'other'" in assert_is_error(await doubler.ask("GET", "/v2/models/other"), 404)
         sentence = assert_is_error(await doubler.ask("GET", f"{MODEL}/versions/4"), 404)
         assert sentence == f"model '{MODEL_NAME}' has no version '4': this server has '3'"
@@ -314,7 +314,7 @@ class TestCodings:
         response = await doubler.infer(compress(json.dumps(ROW).encode()), content_encoding=coding)
         assert response.status == 200
 
-    async def test_an_unknown_coding_is_told_with_the_known_ones(self, doubler: Bench) -> None:
+    async def test_an_unknown_coding_is_reported_with_the_known_ones(self, doubler: Bench) -> None:
         response = await doubler.infer(ROW, content_encoding="br")
         assert_is_error(response, 415)
         assert dict(response.headers)["accept-encoding"] == "gzip, deflate"

@@ -70,7 +70,7 @@ class TestMlflow:
 
     def test_every_form_of_its_documentation(self, start_server: StartServer) -> None:
         address = start_server("Total").status()["address"]
-        told = {
+        reported = {
             name: requests.post(
                 f"http://{address}/invocations",
                 data=body if isinstance(body, str) else json.dumps(body),
@@ -79,4 +79,4 @@ class TestMlflow:
             ).json()
             for name, (body, content_type) in FORMS.items()
         }
-        assert told == {name: {"predictions": [11.0, 22.0]} for name in FORMS}
+        assert reported == {name: {"predictions": [11.0, 22.0]} for name in FORMS}

@@ -71,11 +71,11 @@ class TestNamedModel:
         assert infer(server, ("modelyard-model", named)) == [2.0, 4.0]
 
     @pytest.mark.parametrize(
-        ("named", "told"),
+        ("named", "reported"),
         [("thrice", "'thrice'"), ("twice/8", "'twice' in version '8'"), ("M%C3%BChle", "'M\u00fchle'")],
     )
-    def test_a_caller_who_means_another_one_is_told_both(self, server: Any, named: str, told: str) -> None:
-        sentence = f"modelyard-model: this server has model 'twice' in version '7', not {told}"
+    def test_a_caller_who_means_another_one_gets_both_names(self, server: Any, named: str, reported: str) -> None:
+        sentence = f"modelyard-model: this server has model 'twice' in version '7', not {reported}"
         for method, path in ROUTES:
             answer = httpx.request(method, server.url + path, headers={"modelyard-model": named})
             assert (answer.status_code, answer.json()) == (409, {"error": sentence}), path

@@ -1,5 +1,6 @@
-"""Triton's perf_analyzer against a real server, told nothing of the model: it asks for metadata and configuration and
-makes its requests of them. MODELYARD_PERF_ANALYZER is the command that runs it; CI provides it."""
+"""Triton's perf_analyzer against a real server, with no other information than the model's name: it asks for
+metadata and configuration and makes its requests from them. MODELYARD_PERF_ANALYZER is the command that runs it; CI
+provides it."""
 
 import os
 import re
@@ -23,7 +24,7 @@ class TestPerfAnalyzer:
         [[], ["-a"], ["-b", "8"], ["-i", "grpc"], ["-i", "grpc", "-a"], ["-i", "grpc", "-a", "--streaming"]],
         ids=["http", "http-async", "http-batches", "grpc", "grpc-async", "grpc-stream"],
     )
-    def test_it_measures_a_classifier_of_which_it_is_told_only_the_name(
+    def test_it_measures_a_classifier_of_which_it_has_only_the_name(
         self, start_server: StartServer, options: list[str]
     ) -> None:
         status = start_server("Labeller", "--grpc-port", "0").status()

@@ -62,7 +62,7 @@ class TestTriton:
         assert answer.as_numpy("y").tolist() == (ROWS * 2).tolist()
         assert answer.get_response()["id"] == "seven"
 
-    def test_an_error_is_told(self, address: str) -> None:
+    def test_an_error_is_reported(self, address: str) -> None:
         with (
             triton.InferenceServerClient(address) as client,
             pytest.raises(InferenceServerException, match="there is no input 'z'"),
@@ -87,5 +87,5 @@ class TestCurl:
     )
     def test_data_without_a_content_type(self, address: str, path: str, body: Any, expected: Any) -> None:
         command = ["curl", "--silent", "--fail", "--data", json.dumps(body), f"http://{address}{path}"]
-        told = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
-        assert json.loads(told) == expected
+        reported = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+        assert json.loads(reported) == expected

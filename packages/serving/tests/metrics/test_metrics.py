@@ -56,7 +56,7 @@ class TestExposition:
         assert found["modelyard_request_duration_seconds_bucket", "+Infok"] == 3
         assert found["modelyard_compute_duration_seconds_count", ""] == 3
 
-    def test_errors_are_told_by_their_outcome_and_rejections_by_their_reason(self) -> None:
+    def test_errors_are_reported_by_their_outcome_and_rejections_by_their_reason(self) -> None:
         metrics = SharedMetrics(make_metrics_file())
         recorder = Recorder(metrics.row(0))
         recorder.record_failure(Outcome.BUSY, total_s=0.001)
@@ -101,9 +101,9 @@ class TestStatistics:
         record_success(recorder)
         recorder.record_execution(8)
         recorder.record_failure(Outcome.TIMEOUT, total_s=0.5)
-        told = statistics(metrics, model="m", version="1")
-        assert (told["inference_count"], told["execution_count"]) == (8, 1)
-        assert told["inference_stats"]["success"] == {"count": 1, "ns": 1_000_000}
-        assert told["inference_stats"]["fail"] == {"count": 1, "ns": 500_000_000}
-        assert told["inference_stats"]["compute_infer"] == {"count": 1, "ns": 200_000}
-        assert told["last_inference"] > 1_600_000_000_000
+        reported = statistics(metrics, model="m", version="1")
+        assert (reported["inference_count"], reported["execution_count"]) == (8, 1)
+        assert reported["inference_stats"]["success"] == {"count": 1, "ns": 1_000_000}
+        assert reported["inference_stats"]["fail"] == {"count": 1, "ns": 500_000_000}
+        assert reported["inference_stats"]["compute_infer"] == {"count": 1, "ns": 200_000}
+        assert reported["last_inference"] > 1_600_000_000_000

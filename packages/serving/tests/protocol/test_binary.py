@@ -33,7 +33,7 @@ class TestFixedSize:
         assert decoded.tobytes() == array.tobytes()
 
     @pytest.mark.parametrize("size", [0, 23, 25, 240])
-    def test_another_size_is_told_with_both_numbers(self, size: int) -> None:
+    def test_another_size_is_reported_with_both_numbers(self, size: int) -> None:
         with pytest.raises(InvalidInput, match=rf"shape \[1, 3\] of FP64 needs 24 bytes, but {size} came"):
             decode_tensor(b"\0" * size, datatype=Datatype.FP64, shape=(1, 3), name="x")
 
@@ -61,7 +61,7 @@ class TestBytes:
         )
 
     @pytest.mark.parametrize(
-        ("content", "count", "told"),
+        ("content", "count", "reported"),
         [
             (packed(b"a"), 2, "needs 2 elements, but 5 bytes came"),
             (packed(b"a", b"b"), 1, "5 bytes are left after its 1 elements"),
@@ -70,8 +70,8 @@ class TestBytes:
             (b"", 2**50, "but 0 bytes came"),
         ],
     )
-    def test_lengths_that_disagree_are_refused(self, content: bytes, count: int, told: str) -> None:
-        with pytest.raises(InvalidInput, match=told):
+    def test_lengths_that_disagree_are_refused(self, content: bytes, count: int, reported: str) -> None:
+        with pytest.raises(InvalidInput, match=reported):
             decode_tensor(content, datatype=Datatype.BYTES, shape=(count,), name="x")
 
     def test_a_missing_string_is_an_empty_one(self) -> None:

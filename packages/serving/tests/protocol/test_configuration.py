@@ -27,19 +27,19 @@ class TestConfiguration:
             inputs=(TensorSpec("a", Datatype.INT64, (-1,), optional=True),),
             outputs=(TensorSpec("y", Datatype.FP64, (-1,)),),
         )
-        told = configuration(name="m", platform="sklearn_pickle", signature=signature)
-        assert told["max_batch_size"] == MAX_BATCH_SIZE
-        assert told["input"] == [{"name": "a", "data_type": "TYPE_INT64", "dims": [], "optional": True}]
+        reported = configuration(name="m", platform="sklearn_pickle", signature=signature)
+        assert reported["max_batch_size"] == MAX_BATCH_SIZE
+        assert reported["input"] == [{"name": "a", "data_type": "TYPE_INT64", "dims": [], "optional": True}]
 
-    def test_a_tensor_that_does_not_begin_with_the_rows_is_told_dimension_by_dimension(self) -> None:
+    def test_a_tensor_that_does_not_begin_with_the_rows_is_reported_dimension_by_dimension(self) -> None:
         signature = Signature(
             inputs=(TensorSpec("x", Datatype.FP32, (2, -1)),), outputs=(TensorSpec("y", Datatype.FP32, (-1,)),)
         )
-        told = configuration(name="m", platform="torch_exported", signature=signature)
-        assert told["max_batch_size"] == 0
-        assert told["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [2, -1]}]
+        reported = configuration(name="m", platform="torch_exported", signature=signature)
+        assert reported["max_batch_size"] == 0
+        assert reported["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [2, -1]}]
 
-    def test_outputs_that_come_only_by_name_are_not_told_for_the_metadata_has_none_of_them(self) -> None:
+    def test_outputs_that_come_only_by_name_are_not_reported_for_the_metadata_has_none_of_them(self) -> None:
         signature = Signature(
             inputs=(TensorSpec("x", Datatype.FP32, (-1, 3)),),
             outputs=(
@@ -47,6 +47,6 @@ class TestConfiguration:
                 TensorSpec("probabilities", Datatype.FP64, (-1, 2), optional=True),
             ),
         )
-        told = configuration(name="m", platform="onnx_onnxv1", signature=signature)
-        assert [tensor["name"] for tensor in told["output"]] == ["y"]
-        assert ParseDict(told, pb.ModelConfig()).max_batch_size == MAX_BATCH_SIZE
+        reported = configuration(name="m", platform="onnx_onnxv1", signature=signature)
+        assert [tensor["name"] for tensor in reported["output"]] == ["y"]
+        assert ParseDict(reported, pb.ModelConfig()).max_batch_size == MAX_BATCH_SIZE

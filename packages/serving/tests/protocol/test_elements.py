@@ -1,4 +1,5 @@
-"""The `data` of JSON tensors: what JSON carries exactly comes exactly, and what does not fit is told by its place."""
+"""The `data` of JSON tensors: what JSON carries exactly arrives exactly, and an element that does not fit is reported
+by its position."""
 
 import json
 import math
@@ -137,7 +138,7 @@ class TestShape:
             ([1.0], (2**60, 2)),
         ],
     )
-    def test_another_count_is_told_with_both_numbers(self, data: list[float], shape: tuple[int, ...]) -> None:
+    def test_another_count_is_reported_with_both_numbers(self, data: list[float], shape: tuple[int, ...]) -> None:
         with pytest.raises(InvalidInput, match=rf"needs {math.prod(shape)} elements, but data has {len(data)}"):
             read(data, Datatype.FP64, shape)
 

@@ -27,7 +27,7 @@ class TestContract:
         assert CONTRACT.check(InferRequest([actual]))["x"] is actual.array
 
     @pytest.mark.parametrize(
-        ("inputs", "told"),
+        ("inputs", "reported"),
         [
             ([], "inputs is empty: expected 'x'"),
             ([tensor(), tensor("z")], r"there is no input 'z': expected 'x' \(FP32 \[-1, 3\]\), 'y'"),
@@ -39,8 +39,8 @@ class TestContract:
             ([tensor(shape=(1, 4))], r"expected shape \[-1, 3\] \(-1 is any\), not \[1, 4\]"),
         ],
     )
-    def test_a_wrong_request_is_told_in_one_sentence(self, inputs: list[Tensor], told: str) -> None:
-        with pytest.raises(InvalidInput, match=told):
+    def test_a_wrong_request_is_reported_in_one_sentence(self, inputs: list[Tensor], reported: str) -> None:
+        with pytest.raises(InvalidInput, match=reported):
             CONTRACT.check(InferRequest(inputs))
 
     def test_an_unknown_output_is_refused_with_the_known_ones(self) -> None:
@@ -105,7 +105,7 @@ class TestUndeclared:
         with pytest.raises(InvalidInput, match="expected datatype FP32, not BYTES"):
             self.contract(X).check(InferRequest([tensor(datatype=datatype)]))
 
-    def test_without_any_inputs_told_every_name_passes(self) -> None:
+    def test_without_any_inputs_declared_every_name_passes(self) -> None:
         inputs: Any = self.contract().check(InferRequest([tensor("whatever")]))
         assert list(inputs) == ["whatever"]
 

@@ -44,7 +44,7 @@ class TestAnswerer:
             ANSWERER.build({"label": RESULT["label"]}, InferRequest([]))
         assert raised.value.kind is Kind.INTERNAL
 
-    def test_another_datatype_than_declared_is_told_as_it_is(self) -> None:
+    def test_another_datatype_than_declared_is_reported_as_it_is(self) -> None:
         answer = ANSWERER.build({**RESULT, "label": np.array([1], dtype=np.int32)}, InferRequest([]))
         assert answer.outputs[0].datatype is Datatype.INT32
 

@@ -51,7 +51,7 @@ class TestJson:
         assert read({"inputs": [tensor(more=[[1]])], "extra": {"a": [1]}}).inputs[0].name == "x"
 
     @pytest.mark.parametrize(
-        ("body", "told"),
+        ("body", "reported"),
         [
             (b"", "the body is not JSON: no JSON found"),
             (b"{", "the body is not JSON"),
@@ -84,8 +84,8 @@ class TestJson:
             ),
         ],
     )
-    def test_a_wrong_body_is_told_in_one_sentence(self, body: Any, told: str) -> None:
-        with pytest.raises(InvalidInput, match=told):
+    def test_a_wrong_body_is_reported_in_one_sentence(self, body: Any, reported: str) -> None:
+        with pytest.raises(InvalidInput, match=reported):
             read(body)
 
     @pytest.mark.parametrize("data", [[1.0, [2.0]], [1.0, [2.0, 3.0], []], [[1.0], [[2.0]]], [[1.0, [2.0]]]])
@@ -148,7 +148,7 @@ class TestBinary:
         assert [part.array.tolist() for part in request.inputs] == [[1.0, 2.0], [3.0, 4.0]]
 
     @pytest.mark.parametrize(
-        ("size", "blob", "told"),
+        ("size", "blob", "reported"),
         [
             (16, b"\0" * 15, "expecting 1 additional bytes"),
             (16, b"\0" * 17, "unexpected additional input data: 1 bytes"),
@@ -158,10 +158,10 @@ class TestBinary:
             (2**70, b"", "not JSON that is read here: Big integer"),
         ],
     )
-    def test_sizes_that_disagree_are_refused(self, size: Any, blob: bytes, told: str) -> None:
+    def test_sizes_that_disagree_are_refused(self, size: Any, blob: bytes, reported: str) -> None:
         binary = tensor(parameters={"binary_data_size": size})
         del binary["data"]
-        with pytest.raises(InvalidInput, match=told):
+        with pytest.raises(InvalidInput, match=reported):
             read({"inputs": [binary]}, blob)
 
     def test_a_binary_tensor_needs_the_header(self) -> None:
@@ -195,7 +195,7 @@ class TestRaw:
         assert request.inputs[0].array.tolist() == [["hello"]]
 
     @pytest.mark.parametrize(
-        ("specs", "told"),
+        ("specs", "reported"),
         [
             (
                 (TensorSpec("x", Datatype.FP64, (-1,)), TensorSpec("y", Datatype.FP64, (-1,))),
@@ -207,6 +207,6 @@ class TestRaw:
             ((TensorSpec("x", Datatype.FP32, (1,)),), "needs 4 bytes, but 8 came"),
         ],
     )
-    def test_what_is_not_plain_is_refused(self, specs: tuple[TensorSpec, ...], told: str) -> None:
-        with pytest.raises(InvalidInput, match=told):
+    def test_what_is_not_plain_is_refused(self, specs: tuple[TensorSpec, ...], reported: str) -> None:
+        with pytest.raises(InvalidInput, match=reported):
             read_raw(b"\0" * 8, signature(*specs))

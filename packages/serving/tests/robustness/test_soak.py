@@ -15,6 +15,6 @@ class TestSoak:
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
 
         assert done.returncode == 0, done.stdout + done.stderr
-        told = json.loads(done.stdout)
-        assert (told["wrong"], told["failures"]) == (0, [])
-        assert min(told["answered"].values()) > 100
+        reported = json.loads(done.stdout)
+        assert (reported["wrong"], reported["failures"]) == (0, [])
+        assert min(reported["answered"].values()) > 100

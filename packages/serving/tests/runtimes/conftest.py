@@ -93,7 +93,7 @@ def mlflow_answer() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def fair() -> pd.DataFrame:
-    """The Fair survey of affairs (statsmodels) with its codes told as words, and values missing here and there."""
+    """The Fair survey of affairs (statsmodels) with its codes as words, and values missing here and there."""
     data = sm.datasets.fair.load_pandas().data.iloc[::20].reset_index(drop=True)
     frame = pd.DataFrame(
         {

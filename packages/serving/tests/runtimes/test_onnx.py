@@ -75,7 +75,7 @@ class TestGraphFiles:
         with pytest.raises(InvalidModel, match=r"bad\.onnx is not an ONNX model"):
             opened(tmp_path / "bad.onnx")
 
-    def test_a_session_has_one_thread_unless_it_is_told_otherwise(self, sum_and_difference: Path) -> None:
+    def test_a_session_has_one_thread_unless_configured_otherwise(self, sum_and_difference: Path) -> None:
         assert open_session(sum_and_difference).get_session_options().intra_op_num_threads == 1
         options = {"intra_op_num_threads": 2, "execution_mode": "sequential", "graph_optimization_level": 99}
         assert open_session(sum_and_difference, options=options).get_session_options().intra_op_num_threads == 2

@@ -121,8 +121,8 @@ ESTIMATORS: Mapping[str, Callable[[], Any]] = {
 }
 
 
-def told_and_answered(opened: OpenedModel) -> list[tuple[TensorSpec, Datatype, tuple[int, ...]]]:
-    """What is told of each output, and what comes, for one row and for three."""
+def declared_and_observed(opened: OpenedModel) -> list[tuple[TensorSpec, Datatype, tuple[int, ...]]]:
+    """The declared and the observed form of each output, for one row and for three."""
     model, rows = opened.model, probe_rows(opened.model, None)
     assert rows is not None
     names = [spec.name for spec in model.signature.outputs]
@@ -139,10 +139,10 @@ def told_and_answered(opened: OpenedModel) -> list[tuple[TensorSpec, Datatype, t
 
 
 def assert_alike(opened: OpenedModel) -> None:
-    for spec, datatype, shape in told_and_answered(opened):
+    for spec, datatype, shape in declared_and_observed(opened):
         assert datatype is spec.datatype, spec
         assert len(shape) == len(spec.shape), spec
-        assert all(told in (-1, actual) for told, actual in zip(spec.shape, shape, strict=True)), (spec, shape)
+        assert all(reported in (-1, actual) for reported, actual in zip(spec.shape, shape, strict=True)), (spec, shape)
 
 
 class TestFiles:
@@ -152,12 +152,12 @@ class TestFiles:
         assert_alike(opened(tmp_path / "model.joblib", trust_pickle=True))
 
     def test_they_tell_the_right_thing(self, tmp_path: Path, opened: Open) -> None:
-        told = {}
+        reported = {}
         for kind in ("clusters", "a forest of texts", "of texts", "documents"):
             joblib.dump(ESTIMATORS[kind](), tmp_path / "model.joblib")
             output = opened(tmp_path / "model.joblib", trust_pickle=True).model.signature.outputs[0]
-            told[kind] = (output.datatype, output.shape)
-        assert told == {
+            reported[kind] = (output.datatype, output.shape)
+        assert reported == {
             "clusters": (Datatype.INT32, (-1,)),
             "a forest of texts": (Datatype.BYTES, (-1, 2)),
             "of texts": (Datatype.BYTES, (-1,)),
@@ -217,8 +217,8 @@ class TestFolders:
             (path / "MLmodel").read_text() + "saved_input_example_info:\n  serving_input_path: rows.json\n"
         )
         (path / "rows.json").write_text('{"inputs": [[1.0, 2.0]]}')
-        told = {spec.name: (spec.datatype, spec.shape) for spec in opened(path).model.signature.outputs}
-        assert told == {"twice": (Datatype.FP64, (-1, -1)), "words": (Datatype.BYTES, (-1,))}
+        reported = {spec.name: (spec.datatype, spec.shape) for spec in opened(path).model.signature.outputs}
+        assert reported == {"twice": (Datatype.FP64, (-1, -1)), "words": (Datatype.BYTES, (-1,))}
 
 
 class Twice(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types.

@@ -86,7 +86,7 @@ class TestPythonModels:
         with pytest.raises(InvalidInput, match="unknown parameter 'facto'; the model declares factor"):
             answer(opened(describes), inputs=columns, params={"facto": 4.0})
 
-    def test_a_time_with_an_offset_is_told_in_utc(self, describes: Path, opened: Open, answer: Answer) -> None:
+    def test_a_time_with_an_offset_is_reported_in_utc(self, describes: Path, opened: Open, answer: Answer) -> None:
         columns = {"amount": [1.0], "who": ["ann"], "seen": ["2026-11-22T00:30:00+01:00"]}
         assert answer(opened(describes), inputs=columns)["text"].tolist() == ["Saturday ann"]
 

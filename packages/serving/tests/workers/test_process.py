@@ -40,9 +40,9 @@ class TestItsLog:
         self, end: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         _, tail = await _ended(f"import sys; sys.stderr.write('first\\n' + 'x' * 300_000 + '{end}')")
-        told = capfd.readouterr().err
-        assert told.count("x") == 300_000
-        assert told.startswith("first\nxxx")
+        reported = capfd.readouterr().err
+        assert reported.count("x") == 300_000
+        assert reported.startswith("first\nxxx")
         assert tail.startswith("first\nxxx")
         assert len(tail) < 100_000
 

@@ -31,7 +31,7 @@ class TestRounds:
         rounds.begin(Verb.UNLOAD, [], workers_serve.append)
         assert workers_serve == [None, None]
 
-    def test_the_last_verb_is_what_a_later_worker_is_told(self) -> None:
+    def test_the_last_verb_is_what_a_later_worker_gets(self) -> None:
         rounds = Rounds[str]()
         rounds.begin(Verb.UNLOAD, [], lambda _: None)
         assert rounds.is_unloaded

@@ -79,7 +79,7 @@ class TestStart:
         assert ended.returncode == 2
         assert ended.stderr.startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use")
 
-    def test_a_model_that_does_not_load_is_told_and_tried_again(self, start_server: StartServer) -> None:
+    def test_a_model_that_does_not_load_is_reported_and_tried_again(self, start_server: StartServer) -> None:
         server = start_server("Unloadable", is_awaited=False)
         status = server.wait(lambda status: status["state"] == "failed" and status["workers"][0]["restarts"] > 0)
         assert status["workers"][0]["last_exit"]["reason"] == "ValueError: the weights are not there"
@@ -104,8 +104,8 @@ class TestCheck:
     def test_a_model_that_does_not_load_is_exit_code_1(self) -> None:
         ended = run("--check", "sample_models:Unloadable")
         assert ended.returncode == 1
-        told = {"ok": False, "error": "ValueError: the weights are not there", "opened": False}
-        assert json.loads(ended.stdout) == told
+        reported = {"ok": False, "error": "ValueError: the weights are not there", "opened": False}
+        assert json.loads(ended.stdout) == reported
 
 
 class TestWorkers:
@@ -213,7 +213,7 @@ class TestScaling:
 
 
 def call_until(is_over: threading.Event, url: str, failures: list[str]) -> None:
-    """Requests over a kept connection and over fresh ones, until told to end."""
+    """Requests over a persistent connection and over new ones, until stopped."""
     body = {"inputs": [{"name": "seconds", "shape": [1], "datatype": "FP64", "data": [0.002]}]}
     with httpx.Client(timeout=30) as client:
         while not is_over.is_set():

@@ -33,7 +33,7 @@ class TestServerState:
             ([STARTING, WAITING], ServerState.STARTING),
         ],
     )
-    def test_the_whole_is_told_by_its_workers(self, workers: list[Fact], state: ServerState) -> None:
+    def test_the_whole_depends_on_its_workers(self, workers: list[Fact], state: ServerState) -> None:
         assert server_state(workers, is_draining=False) is state
 
     @given(st.lists(st.sampled_from([READY, STARTING, WAITING])))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from modelyard_client.cli.errors import CommandError
 from modelyard_client.cli.options import Output
 from modelyard_client.cli.progress import wait_for_job
-from modelyard_client.cli.terminal import print_facts, print_json, told_pairs
+from modelyard_client.cli.terminal import format_pairs, print_facts, print_json
 from modelyard_client.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _source_facts(source: "Mapping[str, Any]") -> dict[str, object]:
         "script": shlex.join([source["script_name"], *source.get("arguments", [])]),
         "script sha256": source.get("script_sha256"),
         "project": source.get("project"),
-        "environment": told_pairs(source.get("environment", {})),
+        "environment": format_pairs(source.get("environment", {})),
         "secrets": ", ".join(source.get("secrets", [])),
         "requirements": ", ".join(source.get("requirements", [])),
         "python": source.get("requires_python"),

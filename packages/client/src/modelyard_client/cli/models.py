@@ -27,7 +27,7 @@ from modelyard_client.cli.options import (
     UrlOption,
     VersionOption,
 )
-from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table, told_pairs
+from modelyard_client.cli.terminal import age, format_pairs, print_facts, print_json, print_line, print_table
 from modelyard_client.errors import NotFound
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _tell_model(model: "Model") -> None:
     print_table(
         ("version", "stage", "metrics", "run", "age"),
         (
-            (version.version, version.stage, told_pairs(version.metrics), version.run_id, age(version.created_at))
+            (version.version, version.stage, format_pairs(version.metrics), version.run_id, age(version.created_at))
             for version in model.versions
         ),
     )
@@ -182,7 +182,7 @@ def _tell_facts(model: "Model") -> None:
             "latest": model.latest_version,
             "production": model.production_version,
             "staging": model.staging_version,
-            "tags": told_pairs(model.tags),
+            "tags": format_pairs(model.tags),
             "owners": ", ".join(model.owners),
             "revision": model.revision,
             "created": model.created_at,
@@ -200,10 +200,10 @@ def _tell_version(version: "Version", bundle: "Bundle | None") -> None:
             "artifacts": version.artifact_uri,
             "run": version.run_id,
             "job": version.job_id,
-            "metrics": told_pairs(version.measured_metrics),
-            "claimed metrics": told_pairs(version.claimed_metrics),
-            "parameters": told_pairs(version.parameters),
-            "tags": told_pairs(version.tags),
+            "metrics": format_pairs(version.measured_metrics),
+            "claimed metrics": format_pairs(version.claimed_metrics),
+            "parameters": format_pairs(version.parameters),
+            "tags": format_pairs(version.tags),
             "served as": None if bundle is None else _served_as(bundle),
             "created": version.created_at,
             "created by": version.created_by,

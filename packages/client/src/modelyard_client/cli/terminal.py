@@ -91,7 +91,7 @@ def shown(value: object) -> str:
     return clean(str(value))
 
 
-def told_pairs(values: Mapping[str, object]) -> str:
+def format_pairs(values: Mapping[str, object]) -> str:
     """Names with their values in one cell."""
     return ", ".join(f"{name}={shown(value)}" for name, value in values.items())
 

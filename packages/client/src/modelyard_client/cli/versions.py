@@ -20,7 +20,7 @@ from modelyard_client.cli.catalogue_options import (
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, RevisionOption, UrlOption
-from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say, told_pairs
+from modelyard_client.cli.terminal import age, format_pairs, print_facts, print_json, print_table, say
 from modelyard_client.cli.transfer import transfer_bar
 from modelyard_client.cli.version_reference import VersionArgument, name_and_version
 from modelyard_client.errors import NotFound
@@ -76,7 +76,7 @@ def list_versions(
         print_json({"versions": found})
         return
     rows = (
-        (each.version, each.stage, told_pairs(each.metrics), told_pairs(each.tags), age(each.created_at))
+        (each.version, each.stage, format_pairs(each.metrics), format_pairs(each.tags), age(each.created_at))
         for each in found
     )
     print_table(("version", "stage", "metrics", "tags", "age"), rows)
@@ -199,10 +199,10 @@ def _print(version: "Version", output: Output) -> None:
             "artifacts": version.artifact_uri,
             "run": version.run_id,
             "job": version.job_id,
-            "metrics": told_pairs(version.measured_metrics),
-            "claimed metrics": told_pairs(version.claimed_metrics),
-            "parameters": told_pairs(version.parameters),
-            "tags": told_pairs(version.tags),
+            "metrics": format_pairs(version.measured_metrics),
+            "claimed metrics": format_pairs(version.claimed_metrics),
+            "parameters": format_pairs(version.parameters),
+            "tags": format_pairs(version.tags),
             "script": version.provenance.get("script_name"),
             "revision": version.revision,
             "created": version.created_at,

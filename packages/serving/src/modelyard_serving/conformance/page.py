@@ -80,7 +80,7 @@ def _rules(group: Group, reports: Sequence[Report]) -> str:
         [check.rule.id, check.rule.title, check.rule.level, *(_mark(results.get(check.rule.id)) for results in found)]
         for check in group.checks
     ]
-    title = f"### {TITLES[group.transport]}: {group.title}\n\nSection {group.section}.\n\n"
+    title = f"### {TITLES[group.transport]}: {group.title}\n\nPart of the protocol: {group.section}.\n\n"
     return title + _table(["rule", "", "level", *_labels(reports)], rows)
 
 

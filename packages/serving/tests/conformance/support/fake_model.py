@@ -170,27 +170,27 @@ def run(model: FakeModel, request: Inference) -> list[Tensor]:
 
 def _check_names(model: FakeModel, names: list[str]) -> None:
     expected = [spec.name for spec in model.inputs]
-    told = f"the inputs are {', '.join(expected)}; {', '.join(names)} came"
+    reported = f"the inputs are {', '.join(expected)}; {', '.join(names)} came"
     unknown = [name for name in names if name not in expected]
     if unknown and set(expected) <= set(names):
-        raise Refused("extra inputs", told)
+        raise Refused("extra inputs", reported)
     if unknown:
         what = "input names in another case" if unknown[0].lower() in expected else "unknown inputs"
-        raise Refused(what, told)
+        raise Refused(what, reported)
     if len(set(names)) != len(names):
-        raise Refused("duplicate inputs", told)
+        raise Refused("duplicate inputs", reported)
     if set(names) != set(expected):
-        raise Refused("missing inputs", told)
+        raise Refused("missing inputs", reported)
 
 
 def _check_spec(spec: Spec, tensor: Tensor) -> None:
     if tensor.datatype != spec.datatype:
         raise Refused("other datatypes", f"input '{spec.name}' is {spec.datatype}, {tensor.datatype} came")
-    told = f"input '{spec.name}' has the shape {list(spec.shape)}, {list(tensor.shape)} came"
+    reported = f"input '{spec.name}' has the shape {list(spec.shape)}, {list(tensor.shape)} came"
     if len(tensor.shape) != len(spec.shape):
-        raise Refused("wrong ranks", told)
+        raise Refused("wrong ranks", reported)
     if any(want not in (-1, got) for want, got in zip(spec.shape, tensor.shape, strict=True)):
-        raise Refused("wrong dimensions", told)
+        raise Refused("wrong dimensions", reported)
 
 
 def _check_outputs(model: FakeModel, names: Iterable[str]) -> None:

@@ -390,19 +390,19 @@ def _flat(name: str, data: list[Any], shape: tuple[int, ...]) -> list[Any]:
 
 
 def _check_element(name: str, datatype: str, value: Any) -> None:
-    told = f"input '{name}' is of {datatype}, {value!r:.40} came"
+    reported = f"input '{name}' is of {datatype}, {value!r:.40} came"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if datatype == "BYTES":
         if not isinstance(value, str):
-            raise Refused("numbers for text", told)
+            raise Refused("numbers for text", reported)
     elif not is_number:
-        raise Refused("text for numbers" if isinstance(value, str) else "odd elements", told)
+        raise Refused("text for numbers" if isinstance(value, str) else "odd elements", reported)
     elif datatype[0] in "IU":
         limits = np.iinfo(np.dtype(DTYPES[datatype]))
         if type(value) is not int:
-            raise Refused("fractions for integers", told)
+            raise Refused("fractions for integers", reported)
         if not limits.min <= value <= limits.max:
-            raise Refused("integers out of range", told)
+            raise Refused("integers out of range", reported)
 
 
 def _first_row(tensor: Tensor) -> Tensor:
@@ -440,19 +440,19 @@ def _binary(tensor: Tensor) -> dict[str, Any]:
 
 
 def _metadata(model: FakeModel) -> dict[str, Any]:
-    def told(specs: tuple[Spec, ...]) -> list[dict[str, Any]]:
+    def reported(specs: tuple[Spec, ...]) -> list[dict[str, Any]]:
         return [{"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)} for spec in specs]
 
     head = {"name": model.name, "versions": list(VERSIONS), "platform": "fake_echo"}
-    return head | {"inputs": told(model.inputs), "outputs": told(model.outputs)}
+    return head | {"inputs": reported(model.inputs), "outputs": reported(model.outputs)}
 
 
 def _config(model: FakeModel) -> dict[str, Any]:
-    def told(specs: tuple[Spec, ...]) -> list[dict[str, Any]]:
+    def reported(specs: tuple[Spec, ...]) -> list[dict[str, Any]]:
         types = {"BYTES": "TYPE_STRING"}
         return [{"name": s.name, "data_type": types.get(s.datatype, f"TYPE_{s.datatype}")} for s in specs]
 
-    return {"name": model.name, "max_batch_size": 8, "input": told(model.inputs), "output": told(model.outputs)}
+    return {"name": model.name, "max_batch_size": 8, "input": reported(model.inputs), "output": reported(model.outputs)}
 
 
 def _on(route: str, change: Callable[[Reply], Reply]) -> Callable[[Reply], Reply]:

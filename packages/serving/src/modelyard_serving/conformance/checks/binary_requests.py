@@ -18,7 +18,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import Tensor, same
 
-group = Group("Binary requests", section="1.3", transport=Transport.BINARY)
+group = Group("Binary requests", section="binary tensor data extension", transport=Transport.BINARY)
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 

@@ -19,7 +19,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import same
 
-group = Group("Binary answers", section="1.3", transport=Transport.BINARY)
+group = Group("Binary answers", section="binary tensor data extension", transport=Transport.BINARY)
 
 ALL_BINARY = {"binary_data_output": True}
 

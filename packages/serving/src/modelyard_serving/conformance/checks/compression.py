@@ -11,7 +11,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import Tensor, same
 
-group = Group("Compression", section="1.3", transport=Transport.BINARY)
+group = Group("Compression", section="binary tensor data extension", transport=Transport.BINARY)
 
 BOMB_SIZE = 1 << 30
 

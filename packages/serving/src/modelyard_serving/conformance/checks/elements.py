@@ -1,4 +1,4 @@
-"""Content rules 2, 6 and 11: the elements of a tensor, their number, their order and their range."""
+"""The elements of a tensor, their number, their order and their range."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import DTYPES, RAW_ONLY, Tensor, same
 
-group = Group("Elements", section="1.1, content rules 2, 6 and 11", transport=Transport.REST)
+group = Group("Elements", section="REST, tensor data", transport=Transport.REST)
 
 
 def _with_data(subject: Subject, data: Any, *, index: int = 0) -> dict[str, Any]:

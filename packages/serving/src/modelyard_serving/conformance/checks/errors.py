@@ -1,4 +1,4 @@
-"""Content rules 9 and 10: what is not there is absent, and every error has the same form."""
+"""What is not there is absent, and every error has the same form."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from modelyard_serving.conformance.rest import error_object, infer, is_client_er
 from modelyard_serving.conformance.rules import Group, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Errors and absent fields", section="1.1, content rules 9 and 10", transport=Transport.REST)
+group = Group("Errors and absent fields", section="REST, errors", transport=Transport.REST)
 
 LEAKS = re.compile(r"Traceback|File \"|site-packages|\.py\b|line \d+, in |0x[0-9a-f]{8}")
 

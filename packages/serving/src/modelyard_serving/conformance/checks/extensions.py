@@ -7,7 +7,7 @@ from modelyard_serving.conformance.rest import error_object, infer, infer_output
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Extensions", section="1.4", transport=Transport.REST)
+group = Group("Extensions", section="Triton extensions", transport=Transport.REST)
 
 CONFIG_TYPES = {"BYTES": "TYPE_STRING"}
 

@@ -11,7 +11,7 @@ from modelyard_serving.conformance.rules import Group, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
-group = Group("Health and metadata", section="1.2", transport=Transport.GRPC)
+group = Group("Health and metadata", section="gRPC", transport=Transport.GRPC)
 
 
 def _is_ready(subject: Subject, **of: str) -> bool:

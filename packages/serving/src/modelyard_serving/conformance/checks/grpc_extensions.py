@@ -13,7 +13,7 @@ from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 ResponseT = TypeVar("ResponseT")
 
-group = Group("Extensions", section="1.4", transport=Transport.GRPC)
+group = Group("Extensions", section="Triton extensions", transport=Transport.GRPC)
 
 
 @group.extension("X7a", "model_configuration: ModelConfig reports name, inputs and outputs")

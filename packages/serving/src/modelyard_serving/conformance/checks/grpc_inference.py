@@ -8,7 +8,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import Tensor, same
 
-group = Group("Inference", section="1.2", transport=Transport.GRPC)
+group = Group("Inference", section="gRPC", transport=Transport.GRPC)
 
 DEFAULT_LIMIT = 4 << 20
 

@@ -8,7 +8,7 @@ from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import CONTENTS
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
-group = Group("Refusals", section="1.2", transport=Transport.GRPC)
+group = Group("Refusals", section="gRPC", transport=Transport.GRPC)
 
 
 def _refused(subject: Subject, *messages: pb.ModelInferRequest, code: str | None = None) -> None:

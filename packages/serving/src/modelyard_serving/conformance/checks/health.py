@@ -7,7 +7,7 @@ from modelyard_serving.conformance.subject import Subject
 UNKNOWN = "modelyard-no-such-model"
 NO_VERSION = "999999999"
 
-group = Group("Health", section="1.1", transport=Transport.REST)
+group = Group("Health", section="REST", transport=Transport.REST)
 
 
 def _is_true(subject: Subject, path: str, field: str) -> None:

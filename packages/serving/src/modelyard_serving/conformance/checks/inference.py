@@ -8,7 +8,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import RAW_ONLY
 
-group = Group("Inference", section="1.1", transport=Transport.REST)
+group = Group("Inference", section="REST", transport=Transport.REST)
 
 
 def _head(subject: Subject) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Content rule 1: an input has a name, a shape, a datatype and data, and they are the model's."""
+"""An input has a name, a shape, a datatype and data, and they are the model's."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from modelyard_serving.conformance.rest import infer, infer_outputs, not_broken,
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Inputs", section="1.1, content rule 1", transport=Transport.REST)
+group = Group("Inputs", section="REST, inputs", transport=Transport.REST)
 
 
 def _refuses(subject: Subject, **changes: Any) -> None:

@@ -8,7 +8,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import DTYPES
 
-group = Group("Metadata", section="1.1", transport=Transport.REST)
+group = Group("Metadata", section="REST", transport=Transport.REST)
 
 
 def of_server(subject: Subject) -> dict[str, Any]:

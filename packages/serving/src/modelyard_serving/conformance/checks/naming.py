@@ -1,11 +1,11 @@
-"""Content rules 7, 8 and 12: versions, case, quoting and query strings."""
+"""Versions, case, quoting and query strings."""
 
 from modelyard_serving.conformance.checks.metadata import of_model
 from modelyard_serving.conformance.rest import JSON_TYPE, infer, infer_outputs, outputs, refused, request, succeeded
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Names and versions", section="1.1, content rules 7, 8 and 12", transport=Transport.REST)
+group = Group("Names and versions", section="REST, names and versions", transport=Transport.REST)
 
 
 @group.must("R6.7a", "Without a version in the path one of the declared versions answers")

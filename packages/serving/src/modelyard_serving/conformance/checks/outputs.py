@@ -1,10 +1,10 @@
-"""Content rule 3: which outputs come, and in which order."""
+"""Which outputs come, and in which order."""
 
 from modelyard_serving.conformance.rest import infer, infer_outputs, refused, request
 from modelyard_serving.conformance.rules import Group, NotApplicable, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Requested outputs", section="1.1, content rule 3", transport=Transport.REST)
+group = Group("Requested outputs", section="REST, requested outputs", transport=Transport.REST)
 
 
 def _names(subject: Subject, requested: list[str] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Content rules 4 and 5: the request's id, and parameters at every level."""
+"""The request's id, and parameters at every level."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from modelyard_serving.conformance.rest import infer, infer_outputs, refused, re
 from modelyard_serving.conformance.rules import Group, Transport, Violation
 from modelyard_serving.conformance.subject import Subject
 
-group = Group("Ids and parameters", section="1.1, content rules 4 and 5", transport=Transport.REST)
+group = Group("Ids and parameters", section="REST, ids and parameters", transport=Transport.REST)
 
 PARAMETERS = {"modelyard_text": "a", "modelyard_number": 1, "modelyard_fraction": 0.5, "modelyard_flag": True}
 

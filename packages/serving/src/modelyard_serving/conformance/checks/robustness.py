@@ -22,7 +22,7 @@ from modelyard_serving.conformance.rules import Group, NotApplicable, Transport,
 from modelyard_serving.conformance.subject import Subject
 from modelyard_serving.conformance.tensors import same
 
-group = Group("Robustness", section="1.5", transport=Transport.REST)
+group = Group("Robustness", section="robustness", transport=Transport.REST)
 
 CALLERS = 16
 
