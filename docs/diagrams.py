@@ -1,4 +1,4 @@
-"""Draws the life cycles in the documentation from the TRANSITIONS tables in the code, which are the truth.
+"""Draws what the documentation shows of the code: life cycles from their tables, and the nouns from their imports.
 
 `python docs/diagrams.py` rewrites the diagrams; `--check` only says whether they are current.
 """
@@ -7,14 +7,20 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+import grimp
+
 import modelyard
 
-PAGE = Path(__file__).parent / "architecture" / "02-life-cycles.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture" / "02-life-cycles.md"
+NOUNS_PAGE = ROOT / "docs" / "architecture" / "11-nouns.md"
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -49,15 +55,75 @@ def redraw(page: str) -> str:
     return re.sub(marks, diagram, page, flags=re.DOTALL)
 
 
+def contract() -> Mapping[str, Any]:
+    """What the import contract says of nouns: what is public, and what is none."""
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts: list[Mapping[str, Any]] = configuration["tool"]["importlinter"]["contracts"]
+    return next(one for one in contracts if one["type"] == "public_modules")
+
+
+def imports_of_nouns(contract: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Which nouns each noun imports, as the code is now."""
+    left_out = {*contract["open_packages"], *contract["assemblers"]}
+    graph = grimp.build_graph("modelyard", cache_dir=None)
+    nouns = {noun: noun.split(".")[1] for noun in graph.find_children("modelyard") if graph.find_children(noun)}
+    nouns = {package: noun for package, noun in nouns.items() if noun not in left_out}
+    return {
+        noun: {
+            other
+            for target, other in nouns.items()
+            if other != noun and graph.direct_import_exists(importer=package, imported=target, as_packages=True)
+        }
+        for package, noun in sorted(nouns.items(), key=lambda item: item[1])
+    }
+
+
+def reduced(imports: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """The arrows that do not follow from others."""
+
+    def reached(noun: str) -> set[str]:
+        return {far for near in imports[noun] for far in ({near} | reached(near))}
+
+    for noun, others in imports.items():
+        further = {far for near in others for far in reached(near)}
+        yield from ((noun, other) for other in sorted(others - further))
+
+
+def draw_nouns(contract: Mapping[str, Any]) -> str:
+    """A Mermaid flowchart."""
+    arrows = [f"    {noun} --> {other}" for noun, other in reduced(imports_of_nouns(contract))]
+    return "\n".join(["```mermaid", "flowchart TD", *arrows, "```"])
+
+
+def list_public(contract: Mapping[str, Any]) -> str:
+    """A table: what is public of a noun besides what is public of all."""
+    modules: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(contract["also_public"]):
+        noun, module = name.split(".")
+        modules[noun].append(f"`{module}`")
+    rows = [f"| {noun} | {', '.join(public)} |" for noun, public in modules.items()]
+    return "\n".join(["| noun | modules |", "|---|---|", *rows])
+
+
+def redraw_nouns(page: str) -> str:
+    """The page of the nouns with what is generated in it made anew."""
+    found = contract()
+    for mark, content in {"public": list_public(found), "nouns": draw_nouns(found)}.items():
+        begin, end = f"<!-- {mark} -->", "<!-- end -->"
+        page = re.sub(rf"{begin}\n.*?{end}", f"{begin}\n{content}\n{end}", page, count=1, flags=re.DOTALL)
+    return page
+
+
 def main() -> int:
-    """Rewrite the page, or with `--check` compare it. Gives the exit code."""
-    page = PAGE.read_text()
-    drawn = redraw(page)
+    """Rewrite the pages, or with `--check` compare them. Gives the exit code."""
+    drawn = {PAGE: redraw(PAGE.read_text()), NOUNS_PAGE: redraw_nouns(NOUNS_PAGE.read_text())}
+    stale = [page for page, content in drawn.items() if page.read_text() != content]
     if sys.argv[1:] == ["--check"]:
-        if page != drawn:
-            print(f"{PAGE} is not what the tables say; run `make diagrams`", file=sys.stderr)
-        return int(page != drawn)
-    PAGE.write_text(drawn)
+        for page in stale:
+            print(f"{page} is not what the code says; run `make diagrams`", file=sys.stderr)
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(drawn[page])
     return 0
 
 

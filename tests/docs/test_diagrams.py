@@ -35,6 +35,18 @@ class TestDiagrams:
         assert diagrams.tables().keys() >= {"jobs", "deployments", "registry"}
         assert missing == []
 
+    def test_every_noun_is_drawn_with_what_it_imports(self, diagrams: ModuleType) -> None:
+        page = diagrams.NOUNS_PAGE.read_text()
+
+        assert "    deployments --> packaging\n" in page
+        assert "| jobs | `running`, `workflow` |\n" in page
+        assert diagrams.redraw_nouns(page.replace("    deployments --> packaging\n", "")) == page
+
+    def test_an_arrow_that_follows_from_others_is_left_out(self, diagrams: ModuleType) -> None:
+        imports = {"c": {"a", "b"}, "b": {"a"}, "a": set()}
+
+        assert list(diagrams.reduced(imports)) == [("c", "b"), ("b", "a")]
+
     def test_a_change_of_a_table_changes_the_page(self, diagrams: ModuleType) -> None:
         page = diagrams.PAGE.read_text()
         without_a_line = page.replace("    queued --> running\n", "")
