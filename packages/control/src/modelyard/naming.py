@@ -1,7 +1,7 @@
 """What names may be, and the labels that are derived from them. Pure.
 
 A name is kept as its user gave it and compared character by character. What needs another alphabet (a DNS label, a
-folder, an image's tag) takes a label, which is derived here and given to one name only (registry/labels.py).
+folder, an image's tag) takes a label, which is derived here and given to one name only (registry/name_store.py).
 """
 
 import hashlib

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from modelyard.db.statements import insert_new
 from modelyard.errors import Conflict
 from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
-from modelyard.registry.labels import find_mirrored, free_label, free_mirror_name, names_of
+from modelyard.registry.name_store import find_mirrored, free_label, free_mirror_name, names_of
 from modelyard.registry.provenance import Provenance
 from modelyard.registry.search_index.rows import index_model, index_new_version, index_version_metrics
 from modelyard.registry.states import Stage
