@@ -1,0 +1,46 @@
+"""Layers that are made once: found again by what they are made of, for as long as their blob is in the layout."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from modelyard.atomic_file import replace_text
+from modelyard.oci.blobs import Blobs, BlobWriter
+from modelyard.oci.content import Descriptor, Digest, canonical_json
+from modelyard.oci.layers import Layer
+
+_FORMAT = 1
+"""Raised when the same inputs give other bytes than before."""
+
+
+class LayerCache:
+    """Layers by the digest of their inputs."""
+
+    def __init__(self, folder: Path, blobs: Blobs) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._blobs = blobs
+
+    def layer(self, inputs: object, write: Callable[[BlobWriter], Layer]) -> Layer:
+        """The layer of these inputs (plain JSON); `write` makes it where it is not here."""
+        place = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"
+        known = _read(place)
+        if known is not None and self._blobs.has(known.descriptor):
+            return known
+        with self._blobs.writer() as writer:
+            layer = write(writer)
+        written = {
+            "descriptor": layer.descriptor.written(),
+            "diff_id": str(layer.diff_id),
+            "comment": layer.comment,
+        }
+        replace_text(place, json.dumps(written))
+        return layer
+
+
+def _read(place: Path) -> Layer | None:
+    try:
+        written = json.loads(place.read_bytes())
+    except FileNotFoundError:
+        return None
+    return Layer(Descriptor.read(written["descriptor"], "layer"), Digest(written["diff_id"]), written["comment"])
