@@ -34,31 +34,12 @@ class DeletionParts:
     ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
         tracking, registry, packaging = context.adapters.tracking, catalogue.registry, serving.packaging
-        grace = context.settings.deletion.grace
         self._clock = clock
         self._catalogue = catalogue
         self._deployments = serving.deployments
         self.images = [Bundles(packaging)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
-        self.deletions = DeletionService(
-            database=database,
-            clock=clock,
-            audit=audit,
-            jobs=jobs,
-            planner=Planner(
-                database=database,
-                clock=clock,
-                tracking=tracking,
-                deployments=serving.deployments,
-                promotion=catalogue.promotion,
-                holds=self.holds,
-                images=self.images,
-                grace=grace,
-            ),
-            deployments=serving.deployments,
-            mirror=mirror,
-            grace=grace,
-        )
+        self.deletions = self._deletion_service(context, jobs, catalogue, serving, mirror)
         self.restoring = Restoring(
             database=database,
             clock=clock,
@@ -83,6 +64,35 @@ class DeletionParts:
             mirror=mirror,
             tracking=tracking,
             clock=clock,
+        )
+
+    def _deletion_service(
+        self,
+        context: Context,
+        jobs: JobService,
+        catalogue: Catalogue,
+        serving: DeploymentParts,
+        mirror: MirrorService,
+    ) -> DeletionService:
+        grace = context.settings.deletion.grace
+        return DeletionService(
+            database=context.database,
+            clock=context.clock,
+            audit=context.audit,
+            jobs=jobs,
+            planner=Planner(
+                database=context.database,
+                clock=context.clock,
+                tracking=context.adapters.tracking,
+                deployments=serving.deployments,
+                promotion=catalogue.promotion,
+                holds=self.holds,
+                images=self.images,
+                grace=grace,
+            ),
+            deployments=serving.deployments,
+            mirror=mirror,
+            grace=grace,
         )
 
     def routes(self) -> Sequence[APIRouter]:

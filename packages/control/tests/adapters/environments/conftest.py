@@ -14,6 +14,7 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import UvEnvironments
 from modelyard.home import Home
+from modelyard.isolation.mechanism import NO_ISOLATION
 
 DAY = timedelta(days=1)
 
@@ -80,6 +81,12 @@ def make_uv(home: Home, clock: ManualClock) -> Callable[[Mapping[str, str]], UvE
     """A process's own adapter over the home that all share."""
 
     def make(environment: Mapping[str, str]) -> UvEnvironments:
-        return UvEnvironments(home=home, clock=clock, lock_ttl_seconds=DAY.total_seconds(), environment=environment)
+        return UvEnvironments(
+            home=home,
+            clock=clock,
+            lock_ttl_seconds=DAY.total_seconds(),
+            environment=environment,
+            isolation=NO_ISOLATION,
+        )
 
     return make

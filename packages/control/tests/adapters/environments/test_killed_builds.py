@@ -21,9 +21,12 @@ from pathlib import Path
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments import UvEnvironments, uv_command
 from modelyard.home import Home
+from modelyard.isolation.mechanism import NO_ISOLATION
 home, uv, extras = Home(Path(sys.argv[1])), sys.argv[2], [] if sys.argv[3] == "wheel" else None
 uv_command.find_uv_bin = lambda: uv
-environments = UvEnvironments(home=home, clock=SystemClock(), lock_ttl_seconds=1, environment={})
+environments = UvEnvironments(
+    home=home, clock=SystemClock(), lock_ttl_seconds=1, environment={}, isolation=NO_ISOLATION
+)
 environments.lock(["alpha"], server_extras=extras, log=print)
 """
 

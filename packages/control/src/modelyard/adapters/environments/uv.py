@@ -23,7 +23,6 @@ from modelyard.errors import Invalid, ModelyardError, Unavailable
 from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.isolation import Isolation
-from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environment, Lock, LogLine, pinned
 from modelyard.scratch import Scratch
@@ -60,7 +59,7 @@ class UvEnvironments:
         clock: Clock,
         lock_ttl_seconds: float,
         environment: Mapping[str, str],
-        isolation: Isolation = NO_ISOLATION,
+        isolation: Isolation,
         builds_sources: bool = True,
     ) -> None:
         self._home = home
