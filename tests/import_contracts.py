@@ -30,32 +30,29 @@ class PublicModulesContract(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: FBT001  # import-linter's own.
         """Imports of private modules from outside of their noun, and names that are public for nobody."""
-        also: set[str] = self.contract_options_set("also_public")
-        public = self.contract_options_set("public")
-        found = {
-            (importer, name)
-            for importer, name in self._between_nouns(graph)
-            if _module_of(name) not in public and name not in also
-        }
-        used = {name for _, name in self._between_nouns(graph)}
+        also = self._names("also_public")
+        public = self._names("public")
+        imports = set(self._between_nouns(graph))
+        found = {one for one in imports if _module_of(one[1]) not in public and one[1] not in also}
+        used = {name for _, name in imports}
         illegal = [f"{importer} -> {name} (private)" for importer, name in sorted(found)]
         illegal += [f"{name} is named public, and nobody else imports it" for name in sorted(also - used)]
         return ContractCheck(kept=not illegal, metadata={"illegal": illegal})
-
-    def contract_options_set(self, name: str) -> set[str]:
-        """One of the lists of the configuration."""
-        return set(self.contract_options[name])
 
     def render_broken_contract(self, check: ContractCheck) -> None:
         """One line for each import."""
         for line in check.metadata["illegal"]:
             output.print_error(f"- {line}", bold=False)
 
+    def _names(self, name: str) -> set[str]:
+        """One of the lists of the configuration."""
+        return set(self.contract_options[name])
+
     def _between_nouns(self, graph: ImportGraph) -> Iterator[tuple[str, str]]:
         """Who imports what of another noun, as `noun.module`."""
         package: str = self.contract_options["package"]
-        opened = self.contract_options_set("open_packages")
-        assemblers = self.contract_options_set("assemblers")
+        opened = self._names("open_packages")
+        assemblers = self._names("assemblers")
         for noun in sorted(graph.find_children(package)):
             name = noun.removeprefix(f"{package}.")
             if name in opened or name in assemblers:
