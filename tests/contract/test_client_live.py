@@ -99,7 +99,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         environments=FakeEnvironments(home / "environments"),
         receivers=FakeReceivers(),
         runner=FakeRunner(Scripts(tracking)),
-        target=FakeTarget(),
+        targets={"fake": FakeTarget()},
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),
         run_credentials=NoCredentials(),

@@ -34,6 +34,7 @@ from unit_fixtures import (
     projects,
     registry,
     secrets,
+    targets,
     training_service,
     version,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "sqlite_database",
     "sqlite_template",
     "target",
+    "targets",
     "token",
     "tracking",
     "training_service",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from modelyard_client.models import Version as Version
     from modelyard_client.prediction.predictor import Predictor as Predictor
     from modelyard_client.programs import Program as Program
+    from modelyard_client.resources import Resources as Resources
     from modelyard_client.scripts import Script as Script
     from modelyard_client.settings import Settings as Settings
     from modelyard_client.status import PlatformStatus as PlatformStatus
@@ -63,6 +64,7 @@ _MODULES = {
     "models": ("Bundle", "Model", "Version"),
     "prediction.predictor": ("Predictor",),
     "programs": ("Program",),
+    "resources": ("Resources",),
     "scripts": ("Script",),
     "settings": ("Settings",),
     "status": ("PlatformStatus",),

@@ -13,6 +13,7 @@ from modelyard_client.prediction.predictor import Prediction, Predictor
 from modelyard_client.programs import Program
 from modelyard_client.projects import Progress, quiet, send_project
 from modelyard_client.references import candidates, described
+from modelyard_client.resources import Resources
 from modelyard_client.scripts import Script
 from modelyard_client.training import as_program, run_body, submit
 from modelyard_client.transport import Transport, path
@@ -145,10 +146,15 @@ class Deployments:
         self._transport = transport
 
     def list(
-        self, *, model_name: str | None = None, status: str | None = None, limit: int | None = None
+        self,
+        *,
+        model_name: str | None = None,
+        target: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
     ) -> Iterator[Deployment]:
         """Deployments, fetched page by page as they are asked for; without a status, all but the stopped ones."""
-        query = {"model_name": model_name, "status": status}
+        query = {"model_name": model_name, "target": target, "status": status}
         pages = self._transport.pages(_COLLECTION, plural="deployments", query=query, limit=limit)
         return (Deployment.from_json(item) for item in pages)
 
@@ -183,6 +189,8 @@ class Deployments:
         version: int | None = None,
         replicas: int | None = None,
         namespace: str | None = None,
+        target: str | None = None,
+        resources: Resources | None = None,
         another: bool = False,
         replace: bool = False,
         idempotency_key: str | None = None,
@@ -193,11 +201,15 @@ class Deployments:
 
         Args:
             replicas: how many; None for one, or for those that a deployment that is there has.
+            target: one of the targets that the operator has configured; None for the first of them, or for wherever
+                the deployment is that is there.
+            resources: of each replica; a deployment that is there keeps its own.
             another: make a further deployment, also of a version that serves already.
             replace: take the place, at the same address, of the version that serves in the namespace.
 
         Raises:
             NotFound: there is no such model or version.
+            Invalid: there is no such target, or it cannot honour a field, which the error names.
             Conflict: the version that serves is being replaced already, or there are several to replace.
         """
         body = {
@@ -205,6 +217,8 @@ class Deployments:
             "version": version,
             "replicas": replicas,
             "namespace": namespace,
+            "target": target,
+            "resources": None if resources is None else resources.to_json(),
             "another": another or None,
             "replace": replace or None,
         }
@@ -222,6 +236,8 @@ class Deployments:
         experiment_name: str | None = None,
         replicas: int | None = None,
         namespace: str | None = None,
+        target: str | None = None,
+        resources: Resources | None = None,
         replace: bool = False,
         logged_model: str | None = None,
         best_of: str | None = None,
@@ -245,6 +261,8 @@ class Deployments:
             "model_name": model_name or program.model_name,
             "replicas": replicas,
             "namespace": namespace,
+            "target": target,
+            "resources": None if resources is None else resources.to_json(),
             "replace": replace or None,
         }
         if program.archive is not None:

@@ -184,6 +184,16 @@ class TestDeploy:
         run("deploy", "churn", "--replicas", "2", "--another", "--no-wait")
         assert standin.seen[0].json == {"model_name": "churn", "replicas": 2, "another": True}
 
+    def test_where_and_with_what_it_shall_run_is_said_for_a_version_and_for_a_script(
+        self, standin: StandIn, run: Run, script: str
+    ) -> None:
+        options = ("--target", "eu", "--cpu", "0.5", "--memory-mb", "512", "--gpus", "1", "--no-wait")
+        run("deploy", "churn", *options)
+        run("deploy", script, *options)
+        wanted = {"target": "eu", "resources": {"cpu": 0.5, "memory_mb": 512.0, "gpus": 1}}
+        assert standin.seen[0].json == {"model_name": "churn"} | wanted
+        assert standin.seen[1].json.items() >= wanted.items()
+
     def test_a_version_that_serves_already_is_reported(self, standin: StandIn, run: Run) -> None:
         reported = {"job_id": "job-1", "model_name": "churn", "status": "queued", "deployment_id": "dep-1"}
         standin.out_of_turn = [reply(202, reported | {"message": "version 1 already serves as dep-1; follow GET /x"})]
@@ -217,6 +227,7 @@ class TestDeploy:
             (["train.py", "--another"], "--another cannot be used: a script makes a new version"),
             (["dep-1", "--replace"], "name the version that shall take the place, with --version"),
             (["dep-1", "--replace", "--version", "2", "--namespace", "x"], "--namespace cannot be used"),
+            (["dep-1", "--replace", "--version", "2", "--target", "x"], "--target cannot be used"),
             (["--model", "churn", "-r", "numpy"], "--requirement cannot be used: there is no script"),
             (["train.py", "--version", "3"], "--version cannot be used: a script makes a new version"),
             (["train.py", "--no-wait", "--wait-seconds", "3"], "--wait-seconds has no meaning with --no-wait"),

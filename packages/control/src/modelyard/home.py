@@ -65,6 +65,10 @@ class Home:
         """Python environments, a folder for each lock's digest."""
         return self.root / "environments"
 
+    def environment(self, digest: str) -> Path:
+        """The environment of the lock with this digest."""
+        return self.environments / digest[:16]
+
     @property
     def locks(self) -> Path:
         """What requirements were resolved to, so that the same ones need not ask the package index again."""

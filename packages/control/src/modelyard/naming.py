@@ -13,6 +13,8 @@ from itertools import count
 from modelyard.errors import Invalid
 
 MAX_NAME = 255
+MAX_TARGET = 40
+"""Of the name of a target of deployments."""
 MAX_LABEL = 50
 """So that a DNS label holds it with what is put behind it, like `-inference`."""
 _MAX_FILE_NAME_BYTES = 255

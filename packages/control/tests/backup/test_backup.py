@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reconciling import reconcile
 from waiting import Until
 
 from modelyard.adapters.clock.manual import ManualClock
@@ -122,25 +123,26 @@ class TestRoundTrip:
         built = yard.packaging.build(version, log=lambda _: None)
         made = yard.deployments.create(ADMIN, version, replicas=1, namespace="default", job_id="job-1")
         for _ in range(3):
-            yard.serving.reconciler.reconcile(yard.deployments.get(ADMIN, made.deployment_id))
+            reconcile(yard.serving.reconcilers[0], yard.deployments.get(ADMIN, made.deployment_id))
         assert yard.deployments.get(ADMIN, made.deployment_id).status is DeploymentStatus.READY
         back_up(settings_of(yard), tmp_path / "backup.tar.gz", has_own_tracker=True)
         settings = StorageSettings(home=tmp_path / "restored")
         restore(settings, tmp_path / "backup.tar.gz", clock=clock, is_forced=False)
 
-        again = ControlPlane(Settings(storage=settings), replace(adapters, target=FakeTarget()))
+        target = FakeTarget(has_artifact=lambda _: again.packaging.ready(version) is not None)
+        again = ControlPlane(Settings(storage=settings), replace(adapters, targets={"fake": target}))
         look = partial(again.deployments.get, ADMIN, made.deployment_id)
         with pytest.raises(Unavailable, match="is being built again"):
-            again.serving.reconciler.reconcile(look())
+            reconcile(again.serving.reconcilers[0], look())
         assert look().status is DeploymentStatus.DEGRADED
         until(lambda: again.packaging.ready(version))
         for _ in range(3):
-            again.serving.reconciler.reconcile(look())
+            reconcile(again.serving.reconcilers[0], look())
         assert (look().status, look().reason) == (DeploymentStatus.READY, None)
         found = again.packaging.bundle(version)
         assert (found.path.exists(), found.path == built.path) == (True, False)
         assert found.manifest_digest == built.manifest_digest
-        again.serving.reconciler.stop()
+        again.serving.reconcilers[0].stop()
         again.database.close()
 
     def test_a_laptop_moves_to_postgresql_and_back(

@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise, product
 
 import pytest
+from reconciling import some_spec
 
-from modelyard.deployments.domain import FAILED_TO_START, Action, Decision, Deployment, decide
+from modelyard.deployments.domain import FAILED_TO_START, Action, Decision, Deployment
+from modelyard.deployments.domain import decide as decide_by_spec
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
-from modelyard.ports.target import ReplicaObservation, ServerObservation, ServerState
+from modelyard.ports.target import DEFAULT_RESOURCES, ReplicaObservation, ServerObservation, ServerState
 
 S = DeploymentStatus
+SPEC = some_spec(replicas=2)
+decide = partial(decide_by_spec, wanted=SPEC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WANTED = Deployment(
     deployment_id="dep-1",
@@ -20,6 +25,7 @@ WANTED = Deployment(
     version=1,
     target="fake",
     replicas=2,
+    resources=DEFAULT_RESOURCES,
     generation=1,
     is_wanted=True,
     status=S.PENDING,
@@ -42,7 +48,12 @@ def leaving(status: DeploymentStatus) -> Deployment:
 
 
 def observed(
-    state: ServerState, *, replicas: int = 2, reason: str | None = None, last_exit: str | None = None
+    state: ServerState,
+    *,
+    replicas: int = 2,
+    reason: str | None = None,
+    last_exit: str | None = None,
+    fingerprint: str = SPEC.fingerprint,
 ) -> ServerObservation:
     seen = [
         ReplicaObservation(
@@ -50,7 +61,7 @@ def observed(
         )
         for index in range(replicas)
     ]
-    return ServerObservation(state, url="http://127.0.0.1:8100", reason=reason, replicas=seen)
+    return ServerObservation(state, url="http://127.0.0.1:8100", reason=reason, replicas=seen, fingerprint=fingerprint)
 
 
 class TestTransitions:
@@ -125,6 +136,11 @@ class TestDecide:
     )
     def test_another_number_of_replicas_is_applied(self, replicas: int, action: Action) -> None:
         assert decide(wanted(S.READY), observed(ServerState.READY, replicas=replicas)).action is action
+
+    def test_another_fingerprint_is_applied_and_one_that_cannot_be_known_is_not(self) -> None:
+        other = observed(ServerState.READY, fingerprint="of a spec from before")
+        assert decide_by_spec(wanted(S.READY), other, SPEC) == Decision(Action.APPLY, S.READY, None)
+        assert decide_by_spec(wanted(S.READY), other, None).action is Action.NONE
 
     def test_the_reason_is_the_targets_own_or_why_a_replica_last_ended(self) -> None:
         own = observed(ServerState.DEGRADED, reason="the supervisor is gone", last_exit="killed")

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from reconciling import some_spec
 from rules import follow_nothing
 
 from modelyard.adapters.clock.manual import ManualClock
@@ -23,7 +24,9 @@ from modelyard.db import Database
 from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, Unavailable
 from modelyard.jobs.owners import JobOwners
 from modelyard.leases.service import Leases
@@ -31,7 +34,6 @@ from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
-from modelyard.ports.target import ServerSpec
 from modelyard.principals import Principal, Role
 from modelyard.registry.service import RegistryService
 
@@ -98,15 +100,15 @@ class DeploymentLaw(RuleBasedStateMachine):
             clock=self.clock,
             audit=self.audit,
             registry=self.registry,
-            target=self.target.name,
+            targets=Targets({"fake": self.target}),
         )
-        self.reconciler = Reconciler(
+        specs = ServerSpecs(
             deployments=self.deployments,
             registry=self.registry,
+            packaging=self.packaging,
             rebuilding=Rebuilding(packaging=self.packaging, clock=self.clock),
-            target=self.target,
-            memory_bytes=None,
         )
+        self.reconciler = Reconciler(deployments=self.deployments, specs=specs, target_name="fake", target=self.target)
 
     @rule(target=made, replicas=st.integers(1, 3))
     def deploy(self, replicas: int) -> str:
@@ -171,22 +173,9 @@ class DeploymentLaw(RuleBasedStateMachine):
     @rule()
     def stray(self) -> None:
         """A server stands there that no deployment knows of, left by who knows whom."""
-        bundle = self.packaging.bundle(self.version)
         self.count += 1
         self.named.append(f"dep-stray-{self.count}")
-        self.target.apply(
-            ServerSpec(
-                deployment_id=self.named[-1],
-                generation=1,
-                model_name="iris",
-                version=1,
-                bundle=bundle.path,
-                python=bundle.python,
-                replicas=1,
-                memory_bytes=None,
-                port=None,
-            )
-        )
+        self.target.apply(some_spec(self.named[-1]))
 
     @rule(passes=st.integers(1, 4))
     def reconcile(self, passes: int) -> None:
@@ -221,7 +210,7 @@ class DeploymentLaw(RuleBasedStateMachine):
     @invariant()
     def one_generation_at_least_is_at_the_address_of_what_serves(self) -> None:
         """A server that answers is never taken away before the one that takes its place."""
-        for deployment in self.deployments.running():
+        for deployment in self.deployments.running("fake"):
             if deployment.is_wanted and deployment.status is DeploymentStatus.READY:
                 generations = self.target.generations(deployment.deployment_id)
                 assert not generations or deployment.generation in generations
@@ -231,9 +220,9 @@ class DeploymentLaw(RuleBasedStateMachine):
             self.target.recover(deployment_id)
         for job_id in self.replacing:
             self.deployments.replacements.start(job_id)
-        for _ in range(8):
+        for _ in range(10):
             self.settle()
-        running = {one.deployment_id: one for one in self.deployments.running()}
+        running = {one.deployment_id: one for one in self.deployments.running("fake")}
         assert set(self.target.deployment_ids()) == running.keys() == self.wanted.keys()
         for deployment_id, deployment in running.items():
             replicas = self.wanted[deployment_id]

@@ -1,11 +1,11 @@
 """`/api/v1/deployments` over HTTP: make, list, look, scale, undeploy, logs."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from reconciling import reconcile
 
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
@@ -32,7 +32,7 @@ def deployment(control_plane: ControlPlane, alice: Principal, iris: Version) -> 
     control_plane.packaging.build(iris, log=lambda _: None)
     made = control_plane.deployments.create(alice, iris, replicas=2, namespace="default", job_id="job-1")
     for _ in range(3):
-        control_plane.serving.reconciler.reconcile(control_plane.deployments.get(alice, made.deployment_id))
+        reconcile(control_plane.serving.reconcilers[0], control_plane.deployments.get(alice, made.deployment_id))
     return control_plane.deployments.get(alice, made.deployment_id)
 
 
@@ -148,8 +148,10 @@ class TestChange:
     ) -> None:
         path = f"{PATH}/{deployment.deployment_id}"
         assert [client.delete(path).status_code for _ in range(2)] == [202, 202]
-        for _ in range(2):
-            control_plane.serving.reconciler.reconcile(control_plane.deployments.get(alice, deployment.deployment_id))
+        for _ in range(3):
+            reconcile(
+                control_plane.serving.reconcilers[0], control_plane.deployments.get(alice, deployment.deployment_id)
+            )
         assert client.get(path).json()["status"] == "stopped"
         assert client.get(PATH).json()["deployments"] == []
         assert len(client.get(PATH, params={"status": "stopped"}).json()["deployments"]) == 1
@@ -160,9 +162,7 @@ class TestChange:
 class TestLogs:
     def stop(self, control_plane: ControlPlane, deployment: Deployment) -> None:
         for status in (DeploymentStatus.DRAINING, DeploymentStatus.STOPPED):
-            control_plane.deployments.note(
-                deployment.deployment_id, status=status, reason=None, url=None, ready_replicas=0
-            )
+            control_plane.deployments.note(deployment, status=status, reason=None, url=None, ready_replicas=0)
 
     def test_they_are_text_or_events_until_it_is_stopped(
         self,
@@ -170,12 +170,8 @@ class TestLogs:
         control_plane: ControlPlane,
         deployment: Deployment,
         target: FakeTarget,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        log = tmp_path / "server.log"
-        log.write_text("loading\nready\n")
-        monkeypatch.setattr(target, "log_path", lambda *_: log)
+        target.write_log(deployment.deployment_id, 1, b"loading\nready\n")
         path = f"{PATH}/{deployment.deployment_id}/logs"
         assert client.get(path).text == "loading\nready\n"
         assert client.get(path, params={"offset": 8}).text == "ready\n"
@@ -184,8 +180,10 @@ class TestLogs:
         response = client.get(path, headers={"Accept": "text/event-stream", "Last-Event-ID": "8"})
         assert response.text == 'id: 14\nevent: log\ndata: ready\n\nid: 14\nevent: end\ndata: {"status": "stopped"}\n\n'
 
-    def test_where_there_is_no_file_there_is_nothing_to_tell(self, client: TestClient, deployment: Deployment) -> None:
-        assert client.get(f"{PATH}/{deployment.deployment_id}/logs").text == ""
+    def test_of_a_generation_that_was_never_there_they_are_empty(
+        self, client: TestClient, deployment: Deployment
+    ) -> None:
+        assert client.get(f"{PATH}/{deployment.deployment_id}/logs", params={"generation": 7}).text == ""
 
     def test_of_one_that_is_not_there_they_are_not_found(self, client: TestClient, deployment: Deployment) -> None:
         assert client.get(f"{PATH}/dep-none/logs").status_code == 404

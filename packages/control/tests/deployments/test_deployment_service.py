@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +29,7 @@ def create(deployments: DeploymentService, version: Version, alice: Principal) -
 
 def move(deployments: DeploymentService, deployment: Deployment, *way: DeploymentStatus) -> None:
     for status in way:
-        deployments.note(deployment.deployment_id, status=status, reason=None, url=None, ready_replicas=0)
+        deployments.note(deployment, status=status, reason=None, url=None, ready_replicas=0)
 
 
 def actions(audit: AuditLog, alice: Principal, deployment: Deployment) -> list[str]:
@@ -40,7 +41,7 @@ class TestCreate:
         made = create()
         assert (made.status, made.is_wanted, made.replicas, made.target) == (DeploymentStatus.PENDING, True, 2, "fake")
         assert deployments.get(alice, made.deployment_id) == made
-        assert deployments.running() == [made]
+        assert deployments.running("fake") == [made]
 
     def test_the_same_job_twice_is_one(
         self, create: Create, deployments: DeploymentService, alice: Principal, audit: AuditLog
@@ -59,18 +60,16 @@ class TestCreate:
 
         with ThreadPoolExecutor(8) as pool:
             assert len(set(pool.map(make, range(8)))) == 1
-        assert len(deployments.running()) == 1
+        assert len(deployments.running("fake")) == 1
 
     def test_a_job_that_made_none_has_none(self, deployments: DeploymentService) -> None:
         assert deployments.of_job("job-1") is None
 
     def test_one_of_another_target_is_left_to_it(
-        self, create: Create, deployments: DeploymentService, monkeypatch: pytest.MonkeyPatch
+        self, deployments: DeploymentService, version: Version, alice: Principal
     ) -> None:
-        monkeypatch.setattr(deployments, "_target", "docker")
-        create()
-        monkeypatch.setattr(deployments, "_target", "fake")
-        assert deployments.running() == []
+        made = deployments.create(alice, version, replicas=2, namespace="default", target="docker", job_id="job-1")
+        assert (deployments.running("fake"), deployments.running("docker")) == ([], [made])
 
 
 class TestTenants:
@@ -86,7 +85,7 @@ class TestTenants:
             deployments.undeploy(stranger, made.deployment_id)
         assert deployments.page(stranger).items == []
         assert deployments.count_by_status(stranger) == {}
-        assert deployments.running() == [made]
+        assert deployments.running("fake") == [made]
 
 
 class TestScale:
@@ -145,7 +144,7 @@ class TestNote:
         made = create()
         clock.sleep(1)
         deployments.note(
-            made.deployment_id,
+            made,
             status=DeploymentStatus.STARTING,
             reason="it said \x00",
             url="http://x",
@@ -173,8 +172,8 @@ class TestNote:
     ) -> None:
         made = create()
         starting = {"status": DeploymentStatus.STARTING, "reason": None, "ready_replicas": 0}
-        deployments.note(made.deployment_id, url="http://x", **starting)  # type: ignore[arg-type]  # By name.
-        deployments.note(made.deployment_id, url=None, **starting)  # type: ignore[arg-type]  # By name.
+        deployments.note(made, url="http://x", **starting)  # type: ignore[arg-type]  # By name.
+        deployments.note(deployments.get(alice, made.deployment_id), url=None, **starting)  # type: ignore[arg-type]  # By name.
         assert deployments.get(alice, made.deployment_id).url == "http://x"
 
     def test_a_move_that_the_table_does_not_have_is_refused_and_changes_nothing(
@@ -197,9 +196,10 @@ class TestNote:
             ("deployment.ready", "modelyard"),
         ]
 
-    def test_of_one_that_is_not_there_nothing_is_noted(self, deployments: DeploymentService) -> None:
-        deployments.note("dep-none", status=DeploymentStatus.READY, reason=None, url=None, ready_replicas=0)
-        assert deployments.running() == []
+    def test_of_one_that_is_not_there_nothing_is_noted(self, deployments: DeploymentService, create: Create) -> None:
+        gone = replace(create(), deployment_id="dep-none")
+        deployments.note(gone, status=DeploymentStatus.READY, reason=None, url=None, ready_replicas=0)
+        assert [one.status for one in deployments.running("fake")] == [DeploymentStatus.PENDING]
 
 
 class TestPage:
@@ -212,7 +212,7 @@ class TestPage:
         stopped = deployments.page(alice, status=DeploymentStatus.STOPPED).items
         assert [one.deployment_id for one in stopped] == [goes.deployment_id]
         assert deployments.count_by_status(alice) == {"pending": 1, "stopped": 1}
-        assert deployments.running() == [stays]
+        assert deployments.running("fake") == [stays]
 
     def test_pages_give_every_one_once_and_the_newest_first(
         self, create: Create, deployments: DeploymentService, alice: Principal, clock: ManualClock

@@ -57,7 +57,7 @@ def deploy(
 
 def stop(deployments: DeploymentService, deployment: Deployment) -> None:
     for status in (DeploymentStatus.DRAINING, DeploymentStatus.STOPPED):
-        deployments.note(deployment.deployment_id, status=status, reason=None, url=None, ready_replicas=0)
+        deployments.note(deployment, status=status, reason=None, url=None, ready_replicas=0)
 
 
 class TestPortBook:

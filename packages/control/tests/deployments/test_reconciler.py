@@ -1,22 +1,27 @@
 """What runs is brought to what shall run, whatever the target does meanwhile."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from reconciling import reconcile as reconcile_once
+from reconciling import some_spec
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.errors import Invalid, Unavailable
 from modelyard.leases.background import BackgroundWork
+from modelyard.leases.domain import LeaseLostError
 from modelyard.leases.service import Leases
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
-from modelyard.ports.target import ServerSpec, ServerState
+from modelyard.ports.target import BundleArtifact, ServerSpec, ServerState
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
@@ -31,13 +36,13 @@ def make_reconciler(
     made: list[Reconciler] = []
 
     def make(target: FakeTarget) -> Reconciler:
-        reconciler = Reconciler(
+        specs = ServerSpecs(
             deployments=deployments,
             registry=registry,
+            packaging=packaging,
             rebuilding=Rebuilding(packaging=packaging, clock=clock),
-            target=target,
-            memory_bytes=1024,
         )
+        reconciler = Reconciler(deployments=deployments, specs=specs, target_name="fake", target=target)
         made.append(reconciler)
         return reconciler
 
@@ -72,7 +77,7 @@ def reconcile(reconciler: Reconciler, look: Callable[[], Deployment]) -> Callabl
 
     def some(passes: int) -> DeploymentStatus:
         for _ in range(passes):
-            reconciler.reconcile(look())
+            reconcile_once(reconciler, look())
         return look().status
 
     return some
@@ -102,11 +107,18 @@ class TestReconcile:
                 generation=1,
                 model_name="iris",
                 version=1,
-                bundle=bundle.path,
-                python=bundle.python,
+                artifact=BundleArtifact("default/iris/1", bundle.manifest_digest, bundle.lock_digest),
                 replicas=2,
-                memory_bytes=1024,
-                port=None,
+                namespace="default",
+                labels={
+                    "app": "iris-inference",
+                    "app.kubernetes.io/name": "iris-inference",
+                    "app.kubernetes.io/component": "inference",
+                    "app.kubernetes.io/managed-by": "modelyard",
+                    "app.kubernetes.io/version": "1",
+                    "modelyard.dev/deployment": deployment.deployment_id,
+                    "modelyard.dev/tenant": "default",
+                },
             )
         ]
 
@@ -155,10 +167,10 @@ class TestReconcile:
     ) -> None:
         reconcile(3)
         deployments.undeploy(alice, deployment.deployment_id)
-        assert reconcile(1) is DeploymentStatus.DRAINING
+        assert reconcile(2) is DeploymentStatus.DRAINING
         assert target.deployment_ids() == []
         assert reconcile(1) is DeploymentStatus.STOPPED
-        assert deployments.running() == []
+        assert deployments.running("fake") == []
 
     def test_draining_is_seen_before_the_server_is_gone(
         self,
@@ -184,7 +196,7 @@ class TestReconcile:
         before = look()
         target.is_answering = False
         with pytest.raises(Unavailable):
-            reconciler.reconcile(before)
+            reconcile_once(reconciler, before)
         assert look() == before
 
     @pytest.mark.parametrize("error", [Unavailable("no port is free", code="x"), Invalid("no port is free", code="x")])
@@ -203,10 +215,86 @@ class TestReconcile:
         with monkeypatch.context() as patch:
             patch.setattr(target, "apply", refuse)
             with pytest.raises(type(error)):
-                reconciler.reconcile(look())
+                reconcile_once(reconciler, look())
         assert (look().status, look().reason) == (DeploymentStatus.PENDING, "no port is free")
         reconcile(1)
         assert (look().status, look().reason) == (DeploymentStatus.STARTING, None)
+
+
+class TestLease:
+    def test_a_process_that_lost_its_lease_does_nothing_on_the_target(
+        self,
+        reconciler: Reconciler,
+        reconcile: Reconcile,
+        target: FakeTarget,
+        deployments: DeploymentService,
+        deployment: Deployment,
+        alice: Principal,
+        look: Look,
+        make_leases: Callable[[], Leases],
+        clock: ManualClock,
+    ) -> None:
+        mine, others = make_leases(), make_leases()
+        lease = mine.claim("reconciler/fake")
+        assert lease is not None
+        reconciler._renew_lease = mine.renew
+        clock.sleep(60)
+        assert others.claim("reconciler/fake") is not None
+        with mine.guarding(lease), pytest.raises(LeaseLostError):
+            reconcile(1)
+        assert target.deployment_ids() == []
+        reconciler._renew_lease = others.renew
+        reconcile(3)
+        deployments.undeploy(alice, deployment.deployment_id)
+        reconciler._renew_lease = mine.renew
+        with mine.guarding(lease), pytest.raises(LeaseLostError):
+            reconcile(1)
+        assert target.observe(deployment.deployment_id, 1).state is ServerState.READY
+
+    def test_an_action_begins_with_a_whole_lease_before_it(
+        self, reconciler: Reconciler, reconcile: Reconcile, make_leases: Callable[[], Leases], clock: ManualClock,
+        deployment: Deployment,
+    ) -> None:  # fmt: skip
+        mine, others = make_leases(), make_leases()
+        lease = mine.claim("reconciler/fake")
+        assert lease is not None
+        clock.sleep(5.9)
+        reconciler._renew_lease = mine.renew
+        with mine.guarding(lease):
+            reconcile(1)
+        clock.sleep(5)
+        assert others.claim("reconciler/fake") is None
+
+
+class TestArtifacts:
+    def test_one_that_the_target_does_not_find_is_built_again_and_why_it_waits_is_told(
+        self,
+        make_reconciler: MakeReconciler,
+        deployment: Deployment,
+        packaging: PackagingService,
+        version: Version,
+        look: Look,
+        until: Callable[..., None],
+    ) -> None:
+        target = FakeTarget(has_artifact=lambda _: packaging.ready(version) is not None)
+        reconciler = make_reconciler(target)
+        shutil.rmtree(packaging.bundle(version).path)
+        with pytest.raises(Unavailable, match="is being built again"):
+            reconcile_once(reconciler, look())
+        assert "is being built again" in str(look().reason)
+        until(lambda: packaging.ready(version))
+        for _ in range(3):
+            reconcile_once(reconciler, look())
+        assert (look().status, look().reason) == (DeploymentStatus.READY, None)
+
+    def test_a_bundle_of_another_content_is_not_taken_for_it(
+        self, deployment: Deployment, packaging: PackagingService, version: Version
+    ) -> None:
+        bundle = packaging.bundle(version)
+        (bundle.path / "manifest.json").write_text("{}")
+        assert packaging.ready(version) is None
+        packaging.build(version, log=lambda _: None)
+        assert packaging.ready(version) is not None
 
 
 class Settled:
@@ -237,24 +325,10 @@ class TestPassOverAll:
             Settled(reconciler).pass_over_all()
         assert deployments.count_by_status(alice) == {"ready": 12}
 
-    def test_a_server_that_nobody_wants_is_removed(
-        self, reconciler: Reconciler, target: FakeTarget, packaging: PackagingService, version: Version
-    ) -> None:
-        bundle = packaging.build(version, log=lambda _: None)
-        target.apply(
-            ServerSpec(
-                deployment_id="dep-nobody",
-                generation=1,
-                model_name="iris",
-                version=1,
-                bundle=bundle.path,
-                python=bundle.python,
-                replicas=1,
-                memory_bytes=None,
-                port=None,
-            )
-        )
-        Settled(reconciler).pass_over_all()
+    def test_a_server_that_nobody_wants_is_removed(self, reconciler: Reconciler, target: FakeTarget) -> None:
+        target.apply(some_spec("dep-nobody"))
+        for _ in range(2):
+            Settled(reconciler).pass_over_all()
         assert target.deployment_ids() == []
 
     def test_a_server_that_is_made_during_the_pass_is_not_mistaken_for_nobodys(
@@ -267,10 +341,12 @@ class TestPassOverAll:
     ) -> None:
         running = deployments.running
 
-        def read_then_made() -> list[Deployment]:
+        def read_then_made(name: str) -> list[Deployment]:
             # Between our reading and what follows, another process makes the server.
-            known = [one for one in running() if target.observe(one.deployment_id, 1).state is not ServerState.ABSENT]
-            reconciler.reconcile(deployment)
+            known = [
+                one for one in running(name) if target.observe(one.deployment_id, 1).state is not ServerState.ABSENT
+            ]
+            reconcile_once(reconciler, deployment)
             return known
 
         monkeypatch.setattr(deployments, "running", read_then_made)
@@ -288,14 +364,14 @@ class TestPassOverAll:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         other = deployments.create(alice, version, replicas=1, namespace="default", job_id="job-2")
-        observe = target.observe
+        apply = target.apply
 
-        def broken(deployment_id: str, generation: int) -> object:
-            if deployment_id == deployment.deployment_id:
+        def broken(spec: ServerSpec) -> None:
+            if spec.deployment_id == deployment.deployment_id:
                 raise LookupError
-            return observe(deployment_id, generation)
+            apply(spec)
 
-        monkeypatch.setattr(target, "observe", broken)
+        monkeypatch.setattr(target, "apply", broken)
         for _ in range(3):
             Settled(reconciler).pass_over_all()
         assert deployments.get(alice, deployment.deployment_id).status is DeploymentStatus.PENDING
@@ -315,10 +391,11 @@ class TestPassOverAll:
         reconcile(3)
         other = deployments.create(alice, version, replicas=1, namespace="default", job_id="job-2")
         deployments.undeploy(alice, deployment.deployment_id)
-        drained, calls = threading.Event(), []
+        drained, asked, calls = threading.Event(), threading.Event(), []
 
         def drain(deployment_id: str) -> None:
             calls.append(deployment_id)
+            asked.set()
             assert drained.wait(timeout=10)
 
         monkeypatch.setattr(target, "remove", drain)
@@ -326,6 +403,7 @@ class TestPassOverAll:
             reconciler.pass_over_all()
             reconciler._under_way[other.deployment_id].result(timeout=10)
         assert deployments.get(alice, other.deployment_id).status is DeploymentStatus.READY
+        assert asked.wait(timeout=10)
         assert calls == [deployment.deployment_id]
         drained.set()
 
@@ -343,12 +421,12 @@ class TestBackground:
         errors: list[Exception] = [LookupError(), Unavailable("away", code="away")]
         running, is_ready = deployments.running, threading.Event()
 
-        def flaky() -> list[Deployment]:
+        def flaky(name: str) -> list[Deployment]:
             if errors:
                 raise errors.pop()
             if deployments.get(alice, deployment.deployment_id).status is DeploymentStatus.READY:
                 is_ready.set()
-            return running()
+            return running(name)
 
         monkeypatch.setattr(deployments, "running", flaky)
         work = BackgroundWork(name="reconciler", leases=leases, make_pass=reconciler.make_pass, pause_seconds=0.01)

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from reconciling import reconcile
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.errors import Conflict
 from modelyard.main import ControlPlane
-from modelyard.ports.target import ServerState
+from modelyard.ports.target import ServerKey, ServerState
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
 
@@ -31,8 +32,8 @@ class Yard:
         self._alice = alice
 
     def settle(self) -> None:
-        for deployment in self.control_plane.deployments.running():
-            self.control_plane.serving.reconciler.reconcile(deployment)
+        for deployment in self.control_plane.deployments.running("fake"):
+            reconcile(self.control_plane.serving.reconcilers[0], deployment)
 
     def post(self, **body: Any) -> Any:
         return self.client.post(PATH, json={"model_name": "iris", **body})
@@ -51,6 +52,10 @@ class Yard:
     def look(self, deployment_id: str) -> Json:
         found: Json = self.client.get(f"{PATH}/{deployment_id}").json()
         return found
+
+    def version_of(self, deployment_id: str) -> int:
+        """Without a look at the target, as an answer over HTTP has one."""
+        return self.control_plane.deployments.get(self._alice, deployment_id).version
 
     def actions(self, deployment_id: str) -> list[str]:
         subject = f"deployments/{deployment_id}"
@@ -155,13 +160,13 @@ class TestReplace:
         self, yard: Yard, serving: str, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen: list[tuple[list[int], int]] = []
-        observe = target.observe
+        observe_all = target.observe_all
 
-        def observed(deployment_id: str, generation: int) -> object:
-            seen.append((list(target.generations(deployment_id)), yard.look(serving)["model_version"]))
-            return observe(deployment_id, generation)
+        def observed() -> object:
+            seen.append((list(target.generations(serving)), yard.version_of(serving)))
+            return observe_all()
 
-        monkeypatch.setattr(target, "observe", observed)
+        monkeypatch.setattr(target, "observe_all", observed)
         yard.deploy(version=2, replace=True)
         assert all(1 in generations for generations, version in seen if version == 1)
         assert ([1, 2], 2) in seen  # Both are there when the deployment is at its new version.
@@ -197,7 +202,8 @@ class TestReplace:
         cause = "ValueError: the weights are not there; version 1 goes on serving"
         assert (job["status"], job["error"]["code"], job["deployment_id"]) == ("failed", "replacement_failed", serving)
         assert cause in job["error"]["message"]
-        yard.settle()
+        for _ in range(2):
+            yard.settle()
         now = yard.look(serving)
         assert (now["status"], now["model_version"], now["generation"]) == ("ready", 1, 1)
         assert (now["replacement"]["status"], now["replacement"]["reason"]) == ("failed", cause)
@@ -215,13 +221,14 @@ class TestReplace:
         def slow(spec: Any) -> None:
             apply(spec)
             if spec.generation == 2:
-                target._servers[spec.deployment_id, 2].state = ServerState.DEGRADED
+                target._cluster.servers[ServerKey(spec.deployment_id, 2)].state = ServerState.DEGRADED
 
         monkeypatch.setattr(target, "apply", slow)
         job = yard.deploy(version=2, replace=True)
         assert (job["status"], job["error"]["code"]) == ("failed", "replacement_failed")
         assert "it was not ready within 120 s; version 1 goes on" in job["error"]["message"]
-        yard.settle()
+        for _ in range(2):
+            yard.settle()
         assert target.generations(serving) == [1]
 
     def test_of_two_at_once_one_wins_and_the_other_is_refused(self, yard: Yard, serving: str) -> None:
@@ -269,8 +276,8 @@ class TestReplace:
         monkeypatch.setattr(target, "apply", undeployed)
         job = yard.deploy(version=2, replace=True)
         assert (job["status"], "the deployment was undeployed" in job["error"]["message"]) == ("failed", True)
-        yard.settle()
-        yard.settle()
+        for _ in range(3):
+            yard.settle()
         assert target.deployment_ids() == []
         assert yard.look(serving)["status"] == "stopped"
         answer = yard.client.patch(f"{PATH}/{serving}", json={"version": 2})

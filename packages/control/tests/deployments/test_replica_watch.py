@@ -12,7 +12,8 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.ports.target import ServerObservation
+from modelyard.deployments.targets import Targets
+from modelyard.ports.target import DEFAULT_RESOURCES, ServerObservation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,6 +43,7 @@ def deployment(deployment_id: str) -> Deployment:
         version=1,
         target="fake",
         replicas=1,
+        resources=DEFAULT_RESOURCES,
         generation=1,
         is_wanted=True,
         status=DeploymentStatus.READY,
@@ -73,11 +75,11 @@ class TestReplicaWatch:
             return observe(deployment_id, generation)
 
         target.observe = observe_together  # type: ignore[method-assign]  # The test's own pace.
-        watch = ReplicaWatch(target, seconds=20, at_once=4)
+        watch = ReplicaWatch(Targets({"fake": target}), seconds=20, at_once=4)
         assert set(watch.replicas([deployment(f"d-{number}") for number in range(4)])) == {"d-0", "d-1", "d-2", "d-3"}
 
     def test_a_target_that_never_answers_holds_an_answer_up_for_its_time_only(self, halting: HaltingTarget) -> None:
-        watch = ReplicaWatch(halting, seconds=0.05, at_once=2)
+        watch = ReplicaWatch(Targets({"fake": halting}), seconds=0.05, at_once=2)
         page = [deployment(f"d-{number}") for number in range(20)]
         before = time.monotonic()
         for _ in range(3):
@@ -88,7 +90,7 @@ class TestReplicaWatch:
 
     def test_those_that_answer_in_time_are_told_beside_one_that_does_not(self) -> None:
         target = HaltingTarget({"d-late"})
-        watch = ReplicaWatch(target, seconds=0.2, at_once=2)
+        watch = ReplicaWatch(Targets({"fake": target}), seconds=0.2, at_once=2)
         seen = watch.replicas([deployment("d-late"), deployment("d-here")])
         target.go.set()
         assert (set(seen), seen["d-late"]) == ({"d-late", "d-here"}, ())
@@ -97,5 +99,5 @@ class TestReplicaWatch:
     def test_one_that_is_stopped_is_not_asked_for(self) -> None:
         target = HaltingTarget(set())
         stopped = replace(deployment("d-1"), status=DeploymentStatus.STOPPED)
-        assert ReplicaWatch(target).replicas([stopped]) == {}
+        assert ReplicaWatch(Targets({"fake": target})).replicas([stopped]) == {}
         assert target.asked == []

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from modelyard.errors import Invalid
 from modelyard.http import follow
+from modelyard.ports.log import LogPart
 
 CHUNK = 256 * 1024
 
@@ -23,9 +24,13 @@ class Log:
     written: bytes = b""
     reads: list[int] = field(default_factory=list)
 
-    def read(self, offset: int) -> bytes:
+    def size(self) -> int:
+        return len(self.written)
+
+    def read(self, offset: int) -> LogPart:
         self.reads.append(offset)
-        return self.written[offset : offset + CHUNK]
+        content = self.written[offset : offset + CHUNK]
+        return LogPart(content, offset + len(content), is_end=False)
 
     def ended(self) -> dict[str, Any] | None:
         if self.pieces:
@@ -48,8 +53,7 @@ def answer(log: Log, *, headers: dict[str, str] | None = None, **part: int | Non
     """The media type and everything that is sent."""
 
     async def collect() -> tuple[str, bytes]:
-        whole = follow.Log(log.read, lambda: len(log.written))
-        response = await follow.log_response(request(headers or {}), follow.Part(**part), log=whole, ended=log.ended)
+        response = await follow.log_response(request(headers or {}), follow.Part(**part), log=log, ended=log.ended)
         assert isinstance(response, StreamingResponse)
         return response.media_type or "", b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[misc]
 
@@ -182,7 +186,7 @@ class TestEvents:
         log = Log([b"one\n"] * 100)
 
         async def take_two() -> None:
-            events: AsyncIterator[bytes] = follow._events(0, log.read, log.ended)
+            events: AsyncIterator[bytes] = follow._events(0, log, log.ended)
             await anext(events)
             await anext(events)
 

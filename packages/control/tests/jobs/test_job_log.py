@@ -23,14 +23,14 @@ def write_run(folder: Path, content: bytes) -> None:
 
 def read_all(log: JobLog, offset: int = 0) -> bytes:
     content = b""
-    while chunk := log.read(offset + len(content)):
+    while chunk := log.read(offset + len(content)).content:
         content += chunk
     return content
 
 
 class TestJobLog:
     def test_of_a_job_that_never_said_a_word_is_empty(self, log: JobLog) -> None:
-        assert log.read(0) == b""
+        assert log.read(0).content == b""
 
     def test_the_segments_follow_one_another(self, log: JobLog, tmp_path: Path) -> None:
         log.write("before", "resolving")
@@ -48,25 +48,25 @@ class TestJobLog:
 
     def test_what_is_written_after_a_read_is_read_from_the_same_offset(self, log: JobLog) -> None:
         log.write("before", "one")
-        offset = len(log.read(0))
-        assert log.read(offset) == b""
+        offset = len(log.read(0).content)
+        assert log.read(offset).content == b""
         log.write("before", "two")
-        assert log.read(offset) == b"two\n"
+        assert log.read(offset).content == b"two\n"
 
     def test_a_large_log_comes_in_pieces(self, log: JobLog, tmp_path: Path) -> None:
         content = b"x" * 600_000
         write_run(tmp_path, content)
-        assert len(log.read(0)) == 256 * 1024
+        assert len(log.read(0).content) == 256 * 1024
         assert read_all(log) == content
 
     def test_far_behind_its_end_there_is_nothing(self, log: JobLog) -> None:
         log.write("before", "one")
-        assert log.read(10**30) == b""
+        assert log.read(10**30).content == b""
 
     @pytest.mark.parametrize(("said", "stands"), [("a\n", b"a\n"), ("a\nb", b"a\nb\n"), ("\ud800", b"\\ud800\n")])
     def test_every_line_ends_once_and_is_utf_8(self, log: JobLog, said: str, stands: bytes) -> None:
         log.write("before", said)
-        assert log.read(0) == stands
+        assert log.read(0).content == stands
 
     @given(pieces=st.lists(st.sampled_from([1, 2, 5, 1000]), min_size=1))
     def test_any_way_of_reading_gives_the_same(

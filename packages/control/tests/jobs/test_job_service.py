@@ -272,7 +272,7 @@ class TestLife:
         assert job.error is not None
         assert (job.status, job.error.code) == (JobStatus.FAILED, "script_failed")
         assert job.error.message == "the script failed: it said \N{REPLACEMENT CHARACTER}"
-        assert jobs.log(running.job_id).read(0).decode() == f"failed: {job.error.message}\n"
+        assert jobs.log(running.job_id).read(0).content.decode() == f"failed: {job.error.message}\n"
 
     def test_a_reason_without_end_is_kept_in_part(self, running: Job, jobs: JobService, alice: Principal) -> None:
         jobs.fail(running.job_id, ModelyardError("ü" * 5000, code="script_failed"))
@@ -305,7 +305,7 @@ class TestLife:
         move = jobs._move
 
         def look(*args: Any) -> None:
-            seen.append(jobs.log(running.job_id).read(0))
+            seen.append(jobs.log(running.job_id).read(0).content)
             move(*args)
 
         monkeypatch.setattr(jobs, "_move", look)

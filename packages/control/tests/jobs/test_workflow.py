@@ -65,7 +65,7 @@ class Stage:
 
     @property
     def log(self) -> str:
-        return self.jobs.log(self.job.job_id).read(0).decode()
+        return self.jobs.log(self.job.job_id).read(0).content.decode()
 
 
 @pytest.fixture

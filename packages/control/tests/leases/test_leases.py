@@ -41,6 +41,18 @@ class TestLeases:
         assert first.claim(_NAME) is not None
         assert second.claim(_NAME) is None
 
+    def test_who_waits_for_a_lease_reads_and_does_not_write(
+        self, process: Callable[[], Leases], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = process(), process()
+        lease = first.claim(_NAME)
+        assert lease is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "write", lambda _: pytest.fail("a lease that is taken is no reason to write"))
+            assert second.claim(_NAME) is None
+        first.release(lease)
+        assert second.claim(_NAME) is not None
+
     def test_within_a_process_it_is_one_claimant_s_too(self, process: Callable[[], Leases]) -> None:
         one = process()
         assert one.claim(_NAME) is not None

@@ -57,7 +57,7 @@ class Platform:
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
             runner=LocalRunner(grace_seconds=1) if runs else FakeRunner(_not_run),
-            target=FakeTarget(),
+            targets={"fake": FakeTarget()},
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),

@@ -91,7 +91,7 @@ class World:
             environments=FakeEnvironments(self.home / "environments"),
             receivers=FakeReceivers(),
             runner=FakeRunner(),
-            target=self.target,
+            targets={"fake": self.target},
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),
@@ -114,7 +114,7 @@ class World:
 
     def close(self) -> None:
         """Give back what the process holds."""
-        self.control.serving.reconciler.stop()
+        self.control.serving.reconcilers[0].stop()
         self.control.database.close()
 
     def log_model(self, experiment: str = "iris", *, run_id: str | None = None) -> LoggedModel:
@@ -144,8 +144,8 @@ class World:
 
     def settle(self) -> None:
         """One pass of the reconciler, to its end."""
-        self.control.serving.reconciler.pass_over_all()
-        for future in list(self.control.serving.reconciler._under_way.values()):
+        self.control.serving.reconcilers[0].pass_over_all()
+        for future in list(self.control.serving.reconcilers[0]._under_way.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
 
     def go_to(self, version: Version, *stages: Stage) -> Version:

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.logs import configure_logs
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.ports.job_engine import JobEngine, Steps, Workflow
-from modelyard.ports.target import ReplicaObservation, ServerObservation, ServerSpec, ServerState
+from modelyard.ports.target import ReplicaObservation, ServerKey, ServerObservation, ServerSpec, ServerState
 from modelyard.settings import Settings
 
 NEVER = "never"
@@ -72,8 +72,6 @@ class _FragileSteps:
 class FolderTarget:
     """The port `Target` whose servers are files: they are ready at once, and are there when the process is not."""
 
-    name = "folder"
-
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -82,19 +80,21 @@ class FolderTarget:
         """See the port."""
         folder = self._folder / spec.deployment_id
         folder.mkdir(exist_ok=True)
-        (folder / str(spec.generation)).write_text(str(spec.replicas))
+        (folder / str(spec.generation)).write_text(spec.fingerprint)
 
     def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         """See the port."""
-        file = self._folder / deployment_id / str(generation)
-        if not file.exists():
-            return ServerObservation(ServerState.ABSENT)
-        replica = ReplicaObservation(0, "ready", None, 0, None, None, None)
-        return ServerObservation(ServerState.READY, "http://127.0.0.1:1", replicas=[replica])
+        return self.observe_all().get(ServerKey(deployment_id, generation), ServerObservation(ServerState.ABSENT))
 
-    def generations(self, deployment_id: str) -> Sequence[int]:
+    def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
         """See the port."""
-        return sorted(int(path.name) for path in (self._folder / deployment_id).glob("*"))
+        replica = ReplicaObservation(0, "ready", None, 0, None, None, None)
+        return {
+            ServerKey(path.parent.name, int(path.name)): ServerObservation(
+                ServerState.READY, "http://127.0.0.1:1", replicas=[replica], fingerprint=path.read_text()
+            )
+            for path in self._folder.glob("*/*")
+        }
 
     def retire(self, deployment_id: str, generation: int) -> None:
         """See the port."""
@@ -103,14 +103,6 @@ class FolderTarget:
     def remove(self, deployment_id: str) -> None:
         """See the port."""
         shutil.rmtree(self._folder / deployment_id, ignore_errors=True)
-
-    def deployment_ids(self) -> Sequence[str]:
-        """See the port."""
-        return sorted(path.name for path in self._folder.iterdir())
-
-    def log_path(self, deployment_id: str, generation: int) -> Path | None:  # No server has a log.
-        """See the port."""
-        return None
 
 
 def serve(moment: str) -> None:
@@ -123,7 +115,7 @@ def serve(moment: str) -> None:
         engine=FragileEngine(real.engine, moment),
         environments=FakeEnvironments(settings.storage.places.environments),
         runner=FakeRunner(),
-        target=FolderTarget(settings.storage.places.root / "running"),
+        targets={"folder": FolderTarget(settings.storage.places.root / "running")},
     )
     control_plane = ControlPlane(settings, adapters)
     uvicorn.run(

@@ -84,7 +84,7 @@ def main() -> None:
         engine=JournalingEngine(real.engine, Journal(Path(os.environ["JOURNAL"]))),
         environments=FakeEnvironments(settings.storage.places.environments),
         runner=FakeRunner(),
-        target=FolderTarget(settings.storage.places.root / "running"),
+        targets={"folder": FolderTarget(settings.storage.places.root / "running")},
     )
     control_plane = ControlPlane(settings, adapters)
     uvicorn.run(

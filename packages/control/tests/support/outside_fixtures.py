@@ -78,7 +78,7 @@ def adapters(
         environments=environments,
         receivers=receivers,
         runner=runner,
-        target=target,
+        targets={"fake": target},
         tracking=tracking,
         registered=registered,
         run_credentials=NoCredentials(),

@@ -19,6 +19,7 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.targets import Targets
 from modelyard.disk import Disk
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
@@ -109,8 +110,17 @@ def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
 
 
 @pytest.fixture
-def training_service(jobs: JobService, secrets: JobSecrets, projects: ProjectService) -> TrainingService:
-    return TrainingService(metric_rules=lambda *_: {}, jobs=jobs, secrets=secrets, projects=projects, most_seconds=3600)
+def targets(target: FakeTarget) -> Targets:
+    return Targets({"fake": target})
+
+
+@pytest.fixture
+def training_service(
+    jobs: JobService, secrets: JobSecrets, projects: ProjectService, targets: Targets
+) -> TrainingService:
+    return TrainingService(
+        metric_rules=lambda *_: {}, jobs=jobs, secrets=secrets, projects=projects, targets=targets, most_seconds=3600
+    )
 
 
 @pytest.fixture
@@ -175,9 +185,9 @@ def packaging(
 
 @pytest.fixture
 def deployments(
-    database: Database, clock: ManualClock, audit: AuditLog, registry: RegistryService, target: FakeTarget
+    database: Database, clock: ManualClock, audit: AuditLog, registry: RegistryService, targets: Targets
 ) -> DeploymentService:
-    return DeploymentService(database=database, clock=clock, audit=audit, registry=registry, target=target.name)
+    return DeploymentService(database=database, clock=clock, audit=audit, registry=registry, targets=targets)
 
 
 @pytest.fixture

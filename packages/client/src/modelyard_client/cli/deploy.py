@@ -41,6 +41,7 @@ from modelyard_client.cli.terminal import say
 if TYPE_CHECKING:
     from modelyard_client.client import Client
     from modelyard_client.jobs import Submission
+    from modelyard_client.resources import Resources
 
     Submit: TypeAlias = Callable[[Client], Submission]
 
@@ -69,6 +70,13 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="The model; for a script else its file's name.", metavar="NAME")
 ]
 NamespaceOption = Annotated[str | None, typer.Option("--namespace", help="Where the target has such.", metavar="NAME")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option("--target", "-t", help="One of the targets that the operator has configured.", metavar="NAME"),
+]
+CpuOption = Annotated[float | None, typer.Option("--cpu", help="Cores of each replica.", metavar="N")]
+MemoryOption = Annotated[float | None, typer.Option("--memory-mb", help="Memory of each replica.", metavar="N")]
+GpusOption = Annotated[int | None, typer.Option("--gpus", help="GPUs of each replica.", metavar="N")]
 
 
 def deploy(
@@ -79,6 +87,10 @@ def deploy(
     version: VersionOption = None,
     replicas: ReplicasOption = None,
     namespace: NamespaceOption = None,
+    target: TargetOption = None,
+    cpu: CpuOption = None,
+    memory_mb: MemoryOption = None,
+    gpus: GpusOption = None,
     another: AnotherOption = False,
     replace: ReplaceOption = False,
     requirement: RequirementsOption = None,
@@ -111,12 +123,20 @@ def deploy(
       modelyard deploy ./project --secret API_KEY -- --epochs 3
       modelyard deploy churn
       modelyard deploy churn --version 3 --replace
+      modelyard deploy churn --target local --memory-mb 512
       modelyard deploy --model churn --version 3 --output json
     """
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
     if another and replace:
         raise typer.BadParameter("--another and --replace contradict each other")
-    shape = _Shape(replicas=replicas, namespace=namespace, replace=replace, idempotency_key=idempotency_key)
+    shape = _Shape(
+        replicas=replicas,
+        namespace=namespace,
+        target=target,
+        resources=_resources(cpu=cpu, memory_mb=memory_mb, gpus=gpus),
+        replace=replace,
+        idempotency_key=idempotency_key,
+    )
     training = _Training(
         requirement, requirements_file, env, secret, file, experiment, logged_model, best_of, timeout, arguments
     )
@@ -141,6 +161,8 @@ class _Shape(TypedDict):
 
     replicas: int | None
     namespace: str | None
+    target: str | None
+    resources: "Resources | None"
     replace: bool
     idempotency_key: str | None
 
@@ -219,7 +241,12 @@ def _replacement(deployment_id: str, version: int | None, *, shape: _Shape) -> "
     if version is None:
         raise typer.BadParameter("name the version that shall take the place, with --version")
     _refuse(
-        {"--namespace": shape["namespace"], "--idempotency-key": shape["idempotency_key"]},
+        {
+            "--namespace": shape["namespace"],
+            "--target": shape["target"],
+            "--cpu, --memory-mb and --gpus": shape["resources"],
+            "--idempotency-key": shape["idempotency_key"],
+        },
         because="a deployment is named by its id",
     )
 
@@ -240,6 +267,13 @@ def _replacement(deployment_id: str, version: int | None, *, shape: _Shape) -> "
         )
 
     return submit
+
+
+def _resources(*, cpu: float | None, memory_mb: float | None, gpus: int | None) -> "Resources | None":
+    from modelyard_client.resources import Resources
+
+    asked = Resources(cpu=cpu, memory_mb=memory_mb, gpus=gpus)
+    return None if asked == Resources() else asked
 
 
 def _refuse(options: Mapping[str, object], *, because: str) -> None:

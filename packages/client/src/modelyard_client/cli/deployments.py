@@ -24,6 +24,7 @@ def list_deployments(
     status: Annotated[
         str | None, typer.Option("--status", help="Only these, e.g. ready; else all but stopped.", metavar="STATUS")
     ] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="Only on this target.", metavar="NAME")] = None,
     limit: LimitOption = 50,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
@@ -37,7 +38,7 @@ def list_deployments(
       modelyard deployments list --model churn --output json
     """
     with connect(url, home) as client:
-        found = list(client.deployments.list(model_name=model, status=status, limit=limit))
+        found = list(client.deployments.list(model_name=model, target=target, status=status, limit=limit))
     if output is Output.JSON:
         print_json({"deployments": found})
     else:

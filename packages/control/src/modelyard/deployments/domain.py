@@ -1,14 +1,14 @@
 """A deployment, and what to do for it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.errors import Invalid
+from modelyard.errors import Conflict, Invalid
 from modelyard.naming import validate_namespace
-from modelyard.ports.target import ServerObservation, ServerState
+from modelyard.ports.target import DEFAULT_RESOURCES, Resources, ServerObservation, ServerSpec, ServerState
 
 FAILED_TO_START = "no replica could start"
 MAX_REPLICAS = 64
@@ -26,6 +26,8 @@ class Deployment:
     version: int
     target: str
     replicas: int
+    resources: Resources
+    """Of each replica."""
     generation: int
     """Of the servers that serve: 1, and another one with each version that takes its predecessor's place."""
     is_wanted: bool
@@ -45,6 +47,38 @@ class Deployment:
         return f"deployments/{self.deployment_id}"
 
 
+def resources_to_json(resources: Resources) -> dict[str, float | int]:
+    """What is asked for, by name."""
+    given = {"cpu": resources.cpu, "memory_bytes": resources.memory_bytes, "gpus": resources.gpus}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def resources_of_json(content: Mapping[str, float | int] | None) -> Resources:
+    """The same, read."""
+    given = content or {}
+    memory, gpus = given.get("memory_bytes"), given.get("gpus")
+    return Resources(
+        cpu=given.get("cpu"),
+        memory_bytes=None if memory is None else int(memory),
+        gpus=None if gpus is None else int(gpus),
+    )
+
+
+def refuse_other_resources(deployment: Deployment, asked: Resources) -> None:
+    """A deployment keeps the resources that it was made with.
+
+    Raises:
+        Conflict: code `resources_fixed`.
+    """
+    if asked not in (DEFAULT_RESOURCES, deployment.resources):
+        raise Conflict(
+            f"resources: deployment '{deployment.deployment_id}' keeps those that it was made with; make another one "
+            "(another), or undeploy it first",
+            code="resources_fixed",
+            field="resources",
+        )
+
+
 class Action(StrEnum):
     """What the reconciler has to tell the target."""
 
@@ -62,14 +96,21 @@ class Decision:
     reason: str | None
 
 
-def decide(deployment: Deployment, observed: ServerObservation) -> Decision:
-    """From what shall be and what is to what to do next."""
+def decide(deployment: Deployment, observed: ServerObservation, wanted: ServerSpec | None) -> Decision:
+    """From what shall be and what is to what to do next. `wanted` is None where what shall serve is not built now."""
     if not deployment.is_wanted:
         return _leaving(deployment, observed)
     if observed.state is ServerState.ABSENT:
         return _absent(deployment)
-    action = Action.APPLY if len(observed.replicas) not in (0, deployment.replicas) else Action.NONE
+    action = Action.NONE if is_as_wanted(observed, wanted) else Action.APPLY
     return Decision(action, _running_status(deployment.status, observed.state), _reason(observed))
+
+
+def is_as_wanted(observed: ServerObservation, wanted: ServerSpec | None) -> bool:
+    """Whether a server was applied as it shall be, and nobody else has scaled it since."""
+    if wanted is None:
+        return True
+    return observed.fingerprint == wanted.fingerprint and len(observed.replicas) in (0, wanted.replicas)
 
 
 def _leaving(deployment: Deployment, observed: ServerObservation) -> Decision:

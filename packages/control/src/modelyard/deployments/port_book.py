@@ -30,6 +30,10 @@ class PortBook:
         Raises:
             Unavailable: code `no_free_port`; the message names the settings of the range.
         """
+        with self._database.read() as connection:
+            held = _held(connection, deployment)
+        if held is not None:
+            return held
         with self._database.write() as connection:
             store.lock(connection, deployment.deployment_id)  # So that two who ask at once get one port.
             held = _held(connection, deployment)

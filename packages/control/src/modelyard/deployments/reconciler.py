@@ -1,47 +1,57 @@
 """Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own, and one
 process at a time does it for a target."""
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 
 import structlog
 
 from modelyard.deployments.domain import Action, Decision, Deployment, decide
-from modelyard.deployments.records import system_principal
 from modelyard.deployments.replacement import Replacement, Step, failure, next_step
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.leases.domain import LeaseLostError
-from modelyard.packaging.rebuilding import Rebuilding
-from modelyard.ports.target import ServerObservation, ServerSpec, TakesPorts, Target
-from modelyard.registry.service import RegistryService
+from modelyard.ports.target import ArtifactAbsent, ServerObservation, ServerSpec, ServerState, Target
 
 logger = structlog.get_logger()
 
 _WORKERS = 8
 _STOP_SECONDS = 5
+_ABSENT = ServerObservation(ServerState.ABSENT)
+
+Servers = Mapping[int, ServerObservation]
+"""The servers of one deployment, by generation."""
 
 
 class Reconciler:
-    """One pass looks at every deployment that is not stopped. Draining one does not hold up the others."""
+    """One pass looks at every deployment of one target that is not stopped. No deployment holds up the others.
+
+    Args:
+        target_name: as deployments name the target.
+        renew_lease: renews the lease of this work, or raises LeaseLostError when another process has it by now. It is
+            called directly before each action on the target.
+    """
 
     def __init__(
         self,
         *,
         deployments: DeploymentService,
-        registry: RegistryService,
-        rebuilding: Rebuilding,
+        specs: ServerSpecs,
+        target_name: str,
         target: Target,
-        memory_bytes: int | None,
+        renew_lease: Callable[[], None] = lambda: None,
     ) -> None:
         self._deployments = deployments
-        self._registry = registry
-        self._rebuilding = rebuilding
+        self._specs = specs
+        self.target_name = target_name
+        """As deployments name the target."""
         self._target = target
-        self._memory_bytes = memory_bytes
+        self._renew_lease = renew_lease
         self._under_way: dict[str, Future[None]] = {}
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="reconciler")
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"reconciler-{target_name}")
 
     def make_pass(self) -> bool:
         """One pass in the background; nothing more is to be done before the next."""
@@ -51,56 +61,74 @@ class Reconciler:
     def stop(self) -> None:
         """Give what is under way a moment; no more passes may come. A server that still drains is removed later."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._rebuilding.stop()
         wait(self._under_way.values(), timeout=_STOP_SECONDS)
 
     def pass_over_all(self) -> None:
         """Begin a pass over every deployment for which none is under way, and remove servers that nobody knows."""
-        # A deployment is written down before its server is made, so a server that was there before we read the
-        # deployments, and is of none of them, is nobody's.
-        servers = self._target.deployment_ids()
-        deployments = {deployment.deployment_id: deployment for deployment in self._deployments.running()}
         self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
-        for deployment_id in [*deployments, *(set(servers) - deployments.keys())]:
-            if deployment_id not in self._under_way:
-                # What a worker writes is refused, as the pass's own writes are, once another process has taken over.
-                self._under_way[deployment_id] = self._pool.submit(
-                    copy_context().run, self._guarded, deployment_id, deployments.get(deployment_id)
-                )
+        busy = set(self._under_way)
+        # A deployment is written down before its server is made, so a server that was there before we read the
+        # deployments, and is of none of them, is nobody's. What is busy now may change what is seen here: it waits.
+        servers = self.observe()
+        deployments = {
+            deployment.deployment_id: deployment for deployment in self._deployments.running(self.target_name)
+        }
+        for deployment_id in (deployments.keys() | servers.keys()) - busy:
+            # What a worker writes is refused, as the pass's own writes are, once another process has taken over.
+            self._under_way[deployment_id] = self._pool.submit(
+                copy_context().run,
+                self._guarded,
+                deployment_id,
+                deployments.get(deployment_id),
+                servers.get(deployment_id, {}),
+            )
 
-    def reconcile(self, deployment: Deployment) -> Decision:
-        """One pass over one deployment."""
+    def observe(self) -> Mapping[str, Servers]:
+        """All servers of the target, by deployment."""
+        found: dict[str, dict[int, ServerObservation]] = {}
+        for key, seen in self._target.observe_all().items():
+            found.setdefault(key.deployment_id, {})[key.generation] = seen
+        return found
+
+    def reconcile(self, deployment: Deployment, servers: Servers) -> Decision:
+        """One pass over one deployment, whose servers were observed a moment ago."""
         # It was read with all others, and the pass before this one may have brought it to another version since.
         deployment, replacement = self._deployments.standing(deployment.deployment_id) or (deployment, None)
-        observed = self._target.observe(deployment.deployment_id, deployment.generation)
-        decision = decide(deployment, observed)
-        if decision.action is Action.APPLY:
-            self._apply(deployment, decision, observed)
+        observed = servers.get(deployment.generation) or _left(deployment, servers)
+        try:
+            wanted = self._wanted(deployment, deployment.version, deployment.generation)
+            decision = decide(deployment, observed, wanted)
+            if decision.action is Action.APPLY:
+                self._put(deployment, wanted, deployment.version)
+        except ModelyardError as exc:
+            self._note(deployment, _held_up(deployment, observed, exc.message), observed)
+            raise
         self._note(deployment, decision, observed)
         if decision.action is Action.REMOVE:
-            self._target.remove(deployment.deployment_id)
+            self._remove(deployment.deployment_id)
         elif deployment.is_wanted:
-            self._replace(deployment, replacement)
+            self._replace(deployment, replacement, servers)
         return decision
 
-    def _replace(self, deployment: Deployment, replacement: Replacement | None) -> None:
+    def _replace(self, deployment: Deployment, replacement: Replacement | None, servers: Servers) -> None:
         """Bring the replacement that is under way one step on, and retire servers that are of no use any more."""
         if replacement is not None and replacement.status is ReplacementStatus.STARTING:
-            self._start(deployment, replacement)
+            self._start(deployment, replacement, servers.get(replacement.generation, _ABSENT))
             return  # What stands now is looked at by the next pass.
-        coming = None if replacement is None else replacement.generation
-        for generation in self._target.generations(deployment.deployment_id):
-            if generation not in {deployment.generation, coming}:
-                self._target.retire(deployment.deployment_id, generation)
-        if replacement is not None and replacement.status is ReplacementStatus.DRAINING:
+        kept = {deployment.generation, None if replacement is None else replacement.generation}
+        others = servers.keys() - kept
+        for generation in others:
+            self._renew_lease()
+            self._target.retire(deployment.deployment_id, generation)
+        if not others and replacement is not None and replacement.status is ReplacementStatus.DRAINING:
             self._deployments.replacements.finish(replacement)
 
-    def _start(self, deployment: Deployment, replacement: Replacement) -> None:
+    def _start(self, deployment: Deployment, replacement: Replacement, observed: ServerObservation) -> None:
         replacements = self._deployments.replacements
-        observed = self._target.observe(deployment.deployment_id, replacement.generation)
-        match next_step(deployment, observed):
+        wanted = self._wanted(deployment, replacement.version, replacement.generation)
+        match next_step(deployment, observed, wanted):
             case Step.APPLY:
-                self._target.apply(self._spec(deployment, replacement.version, replacement.generation))
+                self._put(deployment, wanted, replacement.version)
             case Step.GIVE_UP:
                 replacements.give_up(replacement.job_id, failure(replacement, observed))
             case Step.SWITCH:
@@ -108,13 +136,14 @@ class Reconciler:
             case Step.WAIT:
                 pass
 
-    def _guarded(self, deployment_id: str, deployment: Deployment | None) -> None:
+    def _guarded(self, deployment_id: str, deployment: Deployment | None, servers: Servers) -> None:
         try:
             if deployment is not None:
-                self.reconcile(deployment)
+                self.reconcile(deployment, servers)
             else:
-                logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
-                self._target.remove(deployment_id)
+                if any(seen.state is not ServerState.DRAINING for seen in servers.values()):
+                    logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
+                self._remove(deployment_id)
         except LeaseLostError as exc:
             logger.info("a deployment is another process's now", deployment_id=deployment_id, reason=str(exc))
         except ModelyardError as exc:
@@ -122,42 +151,46 @@ class Reconciler:
         except Exception:
             logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
 
-    def _apply(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
+    def _put(self, deployment: Deployment, wanted: ServerSpec | None, number: int) -> None:
+        """Apply the spec, or have its artifact made again where it is away.
+
+        Raises:
+            Unavailable: code `bundle_rebuilding`, or as the target says.
+        """
+        if wanted is None:
+            self._specs.rebuild(deployment, number)
+            return
+        self._renew_lease()
         try:
-            self._target.apply(self._spec(deployment, deployment.version, deployment.generation))
-        except ModelyardError as exc:
-            # One that was never begun still is not; that it gets no further, and why, is for everybody to see.
-            is_pending = deployment.status is DeploymentStatus.PENDING
-            status = deployment.status if is_pending else decision.status
-            self._note(deployment, Decision(Action.APPLY, status, exc.message), observed)
+            self._target.apply(wanted)
+        except ArtifactAbsent:
+            self._specs.rebuild(deployment, number)
             raise
+
+    def _remove(self, deployment_id: str) -> None:
+        self._renew_lease()
+        self._target.remove(deployment_id)
+
+    def _wanted(self, deployment: Deployment, number: int, generation: int) -> ServerSpec | None:
+        return self._specs.spec(deployment, number, generation, self._target) if deployment.is_wanted else None
 
     def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         self._deployments.note(
-            deployment.deployment_id,
+            deployment,
             status=decision.status,
             reason=decision.reason,
             url=observed.url,
             ready_replicas=sum(replica.state == "ready" for replica in observed.replicas),
         )
 
-    def _spec(self, deployment: Deployment, number: int, generation: int) -> ServerSpec:
-        owner = system_principal(deployment.tenant_id)
-        version = self._registry.version(owner, deployment.model_name, number)
-        bundle = self._rebuilding.bundle(version)
-        return ServerSpec(
-            deployment_id=deployment.deployment_id,
-            generation=generation,
-            model_name=deployment.model_name,
-            version=number,
-            bundle=bundle.path,
-            python=bundle.python,
-            replicas=deployment.replicas,
-            memory_bytes=self._memory_bytes,
-            port=self._port(deployment),
-        )
 
-    def _port(self, deployment: Deployment) -> int | None:
-        if isinstance(self._target, TakesPorts):
-            return self._deployments.ports.claim(deployment, self._target)
-        return None
+def _left(deployment: Deployment, servers: Servers) -> ServerObservation:
+    """What stands for a generation that is absent: while the deployment leaves, any other one that is still there."""
+    return _ABSENT if deployment.is_wanted else next(iter(servers.values()), _ABSENT)
+
+
+def _held_up(deployment: Deployment, observed: ServerObservation, why: str) -> Decision:
+    """How one stands that gets no further, and why, for everybody to see. One that was never begun still is not."""
+    is_pending = deployment.status is DeploymentStatus.PENDING
+    status = deployment.status if is_pending else decide(deployment, observed, None).status
+    return Decision(Action.APPLY, status, why)

@@ -7,8 +7,9 @@ import structlog
 
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.targets import Targets
 from modelyard.errors import Unavailable
-from modelyard.ports.target import ReplicaObservation, Target
+from modelyard.ports.target import ReplicaObservation
 
 logger = structlog.get_logger()
 
@@ -17,34 +18,43 @@ _SECONDS = 2.0
 
 
 class ReplicaWatch:
-    """Asks one target about many deployments, some at once, and takes the answers that come in time."""
+    """Asks targets about many deployments, some at once, and takes the answers that come in time.
 
-    def __init__(self, target: Target, *, seconds: float = _SECONDS, at_once: int = _AT_ONCE) -> None:
-        self._target = target
+    A target that does not answer holds up no deployment of another one.
+    """
+
+    def __init__(self, targets: Targets, *, seconds: float = _SECONDS, at_once: int = _AT_ONCE) -> None:
+        self._targets = targets
         self._seconds = seconds
-        # Questions that a dead target never answers hold these threads, and no more are made.
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="replica-watch")
+        # Questions that a dead target never answers hold its threads, and no more are made.
+        self._pools = {
+            name: ThreadPoolExecutor(at_once, thread_name_prefix=f"replica-watch-{name}") for name in targets
+        }
 
     def replicas(self, deployments: Iterable[Deployment]) -> Mapping[str, Sequence[ReplicaObservation]]:
         """By deployment, its replicas as the target sees them now; of one that it does not tell of in time, none."""
         asked = {
-            one.deployment_id: self._pool.submit(self._observe, one)
+            one.deployment_id: self._pools[one.target].submit(self._observe, one)
             for one in deployments
-            if one.status is not DeploymentStatus.STOPPED
+            if one.status is not DeploymentStatus.STOPPED and one.target in self._pools
         }
         told, late = wait(asked.values(), timeout=self._seconds)
         for question in late:
             question.cancel()
         if late:
-            logger.warning("a target does not tell of its servers in time", target=self._target.name, count=len(late))
+            logger.warning("observing servers takes too long", count=len(late))
         return {key: question.result() if question in told else () for key, question in asked.items()}
 
     def stop(self) -> None:
         """Ask no more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _observe(self, deployment: Deployment) -> Sequence[ReplicaObservation]:
+        target = self._targets.find(deployment.target)
+        if target is None:
+            return ()
         try:
-            return self._target.observe(deployment.deployment_id, deployment.generation).replicas
+            return target.observe(deployment.deployment_id, deployment.generation).replicas
         except Unavailable:
             return ()

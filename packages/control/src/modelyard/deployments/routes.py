@@ -17,7 +17,7 @@ from modelyard.deployments.schemas import (
 )
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentVerbs, DeploymentWish
-from modelyard.http.follow import LOG_RESPONSES, Part, file_log, log_response
+from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
@@ -38,13 +38,20 @@ def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
         caller: Read,
         model_name: str | None = None,
         namespace: str | None = None,
+        target: str | None = None,
         status: DeploymentStatus | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
         cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
     ) -> DeploymentsAnswer:
         """Deployments, newest first; without a status those that are not stopped."""
         page = verbs.deployments.page(
-            caller, model_name=model_name, namespace=namespace, status=status, limit=limit, cursor=cursor
+            caller,
+            model_name=model_name,
+            namespace=namespace,
+            target=target,
+            status=status,
+            limit=limit,
+            cursor=cursor,
         )
         return DeploymentsAnswer(deployments=_answers(verbs, page.items), next_cursor=page.next_cursor)
 
@@ -74,6 +81,8 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
                 version=body.version,
                 replicas=body.replicas,
                 namespace=body.namespace,
+                target=body.target,
+                resources=body.wanted_resources(),
                 another=body.another,
                 replace=body.replace,
             ),
@@ -129,8 +138,7 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
             return {"status": deployment.status} if deployment.status is DeploymentStatus.STOPPED else None
 
         deployment = await to_thread.run_sync(verbs.deployments.get, caller, deployment_id)
-        number = generation or deployment.generation
-        log = file_log(verbs.log_path(deployment_id, number))
+        log = verbs.log(deployment, generation or deployment.generation)
         return await log_response(request, part, log=log, ended=ended)
 
     return router

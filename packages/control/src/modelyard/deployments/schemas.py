@@ -4,13 +4,45 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.deployments.domain import Deployment
+from modelyard.deployments.domain import Deployment, resources_to_json
 from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
-from modelyard.ports.target import ReplicaObservation
+from modelyard.naming import MAX_TARGET
+from modelyard.ports.target import DEFAULT_RESOURCES, ReplicaObservation, Resources
+
+_MEBIBYTE = 1024 * 1024
 
 
-class DeploymentRequest(RequestBody):
+class ResourcesBody(RequestBody):
+    """What each replica gets at most; what is not given is as the target has it."""
+
+    cpu: float | None = Field(default=None, gt=0, le=10_000, description="cores")
+    memory_mb: float | None = Field(default=None, ge=1, le=1 << 30)
+    gpus: int | None = Field(default=None, ge=1, le=1000)
+
+    def resources(self) -> Resources:
+        """As the port has it."""
+        memory = None if self.memory_mb is None else int(self.memory_mb * _MEBIBYTE)
+        return Resources(cpu=self.cpu, memory_bytes=memory, gpus=self.gpus)
+
+
+class PlacedRequest(RequestBody):
+    """Where a deployment shall run, and with what."""
+
+    target: str | None = Field(
+        default=None,
+        max_length=MAX_TARGET,
+        description="one of the targets that the operator has configured (`GET /mlops/status` lists them); the first "
+        "of them when it is not given, or wherever the deployment is that is there",
+    )
+    resources: ResourcesBody | None = None
+
+    def wanted_resources(self) -> Resources:
+        """As the port has it; nothing when none is asked for."""
+        return DEFAULT_RESOURCES if self.resources is None else self.resources.resources()
+
+
+class DeploymentRequest(PlacedRequest):
     """A version that shall serve; the newest when none is named."""
 
     model_name: str
@@ -111,6 +143,7 @@ class DeploymentAnswer(BaseModel):
     model_name: str
     model_version: int
     target: str
+    resources: dict[str, float | int]
     status: str
     reason: str | None
     replicas: int
@@ -135,6 +168,7 @@ class DeploymentAnswer(BaseModel):
             model_name=deployment.model_name,
             model_version=deployment.version,
             target=deployment.target,
+            resources=resources_to_json(deployment.resources),
             status=deployment.status,
             reason=deployment.reason,
             replicas=deployment.replicas,

@@ -16,10 +16,12 @@ from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replacing import Replacements
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
+from modelyard.ports.target import DEFAULT_RESOURCES, Resources
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
@@ -31,13 +33,13 @@ class DeploymentService:
     """All deployments of all tenants."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, audit: AuditLog, registry: RegistryService, target: str
+        self, *, database: Database, clock: Clock, audit: AuditLog, registry: RegistryService, targets: Targets
     ) -> None:
         self._database = database
         self._clock = clock
         self._records = Records(audit)
         self._registry = registry
-        self._target = target
+        self._targets = targets
         self.ports = PortBook(database=database, clock=clock)
         self.replacements = Replacements(database=database, clock=clock, records=self._records, registry=registry)
 
@@ -49,11 +51,14 @@ class DeploymentService:
         replicas: int,
         namespace: str,
         job_id: str,
+        target: str | None = None,
+        resources: Resources = DEFAULT_RESOURCES,
         is_another: bool = True,
     ) -> Deployment:
         """Write down that a version shall serve. The second call for the same job gives the deployment of the first.
 
-        Unless it shall be another one, a deployment of the version that serves in the namespace is given as it is.
+        Unless it shall be another one, a deployment of the version that serves in the namespace, and in the target if
+        one is named, is given as it is.
 
         Raises:
             Conflict: code `quota_exceeded`, or `version_deleting`.
@@ -65,8 +70,9 @@ class DeploymentService:
             namespace=namespace,
             model_name=version.model_name,
             version=version.version,
-            target=self._target,
+            target=target or self._targets.default,
             replicas=replicas,
+            resources=resources,
             generation=1,
             is_wanted=True,
             status=DeploymentStatus.PENDING,
@@ -80,14 +86,16 @@ class DeploymentService:
         )
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
-            serving = None if is_another else self.serving_within(connection, principal, version, namespace)
+            serving = (
+                None if is_another else self.serving_within(connection, principal, version, namespace, target=target)
+            )
             if serving is not None:
                 return serving
             if store.add(connection, deployment):
                 # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
                 self._registry.get_not_deleting(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-                wanted = {"replicas": replicas, "namespace": namespace}
+                wanted = {"replicas": replicas, "namespace": namespace, "target": deployment.target}
                 self._records.write(connection, principal, "deployment.created", deployment, after=wanted)
                 return deployment
             earlier = store.find_of_job(connection, job_id)
@@ -95,14 +103,16 @@ class DeploymentService:
             raise AssertionError("only a deployment of the same job keeps one from being added")
         return earlier
 
-    def serving(self, principal: Principal, version: Version, namespace: str) -> Deployment | None:
-        """The oldest deployment of a version in a namespace that serves, or is about to."""
+    def serving(
+        self, principal: Principal, version: Version, namespace: str, *, target: str | None = None
+    ) -> Deployment | None:
+        """The oldest deployment of a version in a namespace, and in a target if one is named, that serves or will."""
         with self._database.read() as connection:
-            return self.serving_within(connection, principal, version, namespace)
+            return self.serving_within(connection, principal, version, namespace, target=target)
 
     @staticmethod
     def serving_within(
-        connection: Connection, principal: Principal, version: Version, namespace: str
+        connection: Connection, principal: Principal, version: Version, namespace: str, *, target: str | None
     ) -> Deployment | None:
         """The same, in the caller's transaction."""
         wanted = store.wanted(
@@ -110,18 +120,25 @@ class DeploymentService:
             principal.tenant_id,
             model_name=version.model_name,
             namespace=namespace,
+            target=target,
             version=version.version,
         )
         return next((one for one in wanted if one.status is not DeploymentStatus.FAILED), None)
 
-    def replaceable(self, principal: Principal, model_name: str, namespace: str) -> Deployment | None:
-        """The deployment of a model in a namespace whose version a new one replaces; None where there is none.
+    def replaceable(
+        self, principal: Principal, model_name: str, namespace: str, *, target: str | None = None
+    ) -> Deployment | None:
+        """The deployment of a model in a namespace, and in a target if one is named, whose version a new one replaces.
+
+        None where there is none.
 
         Raises:
             Conflict: code `deployment_ambiguous`; the message names them.
         """
         with self._database.read() as connection:
-            found = store.wanted(connection, principal.tenant_id, model_name=model_name, namespace=namespace)
+            found = store.wanted(
+                connection, principal.tenant_id, model_name=model_name, namespace=namespace, target=target
+            )
         if len(found) > 1:
             named = ", ".join(f"'{one.deployment_id}' (version {one.version})" for one in found)
             raise Conflict(
@@ -169,6 +186,7 @@ class DeploymentService:
         *,
         model_name: str | None = None,
         namespace: str | None = None,
+        target: str | None = None,
         status: DeploymentStatus | None = None,
         limit: int = 50,
         cursor: str | None = None,
@@ -180,6 +198,7 @@ class DeploymentService:
                 principal.tenant_id,
                 model_name=model_name,
                 namespace=namespace,
+                target=target,
                 status=status,
                 limit=limit,
                 cursor=cursor,
@@ -264,10 +283,10 @@ class DeploymentService:
 
     # What the reconciler calls.
 
-    def running(self) -> list[Deployment]:
-        """Every deployment in this target that is not stopped, of all tenants."""
+    def running(self, target: str) -> list[Deployment]:
+        """Every deployment in a target that is not stopped, of all tenants."""
         with self._database.read() as connection:
-            return store.not_stopped(connection, self._target)
+            return store.not_stopped(connection, target)
 
     def standing(self, deployment_id: str) -> tuple[Deployment, Replacement | None] | None:
         """A deployment and the replacement of its version that is under way, as of one moment."""
@@ -279,31 +298,27 @@ class DeploymentService:
 
     def note(
         self,
-        deployment_id: str,
+        known: Deployment,
         *,
         status: DeploymentStatus,
         reason: str | None,
         url: str | None,
         ready_replicas: int,
     ) -> None:
-        """Write down what was seen. Nothing is written when nothing changed."""
+        """Write down what was seen of a deployment that was read a moment ago. Nothing changed: nothing is written."""
         reason = None if reason is None else plain_text(reason)
+        seen: dict[str, Any] = {"reason": reason, "url": url or known.url, "ready_replicas": ready_replicas}
+        if known.status is status and all(getattr(known, name) == value for name, value in seen.items()):
+            return
         with self._database.write() as connection:
-            deployment = store.lock(connection, deployment_id)
+            deployment = store.lock(connection, known.deployment_id)
             if deployment is None:
                 return
-            seen: dict[str, Any] = {
-                "reason": reason,
-                "url": url or deployment.url,
-                "ready_replicas": ready_replicas,
-            }
             if deployment.status is not status:
                 self._move(connection, deployment, status, reason)
-            elif all(getattr(deployment, name) == value for name, value in seen.items()):
-                return
             if status is DeploymentStatus.STOPPED:
-                self.ports.release(connection, deployment_id)
-            store.change(connection, deployment_id, updated_at=self._clock.now(), **seen)
+                self.ports.release(connection, known.deployment_id)
+            store.change(connection, known.deployment_id, updated_at=self._clock.now(), **seen)
 
     def _move(
         self, connection: Connection, deployment: Deployment, status: DeploymentStatus, reason: str | None

@@ -1,10 +1,14 @@
 """What a model server may take, and where those of this machine listen."""
 
-from typing import Self
+import re
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from modelyard.naming import MAX_TARGET
 from modelyard.setting_group import MEBIBYTE, SettingGroup
+
+_TARGET = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_TARGET - 1}}}")
 
 
 class DeploymentSettings(SettingGroup):
@@ -12,8 +16,22 @@ class DeploymentSettings(SettingGroup):
 
     replica_memory_mb: int | None = Field(default=4 * 1024, ge=64)
     """How much resident memory a replica of a model server may take."""
+    targets: dict[str, dict[str, Any]] = Field(default={"local": {}})
+    """Where deployments may run, as JSON: `{"local": {}, "eu": {"type": "…", …}}`. The first one is meant where none is
+    named; without a type, the name is the type."""
     ready_seconds: float = Field(default=120, gt=0)
     """How long a deployment may take until its first readiness."""
+
+    @field_validator("targets")
+    @classmethod
+    def _check_targets(cls, targets: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        wrong = [name for name in targets if not _TARGET.fullmatch(name)]
+        if wrong or not targets:
+            raise ValueError(
+                f"expected one target or more by names of lower-case letters, digits and '-', at most {MAX_TARGET} "
+                f"characters, got {wrong[0] if wrong else 'none'!r}"
+            )
+        return targets
 
     @property
     def replica_memory_bytes(self) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
 
 from modelyard.db.statements import insert_new
-from modelyard.deployments.domain import Deployment
+from modelyard.deployments.domain import Deployment, resources_of_json, resources_to_json
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.tables import deployments
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
@@ -23,6 +23,7 @@ def add(connection: Connection, deployment: Deployment) -> bool:
         version=deployment.version,
         target=deployment.target,
         replicas=deployment.replicas,
+        resources=resources_to_json(deployment.resources),
         generation=deployment.generation,
         is_wanted=deployment.is_wanted,
         status=deployment.status,
@@ -76,9 +77,18 @@ def of_version(connection: Connection, tenant_id: str, model_name: str, number: 
 
 
 def wanted(
-    connection: Connection, tenant_id: str, *, model_name: str, namespace: str, version: int | None = None
+    connection: Connection,
+    tenant_id: str,
+    *,
+    model_name: str,
+    namespace: str,
+    target: str | None,
+    version: int | None = None,
 ) -> list[Deployment]:
-    """The deployments of a model, or of one version of it, in a namespace that shall run; oldest first."""
+    """The deployments of a model, or of one version of it, in a namespace that shall run; oldest first.
+
+    Those of one target, or of all.
+    """
     query = select(deployments).where(
         deployments.c.tenant_id == tenant_id,
         deployments.c.model_name == model_name,
@@ -86,6 +96,8 @@ def wanted(
         deployments.c.is_wanted,
         deployments.c.status != DeploymentStatus.STOPPED,
     )
+    if target is not None:
+        query = query.where(deployments.c.target == target)
     if version is not None:
         query = query.where(deployments.c.version == version)
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
@@ -113,6 +125,7 @@ def page(
     *,
     model_name: str | None,
     namespace: str | None,
+    target: str | None,
     status: DeploymentStatus | None,
     limit: int,
     cursor: str | None,
@@ -125,6 +138,7 @@ def page(
         (deployments.c.status, status),
         (deployments.c.model_name, model_name),
         (deployments.c.namespace, namespace),
+        (deployments.c.target, target),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -147,6 +161,7 @@ def _deployment(row: Row[Any]) -> Deployment:
         version=row.version,
         target=row.target,
         replicas=row.replicas,
+        resources=resources_of_json(row.resources),
         generation=row.generation,
         is_wanted=row.is_wanted,
         status=DeploymentStatus(row.status),

@@ -1,9 +1,9 @@
-"""Rows of deployments, of their replacements, and of the ports that they had."""
+"""Rows of deployments, of their replacements, of the ports that they had, and of the one installation."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
 from modelyard.db.changes import VOLATILE
-from modelyard.db.types import Timestamp, metadata
+from modelyard.db.types import Json, Timestamp, metadata
 from modelyard.naming import MAX_NAME
 
 deployments = Table(
@@ -16,6 +16,7 @@ deployments = Table(
     Column("version", Integer, nullable=False),
     Column("target", String(40), nullable=False),
     Column("replicas", Integer, nullable=False),
+    Column("resources", Json, nullable=False, server_default="{}"),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("is_wanted", Boolean, nullable=False),
     Column("status", String(20), nullable=False),
@@ -74,3 +75,12 @@ server_ports = Table(
     Index("ix_server_ports_deployment_id", "deployment_id"),
     info=VOLATILE,
 )
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False),
+    info=VOLATILE,
+)
+"""One row, whose number is 1."""

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection
 
-from modelyard.deployments.domain import Deployment, checked_deployment, checked_place
+from modelyard.deployments.domain import Deployment, checked_deployment, checked_place, refuse_other_resources
 from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
-from modelyard.errors import Invalid
+from modelyard.deployments.targets import Targets
+from modelyard.errors import Invalid, NotFound
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
-from modelyard.ports.target import ReplicaObservation, Target
+from modelyard.ports.log import LogPart
+from modelyard.ports.target import DEFAULT_RESOURCES, KeepsLogs, ReplicaObservation, Resources
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.service import RegistryService
@@ -28,6 +29,8 @@ class DeploymentWish:
     version: int | None
     replicas: int | None
     namespace: str | None
+    target: str | None = None
+    resources: Resources = DEFAULT_RESOURCES
     another: bool = False
     replace: bool = False
 
@@ -41,6 +44,23 @@ class Accepted:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServerLog:
+    """The log of one generation of a deployment's servers, wherever its target keeps it."""
+
+    target: KeepsLogs
+    deployment_id: str
+    generation: int
+
+    def size(self) -> int:
+        """How many bytes are there now."""
+        return self.target.log_size(self.deployment_id, self.generation)
+
+    def read(self, offset: int) -> LogPart:
+        """The part from an offset on."""
+        return self.target.read_log(self.deployment_id, self.generation, offset)
+
+
 class DeploymentVerbs:
     """Making, scaling and looking at deployments."""
 
@@ -50,13 +70,13 @@ class DeploymentVerbs:
         deployments: DeploymentService,
         jobs: JobService,
         registry: RegistryService,
-        target: Target,
+        targets: Targets,
         watch: ReplicaWatch,
     ) -> None:
         self.deployments = deployments
         self._jobs = jobs
         self._registry = registry
-        self._target = target
+        self._targets = targets
         self._watch = watch
 
     def deploy(self, principal: Principal, wish: DeploymentWish, *, idempotency_key: str | None) -> Accepted:
@@ -70,16 +90,20 @@ class DeploymentVerbs:
         found = self._registry.version(principal, wish.model_name, wish.version)
         refuse_deleting(found)
         wanted = checked_deployment(replicas=wish.replicas, namespace=wish.namespace)
+        wanted |= self._targets.checked(wish.target, wish.resources)
         placed = wanted | checked_place(another=wish.another, replace=wish.replace)
         asked = {"version": wish.version, **placed}
         namespace = str(wanted["namespace"])
         if wish.replace:
-            replaced = self.deployments.replaceable(principal, wish.model_name, namespace)
+            replaced = self.deployments.replaceable(principal, wish.model_name, namespace, target=wish.target)
             if replaced is not None and replaced.version != found.version:
+                refuse_other_resources(replaced, wish.resources)
                 return self._replace(
                     principal, replaced, found, wanted=placed, asked=asked, idempotency_key=idempotency_key
                 )
-        serving = None if wish.another else self.deployments.serving(principal, found, namespace)
+        serving = None if wish.another else self.deployments.serving(principal, found, namespace, target=wish.target)
+        if serving is not None:
+            refuse_other_resources(serving, wish.resources)
         job = self._jobs.create(
             principal,
             kind=DEPLOYMENT,
@@ -165,6 +189,13 @@ class DeploymentVerbs:
         replacements = self.deployments.replacements.latest([one.deployment_id for one in deployments])
         return [(one, replacements.get(one.deployment_id), seen.get(one.deployment_id, ())) for one in deployments]
 
-    def log_path(self, deployment_id: str, generation: int) -> Path | None:
-        """The log of one generation of servers, where this machine has it."""
-        return self._target.log_path(deployment_id, generation)
+    def log(self, deployment: Deployment, generation: int) -> ServerLog:
+        """The log of one generation of servers.
+
+        Raises:
+            NotFound: code `log_not_kept`.
+        """
+        target: object = self._targets.find(deployment.target)
+        if not isinstance(target, KeepsLogs):
+            raise NotFound(f"the target '{deployment.target}' keeps no logs of servers", code="log_not_kept")
+        return ServerLog(target, deployment.deployment_id, generation)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from modelyard.deployments.domain import refuse_other_resources, resources_of_json
 from modelyard.deployments.kinds import DEPLOYMENT, Phase
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
@@ -73,15 +74,19 @@ class Deploying:
             self.deployments.replacements.start(job.job_id)
             deployment = self.deployments.get(owner, replacement.deployment_id)
         else:
+            resources = resources_of_json(wanted.get("resources"))
             deployment = self.deployments.create(
                 owner,
                 self.registry.version(owner, job.model_name, version),
                 replicas=wanted["replicas"] or 1,
                 namespace=wanted["namespace"],
+                target=wanted.get("target"),
+                resources=resources,
                 job_id=job.job_id,
                 is_another=wanted.get("another", False),
             )
             if deployment.job_id != job.job_id:
+                refuse_other_resources(deployment, resources)
                 self._say(job, f"version {version} already serves as '{deployment.deployment_id}'")
         if wanted["replicas"] not in {None, deployment.replicas}:
             self.deployments.scale(owner, deployment.deployment_id, wanted["replicas"])
@@ -93,9 +98,12 @@ class Deploying:
         if made is not None or not job.request.get("replace", False):
             return made
         owner = owner_of(job)
-        serving = self.deployments.replaceable(owner, job.model_name, job.request["namespace"])
+        serving = self.deployments.replaceable(
+            owner, job.model_name, job.request["namespace"], target=job.request.get("target")
+        )
         if serving is None or serving.version == version:
             return None
+        refuse_other_resources(serving, resources_of_json(job.request.get("resources")))
         self.deployments.replace(owner, serving.deployment_id, version, job_id=job.job_id)
         return self.deployments.replacements.of_job(job.job_id)
 

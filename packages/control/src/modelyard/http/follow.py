@@ -5,17 +5,15 @@ import codecs
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from anyio import to_thread
 from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from modelyard.errors import Invalid
+from modelyard.ports.log import LARGEST_PART, LogPart
 
-Read = Callable[[int], bytes]
-"""Up to 256 KiB of the log from an offset on; empty at the end of what is there."""
 Ended = Callable[[], dict[str, Any] | None]
 """What to tell at the end, once nothing more will be written; None before."""
 
@@ -24,7 +22,7 @@ START_HEADER = "Modelyard-Log-Offset"
 MOST_LINES = 100_000
 MOST_BYTES = 256 * 1024 * 1024
 _NOT_UTF8 = "modelyard-question-marks"
-_CHUNK = 256 * 1024
+_CHUNK = LARGEST_PART
 _POLL_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 15.0
 _EVENT_STREAM = "text/event-stream"
@@ -37,13 +35,14 @@ LOG_RESPONSES: dict[int | str, dict[str, Any]] = {
 """Of every route of a log, for the API's document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Protocol):
     """A log that grows, wherever it is kept."""
 
-    read: Read
-    size: Callable[[], int]
-    """In bytes, now."""
+    def size(self) -> int:
+        """How many bytes are there now."""
+
+    def read(self, offset: int) -> LogPart:
+        """The part from an offset on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +66,9 @@ async def log_response(request: Request, part: Part, *, log: Log, ended: Ended) 
         if part.limit is not None:
             raise Invalid("limit: a log that is followed has no end", code="limit_invalid", field="limit")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(start, log.read, ended), media_type=_EVENT_STREAM, headers=headers)
+        return StreamingResponse(_events(start, log, ended), media_type=_EVENT_STREAM, headers=headers)
     headers = {START_HEADER: str(start)}
-    return StreamingResponse(
-        _text(start, log.read, part.limit), media_type="text/plain; charset=utf-8", headers=headers
-    )
-
-
-def file_log(path: Path | None) -> Log:
-    """A log that is one file, which need not be there."""
-
-    def size() -> int:
-        try:
-            return 0 if path is None else path.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def read(offset: int) -> bytes:
-        if path is None or size() <= offset:
-            return b""
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(_CHUNK)
-
-    return Log(read, size)
+    return StreamingResponse(_text(start, log, part.limit), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _start(request: Request, part: Part, log: Log) -> int:
@@ -118,7 +96,7 @@ def _offset_of_tail(log: Log, lines: int) -> int:
     left = lines + 1
     while start > 0 and left > 0:
         start, before = max(0, start - _CHUNK), start
-        block = log.read(start)[: before - start]
+        block = log.read(start).content[: before - start]
         if before == end and block and not block.endswith(b"\n"):
             left -= 1
         for at in _newlines_backwards(block):
@@ -135,14 +113,14 @@ def _newlines_backwards(block: bytes) -> Iterator[int]:
         at = block.rfind(b"\n", 0, at)
 
 
-async def _text(offset: int, read: Read, limit: int | None) -> AsyncIterator[bytes]:
+async def _text(offset: int, log: Log, limit: int | None) -> AsyncIterator[bytes]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors=_NOT_UTF8)
     left = limit
-    while chunk := await to_thread.run_sync(read, offset):
+    while chunk := (part := await to_thread.run_sync(log.read, offset)).content:
         if left is not None and len(chunk) >= left:
             chunk = chunk[: chunk.rfind(b"\n", 0, left) + 1] or chunk[:left]
             left = 0
-        offset += len(chunk)
+        offset = part.next_offset
         yield decoder.decode(chunk).encode()
         if left is not None:
             left -= len(chunk) if left else 0
@@ -151,11 +129,12 @@ async def _text(offset: int, read: Read, limit: int | None) -> AsyncIterator[byt
     yield decoder.decode(b"", final=True).encode()
 
 
-async def _events(offset: int, read: Read, ended: Ended) -> AsyncIterator[bytes]:
+async def _events(offset: int, log: Log, ended: Ended) -> AsyncIterator[bytes]:
     silent = 0.0
     while True:
         end = await to_thread.run_sync(ended)
-        chunk = await to_thread.run_sync(read, offset)
+        part = await to_thread.run_sync(log.read, offset)
+        chunk = part.content
         # A line goes out when it is whole; the last one of an ended log need not be.
         whole = chunk if end is not None and chunk else chunk[: chunk.rfind(b"\n") + 1] or _oversized(chunk)
         for line in whole.splitlines(keepends=True):
@@ -163,6 +142,7 @@ async def _events(offset: int, read: Read, ended: Ended) -> AsyncIterator[bytes]
             yield _event("log", line.rstrip(b"\r\n").decode(errors=_NOT_UTF8).encode(), offset)
         if whole:
             silent = 0.0
+            offset = part.next_offset if len(whole) == len(chunk) else offset
             continue
         if end is not None:
             yield _event("end", json.dumps(end).encode(), offset)

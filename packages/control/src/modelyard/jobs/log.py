@@ -7,7 +7,8 @@ say after it. A byte's offset counts over all of them, so a reader that was cut 
 from collections.abc import Sequence
 from pathlib import Path
 
-_CHUNK = 256 * 1024
+from modelyard.log_file import LogFile
+from modelyard.ports.log import LogPart
 
 
 class JobLog:
@@ -25,17 +26,16 @@ class JobLog:
 
     def size(self) -> int:
         """How many bytes are there now."""
-        paths = (self._folder / name for name in self._segments)
-        return sum(path.stat().st_size for path in paths if path.exists())
+        return sum(LogFile(self._folder / name).size() for name in self._segments)
 
-    def read(self, offset: int) -> bytes:
-        """Up to 256 KiB from `offset` on; empty at the end of what is there."""
+    def read(self, offset: int) -> LogPart:
+        """The part from `offset` on, of one segment."""
+        start = 0
         for name in self._segments:
-            path = self._folder / name
-            size = path.stat().st_size if path.exists() else 0
-            if offset < size:
-                with path.open("rb") as file:
-                    file.seek(offset)
-                    return file.read(_CHUNK)
-            offset -= size
-        return b""
+            file = LogFile(self._folder / name)
+            size = file.size()
+            if offset < start + size:
+                part = file.read(offset - start)
+                return LogPart(part.content, start + part.next_offset, is_end=False)
+            start += size
+        return LogPart(b"", offset, is_end=False)

@@ -50,6 +50,9 @@ class Leases:
         with self._changing:
             if name in self._held:
                 return None
+            with self._database.read() as connection:
+                if store.is_taken(connection, name, self.holder, now=self._clock.now()):
+                    return None
             with self._database.write() as connection:
                 lease = store.claim(connection, name, self.holder, now=self._clock.now(), lasts=self._lasts)
             if lease is not None:

@@ -14,6 +14,14 @@ NOBODY = ""
 _columns = leases.c
 
 
+def is_taken(connection: Connection, name: str, holder: str, *, now: datetime) -> bool:
+    """Whether another process holds the lease now. Who waits for one reads, and writes only when it can be had."""
+    query = select(_columns.name).where(
+        _columns.name == name, _columns.holder.not_in([holder, NOBODY]), _columns.expires_at > _present(connection, now)
+    )
+    return connection.execute(query).first() is not None
+
+
 def claim(connection: Connection, name: str, holder: str, *, now: datetime, lasts: timedelta) -> Lease | None:
     """Take a lease that is free, expired, or one's own from before. None when another process holds it."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -1,6 +1,7 @@
 """Builds what stands for the world outside: one adapter for each port, as the settings want it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelyard.adapters.clock.system import SystemClock
@@ -8,9 +9,11 @@ from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.local import LocalRunner
-from modelyard.adapters.target.local import LocalTarget
+from modelyard.adapters.target import configured_targets
+from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
+from modelyard.deployments.installation import installation_of
 from modelyard.key_file import kept_key
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
@@ -23,7 +26,6 @@ from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
-from modelyard.supervision.supervisor import Supervisor
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials, SignedCredentials
 from modelyard.tracking_access.signing import TrackingSigner
 
@@ -37,7 +39,7 @@ class Adapters:
     environments: Environments
     receivers: Receivers
     runner: Runner
-    target: Target
+    targets: Mapping[str, Target]
     tracking: Tracking
     registered: RegisteredModels
     run_credentials: RunCredentials
@@ -67,18 +69,7 @@ def real_adapters(settings: Settings) -> Adapters:
             authorities=settings.webhooks.ca_file,
         ),
         runner=LocalRunner(isolation=isolation),
-        target=LocalTarget(
-            places,
-            Supervisor(places),
-            first_port=settings.local_target.server_port_first,
-            last_port=settings.local_target.server_port_last,
-            isolation=isolation,
-            server_settings={
-                "mlflow_uri": settings.tracking_server.uri,
-                "allowed_hosts": ",".join(settings.http.allowed_hosts) or None,
-                "allowed_origins": ",".join(settings.http.allowed_origins) or None,
-            },
-        ),
+        targets=targets_of(settings),
         tracking=MlflowTracking(
             uri=settings.tracking_server.uri,
             backend_uri=settings.tracking_server.backend(places),
@@ -88,6 +79,24 @@ def real_adapters(settings: Settings) -> Adapters:
         registered=MlflowRegisteredModels(uri=settings.tracking_server.uri, credential=credential),
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
     )
+
+
+def targets_of(settings: Settings) -> Mapping[str, Target]:
+    """The targets that the operator has configured."""
+    http, ports = settings.http, settings.local_target
+    context = TargetContext(
+        home=settings.storage.places,
+        installation=installation_of(settings.storage.database),
+        isolation=settings.isolation,
+        server_settings={
+            "mlflow_uri": settings.tracking_server.uri,
+            "allowed_hosts": ",".join(http.allowed_hosts) or None,
+            "allowed_origins": ",".join(http.allowed_origins) or None,
+        },
+        replica_memory_bytes=settings.deployments.replica_memory_bytes,
+        server_ports=range(ports.server_port_first, ports.server_port_last + 1),
+    )
+    return configured_targets(settings.deployments.targets, context)
 
 
 def _tracking_signer(settings: Settings) -> TrackingSigner | None:

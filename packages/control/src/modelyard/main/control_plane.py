@@ -8,7 +8,6 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
-from modelyard.deployments.service import DeploymentService
 from modelyard.disk import DiskWatch
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
@@ -40,6 +39,9 @@ from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
+_SWEEP_SECONDS = 600.0
+"""Between two looks for uploads and projects that nobody went on with."""
+
 
 class ControlPlane:
     """All nouns of one process. Nothing works in the background before `start`."""
@@ -59,7 +61,7 @@ class ControlPlane:
         self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
         self.serving = DeploymentParts(context, self.jobs, self.registry)
         self.packaging, self.deployments = self.serving.packaging, self.serving.deployments
-        self.training = TrainingParts(context, jobs, catalogue, self.packaging)
+        self.training = TrainingParts(context, jobs, catalogue, self.serving)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.wanted_within]
         )
@@ -84,19 +86,23 @@ class ControlPlane:
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
-        self.platform = _platform(context, self.jobs, self.registry, self.deployments)
+        self.platform = _platform(context, self.jobs, self.registry, self.serving)
         self.background = self._background_work()
         adapters.engine.register(self._workflows())
 
     def _background_work(self) -> list[BackgroundWork]:
         context, settings = self._context, self._settings
-        target = self._adapters.target.name
-        mirror, purger, reconciler = self.mirror.reconciler, self.deletion.purger, self.serving.reconciler
+        mirror, purger = self.mirror.reconciler, self.deletion.purger
         return [
-            context.in_background(f"reconciler/{target}", reconciler.make_pass, pause_seconds=RECONCILE_SECONDS),
+            *(
+                context.in_background(f"reconciler/{one.target_name}", one.make_pass, pause_seconds=RECONCILE_SECONDS)
+                for one in self.serving.reconcilers
+            ),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
             context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
+            context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),
+            context.in_background("projects", self.training.projects.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]
 
@@ -176,12 +182,10 @@ class ControlPlane:
         self._access_parts.make_first_token()
         self._context.scratch.sweep()
         self.uploads.sweep_folder()
-        self.training.projects.sweep()
         self.leases.start()
         self._adapters.engine.start()
         self._job_parts.membership.start()
         self.jobs.resume()
-        self.uploads.sweep()
         for work in self.background:
             work.start()
         self.webhooks.dispatcher.start()
@@ -191,7 +195,9 @@ class ControlPlane:
         self.webhooks.dispatcher.stop()
         for work in reversed(self.background):
             work.stop()
-        self.serving.reconciler.stop()
+        for reconciler in self.serving.reconcilers:
+            reconciler.stop()
+        self.serving.rebuilding.stop()
         self.serving.replica_watch.stop()
         self._job_parts.membership.stop()
         self._adapters.engine.stop()
@@ -201,15 +207,15 @@ class ControlPlane:
 
 
 def _platform(
-    context: Context, jobs: JobService, registry: RegistryService, deployments: DeploymentService
+    context: Context, jobs: JobService, registry: RegistryService, serving: DeploymentParts
 ) -> PlatformStatus:
     return PlatformStatus(
         database=context.database,
         tracking=context.adapters.tracking,
-        target=context.adapters.target,
+        targets=serving.targets,
         jobs=jobs,
         registry=registry,
-        deployments=deployments,
+        deployments=serving.deployments,
         clock=context.clock,
         isolation=context.settings.isolation.description,
     )

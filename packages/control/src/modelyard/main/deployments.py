@@ -9,6 +9,8 @@ from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.specs import ServerSpecs
+from modelyard.deployments.targets import Targets
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
 from modelyard.jobs.service import JobService
@@ -41,17 +43,25 @@ class DeploymentParts:
             leases=context.leases,
             require_space=partial(context.disk.require, what="the bundle"),
         )
+        self.targets = Targets(adapters.targets)
         self.deployments = DeploymentService(
-            database=context.database, clock=clock, audit=context.audit, registry=registry, target=adapters.target.name
+            database=context.database, clock=clock, audit=context.audit, registry=registry, targets=self.targets
         )
-        self.replica_watch = ReplicaWatch(adapters.target)
-        self.reconciler = Reconciler(
-            deployments=self.deployments,
-            registry=registry,
-            rebuilding=Rebuilding(packaging=self.packaging, clock=clock),
-            target=adapters.target,
-            memory_bytes=settings.deployments.replica_memory_bytes,
+        self.replica_watch = ReplicaWatch(self.targets)
+        self.rebuilding = Rebuilding(packaging=self.packaging, clock=clock)
+        specs = ServerSpecs(
+            deployments=self.deployments, registry=registry, packaging=self.packaging, rebuilding=self.rebuilding
         )
+        self.reconcilers = [
+            Reconciler(
+                deployments=self.deployments,
+                specs=specs,
+                target_name=name,
+                target=target,
+                renew_lease=context.leases.renew,
+            )
+            for name, target in adapters.targets.items()
+        ]
         self.steps = Deploying(
             jobs=jobs,
             registry=registry,
@@ -64,7 +74,7 @@ class DeploymentParts:
             deployments=self.deployments,
             jobs=jobs,
             registry=registry,
-            target=adapters.target,
+            targets=self.targets,
             watch=self.replica_watch,
         )
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from modelyard.main.adapters import opening
 from modelyard.main.catalogue import Catalogue
 from modelyard.main.context import Context
+from modelyard.main.deployments import DeploymentParts
 from modelyard.main.jobs import JobParts
 from modelyard.mlops.routes import one_click_routes, registration_routes, training_routes
 from modelyard.packaging.service import PackagingService
@@ -23,7 +24,7 @@ from modelyard.training.workflows import Training
 class TrainingParts:
     """Projects, and jobs that train."""
 
-    def __init__(self, context: Context, jobs: JobParts, catalogue: Catalogue, packaging: PackagingService) -> None:
+    def __init__(self, context: Context, jobs: JobParts, catalogue: Catalogue, serving: DeploymentParts) -> None:
         settings = context.settings
         self._jobs = jobs.jobs
         self._registration = catalogue.registration
@@ -40,12 +41,13 @@ class TrainingParts:
             jobs=self._jobs,
             secrets=jobs.secrets,
             projects=self.projects,
+            targets=serving.targets,
             metric_rules=metric_rules,
             most_seconds=settings.runs.seconds,
         )
         logged = LoggedByJobs(context.adapters.tracking, catalogue.registry.job_runs)
         self._afterwards = RegisteringAfterwards(self._jobs, catalogue.registry, logged, metric_rules)
-        self.steps = _steps(context, jobs, catalogue, packaging, self.projects, logged)
+        self.steps = _steps(context, jobs, catalogue, serving.packaging, self.projects, logged)
 
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of training and of registering what it made."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.errors import Invalid
-from modelyard.http.follow import LOG_RESPONSES, Log, Part, log_response
+from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.own_tenant import OF_OWN_TENANT
@@ -131,6 +131,8 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
             model_name=body.model_name,
             replicas=body.replicas,
             namespace=body.namespace,
+            target=body.target,
+            resources=body.wanted_resources(),
             replace=body.replace,
             idempotency_key=idempotency_key,
         )
@@ -181,8 +183,7 @@ def job_routes(jobs: JobService) -> APIRouter:
             return {"status": job.status} if job.is_final else None
 
         await to_thread.run_sync(ended)
-        log = jobs.log(job_id)
-        return await log_response(request, part, log=Log(log.read, log.size), ended=ended)
+        return await log_response(request, part, log=jobs.log(job_id), ended=ended)
 
     @router.post("/{job_id}/cancel", status_code=202)
     def cancel(caller: WriteJobs, job_id: str) -> JobAnswer:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from modelyard.deployments.kinds import Phase
+from modelyard.deployments.schemas import PlacedRequest
 from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
@@ -92,7 +93,7 @@ class TrainingRequest(ScriptRequest):
     model_name: str | None = Field(default=None, description="the script's own name when it is not given")
 
 
-class DeployRequest(ScriptRequest):
+class DeployRequest(ScriptRequest, PlacedRequest):
     """One click: a script that shall be trained, registered, built and deployed."""
 
     model_name: str

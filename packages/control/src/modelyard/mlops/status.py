@@ -3,11 +3,11 @@
 from modelyard import __version__
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.targets import Targets
 from modelyard.errors import ModelyardError
 from modelyard.jobs.service import JobService
 from modelyard.mlops.schemas import ComponentAnswer, StatusAnswer
 from modelyard.ports.clock import Clock
-from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
@@ -21,7 +21,7 @@ class PlatformStatus:
         *,
         database: Database,
         tracking: Tracking,
-        target: Target,
+        targets: Targets,
         jobs: JobService,
         registry: RegistryService,
         deployments: DeploymentService,
@@ -31,7 +31,7 @@ class PlatformStatus:
         self._isolation = isolation
         self._database = database
         self._tracking = tracking
-        self._target = target
+        self._targets = targets
         self._jobs = jobs
         self._registry = registry
         self._deployments = deployments
@@ -64,11 +64,19 @@ class PlatformStatus:
         )
 
     def _target_component(self) -> ComponentAnswer:
+        """All targets: what each says, and whether one of them does not answer."""
+        told = [self._target_detail(name) for name in self._targets]
+        is_ok = all(is_answering for is_answering, _ in told)
+        detail = "; ".join(detail for _, detail in told)
+        return ComponentAnswer(status="ok" if is_ok else "unavailable", detail=detail, url=None)
+
+    def _target_detail(self, name: str) -> tuple[bool, str]:
+        target = self._targets.find(name)
         try:
-            count = len(self._target.deployment_ids())
+            servers = set() if target is None else {key.deployment_id for key in target.observe_all()}
         except ModelyardError as exc:
-            return ComponentAnswer(status="unavailable", detail=exc.message, url=None)
-        return ComponentAnswer(status="ok", detail=f"{self._target.name}: {count} model servers", url=None)
+            return False, f"{name}: {exc.message}"
+        return True, f"{name}: {len(servers)} model servers"
 
 
 def _component(is_ok: bool, detail: str, *, url: str | None = None) -> ComponentAnswer:  # noqa: FBT001 - a fact

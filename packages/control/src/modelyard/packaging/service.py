@@ -1,11 +1,11 @@
 """Builds the bundle of a version and the environment that serves it, once."""
 
-import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from modelyard.bundle_digest import bundle_digest
 from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound
 from modelyard.leases.service import Leases
@@ -93,7 +93,7 @@ class PackagingService:
                 bundle = self.bundle(version)
             except NotFound:
                 return self._build(version, log=log)
-            if not bundle.path.exists():
+            if not self._is_here(version, bundle):
                 return self._build(version, log=log)
             if not bundle.python.exists():
                 lock = Lock(text=self.lock_text(bundle.lock_digest), digest=bundle.lock_digest)
@@ -102,8 +102,12 @@ class PackagingService:
 
     def built(self, version: Version) -> Bundle | None:
         """The bundle of a version, if it was built."""
+        return self.find(version.tenant_id, version.model_name, version.version)
+
+    def find(self, tenant_id: str, model_name: str, number: int) -> Bundle | None:
+        """The same, by the version's key."""
         with self._database.read() as connection:
-            return store.find_bundle(connection, version.tenant_id, version.model_name, version.version)
+            return store.find_bundle(connection, tenant_id, model_name, number)
 
     def count(self, tenant_id: str, model_name: str) -> int:
         """How many versions of a model were built."""
@@ -118,7 +122,9 @@ class PackagingService:
     def ready(self, version: Version) -> Bundle | None:
         """The bundle of a version, if it was built and all of it is on this machine."""
         bundle = self.built(version)
-        return bundle if bundle is not None and bundle.path.exists() and bundle.python.exists() else None
+        if bundle is None or not self._is_here(version, bundle) or not bundle.python.exists():
+            return None
+        return bundle
 
     def remove(self, version: Version) -> None:
         """Take the version's bundle away. One that is just being built is waited for. None there: nothing to do."""
@@ -133,6 +139,10 @@ class PackagingService:
             tenant_id, label, number = place.parts[-3:]
             if number.isdecimal() and is_gone(tenant_id, label, int(number)):
                 shutil.rmtree(place, ignore_errors=True)
+
+    def _is_here(self, version: Version, bundle: Bundle) -> bool:
+        """Whether these very files are in the bundle's place. Those of a build that was cut off are not."""
+        return bundle.path == self._place(version) and bundle_digest(bundle.path) == bundle.manifest_digest
 
     def _place(self, version: Version) -> Path:
         label = self._registry.label(version.tenant_id, version.model_name)
@@ -163,7 +173,7 @@ class PackagingService:
             model_name=version.model_name,
             version=version.version,
             path=place,
-            manifest_digest=hashlib.sha256((place / "manifest.json").read_bytes()).hexdigest(),
+            manifest_digest=bundle_digest(place) or "",
             runtime=serving.plan.runtime,
             lock_digest=serving.lock.digest,
             python=serving.python,

@@ -1,11 +1,54 @@
-"""Where model servers run: processes, containers, a cluster. A target is told what shall be, and asked what is."""
+"""Where model servers run: processes, containers, a cluster. A target takes what shall be, and is asked what is.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+No type here names a place of one machine: an artifact is named by its content, a log is read by offset.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from modelyard.errors import Unavailable
+from modelyard.ports.log import LogPart
+
+
+@dataclass(frozen=True, slots=True)
+class BundleArtifact:
+    """A packaged version by its content, for targets that share the control plane's disk."""
+
+    name: str
+    """`<tenant id>/<label of the model>/<version>`: where it is looked for; what is found must have the digest."""
+    digest: str
+    """SHA-256 of the bundle's manifest file, in hexadecimal digits."""
+    environment: str
+    """Digest of the lock of the Python environment that serves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageArtifact:
+    """An OCI image with the server, its environment and the model."""
+
+    reference: str
+    """Pinned: `registry.example.com/models@sha256:…`."""
+
+
+Artifact = BundleArtifact | ImageArtifact
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What each replica gets at most; None where the target's own default holds."""
+
+    cpu: float | None = None
+    """Cores."""
+    memory_bytes: int | None = None
+    gpus: int | None = None
+
+
+DEFAULT_RESOURCES = Resources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +60,25 @@ class ServerSpec:
     """1, and one more with each version that takes another's place at the deployment's address."""
     model_name: str
     version: int
-    bundle: Path
-    python: Path
-    """Interpreter of the model's environment; `modelyard-serve` stands beside it."""
+    artifact: Artifact
     replicas: int
-    memory_bytes: int | None
-    """Cap on each replica's resident memory; None for none."""
-    port: int | None
+    namespace: str
+    resources: Resources = DEFAULT_RESOURCES
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the server besides those that the target itself sets."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What the server can be found by in the target's own tools, besides the label of this installation."""
+    port: int | None = None
     """Where it listens, of a target that `TakesPorts`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that is said here: a server with another one is not what it shall be.
+
+        What is not set is no part of it, so that a field that is new in a release changes no fingerprint.
+        """
+        content = {"artifact": type(self.artifact).__name__, "spec": _without_unset(asdict(self))}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class ServerState(StrEnum):
@@ -35,7 +89,7 @@ class ServerState(StrEnum):
     READY = "ready"  # All wanted replicas answer.
     DEGRADED = "degraded"  # Some do.
     FAILED = "failed"  # None does, and the last starts failed; the target goes on trying with back-off.
-    DRAINING = "draining"
+    DRAINING = "draining"  # It was asked to go, and answers what it has begun.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +113,62 @@ class ServerObservation:
     url: str | None = None
     reason: str | None = None
     replicas: Sequence[ReplicaObservation] = ()
+    fingerprint: str | None = None
+    """Of the spec that was applied last; None where the target does not know it, as of one that was half applied."""
+
+
+class ServerKey(NamedTuple):
+    """One generation of a deployment's servers."""
+
+    deployment_id: str
+    generation: int
 
 
 class Target(Protocol):
     """Runs model servers, each in its own processes, which outlive the control plane and are restarted after a crash.
 
-    All calls are idempotent and take seconds at most; none waits for a model to load. They raise Unavailable when
-    the target does not answer.
+    All calls are idempotent and take seconds at most; none waits for a model to load or for a server to drain. They
+    raise Unavailable when the target does not answer.
+
+    A target is made with the id of this installation, which it puts on everything that it makes. What carries another
+    id, or none of ours, is not there for it: it is not observed, changed or removed.
     """
 
-    @property
-    def name(self) -> str:
-        """As a deployment names it: `local`, `docker`, `kubernetes`, …"""
-
     def apply(self, spec: ServerSpec) -> None:
-        """Make it so: start the server if it is absent, else bring `replicas` up or down without losing a request.
+        """Make it so: start the server if it is absent, else bring it from what it is to what it shall be.
 
-        The address stays the same for the deployment's whole life, also over restarts of the target. Where another
-        generation of the deployment runs, both are at that address; who is not ready answers nothing there.
+        A change of `replicas` alone loses no request. The address stays the same for the deployment's whole life, also
+        over restarts of the target. Where another generation of the deployment runs, both are at that address; who is
+        not ready answers nothing there.
+
+        Raises:
+            ArtifactAbsent: the artifact is not where the target takes it from.
+            Invalid: code `artifact_unsupported`: it runs no artifacts of this kind.
+            Conflict: code `server_of_other_installation`.
         """
 
     def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         """What this generation does now; ABSENT when there is none."""
 
-    def generations(self, deployment_id: str) -> Sequence[int]:
-        """Those of a deployment that are here, whatever they do."""
+    def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
+        """Every server of this installation, also what was applied or removed by half. None of them is ABSENT."""
 
     def retire(self, deployment_id: str, generation: int) -> None:
-        """Drain and stop one generation, and leave the address and new requests to the others. Its log is kept.
+        """Ask one generation to drain and stop, and leave the address and new requests to the others. Keeps its log.
 
-        Returns when no process of it is left. One that is not there: nothing to do, no error.
+        Returns at once. It is gone when it is not observed any more; until then the caller asks again and again, which
+        takes away what it leaves. One that is not there: nothing to do, no error.
         """
 
     def remove(self, deployment_id: str) -> None:
-        """Drain and stop all generations, and take them away with their files but their logs.
+        """Ask all generations to drain and stop, as `retire` does, and give back the address when they are gone."""
 
-        Returns when no process of them is left. One that is not there: nothing to do, no error.
-        """
 
-    def deployment_ids(self) -> Sequence[str]:
-        """Every server that is here, so that one that nobody wants can be found and removed."""
+class ArtifactAbsent(Unavailable):
+    """The artifact of a spec cannot be had, so nothing was started."""
 
-    def log_path(self, deployment_id: str, generation: int) -> Path | None:
-        """The log of one generation on this machine, also of one that is gone, or None where there is none."""
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="artifact_absent")
 
 
 @runtime_checkable
@@ -114,3 +181,46 @@ class TakesPorts(Protocol):
 
     def is_free(self, port: int) -> bool:
         """Whether nobody listens there now."""
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """A target that keeps what its servers write, also of those that are gone."""
+
+    def log_size(self, deployment_id: str, generation: int) -> int:
+        """How many bytes of one generation's log are there now; 0 where there is none."""
+
+    def read_log(self, deployment_id: str, generation: int, offset: int) -> LogPart:
+        """A part of one generation's log. It never ends: a server may be applied again."""
+
+
+@runtime_checkable
+class LimitsCpu(Protocol):
+    """A target that can hold a replica to a number of cores."""
+
+    @property
+    def most_cpu(self) -> float | None:
+        """What one replica may have; None for no limit."""
+
+
+@runtime_checkable
+class LimitsMemory(Protocol):
+    """A target that can hold a replica to an amount of memory."""
+
+    @property
+    def most_memory_bytes(self) -> int | None:
+        """What one replica may have; None for no limit."""
+
+
+@runtime_checkable
+class OffersGpus(Protocol):
+    """A target that can give replicas GPUs of their own."""
+
+    @property
+    def most_gpus(self) -> int | None:
+        """What one replica may have; None for no limit."""
+
+
+def _without_unset(content: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: _without_unset(value) if isinstance(value, Mapping) else value for key, value in content.items()}
+    return {key: value for key, value in kept.items() if value is not None and value != {}}

@@ -149,6 +149,11 @@ class ProjectService:
             )
         return Project(sha256, place)
 
+    def make_pass(self) -> bool:
+        """Sweep in the background; nothing more is to be done before the next time."""
+        self.sweep()
+        return False
+
     def sweep(self) -> int:
         """Remove the projects that nobody used for their time; how many."""
         before = (self._clock.now() - self._kept).timestamp()

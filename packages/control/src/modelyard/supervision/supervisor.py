@@ -134,6 +134,10 @@ class Supervisor:
             _end(files, patience=patience)
             files.forget()
 
+    def ask_to_stop(self, name: str) -> bool:
+        """Ask it to stop and wait for nothing; whether it has. One that was asked may be asked again."""
+        return self._has_stopped(ProgramFiles(self._home.supervisor, name))
+
     def stop(self, name: str, *, patience: float) -> None:
         """Stop it and keep it, for the next `start` of the daemon. Returns when none of its processes is left."""
         files = ProgramFiles(self._home.supervisor, name)

@@ -3,11 +3,13 @@
 from typing import Any
 
 from modelyard.deployments.domain import checked_deployment, checked_place
+from modelyard.deployments.targets import Targets
 from modelyard.errors import Invalid
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.naming import validate_experiment_name, validate_model_name
+from modelyard.ports.target import DEFAULT_RESOURCES, Resources
 from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.selection import MetricRules, parse_best_of
@@ -29,12 +31,14 @@ class TrainingService:
         jobs: JobService,
         secrets: JobSecrets,
         projects: ProjectService,
+        targets: Targets,
         metric_rules: MetricRules,
         most_seconds: float,
     ) -> None:
         self._jobs = jobs
         self._secrets = secrets
         self._projects = projects
+        self._targets = targets
         self._metric_rules = metric_rules
         self._most_seconds = most_seconds
 
@@ -57,6 +61,8 @@ class TrainingService:
         model_name: str,
         replicas: int | None,
         namespace: str | None,
+        target: str | None = None,
+        resources: Resources = DEFAULT_RESOURCES,
         replace: bool = False,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -67,6 +73,7 @@ class TrainingService:
         """
         request = self._checked(principal, script, model_name)
         request |= checked_deployment(replicas=replicas, namespace=namespace)
+        request |= self._targets.checked(target, resources)
         request |= checked_place(another=False, replace=replace)
         return self._create(principal, ONE_CLICK, script, model_name, request, idempotency_key)
 

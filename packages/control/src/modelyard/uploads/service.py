@@ -210,6 +210,10 @@ class UploadService:
         self.pieces(upload).remove()
         return self.get(principal, upload_id)
 
+    def make_pass(self) -> bool:
+        """Sweep in the background; whether there is more to do at once."""
+        return self.sweep() == _SWEPT_AT_ONCE
+
     def sweep(self) -> int:
         """Close the uploads that nobody went on with; gives how many."""
         with self._database.read() as connection:

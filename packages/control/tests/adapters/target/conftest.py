@@ -1,14 +1,23 @@
-"""An environment whose `modelyard-serve` is the stand-in, and a supervisor that is gone after each test."""
+"""A bundle whose environment has the stand-in as its `modelyard-serve`, and local targets of one home."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from modelyard.adapters.target.bundles import FindBundle, HomeBundles
+from modelyard.adapters.target.local import LocalTarget
+from modelyard.bundle_digest import bundle_digest
 from modelyard.home import Home
-from modelyard.ports.target import ServerSpec
+from modelyard.ports.target import BundleArtifact, ServerKey, ServerSpec, Target
 from modelyard.supervision.supervisor import Supervisor
+
+Until = Callable[..., None]
+MakeTarget = Callable[..., LocalTarget]
+Remove = Callable[[Target, str], None]
+Retire = Callable[[Target, str, int], None]
 
 
 @pytest.fixture
@@ -19,22 +28,81 @@ def supervisor(home: Home) -> Iterator[Supervisor]:
 
 
 @pytest.fixture
-def spec(tmp_path: Path, first_port: int) -> ServerSpec:
-    binaries = tmp_path / "environment" / "bin"
+def artifact(home: Home) -> BundleArtifact:
+    """A bundle in the home, with its environment."""
+    environment = "e" * 64
+    binaries = home.environment(environment) / "bin"
     binaries.mkdir(parents=True)
     command = binaries / "modelyard-serve"
     command.write_text(f"#!{sys.executable}\n" + Path(__file__).with_name("stand_in_server.py").read_text())
     command.chmod(0o755)
-    bundle = tmp_path / "bundle"
-    bundle.mkdir()
+    (binaries / "python").symlink_to(Path(sys.executable).resolve())
+    bundle = home.bundles / "default" / "iris" / "1"
+    bundle.mkdir(parents=True)
+    (bundle / "manifest.json").write_text('{"files": {}}')
+    return BundleArtifact("default/iris/1", bundle_digest(bundle) or "", environment)
+
+
+@pytest.fixture
+def spec(artifact: BundleArtifact, first_port: int) -> ServerSpec:
     return ServerSpec(
         deployment_id="d-1",
         generation=1,
         model_name="iris",
         version=1,
-        bundle=bundle,
-        python=binaries / "python",
+        artifact=artifact,
         replicas=1,
-        memory_bytes=None,
+        namespace="default",
         port=first_port,
     )
+
+
+@pytest.fixture
+def make_target(home: Home, supervisor: Supervisor, first_port: int, remove: Remove) -> Iterator[MakeTarget]:
+    """Local targets of one home, whose servers are removed after the test."""
+    made: list[LocalTarget] = []
+
+    def make(installation: str = "this", find_bundle: FindBundle | None = None, **options: Any) -> LocalTarget:
+        target = LocalTarget(
+            home,
+            supervisor,
+            installation=lambda: installation,
+            find_bundle=find_bundle or HomeBundles(home).find,
+            ports=range(first_port, first_port + 50),
+            **options,
+        )
+        made.append(target)
+        return target
+
+    yield make
+    for target in made:
+        for deployment_id in {key.deployment_id for key in target.observe_all()}:
+            remove(target, deployment_id)
+
+
+@pytest.fixture
+def remove(until: Until) -> Remove:
+    """Removes a deployment's servers, as the reconciler does it: asks until they are gone."""
+
+    def ask_until_gone(target: Target, deployment_id: str) -> None:
+        def is_gone() -> bool:
+            target.remove(deployment_id)
+            return all(key.deployment_id != deployment_id for key in target.observe_all())
+
+        until(is_gone, seconds=60)
+
+    return ask_until_gone
+
+
+@pytest.fixture
+def retire(until: Until) -> Retire:
+    """Retires one generation, in the same way."""
+
+    def ask_until_gone(target: Target, deployment_id: str, generation: int) -> None:
+        def is_gone() -> bool:
+            target.retire(deployment_id, generation)
+            return ServerKey(deployment_id, generation) not in target.observe_all()
+
+        until(is_gone, seconds=60)
+
+    return ask_until_gone

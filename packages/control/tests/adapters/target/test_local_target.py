@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,23 +17,32 @@ import httpx
 import psutil
 import pytest
 
+from modelyard.adapters.target.bundles import PlacedBundle
 from modelyard.adapters.target.local import LocalTarget
-from modelyard.errors import Unavailable
+from modelyard.errors import Invalid, Unavailable
 from modelyard.home import Home
 from modelyard.isolation import IsolationChoice, choose_isolation, landlock
-from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.ports.target import (
+    ArtifactAbsent,
+    BundleArtifact,
+    ImageArtifact,
+    Resources,
+    ServerObservation,
+    ServerSpec,
+    ServerState,
+    Target,
+)
 from modelyard.supervision.generations import is_alive
 from modelyard.supervision.supervisor import Supervisor
 
 Until = Callable[..., None]
+MakeTarget = Callable[..., LocalTarget]
+Remove = Callable[[Target, str], None]
 
 
 @pytest.fixture
-def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[LocalTarget]:
-    target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49)
-    yield target
-    for deployment_id in target.deployment_ids():
-        target.remove(deployment_id)
+def target(make_target: MakeTarget) -> LocalTarget:
+    return make_target()
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ class TestWhatAServerIsGiven:
     def test_a_memory_limit_is_told_to_the_server(
         self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until
     ) -> None:
-        target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
+        target.apply(replace(spec, resources=Resources(memory_bytes=300 * 1024 * 1024)))
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         command = psutil.Process(server_pid(home)).cmdline()
         assert command[command.index("--max-memory-mb") + 1] == "300"
@@ -83,7 +92,7 @@ class TestWhatAServerIsGiven:
         self, target: LocalTarget, spec: ServerSpec, home: Home, ready: ServerObservation, until: Until
     ) -> None:
         first = server_pid(home)
-        target.apply(replace(spec, memory_bytes=300 * 1024 * 1024))
+        target.apply(replace(spec, resources=Resources(memory_bytes=300 * 1024 * 1024)))
         until(lambda: server_pid(home) != first and target.observe("d-1", 1).state is ServerState.READY)
         assert target.observe("d-1", 1).url == ready.url
         assert not is_alive(first)
@@ -113,63 +122,76 @@ class TestPortsOfServers:
             pytest.raises(Unavailable, match=f"Port {first_port}, which is the address of 'd-1', is in use"),
         ):
             target.apply(spec)
-        assert target.deployment_ids() == []
+        assert target.observe_all() == {}
 
 
 class TestAModelsCode:
     @pytest.mark.skipif(not landlock.abi_version(), reason="the kernel has no Landlock")
     def test_it_sees_its_bundle_and_neither_our_secrets_nor_another_bundle(
-        self, home: Home, supervisor: Supervisor, spec: ServerSpec, first_port: int, until: Until
+        self, home: Home, make_target: MakeTarget, spec: ServerSpec, until: Until
     ) -> None:
-        isolation = choose_isolation(IsolationChoice.REQUIRED, home=home.root)
-        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49, isolation=isolation)
-        bundles = [home.bundles / "default" / name for name in ("iris", "fraud")]
+        target = make_target(isolation=choose_isolation(IsolationChoice.REQUIRED, home=home.root))
+        bundles = [home.bundles / "default" / name / "1" for name in ("iris", "fraud")]
         for bundle in bundles:
-            bundle.mkdir(parents=True)
+            bundle.mkdir(parents=True, exist_ok=True)
             (bundle / "model.txt").write_text("a model")
         home.token_file.write_text("secret")
-        spec.python.symlink_to(Path(sys.executable).resolve())
-        server = spec.python.with_name("modelyard-serve")  # As in an environment, it names its own interpreter.
-        server.write_text(server.read_text().replace(sys.executable, str(spec.python), 1))
-        target.apply(replace(spec, bundle=bundles[0]))
+        python = home.environment("e" * 64) / "bin" / "python"
+        server = python.with_name("modelyard-serve")  # As in an environment, it names its own interpreter.
+        server.write_text(server.read_text().replace(sys.executable, str(python), 1))
+        target.apply(spec)
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         url = target.observe("d-1", 1).url
 
         def read(path: Path) -> str:
             return str(httpx.get(f"{url}?read={path}", trust_env=False).json()["read"])
 
-        try:
-            assert read(bundles[0] / "model.txt") == "a model"
-            refused = [read(path) for path in (bundles[1] / "model.txt", home.token_file, home.supervisor / "password")]
-            assert set(refused) <= {"PermissionError", "FileNotFoundError"}
-        finally:
-            target.remove("d-1")
+        assert read(bundles[0] / "model.txt") == "a model"
+        refused = [read(path) for path in (bundles[1] / "model.txt", home.token_file, home.supervisor / "password")]
+        assert set(refused) <= {"PermissionError", "FileNotFoundError"}
 
 
 class TestWhatIsSaid:
-    def test_a_bundle_that_is_not_there_is_the_reason_of_the_failure(
-        self, target: LocalTarget, spec: ServerSpec, until: Until
+    def test_a_bundle_that_vanishes_is_the_reason_of_the_failure(
+        self, make_target: MakeTarget, spec: ServerSpec, home: Home, until: Until
     ) -> None:
-        target.apply(replace(spec, bundle=spec.bundle / "gone"))
+        gone = home.bundles / "gone"
+        python = home.environment("e" * 64) / "bin" / "python"
+        target = make_target(find_bundle=lambda _: PlacedBundle(gone, python))
+        target.apply(spec)
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
         seen = target.observe("d-1", 1)
-        assert seen.reason == f"It ends before it can report: There is no bundle at {spec.bundle / 'gone'}."
+        assert seen.reason == f"It ends before it can report: There is no bundle at {gone}."
+
+    def test_a_bundle_with_other_files_than_the_specs_is_not_taken(
+        self, target: LocalTarget, spec: ServerSpec, artifact: BundleArtifact
+    ) -> None:
+        with pytest.raises(ArtifactAbsent, match="its bundle is not on this machine"):
+            target.apply(replace(spec, artifact=replace(artifact, digest="0" * 64)))
+        with pytest.raises(ArtifactAbsent, match="the Python environment of its bundle is not on this machine"):
+            target.apply(replace(spec, artifact=replace(artifact, environment="0" * 64)))
+        with pytest.raises(ValueError, match="A bundle's name is"):
+            target.apply(replace(spec, artifact=replace(artifact, name="../../etc")))
+        assert target.observe_all() == {}
+
+    def test_an_image_is_refused(self, target: LocalTarget, spec: ServerSpec) -> None:
+        with pytest.raises(Invalid, match="this target runs bundles, got an image"):
+            target.apply(replace(spec, artifact=ImageArtifact("registry.example.com/models@sha256:0")))
 
     def test_a_command_that_is_not_there_is_the_reason_of_the_failure(
-        self, target: LocalTarget, spec: ServerSpec, tmp_path: Path, until: Until
+        self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until
     ) -> None:
-        target.apply(replace(spec, python=tmp_path / "nowhere" / "python"))
+        (home.environment("e" * 64) / "bin" / "modelyard-serve").unlink()
+        target.apply(spec)
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
         assert "modelyard-serve cannot be started: No such file" in str(target.observe("d-1", 1).reason)
 
     def test_the_log_holds_what_the_server_wrote_and_outlives_it(
-        self, target: LocalTarget, spec: ServerSpec, ready: ServerObservation
+        self, target: LocalTarget, home: Home, ready: ServerObservation, remove: Remove
     ) -> None:
-        log = target.log_path("d-1", 1)
-        assert log is not None
-        target.remove("d-1")
-        assert f"stand-in serves {spec.bundle}" in log.read_text()
-        assert sorted(path.name for path in log.parent.iterdir()) == ["lock", "server.log"]
+        remove(target, "d-1")
+        assert b"stand-in serves " in target.read_log("d-1", 1, 0).content
+        assert sorted(path.name for path in (home.servers / "d-1").iterdir()) == ["lock", "server.log"]
 
     def test_a_server_that_hangs_is_not_said_to_be_ready(
         self, target: LocalTarget, home: Home, ready: ServerObservation
@@ -226,9 +248,9 @@ class TestCrashes:
     ) -> None:
         first = server_pid(home)
         kill_supervisor(supervisor)
-        target.remove("d-1")
+        target.remove("d-1")  # Nobody else would end it, so this waits.
         assert not is_alive(first)
-        assert target.deployment_ids() == []
+        assert target.observe_all() == {}
 
     def test_what_was_applied_comes_back_after_a_shut_down(
         self, target: LocalTarget, supervisor: Supervisor, ready: ServerObservation, until: Until
@@ -241,10 +263,10 @@ class TestCrashes:
         assert target.observe("d-1", 1).url == ready.url
 
     def test_a_removal_that_broke_off_is_finished_by_the_next(
-        self, target: LocalTarget, home: Home, ready: ServerObservation
+        self, target: LocalTarget, home: Home, ready: ServerObservation, remove: Remove
     ) -> None:
         shutil.rmtree(home.supervisor / "programs")
-        target.remove("d-1")
+        remove(target, "d-1")
         assert target.observe("d-1", 1).state is ServerState.ABSENT
 
 

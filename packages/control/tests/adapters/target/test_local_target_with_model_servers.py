@@ -15,15 +15,20 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from modelyard.adapters.target.bundles import PlacedBundle
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.home import Home
-from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.ports.target import BundleArtifact, Resources, ServerObservation, ServerSpec, ServerState, Target
 from modelyard.supervision.generations import is_alive
 from modelyard.supervision.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
 
 Until = Callable[..., None]
+MakeTarget = Callable[..., LocalTarget]
+Remove = Callable[[Target, str], None]
+Retire = Callable[[Target, str, int], None]
+BROKEN = BundleArtifact("broken.onnx", digest="", environment="")
 REQUEST = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [20.0]}]}
 
 
@@ -44,21 +49,23 @@ def real_spec(tmp_path: Path, first_port: int) -> ServerSpec:
         generation=1,
         model_name="doubler",
         version=1,
-        bundle=tmp_path / "doubler.onnx",
-        python=Path(sys.executable),
+        artifact=BundleArtifact("doubler.onnx", digest="", environment=""),
         replicas=2,
-        memory_bytes=2**30,
+        namespace="default",
+        resources=Resources(memory_bytes=2**30),
         port=first_port,
     )
 
 
 @pytest.fixture
-def target(home: Home, supervisor: Supervisor, first_port: int) -> Iterator[LocalTarget]:
+def target(make_target: MakeTarget, tmp_path: Path) -> LocalTarget:
+    """One whose bundles are files by their names, served from this environment."""
     shared = {"mlflow_uri": "http://mlflow:5000", "allowed_hosts": "models.example.com", "allowed_origins": None}
-    target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49, server_settings=shared)
-    yield target
-    for deployment_id in target.deployment_ids():
-        target.remove(deployment_id)
+
+    def find(artifact: BundleArtifact) -> PlacedBundle:
+        return PlacedBundle(tmp_path / artifact.name, Path(sys.executable))
+
+    return make_target(find_bundle=find, server_settings=shared)
 
 
 @pytest.fixture
@@ -180,11 +187,11 @@ class TestModelServers:
         assert predict(ready.url).status_code == 200
 
     def test_a_removed_server_refuses_and_leaves_no_process(
-        self, target: LocalTarget, ready: ServerObservation
+        self, target: LocalTarget, ready: ServerObservation, remove: Remove
     ) -> None:
         assert ready.url is not None
         with asked_all_the_time(ready.url) as failures:
-            target.remove("d-1")
+            remove(target, "d-1")
         # Who had connected was answered; afterwards nobody listens.
         assert failures
         assert [failure for failure in failures if not failure.startswith("ConnectError")] == []
@@ -194,31 +201,37 @@ class TestModelServers:
         self, target: LocalTarget, real_spec: ServerSpec, tmp_path: Path, until: Until
     ) -> None:
         (tmp_path / "broken.onnx").write_bytes(b"not a model")
-        target.apply(replace(real_spec, bundle=tmp_path / "broken.onnx"))
+        target.apply(replace(real_spec, artifact=BROKEN))
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED, seconds=60)
         assert target.observe("d-1", 1).reason
 
     def test_the_next_generation_takes_the_place_and_the_first_one_comes_back_and_no_request_is_lost(
-        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, until: Until
+        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, until: Until, retire: Retire
     ) -> None:
         assert ready.url is not None
         with asked_all_the_time(ready.url) as failures:
             for generation, earlier in ((2, 1), (3, 2)):
                 target.apply(replace(real_spec, generation=generation))
                 until(lambda number=generation: target.observe("d-1", number).state is ServerState.READY, seconds=60)
-                target.retire("d-1", earlier)
-                assert target.generations("d-1") == [generation]
+                retire(target, "d-1", earlier)
+                assert set(target.observe_all()) == {("d-1", generation)}
         assert failures == []
         assert target.observe("d-1", 3).url == ready.url
 
     def test_a_generation_that_cannot_start_is_retired_and_the_first_one_answers_all_the_time(
-        self, target: LocalTarget, real_spec: ServerSpec, ready: ServerObservation, tmp_path: Path, until: Until
+        self,
+        target: LocalTarget,
+        real_spec: ServerSpec,
+        ready: ServerObservation,
+        tmp_path: Path,
+        until: Until,
+        retire: Retire,
     ) -> None:
         assert ready.url is not None
         (tmp_path / "broken.onnx").write_bytes(b"not a model")
         with asked_all_the_time(ready.url) as failures:
-            target.apply(replace(real_spec, generation=2, bundle=tmp_path / "broken.onnx"))
+            target.apply(replace(real_spec, generation=2, artifact=BROKEN))
             until(lambda: target.observe("d-1", 2).state is ServerState.FAILED, seconds=60)
-            target.retire("d-1", 2)
+            retire(target, "d-1", 2)
         assert failures == []
         assert target.observe("d-1", 1).state is ServerState.READY

@@ -1,17 +1,22 @@
 """What every target keeps, on the fake and on real processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from modelyard.adapters.target.fake import FakeTarget
+from modelyard.adapters.target.fake import FakeCluster, FakeTarget
 from modelyard.adapters.target.local import LocalTarget
-from modelyard.home import Home
-from modelyard.ports.target import ServerSpec, ServerState, Target
-from modelyard.supervision.supervisor import Supervisor
+from modelyard.errors import Conflict
+from modelyard.ports.target import KeepsLogs, Resources, ServerKey, ServerSpec, ServerState, Target
 
 Until = Callable[..., None]
+MakeTarget = Callable[..., LocalTarget]
+Remove = Callable[[Target, str], None]
+Retire = Callable[[Target, str, int], None]
+
+
+FIRST = ServerKey("d-1", 1)
 
 
 def other(spec: ServerSpec) -> ServerSpec:
@@ -21,11 +26,11 @@ def other(spec: ServerSpec) -> ServerSpec:
 
 
 class TargetContract:
-    """The laws of `ports/target.py`."""
+    """The laws of `ports/target.py`. `foreign` is a target of another installation at the same place."""
 
     def test_a_server_that_was_never_applied_is_absent(self, target: Target) -> None:
         assert target.observe("d-1", 1).state is ServerState.ABSENT
-        assert target.deployment_ids() == []
+        assert target.observe_all() == {}
 
     def test_an_applied_server_has_its_address_at_once_and_gets_ready(
         self, target: Target, spec: ServerSpec, until: Until
@@ -36,7 +41,16 @@ class TargetContract:
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         assert target.observe("d-1", 1).url == first.url
         assert [replica.index for replica in target.observe("d-1", 1).replicas] == [0]
-        assert target.deployment_ids() == ["d-1"]
+        assert set(target.observe_all()) == {FIRST}
+
+    def test_what_was_applied_is_known_by_its_fingerprint(self, target: Target, spec: ServerSpec, until: Until) -> None:
+        target.apply(spec)
+        assert target.observe("d-1", 1).fingerprint == spec.fingerprint
+        until(lambda: target.observe_all()[FIRST].state is ServerState.READY)
+        changed = replace(spec, resources=Resources(memory_bytes=300 * 1024 * 1024))
+        assert target.observe_all()[FIRST].fingerprint not in {None, changed.fingerprint}
+        target.apply(changed)
+        assert target.observe_all()[FIRST].fingerprint == changed.fingerprint
 
     def test_applying_again_with_other_replicas_scales_up_and_down_at_the_same_address(
         self, target: Target, spec: ServerSpec, until: Until
@@ -59,54 +73,111 @@ class TargetContract:
     def test_two_servers_have_two_addresses(self, target: Target, spec: ServerSpec) -> None:
         target.apply(spec)
         target.apply(other(spec))
-        assert target.observe("d-1", 1).url != target.observe("d-2", 1).url
-        assert target.deployment_ids() == ["d-1", "d-2"]
+        seen = target.observe_all()
+        assert set(seen) == {("d-1", 1), ("d-2", 1)}
+        assert len({one.url for one in seen.values()}) == 2
 
-    def test_a_removed_server_is_absent_and_the_other_one_stays(
-        self, target: Target, spec: ServerSpec, until: Until
+    def test_a_server_drains_once_its_removal_is_asked_for_and_is_gone_later(
+        self, target: Target, spec: ServerSpec, until: Until, remove: Remove
     ) -> None:
         target.apply(spec)
         target.apply(other(spec))
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         target.remove("d-1")
+        assert target.observe_all()[FIRST].state is ServerState.DRAINING
+        remove(target, "d-1")
         assert target.observe("d-1", 1).state is ServerState.ABSENT
-        assert target.deployment_ids() == ["d-2"]
+        assert set(target.observe_all()) == {("d-2", 1)}
         until(lambda: target.observe("d-2", 1).state is ServerState.READY)
 
     def test_two_generations_share_the_address_and_either_can_be_retired(
-        self, target: Target, spec: ServerSpec, until: Until
+        self, target: Target, spec: ServerSpec, until: Until, retire: Retire, remove: Remove
     ) -> None:
         target.apply(spec)
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         url = target.observe("d-1", 1).url
         target.apply(replace(spec, generation=2, version=2, replicas=2))
         until(lambda: target.observe("d-1", 2).state is ServerState.READY)
-        assert target.generations("d-1") == [1, 2]
-        assert (target.observe("d-1", 1).url, target.observe("d-1", 2).url) == (url, url)
-        assert [len(target.observe("d-1", generation).replicas) for generation in (1, 2)] == [1, 2]
-        target.retire("d-1", 1)
+        seen = target.observe_all()
+        assert [(one.url, len(one.replicas)) for _, one in sorted(seen.items())] == [(url, 1), (url, 2)]
+        retire(target, "d-1", 1)
         target.retire("d-1", 1)
         assert target.observe("d-1", 1).state is ServerState.ABSENT
         assert target.observe("d-1", 2).state is ServerState.READY
-        assert target.generations("d-1") == [2]
-        assert target.deployment_ids() == ["d-1"]
+        assert set(target.observe_all()) == {("d-1", 2)}
+        remove(target, "d-1")
+        assert target.observe_all() == {}
+
+    def test_a_server_of_another_installation_is_not_there_for_us_and_stays_as_it_is(
+        self, target: Target, foreign: Target, spec: ServerSpec, until: Until
+    ) -> None:
+        foreign.apply(spec)
+        until(lambda: foreign.observe("d-1", 1).state is ServerState.READY)
+        before = foreign.observe_all()
+        assert target.observe("d-1", 1).state is ServerState.ABSENT
+        assert target.observe_all() == {}
+        target.retire("d-1", 1)
         target.remove("d-1")
-        assert (target.generations("d-1"), target.deployment_ids()) == ([], [])
+        with pytest.raises(Conflict, match="'d-1' is a server of another installation"):
+            target.apply(replace(spec, replicas=2))
+        assert foreign.observe_all() == before
 
     def test_removing_one_that_is_not_there_does_nothing(self, target: Target) -> None:
         target.remove("d-1")
-        assert target.deployment_ids() == []
+        target.retire("d-1", 1)
+        assert target.observe_all() == {}
+
+    def test_its_log_is_read_by_offset_also_when_it_is_gone(
+        self, target: Target, spec: ServerSpec, until: Until, remove: Remove
+    ) -> None:
+        assert isinstance(target, KeepsLogs)
+        assert (target.log_size("d-1", 1), target.read_log("d-1", 1, 0).content) == (0, b"")
+        target.apply(spec)
+        until(lambda: target.log_size("d-1", 1) > 0)
+        remove(target, "d-1")
+        whole = target.read_log("d-1", 1, 0)
+        assert len(whole.content) == whole.next_offset == target.log_size("d-1", 1)
+        assert target.read_log("d-1", 1, 4).content == whole.content[4:]
+        assert target.read_log("d-1", 1, whole.next_offset).content == b""
 
 
 class TestFakeTarget(TargetContract):
     @pytest.fixture
-    def target(self) -> Target:
-        return FakeTarget()
+    def cluster(self) -> FakeCluster:
+        return FakeCluster()
+
+    @pytest.fixture
+    def target(self, cluster: FakeCluster) -> Target:
+        return FakeTarget(cluster=cluster)
+
+    @pytest.fixture
+    def foreign(self, cluster: FakeCluster) -> Target:
+        return FakeTarget(cluster=cluster, installation=lambda: "another")
 
 
 class TestLocalTarget(TargetContract):
     @pytest.fixture
-    def target(self, home: Home, supervisor: Supervisor, first_port: int) -> Iterator[Target]:
-        target = LocalTarget(home, supervisor, first_port=first_port, last_port=first_port + 49)
-        yield target
-        for deployment_id in target.deployment_ids():
-            target.remove(deployment_id)
+    def target(self, make_target: MakeTarget) -> Target:
+        return make_target()
+
+    @pytest.fixture
+    def foreign(self, make_target: MakeTarget) -> Target:
+        return make_target("another")
+
+
+class TestFingerprints:
+    def test_every_field_is_in_them_and_what_is_not_set_is_not(self, spec: ServerSpec) -> None:
+        changed = [
+            replace(spec, generation=2),
+            replace(spec, replicas=2),
+            replace(spec, namespace="other"),
+            replace(spec, resources=Resources(cpu=0.5)),
+            replace(spec, environment={"A": "1"}),
+            replace(spec, labels={"a": "1"}),
+            replace(spec, port=1),
+        ]
+        assert len({one.fingerprint for one in [spec, *changed]}) == len(changed) + 1
+        assert (
+            replace(spec, labels={"a": "1", "b": "2"}).fingerprint
+            == replace(spec, labels={"b": "2", "a": "1"}).fingerprint
+        )

@@ -100,7 +100,7 @@ class UvEnvironments:
 
     def ensure(self, lock: Lock, *, log: LogLine) -> Environment:
         """The environment of this lock; two that want it at once wait for one build."""
-        path = self._home.environments / lock.digest[:16]
+        path = self._home.environment(lock.digest)
         environment = Environment(digest=lock.digest, path=path, python=path / "bin" / "python")
         if _is_complete(environment):
             return environment

@@ -1,87 +1,140 @@
 """A target in memory, for tests of what stands above the port: its servers get ready, crash and fail when told to."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from modelyard.errors import Unavailable
-from modelyard.ports.target import ReplicaObservation, ServerObservation, ServerSpec, ServerState
+from modelyard.adapters.target.context import TargetContext, refuse_options
+from modelyard.errors import Conflict, Unavailable
+from modelyard.ports.log import LogPart
+from modelyard.ports.target import (
+    Artifact,
+    ArtifactAbsent,
+    ReplicaObservation,
+    ServerKey,
+    ServerObservation,
+    ServerSpec,
+    ServerState,
+)
 
 _FIRST_PORT = 8100
-_Key = tuple[str, int]
 
 
 @dataclass(slots=True)
 class _Server:
     spec: ServerSpec
+    installation: str
+    port: int
     state: ServerState = ServerState.STARTING
     reason: str | None = None
     restarts: int = 0
 
 
-class FakeTarget:
-    """The target `fake`. A server is ready at the second look at it, unless it was told otherwise."""
+@dataclass(slots=True)
+class FakeCluster:
+    """Where fake servers run; several installations may share one."""
 
-    def __init__(self) -> None:
+    servers: dict[ServerKey, _Server] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    logs: dict[ServerKey, bytes] = field(default_factory=dict)
+    next_port: int = _FIRST_PORT
+
+
+class FakeTarget:
+    """A server is ready at the second look at it, and gone at the second look after its removal was asked for."""
+
+    def __init__(
+        self,
+        *,
+        installation: Callable[[], str] = lambda: "this",
+        cluster: FakeCluster | None = None,
+        has_artifact: Callable[[Artifact], bool] = lambda _: True,
+    ) -> None:
         self.is_answering = True
         """False makes every call raise Unavailable."""
-        self._servers: dict[_Key, _Server] = {}
-        self._ports: dict[str, int] = {}
-        self._next_port = _FIRST_PORT
+        self._installation = installation
+        self._cluster = cluster or FakeCluster()
+        self._has_artifact = has_artifact
+
+    @classmethod
+    def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "FakeTarget":
+        """One whose cluster is its own."""
+        refuse_options(name, options)
+        return cls(installation=context.installation)
 
     @property
-    def name(self) -> str:
-        """As a deployment names it."""
-        return "fake"
+    def most_memory_bytes(self) -> int | None:
+        """As much as is asked for."""
+        return None
 
     def apply(self, spec: ServerSpec) -> None:
-        """Take the server in, or give it other replicas."""
+        """Take the server in, or give it another spec."""
         self._check()
-        server = self._servers.get((spec.deployment_id, spec.generation))
-        if server is not None:
-            server.spec = spec
+        if not self._has_artifact(spec.artifact):
+            raise ArtifactAbsent("its artifact is not here")
+        key = ServerKey(spec.deployment_id, spec.generation)
+        there = self._cluster.servers.get(key)
+        if there is not None and there.installation != self._installation():
+            raise Conflict(
+                f"'{spec.deployment_id}' is a server of another installation", code="server_of_other_installation"
+            )
+        if there is not None and there.state is not ServerState.DRAINING:
+            there.spec = spec
             return
-        if spec.deployment_id not in self._ports:
-            self._ports[spec.deployment_id] = self._next_port
-            self._next_port += 1
-        self._servers[spec.deployment_id, spec.generation] = _Server(spec)
+        if spec.deployment_id not in self._cluster.ports:
+            self._cluster.ports[spec.deployment_id] = self._cluster.next_port
+            self._cluster.next_port += 1
+        self._cluster.servers[key] = _Server(spec, self._installation(), self._cluster.ports[spec.deployment_id])
+        self._cluster.logs[key] = self._cluster.logs.get(key, b"") + f"serving version {spec.version}\n".encode()
 
     def observe(self, deployment_id: str, generation: int) -> ServerObservation:
-        """What it does; one that is starting will be ready at the next look."""
+        """What it does; the next look sees it a step further."""
         self._check()
-        server = self._servers.get((deployment_id, generation))
-        if server is None:
-            return ServerObservation(state=ServerState.ABSENT)
-        state = server.state
-        if state is ServerState.STARTING:
-            server.state = ServerState.READY
-        url = f"http://127.0.0.1:{self._ports[deployment_id]}"
-        return ServerObservation(state, url, server.reason, _replicas(server, state))
+        key = ServerKey(deployment_id, generation)
+        server = self._own().get(key)
+        return ServerObservation(ServerState.ABSENT) if server is None else self._look(key, server)
 
-    def generations(self, deployment_id: str) -> Sequence[int]:
-        """Those that were applied and not retired."""
+    def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
+        """One look at each."""
         self._check()
-        return sorted(generation for one, generation in self._servers if one == deployment_id)
+        return {key: self._look(key, server) for key, server in self._own().items()}
 
     def retire(self, deployment_id: str, generation: int) -> None:
-        """Forget this generation."""
+        """Let this generation drain."""
         self._check()
-        self._servers.pop((deployment_id, generation), None)
+        server = self._own().get(ServerKey(deployment_id, generation))
+        if server is not None:
+            server.state, server.reason = ServerState.DRAINING, None
 
     def remove(self, deployment_id: str) -> None:
-        """Forget all of it."""
+        """Let all of it drain."""
         for generation in self.generations(deployment_id):
-            del self._servers[deployment_id, generation]
-        self._ports.pop(deployment_id, None)
+            self.retire(deployment_id, generation)
+
+    def log_size(self, deployment_id: str, generation: int) -> int:
+        """One line for each start, or what `write_log` said."""
+        return len(self._cluster.logs.get(ServerKey(deployment_id, generation), b""))
+
+    def read_log(self, deployment_id: str, generation: int, offset: int) -> LogPart:
+        """All that is there."""
+        content = self._cluster.logs.get(ServerKey(deployment_id, generation), b"")[offset:]
+        return LogPart(content, offset + len(content), is_end=False)
+
+    # What tests do and ask.
+
+    def generations(self, deployment_id: str) -> Sequence[int]:
+        """Those of a deployment that are here, whatever they do."""
+        self._check()
+        return sorted(key.generation for key in self._own() if key.deployment_id == deployment_id)
 
     def deployment_ids(self) -> Sequence[str]:
-        """All that were applied and not removed."""
+        """Every deployment that has a server here."""
         self._check()
-        return sorted(self._ports)
+        return sorted({key.deployment_id for key in self._own()})
 
-    def log_path(self, deployment_id: str, generation: int) -> Path | None:  # noqa: ARG002  # No server has a log.
-        """There is no log."""
-        return None
+    def write_log(self, deployment_id: str, generation: int, content: bytes) -> None:
+        """Let this be all that the generation has written."""
+        self._cluster.logs[ServerKey(deployment_id, generation)] = content
 
     def fail(self, deployment_id: str, reason: str) -> None:
         """Let none of the newest generation's replicas start from now on, for this reason, until `recover`."""
@@ -96,14 +149,32 @@ class FakeTarget:
 
     def vanish(self, deployment_id: str) -> None:
         """Lose it, as when somebody removed it behind our back."""
-        self.remove(deployment_id)
+        for generation in self.generations(deployment_id):
+            self._drop(ServerKey(deployment_id, generation))
 
     def spec(self, deployment_id: str, generation: int) -> ServerSpec:
         """As it was applied last."""
-        return self._servers[deployment_id, generation].spec
+        return self._cluster.servers[ServerKey(deployment_id, generation)].spec
+
+    def _own(self) -> Mapping[ServerKey, _Server]:
+        mine = self._installation()
+        return {key: server for key, server in list(self._cluster.servers.items()) if server.installation == mine}
+
+    def _look(self, key: ServerKey, server: _Server) -> ServerObservation:
+        state, url = server.state, f"http://127.0.0.1:{server.port}"
+        if state is ServerState.STARTING:
+            server.state = ServerState.READY
+        if state is ServerState.DRAINING:
+            self._drop(key)
+        return ServerObservation(state, url, server.reason, _replicas(server, state), server.spec.fingerprint)
+
+    def _drop(self, key: ServerKey) -> None:
+        self._cluster.servers.pop(key, None)
+        if not any(other.deployment_id == key.deployment_id for other in list(self._cluster.servers)):
+            self._cluster.ports.pop(key.deployment_id, None)
 
     def _newest(self, deployment_id: str) -> _Server:
-        return self._servers[deployment_id, self.generations(deployment_id)[-1]]
+        return self._cluster.servers[ServerKey(deployment_id, self.generations(deployment_id)[-1])]
 
     def _check(self) -> None:
         if not self.is_answering:

@@ -8,68 +8,91 @@ model's code sees its bundle and its environment, and writes to its server's fol
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-import httpx
-
-from modelyard.adapters.target.status_file import ServerStatus, read_status
+from modelyard.adapters.target.bundles import FindBundle, HomeBundles, PlacedBundle
+from modelyard.adapters.target.context import TargetContext, refuse_options
+from modelyard.adapters.target.local_observation import observed, observed_unsupervised, reports_replicas
+from modelyard.adapters.target.server_files import Applied, ServerFiles, generations_in
 from modelyard.atomic_file import replace_text
-from modelyard.errors import Unavailable
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.isolation import Confinement, Isolation
 from modelyard.isolation.mechanism import NO_ISOLATION
-from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
+from modelyard.ports.log import LogPart
+from modelyard.ports.target import Artifact, BundleArtifact, ServerKey, ServerObservation, ServerSpec, ServerState
 from modelyard.supervision.environment import Scope
-from modelyard.supervision.generations import is_alive
-from modelyard.supervision.log_tail import last_reason
-from modelyard.supervision.programs import Program, generation_suffix, server_program
+from modelyard.supervision.programs import Program
 from modelyard.supervision.server_ports import ServerPorts, is_free
-from modelyard.supervision.supervisor import ProcessState, ProgramState, Supervisor
+from modelyard.supervision.supervisor import ProgramState, Supervisor
 
 STOP_SECONDS = 45
 """How long a model server has to finish what it is answering."""
 
+_NAME = "local"
 _HOST = "127.0.0.1"
 _HANDOVER = "handover"  # The folder where the generations of one deployment share their listening socket.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_FRESH = timedelta(seconds=10)  # A server writes its status every two seconds.
 _NICE = 5  # The management API stays quick while models work; training runs come after both.
 _MEBIBYTE = 1024 * 1024
 
 
 class LocalTarget:
-    """The target `local`."""
+    """Model servers of one home.
+
+    Args:
+        installation: the id of this installation, as `Target` has it.
+        find_bundle: where bundles lie.
+        replica_memory_bytes: the most that a replica may have, and what it gets when nothing less is asked for.
+        server_settings: settings of `modelyard-serve` that all servers have in common, by name.
+    """
 
     def __init__(
         self,
         home: Home,
         supervisor: Supervisor,
         *,
-        first_port: int,
-        last_port: int,
+        installation: Callable[[], str],
+        find_bundle: FindBundle,
+        ports: range,
         isolation: Isolation = NO_ISOLATION,
+        replica_memory_bytes: int | None = None,
         server_settings: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
-        """
-        Args:
-            server_settings: settings of `modelyard-serve` that all servers have in common, by name.
-        """
+        self._installation = installation
+        self._find_bundle = find_bundle
         self._server_settings = server_settings
         self._isolation = isolation.of_servers
         self._servers = home.servers
         self._supervisor = supervisor
-        self._range = range(first_port, last_port + 1)
-        self._ports = ServerPorts(home.servers / "ports", host=_HOST)
+        self._range = ports
+        self._claims = ServerPorts(home.servers / "ports", host=_HOST)
+        self._replica_memory_bytes = replica_memory_bytes
 
-    @property
-    def name(self) -> str:
-        """As a deployment names it."""
-        return "local"
+    @classmethod
+    def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "LocalTarget":
+        """The one target of the home, which has its servers in one folder and under one supervisor."""
+        if name != _NAME:
+            raise Invalid(
+                f"MODELYARD_TARGETS: the target of type '{_NAME}' is called '{_NAME}', for there is one; got '{name}'",
+                code="target_options_invalid",
+                field=f"targets.{name}",
+            )
+        refuse_options(name, options)
+        return cls(
+            context.home,
+            Supervisor(context.home),
+            installation=context.installation,
+            find_bundle=HomeBundles(context.home).find,
+            ports=context.server_ports,
+            isolation=context.isolation,
+            replica_memory_bytes=context.replica_memory_bytes,
+            server_settings=context.server_settings,
+        )
 
     @property
     def ports(self) -> range:
@@ -80,192 +103,153 @@ class LocalTarget:
         """Whether nobody listens there now."""
         return is_free(_HOST, port)
 
+    @property
+    def most_memory_bytes(self) -> int | None:
+        """Of one replica, as the settings have it."""
+        return self._replica_memory_bytes
+
     def apply(self, spec: ServerSpec) -> None:
-        """Write the server's configuration and put its program; a change of `replicas` alone is told by SIGHUP."""
-        place = self._place(spec.deployment_id, spec.generation)
-        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(place.folder / "lock"):
+        """Write the server's configuration and put its program; SIGHUP makes it read another number of replicas."""
+        bundle = self._find_bundle(_bundle_of(spec.artifact))
+        files = self._files(spec.deployment_id, spec.generation)
+        files.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(files.folder / "lock"):
+            if not self._is_ours(files):
+                raise Conflict(
+                    f"'{spec.deployment_id}' is a server of another installation", code="server_of_other_installation"
+                )
+            files.note(Applied(self._installation()))
             port = self._claimed(spec)
-            replace_text(place.configuration, json.dumps({**self._server_settings, "workers": spec.replicas}))
-            place.scratch.mkdir(mode=0o700, exist_ok=True)
-            program = _program(spec, place=place, port=port, isolation=self._isolation)
-            if self._supervisor.put(program) and _has_other_replicas(place, spec):
+            replace_text(files.configuration, json.dumps({**self._server_settings, "workers": spec.replicas}))
+            files.scratch.mkdir(mode=0o700, exist_ok=True)
+            program = self._program(spec, files=files, bundle=bundle, port=port)
+            if self._supervisor.put(program) and not reports_replicas(files, spec.replicas):
                 self._supervisor.signal(program.name, "HUP")
+            files.note(Applied(self._installation(), spec.fingerprint))
 
     def observe(self, deployment_id: str, generation: int) -> ServerObservation:
-        """What the status file says, if it is fresh and of the process that runs; else what the supervisor says."""
-        port = self._ports.port_of(deployment_id)
-        if port is None:
+        """What this generation does now."""
+        port = self._claims.port_of(deployment_id)
+        if port is None or generation not in self._generations(deployment_id):
             return ServerObservation(state=ServerState.ABSENT)
-        url = f"http://{_HOST}:{port}"
-        place = self._place(deployment_id, generation)
-        status = read_status(place.status)
+        files, url = self._files(deployment_id, generation), _url(port)
         try:
-            program = self._supervisor.state(place.program)
+            program = self._supervisor.state(files.program)
         except Unavailable:
-            if status is None or not _is_fresh(status) or not is_alive(status.pid):
-                raise
-            return _unsupervised(url, status)
-        if program is None:
-            return ServerObservation(state=ServerState.ABSENT)
-        if status is not None and status.pid == program.pid and is_alive(status.pid):
-            return _reported(url, status) if _is_fresh(status) else _silent(url, status)
-        return _unreported(url, program)
+            return observed_unsupervised(files, url)
+        return observed(files, url, program)
 
-    def generations(self, deployment_id: str) -> Sequence[int]:
-        """Those that have a configuration: it is written before all else, and taken away after all else."""
-        names = [path.stem for path in self._folder(deployment_id).glob("server*.json")]
-        return sorted(int(name.removeprefix("server-g")) if "-g" in name else 1 for name in names)
+    def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
+        """Every server that holds a port: it is claimed before all else, and given back after all else."""
+        programs = self._programs()
+        found = {}
+        for deployment_id, port in self._claims.claims().items():
+            for generation in self._generations(deployment_id):
+                files, url = self._files(deployment_id, generation), _url(port)
+                found[ServerKey(deployment_id, generation)] = (
+                    observed_unsupervised(files, url)
+                    if programs is None
+                    else observed(files, url, programs.get(files.program))
+                )
+        return found
 
     def retire(self, deployment_id: str, generation: int) -> None:
-        """Stop the program and take its files away; other generations have the listening socket too."""
-        place = self._place(deployment_id, generation)
-        if not place.configuration.exists():
-            return
-        with locked(place.folder / "lock"):
-            self._retire(place)
+        """Ask the program to stop, and take its files away when it has; other generations have the socket too."""
+        files = self._files(deployment_id, generation)
+        if files.configuration.exists() and self._is_ours(files):
+            with locked(files.folder / "lock"):
+                self._leave(files)
 
     def remove(self, deployment_id: str) -> None:
-        """Stop the programs and take their files away; the port is given back last."""
-        folder = self._folder(deployment_id)
-        if not folder.is_dir():
+        """Ask the programs to stop, and take their files away when they have; the port is given back last."""
+        folder, generations = self._folder(deployment_id), self._generations(deployment_id)
+        if not folder.is_dir() or not generations:
             return
         with locked(folder / "lock"):
-            for generation in {1, *self.generations(deployment_id)}:
-                self._retire(self._place(deployment_id, generation))
-            shutil.rmtree(folder / _HANDOVER, ignore_errors=True)
-            self._ports.release(deployment_id)
+            are_gone = [self._leave(self._files(deployment_id, generation)) for generation in generations]
+            if all(are_gone):
+                shutil.rmtree(folder / _HANDOVER, ignore_errors=True)
+                self._claims.release(deployment_id)
 
-    def deployment_ids(self) -> Sequence[str]:
-        """Those that hold a port: it is claimed before all else, and given back after all else."""
-        return sorted(self._ports.claims())
+    def log_size(self, deployment_id: str, generation: int) -> int:
+        """Of the file that takes what the server and its workers write."""
+        return self._files(deployment_id, generation).log.size()
 
-    def log_path(self, deployment_id: str, generation: int) -> Path | None:
-        """The file that takes what the server and its workers write."""
-        return self._place(deployment_id, generation).log
+    def read_log(self, deployment_id: str, generation: int, offset: int) -> LogPart:
+        """A part of that file."""
+        return self._files(deployment_id, generation).log.read(offset)
+
+    def _programs(self) -> Mapping[str, ProgramState] | None:
+        """What the supervisor says of each program; None while it does not answer."""
+        try:
+            return {program.name: program for program in self._supervisor.states()}
+        except Unavailable:
+            return None
 
     def _claimed(self, spec: ServerSpec) -> int:
-        has = self._ports.port_of(spec.deployment_id)
+        has = self._claims.port_of(spec.deployment_id)
         if has is not None:
             return has
         if spec.port is None:
             raise ValueError(f"The server of {spec.deployment_id} needs a port on this machine, and was given none.")
-        return self._ports.claim(spec.deployment_id, spec.port)
+        return self._claims.claim(spec.deployment_id, spec.port)
 
-    def _retire(self, place: "_Place") -> None:
-        self._supervisor.remove(place.program, patience=STOP_SECONDS)
-        place.status.unlink(missing_ok=True)
-        shutil.rmtree(place.scratch, ignore_errors=True)
-        place.configuration.unlink(missing_ok=True)
+    def _leave(self, files: ServerFiles) -> bool:
+        """Whether nothing of a generation is left. Where the supervisor is gone, nobody else ends it: that waits."""
+        if self._supervisor.is_running() and not self._supervisor.ask_to_stop(files.program):
+            return False
+        self._supervisor.remove(files.program, patience=STOP_SECONDS)
+        files.forget()
+        return True
 
-    def _place(self, deployment_id: str, generation: int) -> "_Place":
-        return _Place(self._folder(deployment_id), deployment_id, generation)
+    def _generations(self, deployment_id: str) -> Sequence[int]:
+        """Those of a deployment that are ours; the first where nothing but its port was written yet."""
+        if self._claims.port_of(deployment_id) is None:
+            return []
+        written = generations_in(self._folder(deployment_id)) or [1]
+        return [number for number in written if self._is_ours(self._files(deployment_id, number))]
+
+    def _is_ours(self, files: ServerFiles) -> bool:
+        return files.applied().installation in {None, self._installation()}
+
+    def _files(self, deployment_id: str, generation: int) -> ServerFiles:
+        return ServerFiles(self._folder(deployment_id), deployment_id, generation)
 
     def _folder(self, deployment_id: str) -> Path:
         if not _ID.fullmatch(deployment_id):
             raise ValueError(f"A deployment's id is letters, digits, `-` and `_`; {deployment_id!r} came.")
         return self._servers / deployment_id
 
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The files of one generation of a deployment's servers."""
-
-    folder: Path
-    deployment_id: str
-    generation: int
-
-    @property
-    def program(self) -> str:
-        return server_program(self.deployment_id, self.generation)
-
-    @property
-    def configuration(self) -> Path:
-        return self._file("server", "json")
-
-    @property
-    def status(self) -> Path:
-        return self._file("status", "json")
-
-    @property
-    def log(self) -> Path:
-        return self._file("server", "log")
-
-    @property
-    def scratch(self) -> Path:
-        return self.folder / f"tmp{generation_suffix(self.generation)}"
-
-    def _file(self, name: str, ending: str) -> Path:
-        return self.folder / f"{name}{generation_suffix(self.generation)}.{ending}"
+    def _program(self, spec: ServerSpec, *, files: ServerFiles, bundle: PlacedBundle, port: int) -> Program:
+        command = [str(bundle.python.parent / "modelyard-serve"), str(bundle.path)]
+        command += ["--config", str(files.configuration), "--status-file", str(files.status)]
+        # Relative to the working directory, because a unix socket's path has an end.
+        command += ["--host", _HOST, "--port", str(port), "--handover", _HANDOVER]
+        memory = spec.resources.memory_bytes or self._replica_memory_bytes
+        if memory is not None:
+            command += ["--max-memory-mb", str(max(1, memory // _MEBIBYTE))]
+        confinement = Confinement.of(
+            self._isolation, python=bundle.python, writable=[files.folder], readable=[bundle.path], bind_ports=[port]
+        )
+        return Program(
+            name=files.program,
+            command=tuple(command),
+            folder=files.folder,
+            log=files.log_file,
+            scope=Scope.MODEL,
+            environment={**spec.environment, "HOME": str(files.scratch), "TMPDIR": str(files.scratch)},
+            confinement=confinement.written(),
+            nice=_NICE,
+            priority=500,
+            stop_seconds=STOP_SECONDS,
+        )
 
 
-def _program(spec: ServerSpec, *, place: _Place, port: int, isolation: Isolation) -> Program:
-    command = [str(spec.python.parent / "modelyard-serve"), str(spec.bundle)]
-    command += ["--config", str(place.configuration), "--status-file", str(place.status)]
-    # Relative to the working directory, because a unix socket's path has an end.
-    command += ["--host", _HOST, "--port", str(port), "--handover", _HANDOVER]
-    if spec.memory_bytes is not None:
-        command += ["--max-memory-mb", str(max(1, spec.memory_bytes // _MEBIBYTE))]
-    confinement = Confinement.of(
-        isolation, python=spec.python, writable=[place.folder], readable=[spec.bundle], bind_ports=[port]
-    )
-    return Program(
-        name=place.program,
-        command=tuple(command),
-        folder=place.folder,
-        log=place.log,
-        scope=Scope.MODEL,
-        environment={"HOME": str(place.scratch), "TMPDIR": str(place.scratch)},
-        confinement=confinement.written(),
-        nice=_NICE,
-        priority=500,
-        stop_seconds=STOP_SECONDS,
-    )
+def _bundle_of(artifact: Artifact) -> BundleArtifact:
+    if not isinstance(artifact, BundleArtifact):
+        raise Invalid("artifact: this target runs bundles, got an image", code="artifact_unsupported", field="artifact")
+    return artifact
 
 
-def _has_other_replicas(place: _Place, spec: ServerSpec) -> bool:
-    """Whether the running server has read another number; what has not reported yet may have."""
-    status = read_status(place.status)
-    return status is None or status.replicas != spec.replicas
-
-
-def _is_fresh(status: ServerStatus) -> bool:
-    return datetime.now(UTC) - status.updated_at < _FRESH
-
-
-def _reported(url: str, status: ServerStatus) -> ServerObservation:
-    replicas = [worker.observed() for worker in status.workers]
-    return ServerObservation(status.state, url, status.reason(), replicas)
-
-
-def _unsupervised(url: str, status: ServerStatus) -> ServerObservation:
-    said = _reported(url, status)
-    state = ServerState.DEGRADED if said.state is ServerState.READY else said.state
-    reason = "The process supervisor is gone, so nothing would start it again after a crash."
-    return ServerObservation(state, url, reason, said.replicas)
-
-
-def _silent(url: str, status: ServerStatus) -> ServerObservation:
-    """It runs and has stopped reporting: what it said is history, so its own address is asked."""
-    age = (datetime.now(UTC) - status.updated_at).total_seconds()
-    answers = _answers(url)
-    reason = f"It has not reported for {age:.0f} s; its address {'answers' if answers else 'does not answer'}."
-    return ServerObservation(ServerState.DEGRADED if answers else ServerState.FAILED, url, reason)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/v2/health/ready", timeout=1, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def _unreported(url: str, program: ProgramState) -> ServerObservation:
-    """Its present process has not written a status: it is starting, or it ends before it can."""
-    if program.state in {ProcessState.STARTING, ProcessState.RUNNING}:
-        return ServerObservation(ServerState.STARTING, url)
-    if program.state is ProcessState.STOPPING:
-        return ServerObservation(ServerState.DRAINING, url)
-    said = last_reason(program.log).strip()
-    reason = f"It ends before it can report: {said}" if said else "It ends before it can report, and says nothing."
-    return ServerObservation(ServerState.FAILED, url, reason)
+def _url(port: int) -> str:
+    return f"http://{_HOST}:{port}"

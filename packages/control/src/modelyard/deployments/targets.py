@@ -1,0 +1,83 @@
+"""The targets that the operator has configured, and what may be asked of each."""
+
+from collections.abc import Iterator, Mapping
+
+from modelyard.deployments.domain import resources_to_json
+from modelyard.errors import Invalid
+from modelyard.ports.target import LimitsCpu, LimitsMemory, OffersGpus, Resources, Target
+
+_MEBIBYTE = 1024 * 1024
+
+
+class Targets:
+    """Targets by name. The first one is meant where none is named."""
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        if not targets:
+            raise Invalid("MODELYARD_TARGETS: expected at least one target, got none", code="target_options_invalid")
+        self._targets = dict(targets)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    @property
+    def default(self) -> str:
+        """The target of deployments that name none."""
+        return next(iter(self._targets))
+
+    def find(self, name: str) -> Target | None:
+        """The target of this name; None of one that is not configured any more."""
+        return self._targets.get(name)
+
+    def checked(self, name: str | None, resources: Resources) -> dict[str, object]:
+        """What a job needs to know: the target that was named, if any, and the resources that were asked for.
+
+        Raises:
+            Invalid: code `target_unknown`, `target_field_unsupported` or `resources_invalid`.
+        """
+        known = self.default if name is None else name
+        target = self._targets.get(known)
+        if target is None:
+            there = ", ".join(f"'{one}'" for one in self._targets)
+            raise Invalid(
+                f"target: expected one of the configured targets ({there}), got {known[:80]!r}",
+                code="target_unknown",
+                field="target",
+            )
+        for field, asked, most, is_supported in _demands(target, resources):
+            _check(known, field, asked, most=most, is_supported=is_supported)
+        wanted = {"target": name, "resources": resources_to_json(resources)}
+        return {field: value for field, value in wanted.items() if value}
+
+
+def _demands(target: Target, resources: Resources) -> Iterator[tuple[str, float | None, float | None, bool]]:
+    """Of each resource: its field, what is asked for, the most that the target gives, and whether it gives any."""
+    cpu = target.most_cpu if isinstance(target, LimitsCpu) else None
+    yield "resources.cpu", resources.cpu, cpu, isinstance(target, LimitsCpu)
+    memory = target.most_memory_bytes if isinstance(target, LimitsMemory) else None
+    asked = None if resources.memory_bytes is None else resources.memory_bytes / _MEBIBYTE
+    yield (
+        "resources.memory_mb",
+        asked,
+        None if memory is None else memory / _MEBIBYTE,
+        isinstance(target, LimitsMemory),
+    )
+    gpus = target.most_gpus if isinstance(target, OffersGpus) else None
+    yield "resources.gpus", resources.gpus, gpus, isinstance(target, OffersGpus)
+
+
+def _check(target: str, field: str, asked: float | None, *, most: float | None, is_supported: bool) -> None:
+    if asked is None:
+        return
+    if not is_supported:
+        raise Invalid(
+            f"{field}: the target '{target}' cannot honour it, got {asked:g}",
+            code="target_field_unsupported",
+            field=field,
+        )
+    if most is not None and asked > most:
+        raise Invalid(
+            f"{field}: expected at most {most:g}, which the target '{target}' gives a replica, got {asked:g}",
+            code="resources_invalid",
+            field=field,
+        )
