@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import json
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -81,6 +82,8 @@ def _default(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, dict):
+        value = json.dumps(value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
