@@ -238,7 +238,7 @@ class TestUpgrade:
         assert [model.name for model in found.items] == ["churn"]
         job = control.jobs.create(ADMIN, kind=TRAINING, model_name="churn", request={})
         assert control.jobs.get(ADMIN, job.job_id).job_id == job.job_id
-        assert len(control.deployments.running("local")) == 1
+        assert len(control.deployments.running("fake")) == 1
         for tenant_id in (FIRST_TENANT, "acme"):
             assert prove(control.audit.entries(tenant_id)).is_valid
         control.database.close()
