@@ -1,4 +1,4 @@
-"""The lines of the contract's section 2, sent with curl as a user would, from the upload to a prediction."""
+"""The requests of the MLOps API, sent with curl as a user would, from the upload to a prediction."""
 
 import json
 import shutil

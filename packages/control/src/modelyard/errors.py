@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 class ModelyardError(Exception):
-    """An error that is told to the caller: its sentence is written for the wire, without a traceback or a secret.
+    """An error that is reported to the caller: its sentence is written for the wire, without a traceback or a secret.
 
     Args:
         message: one sentence that names what was wrong, what was expected and what came.

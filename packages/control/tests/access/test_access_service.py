@@ -44,7 +44,7 @@ class TestFirstToken:
         principal = access.authenticate(f"Bearer {secret}")
         assert (principal.tenant_id, principal.subject, principal.role) == ("default", "admin", Role.ADMIN)
 
-    def test_it_is_told_once(self, access: AccessService, secret: str) -> None:
+    def test_it_is_reported_once(self, access: AccessService, secret: str) -> None:
         assert access.first_token() is None
         assert access.authenticate(f"Bearer {secret}").role is Role.ADMIN
 

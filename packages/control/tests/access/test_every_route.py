@@ -184,8 +184,8 @@ class TestTenants:
         for route in routes_of(platform):
             if not route.parameters:
                 continue
-            theirs = _told(route.ask(other, things), route, things)
-            nobodys = _told(route.ask(other, MISSING), route, MISSING)
+            theirs = _reported(route.ask(other, things), route, things)
+            nobodys = _reported(route.ask(other, MISSING), route, MISSING)
             expected = 403 if route.permission is Permission.TENANTS_WRITE else 404
             expected = BY_CONTENT.get(route.title, expected)
             assert theirs == nobodys, route.title
@@ -223,7 +223,7 @@ class TestTenants:
         assert all(platform.registered.version(shown, 1) is not None for shown in (name, f"other--{name}"))
 
 
-def _told(answer: Response, route: Route, ids: dict[str, str]) -> tuple[int, str]:
+def _reported(answer: Response, route: Route, ids: dict[str, str]) -> tuple[int, str]:
     """The answer without what the caller wrote into the path, and without the request's own id."""
     body = answer.json()
     body.pop("request_id")

@@ -46,8 +46,8 @@ def by_membership(make_platform: Callable[..., Platform], issuer: Issuer) -> Pla
 class TestClaims:
     def test_they_give_tenant_and_the_strongest_role(self, by_claims: Platform, issuer: Issuer) -> None:
         token = issuer.token(sub="lea", org="acme", realm={"roles": ["ml-dev", "ml-lead", "other"]})
-        told = by_claims.at(token).get(WHOAMI).json()
-        assert (told["tenant_id"], told["subject"], told["role"]) == ("acme", "lea", "approver")
+        reported = by_claims.at(token).get(WHOAMI).json()
+        assert (reported["tenant_id"], reported["subject"], reported["role"]) == ("acme", "lea", "approver")
 
     @pytest.mark.parametrize(
         ("claims", "code"),

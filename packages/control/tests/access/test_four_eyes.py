@@ -146,10 +146,10 @@ class TestWhoMadeTheToken:
         request = request_production(platform, platform.member(ada, "anna", "developer"))
         approve(platform.member(ada, "bert", "approver"), request)
         entries = ada.get("/api/v1/audit", params={"limit": 50}).json()["entries"]
-        told = {entry["action"]: entry for entry in entries}
+        reported = {entry["action"]: entry for entry in entries}
         for action, actor in (("request.requested", "anna"), ("request.approval_given", "bert")):
-            assert told[action]["actor"] == actor
-            assert "ada" in told[action]["after"]["credential_made_by"]
+            assert reported[action]["actor"] == actor
+            assert "ada" in reported[action]["after"]["credential_made_by"]
         made = [entry["after"]["made_by"] for entry in entries if entry["action"] == "token.created"]
         assert sum("ada" in makers for makers in made) == 2
 

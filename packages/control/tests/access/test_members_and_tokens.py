@@ -60,8 +60,8 @@ class TestTenants:
 
     def test_both_logs_tell_of_it(self, acme: NewTenant, audit: AuditLog) -> None:
         assert [entry.action for entry in audit.entries(FIRST_TENANT)] == ["tenant.created"]
-        told = [(entry.actor, entry.action) for entry in audit.entries("acme")]
-        assert told == [("default/olga", each) for each in ("tenant.created", "member.added", "token.created")]
+        reported = [(entry.actor, entry.action) for entry in audit.entries("acme")]
+        assert reported == [("default/olga", each) for each in ("tenant.created", "member.added", "token.created")]
 
 
 class TestMembers:
@@ -230,7 +230,7 @@ class TestQuotas:
 
 
 class TestFailedLogins:
-    def test_an_address_with_too_many_is_told_when_to_come_again(
+    def test_an_address_with_too_many_is_reported_when_to_come_again(
         self, access: AccessService, acme: NewTenant, clock: ManualClock
     ) -> None:
         for number in range(3):

@@ -32,7 +32,7 @@ def history(
         control_plane.promotion.change_stage(alice, version, Stage.STAGING, comment="=1+1", revision=None)
 
 
-def told(client: TestClient, **query: str) -> list[tuple[str, str]]:
+def reported(client: TestClient, **query: str) -> list[tuple[str, str]]:
     answer = client.get(AUDIT, params=query)
     assert answer.status_code == 200, answer.text
     return [(entry["action"], entry["subject"]) for entry in answer.json()["entries"]]
@@ -41,7 +41,7 @@ def told(client: TestClient, **query: str) -> list[tuple[str, str]]:
 @pytest.mark.usefixtures("history")
 class TestList:
     def test_it_is_newest_first(self, client: TestClient) -> None:
-        assert told(client, model="iris") == [
+        assert reported(client, model="iris") == [
             ("version.staging", "models/iris/versions/2"),
             ("version.registered", "models/iris/versions/2"),
             ("version.staging", "models/iris/versions/1"),
@@ -51,11 +51,11 @@ class TestList:
 
     def test_by_version_actor_subject_and_action(self, client: TestClient) -> None:
         both = [("version.staging", "models/iris/versions/2"), ("version.registered", "models/iris/versions/2")]
-        assert told(client, model="iris", version="2") == both
-        assert told(client, subject="models/iris/versions/2") == both
-        assert told(client, action="version.*", actor="alice", version="2") == both
-        assert told(client, action="model.created") == [("model.created", f"models/{m}") for m in ("wine", "iris")]
-        assert told(client, actor="nobody") == []
+        assert reported(client, model="iris", version="2") == both
+        assert reported(client, subject="models/iris/versions/2") == both
+        assert reported(client, action="version.*", actor="alice", version="2") == both
+        assert reported(client, action="model.created") == [("model.created", f"models/{m}") for m in ("wine", "iris")]
+        assert reported(client, actor="nobody") == []
 
     def test_what_a_job_a_deployment_and_a_request_did_is_found_by_its_model(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal
@@ -63,7 +63,7 @@ class TestList:
         version = control_plane.registry.version(alice, "iris", 2)
         made = control_plane.deployments.create(alice, version, replicas=1, namespace="default", job_id="job-1")
         request = control_plane.promotion.request(alice, version, comment="please")
-        assert told(client, model="iris", version="2")[:2] == [
+        assert reported(client, model="iris", version="2")[:2] == [
             ("request.requested", request.subject),
             ("deployment.created", made.subject),
         ]
@@ -71,12 +71,14 @@ class TestList:
     def test_from_a_moment_on_and_before_another(self, client: TestClient) -> None:
         entries = client.get(AUDIT, params={"model": "iris"}).json()["entries"]
         moved, registered = entries[0]["at"], entries[1]["at"]
-        assert told(client, **{"from": registered, "to": moved}) == [("version.registered", "models/iris/versions/2")]
-        assert len(told(client, **{"from": registered, "model": "iris"})) == 2
-        assert told(client, to="1999-01-01T00:00:00Z") == told(client, **{"from": "2999-01-01T00:00:00Z"}) == []
+        assert reported(client, **{"from": registered, "to": moved}) == [
+            ("version.registered", "models/iris/versions/2")
+        ]
+        assert len(reported(client, **{"from": registered, "model": "iris"})) == 2
+        assert reported(client, to="1999-01-01T00:00:00Z") == reported(client, **{"from": "2999-01-01T00:00:00Z"}) == []
 
     def test_pages_hold_each_entry_once(self, client: TestClient) -> None:
-        whole = told(client, limit="200")
+        whole = reported(client, limit="200")
         got: list[tuple[str, str]] = []
         cursor = None
         while True:
@@ -156,7 +158,7 @@ class TestVerify:
 
 @pytest.mark.usefixtures("history")
 class TestProduction:
-    def test_it_is_told_by_moment(self, client: TestClient) -> None:
+    def test_it_is_reported_by_moment(self, client: TestClient) -> None:
         answer = client.get("/api/v1/ml/registry/models/iris/production").json()
         assert (answer["name"], answer["version"], answer["since"]) == ("iris", None, None)
         assert client.get("/api/v1/ml/registry/models/nosuch/production").status_code == 404

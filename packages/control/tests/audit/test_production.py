@@ -139,7 +139,7 @@ class TestProductionAt:
         with pytest.raises(NotFound):
             control_plane.audit.production_at(stranger, "iris", clock.now())
 
-    def test_the_future_is_not_told(self, yard: Yard, clock: ManualClock) -> None:
+    def test_the_future_is_not_reported(self, yard: Yard, clock: ManualClock) -> None:
         with pytest.raises(Invalid, match="at: expected a moment that has been"):
             yard.at(clock.now() + MOMENT)
 

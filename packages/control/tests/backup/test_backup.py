@@ -255,7 +255,7 @@ class TestRefusals:
         assert caught.value.code == "backup_damaged"
         assert list(settings.places.root.rglob("*")) == [settings.places.scratch]
 
-    def test_a_log_that_does_not_prove_itself_is_told(
+    def test_a_log_that_does_not_prove_itself_is_reported(
         self, yard: ControlPlane, clock: ManualClock, tmp_path: Path
     ) -> None:
         with yard.database.write() as connection:

@@ -70,7 +70,7 @@ class TestCompare:
             "Version 1 remains the best: no later version improves on it",
         )
 
-    def test_equal_versions_are_told_to_be_equal(self) -> None:
+    def test_equal_versions_are_reported_to_be_equal(self) -> None:
         found = compare([version(1, {"auc": 0.9}), version(2, {"auc": 0.9})], {})
         assert found.recommendation == "Versions 1 and 2 are equal within the tolerance across all metrics"
 
@@ -145,7 +145,7 @@ class TestData:
         assert {row.verdict for row in found.data} == {"unknown"}
         assert "only some versions recorded their test data, so the figures may be of different data" in found.reasons
 
-    def test_the_order_in_which_a_run_told_of_its_data_says_nothing(self) -> None:
+    def test_the_order_in_which_a_run_reported_of_its_data_says_nothing(self) -> None:
         found = self.compared((("test", "a1"), ("test", "a2")), (("test", "a2"), ("test", "a1")))
         assert [row.verdict for row in found.data] == ["same"]
 
@@ -172,7 +172,7 @@ class TestBreakingChanges:
         assert change == "input '0' changed from float64[-1, 30] to float64[-1, 31]"
 
     @pytest.mark.parametrize(
-        ("before", "after", "told"),
+        ("before", "after", "reported"),
         [
             (
                 {"type": "array", "items": {"type": "string"}},
@@ -197,12 +197,12 @@ class TestBreakingChanges:
         ],
     )
     def test_another_type_of_what_is_held_inside_breaks(
-        self, before: Mapping[str, Any], after: Mapping[str, Any], told: str
+        self, before: Mapping[str, Any], after: Mapping[str, Any], reported: str
     ) -> None:
         changes = breaking_changes({"inputs": [{"name": "a", **before}]}, {"inputs": [{"name": "a", **after}]})
-        assert changes == (f"input 'a' changed {told}",)
+        assert changes == (f"input 'a' changed {reported}",)
 
-    def test_types_inside_of_types_are_told_as_deep_as_anybody_reads(self) -> None:
+    def test_types_inside_of_types_are_reported_as_deep_as_anybody_reads(self) -> None:
         def nested(depth: int) -> dict[str, Any]:
             item: dict[str, Any] = {"type": "long"}
             for _ in range(depth):

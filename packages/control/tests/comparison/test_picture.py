@@ -84,7 +84,7 @@ class TestPicture:
         root = drawn(compare([register_one({}, tags={"a": "数" * 100}), register_one({}), register_one({})], {}))
         assert "数" * 12 + "…" in texts(root)
 
-    def test_many_versions_are_told_by_the_first_and_the_last(self, register_one: RegisterOne) -> None:
+    def test_many_versions_are_reported_by_the_first_and_the_last(self, register_one: RegisterOne) -> None:
         root = drawn(compare([register_one({"auc": 0.8}) for _ in range(9)], {}))
         assert texts(root)[0] == "churn: 9 versions, 1 to 9"
 

@@ -42,7 +42,7 @@ class TestOnPostgresql:
         assert world.control.registry.version(ALICE, "iris", 1).deletion_job_id is None
         assert world.active_runs() == {version.run_id}
 
-    def test_of_registering_on_a_run_and_deleting_its_version_at_once_one_is_told_of_the_other(
+    def test_of_registering_on_a_run_and_deleting_its_version_at_once_one_is_reported_of_the_other(
         self, world: World
     ) -> None:
         """However they meet, what a living version is made of is there."""
@@ -186,10 +186,10 @@ class TestWhatHangsOnIt:
         version = world.register()
         world.delete(1, RUN, reason="no longer needed")
 
-        told = world.control.audit.entries("default", subject=version.subject)
-        assert [entry.action for entry in told] == [
+        reported = world.control.audit.entries("default", subject=version.subject)
+        assert [entry.action for entry in reported] == [
             "version.registered",
             "version.deletion_requested",
             "version.deleted",
         ]
-        assert {entry.reason for entry in told[1:]} == {"no longer needed"}
+        assert {entry.reason for entry in reported[1:]} == {"no longer needed"}

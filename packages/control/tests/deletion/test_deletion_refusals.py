@@ -28,7 +28,7 @@ class TestBlockers:
         world.go_to(world.register(), Stage.STAGING, Stage.PRODUCTION)
         assert self.refused(world) == "version 1 of 'iris' cannot be deleted: version 1 is in production"
 
-    def test_a_hold_stops_it_and_is_told(self, world: World) -> None:
+    def test_a_hold_stops_it_and_is_reported(self, world: World) -> None:
         world.register()
         world.control.deletion.holds.put(ALICE, "iris", 1, reason="audit of May", until=None)
         assert self.refused(world).endswith("a retention hold of alice lies on version 1: audit of May")

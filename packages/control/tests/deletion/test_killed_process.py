@@ -177,6 +177,6 @@ class TestKilledProcess:
         assert yard.tracker.get_experiment(run.experiment_id).lifecycle_stage == "active"
         assert yard.get(f"{REGISTRY}/models/{yard.other}/versions/1")["run_id"] == kept
         assert yard.get("/api/v1/audit/verify")["is_valid"]
-        told = [entry["action"] for entry in yard.get("/api/v1/audit?limit=200")["entries"]]
-        assert [told.count(action) for action in ("version.deleted", "model.deleted")] == [2, 1]
+        reported = [entry["action"] for entry in yard.get("/api/v1/audit?limit=200")["entries"]]
+        assert [reported.count(action) for action in ("version.deleted", "model.deleted")] == [2, 1]
         assert len(list((yard.home / "scratch").iterdir())) == 2, "a folder and its lock, of the process that lives"

@@ -78,9 +78,9 @@ class TestBatches:
         assert world.shown() == set()
         with pytest.raises(NotFound):
             world.control.registry.model(ALICE, "iris")
-        told = [entry for entry in world.control.audit.entries("default") if entry.action.endswith(".deleted")]
-        assert [entry.action for entry in told] == [*["version.deleted"] * 5, "model.deleted"]
-        assert told[-1].before == {"versions": 5}
+        reported = [entry for entry in world.control.audit.entries("default") if entry.action.endswith(".deleted")]
+        assert [entry.action for entry in reported] == [*["version.deleted"] * 5, "model.deleted"]
+        assert reported[-1].before == {"versions": 5}
 
     def test_killed_at_every_third_word_all_batches_go_once(self, make_world: Callable[[], World]) -> None:
         dies_at, is_dead = 0, True

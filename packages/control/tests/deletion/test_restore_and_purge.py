@@ -137,8 +137,8 @@ class TestRestore:
                     restore(world)
             assert world.control.registry.version(ALICE, "iris", 1).run_id == version.run_id
             assert (world.tracking.deleted_runs, world.tracking.deleted_experiments) == (set(), set())
-            told = [entry.action for entry in world.control.audit.entries("default", subject=version.subject)]
-            assert told.count("version.restored") == 1
+            reported = [entry.action for entry in world.control.audit.entries("default", subject=version.subject)]
+            assert reported.count("version.restored") == 1
             dies_at += 1
         assert dies_at > 5
 
@@ -261,8 +261,8 @@ class TestPurge:
                 world.control.deletion.purger.pass_over_due()
             assert tombstone(world).state is VersionState.PURGED
             assert world.tracking.experiment_of(version.run_id or "") is None
-            told = [entry.action for entry in world.control.audit.entries("default", subject=version.subject)]
-            assert told.count("version.purged") == 1
+            reported = [entry.action for entry in world.control.audit.entries("default", subject=version.subject)]
+            assert reported.count("version.purged") == 1
             dies_at += 1
         assert dies_at > 5
 

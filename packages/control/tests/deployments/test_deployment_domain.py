@@ -1,4 +1,5 @@
-"""The life of a deployment as design.md (section 6) has it, and what is decided from what shall be and what is."""
+"""The life cycle of a deployment (docs/architecture/02-life-cycles.md), and the decisions from the desired and the
+observed state."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

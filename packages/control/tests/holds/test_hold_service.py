@@ -25,19 +25,19 @@ class TestRecord:
     ) -> None:
         hold = holds.put(alice, "iris", 1, reason="the regulator asks", until=None)
         holds.lift(alice, "iris", hold.hold_id, reason="the case is closed")
-        told = [entry for entry in audit.entries("default") if entry.action.startswith("hold.")]
-        assert [(entry.action, entry.actor, entry.reason) for entry in told] == [
+        reported = [entry for entry in audit.entries("default") if entry.action.startswith("hold.")]
+        assert [(entry.action, entry.actor, entry.reason) for entry in reported] == [
             ("hold.put", "alice", "the regulator asks"),
             ("hold.lifted", "alice", "the case is closed"),
         ]
-        assert [entry.after for entry in told] == [{"hold_id": hold.hold_id, "until": None}, None]
+        assert [entry.after for entry in reported] == [{"hold_id": hold.hold_id, "until": None}, None]
 
     def test_a_hold_is_lifted_once(self, holds: HoldService, alice: Principal, version: Version) -> None:
         hold = holds.put(alice, "iris", 1, reason="law", until=None)
         lifted = holds.lift(alice, "iris", hold.hold_id, reason="done")
-        with pytest.raises(Conflict) as told:
+        with pytest.raises(Conflict) as reported:
             holds.lift(alice, "iris", hold.hold_id, reason="done again")
-        assert told.value.code == "hold_lifted"
+        assert reported.value.code == "hold_lifted"
         assert holds.page(alice, "iris").items == [lifted]
 
     def test_nobody_else_finds_it(
@@ -58,12 +58,12 @@ class TestPages:
         put.append(holds.put(alice, "iris", 1, reason="the last", until=None))
         pages = [holds.page(alice, "iris", limit=2)]
         pages.append(holds.page(alice, "iris", limit=2, cursor=pages[0].next_cursor))
-        told = [hold for page in pages for hold in page.items]
-        assert told == [*sorted(put[:3], key=lambda hold: hold.hold_id), put[3]]
+        reported = [hold for page in pages for hold in page.items]
+        assert reported == [*sorted(put[:3], key=lambda hold: hold.hold_id), put[3]]
         assert [page.next_cursor is None for page in pages] == [False, True]
 
     @pytest.mark.parametrize(("number", "found"), [(1, 1), (2, 0), (2**40, 0), (-1, 0)])
-    def test_holds_of_one_version_are_told_apart(
+    def test_holds_of_one_version_are_distinguished(
         self, holds: HoldService, alice: Principal, version: Version, number: int, found: int
     ) -> None:
         holds.put(alice, "iris", 1, reason="law", until=None)
@@ -89,9 +89,9 @@ class TestTime:
     ) -> None:
         hold = holds.put(alice, "iris", 1, reason="law", until=clock.now() + timedelta(days=1))
         clock.sleep(timedelta(days=1).total_seconds())
-        with pytest.raises(Conflict, match="ended by itself") as told:
+        with pytest.raises(Conflict, match="ended by itself") as reported:
             holds.lift(alice, "iris", hold.hold_id, reason="late")
-        assert told.value.code == "hold_over"
+        assert reported.value.code == "hold_over"
         assert holds.page(alice, "iris").items == [hold]
 
     def test_a_time_that_is_over_already_is_refused(

@@ -215,7 +215,7 @@ class TestTheRun:
         assert len(users) == 2
         assert os.getuid() not in users
 
-    def test_a_refused_file_is_told_with_the_way_to_open_it(self, place: Place) -> None:
+    def test_a_refused_file_is_reported_with_the_way_to_open_it(self, place: Place) -> None:
         outcome = run(place, isolation_of("landlock", place.home), f"open({str(place.home.parent / 'notes.txt')!r})")
 
         assert outcome.reason is not None

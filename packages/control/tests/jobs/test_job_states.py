@@ -1,4 +1,4 @@
-"""The life of a job as design.md (section 6) has it: queued → running → succeeded | failed | cancelled."""
+"""The life cycle of a job (docs/architecture/02-life-cycles.md)."""
 
 from contextlib import nullcontext
 

@@ -120,7 +120,7 @@ class TestForth:
         assert (way["run"]["run_id"], way["run"]["data"][0]["digest"]) == (made["run_id"], "abc123")
         assert owner.get(f"{ROOT}/models/churn/versions/1").json()["datasets"] is None
 
-    def test_who_may_not_read_jobs_is_not_told_of_them(self, platform: Platform, made: dict[str, str]) -> None:
+    def test_who_may_not_read_jobs_is_not_reported_of_them(self, platform: Platform, made: dict[str, str]) -> None:
         narrow = platform.member(platform.operator, "narrow", "viewer", scopes=["models:read"])
         way = narrow.get(f"{ROOT}/models/churn/versions/1/lineage").json()
         assert (way["job"], way["deployments"]) == (None, [])

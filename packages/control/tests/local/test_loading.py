@@ -1,4 +1,4 @@
-"""What `up` says of deployments that load, on a control plane whose target gets ready when it is told to."""
+"""What `up` says of deployments that load, on a control plane whose target gets ready on command."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from modelyard.local import loading
-from modelyard.local.loading import Loading, told
+from modelyard.local.loading import Loading, describe_deployments
 from modelyard_client.deployments import Deployment, Deployments, Replica
 from modelyard_client.errors import Unavailable
 
@@ -82,7 +82,7 @@ class TestTold:
     ) -> None:
         left = list(readings)
         monkeypatch.setattr(Deployments, "list", lambda _: iter(left.pop(0) if len(left) > 1 else left[0]))
-        assert told("http://127.0.0.1:9", None, waits=waits) == sentence
+        assert describe_deployments("http://127.0.0.1:9", None, waits=waits) == sentence
         if len(readings) > 1:
             assert capsys.readouterr().err == "Loading deployments: 1 of 2\n"
 
@@ -91,4 +91,4 @@ class TestTold:
             raise Unavailable("nothing answers", code="unreachable")
 
         monkeypatch.setattr(Deployments, "list", refuse)
-        assert told("http://127.0.0.1:9", None, waits=True) == "what is deployed cannot be seen: nothing answers"
+        assert describe_deployments("http://127.0.0.1:9", None, waits=True) == "what is deployed cannot be seen: nothing answers"

@@ -212,7 +212,7 @@ class TestUp:
         assert "everybody" in done.stderr
         assert stack.ask("/mlops/status").status_code == 200
 
-    def test_a_control_plane_that_does_not_start_is_told_with_its_reason_and_nothing_stays(
+    def test_a_control_plane_that_does_not_start_is_reported_with_its_reason_and_nothing_stays(
         self, stack: Stack, processes: Processes
     ) -> None:
         stack.home.database_file.write_text("This is no database. " * 10)

@@ -1,4 +1,4 @@
-"""What differs between our tables and the tracker is told, and repaired."""
+"""What differs between our tables and the tracker is reported, and repaired."""
 
 from collections.abc import Callable
 
@@ -77,7 +77,7 @@ SPOILT: dict[str, tuple[Spoil, list[str]]] = {
 
 class TestReport:
     @pytest.mark.parametrize(("spoil", "kinds"), SPOILT.values(), ids=SPOILT.keys())
-    def test_every_difference_is_told_and_repaired(
+    def test_every_difference_is_reported_and_repaired(
         self, desk: Desk, mirrored: list[Version], registered: FakeRegisteredModels, spoil: Spoil, kinds: list[str]
     ) -> None:
         spoil(registered)
@@ -122,7 +122,9 @@ class TestReport:
         theirs = parts.reconciliation.report(stranger, limit=50, cursor=None)
         assert [outcome.drift.kind for outcome in theirs.outcomes] == ["model_missing", "version_missing"]
 
-    def test_a_tracker_that_is_away_is_told(self, desk: Desk, mirrored: list[Version], tracking: FakeTracking) -> None:
+    def test_a_tracker_that_is_away_is_reported(
+        self, desk: Desk, mirrored: list[Version], tracking: FakeTracking
+    ) -> None:
         tracking.is_available = False
         with pytest.raises(Unavailable):
             desk.report()

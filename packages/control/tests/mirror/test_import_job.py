@@ -1,4 +1,4 @@
-"""The import as a job: asked for at once, worked off in steps, told over HTTP."""
+"""The import as a job: asked for at once, worked off in steps, reported over HTTP."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ def begin(client: TestClient) -> str:
     return job_id
 
 
-def told(client: TestClient, job_id: str) -> Any:
+def reported(client: TestClient, job_id: str) -> Any:
     answer = client.get(f"{MIRROR}/imports/{job_id}")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -44,16 +44,16 @@ def told(client: TestClient, job_id: str) -> Any:
 class TestImport:
     def test_nothing_is_fetched_while_the_caller_waits(self, client: TestClient, strangers: list[str]) -> None:
         job_id = begin(client)
-        assert (told(client, job_id)["status"], told(client, job_id)["imported"]) == ("queued", [])
+        assert (reported(client, job_id)["status"], reported(client, job_id)["imported"]) == ("queued", [])
         assert client.get("/api/v1/ml/registry/models").json()["models"] == []
         assert len(strangers) == 12
 
-    def test_all_pages_are_worked_off_and_what_was_refused_is_told(
+    def test_all_pages_are_worked_off_and_what_was_refused_is_reported(
         self, client: TestClient, engine: InlineJobEngine, strangers: list[str]
     ) -> None:
         job_id = begin(client)
         engine.run_next()
-        found = told(client, job_id)
+        found = reported(client, job_id)
         assert (found["status"], found["imported_count"], found["refused_count"]) == ("succeeded", 12, 1)
         assert sorted(one["name"] for one in found["imported"]) == strangers
         assert [one["mlflow_name"] for one in found["refused"]] == [TOO_LONG]
@@ -94,7 +94,7 @@ class TestImport:
             engine.run_next()
         control_plane.jobs.resume()
         engine.run_next()
-        assert told(client, job_id)["status"] == "succeeded"
+        assert reported(client, job_id)["status"] == "succeeded"
         assert [len(control_plane.registry.versions(alice, name)) for name in strangers] == [1] * 12
 
     def test_a_tracker_that_is_away_is_waited_for(
@@ -111,7 +111,7 @@ class TestImport:
         clock = control_plane._adapters.clock
         monkeypatch.setattr(clock, "sleep", lambda _: setattr(tracking, "is_available", True))
         engine.run_next()
-        assert told(client, job_id)["imported_count"] == len(strangers)
+        assert reported(client, job_id)["imported_count"] == len(strangers)
 
     def test_a_job_that_is_no_import_is_not_found(self, client: TestClient) -> None:
         assert client.get(f"{MIRROR}/imports/job-0").json()["code"] == "job_not_found"

@@ -1,4 +1,4 @@
-"""What people register in the tracker becomes a version of ours, once, and what cannot be is told."""
+"""What people register in the tracker becomes a version of ours, once, and what cannot be is reported."""
 
 import re
 import threading
@@ -317,7 +317,7 @@ class TestNames:
 
 
 class TestRefusals:
-    def test_a_name_that_is_longer_than_mlflows_column_is_told(
+    def test_a_name_that_is_longer_than_mlflows_column_is_reported(
         self, desk: Desk, registered: FakeRegisteredModels, log_model: LogModel
     ) -> None:
         registered.register("x" * 257, log_model().uri)
@@ -326,7 +326,7 @@ class TestRefusals:
         assert outcome.drift.reason == "its name has 257 characters, expected at most 256"
 
     @pytest.mark.parametrize("source", ["s3://bucket/model", "/etc/passwd", "models:/nosuch/1", "http://a.example/x"])
-    def test_a_source_that_is_no_logged_model_is_told_and_not_fetched(
+    def test_a_source_that_is_no_logged_model_is_reported_and_not_fetched(
         self, desk: Desk, registered: FakeRegisteredModels, source: str
     ) -> None:
         registered.register("iris", source)
@@ -351,11 +351,11 @@ class TestRefusals:
         registered.register("theirs", address, run_id=theirs.run_id)
         absent = address.replace(theirs.model_id, "m-" + "f" * 32).replace(str(theirs.run_id), "f" * 32)
         registered.register("absent", absent, run_id="f" * 32)
-        told = {outcome.drift.tracker_name: outcome.drift.reason for outcome in desk.take_over()}
-        alike = told["theirs"].replace(theirs.model_id, "m-" + "f" * 32).replace(str(theirs.run_id), "f" * 32)
-        assert alike == told["absent"]
+        reported = {outcome.drift.tracker_name: outcome.drift.reason for outcome in desk.take_over()}
+        alike = reported["theirs"].replace(theirs.model_id, "m-" + "f" * 32).replace(str(theirs.run_id), "f" * 32)
+        assert alike == reported["absent"]
 
-    def test_a_model_without_files_is_told(
+    def test_a_model_without_files_is_reported(
         self, desk: Desk, registered: FakeRegisteredModels, tracking: FakeTracking
     ) -> None:
         empty = tracking.log_model(tracking.log_run("iris"), "model", {})
@@ -363,14 +363,14 @@ class TestRefusals:
         (outcome,) = desk.take_over()
         assert outcome.drift.reason == "the logged model holds no file"
 
-    def test_one_that_is_being_registered_is_told_and_waited_for(
+    def test_one_that_is_being_registered_is_reported_and_waited_for(
         self, desk: Desk, registered: FakeRegisteredModels, log_model: LogModel
     ) -> None:
         registered.register("iris", log_model().uri, is_ready=False)
         (outcome,) = desk.take_over()
         assert (outcome.drift.kind, outcome.drift.reason) == ("unimported", "being registered in the tracker")
 
-    def test_a_quota_that_is_used_up_is_told_and_the_import_works_once_it_is_larger(
+    def test_a_quota_that_is_used_up_is_reported_and_the_import_works_once_it_is_larger(
         self,
         desk: Desk,
         tenants: Tenants,

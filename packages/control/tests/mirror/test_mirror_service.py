@@ -68,7 +68,7 @@ class TestVersions:
         assert delivery.deliver_due() == 1
         assert registered.version("iris", 1) is not None
 
-    def test_the_number_of_ours_is_told_by_a_tag_where_mlflow_counts_otherwise(
+    def test_the_number_of_ours_is_reported_by_a_tag_where_mlflow_counts_otherwise(
         self,
         parts: MirrorParts,
         registered: FakeRegisteredModels,

@@ -176,11 +176,11 @@ class TestJobs:
     def test_a_deployment_job_goes_through_the_contracts_words(
         self, client: TestClient, control_plane: ControlPlane, job: Job
     ) -> None:
-        told = [client.get(f"/mlops/deployments/{job.job_id}").json()["status"]]
+        reported = [client.get(f"/mlops/deployments/{job.job_id}").json()["status"]]
         for phase in kinds.ONE_CLICK.phases:
             control_plane.jobs.enter(job.job_id, phase)
-            told.append(client.get(f"/mlops/deployments/{job.job_id}").json()["status"])
-        assert told == [
+            reported.append(client.get(f"/mlops/deployments/{job.job_id}").json()["status"])
+        assert reported == [
             "training",
             "training",
             "registering",
@@ -295,7 +295,7 @@ class TestCatalogue:
             response = client.post("/mlops/registry", json=body)
             assert (response.status_code, response.json()["code"]) == (status, code)
 
-    def test_a_tracker_that_is_away_is_told_as_such(self, client: TestClient, tracking: FakeTracking) -> None:
+    def test_a_tracker_that_is_away_is_reported_as_such(self, client: TestClient, tracking: FakeTracking) -> None:
         tracking.is_available = False
         response = client.post("/mlops/registry", json={"name": "iris", "run_id": "f" * 32})
         assert (response.status_code, response.json()["code"]) == (503, "tracking_unavailable")
@@ -312,7 +312,7 @@ class TestCatalogue:
 
 
 class TestPlatform:
-    def test_its_parts_and_counts_are_told(
+    def test_its_parts_and_counts_are_reported(
         self, client: TestClient, control_plane: ControlPlane, clock: ManualClock, job: Job
     ) -> None:
         client.get("/mlops/status")

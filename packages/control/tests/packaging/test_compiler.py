@@ -51,8 +51,8 @@ def trial(
     """A run that leaves this report and these files."""
 
     def run(spec: RunSpec) -> RunOutcome:
-        written, told = (Path(arguments(spec)[place]) for place in (2, 4))
-        told.write_text(report if isinstance(report, str) else json.dumps(report))
+        written, reported = (Path(arguments(spec)[place]) for place in (2, 4))
+        reported.write_text(report if isinstance(report, str) else json.dumps(report))
         for name, content in files.items():
             (written / "compiled").mkdir(parents=True, exist_ok=True)
             (written / "compiled" / name).write_bytes(content)

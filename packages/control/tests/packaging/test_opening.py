@@ -1,4 +1,4 @@
-"""A model is opened by the very check of the model server, in a process of its own; what fails is told plainly."""
+"""A model is opened by the very check of the model server, in a process of its own; what fails is reported plainly."""
 
 import json
 import pickle
@@ -60,7 +60,7 @@ def reference(module: str, name: str) -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the local runner is for Linux")
 class TestOpening:
-    def test_a_class_of_the_script_is_told_with_what_to_do(self, opening: TrialOpening, tmp_path: Path) -> None:
+    def test_a_class_of_the_script_is_reported_with_what_to_do(self, opening: TrialOpening, tmp_path: Path) -> None:
         failure = open_it(opening, model(tmp_path, reference("__main__", "Ratio")))
         assert failure == Failure(
             "Your class `Ratio` is defined in the script; the server cannot import it: log it with `code_paths`, or "
@@ -92,10 +92,10 @@ class TestOpening:
             open_it(opening, model(tmp_path, b"", mlmodel="{}"))
 
     def test_an_example_that_is_no_right_request_stops_no_model(self, opening: TrialOpening, tmp_path: Path) -> None:
-        told: list[str] = []
+        reported: list[str] = []
         place = logged(tmp_path, LinearRegression().fit([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0]), {"inputs": [0.5, 1.5]})
-        assert opened(opening, place, told.append) is None
-        assert "warning: the model opens, and refuses its own input example: input 'input': expected" in told[-1]
+        assert opened(opening, place, reported.append) is None
+        assert "warning: the model opens, and refuses its own input example: input 'input': expected" in reported[-1]
 
     def test_a_model_that_breaks_on_its_own_example_is_not_taken(self, opening: TrialOpening, tmp_path: Path) -> None:
         failure = opened(opening, logged(tmp_path, DummyRegressor(), {"inputs": [[0.5, 1.5]]}), lambda _: None)

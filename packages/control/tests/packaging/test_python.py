@@ -49,12 +49,12 @@ class TestLocks:
     def test_a_library_format_of_a_python_that_cannot_be_had_is_served_with_a_warning(
         self, environments: FakeEnvironments, python: str
     ) -> None:
-        told: list[str] = []
+        reported: list[str] = []
         plan = ServingPlan("sklearn", ("sklearn",), ("scikit-learn==1.5.0",), python=python)
-        lock = lock_with_its_python(environments, plan, plan.server_extras, constraints="", log=told.append)
+        lock = lock_with_its_python(environments, plan, plan.server_extras, constraints="", log=reported.append)
 
         assert "scikit-learn==1.5.0" in lock.text
-        assert f"warning: the model was made by Python {python}" in told[0]
+        assert f"warning: the model was made by Python {python}" in reported[0]
 
     @pytest.mark.parametrize(("python", "code"), [("3.9.18", "python_unservable"), ("3.99.0", "python_unavailable")])
     def test_code_of_such_a_python_is_refused(self, environments: FakeEnvironments, python: str, code: str) -> None:

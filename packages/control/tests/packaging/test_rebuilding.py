@@ -30,10 +30,10 @@ def lost(packaging: PackagingService, version: Version) -> Version:
 
 
 def refused(rebuilding: Rebuilding, version: Version) -> str:
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as reported:
         rebuilding.bundle(version)
-    assert told.value.code == "bundle_rebuilding"
-    return told.value.message
+    assert reported.value.code == "bundle_rebuilding"
+    return reported.value.message
 
 
 def settle(rebuilding: Rebuilding) -> None:

@@ -207,12 +207,12 @@ class GovernanceLaw(RuleBasedStateMachine):
     ) -> None:
         log = self.audit.entries("acme")
         assert prove(log).is_valid
-        told: dict[int, Stage] = {}
+        reported: dict[int, Stage] = {}
         requested_by: dict[str, str] = {}
         is_approved = False
         for entry in log:
             if entry.action == "version.registered":
-                told[number_of(entry)] = Stage.NONE
+                reported[number_of(entry)] = Stage.NONE
             elif entry.action == "request.requested":
                 requested_by[entry.subject] = entry.actor
             elif entry.action == "request.approved":
@@ -220,14 +220,14 @@ class GovernanceLaw(RuleBasedStateMachine):
                 is_approved = True
             elif entry.action in MOVES:
                 number, to = number_of(entry), MOVES[entry.action]
-                assert to in TRANSITIONS[told[number]]
-                assert entry.before == {"stage": told[number]}
+                assert to in TRANSITIONS[reported[number]]
+                assert entry.before == {"stage": reported[number]}
                 if to is Stage.PRODUCTION:
                     assert is_approved or entry.reason.startswith("rollback from")
-                    assert Stage.PRODUCTION not in told.values()
+                    assert Stage.PRODUCTION not in reported.values()
                     is_approved = False
-                told[number] = to
-        assert told == stages
+                reported[number] = to
+        assert reported == stages
 
     def teardown(self) -> None:
         self.database.close()

@@ -84,7 +84,7 @@ class TestStages:
         with pytest.raises(Precondition, match="If-Match"):
             yard.promotion.change_stage(ANNA, version, Stage.NONE, comment="back", revision=version.revision - 1)
 
-    def test_of_two_that_move_what_both_have_read_the_second_is_told(self, yard: Yard) -> None:
+    def test_of_two_that_move_what_both_have_read_the_second_is_reported(self, yard: Yard) -> None:
         read = yard.register()
         yard.promotion.change_stage(ANNA, read, Stage.STAGING, comment="ready", revision=None)
         with pytest.raises(Precondition, match="changed by somebody else"):
@@ -129,7 +129,7 @@ class TestRequests:
             yard.policies.put(BERT, MODEL, Policy(needed_approvals=2, approvers=approvers), revision=None)
         assert caught.value.code == "approvers_too_few"
 
-    def test_an_unmet_policy_is_told_and_blocks_the_approval(self, yard: Yard) -> None:
+    def test_an_unmet_policy_is_reported_and_blocks_the_approval(self, yard: Yard) -> None:
         version = yard.stage(auc=0.7)
         requirement = MetricRequirement(metric="auc", direction=Direction.HIGHER, threshold=0.8)
         yard.policies.put(BERT, MODEL, Policy(metrics=(requirement,)), revision=None)
@@ -193,14 +193,16 @@ class TestRequests:
         request = yard.ask(yard.stage())
         yard.clock.sleep(15 * 24 * 3600)
         decide = partial(getattr(yard.promotion, verb), ANNA, MODEL, request.request_id, comment="", revision=None)
-        told = f"the request has been expired since {request.expires_at:%Y-%m-%d %H:%M} UTC: nobody decided it in time"
+        reported = (
+            f"the request has been expired since {request.expires_at:%Y-%m-%d %H:%M} UTC: nobody decided it in time"
+        )
         for _ in range(2):
             with pytest.raises(Conflict) as refused:
                 decide()
-            assert (refused.value.code, refused.value.message) == ("request_closed", told)
+            assert (refused.value.code, refused.value.message) == ("request_closed", reported)
         assert yard.promotion.get(ANNA, MODEL, request.request_id).status is RequestStatus.EXPIRED
 
-    def test_evidence_that_changed_unnoticed_is_told_to_who_rejects(self, yard: Yard) -> None:
+    def test_evidence_that_changed_unnoticed_is_reported_to_who_rejects(self, yard: Yard) -> None:
         version = yard.stage()
         request = yard.ask(version)
         with yard.database.write() as connection:
@@ -209,7 +211,7 @@ class TestRequests:
         with pytest.raises(Conflict, match=r"expired since .* the evidence has changed since it was made"):
             yard.promotion.reject(BERT, MODEL, request.request_id, comment="no", revision=None)
 
-    def test_who_decides_after_a_decision_is_told_whose_it_was_and_why(self, yard: Yard) -> None:
+    def test_who_decides_after_a_decision_is_reported_whose_it_was_and_why(self, yard: Yard) -> None:
         request = yard.ask(yard.stage())
         yard.promotion.reject(BERT, MODEL, request.request_id, comment="biased", revision=None)
         for verb in (yard.promotion.approve, yard.promotion.reject, yard.promotion.withdraw):
@@ -307,7 +309,7 @@ class TestRollback:
         assert yard.promotion.rollback(BERT, MODEL, comment="it misbehaves").version == former.version
         assert yard.stage_of(present) is Stage.ARCHIVED
 
-    def test_of_two_that_go_back_at_once_the_second_is_told(self, yard: Yard) -> None:
+    def test_of_two_that_go_back_at_once_the_second_is_reported(self, yard: Yard) -> None:
         former = yard.promote()
         yard.promote()
         seen = yard.registry.model(ANNA, MODEL).revision

@@ -1,4 +1,4 @@
-"""Manifests, and the life of a version's stage as design.md (section 6) has it."""
+"""Manifests, and the life of a version's stage as docs/architecture/02-life-cycles.md draws it."""
 
 from dataclasses import replace
 from itertools import pairwise

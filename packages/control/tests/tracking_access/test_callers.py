@@ -64,7 +64,7 @@ def test_a_run_that_was_known_logs_on_while_the_database_is_away(clock: ManualCl
     assert again == first
 
 
-def test_one_that_was_not_is_told_to_come_again(clock: ManualClock) -> None:
+def test_one_that_was_not_is_reported_to_come_again(clock: ManualClock) -> None:
     training = Training()
     training.is_away = True
 

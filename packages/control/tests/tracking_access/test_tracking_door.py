@@ -368,6 +368,6 @@ class TestStockClient:
         assert found[0].data.tags[JOB_TAG] == "job-stock"
 
     def test_it_tells_why_it_was_refused(self, tracker: Tracker, other: Job) -> None:
-        told = pytest.raises(mlflow.MlflowException, match="is not this run's own")
-        with shown(tracker.url, tracker.put_job("job-told")) as client, told:
+        reported = pytest.raises(mlflow.MlflowException, match="is not this run's own")
+        with shown(tracker.url, tracker.put_job("job-reported")) as client, reported:
             client.log_metric(other.run_id, "accuracy", 1.0)

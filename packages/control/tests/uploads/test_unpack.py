@@ -97,9 +97,9 @@ class TestUnpack:
         self, unpacked: Callable[..., dict[str, bytes]], kind: str, path: str
     ) -> None:
         content = tar_of((path, b"x")) if kind == "tar" else zip_of((path, b"x"))
-        with pytest.raises(Invalid, match="path is not a plain one") as told:
+        with pytest.raises(Invalid, match="path is not a plain one") as reported:
             unpacked(f"m.{kind}", content)
-        assert told.value.code == "archive_invalid"
+        assert reported.value.code == "archive_invalid"
 
     @pytest.mark.parametrize("path", ["x" * 256, "🦉" * 64, "/".join(["🦉" * 50] * 8)])
     @pytest.mark.parametrize("kind", ["tar", "zip"])
@@ -132,9 +132,9 @@ class TestUnpack:
     def test_what_is_no_plain_file_or_is_broken_is_refused(
         self, unpacked: Callable[..., dict[str, bytes]], name: str, content: bytes
     ) -> None:
-        with pytest.raises(Invalid) as told:
+        with pytest.raises(Invalid) as reported:
             unpacked(name, content, max_bytes=10_000)
-        assert told.value.code == "archive_invalid"
+        assert reported.value.code == "archive_invalid"
 
     def test_a_header_that_would_fill_the_memory_is_not_read(self, unpacked: Callable[..., dict[str, bytes]]) -> None:
         header = special("pax", tarfile.XHDTYPE)

@@ -31,7 +31,7 @@ def owner(platform: Platform) -> Client:
 
 
 class TestPieces:
-    def test_they_come_one_after_the_other_and_the_offset_is_told(self, owner: Client) -> None:
+    def test_they_come_one_after_the_other_and_the_offset_is_reported(self, owner: Client) -> None:
         content = model_tar()
         upload_id = begin(owner, content).json()["upload_id"]
         for offset in range(0, len(content), 3000):
@@ -73,14 +73,14 @@ class TestPieces:
         assert (again["upload_id"], again["received_bytes"]) == (first["upload_id"], 10)
         assert begin(owner, content, tags={"other": "1"}).json()["upload_id"] != first["upload_id"]
 
-    def test_what_a_killed_server_wrote_beyond_the_told_offset_is_written_anew(
+    def test_what_a_killed_server_wrote_beyond_the_reported_offset_is_written_anew(
         self, owner: Client, platform: Platform
     ) -> None:
         content = model_tar()
         upload_id = begin(owner, content).json()["upload_id"]
         send(owner, upload_id, content[:100], 0)
         file = platform.control._settings.storage.places.uploads / upload_id / "file"
-        file.write_bytes(content[:100] + b"half a piece that nobody was told of")
+        file.write_bytes(content[:100] + b"half a piece that was not acknowledged")
         send(owner, upload_id, content[100:], 100)
         assert file.read_bytes() == content
 
@@ -213,7 +213,7 @@ class TestFinish:
         assert version["parameters"] == {"depth": "3", "criterion": "gini", "is_balanced": True}
         assert version["metrics"] == {"auc": 0.9, "loss": 1.0, "odd": None}
         assert (
-            "config.json: no plain values, so told by the file alone: layers"
+            "config.json: no plain values, so recorded in the file only: layers"
             in owner.get(f"/mlops/jobs/{job_id}/log").text
         )
 
@@ -227,7 +227,7 @@ class TestFinish:
             (model_tar(**{"metrics.json": b'{"auc": "high"}'}), {}, "metrics_invalid"),
         ],
     )
-    def test_what_is_not_what_it_should_be_is_told_and_registers_nothing(
+    def test_what_is_not_what_it_should_be_is_reported_and_registers_nothing(
         self, owner: Client, platform: Platform, content: bytes, body: dict[str, Any], code: str
     ) -> None:
         upload_id = upload(owner, content, **body)

@@ -132,8 +132,8 @@ class TestDelivery:
         assert deliver() == 1
         assert (log.one.status, log.one.attempts) == (DeliveryStatus.DELIVERED, 1)
         assert deliveries.redrive(admin, hook.webhook_id) == 0
-        told = audit.entries(admin.tenant_id, subject=hook.subject)
-        assert [entry.after for entry in told if entry.action == "webhook.replayed"] == [{"dead_letters": 1}]
+        reported = audit.entries(admin.tenant_id, subject=hook.subject)
+        assert [entry.after for entry in reported if entry.action == "webhook.replayed"] == [{"dead_letters": 1}]
 
     def test_a_receiver_that_asks_for_time_gets_it(
         self, log: Log, happen: Happen, deliver: Deliver, receivers: FakeReceivers, clock: ManualClock
@@ -257,8 +257,8 @@ class TestSendingAgain:
         event = json.loads(receivers.posts[0].body)
         assert (event["type"], event["data"]["sequence"]) == ("io.modelyard.webhook.test", None)
         assert receivers.posts[0].headers["webhook-id"] == event["id"]
-        found, told = deliveries.get(admin, hook.webhook_id, made.delivery_id)
-        assert (found.status, told) == (DeliveryStatus.DELIVERED, event)
+        found, reported = deliveries.get(admin, hook.webhook_id, made.delivery_id)
+        assert (found.status, reported) == (DeliveryStatus.DELIVERED, event)
 
     def test_a_paused_one_cannot_be_tested(
         self, webhooks: Webhooks, deliveries: Deliveries, admin: Principal, hook: Webhook

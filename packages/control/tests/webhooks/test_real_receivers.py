@@ -110,9 +110,9 @@ class TestReceivers:
         event = from_structured_event(HTTPMessage(dict(got.headers), got.body))
         assert (event.get_type(), event.get_id()) == ("io.modelyard.version.staging", "evt_default_2")
         assert (event.get_subject(), event.get_source()) == ("models/iris/versions/0", "/modelyard/tenants/default")
-        told = event.get_time()
-        assert told is not None
-        assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
+        reported = event.get_time()
+        assert reported is not None
+        assert abs(datetime.now(UTC) - reported) < timedelta(minutes=1)
         data = event.get_data()
         assert isinstance(data, dict)
         assert (data["reason"], data["after"]) == ("größer", {"stage": "staging"})

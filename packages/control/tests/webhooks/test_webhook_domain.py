@@ -94,7 +94,7 @@ class TestUrl:
             validate_url(url)
         assert (caught.value.code, caught.value.field) == ("webhook_url_invalid", "url")
 
-    def test_of_an_address_only_its_origin_is_told_on(self) -> None:
+    def test_of_an_address_only_its_origin_is_reported_on(self) -> None:
         assert origin_of("https://hooks.example.com:8443/secret?token=1") == "https://hooks.example.com:8443"
 
 

@@ -36,7 +36,7 @@ def heard(deliveries: Deliveries, admin: Principal, hook: Webhook) -> list[tuple
 
 
 class TestCreate:
-    def test_the_secret_is_told_once_and_stored_nowhere(
+    def test_the_secret_is_reported_once_and_stored_nowhere(
         self, webhooks: Webhooks, admin: Principal, database: Database, tmp_path: Path
     ) -> None:
         made, secret = webhooks.create(admin, url=URL, description="", event_types=["*"])
@@ -151,7 +151,7 @@ class TestChange:
         assert changed == replace(hook, event_types=("*", "job.*"), updated_at=clock.now(), revision=2)
         assert webhooks.change(admin, hook.webhook_id, event_types=["*", "job.*"]) == changed
 
-    def test_of_two_with_one_revision_the_second_is_told(
+    def test_of_two_with_one_revision_the_second_is_reported(
         self, webhooks: Webhooks, admin: Principal, hook: Webhook
     ) -> None:
         webhooks.change(admin, hook.webhook_id, description="mine", revision=1)

@@ -162,7 +162,7 @@ def token_routes(tokens: Tokens) -> APIRouter:
 
     @router.post("", status_code=201)
     def create_token(caller: WriteTokens, body: TokenRequest) -> NewTokenAnswer:
-        """Make a token; its secret is told here and never again."""
+        """Make a token; its secret is returned only here."""
         token, secret = tokens.create(
             caller,
             subject=body.subject,

@@ -163,7 +163,7 @@ class TokensAnswer(BaseModel):
 
 
 class NewTokenAnswer(BaseModel):
-    """A token that was just made. `secret` is told here and never again."""
+    """A new token. `secret` is returned only here."""
 
     token: TokenAnswer
     secret: str

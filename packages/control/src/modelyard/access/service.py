@@ -80,7 +80,7 @@ class AccessService:
 
         Raises:
             Unauthenticated: no header, another scheme, or a token that is not let in. Of ours, unknown, expired and
-                revoked ones are told alike.
+                revoked ones get the same error.
             Busy: code `too_many_failed_logins`.
             Forbidden: code `tenant_suspended`.
             Unavailable: the database, or the identity provider, does not answer.
@@ -119,7 +119,7 @@ class AccessService:
         that opens nothing, and the next start makes another.
 
         Returns:
-            the secret, or None when there are tokens already: it cannot be told again.
+            the secret, or None when there are tokens already: it cannot be read again.
         """
         now = self._clock.now()
         maker = Principal(tenant_id=FIRST_TENANT, subject="modelyard", role=Role.ADMIN)

@@ -18,7 +18,7 @@ from modelyard.principals import FIRST_TENANT, Principal, Role
 
 @dataclass(frozen=True, slots=True)
 class NewTenant:
-    """A tenant that was just made, with its administrator's token. The secret is told here and never again."""
+    """A tenant that was just made, with its administrator's token. The secret is returned only here."""
 
     tenant: Tenant
     admin_token: Token
@@ -149,12 +149,12 @@ def acting_in(tenant_id: str, operator: Principal) -> Principal:
 
 
 def _told(tenant: Tenant) -> dict[str, object]:
-    told: dict[str, object] = {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
+    fields: dict[str, object] = {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
     if tenant.suspended_at is not None:
-        told["suspended_at"] = tenant.suspended_at.isoformat()
+        fields["suspended_at"] = tenant.suspended_at.isoformat()
     if tenant.deleted_at is not None:
-        told["deleted_at"] = tenant.deleted_at.isoformat()
-    return told
+        fields["deleted_at"] = tenant.deleted_at.isoformat()
+    return fields
 
 
 def _missing(tenant_id: str) -> NotFound:

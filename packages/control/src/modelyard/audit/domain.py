@@ -154,13 +154,13 @@ def durable(value: Any) -> Any:
 
 def about(subject: str, after: Mapping[str, Any] | None) -> tuple[str | None, int | None]:
     """The model and the version that an entry is about: by its subject, else by what it says that is there after."""
-    told = after or {}
-    for text in (subject, told.get("model")):
+    details = after or {}
+    for text in (subject, details.get("model")):
         found = _MODEL.fullmatch(text) if isinstance(text, str) else None
         if found is not None:
-            number = found.group(2) or told.get("version")
+            number = found.group(2) or details.get("version")
             return found.group(1), None if number is None else int(number)
-    name, number = told.get("model_name"), told.get("model_version")
+    name, number = details.get("model_name"), details.get("model_version")
     return (name if isinstance(name, str) else None), (number if isinstance(number, int) else None)
 
 

@@ -60,7 +60,7 @@ def audit_routes(audit: AuditLog) -> APIRouter:
     ) -> Response:
         """The log as a file, oldest first: JSON Lines to be verified anywhere, or CSV for a spreadsheet."""
         blocks = export(audit.stream(caller.tenant_id, which), form)
-        first = next(blocks)  # A database that is away is told with a status, before the answer has begun.
+        first = next(blocks)  # A database that is down causes an error status, before the response has begun.
         headers = {"Content-Disposition": f'attachment; filename="audit-{caller.tenant_id}.{form}"'}
         return StreamingResponse(chain([first], blocks), media_type=_MEDIA[form], headers=headers)
 

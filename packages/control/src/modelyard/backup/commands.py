@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelyard.local.commands import stack_of, told
+from modelyard.local.commands import printed_errors, stack_of
 from modelyard_client.cli.options import HomeOption
 from modelyard_client.cli.terminal import print_facts, say
 
@@ -30,7 +30,7 @@ def backup(file: FileArgument, *, home: HomeOption = None) -> None:
     """
     from modelyard.backup.service import back_up
 
-    with told():
+    with printed_errors():
         settings = _settings(stack_of(home).home)
         has_own_tracker = settings.tracking_server.is_own
         contents, rows = back_up(settings.storage, file.absolute(), has_own_tracker=has_own_tracker)
@@ -57,7 +57,7 @@ def restore(
     from modelyard.backup.service import restore as put_back
     from modelyard.errors import Conflict
 
-    with told():
+    with printed_errors():
         stack = stack_of(home)
         if not stack.is_down():
             raise Conflict(f"the stack in {stack.home.root} runs: `modelyard down` first", code="stack_running")

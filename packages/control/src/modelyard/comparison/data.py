@@ -61,9 +61,9 @@ class DataRow:
 
 def data_rows(versions: Sequence[Version]) -> tuple[DataRow, ...]:
     """One row for each purpose that any of the versions tells of."""
-    told = [_by_purpose(version.datasets or ()) for version in versions]
-    purposes = sorted({purpose for one in told for purpose in one})
-    return tuple(DataRow(purpose, tuple(one.get(purpose) for one in told)) for purpose in purposes)
+    datasets = [_by_purpose(version.datasets or ()) for version in versions]
+    purposes = sorted({purpose for one in datasets for purpose in one})
+    return tuple(DataRow(purpose, tuple(one.get(purpose) for one in datasets)) for purpose in purposes)
 
 
 def evaluated_apart(rows: Sequence[DataRow], versions: Sequence[Version]) -> str | None:

@@ -23,7 +23,7 @@ _AXIS_LEFT, _AXIS_RIGHT = 250, 610
 _CENTRE = (_AXIS_LEFT + _AXIS_RIGHT) / 2
 _SAID = 634
 _MOST_LISTED = 8
-_MOST_CHANGES = 10
+_MAX_CHANGES = 10
 _MOST_ROWS = 60
 """Of metrics, and of differences; the rest is counted."""
 _NICE = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -123,11 +123,11 @@ def _head(sheet: _Sheet, name: str, comparison: Comparison) -> None:
     sheet.y += 28
     _paragraph(sheet, comparison.recommendation, "head", _LINE)
     for number, changes in comparison.breaking.items():
-        told = f"⚠ Version {number} breaks callers of {_first(comparison)}"
-        for change in changes[:_MOST_CHANGES]:
-            _paragraph(sheet, f"{told}: {change}", "worse", _LINE_OF_WARNING)
-        if len(changes) > _MOST_CHANGES:
-            _paragraph(sheet, f"{told} in {len(changes) - _MOST_CHANGES} more ways", "worse", _LINE_OF_WARNING)
+        warning = f"⚠ Version {number} breaks callers of {_first(comparison)}"
+        for change in changes[:_MAX_CHANGES]:
+            _paragraph(sheet, f"{warning}: {change}", "worse", _LINE_OF_WARNING)
+        if len(changes) > _MAX_CHANGES:
+            _paragraph(sheet, f"{warning} in {len(changes) - _MAX_CHANGES} more ways", "worse", _LINE_OF_WARNING)
     sheet.y += 14
 
 

@@ -1,4 +1,4 @@
-"""The routes of comparison (contract section 1): as JSON, and as a picture."""
+"""The routes of comparison: as JSON, and as a picture."""
 
 import re
 from typing import Annotated, Any

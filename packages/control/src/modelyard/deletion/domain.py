@@ -10,12 +10,12 @@ from modelyard.errors import Conflict, Invalid
 from modelyard.registry.domain import Version
 
 MOST_NAMED = 100
-_MOST_REASONS = 20
+_MAX_REASONS = 20
 _SHOWN = 40
 
 
 class DeleteMode(IntEnum):
-    """How much goes from MLflow (contract section 4)."""
+    """How much goes from MLflow."""
 
     NOTHING = 0
     DELETE_RUN_IF_NO_MORE = 1
@@ -209,10 +209,10 @@ def parse_mode(text: str) -> DeleteMode:
 def refuse_blocked(title: str, blockers: Blockers) -> None:
     """Raise Conflict (code `deletion_blocked`) when something stops the deletion."""
     if blockers:
-        told = blockers.first[:_MOST_REASONS]
-        reasons = "; ".join(blocker.message for blocker in told)
-        if blockers.count > len(told):
-            reasons += f"; and {blockers.count - len(told)} more"
+        shown = blockers.first[:_MAX_REASONS]
+        reasons = "; ".join(blocker.message for blocker in shown)
+        if blockers.count > len(shown):
+            reasons += f"; and {blockers.count - len(shown)} more"
         raise Conflict(f"{title} cannot be deleted: {reasons}", code="deletion_blocked")
 
 
@@ -222,7 +222,7 @@ def stage_blocker(version: Version) -> Blocker:
 
 
 def used_by(user: Version, tenant_id: str) -> str:
-    """Why a run or an experiment stays; another tenant's names are not told."""
+    """Why a run or an experiment stays; another tenant's names are not shown."""
     if user.tenant_id != tenant_id:
         return "a version of another tenant uses it"
     return f"version {user.version} of '{user.model_name}' uses it"

@@ -99,7 +99,7 @@ class DeletionService:
                 alongside=mark,
             )
         except Conflict:
-            # Of two that ask at once, the second is told of the first one's job.
+            # Of two concurrent requests, the second gets the first one's job.
             if (earlier := self._under_way(principal, subject, mode)) is not None:
                 return earlier
             raise

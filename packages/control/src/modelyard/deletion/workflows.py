@@ -89,9 +89,9 @@ class Deleting:
         number = 1
         while True:
             name = "tombstones" if number == 1 else f"tombstones {number}"
-            told = steps.run(name, lambda: self._delete_batch(steps.job))
-            if not told["left"]:
-                return {"versions": told["versions"]}
+            deleted = steps.run(name, lambda: self._delete_batch(steps.job))
+            if not deleted["left"]:
+                return {"versions": deleted["versions"]}
             number += 1
 
     def _delete_batch(self, job: Job) -> Result:

@@ -10,7 +10,7 @@ from modelyard.plain import plain_text
 
 
 class RequestBody(BaseModel):
-    """A request: a field that we do not know is an error, not a wish that nobody hears (law 11)."""
+    """A request: an unknown field is an error and never ignored (law 11)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 

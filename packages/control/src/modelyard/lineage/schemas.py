@@ -37,7 +37,7 @@ class LineageJob(Answer):
 
 
 class LineageScript(Answer):
-    """The script that was run. `name` is told while its job is known."""
+    """The script that was run. `name` is set while its job exists."""
 
     name: str | None
     sha256: str

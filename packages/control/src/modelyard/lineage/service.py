@@ -51,7 +51,7 @@ class Lineage:
 
 
 class LineageService:
-    """Lineage of all tenants, for who may read models. Jobs and deployments are told to those who may read them."""
+    """Lineage of all tenants, for who may read models. Jobs and deployments are shown to those who may read them."""
 
     def __init__(
         self,

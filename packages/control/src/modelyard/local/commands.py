@@ -71,7 +71,7 @@ def up(
 
     All state is in one folder; `up` on the same folder brings everything back, deployments included. Without --detach
     it shows the log of the management API, and Ctrl-C takes the stack down. Options that are not given are as they were
-    the last time. What was deployed loads again; `up` waits until it serves, unless it is told --no-wait.
+    the last time. What was deployed loads again; `up` waits until it serves, unless --no-wait is given.
 
     \b
     Examples:
@@ -86,13 +86,13 @@ def up(
     tracking_uri = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MODELYARD_MLFLOW_TRACKING_URI")
     wanted = Wanted(host=host, port=port, mlflow_port=mlflow_port, auth=auth, tracking_uri=tracking_uri)
     started = time.monotonic()
-    with told(), _interruptible():
+    with printed_errors(), _interruptible():
         running, is_new = stack.up(wanted, tell=say)
     try:
         deployed = _deployed(running, stack.home, waits=wait)
     except KeyboardInterrupt:
         if is_new and not detach:
-            with told():
+            with printed_errors():
                 stack.down(tell=say)
         raise
     if not is_new:
@@ -114,7 +114,7 @@ def down(*, home: HomeOption = None) -> None:
       modelyard down
     """
     stack = stack_of(home)
-    with told():
+    with printed_errors():
         was_running = stack.down(tell=say)
     say("Modelyard is down" if was_running else "Modelyard was not running")
 
@@ -125,17 +125,17 @@ def stack_of(home: Path | None) -> "LocalStack":
     from modelyard.local.stack import LocalStack
 
     folder = home or Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard")
-    with told():
+    with printed_errors():
         return LocalStack(Home(folder.expanduser().absolute()))
 
 
 def _deployed(stack: "Stack", home: "Home", *, waits: bool) -> str:
     """What is to be said of the deployments."""
-    from modelyard.local.loading import told as told_deployments
+    from modelyard.local.loading import describe_deployments
 
     token = home.token_file.read_text(encoding="utf-8").strip() if home.token_file.exists() else None
     with _interruptible():
-        return told_deployments(stack.url, token, waits=waits)
+        return describe_deployments(stack.url, token, waits=waits)
 
 
 def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
@@ -164,13 +164,13 @@ def _stay(stack: "LocalStack") -> None:
                 time.sleep(_FOLLOW_SECONDS)
     except KeyboardInterrupt:
         say("")
-        with told():
+        with printed_errors():
             stack.down(tell=say)
     say("Modelyard is down")
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def printed_errors() -> Iterator[None]:
     """Errors of the platform, as a command tells them."""
     try:
         yield

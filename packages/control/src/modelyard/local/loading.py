@@ -31,7 +31,7 @@ class Loading:
 
     @classmethod
     def of(cls, deployments: Sequence[Deployment], *, waited: float) -> "Loading":
-        """What is told of a deployment is history until its replicas answer, so they are counted."""
+        """The stored status of a deployment is outdated until its replicas report, so they are counted."""
         ready = [one for one in deployments if _is_ready(one)]
         rest = [one for one in deployments if one not in ready and one.status != "draining"]
         failed = [one for one in rest if one.status == "failed" and waited > _FAILED_SECONDS]
@@ -56,7 +56,7 @@ def await_deployments(url: str, token: str | None, *, waits: bool) -> Loading:
             time.sleep(_POLL_SECONDS)
 
 
-def told(url: str, token: str | None, *, waits: bool) -> str:
+def describe_deployments(url: str, token: str | None, *, waits: bool) -> str:
     """What `up` says of the deployments, in one sentence that begins with how many serve; empty when there are none."""
     try:
         found = await_deployments(url, token, waits=waits)

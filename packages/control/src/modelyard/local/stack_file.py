@@ -1,4 +1,4 @@
-"""What an `up` is told, and what the last one was: kept in the home for the command line and the next `up`."""
+"""The options of `up`, current and previous: stored in the home for the command line and the next `up`."""
 
 import json
 from dataclasses import asdict, dataclass, fields, replace

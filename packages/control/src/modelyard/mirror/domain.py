@@ -193,14 +193,14 @@ def alias_drift(model: Model, shown: ShownModel, ours: Mapping[int, int]) -> Ite
         found = None if number is None else ours.get(number)
         if found == expected and (found is None) == (number is None):
             continue
-        told = f"version {found}" if found is not None else f"MLflow's version {number}" if number else "nothing"
+        target = f"version {found}" if found is not None else f"MLflow's version {number}" if number else "nothing"
         place = _Place(model.name, expected, shown.name, number)
         yield place.drift(
             DriftKind.ALIAS,
             key=alias,
             expected=None if expected is None else f"version {expected}",
-            found=None if number is None else told,
-            reason=f"alias '{alias}' points at {told}; in {alias} is {f'version {expected}' if expected else 'none'}",
+            found=None if number is None else target,
+            reason=f"alias '{alias}' points at {target}; in {alias} is {f'version {expected}' if expected else 'none'}",
         )
 
 

@@ -1,4 +1,4 @@
-"""The import on somebody's wish as a durable job: fetching all files of many versions takes longer than a caller waits.
+"""The import on request as a durable job: fetching all files of many versions takes longer than a caller waits.
 
 A page of models is one step, so after a crash it goes on with the page where it was; what that had imported already is
 not imported again. What the job tells is bounded; how much there was is counted.
@@ -16,7 +16,7 @@ from modelyard.mirror.kinds import IMPORT, Phase
 from modelyard.mirror.reconciliation import Outcome, Reconciliation
 from modelyard.principals import Principal
 
-MOST_TOLD = 1000
+MAX_REPORTED = 1000
 """Imported versions, and refused ones, that the job's result names."""
 _MODELS_AT_ONCE = 5
 
@@ -51,16 +51,16 @@ class Importing:
 
     def take_over(self, steps: JobSteps) -> Result:
         """Page after page: gives what was imported and what was refused."""
-        told: dict[str, Any] = {"models": 0, "imported": [], "refused": [], "imported_count": 0, "refused_count": 0}
-        steps.enter(Phase.IMPORTING, **told)
+        totals: dict[str, Any] = {"models": 0, "imported": [], "refused": [], "imported_count": 0, "refused_count": 0}
+        steps.enter(Phase.IMPORTING, **totals)
         cursor: str | None = None
         number = 1
         while number == 1 or cursor is not None:
             page = steps.run(f"page {number}", lambda at=cursor: self._page(steps.job, at))  # type: ignore[misc]
-            told = _added(told, page)
-            steps.enter(Phase.IMPORTING, **told)
+            totals = _added(totals, page)
+            steps.enter(Phase.IMPORTING, **totals)
             cursor, number = page["next_cursor"], number + 1
-        return told
+        return totals
 
     def _page(self, job: Job, cursor: str | None) -> Result:
         found = self.reconciliation.import_all(owner_of(job), limit=_MODELS_AT_ONCE, cursor=cursor)
@@ -89,13 +89,13 @@ def _imported(outcome: Outcome) -> dict[str, Any] | None:
     }
 
 
-def _added(told: Result, page: Result) -> dict[str, Any]:
+def _added(totals: Result, page: Result) -> dict[str, Any]:
     imported: Sequence[Any] = page["imported"]
     refused: Sequence[Any] = page["refused"]
     return {
-        "models": told["models"] + page["models"],
-        "imported": [*told["imported"], *imported][:MOST_TOLD],
-        "refused": [*told["refused"], *refused][:MOST_TOLD],
-        "imported_count": told["imported_count"] + len(imported),
-        "refused_count": told["refused_count"] + len(refused),
+        "models": totals["models"] + page["models"],
+        "imported": [*totals["imported"], *imported][:MAX_REPORTED],
+        "refused": [*totals["refused"], *refused][:MAX_REPORTED],
+        "imported_count": totals["imported_count"] + len(imported),
+        "refused_count": totals["refused_count"] + len(refused),
     }

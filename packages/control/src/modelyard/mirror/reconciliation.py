@@ -66,11 +66,11 @@ class Reconciliation:
         return self._over(owner, _Work(), limit=limit, cursor=cursor)
 
     def repair(self, owner: Principal, *, limit: int, cursor: str | None) -> Outcomes:
-        """Bring the mirror up to date. What only an import or a person can change is told and stays."""
+        """Bring the mirror up to date. What only an import or a person can change is reported and stays."""
         return self._over(owner, _Work(repairs=True), limit=limit, cursor=cursor)
 
     def import_all(self, owner: Principal, *, limit: int, cursor: str | None) -> Outcomes:
-        """Import what was registered in the tracker, also what was refused before. Of the rest nothing is told."""
+        """Import what was registered in the tracker, also what was refused before. The rest is not reported."""
         found = self._over(owner, _Work(importer=owner, is_due=lambda _: True), limit=limit, cursor=cursor)
         return replace(found, outcomes=[outcome for outcome in found.outcomes if outcome.is_of_stranger])
 
@@ -113,8 +113,8 @@ class Reconciliation:
                 raise
             fault = exc.message
         for drift in together:
-            told = replace(drift, reason=f"{drift.reason}: {fault}") if fault else drift
-            yield Outcome(told, is_settled=drift.is_repairable and not fault)
+            reported = replace(drift, reason=f"{drift.reason}: {fault}") if fault else drift
+            yield Outcome(reported, is_settled=drift.is_repairable and not fault)
 
     def _mend(self, place: Place, drift: Drift) -> None:
         if drift.kind is not DriftKind.SURPLUS:

@@ -107,13 +107,13 @@ class ImportAnswer(BaseModel):
     @classmethod
     def of(cls, job: Job) -> "ImportAnswer":
         """The job's result on the wire."""
-        told = job.result
+        result = job.result
         return cls(
             job_id=job.job_id,
             status=job.status,
-            models=told.get("models", 0),
-            imported=[ImportedAnswer(**one) for one in told.get("imported", [])],
-            refused=[DriftAnswer.of(Drift(**one)) for one in told.get("refused", [])],
-            imported_count=told.get("imported_count", 0),
-            refused_count=told.get("refused_count", 0),
+            models=result.get("models", 0),
+            imported=[ImportedAnswer(**one) for one in result.get("imported", [])],
+            refused=[DriftAnswer.of(Drift(**one)) for one in result.get("refused", [])],
+            imported_count=result.get("imported_count", 0),
+            refused_count=result.get("refused_count", 0),
         )

@@ -1,1 +1,1 @@
-"""The surface `/mlops` (contract section 2) over the nouns: management only; no model is ever loaded here."""
+"""The surface `/mlops` over the nouns: management only; no model is ever loaded here."""

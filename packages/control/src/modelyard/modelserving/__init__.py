@@ -1,1 +1,1 @@
-"""The surface `/api/v1/modelserving` (contract section 4): Models and ModelVersions, over the nouns that own them."""
+"""The surface `/api/v1/modelserving`: Models and ModelVersions, over the nouns that own them."""

@@ -1,4 +1,4 @@
-"""The routes of Models and ModelVersions (contract section 4): CRUD, with the plan and the job of a deletion."""
+"""The routes of Models and ModelVersions: CRUD, with the plan and the job of a deletion."""
 
 from typing import Annotated, Any
 

@@ -124,15 +124,15 @@ class TrialCompiler:
         report = taken(work, [_REPORT], scratch / "report")
         if outcome.exit_code not in (_ACCEPTED, _REFUSED) or not report:
             return Compilation(not_tried(f"the trial broke off: {reason_of(self._runner, scratch / 'run', outcome)}"))
-        told = read_report(report[0])
-        if told.is_accepted is not (outcome.exit_code == _ACCEPTED):
+        report_content = read_report(report[0])
+        if report_content.is_accepted is not (outcome.exit_code == _ACCEPTED):
             return Compilation(not_tried("the trial's report contradicts its exit code"))
-        if not told.is_accepted:
-            return Compilation(told)
+        if not report_content.is_accepted:
+            return Compilation(report_content)
         files = _graph(work, scratch / "taken")
         brought = taken(work, [f"{_WRITTEN}/example.json"], scratch / "example")
         example = read_request(brought[0]) if brought else None
-        return Compilation(told, self._serving(files, example, plan=plan, trial=lock, log=log))
+        return Compilation(report_content, self._serving(files, example, plan=plan, trial=lock, log=log))
 
     def _serving(
         self, files: Path, example: Mapping[str, Any] | None, *, plan: ServingPlan, trial: Lock, log: LogLine

@@ -1,7 +1,7 @@
 """Opens a model once as its server will, before it is a version: in the model's environment, in a run of its own.
 
-What cannot be opened is told in the words of who wrote the script. The run shares its environment with the trial of the
-model's translation, so a version that is built afterwards pays for the process alone.
+The error of a model that cannot be opened is written for the author of the script. The run shares its environment with
+the verification of the model's translation, so building a version afterwards only costs the process.
 """
 
 import json
@@ -111,7 +111,7 @@ class TrialOpening:
             return Failure(f"The model could not be opened as its server will open it: {why}")
         if found["ok"] is not True and found.get("example_refused") is True:
             # A courtesy that is written wrongly says nothing against the model, which is there and said so.
-            log(f"warning: the model opens, and refuses its own input example: {_told(found)}")
+            log(f"warning: the model opens, and refuses its own input example: {_message(found)}")
             return None
         return None if found["ok"] is True else _failure(found, plan)
 
@@ -127,12 +127,12 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("ok"), bool) else None
 
 
-def _told(found: Mapping[str, Any]) -> str:
+def _message(found: Mapping[str, Any]) -> str:
     return plain_text(str(found.get("error", "")))[:_LONGEST]
 
 
 def _failure(found: Mapping[str, Any], plan: ServingPlan) -> Failure:
-    told = _told(found)
+    message = _message(found)
     cause = found.get("cause")
     module, name = (str(cause.get(key) or "") for key in ("module", "name")) if isinstance(cause, dict) else ("", "")
     if module == "__main__" and name:
@@ -153,8 +153,8 @@ def _failure(found: Mapping[str, Any], plan: ServingPlan) -> Failure:
             "was trained with in its requirements (`extra_pip_requirements` of log_model)"
         )
     if found.get("opened") is True:
-        return Failure(f"The model opens, and does not answer its own input example: {told}")
-    return Failure(f"The model server cannot open the model: {told}")
+        return Failure(f"The model opens, and does not answer its own input example: {message}")
+    return Failure(f"The model server cannot open the model: {message}")
 
 
 def refuse(failure: Failure) -> Invalid:

@@ -1,7 +1,7 @@
 """Gives servers the bundles of their versions, and builds those again that are not on this machine any more.
 
 Bundles are in no backup, and somebody may take one away. Building takes minutes, so it happens beside who asks; one
-that fails is tried again later and later, and meanwhile everybody who asks is told why.
+that fails is retried with back-off; meanwhile its error is returned to every caller.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -27,7 +27,7 @@ class PromotionService:
     """Requests and stages of all tenants.
 
     Every verb that changes something takes the revision that the caller saw, if it saw one; a stale one is refused with
-    Precondition (code `revision_changed`), so of two at once exactly one wins and the other is told.
+    Precondition (code `revision_changed`), so of two concurrent calls exactly one succeeds and the other fails.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class PromotionService:
             if request.is_open:
                 self._agree(connection, principal, request, comment=comment)
             request = self._book.find(connection, principal, model_name, request_id)
-        # The expiry is kept, although the approval is refused: so it is told only after the transaction.
+        # The expiry is committed, although the approval is rejected: so the error is raised after the transaction.
         if request.status is RequestStatus.EXPIRED:
             raise Conflict(f"the request has expired: {request.reason}", code="evidence_changed")
         return request
@@ -260,7 +260,7 @@ class PromotionService:
                     raise Forbidden("only who made a request can withdraw it", code="not_the_requester")
                 self._book.move(connection, principal, request, status, reason=comment)
             request = self._book.find(connection, principal, model_name, request_id)
-        # As for an approval: the expiry is kept, so it is told only after the transaction.
+        # As for an approval: the expiry is committed, so the error is raised after the transaction.
         if request.status is RequestStatus.EXPIRED:
             raise Conflict(request.end, code="request_closed")
         return request

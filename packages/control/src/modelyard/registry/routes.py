@@ -1,4 +1,4 @@
-"""The routes of the catalogue (contract section 1): register, list, look. Stages are promotion's."""
+"""The routes of the catalogue: register, list, look. Stages are promotion's."""
 
 from functools import partial
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The life of a version's stage, as a table (design.md section 6)."""
+"""The life of a version's stage, as a table (docs/architecture/02-life-cycles.md)."""
 
 from enum import StrEnum
 

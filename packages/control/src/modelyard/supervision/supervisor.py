@@ -48,7 +48,7 @@ class ProcessState(StrEnum):
 
     @property
     def is_up(self) -> bool:
-        """Whether it has a process, or will have one without being told."""
+        """Whether it has a process, or will have one without a command."""
         return self in {ProcessState.STARTING, ProcessState.RUNNING, ProcessState.BACKOFF}
 
 
@@ -176,7 +176,7 @@ class Supervisor:
         return [_program_state(info) for info in self._call("getAllProcessInfo")]
 
     def _has_stopped(self, files: ProgramFiles) -> bool:
-        """Whether it has; if not, it is told again."""
+        """Whether it has; if not, the command is repeated."""
         state = self.state(files.name)
         if state is not None and state.state.is_up:
             do_wait = False

@@ -29,7 +29,7 @@ _FLAVORS: dict[str, tuple[str, str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that is uploaded, with what the version shall be told besides."""
+    """A file that is uploaded, with the metadata of its version."""
 
     upload_id: str
     tenant_id: str

@@ -1,4 +1,4 @@
-"""The bytes of one upload on the disk. A piece is there to stay before anybody is told so, and one writes at a time."""
+"""The bytes of one upload on the disk. A piece is durable before it is acknowledged; there is one writer at a time."""
 
 import fcntl
 import os

@@ -14,7 +14,7 @@ Requirement = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class UploadBody(RequestBody):
-    """The file that will come, and what its version shall be told besides."""
+    """The announced file, and the metadata of its version."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -25,7 +25,7 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Sidecars:
-    """`left` names what of the configuration is no plain value, and so is told by the file alone."""
+    """`left` names the configuration's fields that are no plain values, and so are in the file only."""
 
     parameters: Mapping[str, ParameterValue]
     metrics: Mapping[str, float]

@@ -74,7 +74,7 @@ class Registering:
         manifest = manifest_of(model)
         check_manifest(manifest)
         read_signature(model)
-        told = self._read_sidecars(job, upload, model)
+        metadata = self._read_sidecars(job, upload, model)
         self._open(job, model, folder / "trial", manifest)
         self.uploads.disk.require(manifest.size, what="storing the model")
         self._say(job, f"storing {len(manifest.files)} files, {manifest.size} bytes")
@@ -85,7 +85,7 @@ class Registering:
             experiment_name=mirror_name(upload.tenant_id, upload.model_name),
             parameters={name: str(value) for name, value in upload.request.get("parameters", {}).items()},
         )
-        return {"model_uri": stored.uri, "manifest": manifest.digest, **told}
+        return {"model_uri": stored.uri, "manifest": manifest.digest, **metadata}
 
     def _open(self, job: Job, model: Path, scratch: Path, manifest: Manifest) -> None:
         """Open the model in the environment that its deployment would have: its own requirements, and where it names
@@ -106,7 +106,7 @@ class Registering:
         sidecars = read_sidecars(model) if upload.is_archive else NOTHING_TOLD
         if sidecars.left:
             names = ", ".join(sidecars.left[:_LISTED])
-            self._say(job, f"{CONFIG}: no plain values, so told by the file alone: {names}")
+            self._say(job, f"{CONFIG}: no plain values, so recorded in the file only: {names}")
         return {
             "parameters": plain_json({**sidecars.parameters, **upload.request.get("parameters", {})}),
             "metrics": plain_json({**sidecars.metrics, **upload.request.get("metrics", {})}),

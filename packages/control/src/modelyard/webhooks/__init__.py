@@ -1,1 +1,1 @@
-"""Webhooks: every change of a life cycle told to whom a tenant names, signed, at least once."""
+"""Webhooks: every state transition is sent to the receivers that a tenant registers, signed, at least once."""

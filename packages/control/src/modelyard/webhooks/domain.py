@@ -174,7 +174,7 @@ def validate_event_types(patterns: Iterable[str], known: Iterable[str]) -> tuple
 
 
 def origin_of(url: str) -> str:
-    """What may be told of an address: its path and query may hold a secret of the receiver's."""
+    """The part of an address that may be shown: its path and query may hold a secret of the receiver's."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 

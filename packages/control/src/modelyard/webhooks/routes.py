@@ -72,7 +72,7 @@ def webhook_writes(webhooks: Webhooks) -> APIRouter:
 
     @router.post("", status_code=201)
     def create_webhook(caller: Write, body: WebhookRequest, response: Response) -> NewSecretAnswer:
-        """Let a receiver hear of events. Its secret is told here and never again."""
+        """Register a receiver of events. Its secret is returned only here."""
         webhook, secret = webhooks.create(
             caller, url=body.url, description=body.description, event_types=body.event_types
         )

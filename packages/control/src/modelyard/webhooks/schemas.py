@@ -97,7 +97,7 @@ class WebhooksAnswer(BaseModel):
 
 
 class NewSecretAnswer(BaseModel):
-    """A webhook with the secret that was just made, which is told here and never again."""
+    """A webhook with its new secret, which is returned only here."""
 
     webhook: WebhookAnswer
     secret: str = Field(examples=["whsec_…"])
