@@ -91,4 +91,7 @@ class TestTold:
             raise Unavailable("nothing answers", code="unreachable")
 
         monkeypatch.setattr(Deployments, "list", refuse)
-        assert describe_deployments("http://127.0.0.1:9", None, waits=True) == "what is deployed cannot be seen: nothing answers"
+        assert (
+            describe_deployments("http://127.0.0.1:9", None, waits=True)
+            == "what is deployed cannot be seen: nothing answers"
+        )
