@@ -84,10 +84,9 @@ def make_root(folder: Path, *, python: str = "3.11") -> Path:
     (folder / "bin").symlink_to("usr/bin")
     (folder / "usr/bin/twin").hardlink_to(folder / f"usr/bin/python{python}")
     for place in (*folder.rglob("*"), folder):
-        if place.is_dir():
+        if place.is_dir() and not place.is_symlink():
             place.chmod(0o755)  # Whatever the umask is.
-        if not place.is_symlink():
-            os.utime(place, (1_700_000_000, 1_700_000_000))
+        os.utime(place, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
     return folder
 
 
@@ -129,10 +128,9 @@ def make_image(
     """An image of a version of `my_model` on a base of a few files with two packages."""
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
     wheels = [make_wheel(folder / "wheels", "apple"), make_server_wheel(folder / "wheels")]
-    root = folder / f"root-{version}"
     return ImageBuilder(layout).build(
         name=f"my-model-v{version}",
-        base=make_base(layout, root),
+        base=make_base(layout, folder / "root"),
         python="3.11",
         wheels=wheels,
         bundle=make_bundle(folder / f"bundle-{version}", version=version, files=files),

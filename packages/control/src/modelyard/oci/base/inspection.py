@@ -3,12 +3,14 @@
 Nothing of a base is run. Its layers are read once, one behind the other, as a runtime stacks them.
 """
 
+import gzip
 import re
 import tarfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
+from typing import IO, cast
 
 from modelyard.errors import Invalid
 from modelyard.oci.base.root_file_system import PATH
@@ -94,14 +96,21 @@ def inspect_base(blobs: Blobs, manifest: Manifest, config: ImageConfig) -> BaseF
         if AS_OCI.get(layer.media_type, layer.media_type) not in {LAYER, LAYER_GZIP}:
             raise _wrong(f"layers of {LAYER} or {LAYER_GZIP}", layer.media_type)
         try:
-            with blobs.open(layer.digest) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
+            with blobs.open(layer.digest) as file, tarfile.open(fileobj=_unpacked(file), mode="r|") as archive:
                 _stack(files, archive)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise _wrong("layers that are tar archives", f"{layer.digest}: {error}") from error
     versions = [files.glibc[path] for path in sorted(files.glibc)]
     if not versions:
         raise _wrong("one with the GNU C library 2, as the wheels of packages need it", "one without libc.so.6")
     return BaseFacts(glibc=max(versions, key=lambda text: int(text.split(".")[1])), pythons=_pythons(files, config))
+
+
+def _unpacked(file: IO[bytes]) -> IO[bytes]:
+    """The plain archive. A gzip stream may have many members, which tarfile itself does not read."""
+    magic = file.read(2)
+    file.seek(0)
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if magic == b"\x1f\x8b" else file
 
 
 def _stack(files: _Files, archive: tarfile.TarFile) -> None:

@@ -1,0 +1,145 @@
+"""Writes an image of a layout as files of its own: a layout in a folder, or one tar archive that every engine loads.
+
+The archive is a layout and, by one more file (`manifest.json`), what `docker load` has always read: engines with and
+without containerd take it, and so do podman and skopeo. Both are written
+beside their place and renamed into it.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from modelyard.errors import Conflict
+from modelyard.oci.content import REF_NAME, Descriptor, Digest, Index
+from modelyard.oci.layout import VERSION, Layout
+from modelyard.oci.tar_format import END, Entry, folder
+
+_CONTAINERD_NAME = "io.containerd.image.name"
+_BLOBS = "blobs/sha256"
+
+
+def export_layout(layout: Layout, image: Descriptor, place: Path, *, name: str) -> None:
+    """Write an image and what refers to it as an OCI layout of its own.
+
+    Args:
+        layout: has the image.
+        image: its manifest.
+        place: a folder that is not there yet.
+        name: what the new layout names the image.
+
+    Raises:
+        Conflict: code `export_exists`: something is there.
+    """
+    with layout.in_use(), _beside(place) as part:
+        if place.exists():
+            raise Conflict(f"{place.name} is there already", code="export_exists")
+        blobs = part / _BLOBS
+        blobs.mkdir(parents=True)
+        for digest in _digests(layout, image):
+            _link_or_copy(layout.blobs.path(digest), blobs / digest.hex)
+        (part / "index.json").write_bytes(_index(layout, image, name).content())
+        (part / "oci-layout").write_text(VERSION)
+        part.rename(place)
+
+
+def export_archive(layout: Layout, image: Descriptor, place: Path, *, reference: str) -> None:
+    """Write an image as an archive for `docker load`, `podman load` and `skopeo copy`.
+
+    Args:
+        layout: has the image.
+        image: its manifest.
+        place: a file; one that is there is replaced.
+        reference: what an engine calls the image once it is loaded, `registry.example.com/models:my-model-v1`.
+    """
+    with layout.in_use(), _beside(place) as part:
+        part.mkdir()
+        file = part / place.name
+        with file.open("xb") as written:
+            for chunk in archive_chunks(layout, image, reference=reference):
+                written.write(chunk)
+            written.flush()
+            os.fsync(written.fileno())
+        file.replace(place)
+
+
+def archive_chunks(layout: Layout, image: Descriptor, *, reference: str) -> Iterator[bytes]:
+    """The archive, piece by piece. The same image and reference are the same bytes."""
+    manifest = layout.manifest(image)
+    tag = reference.rpartition(":")[2]
+    named = replace(image, annotations={REF_NAME: tag, _CONTAINERD_NAME: reference}, platform=image.platform)
+    loaded = [
+        {
+            "Config": f"{_BLOBS}/{manifest.config.digest.hex}",
+            "RepoTags": [reference],
+            "Layers": [f"{_BLOBS}/{layer.digest.hex}" for layer in manifest.layers],
+        }
+    ]
+    yield from _small("oci-layout", VERSION.encode())
+    yield from _small("index.json", Index((named,)).content())
+    yield from _small("manifest.json", json.dumps(loaded, separators=(",", ":")).encode())
+    yield folder("blobs").header()
+    yield folder(_BLOBS).header()
+    for blob in sorted((image, *manifest.blobs), key=_by_digest):
+        entry = Entry(f"{_BLOBS}/{blob.digest.hex}", size=blob.size)
+        yield entry.header()
+        yield from layout.blobs.chunks(blob.digest)
+        yield entry.padding
+    yield END
+
+
+def write_archive(layout: Layout, image: Descriptor, file: IO[bytes], *, reference: str) -> None:
+    """Write the archive into an open file, such as the standard input of `docker load`."""
+    with layout.in_use():
+        for chunk in archive_chunks(layout, image, reference=reference):
+            file.write(chunk)
+
+
+def _by_digest(blob: Descriptor) -> str:
+    return blob.digest.hex
+
+
+def _small(path: str, content: bytes) -> Iterable[bytes]:
+    entry = Entry(path, size=len(content))
+    return entry.header(), content, entry.padding
+
+
+def _index(layout: Layout, image: Descriptor, name: str) -> Index:
+    named = replace(image, annotations={REF_NAME: name})
+    return Index((named, *layout.referrers(image.digest)))
+
+
+def _digests(layout: Layout, image: Descriptor) -> list[Digest]:
+    found = {image.digest, *(blob.digest for blob in layout.manifest(image).blobs)}
+    for referrer in layout.referrers(image.digest):
+        found |= {referrer.digest, *(blob.digest for blob in layout.manifest(referrer).blobs)}
+    return sorted(found)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Blobs never change, so a link is as good; on another file system they are copied."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """A name beside a place for what is being written. What a killed writer left goes; another writer is waited for."""
+    part = place.with_name(f".{place.name}.part")
+    held = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            yield part
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    finally:
+        os.close(held)

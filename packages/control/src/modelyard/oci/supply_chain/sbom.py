@@ -1,0 +1,86 @@
+"""The inventory of an image (a software bill of materials) in CycloneDX's JSON: its packages with their licences, its
+base, and the model. It is a function of the image: no time of its own, and a serial number that follows from it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from packaging.utils import canonicalize_name
+
+from modelyard.oci.bundle_layers import BundleContent
+from modelyard.oci.content import Descriptor, canonical_json
+from modelyard.oci.wheels.environment import LockedWheel
+from modelyard.oci.wheels.metadata import WheelMetadata, read_metadata
+
+CYCLONEDX = "application/vnd.cyclonedx+json"
+_VERSION = "1.6"
+
+
+def inventory(image: Descriptor, *, base: Descriptor, wheels: Sequence[LockedWheel], bundle: BundleContent) -> bytes:
+    """The inventory of an image.
+
+    Raises:
+        Invalid: code `wheel_invalid`.
+    """
+    packages = [_package(wheel) for wheel in sorted(wheels, key=lambda wheel: wheel.order)]
+    model: dict[str, Any] = {
+        "type": "machine-learning-model",
+        "bom-ref": "model",
+        "name": bundle.model_name,
+        "version": bundle.model_version,
+        "hashes": [{"alg": "SHA-256", "content": bundle.manifest_digest}],
+    }
+    components = [_base(base), model, *packages]
+    return canonical_json(
+        {
+            "bomFormat": "CycloneDX",
+            "specVersion": _VERSION,
+            "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, str(image.digest))}",
+            "version": 1,
+            "metadata": {
+                "timestamp": bundle.created,
+                "component": {
+                    "type": "container",
+                    "bom-ref": "image",
+                    "name": bundle.model_name,
+                    "version": str(image.digest),
+                },
+            },
+            "components": components,
+            "dependencies": [{"ref": "image", "dependsOn": [component["bom-ref"] for component in components]}],
+        }
+    )
+
+
+def _base(base: Descriptor) -> dict[str, Any]:
+    return {
+        "type": "container",
+        "bom-ref": "base",
+        "name": "base",
+        "version": str(base.digest),
+        "hashes": [{"alg": "SHA-256", "content": base.digest.hex}],
+    }
+
+
+def _package(wheel: LockedWheel) -> dict[str, Any]:
+    said = read_metadata(wheel.path)
+    url = f"pkg:pypi/{canonicalize_name(said.name)}@{said.version.replace('+', '%2B')}"
+    component: dict[str, Any] = {
+        "type": "library",
+        "bom-ref": url,
+        "name": said.name,
+        "version": said.version,
+        "purl": url,
+        "hashes": [{"alg": "SHA-256", "content": wheel.sha256}],
+    }
+    if said.summary is not None:
+        component["description"] = said.summary
+    if licenses := _licenses(said):
+        component["licenses"] = licenses
+    return component
+
+
+def _licenses(said: WheelMetadata) -> list[dict[str, Any]]:
+    if said.license_expression is not None:
+        return [{"expression": said.license_expression}]
+    return [{"license": {"name": name}} for name in said.license_names]
