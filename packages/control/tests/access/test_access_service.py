@@ -129,17 +129,17 @@ class TestAuthenticate:
 
     def test_with_open_doors_a_token_that_is_sent_counts(self, open_access: AccessService) -> None:
         secret = open_access.first_token()
-        assert open_access.authenticate(f"Bearer {secret}", changes=1).subject == "admin"
-        assert open_access.authenticate(None, changes=1).subject == LOCAL_SUBJECT
-        recalled = open_access.recall(f"Bearer {secret}", address=None)
-        assert recalled is not None
-        assert recalled.principal.subject == "admin"
+        assert open_access.authenticate(f"Bearer {secret}", change_number=1).subject == "admin"
+        assert open_access.authenticate(None, change_number=1).subject == LOCAL_SUBJECT
+        cached = open_access.cached_principal(f"Bearer {secret}", address=None)
+        assert cached is not None
+        assert cached.principal.subject == "admin"
 
     @pytest.mark.parametrize("header", ["Bearer my_wrong", "Bearer ", "", "Basic YTpi"])
     def test_with_open_doors_a_token_that_is_wrong_is_refused(self, open_access: AccessService, header: str) -> None:
-        open_access.authenticate(None, changes=1)
+        open_access.authenticate(None, change_number=1)
         with pytest.raises(Unauthenticated):
-            open_access.authenticate(header, changes=1)
+            open_access.authenticate(header, change_number=1)
 
     def test_with_open_doors_everybody_else_is_the_first_tenants_administrator(
         self, open_access: AccessService

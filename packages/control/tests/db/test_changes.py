@@ -15,7 +15,7 @@ NOW = ManualClock().now()
 
 
 def count(database: Database) -> int | None:
-    return anyio.run(database.count_changes)
+    return anyio.run(database.change_number)
 
 
 def add_tenant(database: Database, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a database is asked meanwhile, in transactions and by look-ups."""
+"""What a database is asked meanwhile, in transactions and by single statements."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,19 +11,19 @@ from modelyard.db import Database
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[Any]]:
-    """All statements but the count of changes."""
+    """All statements but those that read the number of changes alone."""
     seen: list[Any] = []
-    look_up = database.look_up
+    fetch = database.fetch
 
     def note(_: Connection, statement: Any, *__: object) -> None:
         seen.append(statement)
 
-    async def note_and_look_up(statement: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def note_and_fetch(statement: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         seen.append(statement)
-        return await look_up(statement, parameters)
+        return await fetch(statement, parameters)
 
     event.listen(database._engine, "before_execute", note)
-    database.look_up = note_and_look_up  # type: ignore[method-assign]
+    database.fetch = note_and_fetch  # type: ignore[method-assign]
     yield seen
     event.remove(database._engine, "before_execute", note)
-    del database.look_up
+    del database.fetch

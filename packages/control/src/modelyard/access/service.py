@@ -7,10 +7,10 @@ from datetime import timedelta
 import structlog
 
 from modelyard.access import store, token_store
-from modelyard.access.admissions import Admission, Admissions, Recalled
 from modelyard.access.claims import ClaimRules
 from modelyard.access.domain import TOKEN_PREFIX, Member, MemberKind, Tenant, Token, token_digest
 from modelyard.access.failures import FailedLogins, address_key
+from modelyard.access.principal_cache import Authenticated, CachedPrincipal, PrincipalCache
 from modelyard.access.quotas import Quotas
 from modelyard.access.tokens import Tokens
 from modelyard.db import Database
@@ -55,25 +55,25 @@ class AccessService:
         self._is_open = is_open
         self._failures = failures
         self._federation = federation
-        self._admissions = Admissions()
+        self._cache = PrincipalCache()
 
-    def recall(self, authorization: str | None, *, address: str | None) -> Recalled | None:
-        """The caller behind a header that was let in a moment ago: who it is if nothing was counted since.
+    def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
+        """The caller behind a header that was authenticated a moment ago, who counts at the same number of changes.
 
-        Asks no database.
+        Does not query the database.
 
         Raises:
             Busy: code `too_many_failed_logins`.
         """
-        found = self._admissions.recall(authorization or "", now=self._clock.now())
+        found = self._cache.get(authorization or "", now=self._clock.now())
         if found is not None and not found.principal.is_local:
             self._failures.refuse(address_key(address))
         return found
 
     def authenticate(
-        self, authorization: str | None, *, address: str | None = None, changes: int | None = None
+        self, authorization: str | None, *, address: str | None = None, change_number: int | None = None
     ) -> Principal:
-        """The caller behind an `Authorization` header, remembered when the count of `changes` of before is given.
+        """The caller behind an `Authorization` header, cached when the number of changes of before is given.
 
         An address whose tries failed too often is refused unread. A token's beginning that was tried too often, from
         anywhere, is refused only where the token is wrong: so nobody can lock another one out.
@@ -85,15 +85,15 @@ class AccessService:
             Forbidden: code `tenant_suspended`.
             Unavailable: the database, or the identity provider, does not answer.
         """
-        admission = self._admit(authorization, address)
-        if changes is not None and admission.until is not None:
-            self._admissions.keep(authorization or "", admission, changes=changes)
-        return admission.principal
+        authenticated = self._authenticate(authorization, address)
+        if change_number is not None and authenticated.until is not None:
+            self._cache.put(authorization or "", authenticated, change_number=change_number)
+        return authenticated.principal
 
-    def _admit(self, authorization: str | None, address: str | None) -> Admission:
+    def _authenticate(self, authorization: str | None, address: str | None) -> Authenticated:
         if self._is_open and authorization is None:
             local = Principal(tenant_id=FIRST_TENANT, subject=LOCAL_SUBJECT, role=Role.ADMIN)
-            return Admission(local, self._clock.now() + _USE_GRAIN)
+            return Authenticated(local, self._clock.now() + _USE_GRAIN)
         scheme, _, secret = (authorization or "").partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
@@ -102,7 +102,7 @@ class AccessService:
         self._failures.refuse(origin)
         try:
             if self._federation is not None and not secret.startswith(TOKEN_PREFIX):
-                return Admission(self._federated(self._federation, secret), until=None)
+                return Authenticated(self._federated(self._federation, secret), until=None)
             return self._own(secret)
         except Unauthenticated:
             self._failures.note(origin)
@@ -140,7 +140,7 @@ class AccessService:
             keep(secret)
         return secret
 
-    def _own(self, secret: str) -> Admission:
+    def _own(self, secret: str) -> Authenticated:
         now = self._clock.now()
         with self._database.read() as connection:
             found = token_store.find_by_digest(connection, token_digest(secret))
@@ -160,7 +160,7 @@ class AccessService:
             made_by=token.made_by,
         )
         until = now + _USE_GRAIN  # So that its use is written down every minute.
-        return Admission(principal, until if token.expires_at is None else min(until, token.expires_at))
+        return Authenticated(principal, until if token.expires_at is None else min(until, token.expires_at))
 
     def _federated(self, federation: Federation, secret: str) -> Principal:
         identity = federation.rules.identity(federation.provider.claims(secret))

@@ -1,7 +1,7 @@
-"""A number that grows with every committed change of what answers tell, so that one who kept an answer can ask, in one
-short query, whether it still holds. It is the database's, so it holds for every process that shares it.
+"""A number that grows with every committed change of a table that cached responses depend on. It tells, in one short
+query, whether a cached response still holds. It is the database's, so it counts the changes of every process.
 
-Each writing transaction counts it up as its last statement: who reads a number sees all that was committed before it.
+Each writing transaction increments it in its last statement: who reads a number sees all that was committed before it.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from modelyard.db.types import metadata
 
 VOLATILE: dict[str, Any] = {"volatile": True}
-"""The `info` of a table, or the execution options of a statement, that change nothing of what kept answers tell."""
+"""The `info` of a table, or the execution options of a statement, whose changes invalidate no cached response."""
 _CHANGED = "modelyard_changed"
 
 changes = Table(
@@ -22,14 +22,14 @@ changes = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
 )
-COUNT = select(changes.c.number)
+SELECT_NUMBER = select(changes.c.number)
 """The number; no row before the first change."""
-NUMBER = func.coalesce(COUNT.scalar_subquery(), 0)
-"""The same as a column of a statement, in the one state that the statement sees."""
+NUMBER = func.coalesce(SELECT_NUMBER.scalar_subquery(), 0)
+"""The same as a column of another statement: the number and that statement's rows are of one state."""
 
 
 def watch(engine: Engine) -> None:
-    """Notice, for every transaction, whether it changes a table that counts."""
+    """Notice, for every transaction, whether it changes a table that is not volatile."""
 
     @event.listens_for(engine, "before_execute")
     def notice(connection: Connection, statement: Any, *_: Any) -> None:
@@ -45,9 +45,9 @@ def begin(connection: Connection) -> None:
 
 
 def end(connection: Connection) -> None:
-    """Count up, if something was changed. The row stays locked until the commit, which comes at once."""
+    """Increment the number if something was changed. Its row stays locked until the commit, which follows at once."""
     if connection.info.pop(_CHANGED, False):
         insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        counted = insert(changes).values(id=1, number=1)
-        more = {"number": changes.c.number + 1}
-        connection.execute(counted.on_conflict_do_update(index_elements=["id"], set_=more))
+        first = insert(changes).values(id=1, number=1)
+        next_number = {"number": changes.c.number + 1}
+        connection.execute(first.on_conflict_do_update(index_elements=["id"], set_=next_number))

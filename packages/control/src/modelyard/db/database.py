@@ -20,9 +20,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modelyard.db import changes, fencing
-from modelyard.db.file_lookups import FileLookups
-from modelyard.db.lookups import Lookup, Lookups
-from modelyard.db.server_lookups import ServerLookups
+from modelyard.db.compiled_query import CompiledQuery, QueryExecutor
+from modelyard.db.postgres_executor import PostgresExecutor
+from modelyard.db.sqlite_executor import SqliteExecutor
 from modelyard.errors import DiskFull, Unavailable
 
 _BUSY_SECONDS = 30
@@ -36,7 +36,7 @@ _POOL: dict[str, Any] = {
 }
 _WRITES = "modelyard_writes"
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
-_MOST_LOOKUPS = 1000
+_MAX_COMPILED = 1000
 
 
 class Database:
@@ -54,9 +54,9 @@ class Database:
         one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self._engine.execution_options(**one_state)
         changes.watch(self._engine)
-        self._lookups: Lookups = FileLookups(self._engine) if self.is_sqlite else ServerLookups(self._engine)
-        self._lookup = lru_cache(maxsize=_MOST_LOOKUPS)(self._lookups.compile)
-        self._count = self._lookups.compile(changes.COUNT)
+        self._executor: QueryExecutor = (SqliteExecutor if self.is_sqlite else PostgresExecutor)(self._engine)
+        self._compiled = lru_cache(maxsize=_MAX_COMPILED)(self._executor.compile)
+        self._change_number = self._executor.compile(changes.SELECT_NUMBER)
 
     @property
     def is_sqlite(self) -> bool:
@@ -78,23 +78,23 @@ class Database:
             yield connection
             changes.end(connection)
 
-    async def count_changes(self) -> int | None:
+    async def change_number(self) -> int | None:
         """A number that grows with every committed change of a table that is not volatile, of whichever process.
 
         None when the database does not answer.
         """
         try:
-            rows = await self._ask(self._count, {})
+            rows = await self._fetch(self._change_number, {})
         except Unavailable:
             return None
         return rows[0]["number"] if rows else 0
 
-    async def look_up(self, statement: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The rows of one short statement, in the state of its moment. It shall find what it asks for in an index.
+    async def fetch(self, statement: Select[Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of one short statement that reads an index, executed by the event loop, outside of a transaction.
 
-        It is compiled once, so it shall be kept and not made anew. Its parameters are text, numbers and times.
+        It is compiled once, so callers keep the statement and vary its parameters: text, numbers and times.
         """
-        return await self._ask(self._lookup(statement), parameters)
+        return await self._fetch(self._compiled(statement), parameters)
 
     def is_reachable(self) -> bool:
         """Whether it answers now. Never raises."""
@@ -131,12 +131,12 @@ class Database:
 
     def close(self) -> None:
         """Give back all connections."""
-        self._lookups.close()
+        self._executor.close()
         self._engine.dispose()
 
-    async def _ask(self, lookup: Lookup, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _fetch(self, query: CompiledQuery, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         with _translated():
-            return await self._lookups.ask(lookup, parameters)
+            return await self._executor.fetch(query, parameters)
 
 
 def _migrations() -> Config:

@@ -11,19 +11,19 @@ from fastapi.routing import APIRoute
 from modelyard import __version__
 from modelyard.db import Database
 from modelyard.http.authenticator import Authenticator
+from modelyard.http.cached_response import FastPath, no_fast_path
 from modelyard.http.docs import docs_routes
 from modelyard.http.errors import ERRORS, add_error_handlers
 from modelyard.http.guard import refuse_unguarded_routes
 from modelyard.http.known_queries import KnownQueries
-from modelyard.http.middleware.at_once import AtOnce
 from modelyard.http.middleware.authentication import Authentication
 from modelyard.http.middleware.body_limit import BodyLimit
+from modelyard.http.middleware.cached_reads import CachedReads
 from modelyard.http.middleware.json_by_default import JsonByDefault
-from modelyard.http.middleware.kept_answers import KeptAnswers
 from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
 from modelyard.http.middleware.source_check import SourceCheck
-from modelyard.http.told import TellsAtOnce, nothing_at_once
+from modelyard.http.response_cache import ResponseCache
 from modelyard.trusted_sources import TrustedSources
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -40,10 +40,11 @@ def create_app(
     why_full: Callable[[], str | None],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     streamed: Mapping[str, int] = MappingProxyType({}),
-    keep_seconds: float = 0,
-    tell: TellsAtOnce = nothing_at_once,
+    cache_seconds: float = 0,
+    fast_path: FastPath = no_fast_path,
 ) -> FastAPI:
-    """The application. `lifespan` starts and stops what works in the background; answers are kept `keep_seconds`.
+    """The application. `lifespan` starts and stops what works in the background; responses are cached for
+    `cache_seconds`.
 
     `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
     `why_full` says why nothing that takes space is begun now; then it is not ready.
@@ -69,9 +70,9 @@ def create_app(
     # The last one is the first that a request comes to.
     app.add_middleware(JsonByDefault)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
-    app.add_middleware(AtOnce, tell=tell)
     app.add_middleware(Authentication, access=access, database=database)
-    app.add_middleware(KeptAnswers, access=access, database=database, ttl_seconds=keep_seconds, tell=tell)
+    cache = ResponseCache(ttl_seconds=cache_seconds)
+    app.add_middleware(CachedReads, access=access, database=database, cache=cache, fast_path=fast_path)
     app.add_middleware(PlainUrl)
     app.add_middleware(SourceCheck, sources=sources)
     app.add_middleware(RequestId)

@@ -1,34 +1,34 @@
-"""Who finds out who calls: what the HTTP layer asks of the noun that knows credentials."""
+"""The port of authentication: what the HTTP layer asks of the noun that knows credentials."""
 
 from typing import Protocol
 
 from modelyard.principals import Principal
 
 
-class Recalled(Protocol):
-    """A caller who was let in when the database had counted so many changes, or more: at another count, nobody."""
+class CachedPrincipal(Protocol):
+    """A caller who was authenticated when the number of changes was this one. At another number it is nobody."""
 
     @property
     def principal(self) -> Principal:
-        """Who it is."""
+        """The caller."""
 
     @property
-    def changes(self) -> int:
-        """The count."""
+    def change_number(self) -> int:
+        """The number of changes."""
 
 
 class Authenticator(Protocol):
     """Knows callers by their `Authorization` header and the address that they come from."""
 
-    def recall(self, authorization: str | None, *, address: str | None) -> Recalled | None:
-        """Who was let in with this header a moment ago, without asking the database."""
+    def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
+        """The caller who was authenticated with this header a moment ago. Does not query the database."""
 
     def authenticate(
-        self, authorization: str | None, *, address: str | None = None, changes: int | None = None
+        self, authorization: str | None, *, address: str | None = None, change_number: int | None = None
     ) -> Principal:
-        """The caller, who may be recalled once the database has counted `changes` and no more.
+        """The caller, who is cached when `change_number` is given.
 
         Raises:
-            Unauthenticated: nobody is known by it.
-            Forbidden: somebody is, and is not let in.
+            Unauthenticated: the credentials are missing or not accepted.
+            Forbidden: the caller is known, and may not come in.
         """

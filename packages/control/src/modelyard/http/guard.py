@@ -27,13 +27,20 @@ class Requires(SecurityBase):
         Raises:
             Forbidden: code `permission_missing`.
         """
-        principal = principal_of(request.scope)
-        if not principal.may(self.permission):
+        return self.check(principal_of(request.scope))
+
+    def check(self, caller: Principal) -> Principal:
+        """The caller, who has the permission.
+
+        Raises:
+            Forbidden: code `permission_missing`.
+        """
+        if not caller.may(self.permission):
             raise Forbidden(
-                f"this call needs the permission '{self.permission}', which {principal.title} does not have",
+                f"this call needs the permission '{self.permission}', which {caller.title} does not have",
                 code="permission_missing",
             )
-        return principal
+        return caller
 
 
 def refuse_unguarded_routes(app: FastAPI) -> None:

@@ -16,9 +16,10 @@ from modelyard.promotion.routes import policy_routes, request_routes, stage_rout
 from modelyard.registry.artifact_routes import artifact_routes
 from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.editing import Editing
-from modelyard.registry.reading import CatalogueReading
+from modelyard.registry.reads.routes import catalogue_reads
+from modelyard.registry.reads.service import RegistryReads
 from modelyard.registry.registration import JobOfUpload, Registration
-from modelyard.registry.routes import catalogue_reads, catalogue_writes
+from modelyard.registry.routes import catalogue_writes
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 
@@ -42,7 +43,7 @@ class Catalogue:
             claims=DeletionClaims(),
             after_registration=auto_staging.apply,
         )
-        self.reading = CatalogueReading(database)
+        self.reads = RegistryReads(database)
         self.artifacts = Artifacts(registry=self.registry, tracking=tracking, scratch=scratch)
         promotion = promotion_parts(
             database=database,
@@ -68,9 +69,9 @@ class Catalogue:
         """The surface `/api/v1/ml/registry`, and the catalogue as `/mlops` tells it."""
         return [
             # Routes are tried in this order: first the ones that are asked all day.
-            catalogue_reads(self.registry, self.reading),
+            catalogue_reads(self.reads),
             catalogue_writes(self.registration, self.editing),
-            model_routes(self.registry),
+            model_routes(self.registry, self.reads),
             artifact_routes(self.artifacts),
             comparison_routes(self.comparisons),
             stage_routes(self.promotion, self.registry),

@@ -33,7 +33,7 @@ from modelyard.mlops.status import PlatformStatus
 from modelyard.outbox.delivery import PAUSE_SECONDS, OutboxDelivery
 from modelyard.ports.job_engine import Workflow
 from modelyard.projects.routes import PREFIX as PROJECTS
-from modelyard.registry.at_once import CatalogueAtOnce
+from modelyard.registry.reads.fast_path import RegistryFastPath
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
@@ -145,8 +145,8 @@ class ControlPlane:
             database=self.database,
             sources=self._settings.http.trusted_sources,
             streamed={f"{PROJECTS}/": self._settings.projects.max_bytes},
-            keep_seconds=self._settings.registry.cache_ttl_seconds,
-            tell=CatalogueAtOnce(self.catalogue.reading),
+            cache_seconds=self._settings.registry.cache_ttl_seconds,
+            fast_path=RegistryFastPath(self.catalogue.reads),
             routers=[
                 *self.catalogue.routes(),
                 *self.training.routes(),

@@ -11,8 +11,8 @@ from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.errors import Invalid
 from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.kept_answers import kept
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.response_cache import cacheable
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
 from modelyard.mlops.schemas import (
@@ -32,6 +32,7 @@ from modelyard.mlops.upload import read_upload
 from modelyard.naming import model_name_of_script
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
+from modelyard.registry.reads.service import RegistryReads
 from modelyard.registry.registration import Registration
 from modelyard.registry.schemas import ModelsAnswer, ModelWithVersionsAnswer, VersionAnswer
 from modelyard.registry.service import RegistryService
@@ -226,18 +227,18 @@ def registration_routes(registration: Registration, afterwards: RegisteringAfter
     return router
 
 
-def model_routes(registry: RegistryService) -> APIRouter:
+def model_routes(registry: RegistryService, reads: RegistryReads) -> APIRouter:
     """The catalogue."""
     router = APIRouter(prefix="/mlops", tags=["mlops"])
 
-    @router.get("/models", dependencies=OF_OWN_TENANT)
-    @kept
-    def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> ModelsAnswer:
+    @router.get("/models", response_model=ModelsAnswer, dependencies=OF_OWN_TENANT)
+    @cacheable
+    async def list_models(caller: ReadModels, limit: Limit = 50, cursor: Cursor = None) -> Response:
         """Models by name."""
-        return ModelsAnswer.of(registry.models(caller, limit=limit, cursor=cursor))
+        return (await reads.models(caller, limit=limit, cursor=cursor)).response()
 
     @router.get("/models/{model_name}")
-    @kept
+    @cacheable
     def one_model(caller: ReadModels, model_name: str) -> ModelWithVersionsAnswer:
         """One model with its versions, the newest 200 of them; the registry lists all."""
         newest = registry.page_of_versions(caller, model_name, limit=MAX_LIMIT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from modelyard.errors import Conflict, Invalid
+from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.registry.parameters import ParameterValue
 from modelyard.registry.provenance import Provenance
 from modelyard.registry.states import Stage
@@ -210,6 +210,16 @@ def shown_metrics(
     """The metrics of a version, and which of them are claims; a claim that was measured so is none."""
     only_claimed = {name: value for name, value in claimed.items() if name not in measured or measured[name] != value}
     return {**only_claimed, **measured}, only_claimed
+
+
+def model_not_found(name: str) -> NotFound:
+    """What a question about a model that is not there is answered with."""
+    return NotFound(f"there is no model '{name}'", code="model_not_found")
+
+
+def version_not_found(name: str, number: int | None) -> NotFound:
+    """What a question about a version that is not there is answered with."""
+    return NotFound(f"model '{name}' has no version {number}", code="version_not_found")
 
 
 def refuse_deleting(version: Version) -> None:

@@ -6,7 +6,6 @@ from sqlalchemy import Connection
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import NotFound
 from modelyard.paging import Page
 from modelyard.principals import Principal
 from modelyard.registry import store
@@ -16,7 +15,9 @@ from modelyard.registry.domain import (
     Manifest,
     Model,
     Version,
+    model_not_found,
     refuse_deleting,
+    version_not_found,
 )
 from modelyard.registry.name_store import find_labelled, find_mirrored, names_of
 from modelyard.registry.search.filters import (
@@ -29,8 +30,8 @@ from modelyard.registry.search.filters import (
     VersionOrder,
 )
 from modelyard.registry.search.pages import page_of_models, page_of_versions, versions_from
+from modelyard.registry.search.tagged import SlotNames
 from modelyard.registry.states import Stage
-from modelyard.registry.tagged import SlotNames
 from modelyard.tracker_names import mirror_name
 
 
@@ -65,7 +66,7 @@ class RegistryLookups:
             if number is not None and 0 < number <= MAX_VERSION:
                 version = store.find_version(connection, principal.tenant_id, model_name, number)
         if version is None:
-            raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
+            raise version_not_found(model_name, number)
         return version
 
     def version_within(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
@@ -76,7 +77,7 @@ class RegistryLookups:
         """
         version = store.find_version(connection, principal.tenant_id, model_name, number)
         if version is None:
-            raise NotFound(f"model '{model_name}' has no version {number}", code="version_not_found")
+            raise version_not_found(model_name, number)
         return version
 
     def versions_numbered(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> dict[int, Version]:
@@ -241,7 +242,7 @@ class RegistryLookups:
         with self._database.read() as connection:
             names = names_of(connection, tenant_id, model_name)
         if names is None:
-            raise NotFound(f"there is no model '{model_name}'", code="model_not_found")
+            raise model_not_found(model_name)
         return names[0]
 
     def mirror_name(self, tenant_id: str, model_name: str) -> str:
@@ -264,5 +265,5 @@ class RegistryLookups:
     def _model(connection: Connection, principal: Principal, name: str) -> Model:
         model = store.find_model(connection, principal.tenant_id, name)
         if model is None:
-            raise NotFound(f"there is no model '{name}'", code="model_not_found")
+            raise model_not_found(name)
         return model

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.http.bodies import RequestBody
-from modelyard.paging import Page
 from modelyard.registry.domain import Dataset, Given, Model, Version
 from modelyard.registry.metrics import MAX_METRIC_NAME
 
@@ -228,22 +227,12 @@ class ModelsAnswer(Answer):
     models: list[ModelAnswer]
     next_cursor: str | None
 
-    @classmethod
-    def of(cls, page: Page[Model]) -> "ModelsAnswer":
-        """The page on the wire."""
-        return cls(models=[ModelAnswer.of(model) for model in page.items], next_cursor=page.next_cursor)
-
 
 class VersionsAnswer(Answer):
     """A page of versions, newest first."""
 
     versions: list[VersionAnswer]
     next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[Version]) -> "VersionsAnswer":
-        """The page on the wire."""
-        return cls(versions=[VersionAnswer.of(version) for version in page.items], next_cursor=page.next_cursor)
 
 
 def _model_fields(model: Model) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from modelyard.principals import Principal
 
 PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json"}
 _KEY = "modelyard.principal"
-_CHANGES = "modelyard.changes"
+_CHANGE_NUMBER = "modelyard.change_number"
 
 
 def principal_of(scope: Scope) -> Principal:
@@ -25,15 +25,10 @@ def principal_of(scope: Scope) -> Principal:
     return principal
 
 
-def is_authenticated(scope: Scope) -> bool:
-    """Whether the request is not public, and its caller known."""
-    return _KEY in scope
-
-
-def changes_of(scope: Scope) -> int | None:
-    """How many changes the database had counted when the request came in; None when it did not answer."""
-    changes: int | None = scope[_CHANGES]
-    return changes
+def change_number_of(scope: Scope) -> int | None:
+    """The number of changes when the request came in; None when the database did not answer."""
+    number: int | None = scope[_CHANGE_NUMBER]
+    return number
 
 
 def caller_of(scope: Scope) -> tuple[str | None, str | None]:
@@ -42,7 +37,7 @@ def caller_of(scope: Scope) -> tuple[str | None, str | None]:
 
 
 class Authentication:
-    """Puts the caller's principal into the scope, or answers 401. Who was let in a moment ago costs no thread."""
+    """Puts the caller's principal into the scope, or answers 401. A caller in the cache costs no thread."""
 
     def __init__(self, app: ASGIApp, *, access: Authenticator, database: Database) -> None:
         self._app = app
@@ -61,10 +56,10 @@ class Authentication:
 
     async def _principal(self, scope: Scope) -> Principal:
         header, address = caller_of(scope)
-        changes = scope[_CHANGES] = await self._database.count_changes()
-        if changes is not None:
-            recalled = self._access.recall(header, address=address)
-            if recalled is not None and recalled.changes == changes:
-                return recalled.principal
-        authenticate = partial(self._access.authenticate, header, address=address, changes=changes)
+        number = scope[_CHANGE_NUMBER] = await self._database.change_number()
+        if number is not None:
+            cached = self._access.cached_principal(header, address=address)
+            if cached is not None and cached.change_number == number:
+                return cached.principal
+        authenticate = partial(self._access.authenticate, header, address=address, change_number=number)
         return await to_thread.run_sync(authenticate)

@@ -34,11 +34,11 @@ from sqlalchemy.sql.functions import FunctionElement
 from modelyard.registry.search.conditions import compared, is_of_version, is_tag
 from modelyard.registry.search.filters import Comparison, ModelFilter, ModelOrder
 from modelyard.registry.search.page_keys import after, model_keys, ordered, page
+from modelyard.registry.search.tagged import TENANT, Answer, Question, SlotNames, Tagged, tagged
 from modelyard.registry.search_index.rows import stage_set, tag_digest
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in
 from modelyard.registry.tables import model_owners, model_tags, models, version_metrics, version_tags, versions
-from modelyard.registry.tagged import TENANT, Answer, Question, SlotNames, Tagged, tagged
 
 _FEW = 500
 _ESCAPE = "/"

@@ -31,10 +31,13 @@ from modelyard.registry.search.page_keys import (
     version_cursor,
     version_key,
 )
+from modelyard.registry.search.tagged import TENANT, SlotNames
 from modelyard.registry.search_index.rows import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
-from modelyard.registry.tagged import TENANT, SlotNames
+
+ORDERED_BY = "ordered_by"
+"""The column of the metric that orders versions."""
 
 
 def page_of_models(
@@ -68,15 +71,34 @@ def page_of_versions(
     cursor: str | None,
 ) -> Page[Version]:
     """Versions of a model that are not deleted and meet the filter, in the order."""
-    query, keys = _versions(tenant_id, name, which, order)
-    if cursor is not None:
-        query = query.where(is_after(keys, version_key(order, cursor), is_descending=order.is_descending))
-    rows = connection.execute(ordered(query, keys, is_descending=order.is_descending).limit(limit + 1)).all()
+    query = versions_query(select(versions), tenant_id, name, which, order=order, limit=limit, cursor=cursor)
+    rows = connection.execute(query).all()
     items = [version_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)
-    value = None if order.metric is None else rows[limit - 1].ordered_by
+    value = None if order.metric is None else getattr(rows[limit - 1], ORDERED_BY)
     return Page(items, version_cursor(order, items[-1].version, value=value))
+
+
+def versions_query(
+    columns: Select[Any],
+    tenant_id: str,
+    name: str,
+    which: VersionFilter,
+    *,
+    order: VersionOrder,
+    limit: int,
+    cursor: str | None,
+) -> Select[Any]:
+    """These columns of a page of versions and of one version more, with ORDERED_BY where a metric orders them.
+
+    Raises:
+        Invalid: code `cursor_invalid`.
+    """
+    query, keys = _versions(columns, tenant_id, name, which, order)
+    if cursor is not None:
+        query = query.where(is_after(keys, version_key(order, cursor), is_descending=order.is_descending))
+    return ordered(query, keys, is_descending=order.is_descending).limit(limit + 1)
 
 
 def versions_from(
@@ -104,14 +126,14 @@ def _models(shape: Shape, order: ModelOrder, is_first: bool) -> Select[Any]:  # 
 
 
 def _versions(
-    tenant_id: str, name: str, which: VersionFilter, order: VersionOrder
+    columns: Select[Any], tenant_id: str, name: str, which: VersionFilter, order: VersionOrder
 ) -> tuple[Select[Any], list[ColumnElement[Any]]]:
     """The query, and the columns that it is ordered by.
 
     Tags and metrics have one row for each version, so they are joined, and a database may begin with the rarest.
     """
     is_one = (versions.c.tenant_id == tenant_id) & (versions.c.model_name == name) & versions.c.deleted_at.is_(None)
-    query: Select[Any] = select(versions).where(is_one)
+    query = columns.where(is_one)
     number: ColumnElement[Any] = versions.c.version
     if which.stage is not None:
         query = query.where(is_in(which.stage))
@@ -130,5 +152,5 @@ def _versions(
         return query, [number]
     row = version_metrics.alias()
     has_it = (row.c.tenant_id == tenant_id) & (row.c.name == order.metric) & (row.c.model_name == name)
-    query = query.join(row, is_of_version(row) & has_it).add_columns(row.c.value.label("ordered_by"))
+    query = query.join(row, is_of_version(row) & has_it).add_columns(row.c.value.label(ORDERED_BY))
     return query, [row.c.value, row.c.version]

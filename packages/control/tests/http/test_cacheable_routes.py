@@ -1,4 +1,4 @@
-"""Nothing that a kept answer tells of can change without being counted: every kept route is asked in every way."""
+"""No cached response depends on a table whose changes are not counted: every cacheable route is asked in every way."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from statements import statements
 
 from modelyard.access.tables import tenants
 from modelyard.db import Database
-from modelyard.http.middleware.kept_answers import is_kept
+from modelyard.http.response_cache import is_cacheable
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
@@ -32,14 +32,14 @@ QUESTIONS: dict[str, list[str]] = {
     "owner": ["ada"],
     "order": ["name", "-last_updated", "version", "-metrics.auc"],
 }
-"""Values for every parameter that a kept route has; a new parameter needs some here."""
+"""Values for every parameter that a cacheable route has; a new parameter needs some here."""
 
 
-def kept_routes(control_plane: ControlPlane) -> list[RouteContext]:
+def cacheable_routes(control_plane: ControlPlane) -> list[RouteContext]:
     return [
         route
         for route in iter_route_contexts(control_plane.app().routes)
-        if isinstance(route.original_route, APIRoute) and is_kept(route.original_route.endpoint)
+        if isinstance(route.original_route, APIRoute) and is_cacheable(route.original_route.endpoint)
     ]
 
 
@@ -69,17 +69,17 @@ def tables_read(database: Database) -> Iterator[set[Table]]:
     with statements(database) as asked:
         yield seen
     for statement in asked:
-        assert isinstance(statement, visitors.ExternallyTraversible), "SQL as text tells no tables"
+        assert isinstance(statement, visitors.ExternallyTraversible), "SQL as text names no tables"
         seen.update(each for each in visitors.iterate(statement) if isinstance(each, Table))
 
 
 def count_up(control_plane: ControlPlane) -> None:
-    """Make all kept answers and admissions void."""
+    """Invalidate all cached responses and principals."""
     with control_plane.database.write() as connection:
         connection.execute(update(tenants).values(name=tenants.c.name))
 
 
-class TestKeptRoutes:
+class TestCacheableRoutes:
     def test_none_reads_a_table_whose_changes_are_not_counted(
         self,
         sqlite_control_plane: ControlPlane,
@@ -90,7 +90,7 @@ class TestKeptRoutes:
         client = TestClient(control_plane.app(), headers={"Authorization": f"Bearer {secret}"})
         for _ in range(3):
             control_plane.registry.register(ADMIN, model_name="iris", logged=log_model())
-        routes = kept_routes(control_plane)
+        routes = cacheable_routes(control_plane)
         assert len(routes) >= 6
         with tables_read(control_plane.database) as seen:
             for address in (address for route in routes for address in questions(route)):

@@ -1,4 +1,4 @@
-"""Single statements, asked from the event loop over connections that stay open."""
+"""Single statements that the event loop executes over connections that stay open."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,8 +26,8 @@ from sqlalchemy import (
 
 from modelyard.access.tables import tenants
 from modelyard.adapters.clock.manual import ManualClock
-from modelyard.db import Database, line
-from modelyard.db.server_lookups import ServerLookups
+from modelyard.db import Database, pipelined_connection
+from modelyard.db.postgres_executor import PostgresExecutor
 from modelyard.errors import Unavailable
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ SHELF: Any = select(column("a"), column("b")).select_from(table("shelf"))
 
 
 def names(database: Database) -> list[str]:
-    return [row["name"] for row in anyio.run(database.look_up, NAMES, {})]
+    return [row["name"] for row in anyio.run(database.fetch, NAMES, {})]
 
 
 def add(connection: Connection, name: str) -> None:
@@ -53,18 +53,18 @@ def execute(database: Database, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def at_once(*asked: Awaitable[T]) -> Awaitable[Sequence[T | BaseException]]:
+def together(*asked: Awaitable[T]) -> Awaitable[Sequence[T | BaseException]]:
     return asyncio.gather(*asked, return_exceptions=True)
 
 
 async def echo(database: Database, word: str) -> str:
-    (row,) = await database.look_up(ECHO, {"word": word})
-    told: str = row["word"]
-    return told
+    (row,) = await database.fetch(ECHO, {"word": word})
+    found: str = row["word"]
+    return found
 
 
 async def pid(database: Database) -> int:
-    (row,) = await database.look_up(PID, {})
+    (row,) = await database.fetch(PID, {})
     found: int = row["pid"]
     return found
 
@@ -74,7 +74,7 @@ def terminate(database: Database, number: int) -> None:
         connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": number})
 
 
-class TestLookups:
+class TestFetch:
     def test_each_sees_what_was_committed_before_it_and_nothing_else(self, database: Database) -> None:
         assert names(database) == []
         with database.write() as connection:
@@ -98,15 +98,15 @@ class TestLookups:
         now = ManualClock().now()
         stored = {"name": "acme", "quotas": {}, "created_at": now, "suspended_at": None}
         later = datetime.fromisoformat("2999-01-01T02:00:00+02:00")
-        assert anyio.run(database.look_up, before, {"before": later}) == [stored]
-        assert anyio.run(database.look_up, before, {"before": now}) == []
+        assert anyio.run(database.fetch, before, {"before": later}) == [stored]
+        assert anyio.run(database.fetch, before, {"before": now}) == []
 
     def test_a_statement_that_is_wrong_harms_no_other(self, database: Database) -> None:
         nonsense: Any = select(column("absent")).select_from(table("nowhere"))
 
         async def ask() -> Sequence[object]:
-            return await at_once(
-                echo(database, "a"), database.look_up(nonsense, {}), echo(database, "b"), database.look_up(nonsense, {})
+            return await together(
+                echo(database, "a"), database.fetch(nonsense, {}), echo(database, "b"), database.fetch(nonsense, {})
             )
 
         first, wrong, second, again = anyio.run(ask)
@@ -117,11 +117,11 @@ class TestLookups:
 
     def test_a_parameter_that_is_not_given_is_not_taken_for_null(self, database: Database) -> None:
         with pytest.raises(KeyError, match="word"):
-            anyio.run(database.look_up, ECHO, {})
+            anyio.run(database.fetch, ECHO, {})
 
     def test_a_list_of_any_length_is_no_parameter(self, database: Database) -> None:
         with pytest.raises(ValueError, match="depends on its parameters"):
-            anyio.run(database.look_up, NAMES.where(tenants.c.name.in_(["acme"])), {})
+            anyio.run(database.fetch, NAMES.where(tenants.c.name.in_(["acme"])), {})
 
     def test_without_a_database_it_is_unavailable(self, free_port: int) -> None:
         database = Database(f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none")
@@ -130,7 +130,7 @@ class TestLookups:
 
 
 class TestInAFile:
-    def test_a_connection_that_looked_up_can_write_afterwards(self, sqlite_database: Database) -> None:
+    def test_a_database_that_was_read_so_can_be_written_afterwards(self, sqlite_database: Database) -> None:
         names(sqlite_database)
         for name in ("acme", "globex"):
             with sqlite_database.write() as connection:
@@ -139,7 +139,7 @@ class TestInAFile:
 
 
 class TestOnAServer:
-    def test_a_few_lines_are_shared_by_all(self, postgres_database: Database) -> None:
+    def test_a_few_connections_are_shared_by_all(self, postgres_database: Database) -> None:
         async def ask() -> list[int]:
             found: list[int] = []
             for _ in range(20):
@@ -149,7 +149,7 @@ class TestOnAServer:
 
         assert 1 < len(set(anyio.run(ask))) <= 4
 
-    def test_a_line_that_the_server_ended_is_replaced(self, postgres_database: Database) -> None:
+    def test_a_connection_that_the_server_ended_is_replaced(self, postgres_database: Database) -> None:
         async def ask() -> tuple[int, int]:
             before = await pid(postgres_database)
             await asyncio.to_thread(terminate, postgres_database, before)
@@ -158,11 +158,11 @@ class TestOnAServer:
         before, after = anyio.run(ask)
         assert before != after
 
-    def test_a_question_that_was_lost_with_its_line_is_put_again(self, postgres_database: Database) -> None:
+    def test_a_query_that_was_lost_with_its_connection_is_repeated(self, postgres_database: Database) -> None:
         async def ask() -> Sequence[object]:
             ours = await pid(postgres_database)
             asked = asyncio.ensure_future(
-                at_once(postgres_database.look_up(SLEEP, {"seconds": 1}), echo(postgres_database, "a"))
+                together(postgres_database.fetch(SLEEP, {"seconds": 1}), echo(postgres_database, "a"))
             )
             await asyncio.sleep(0.1)
             await asyncio.to_thread(terminate, postgres_database, ours)
@@ -172,7 +172,7 @@ class TestOnAServer:
         assert slept == [{"slept": ""}]
         assert word == "a"
 
-    def test_answers_are_right_while_lines_are_ended_again_and_again(self, postgres_database: Database) -> None:
+    def test_rows_are_right_while_connections_are_ended_again_and_again(self, postgres_database: Database) -> None:
         async def ask_on(name: str) -> int:
             unavailable = 0
             for number in range(200):
@@ -184,7 +184,7 @@ class TestOnAServer:
             return unavailable
 
         async def ask() -> Sequence[object]:
-            asked = asyncio.ensure_future(at_once(*(ask_on(f"asker {number}") for number in range(20))))
+            asked = asyncio.ensure_future(together(*(ask_on(f"asker {number}") for number in range(20))))
             while not asked.done():
                 with suppress(Unavailable):
                     await asyncio.to_thread(terminate, postgres_database, await pid(postgres_database))
@@ -198,11 +198,11 @@ class TestOnAServer:
     def test_a_server_that_is_silent_is_unavailable(
         self, postgres_database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(line, "_PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr(pipelined_connection, "_TIMEOUT_SECONDS", 0.1)
 
         async def ask() -> Sequence[object]:
             await pid(postgres_database)
-            return await at_once(postgres_database.look_up(SLEEP, {"seconds": 60}), postgres_database.count_changes())
+            return await together(postgres_database.fetch(SLEEP, {"seconds": 60}), postgres_database.change_number())
 
         silent, count = anyio.run(ask)
         assert isinstance(silent, Unavailable)
@@ -212,24 +212,24 @@ class TestOnAServer:
         execute(postgres_database, "CREATE TABLE shelf (a integer, b integer)", "INSERT INTO shelf VALUES (1, 2)")
 
         async def ask() -> tuple[object, object]:
-            before = await postgres_database.look_up(SHELF, {})
+            before = await postgres_database.fetch(SHELF, {})
             await asyncio.to_thread(execute, postgres_database, "ALTER TABLE shelf ALTER b TYPE text")
-            return before, await postgres_database.look_up(SHELF, {})
+            return before, await postgres_database.fetch(SHELF, {})
 
         assert anyio.run(ask) == ([{"a": 1, "b": 2}], [{"a": 1, "b": "2"}])
 
     def test_a_statement_that_a_pooler_forgot_is_prepared_anew(self, postgres_database: Database) -> None:
         async def ask() -> list[str]:
             before = await echo(postgres_database, "a")
-            (one,) = _lines(postgres_database)
-            assert await one.ask("DEALLOCATE ALL", []) == []
+            (one,) = _connections(postgres_database)
+            assert await one.fetch("DEALLOCATE ALL", []) == []
             return [before, await echo(postgres_database, "b"), await echo(postgres_database, "c")]
 
         assert anyio.run(ask) == ["a", "b", "c"]
 
     def test_who_left_leaves_the_answers_of_others_in_order(self, postgres_database: Database) -> None:
         async def ask() -> str:
-            gone = asyncio.ensure_future(postgres_database.look_up(SLEEP, {"seconds": 0}))
+            gone = asyncio.ensure_future(postgres_database.fetch(SLEEP, {"seconds": 0}))
             await asyncio.sleep(0)
             gone.cancel()
             return await echo(postgres_database, "b")
@@ -256,29 +256,29 @@ class TestOnAServer:
         self, postgres_database: Database, statement: Any, parameters: dict[str, Any], error: type[Exception]
     ) -> None:
         async def ask() -> Sequence[object]:
-            return await at_once(postgres_database.look_up(statement, parameters), echo(postgres_database, "a"))
+            return await together(postgres_database.fetch(statement, parameters), echo(postgres_database, "a"))
 
         wrong, word = anyio.run(ask)
         assert isinstance(wrong, error)
         assert word == "a"
 
-    def test_each_event_loop_has_lines_of_its_own(self, postgres_database: Database) -> None:
+    def test_each_event_loop_has_connections_of_its_own(self, postgres_database: Database) -> None:
         asked: Callable[[], Awaitable[int]] = partial(pid, postgres_database)
         assert anyio.run(asked) != anyio.run(asked)
         postgres_database.close()
 
-    def test_closed_beside_a_running_loop_it_is_given_up_there(self, postgres_database: Database) -> None:
+    def test_closed_beside_a_running_loop_its_connections_are_closed_there(self, postgres_database: Database) -> None:
         async def ask() -> bool:
             await pid(postgres_database)
-            (one,) = _lines(postgres_database)
+            (one,) = _connections(postgres_database)
             await asyncio.to_thread(postgres_database.close)
             await asyncio.sleep(0)
-            return one.is_lost
+            return one.is_closed
 
         assert anyio.run(ask)
 
 
-def _lines(database: Database) -> list[line.Line]:
+def _connections(database: Database) -> list[pipelined_connection.PipelinedConnection]:
     """The open ones of this event loop."""
-    assert isinstance(database._lookups, ServerLookups)
-    return database._lookups._lines()._open
+    assert isinstance(database._executor, PostgresExecutor)
+    return database._executor._pool()._open
