@@ -20,8 +20,8 @@ from modelyard.naming import derived_labels
 from modelyard.principals import FIRST_TENANT
 from modelyard.registry import tables
 from modelyard.registry.domain import FileEntry, Manifest
+from modelyard.registry.search_index.bitmaps import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 from modelyard.registry.search_index.rows import stage_set, tag_digest
-from modelyard.registry.search_index.sets import LIVING, Kind, Page, block_of, place_of, place_of_model, written
 from modelyard.registry.states import Stage
 from modelyard.tracker_names import mirror_name
 

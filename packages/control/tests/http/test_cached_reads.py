@@ -101,7 +101,7 @@ class TestCachedReads:
     ) -> None:
         assert client.get(iris).status_code == 200
         monkeypatch.setattr(control_plane.database, "change_number", None)
-        for path in (f"{MODELS}/iris", f"{MODELS}/iris/versions", f"{MODELS}/iris/versions?stage=none", MODELS):
+        for path in (f"{MODELS}/iris", f"{MODELS}/iris/versions", f"{MODELS}/iris/versions?stage=none"):
             with statements(control_plane.database) as seen:
                 assert client.get(path).status_code == 200
             assert len(seen) == 1

@@ -15,9 +15,9 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.registry import deletion_store, store
 from modelyard.registry.domain import FileEntry, Manifest, NewVersion
+from modelyard.registry.search.bitmap_search import SlotNames
 from modelyard.registry.search.filters import ModelFilter, ModelOrder, TagFilter, parse_metrics
 from modelyard.registry.search.pages import page_of_models
-from modelyard.registry.search.tagged import SlotNames
 from modelyard.registry.search_index.rows import index_model, index_version_stage, index_version_tags
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import search_sets

@@ -166,7 +166,7 @@ def _translated() -> Iterator[None]:
 
 
 def _may_pass_later(exc: BaseException | None) -> bool:
-    """Whether the same statement may work in a while: the database was away or busy, rather than asked for nonsense."""
+    """Whether the same statement may work in a while: the database was away or busy, and the statement not wrong."""
     if isinstance(exc, sqlite3.OperationalError):
         return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
     return isinstance(exc, psycopg.OperationalError)

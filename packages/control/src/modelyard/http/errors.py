@@ -73,7 +73,7 @@ def error_response(error: ModelyardError, *, request_id: str | None) -> JSONResp
     """The answer for an error."""
     headers = {"WWW-Authenticate": "Bearer"} if error.kind is Kind.UNAUTHENTICATED else {}
     if request_id is not None:
-        # Starlette answers what nobody expected from outside of every middleware, so the id is told here too.
+        # Starlette answers what nobody expected from outside of every middleware, so the id is added here too.
         headers["X-Request-Id"] = request_id
     if isinstance(error, Busy):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))

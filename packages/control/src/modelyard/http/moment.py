@@ -1,4 +1,4 @@
-"""A moment in a query or a body: ISO 8601 with a zone, told on in UTC."""
+"""A moment in a query or a body: ISO 8601 with a zone, converted to UTC."""
 
 import re
 from datetime import UTC, datetime

@@ -103,10 +103,9 @@ class ResponseCache:
         """Add a response that was made at this number of changes, or at a later one; None: it is not known."""
         if change_number is None or self._ttl_seconds == 0 or len(response.body) > _MAX_BODY_BYTES:
             return
-        if key in self._entries:
-            self._drop(key)
+        earlier = self._entries.pop(key, None)
         self._entries[key] = _Entry(response, change_number, time.monotonic() + self._ttl_seconds)
-        self._bytes += len(response.body)
+        self._bytes += len(response.body) - (0 if earlier is None else len(earlier.response.body))
         while self._bytes > _MAX_BYTES:
             self._drop(next(iter(self._entries)))
 

@@ -1,4 +1,4 @@
-"""Revisions in headers: an `ETag` tells the one that was answered, `If-Match` the one that a change is based on."""
+"""Revisions in headers: an `ETag` holds the one in the response, `If-Match` the one that a change is based on."""
 
 import re
 from typing import Annotated
@@ -11,7 +11,7 @@ _QUOTED = re.compile(r'(?:W/)?"(?:[a-z]*-)?(\d{1,18})(?:\.[0-9a-f]+)?"|(\d{1,18}
 
 
 def set_etag(response: Response, revision: int) -> None:
-    """Tell the revision."""
+    """Put the revision into the header."""
     response.headers["ETag"] = f'"{revision}"'
 
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Select, delete, false, func, select, update
 
 from modelyard.registry.domain import Version, can_be_a_number
-from modelyard.registry.search_index.sets import delete_versions as delete_from_sets
-from modelyard.registry.search_index.sets import restore_version as restore_in_sets
+from modelyard.registry.search_index.bitmaps import delete_versions as delete_from_bitmaps
+from modelyard.registry.search_index.bitmaps import restore_version as restore_in_bitmaps
 from modelyard.registry.states import Stage
 from modelyard.registry.store import hold_model as hold_as_it_is
 from modelyard.registry.store import touch_model, version_of_row
@@ -150,7 +150,7 @@ def delete_versions(connection: Connection, some: Collection[Version], *, at: da
     connection.execute(update(versions).where(_among(some)).values(deleted_at=at))
     if some:
         one = next(iter(some))
-        delete_from_sets(connection, one.tenant_id, one.model_name, [version.version for version in some])
+        delete_from_bitmaps(connection, one.tenant_id, one.model_name, [version.version for version in some])
 
 
 def delete_model(connection: Connection, job_id: str, *, at: datetime) -> bool:
@@ -164,7 +164,7 @@ def restore(connection: Connection, version: Version, *, at: datetime) -> None:
     back = {"deletion_job_id": None, "deleted_at": None}
     is_it = _of_model(version.tenant_id, version.model_name) & (versions.c.version == version.version)
     connection.execute(update(versions).where(is_it).values(revision=versions.c.revision + 1, **back))
-    restore_in_sets(connection, version.tenant_id, version.model_name, version.version)
+    restore_in_bitmaps(connection, version.tenant_id, version.model_name, version.version)
     is_dead = _is_model(version.tenant_id, version.model_name) & models.c.deleted_at.is_not(None)
     connection.execute(update(models).where(is_dead).values(updated_at=at, **back))
 

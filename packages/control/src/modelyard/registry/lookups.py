@@ -20,6 +20,7 @@ from modelyard.registry.domain import (
     version_not_found,
 )
 from modelyard.registry.name_store import find_labelled, find_mirrored, names_of
+from modelyard.registry.search.bitmap_search import SlotNames
 from modelyard.registry.search.filters import (
     EVERY_MODEL,
     EVERY_VERSION,
@@ -30,7 +31,6 @@ from modelyard.registry.search.filters import (
     VersionOrder,
 )
 from modelyard.registry.search.pages import page_of_models, page_of_versions, versions_from
-from modelyard.registry.search.tagged import SlotNames
 from modelyard.registry.states import Stage
 from modelyard.tracker_names import mirror_name
 

@@ -33,10 +33,10 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = next((most for path, most in self._streamed.items() if scope["path"].startswith(path)), self._limit)
-        told = f"the body is larger than {limit} bytes"
+        sentence = f"the body is larger than {limit} bytes"
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > limit):
-            error = TooLarge(told, code="body_too_large")
+            error = TooLarge(sentence, code="body_too_large")
             await error_response(error, request_id=request_id_of(scope))(scope, receive, send)
             return
         taken = 0
@@ -47,7 +47,7 @@ class BodyLimit:
             taken += len(message.get("body", b""))
             if taken > limit:
                 # The one exception that FastAPI does not take for a body that it cannot parse.
-                raise HTTPException(413, told)
+                raise HTTPException(413, sentence)
             return message
 
         await self._app(scope, receive_counted, send)

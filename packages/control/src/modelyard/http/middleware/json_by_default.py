@@ -21,7 +21,7 @@ class JsonByDefault:
         """Pass the request on."""
         if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}:
             headers = scope["headers"]
-            told = b"".join(value for name, value in headers if name == _CONTENT_TYPE).partition(b";")[0]
-            if told.strip().lower() in {b"", _FORM}:
+            declared = b"".join(value for name, value in headers if name == _CONTENT_TYPE).partition(b";")[0]
+            if declared.strip().lower() in {b"", _FORM}:
                 scope = {**scope, "headers": [*(pair for pair in headers if pair[0] != _CONTENT_TYPE), _JSON]}
         await self._app(scope, receive, send)

@@ -1,5 +1,5 @@
-"""The fast path of the registry's plain questions: one version, one model, a page by number, stage or name. It reads
-the question from the request's address, without the framework's routing, which takes longer than all the rest.
+"""The fast path of the registry's plain questions: one version, one model, a page of a model's versions. It reads the
+question from the request's address, without the framework's routing, which takes longer than all the rest.
 
 Whatever else a request holds is left to the routes (routes.py), errors included.
 """
@@ -42,7 +42,6 @@ class RegistryFastPath:
                 (f"{_MODELS}/{_NAME}/versions/{_NUMBER}", self._version),
                 (f"{_MODELS}/{_NAME}", self._model),
                 (f"{_MODELS}/{_NAME}/versions", self._versions),
-                (_MODELS, self._models),
             )
         ]
 
@@ -55,8 +54,8 @@ class RegistryFastPath:
         if not path.startswith(_MODELS) or (page := _page(query, caller.tenant_id)) is None:
             return None
         for address, answer in self._questions:
-            if query and answer in (self._version, self._model):
-                continue  # They take no parameters; their routes say so.
+            if query and answer != self._versions:
+                continue  # The others take no parameters; their routes say so.
             if question := address.fullmatch(path):
                 return await answer(MAY_READ.check(caller), page, **question.groupdict())
         return None
@@ -70,11 +69,6 @@ class RegistryFastPath:
     async def _versions(self, caller: Principal, page: _Page, name: str) -> CachedResponse:
         which = VersionFilter(stage=page.stage)
         return await self._reads.versions(caller, name, which, limit=page.limit, cursor=page.cursor)
-
-    async def _models(self, caller: Principal, page: _Page) -> CachedResponse | None:
-        if page.stage is not None:
-            return None
-        return await self._reads.models(caller, limit=page.limit, cursor=page.cursor)
 
 
 def _page(query: bytes, tenant_id: str) -> _Page | None:

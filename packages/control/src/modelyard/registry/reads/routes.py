@@ -1,4 +1,4 @@
-"""The routes that read models and versions (contract section 1)."""
+"""The routes that read models and versions."""
 
 from typing import Annotated
 

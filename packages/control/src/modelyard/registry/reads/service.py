@@ -15,6 +15,7 @@ from modelyard.principals import Principal
 from modelyard.registry.domain import MAX_VERSION, model_not_found, version_not_found
 from modelyard.registry.reads import statements
 from modelyard.registry.reads.statements import Row, pop_change_number, version_fields
+from modelyard.registry.search.bitmap_search import Rows, SlotNames
 from modelyard.registry.search.filters import (
     EVERY_MODEL,
     EVERY_VERSION,
@@ -24,10 +25,9 @@ from modelyard.registry.search.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.search.models import Asked, run, search
+from modelyard.registry.search.models import PageRequest, run, search
 from modelyard.registry.search.page_keys import after, model_cursor, model_key, version_cursor, version_key
 from modelyard.registry.search.pages import ORDERED_BY, versions_query
-from modelyard.registry.search.tagged import Answer, SlotNames
 
 
 class RegistryReads:
@@ -45,8 +45,8 @@ class RegistryReads:
         """
         rows: list[Row] = []
         if 0 < number <= MAX_VERSION:
-            asked = {"tenant_id": caller.tenant_id, "name": name, "version": number}
-            rows = await self._database.fetch(statements.one_version(), asked)
+            parameters = {"tenant_id": caller.tenant_id, "name": name, "version": number}
+            rows = await self._database.fetch(statements.one_version(), parameters)
         if not rows:
             raise version_not_found(name, number)
         change_number = pop_change_number(rows)
@@ -58,8 +58,8 @@ class RegistryReads:
         Raises:
             NotFound: code `model_not_found`.
         """
-        asked = {"tenant_id": caller.tenant_id, "name": name}
-        rows = await self._database.fetch(statements.one_model(), asked)
+        parameters = {"tenant_id": caller.tenant_id, "name": name}
+        rows = await self._database.fetch(statements.one_model(), parameters)
         if not rows:
             raise model_not_found(name)
         change_number = pop_change_number(rows)
@@ -84,8 +84,8 @@ class RegistryReads:
         key = [] if cursor is None else version_key(order, cursor)
         if which == VersionFilter(stage=which.stage) and order.metric is None:
             statement = statements.page_of_versions(which.stage, is_first=not key, is_descending=order.is_descending)
-            asked = {"tenant_id": caller.tenant_id, "name": name, "limit": limit + 1, **after(key)}
-            rows = await self._database.fetch(statement, asked)
+            parameters = {"tenant_id": caller.tenant_id, "name": name, "limit": limit + 1, **after(key)}
+            rows = await self._database.fetch(statement, parameters)
         else:
             filtered = partial(self._filtered_versions, caller, name, which, order=order, limit=limit, cursor=cursor)
             rows = await to_thread.run_sync(filtered)
@@ -114,12 +114,12 @@ class RegistryReads:
             Invalid: code `cursor_invalid`.
         """
         key = [] if cursor is None else model_key(order, cursor)
-        asked = Asked(which, order, key=key, limit=limit + 1)
+        request = PageRequest(which, order, key=key, limit=limit + 1)
         if which.text:
             # No index has words: all models are read for them, which would hold the event loop up.
-            rows = await to_thread.run_sync(self._search_in_thread, caller.tenant_id, asked)
+            rows = await to_thread.run_sync(self._search_in_thread, caller.tenant_id, request)
         else:
-            rows = await self._search(caller.tenant_id, asked)
+            rows = await self._search(caller.tenant_id, request)
         change_number = pop_change_number(rows)
         more = None
         if len(rows) > limit:
@@ -149,22 +149,22 @@ class RegistryReads:
             return [row._asdict() for row in found]
 
     async def _refuse_unknown(self, caller: Principal, name: str) -> None:
-        asked = {"tenant_id": caller.tenant_id, "name": name}
-        (row,) = await self._database.fetch(statements.select_model_exists(), asked)
+        parameters = {"tenant_id": caller.tenant_id, "name": name}
+        (row,) = await self._database.fetch(statements.select_model_exists(), parameters)
         if not row["is_there"]:
             raise model_not_found(name)
 
-    def _search_in_thread(self, tenant_id: str, asked: Asked) -> list[Row]:
+    def _search_in_thread(self, tenant_id: str, request: PageRequest) -> list[Row]:
         with self._database.read() as connection:
-            return list(run(search(statements.page_of_models, self._slots, tenant_id, asked), connection))
+            return list(run(search(statements.page_of_models, self._slots, tenant_id, request), connection))
 
-    async def _search(self, tenant_id: str, asked: Asked) -> list[Row]:
+    async def _search(self, tenant_id: str, request: PageRequest) -> list[Row]:
         """Each statement sees the state of its moment: a model is on the page if it was found, and exists when read."""
-        steps = search(statements.page_of_models, self._slots, tenant_id, asked)
+        queries = search(statements.page_of_models, self._slots, tenant_id, request)
         try:
-            step = next(steps)
+            query = next(queries)
             while True:
-                step = steps.send(await self._database.fetch(*step))
+                query = queries.send(await self._database.fetch(*query))
         except StopIteration as done:
-            rows: Answer = done.value
+            rows: Rows = done.value
             return list(rows)

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Exists, Integer, Select, String, bindparam
 
 from modelyard.db.changes import NUMBER
 from modelyard.registry.schemas import DatasetAnswer
+from modelyard.registry.search.bitmap_search import TENANT
 from modelyard.registry.search.filters import ModelOrder
 from modelyard.registry.search.models import Shape, page_of
 from modelyard.registry.search.page_keys import page
-from modelyard.registry.search.tagged import TENANT
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in, newest_version
 from modelyard.registry.tables import models, versions

@@ -1,4 +1,4 @@
-"""The search for models. Who has the tags and the stage is known from their sets (tagged.py); the other conditions are
+"""The search for models. Tags and stage are searched in bitmaps (bitmap_search.py); the other conditions are
 look-ups in an index, each tried for the models at hand.
 
 Searches that differ in their words only have one shape, and a shape's statements are written once.
@@ -31,10 +31,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from modelyard.registry.search.bitmap_search import TENANT, Query, Rows, SlotNames, Tagged, tagged
 from modelyard.registry.search.conditions import compared, is_of_version, is_tag
 from modelyard.registry.search.filters import Comparison, ModelFilter, ModelOrder
 from modelyard.registry.search.page_keys import after, model_keys, ordered, page
-from modelyard.registry.search.tagged import TENANT, Answer, Question, SlotNames, Tagged, tagged
 from modelyard.registry.search_index.rows import stage_set, tag_digest
 from modelyard.registry.states import Stage
 from modelyard.registry.store import is_in
@@ -47,8 +47,8 @@ _OWNER = bindparam("owner", type_=String)
 _TEXT = bindparam("text", type_=String)
 _NAMES = bindparam("names", type_=String)
 
-Search = Generator[Question, Answer, Answer]
-"""Asks with statements, is sent their rows, and returns the rows that it was made for."""
+Search = Generator[Query, Rows, Rows]
+"""Yields statements, is sent their rows, and returns the rows of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Shape:
     has_text: bool = False
     has_owner: bool = False
     tags: int = 0
-    """How many tags must be met together with metrics, by one version; they are told by their place."""
+    """How many tags must be met together with metrics, by one version; each is known by its place."""
     is_named: bool = False
     """Whether only models of given names count."""
     is_short: bool = False
@@ -71,7 +71,7 @@ EVERY_SHAPE = Shape()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageRequest:
     """One page of a search."""
 
     which: ModelFilter
@@ -85,14 +85,14 @@ Columns = Callable[[Shape, ModelOrder, bool], Select[Any]]
 """Gives the statement of a page with the columns one wants, by `page_of`; the last says if it is the first page."""
 
 
-def search(statement: Columns, slots: SlotNames, tenant_id: str, asked: Asked) -> Search:
+def search(statement: Columns, slots: SlotNames, tenant_id: str, request: PageRequest) -> Search:
     """The rows of a page, in its order."""
-    which = asked.which
-    words = {**_words(tenant_id, which), **after(asked.key), "limit": asked.limit}
+    which = request.which
+    words = {**_words(tenant_id, which), **after(request.key), "limit": request.limit}
     tags = list(dict.fromkeys(tag_digest(tag.key, tag.value) for tag in which.tags))
     sets = tags if which.stage is None else [*tags, stage_set(which.stage)]
     if not sets:
-        return (yield statement(_shape(which), asked.order, not asked.key), words)
+        return (yield statement(_shape(which), request.order, not request.key), words)
     found = yield from tagged(slots, tenant_id, sets)
     if found is None:
         return []
@@ -101,22 +101,22 @@ def search(statement: Columns, slots: SlotNames, tenant_id: str, asked: Asked) -
     while True:
         names = list(found.names)
         if len(names) > _FEW:
-            names = yield from _first_of(found, shape, asked, words)
-        short = replace(shape, is_short=len(names) <= asked.limit)
-        rows = yield statement(short, asked.order, not asked.key), {**words, "names": json.dumps(names)}
+            names = yield from _first_of(found, shape, request, words)
+        short = replace(shape, is_short=len(names) <= request.limit)
+        rows = yield statement(short, request.order, not request.key), {**words, "names": json.dumps(names)}
         # One that was deleted just now would make the page look like the last one.
-        if len(found.names) <= _FEW or len(names) < asked.limit or len(rows) == len(names):
+        if len(found.names) <= _FEW or len(names) < request.limit or len(rows) == len(names):
             return rows
 
 
-def run(search: Search, connection: Connection) -> Answer:
-    """Answer all that the search asks from one transaction."""
+def run(search: Search, connection: Connection) -> Rows:
+    """Execute all statements of the search in one transaction."""
     try:
-        question = next(search)
+        query = next(search)
         while True:
-            question = search.send([row._asdict() for row in connection.execute(*question)])
+            query = search.send([row._asdict() for row in connection.execute(*query)])
     except StopIteration as done:
-        rows: Answer = done.value
+        rows: Rows = done.value
         return rows
 
 
@@ -133,18 +133,18 @@ def page_of(query: Select[Any], shape: Shape, order: ModelOrder, *, is_first: bo
 
 
 def _first_of(
-    found: Tagged, shape: Shape, asked: Asked, words: Mapping[str, Any]
-) -> Generator[Question, Answer, list[str]]:
+    found: Tagged, shape: Shape, request: PageRequest, words: Mapping[str, Any]
+) -> Generator[Query, Rows, list[str]]:
     """Those of very many names that come first: they are met soon where one walks by all models in their order."""
-    key, size, names = list(asked.key), math.ceil(asked.limit / found.share), list[str]()
+    key, size, names = list(request.key), math.ceil(request.limit / found.share), list[str]()
     walked = replace(shape, is_named=False)
     while True:
-        statement = _keys(walked, asked.order, is_first=not key)
+        statement = _keys(walked, request.order, is_first=not key)
         rows = yield statement, {**words, **after(key), "limit": size}
         names += [row["name"] for row in rows if row["name"] in found.names]
-        if len(names) >= asked.limit or len(rows) < size:
-            return names[: asked.limit]
-        key, size = [rows[-1][column.name] for column in model_keys(asked.order)], size * 2
+        if len(names) >= request.limit or len(rows) < size:
+            return names[: request.limit]
+        key, size = [rows[-1][column.name] for column in model_keys(request.order)], size * 2
 
 
 @lru_cache(maxsize=500)
@@ -155,7 +155,7 @@ def _keys(shape: Shape, order: ModelOrder, *, is_first: bool) -> Select[Any]:
 
 
 def _shape(which: ModelFilter, tags: int | None = None) -> Shape:
-    """Without metrics, the sets tell all about a search for tags and a stage."""
+    """Without metrics, the bitmaps alone answer a search for tags and a stage."""
     return Shape(
         stage=which.stage if which.metrics else None,
         comparisons=tuple(metric.comparison for metric in which.metrics),

@@ -15,6 +15,7 @@ from sqlalchemy import (
 
 from modelyard.paging import Page
 from modelyard.registry.domain import Model, Version
+from modelyard.registry.search.bitmap_search import TENANT, SlotNames
 from modelyard.registry.search.conditions import compared, is_of_version, is_tag
 from modelyard.registry.search.filters import (
     ModelFilter,
@@ -22,7 +23,7 @@ from modelyard.registry.search.filters import (
     VersionFilter,
     VersionOrder,
 )
-from modelyard.registry.search.models import Asked, Shape, page_of, run, search
+from modelyard.registry.search.models import PageRequest, Shape, page_of, run, search
 from modelyard.registry.search.page_keys import (
     is_after,
     model_cursor,
@@ -31,7 +32,6 @@ from modelyard.registry.search.page_keys import (
     version_cursor,
     version_key,
 )
-from modelyard.registry.search.tagged import TENANT, SlotNames
 from modelyard.registry.search_index.rows import tag_digest
 from modelyard.registry.store import is_in, model_of_row, models_query, version_of_row
 from modelyard.registry.tables import version_metrics, version_tags, versions
@@ -51,8 +51,8 @@ def page_of_models(
     cursor: str | None,
 ) -> Page[Model]:
     """Models of a tenant that meet the filter, in the order."""
-    asked = Asked(which, order, key=[] if cursor is None else model_key(order, cursor), limit=limit + 1)
-    rows = run(search(_models, slots, tenant_id, asked), connection)
+    request = PageRequest(which, order, key=[] if cursor is None else model_key(order, cursor), limit=limit + 1)
+    rows = run(search(_models, slots, tenant_id, request), connection)
     items = [model_of_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(items, None)

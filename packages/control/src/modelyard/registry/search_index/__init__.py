@@ -1,1 +1,1 @@
-"""What a search looks up: rows and sets of numbers, written in the transaction of what they tell of."""
+"""What a search looks up: rows and bitmaps, written in the transaction of what they describe."""

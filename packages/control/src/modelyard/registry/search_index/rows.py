@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from modelyard.registry.metrics import MAX_METRIC_NAME
-from modelyard.registry.search_index.sets import move_version, retag_model
+from modelyard.registry.search_index.bitmaps import move_version, retag_model
 from modelyard.registry.states import Stage
 from modelyard.registry.tables import model_owners, model_tags, version_metrics, version_tags
 

@@ -1,7 +1,8 @@
-"""Which models are in some sets: of tags, or of a stage. They are read in one look-up (search_sets.py), and intersected
-in memory.
+"""Which models are in some sets, of tags or of a stage: their bitmaps (search_index/bitmaps.py) are read in one query
+and intersected in memory.
 
-It asks for rows by yielding a statement and its parameters, so whoever has a connection can answer, waiting or not.
+The search is a generator: it yields a statement with its parameters and is sent the rows. So the same search runs in a
+transaction of a thread and on the event loop.
 """
 
 import sys
@@ -14,12 +15,12 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import BindParameter, Integer, Select, String, bindparam, select
 
-from modelyard.registry.search_index.sets import LIVING, SLOT_BITS, VERSION_BITS, Kind, Page
+from modelyard.registry.search_index.bitmaps import LIVING, SLOT_BITS, VERSION_BITS, Kind, Page
 from modelyard.registry.tables import search_sets, search_slots
 
 TENANT: BindParameter[str] = bindparam("tenant_id", type_=String)
-Question = tuple[Select[Any], Mapping[str, Any]]
-Answer = Sequence[dict[str, Any]]
+Query = tuple[Select[Any], Mapping[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class SlotNames:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    def of(self, tenant_id: str, highest: int) -> Generator[Question, Answer, _Known]:
+    def of(self, tenant_id: str, highest: int) -> Generator[Query, Rows, _Known]:
         """The names of the tenant's models by slot, at least up to this one."""
         known = self._known.get(tenant_id, _Known((), 0))
         if highest >= len(known.names):
@@ -57,7 +58,7 @@ class SlotNames:
         return known
 
 
-def tagged(slots: SlotNames, tenant_id: str, digests: Sequence[str]) -> Generator[Question, Answer, Tagged | None]:
+def tagged(slots: SlotNames, tenant_id: str, digests: Sequence[str]) -> Generator[Query, Rows, Tagged | None]:
     """Who is in all of the sets with these digests; None if nobody is."""
     words = {f"digest_{place}": digest for place, digest in enumerate([LIVING, *digests])}
     sets = {

@@ -1,7 +1,7 @@
-"""Keeps the sets of numbers that a search for tags intersects (docs/decisions/0303-tags-are-sets-of-numbers.md).
+"""Maintains the bitmaps that a search for tags intersects (docs/decisions/0303-tags-are-sets-of-numbers.md).
 
 A slot stands for 64 versions of one model that follow each other, and is its model's for ever: none is given up, or
-given to another one. A page of a tag's set tells of 1,024 slots: of each, which versions have the tag, and whether the
+given to another one. A page of a tag's set covers 1,024 slots: of each, which versions have the tag, and whether the
 model has it itself, in the slots of later versions too. Each stage has a set as well. The set LIVING has the versions
 that are not deleted; in the other sets deleted ones stay.
 """
@@ -65,7 +65,7 @@ def place_of_model(slot: int) -> Place:
 
 
 def written(numbers: BitMap) -> bytes:
-    """A page as its row keeps it."""
+    """A page as its row stores it."""
     numbers.run_optimize()
     data: bytes = numbers.serialize()
     return data
