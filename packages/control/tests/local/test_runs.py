@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.home import Home
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.local.runs import interrupt_runs
 from modelyard.ports.runner import Limits, RunPhase, RunSpec
 
@@ -26,14 +27,14 @@ def start(folder: Path) -> None:
         environment=environment,
         limits=limits,
     )
-    LocalRunner().start(spec)
+    LocalRunner(isolation=NO_ISOLATION).start(spec)
 
 
 class TestInterruptRuns:
     def test_a_run_is_lost_and_leaves_no_process(
         self, home: Home, processes: Callable[[], list[str]], until: Until
     ) -> None:
-        runner = LocalRunner()
+        runner = LocalRunner(isolation=NO_ISOLATION)
         for name in ("a", "b"):
             start(home.jobs / name / "run")
         until(lambda: all("up" in runner.log_path(home.jobs / name / "run").read_text() for name in ("a", "b")))
@@ -42,7 +43,7 @@ class TestInterruptRuns:
         until(lambda: processes() == [])
 
     def test_a_run_of_another_home_goes_on(self, home: Home, tmp_path: Path, until: Until) -> None:
-        runner = LocalRunner()
+        runner = LocalRunner(isolation=NO_ISOLATION)
         start(tmp_path / "run")
         until(lambda: "up" in runner.log_path(tmp_path / "run").read_text())
         try:

@@ -14,6 +14,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.runner import LocalRunner
 from modelyard.errors import Invalid
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.packaging.opening import Failure, TrialOpening
 from modelyard.ports.environments import LogLine
 from modelyard.ports.runner import Limits
@@ -28,7 +29,7 @@ def opening(tmp_path: Path) -> TrialOpening:
     """Runs in the Python of the tests, which has the server and scikit-learn."""
     return TrialOpening(
         environments=FakeEnvironments(tmp_path / "environments"),
-        runner=LocalRunner(grace_seconds=1),
+        runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION),
         clock=SystemClock(),
         limits=LIMITS,
         is_compiled=False,

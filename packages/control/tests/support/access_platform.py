@@ -19,6 +19,7 @@ from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.main import Adapters, ControlPlane
 from modelyard.packaging.settings import PackagingSettings
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
@@ -56,7 +57,7 @@ class Platform:
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
-            runner=LocalRunner(grace_seconds=1) if runs else FakeRunner(_not_run),
+            runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION) if runs else FakeRunner(_not_run),
             targets={"fake": FakeTarget()},
             tracking=self.tracking,
             registered=self.registered,

@@ -10,6 +10,7 @@ from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.runner import LocalRunner
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import Invalid, NotFound
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.packaging.opening import TrialOpening
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
@@ -25,7 +26,7 @@ def opening(tracking: FakeTracking, packaging: PackagingService, tmp_path: Path)
     """In the Python of the tests, which has the server and scikit-learn."""
     trial = TrialOpening(
         environments=FakeEnvironments(tmp_path / "environments"),
-        runner=LocalRunner(grace_seconds=1),
+        runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION),
         clock=SystemClock(),
         limits=Limits(seconds=60, memory_bytes=2 << 30, output_bytes=1 << 20, disk_bytes=1 << 30),
         is_compiled=False,

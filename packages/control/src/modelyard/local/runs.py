@@ -8,6 +8,7 @@ import psutil
 
 from modelyard.adapters.runner.local import LocalRunner
 from modelyard.home import Home
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.supervision.generations import is_alive
 from modelyard.supervision.waiting import until
 
@@ -23,7 +24,9 @@ def interrupt_runs(home: Home) -> int:
             process.kill()  # Its script ends with it.
     until(lambda: not any(is_alive(process.pid) for process, _ in runs), seconds=_KILL_SECONDS)
     for _, folder in runs:
-        LocalRunner().cancel(folder)  # Of a lost run, that ends what the script itself had started.
+        LocalRunner(isolation=NO_ISOLATION).cancel(
+            folder
+        )  # Of a lost run, that ends what the script itself had started.
     return len(runs)
 
 

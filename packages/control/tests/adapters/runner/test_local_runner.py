@@ -17,6 +17,7 @@ import pytest
 
 from modelyard.adapters.runner import LocalRunner
 from modelyard.errors import Invalid, Unavailable
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 
 MEBIBYTE = 2**20
@@ -46,7 +47,7 @@ MakeSpec = Callable[..., RunSpec]
 
 @pytest.fixture
 def runner() -> LocalRunner:
-    return LocalRunner(grace_seconds=1)
+    return LocalRunner(grace_seconds=1, isolation=NO_ISOLATION)
 
 
 @pytest.fixture
@@ -535,7 +536,7 @@ class TestDeaths:
         self, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("modelyard.adapters.runner.local._END_SECONDS", 0.2)
-        runner = LocalRunner(grace_seconds=0.2)
+        runner = LocalRunner(grace_seconds=0.2, isolation=NO_ISOLATION)
         spec = make_spec(DAEMON + "time.sleep(600)")
         runner.start(spec)
         (daemon,) = pids_in(spec, "daemon")
@@ -613,6 +614,7 @@ STARTER = """
 import os, signal, sys, time
 from pathlib import Path
 from modelyard.adapters.runner import LocalRunner
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import Limits, RunSpec
 
 folder, script, die_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -631,7 +633,8 @@ def trace(frame, event, argument):
 limits = Limits(seconds=60, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
 environment = {"HOME": str(folder / "work")}
 sys.settrace(trace)
-LocalRunner().start(RunSpec("job", folder, Path(sys.executable), "train.py", script, environment, limits))
+runner = LocalRunner(isolation=NO_ISOLATION)
+runner.start(RunSpec("job", folder, Path(sys.executable), "train.py", script, environment, limits))
 sys.settrace(None)
 if die_at == 0:
     time.sleep(600)

@@ -11,6 +11,7 @@ import pytest
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
 from modelyard.isolation import IsolationChoice, choose_isolation
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
 
 WAITING = """
@@ -66,7 +67,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture
 def local_subject(spec: RunSpec) -> Iterator[Subject]:
-    yield from _subject(LocalRunner(grace_seconds=2), spec)
+    yield from _subject(LocalRunner(grace_seconds=2, isolation=NO_ISOLATION), spec)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from modelyard.adapters.target.bundles import FindBundle, HomeBundles
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.bundle_digest import bundle_digest
 from modelyard.home import Home
+from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.target import BundleArtifact, ServerKey, ServerSpec, Target
 from modelyard.supervision.supervisor import Supervisor
 
@@ -70,6 +71,7 @@ def make_target(home: Home, supervisor: Supervisor, first_port: int, remove: Rem
             find_bundle=find_bundle or HomeBundles(home).find,
             ports=range(first_port, first_port + 50),
             **options,
+            isolation=NO_ISOLATION,
         )
         made.append(target)
         return target

@@ -21,7 +21,6 @@ from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_jso
 from modelyard.errors import Invalid, Unavailable
 from modelyard.file_lock import open_lock, try_lock
 from modelyard.isolation import Confinement, Isolation
-from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 
 _START_SECONDS = 10.0
@@ -38,7 +37,7 @@ class LocalRunner:
         isolation: what stands between a script and everything that is not its own.
     """
 
-    def __init__(self, *, grace_seconds: float = 10.0, isolation: Isolation = NO_ISOLATION) -> None:
+    def __init__(self, *, grace_seconds: float = 10.0, isolation: Isolation) -> None:
         self._grace_seconds = grace_seconds
         self._isolation = isolation
 

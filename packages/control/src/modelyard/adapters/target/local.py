@@ -22,7 +22,6 @@ from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.file_lock import locked
 from modelyard.home import Home
 from modelyard.isolation import Confinement, Isolation
-from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.log import LogPart
 from modelyard.ports.target import Artifact, BundleArtifact, ServerKey, ServerObservation, ServerSpec, ServerState
 from modelyard.supervision.environment import Scope
@@ -59,7 +58,7 @@ class LocalTarget:
         installation: Callable[[], str],
         find_bundle: FindBundle,
         ports: range,
-        isolation: Isolation = NO_ISOLATION,
+        isolation: Isolation,
         replica_memory_bytes: int | None = None,
         server_settings: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
