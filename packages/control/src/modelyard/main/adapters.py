@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
@@ -22,7 +22,7 @@ from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
-from modelyard.ports.runner import Limits, Runner
+from modelyard.ports.runner import Runner
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
@@ -115,12 +115,7 @@ def opening(settings: Settings, adapters: Adapters) -> ModelOpening:
         environments=adapters.environments,
         runner=adapters.runner,
         clock=adapters.clock,
-        limits=Limits(
-            seconds=settings.deployments.ready_seconds,
-            memory_bytes=settings.runs.memory_bytes,
-            output_bytes=settings.runs.output_bytes,
-            disk_bytes=settings.runs.disk_bytes,
-        ),
+        limits=replace(settings.runs.limits, seconds=settings.deployments.ready_seconds),
         is_compiled=settings.packaging.compile_models,
     )
 
@@ -133,10 +128,9 @@ def compiler(settings: Settings, adapters: Adapters) -> Compiler:
         environments=adapters.environments,
         runner=adapters.runner,
         clock=adapters.clock,
-        limits=Limits(
+        limits=replace(
+            settings.runs.limits,
             seconds=settings.packaging.compile_seconds,
             memory_bytes=settings.packaging.compile_memory_bytes,
-            output_bytes=settings.runs.output_bytes,
-            disk_bytes=settings.runs.disk_bytes,
         ),
     )

@@ -11,7 +11,6 @@ from modelyard.main.deployments import DeploymentParts
 from modelyard.main.jobs import JobParts
 from modelyard.mlops.routes import one_click_routes, registration_routes, training_routes
 from modelyard.packaging.service import PackagingService
-from modelyard.ports.runner import Limits
 from modelyard.projects.routes import project_routes
 from modelyard.projects.service import ProjectService
 from modelyard.training.afterwards import RegisteringAfterwards
@@ -76,12 +75,7 @@ def _steps(
         runner=adapters.runner,
         tracking=adapters.tracking,
         clock=context.clock,
-        limits=Limits(
-            seconds=settings.runs.seconds,
-            memory_bytes=settings.runs.memory_bytes,
-            output_bytes=settings.runs.output_bytes,
-            disk_bytes=settings.runs.disk_bytes,
-        ),
+        limits=settings.runs.limits,
         secrets=jobs.secrets,
         projects=projects,
         logged=logged,

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from modelyard.isolation import IsolationChoice
+from modelyard.ports.runner import Limits
 from modelyard.setting_group import COMMA_SEPARATED, MEBIBYTE, SettingGroup
 
 
@@ -37,16 +38,11 @@ class RunSettings(SettingGroup):
         return places
 
     @property
-    def memory_bytes(self) -> int:
-        """Cap on a run's resident memory."""
-        return self.memory_mb * MEBIBYTE
-
-    @property
-    def output_bytes(self) -> int:
-        """Cap on a run's log."""
-        return self.output_mb * MEBIBYTE
-
-    @property
-    def disk_bytes(self) -> int:
-        """Cap on each file that a run writes."""
-        return self.disk_mb * MEBIBYTE
+    def limits(self) -> Limits:
+        """The most that a run may take."""
+        return Limits(
+            seconds=self.seconds,
+            memory_bytes=self.memory_mb * MEBIBYTE,
+            output_bytes=self.output_mb * MEBIBYTE,
+            disk_bytes=self.disk_mb * MEBIBYTE,
+        )
