@@ -236,7 +236,7 @@ class TestUpgrade:
         assert control.registry.register(ADMIN, model_name="churn", logged=log_model()).version == 4
         found = control.registry.models(ADMIN, ModelFilter(tags=parse_tags(["by:me", "team:risk"])))
         assert [model.name for model in found.items] == ["churn"]
-        job = control.jobs.create(ADMIN, kind=TRAINING, model_name="churn", request={})
+        job = control.jobs.create(ADMIN, kind=TRAINING, model_name="churn", request={}, experiment_name=None)
         assert control.jobs.get(ADMIN, job.job_id).job_id == job.job_id
         assert len(control.deployments.running("fake")) == 1
         for tenant_id in (FIRST_TENANT, "acme"):

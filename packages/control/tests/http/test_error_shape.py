@@ -102,7 +102,7 @@ def known(
     """Things that are there, by the names of the paths' parameters."""
     control_plane.registry.register(alice, model_name="iris", logged=log_model())
     version = control_plane.registry.register(alice, model_name="iris", logged=log_model())
-    job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={})
+    job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={}, experiment_name=None)
     deployment = control_plane.deployments.create(alice, version, replicas=1, namespace="default", job_id=job.job_id)
     moved = control_plane.promotion.change_stage(alice, version, Stage.STAGING, comment="good", revision=None)
     request = control_plane.promotion.request(alice, moved, comment="please")

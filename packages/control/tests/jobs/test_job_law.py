@@ -93,7 +93,9 @@ class JobLaw(RuleBasedStateMachine):
         """Somebody asks for a job, perhaps again."""
         request = {"number": number}
         try:
-            job = self.jobs.create(ALICE, kind=TRAINING, model_name="iris", request=request, idempotency_key=key)
+            job = self.jobs.create(
+                ALICE, kind=TRAINING, model_name="iris", request=request, idempotency_key=key, experiment_name=None
+            )
         except Conflict:
             assert key is not None
             assert self.keys[key][1] != number

@@ -27,7 +27,12 @@ def create(jobs: JobService, alice: Principal) -> Create:
 
     def make(**what: Any) -> Job:
         principal = what.pop("principal", alice)
-        asked: dict[str, Any] = {"kind": TRAINING, "model_name": "iris", "request": {"script_name": "train.py"}}
+        asked: dict[str, Any] = {
+            "kind": TRAINING,
+            "model_name": "iris",
+            "request": {"script_name": "train.py"},
+            "experiment_name": None,
+        }
         return jobs.create(principal, **asked | what)
 
     return make

@@ -70,7 +70,7 @@ class Stage:
 
 @pytest.fixture
 def stage(jobs: JobService, engine: InlineJobEngine, clock: ManualClock, alice: Principal) -> Stage:
-    job = jobs.create(alice, kind=TRAINING, model_name="iris", request={})
+    job = jobs.create(alice, kind=TRAINING, model_name="iris", request={}, experiment_name=None)
     return Stage(jobs=jobs, engine=engine, clock=clock, principal=alice, job=job)
 
 

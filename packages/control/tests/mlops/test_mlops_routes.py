@@ -222,14 +222,17 @@ class TestJobs:
     def test_a_training_job_is_not_a_deployment_job(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal
     ) -> None:
-        job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={})
+        job = control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={}, experiment_name=None)
         assert client.get(f"/mlops/training/jobs/{job.job_id}").status_code == 200
         assert client.get(f"/mlops/deployments/{job.job_id}").status_code == 404
 
     def test_lists_are_pages_with_filters(
         self, client: TestClient, control_plane: ControlPlane, alice: Principal, job: Job
     ) -> None:
-        made = [control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={}).job_id for _ in range(3)]
+        made = [
+            control_plane.jobs.create(alice, kind=TRAINING, model_name="iris", request={}, experiment_name=None).job_id
+            for _ in range(3)
+        ]
         first = client.get("/mlops/training/jobs", params={"limit": 2}).json()
         second = client.get("/mlops/training/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
         assert sorted(item["job_id"] for item in first["jobs"] + second["jobs"]) == sorted(made)
@@ -266,7 +269,7 @@ class TestJobs:
     def test_a_job_of_another_tenant_is_not_there(
         self, client: TestClient, control_plane: ControlPlane, stranger: Principal, path: str
     ) -> None:
-        job = control_plane.jobs.create(stranger, kind=TRAINING, model_name="iris", request={})
+        job = control_plane.jobs.create(stranger, kind=TRAINING, model_name="iris", request={}, experiment_name=None)
         assert client.get(f"/mlops/jobs/{job.job_id}{path}").status_code == 404
 
 

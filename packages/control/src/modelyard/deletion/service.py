@@ -97,6 +97,7 @@ class DeletionService:
                 model_name=subject.model_name,
                 request=request,
                 alongside=mark,
+                experiment_name=None,
             )
         except Conflict:
             # Of two concurrent requests, the second gets the first one's job.

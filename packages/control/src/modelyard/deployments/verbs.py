@@ -111,6 +111,7 @@ class DeploymentVerbs:
             request={"version": found.version, **placed},
             asked=asked,
             idempotency_key=idempotency_key,
+            experiment_name=None,
         )
         if serving is None:
             return Accepted(job, None, f"the deployment of '{job.model_name}' was accepted")
@@ -172,6 +173,7 @@ class DeploymentVerbs:
             asked=asked,
             idempotency_key=idempotency_key,
             alongside=reserve,
+            experiment_name=None,
         )
         message = (
             f"version {version.version} takes the place of version {deployment.version} in '{deployment.deployment_id}'"

@@ -71,17 +71,18 @@ class JobService:
         kind: JobKind,
         model_name: str,
         request: Mapping[str, Any],
+        experiment_name: str | None,
         idempotency_key: str | None = None,
         asked: Mapping[str, Any] | None = None,
         alongside: Callable[[Connection, Job], None] = lambda _, __: None,
-        experiment_name: str | None = None,
     ) -> Job:
         """Write the job down and hand it to the engine.
 
         The same request with the same key is the same job, also when both come at once. `asked` is what was asked for,
         where `request` says what that came to mean (the newest version), which may be another thing later. `alongside`
         writes what shall be true from the moment that the job is there, in the same transaction; when it raises, there
-        is no job.
+        is no job. `experiment_name` is the tracker's name of the experiment that the job uses, if any: whose the
+        runs in it are is decided by that.
 
         Raises:
             Conflict: code `idempotency_key_reused`, when the key came with another request before, or `quota_exceeded`.

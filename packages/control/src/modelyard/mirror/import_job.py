@@ -39,7 +39,7 @@ class Importing:
             under_way = self.jobs.page(principal, kind=IMPORT, status=status, limit=1).items
             if under_way:
                 return under_way[0]
-        return self.jobs.create(principal, kind=IMPORT, model_name="", request={})
+        return self.jobs.create(principal, kind=IMPORT, model_name="", request={}, experiment_name=None)
 
     def find(self, principal: Principal, job_id: str) -> Job:
         """One of these jobs.
