@@ -70,8 +70,7 @@ def make_target(home: Home, supervisor: Supervisor, first_port: int, remove: Rem
             installation=lambda: installation,
             find_bundle=find_bundle or HomeBundles(home).find,
             ports=range(first_port, first_port + 50),
-            **options,
-            isolation=NO_ISOLATION,
+            **{"isolation": NO_ISOLATION} | options,
         )
         made.append(target)
         return target
