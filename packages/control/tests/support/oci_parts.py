@@ -95,7 +95,9 @@ def make_base(layout: Layout, folder: Path) -> Base:
     return open_base(layout, import_root_file_system(make_root(folder), layout, name="base"))
 
 
-def make_bundle(folder: Path, *, version: int = 1, files: Mapping[str, bytes] | None = None) -> BundleContent:
+def make_bundle(
+    folder: Path, *, version: int = 1, files: Mapping[str, bytes] | None = None, runtime: str = "sklearn"
+) -> BundleContent:
     """A bundle as packaging writes it."""
     contents = {
         "model/MLmodel": b"flavors: {}\n",
@@ -105,7 +107,7 @@ def make_bundle(folder: Path, *, version: int = 1, files: Mapping[str, bytes] | 
             {
                 "schema": "modelyard.bundle/1",
                 "model": {"name": "my_model", "version": str(version), "run_id": "abc", "mlflow_uri": "models:/m-1"},
-                "runtime": "sklearn",
+                "runtime": runtime,
                 "source": "model",
                 "created_at": CREATED,
             }

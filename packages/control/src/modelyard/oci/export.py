@@ -1,8 +1,7 @@
 """Writes an image of a layout as files of its own: a layout in a folder, or one tar archive that every engine loads.
 
 The archive is a layout and, by one more file (`manifest.json`), what `docker load` has always read: engines with and
-without containerd take it, and so do podman and skopeo. Both are written
-beside their place and renamed into it.
+without containerd take it, and so do podman and skopeo. Both are written beside their place and renamed into it.
 """
 
 import fcntl
