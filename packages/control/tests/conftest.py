@@ -105,7 +105,7 @@ def models_are_registered_as_they_come() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def silent_log() -> None:
-    """What goes wrong in a test is told by the test."""
+    """Errors of a test are reported by the test."""
 
     def drop(*_: object) -> str:
         raise structlog.DropEvent

@@ -64,7 +64,9 @@ class TestRequire:
 
 
 class TestFullness:
-    def test_it_is_told_below_the_floor_and_goes_away_by_itself(self, disk: Disk, file_system: FakeFileSystem) -> None:
+    def test_it_is_reported_below_the_floor_and_goes_away_by_itself(
+        self, disk: Disk, file_system: FakeFileSystem
+    ) -> None:
         assert disk.fullness() is None
         file_system.leave(255)
         assert "needs 256.0 MiB free" in (disk.fullness() or "")

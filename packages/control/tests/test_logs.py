@@ -37,7 +37,7 @@ class TestLogs:
             broken("my_" + "secret")
         except LookupError:
             structlog.get_logger().exception("a request broke")
-        told = json.loads(file.getvalue())["exception"]
-        assert "LookupError: it broke" in told
-        assert "in broken" in told
-        assert "my_secret" not in told
+        reported = json.loads(file.getvalue())["exception"]
+        assert "LookupError: it broke" in reported
+        assert "in broken" in reported
+        assert "my_secret" not in reported

@@ -67,7 +67,7 @@ class TestModelName:
     def test_we_refuse_exactly_what_mlflow_refuses(self, name: str) -> None:
         assert _is_taken(name) == _is_taken_by_mlflow(name)
 
-    def test_of_a_long_name_only_its_beginning_is_told(self) -> None:
+    def test_of_a_long_name_only_its_beginning_is_reported(self) -> None:
         with pytest.raises(Invalid) as caught:
             validate_model_name("A" * 100_000, field="name")
         assert len(caught.value.message) < 300

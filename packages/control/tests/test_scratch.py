@@ -1,4 +1,4 @@
-"""Whose scratch folder it is is told by a lock, which a killed process cannot keep."""
+"""Whose scratch folder it is is reported by a lock, which a killed process cannot keep."""
 
 import signal
 import subprocess

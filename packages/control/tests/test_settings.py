@@ -1,4 +1,4 @@
-"""Settings are read from the environment, group by group, and what cannot be read is told in one sentence."""
+"""Settings are read from the environment, group by group; a value that cannot be read is reported in one sentence."""
 
 import os
 import subprocess

@@ -155,7 +155,7 @@ class TestWhoMadeTheToken:
 
 
 def again(platform: Platform, anna: Client, request: str) -> str:
-    """The same wish under the policy of now: the former request has expired with the former policy."""
+    """The same request under the policy of now: the former request has expired with the former policy."""
     version = anna.get(request).json()["version"]
     asked = anna.post(f"{MODEL}/versions/{version}/stage", json={"stage": "production", "comment": "again"})
     assert asked.status_code == 202, asked.text

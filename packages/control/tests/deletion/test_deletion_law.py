@@ -90,7 +90,7 @@ class DeletionLaw(RuleBasedStateMachine):
                     assert tracking.logged_model(version.model_uri).run_id == version.run_id
 
     @invariant()
-    def a_deletion_is_told_once(self) -> None:
+    def a_deletion_is_reported_once(self) -> None:
         balance: dict[str, int] = {}
         for entry in self.world.control.audit.entries("default"):
             step = {"version.deleted": 1, "version.restored": -1}.get(entry.action, 0)

@@ -28,7 +28,7 @@ def wait_for_somebody_who_waits(database: Database) -> None:
 
 
 class TestLocks:
-    def test_a_model_that_begins_beside_a_burial_waits_for_the_lock_and_holds_nothing_behind_it(
+    def test_a_model_that_begins_during_a_deletion_waits_for_the_lock_and_holds_nothing_behind_it(
         self, postgres_control_plane: ControlPlane, log_model: Callable[..., LoggedModel]
     ) -> None:
         control_plane = postgres_control_plane

@@ -75,11 +75,11 @@ class TestReplicaWatch:
             return observe(deployment_id, generation)
 
         target.observe = observe_together  # type: ignore[method-assign]  # The test's own pace.
-        watch = ReplicaWatch(Targets({"fake": target}), seconds=20, at_once=4)
+        watch = ReplicaWatch(Targets({"fake": target}), seconds=20, concurrency=4)
         assert set(watch.replicas([deployment(f"d-{number}") for number in range(4)])) == {"d-0", "d-1", "d-2", "d-3"}
 
     def test_a_target_that_never_answers_holds_an_answer_up_for_its_time_only(self, halting: HaltingTarget) -> None:
-        watch = ReplicaWatch(Targets({"fake": halting}), seconds=0.05, at_once=2)
+        watch = ReplicaWatch(Targets({"fake": halting}), seconds=0.05, concurrency=2)
         page = [deployment(f"d-{number}") for number in range(20)]
         before = time.monotonic()
         for _ in range(3):
@@ -90,7 +90,7 @@ class TestReplicaWatch:
 
     def test_those_that_answer_in_time_are_told_beside_one_that_does_not(self) -> None:
         target = HaltingTarget({"d-late"})
-        watch = ReplicaWatch(Targets({"fake": target}), seconds=0.2, at_once=2)
+        watch = ReplicaWatch(Targets({"fake": target}), seconds=0.2, concurrency=2)
         seen = watch.replicas([deployment("d-late"), deployment("d-here")])
         target.go.set()
         assert (set(seen), seen["d-late"]) == ({"d-late", "d-here"}, ())

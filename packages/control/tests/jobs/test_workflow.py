@@ -295,7 +295,7 @@ class TestAFullDisk:
         assert job.error is not None
         assert job.error.message.startswith("disk full: ")
 
-    def test_what_a_full_disk_makes_of_others_is_told_with_it(self, stage: Stage) -> None:
+    def test_what_a_full_disk_makes_of_others_is_reported_with_it(self, stage: Stage) -> None:
         """MLflow answers 500 on a full disk, and a script ends: neither says why."""
         checks = iter((False, True))
 

@@ -48,7 +48,7 @@ class TestLoading:
         assert Loading.of([replace(LOADING, status="draining")], waited=0).count == 0
 
 
-class TestTold:
+class TestDescription:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loading, "_POLL_SECONDS", 0.0)

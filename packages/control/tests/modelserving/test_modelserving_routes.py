@@ -137,9 +137,7 @@ class TestDeleting:
         return {page[plural][0][fact] for page in (first, second)}
 
     @pytest.mark.parametrize("query", [{"delete_mode": "3"}, {"delete_mode": "nothing"}, {"force": "true"}])
-    def test_a_wish_that_it_does_not_know_is_refused(
-        self, client: TestClient, version: str, query: dict[str, str]
-    ) -> None:
+    def test_an_unknown_field_is_refused(self, client: TestClient, version: str, query: dict[str, str]) -> None:
         answer = client.delete(version, params=query)
         assert (answer.status_code, answer.json()["field"]) == (400, next(iter(query)))
 

@@ -21,7 +21,7 @@ class Crash(BaseException):
 
 
 class Receiver:
-    """Another system, which fails when it is told to."""
+    """Another system, which fails when it is reported to."""
 
     def __init__(self) -> None:
         self.got: list[Mapping[str, Any]] = []

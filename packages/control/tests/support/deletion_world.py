@@ -214,8 +214,8 @@ class World:
     def _speaking(self, verb: Callable[..., Any]) -> Callable[..., Any]:
         def speaking(*args: Any, **kwargs: Any) -> Any:
             self.say()
-            told = verb(*args, **kwargs)
+            reported = verb(*args, **kwargs)
             self.say()
-            return told
+            return reported
 
         return speaking

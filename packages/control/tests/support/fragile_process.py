@@ -56,13 +56,13 @@ class _FragileSteps:
 
         def act() -> Mapping[str, Any]:
             self._pass(f"{name} begun")
-            told = step()
+            reported = step()
             self._pass(f"{name} done")
-            return told
+            return reported
 
-        told = self._steps.run(name, act)
+        reported = self._steps.run(name, act)
         self._pass(f"{name} kept")
-        return told
+        return reported
 
     def _pass(self, moment: str) -> None:
         if moment == self._moment:

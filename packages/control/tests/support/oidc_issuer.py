@@ -74,9 +74,9 @@ class Issuer:
     def _public(self, key_id: str) -> dict[str, Any]:
         algorithm, key = self._keys[key_id]
         to_jwk = RSAAlgorithm.to_jwk if algorithm.startswith("RS") else ECAlgorithm.to_jwk
-        told: dict[str, Any] = json.loads(to_jwk(key.public_key()))
-        told.pop("key_ops", None)
-        return {**told, "kid": key_id, "use": "sig", "alg": algorithm}
+        reported: dict[str, Any] = json.loads(to_jwk(key.public_key()))
+        reported.pop("key_ops", None)
+        return {**reported, "kid": key_id, "use": "sig", "alg": algorithm}
 
     def _answer(self, path: str) -> tuple[int, bytes]:
         if path == "/.well-known/openid-configuration":

@@ -1,4 +1,4 @@
-"""A real receiver of webhooks on loopback: it keeps what it gets, and answers as it is told."""
+"""A real receiver of webhooks on loopback: it keeps what it gets, and answers as it is reported."""
 
 import threading
 from collections.abc import Iterator, Mapping

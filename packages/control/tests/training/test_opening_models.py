@@ -53,9 +53,9 @@ def run(tmp_path: Path) -> Path:
 
 def prove(opening: OpeningModels, logged: LoggedModel, run: Path) -> list[str]:
     """What the job's log says of the opening."""
-    told: list[str] = []
-    opening.prove(logged, lock_digest="", run=run, script_name="train.py", log=told.append)
-    return told
+    reported: list[str] = []
+    opening.prove(logged, lock_digest="", run=run, script_name="train.py", log=reported.append)
+    return reported
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the local runner is for Linux")
@@ -63,8 +63,8 @@ class TestOpeningModels:
     def test_the_projects_modules_that_a_model_needs_are_added_to_its_files(
         self, opening: OpeningModels, logged: LoggedModel, run: Path, tracking: FakeTracking, tmp_path: Path
     ) -> None:
-        told = prove(opening, logged, run)
-        assert "added to the model's code, from the run's folder: code/ratio.py, code/words.py, MLmodel" in told
+        reported = prove(opening, logged, run)
+        assert "added to the model's code, from the run's folder: code/ratio.py, code/words.py, MLmodel" in reported
         stored = tmp_path / "stored"
         stored.mkdir()
         tracking.download(logged.uri, stored)
@@ -80,7 +80,7 @@ class TestOpeningModels:
             prove(opening, logged, run)
         assert caught.value.code == "model_not_openable"
 
-    def test_a_model_whose_files_are_gone_is_told_as_that(
+    def test_a_model_whose_files_are_gone_is_reported_as_that(
         self, opening: OpeningModels, logged: LoggedModel, run: Path, tracking: FakeTracking
     ) -> None:
         tracking.purge_model(logged.uri)

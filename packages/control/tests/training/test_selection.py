@@ -24,7 +24,7 @@ class TestWithoutAMetric:
         selection = select_model([logged()])
         assert (selection.chosen, list(selection.others)) == (logged(), [])
 
-    def test_the_named_one_is_chosen_and_the_others_are_told(self) -> None:
+    def test_the_named_one_is_chosen_and_the_others_fail(self) -> None:
         selection = select_model([logged("a"), logged("b")], logged_model="b")
         assert selection.chosen == logged("b")
         assert selection.summary == "chosen: 'b' of run r1; not chosen: 'a' of run r1"
@@ -43,7 +43,7 @@ class TestWithoutAMetric:
     def test_the_run_or_the_id_tells_models_of_one_name_apart(self, name: str) -> None:
         assert select_model([logged(run="r1"), logged(run="r2")], logged_model=name).chosen == logged(run="r2")
 
-    def test_none_is_told_with_what_to_call(self) -> None:
+    def test_none_is_reported_with_what_to_call(self) -> None:
         with pytest.raises(Invalid, match="log_model") as caught:
             select_model([])
         assert caught.value.code == "no_model_logged"

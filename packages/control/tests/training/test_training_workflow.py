@@ -98,7 +98,7 @@ def runner(script: Scripted) -> FakeRunner:
 
 
 class FakeOpening:
-    """Opens everything, unless it is told what to find; it sees what it is handed."""
+    """Opens everything, unless it is reported what to find; it sees what it is handed."""
 
     def __init__(self) -> None:
         self.failures: list[Failure | None] = []
@@ -247,7 +247,9 @@ class TestFailures:
             "the script failed: ValueError: no such column: age",
         )
 
-    def test_a_script_that_logs_no_model_is_told_what_to_call(self, work: Callable[..., Job], script: Scripted) -> None:
+    def test_a_script_that_logs_no_model_is_reported_what_to_call(
+        self, work: Callable[..., Job], script: Scripted
+    ) -> None:
         script.behaviours = [script.ends(ENDED_WELL)]
 
         job = work()
@@ -421,7 +423,7 @@ class TestATrackingUriOfItsOwn:
         "it logs: remove mlflow.set_tracking_uri(...), for the platform sets MLFLOW_TRACKING_URI"
     )
 
-    def test_it_is_told_instead_of_no_model(self, work: Callable[..., Job], script: Scripted) -> None:
+    def test_it_is_reported_instead_of_no_model(self, work: Callable[..., Job], script: Scripted) -> None:
         script.behaviours = [script.ends(RunOutcome(RunPhase.FINISHED, 0, tracking_uri=self.ELSEWHERE))]
 
         job = work()
@@ -430,7 +432,7 @@ class TestATrackingUriOfItsOwn:
         assert job.error.code == "tracking_uri_changed"
         assert job.error.message == f"the run logged no model here: {self.SENTENCE}"
 
-    def test_it_is_told_when_the_script_failed_by_it(self, work: Callable[..., Job], script: Scripted) -> None:
+    def test_it_is_reported_when_the_script_failed_by_it(self, work: Callable[..., Job], script: Scripted) -> None:
         outcome = RunOutcome(RunPhase.FINISHED, 1, "MlflowException: no answer", tracking_uri=self.ELSEWHERE)
         script.behaviours = [script.ends(outcome)]
 
@@ -650,7 +652,7 @@ class TestOpening:
         )
         assert "code: code" in described.read_text()
 
-    def test_a_module_that_the_run_has_not_is_told(self, work: Callable[..., Job], opening: FakeOpening) -> None:
+    def test_a_module_that_the_run_has_not_is_reported(self, work: Callable[..., Job], opening: FakeOpening) -> None:
         opening.failures = [Failure("no features", module="features")]
         job = work()
         assert job.error is not None

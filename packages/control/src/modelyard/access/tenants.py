@@ -133,8 +133,8 @@ def record_for_both(
             action=action,
             subject=after.path,
             reason=reason,
-            before=None if before is None else _told(before),
-            after=_told(after),
+            before=None if before is None else _audit_fields(before),
+            after=_audit_fields(after),
         )
 
 
@@ -148,7 +148,7 @@ def acting_in(tenant_id: str, operator: Principal) -> Principal:
     )
 
 
-def _told(tenant: Tenant) -> dict[str, object]:
+def _audit_fields(tenant: Tenant) -> dict[str, object]:
     fields: dict[str, object] = {"name": tenant.name, "quotas": dict(tenant.quotas.maxima)}
     if tenant.suspended_at is not None:
         fields["suspended_at"] = tenant.suspended_at.isoformat()

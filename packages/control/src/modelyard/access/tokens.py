@@ -114,7 +114,11 @@ class Tokens:
             )
             if revoked:
                 self._audit.record(
-                    connection, principal=principal, action="token.revoked", subject=token.path, after=_told(token)
+                    connection,
+                    principal=principal,
+                    action="token.revoked",
+                    subject=token.path,
+                    after=_audit_fields(token),
                 )
             return self._visible(connection, principal, token_id)
 
@@ -157,7 +161,9 @@ class Tokens:
         self, connection: Connection, principal: Principal, token: Token, *, action: str = "token.created"
     ) -> None:
         token_store.add_token(connection, token)
-        self._audit.record(connection, principal=principal, action=action, subject=token.path, after=_told(token))
+        self._audit.record(
+            connection, principal=principal, action=action, subject=token.path, after=_audit_fields(token)
+        )
 
 
 def _check_scopes(principal: Principal, member: Member, scopes: frozenset[Permission] | None) -> None:
@@ -182,7 +188,7 @@ def _check_scopes(principal: Principal, member: Member, scopes: frozenset[Permis
         )
 
 
-def _told(token: Token) -> dict[str, object]:
+def _audit_fields(token: Token) -> dict[str, object]:
     expires_at: datetime | None = token.expires_at
     return {
         "subject": token.subject,

@@ -96,7 +96,7 @@ def _reader(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
 
 def _clear(database: Database, *, is_forced: bool) -> None:
     with database.write() as connection:
-        _refuse_company(connection)
+        _refuse_other_connections(connection)
         there = MetaData()
         there.reflect(connection)
         own = [table for table in there.sorted_tables if table.name in metadata.tables]
@@ -112,7 +112,7 @@ def _clear(database: Database, *, is_forced: bool) -> None:
             connection.execute(text("DROP FUNCTION IF EXISTS audit_entries_refuse()"))
 
 
-def _refuse_company(connection: Connection) -> None:
+def _refuse_other_connections(connection: Connection) -> None:
     """Nobody else may be connected; of a SQLite file, the home's own lock has said so."""
     if connection.dialect.name != "postgresql":
         return

@@ -71,13 +71,13 @@ def evaluated_apart(rows: Sequence[DataRow], versions: Sequence[Version]) -> str
     apart = [row for row in rows if row.is_evaluating and row.verdict is DataVerdict.DIFFERENT]
     if not apart:
         return None
-    return "the versions were evaluated on different data: " + "; ".join(_told(row, versions) for row in apart)
+    return "the versions were evaluated on different data: " + "; ".join(_describe(row, versions) for row in apart)
 
 
 def data_reasons(rows: Sequence[DataRow], versions: Sequence[Version]) -> tuple[str, ...]:
     """What one should know of the data besides: other data than that of the evaluation, and what nobody recorded."""
     different = [
-        f"different data ({row.purpose}): {_told(row, versions)}"
+        f"different data ({row.purpose}): {_describe(row, versions)}"
         for row in rows
         if not row.is_evaluating and row.verdict is DataVerdict.DIFFERENT
     ]
@@ -102,7 +102,7 @@ def _purpose(context: str | None) -> str:
     return _PURPOSES.get(word, word) or UNSPECIFIED
 
 
-def _told(row: DataRow, versions: Sequence[Version]) -> str:
+def _describe(row: DataRow, versions: Sequence[Version]) -> str:
     pairs = zip(row.texts, versions, strict=True)
     return ", ".join(f"{text} in version {version.version}" for text, version in pairs)
 

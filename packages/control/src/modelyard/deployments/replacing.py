@@ -175,9 +175,9 @@ class Replacements:
     @staticmethod
     def _busy(connection: Connection, deployment: Deployment) -> Conflict:
         other = store.under_way(connection, deployment.deployment_id)
-        told = f" by version {other.version} (job '{other.job_id}')" if other else ""
+        by_whom = f" by version {other.version} (job '{other.job_id}')" if other else ""
         return Conflict(
-            f"version {deployment.version} of deployment '{deployment.deployment_id}' is being replaced{told}: "
+            f"version {deployment.version} of deployment '{deployment.deployment_id}' is being replaced{by_whom}: "
             "wait for that job's end, or cancel it",
             code="deployment_replacing",
         )

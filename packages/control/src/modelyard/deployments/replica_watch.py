@@ -13,7 +13,7 @@ from modelyard.ports.target import ReplicaObservation
 
 logger = structlog.get_logger()
 
-_AT_ONCE = 8
+_CONCURRENCY = 8
 _SECONDS = 2.0
 
 
@@ -23,12 +23,12 @@ class ReplicaWatch:
     A target that does not answer holds up no deployment of another one.
     """
 
-    def __init__(self, targets: Targets, *, seconds: float = _SECONDS, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, targets: Targets, *, seconds: float = _SECONDS, concurrency: int = _CONCURRENCY) -> None:
         self._targets = targets
         self._seconds = seconds
         # Questions that a dead target never answers hold its threads, and no more are made.
         self._pools = {
-            name: ThreadPoolExecutor(at_once, thread_name_prefix=f"replica-watch-{name}") for name in targets
+            name: ThreadPoolExecutor(concurrency, thread_name_prefix=f"replica-watch-{name}") for name in targets
         }
 
     def replicas(self, deployments: Iterable[Deployment]) -> Mapping[str, Sequence[ReplicaObservation]]:
@@ -38,12 +38,12 @@ class ReplicaWatch:
             for one in deployments
             if one.status is not DeploymentStatus.STOPPED and one.target in self._pools
         }
-        told, late = wait(asked.values(), timeout=self._seconds)
+        answered, late = wait(asked.values(), timeout=self._seconds)
         for question in late:
             question.cancel()
         if late:
             logger.warning("observing servers takes too long", count=len(late))
-        return {key: question.result() if question in told else () for key, question in asked.items()}
+        return {key: question.result() if question in answered else () for key, question in asked.items()}
 
     def stop(self) -> None:
         """Ask no more."""

@@ -16,7 +16,7 @@ from modelyard.deployments.schemas import (
     ReplicaAnswer,
 )
 from modelyard.deployments.states import DeploymentStatus
-from modelyard.deployments.verbs import DeploymentVerbs, DeploymentWish
+from modelyard.deployments.verbs import DeploymentCommand, DeploymentVerbs
 from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
@@ -76,7 +76,7 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
         """Build and deploy a version. One that serves in the namespace already is the same deployment."""
         accepted = verbs.deploy(
             caller,
-            DeploymentWish(
+            DeploymentCommand(
                 model_name=body.model_name,
                 version=body.version,
                 replicas=body.replicas,

@@ -22,7 +22,7 @@ from modelyard.registry.service import RegistryService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentWish:
+class DeploymentCommand:
     """What a caller asks for; the fields are those of the API."""
 
     model_name: str
@@ -79,35 +79,37 @@ class DeploymentVerbs:
         self._targets = targets
         self._watch = watch
 
-    def deploy(self, principal: Principal, wish: DeploymentWish, *, idempotency_key: str | None) -> Accepted:
-        """A job that builds a version, and deploys it where the wish says.
+    def deploy(self, principal: Principal, request: DeploymentCommand, *, idempotency_key: str | None) -> Accepted:
+        """A job that builds a version, and deploys it as requested.
 
         Raises:
             NotFound: there is no such model or version.
             Invalid: a field is not what it should be, or two contradict each other.
             Conflict: code `version_deleting`, or as `replace`.
         """
-        found = self._registry.version(principal, wish.model_name, wish.version)
+        found = self._registry.version(principal, request.model_name, request.version)
         refuse_deleting(found)
-        wanted = checked_deployment(replicas=wish.replicas, namespace=wish.namespace)
-        wanted |= self._targets.checked(wish.target, wish.resources)
-        placed = wanted | checked_place(another=wish.another, replace=wish.replace)
-        asked = {"version": wish.version, **placed}
+        wanted = checked_deployment(replicas=request.replicas, namespace=request.namespace)
+        wanted |= self._targets.checked(request.target, request.resources)
+        placed = wanted | checked_place(another=request.another, replace=request.replace)
+        asked = {"version": request.version, **placed}
         namespace = str(wanted["namespace"])
-        if wish.replace:
-            replaced = self.deployments.replaceable(principal, wish.model_name, namespace, target=wish.target)
+        if request.replace:
+            replaced = self.deployments.replaceable(principal, request.model_name, namespace, target=request.target)
             if replaced is not None and replaced.version != found.version:
-                refuse_other_resources(replaced, wish.resources)
+                refuse_other_resources(replaced, request.resources)
                 return self._replace(
                     principal, replaced, found, wanted=placed, asked=asked, idempotency_key=idempotency_key
                 )
-        serving = None if wish.another else self.deployments.serving(principal, found, namespace, target=wish.target)
+        serving = (
+            None if request.another else self.deployments.serving(principal, found, namespace, target=request.target)
+        )
         if serving is not None:
-            refuse_other_resources(serving, wish.resources)
+            refuse_other_resources(serving, request.resources)
         job = self._jobs.create(
             principal,
             kind=DEPLOYMENT,
-            model_name=wish.model_name,
+            model_name=request.model_name,
             request={"version": found.version, **placed},
             asked=asked,
             idempotency_key=idempotency_key,

@@ -200,8 +200,8 @@ class JobService:
     def fail(self, job_id: str, error: ModelyardError) -> None:
         """End the job with its reason, which stands in its log too."""
         message = plain_text(error.message)
-        told = {"error_code": error.code, "error_message": message[:_MESSAGE_LENGTH]}
-        self._end(job_id, JobStatus.FAILED, line=f"failed: {message}", told=told)
+        fields = {"error_code": error.code, "error_message": message[:_MESSAGE_LENGTH]}
+        self._end(job_id, JobStatus.FAILED, line=f"failed: {message}", fields=fields)
 
     def end_cancelled(self, job_id: str) -> None:
         """End the job because somebody asked for it."""
@@ -270,7 +270,7 @@ class JobService:
         *,
         line: str,
         result: Mapping[str, Any] | None = None,
-        told: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         job = self._find(job_id)
         if job is None or job.is_final:
@@ -280,7 +280,7 @@ class JobService:
         with self._database.write() as connection:
             job = self._locked(connection, job_id)
             if not job.is_final:
-                store.change(connection, job_id, result={**job.result, **(result or {})}, **(told or {}))
+                store.change(connection, job_id, result={**job.result, **(result or {})}, **(fields or {}))
                 self._move(connection, job, status)
 
     def _move(self, connection: Connection, job: Job, status: JobStatus) -> None:
@@ -308,9 +308,9 @@ class JobService:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        told = {**(after or {}), "model_name": job.model_name}
+        fields = {**(after or {}), "model_name": job.model_name}
         subject = f"jobs/{job.job_id}"
-        self._audit.record(connection, principal=principal, action=action, subject=subject, before=before, after=told)
+        self._audit.record(connection, principal=principal, action=action, subject=subject, before=before, after=fields)
 
     def _find(self, job_id: str) -> Job | None:
         with self._database.read() as connection:

@@ -81,7 +81,7 @@ class JobSteps:
         except LeaseLostError as exc:
             raise Interrupted from exc
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is the step's result
-            error = self._for_want_of_space(exc) or _told(exc, job_id=self.job.job_id)
+            error = self._for_want_of_space(exc) or _as_error(exc, job_id=self.job.job_id)
             return {"error": {"message": error.message, "code": error.code, "kind": error.kind.value}}
         return {"result": result}
 
@@ -185,7 +185,7 @@ class _Frame:
         except LeaseLostError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, the job ends with it
-            error = _told(exc, job_id=job_id)
+            error = _as_error(exc, job_id=job_id)
             self._take_away(job)
             self._surely(job_id, lambda: self.jobs.fail(job_id, error))
         else:
@@ -228,7 +228,7 @@ def _need_no_space() -> None:
     """What gives space back is begun on a full disk too."""
 
 
-def _told(exc: Exception, *, job_id: str) -> ModelyardError:
+def _as_error(exc: Exception, *, job_id: str) -> ModelyardError:
     if isinstance(exc, ModelyardError):
         return exc
     logger.error("a job broke", job_id=job_id, exc_info=exc)

@@ -14,7 +14,7 @@ from modelyard.ports.registered_models import RegisteredModels, ShownVersion
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
-_MOST_TOLD = 1000
+_MAX_REPORTED = 1000
 """Outcomes of one model that an answer holds; the next call goes on with what is left."""
 _STRANGERS = frozenset({DriftKind.UNIMPORTED, DriftKind.REFUSED})
 
@@ -84,7 +84,7 @@ class Reconciliation:
 
     def _over(self, owner: Principal, work: "_Work", *, limit: int, cursor: str | None) -> Outcomes:
         page = self._places.page(owner, limit=limit, cursor=cursor)
-        found = [outcome for place in page.items for outcome in islice(self._walk(place, work), _MOST_TOLD)]
+        found = [outcome for place in page.items for outcome in islice(self._walk(place, work), _MAX_REPORTED)]
         return Outcomes(len(page.items), found, page.next_cursor)
 
     def _walk(self, place: Place, work: "_Work") -> Iterator[Outcome]:

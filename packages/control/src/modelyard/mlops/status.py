@@ -65,9 +65,9 @@ class PlatformStatus:
 
     def _target_component(self) -> ComponentAnswer:
         """All targets: what each says, and whether one of them does not answer."""
-        told = [self._target_detail(name) for name in self._targets]
-        is_ok = all(is_answering for is_answering, _ in told)
-        detail = "; ".join(detail for _, detail in told)
+        results = [self._target_detail(name) for name in self._targets]
+        is_ok = all(is_answering for is_answering, _ in results)
+        detail = "; ".join(detail for _, detail in results)
         return ComponentAnswer(status="ok" if is_ok else "unavailable", detail=detail, url=None)
 
     def _target_detail(self, name: str) -> tuple[bool, str]:

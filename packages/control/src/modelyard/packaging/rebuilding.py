@@ -53,7 +53,7 @@ class Rebuilding:
         attempt = self._attempts.get(version.key)
         if attempt is None or (attempt.build.done() and attempt.not_before <= self._clock.now()):
             attempt = self._begin(version, attempt)
-        raise Unavailable(_told(attempt.build), code="bundle_rebuilding")
+        raise Unavailable(_failure_message(attempt.build), code="bundle_rebuilding")
 
     def stop(self) -> None:
         """Begin no more builds. One that is under way leaves nothing that is half done."""
@@ -81,7 +81,7 @@ class Rebuilding:
             raise
 
 
-def _told(build: "Future[Bundle]") -> str:
+def _failure_message(build: "Future[Bundle]") -> str:
     if not build.done() or build.cancelled() or (error := build.exception()) is None:
         return "its bundle is not on this machine any more, and is being built again"
     why = error.message if isinstance(error, ModelyardError) else "an internal error, which the log tells"

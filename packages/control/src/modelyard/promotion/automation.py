@@ -39,7 +39,7 @@ class AutoStaging:
         )
         if not all(finding.is_met for finding in findings):
             return version
-        evidence = {"policy_revision": revision, "findings": _told(findings)}
+        evidence = {"policy_revision": revision, "findings": _sentences(findings)}
         reason = "the model's policy is met"
         return self._mover.move(connection, actor, version, Stage.STAGING, reason=reason, evidence=evidence)
 
@@ -50,5 +50,5 @@ class AutoStaging:
         return any(entry.subject == version.subject for entry in entries)
 
 
-def _told(findings: tuple[Finding, ...]) -> list[str]:
+def _sentences(findings: tuple[Finding, ...]) -> list[str]:
     return [finding.message for finding in findings]

@@ -28,7 +28,7 @@ from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
 
 _KEPT = ". What it had logged before is kept, and can be registered without training again"
-_MOST_TOLD = 100
+_MAX_REPORTED = 100
 """Logged models that a job's answer lists."""
 _POLL_SECONDS = 0.25
 
@@ -176,7 +176,7 @@ class Training:
     def _collect(self, job: Job, run_key: str, lock_digest: str) -> Result:
         """Bind what the script logged to the job, also when it failed afterwards."""
         self.logged.bind(job, run_key, provenance=provenance_of(job), lock_digest=lock_digest)
-        return {"logged_models": [one.to_json() for one in self.logged.candidates(job.job_id)[:_MOST_TOLD]]}
+        return {"logged_models": [one.to_json() for one in self.logged.candidates(job.job_id)[:_MAX_REPORTED]]}
 
     def _select(self, job: Job, tracking_uri: str | None) -> Result:
         """Which of the models that the script logged is meant."""

@@ -46,7 +46,7 @@ def upload_reads(uploads: UploadService) -> APIRouter:
     @router.get("/{upload_id}")
     def one(caller: Read, upload_id: str, response: Response) -> UploadAnswer:
         """One upload, and how far it has come."""
-        return _told(uploads.get(caller, upload_id), response)
+        return _rendered(uploads.get(caller, upload_id), response)
 
     return router
 
@@ -67,7 +67,7 @@ def upload_writes(uploads: UploadService) -> APIRouter:
             request=body.model_dump(include={"description", "tags", "metrics", "parameters", "requirements"}),
         )
         response.headers["Location"] = f"{_PREFIX}/{upload.upload_id}"
-        return _told(upload, response)
+        return _rendered(upload, response)
 
     @router.patch("/{upload_id}", openapi_extra=_PIECE)
     async def append(
@@ -83,7 +83,7 @@ def upload_writes(uploads: UploadService) -> APIRouter:
         upload = await to_thread.run_sync(
             lambda: uploads.append(caller, upload_id, piece, offset=offset, checksum=checksum)
         )
-        return _told(upload, response)
+        return _rendered(upload, response)
 
     @router.post("/{upload_id}/finish", status_code=202)
     def finish(caller: Write, upload_id: str) -> SubmittedAnswer:
@@ -99,12 +99,12 @@ def upload_writes(uploads: UploadService) -> APIRouter:
     @router.delete("/{upload_id}")
     def give_up(caller: Write, upload_id: str, response: Response) -> UploadAnswer:
         """Give an upload up."""
-        return _told(uploads.close(caller, upload_id), response)
+        return _rendered(uploads.close(caller, upload_id), response)
 
     return router
 
 
-def _told(upload: Upload, response: Response) -> UploadAnswer:
+def _rendered(upload: Upload, response: Response) -> UploadAnswer:
     response.headers["Upload-Offset"] = str(upload.received)
     response.headers["Upload-Length"] = str(upload.size)
     response.headers["Cache-Control"] = "no-store"

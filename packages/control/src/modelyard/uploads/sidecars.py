@@ -32,7 +32,7 @@ class Sidecars:
     left: tuple[str, ...]
 
 
-NOTHING_TOLD = Sidecars({}, {}, ())
+NO_SIDECARS = Sidecars({}, {}, ())
 
 
 def read_sidecars(folder: Path) -> Sidecars:

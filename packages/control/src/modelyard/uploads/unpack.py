@@ -55,7 +55,7 @@ def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int, disk: Disk
         DiskFull: there is no space for what it declares.
     """
     unpacker = _Unpacker(folder, max_bytes, packed=archive.stat().st_size, disk=disk)
-    with _told():
+    with _translated_errors():
         if name.lower().endswith(".zip"):
             _unzip(archive, unpacker)
         else:
@@ -186,7 +186,7 @@ def _lift(folder: Path) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except _BROKEN as exc:

@@ -26,7 +26,7 @@ from modelyard.tracker_names import mirror_name
 from modelyard.uploads.domain import Upload, flavors_of
 from modelyard.uploads.kinds import REGISTRATION, Phase
 from modelyard.uploads.service import UploadService
-from modelyard.uploads.sidecars import CONFIG, NOTHING_TOLD, read_sidecars
+from modelyard.uploads.sidecars import CONFIG, NO_SIDECARS, read_sidecars
 from modelyard.uploads.unpack import unpack
 
 _LISTED = 10
@@ -103,7 +103,7 @@ class Registering:
 
     def _read_sidecars(self, job: Job, upload: Upload, model: Path) -> Result:
         """What the archive says of itself, in JSON; what was said when the upload was begun goes before it."""
-        sidecars = read_sidecars(model) if upload.is_archive else NOTHING_TOLD
+        sidecars = read_sidecars(model) if upload.is_archive else NO_SIDECARS
         if sidecars.left:
             names = ", ".join(sidecars.left[:_LISTED])
             self._say(job, f"{CONFIG}: no plain values, so recorded in the file only: {names}")

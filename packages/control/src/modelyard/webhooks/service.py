@@ -67,7 +67,7 @@ class Webhooks:
             revision=1,
         )
         with self._database.write() as connection:
-            self._record(connection, principal, "webhook.created", webhook, after=_told(webhook))
+            self._record(connection, principal, "webhook.created", webhook, after=_audit_fields(webhook))
             if store.count(connection, principal.tenant_id) >= MOST_WEBHOOKS:
                 raise Conflict(f"there are {MOST_WEBHOOKS} webhooks already: delete one", code="too_many_webhooks")
             store.add(connection, webhook)
@@ -134,7 +134,14 @@ class Webhooks:
             if after == before:
                 return before
             self._write(connection, before, **wanted)
-            self._record(connection, principal, "webhook.changed", before, before=_told(before), after=_told(after))
+            self._record(
+                connection,
+                principal,
+                "webhook.changed",
+                before,
+                before=_audit_fields(before),
+                after=_audit_fields(after),
+            )
             return self.within(connection, principal, webhook_id)
 
     def rotate(self, principal: Principal, webhook_id: str, *, overlap: timedelta) -> tuple[Webhook, str]:
@@ -168,7 +175,7 @@ class Webhooks:
         with self._database.write() as connection:
             webhook = self.within(connection, principal, webhook_id)
             store.remove(connection, webhook)
-            self._record(connection, principal, "webhook.deleted", webhook, before=_told(webhook))
+            self._record(connection, principal, "webhook.deleted", webhook, before=_audit_fields(webhook))
 
     def disable(self, connection: Connection, webhook: Webhook, *, reason: str) -> None:
         """Keep no more events for a webhook whose receiver is gone. Again: nothing more happens.
@@ -197,7 +204,7 @@ class Webhooks:
         self._audit.record(connection, principal=principal, action=action, subject=webhook.subject, **what)
 
 
-def _told(webhook: Webhook) -> dict[str, object]:
+def _audit_fields(webhook: Webhook) -> dict[str, object]:
     return {
         "receiver": origin_of(webhook.url),
         "event_types": list(webhook.event_types),

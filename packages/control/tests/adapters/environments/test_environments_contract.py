@@ -97,7 +97,7 @@ class TestEnvironments:
 
         assert pinned(lock.text) == ("alpha==1.0",)
 
-    def test_a_version_that_does_not_exist_is_told_in_one_sentence(self, subject: Subject) -> None:
+    def test_a_version_that_does_not_exist_is_reported_in_one_sentence(self, subject: Subject) -> None:
         with pytest.raises(Invalid) as caught:
             subject.environments.lock(["alpha==9.9"], log=quiet)
 

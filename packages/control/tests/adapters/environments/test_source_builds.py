@@ -101,8 +101,10 @@ class TestAPackageThatComesAsSource:
         lock = environments.lock(["delta", "alpha"], log=quiet)
         built = environments.ensure(lock, log=quiet)
 
-        told = subprocess.check_output([built.python, "-c", "import alpha, delta; print(delta.OUTCOMES)"], text=True)
-        assert "done" not in json.loads(told).values()
+        reported = subprocess.check_output(
+            [built.python, "-c", "import alpha, delta; print(delta.OUTCOMES)"], text=True
+        )
+        assert "done" not in json.loads(reported).values()
         assert not list(other.iterdir())
         assert not (Path(uv_settings["UV_CACHE_DIR"]) / "poison").exists()
 

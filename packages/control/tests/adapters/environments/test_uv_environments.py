@@ -29,8 +29,8 @@ def quiet(line: str) -> None:
     """A log that nobody reads."""
 
 
-def ensure_in_a_process(environments: UvEnvironments, lock: Lock, told: "multiprocessing.Queue[str]") -> None:
-    environments.ensure(lock, log=told.put)
+def ensure_in_a_process(environments: UvEnvironments, lock: Lock, reported: "multiprocessing.Queue[str]") -> None:
+    environments.ensure(lock, log=reported.put)
 
 
 @pytest.fixture
@@ -113,17 +113,19 @@ class TestUvEnvironments:
     def test_two_processes_that_want_one_environment_wait_for_one_build(self, environments: UvEnvironments) -> None:
         lock = environments.lock(["beta"], log=quiet)
         processes = multiprocessing.get_context("spawn")
-        told: multiprocessing.Queue[str] = processes.Queue()
-        builders = [processes.Process(target=ensure_in_a_process, args=(environments, lock, told)) for _ in range(2)]
+        reported: multiprocessing.Queue[str] = processes.Queue()
+        builders = [
+            processes.Process(target=ensure_in_a_process, args=(environments, lock, reported)) for _ in range(2)
+        ]
         for builder in builders:
             builder.start()
         for builder in builders:
             builder.join(timeout=60)
 
         assert [builder.exitcode for builder in builders] == [0, 0]
-        lines = [told.get(timeout=5)]
-        while not told.empty():
-            lines.append(told.get())
+        lines = [reported.get(timeout=5)]
+        while not reported.empty():
+            lines.append(reported.get())
         assert len([line for line in lines if line.startswith("Installed")]) == 1
         assert environments.ensure(lock, log=pytest.fail).path.is_dir()
 
@@ -167,7 +169,7 @@ class TestUvCommand:
 
         assert "UV_FIND_LINKS=/wheels/theirs,/wheels/ours\n" in (tmp_path / "given").read_text()
 
-    def test_a_failure_of_the_network_is_told_apart(self) -> None:
+    def test_a_failure_of_the_network_is_distinguished(self) -> None:
         refused = ["error: Failed to fetch: the package index", "  cause: client error (Connect)"]
         overloaded = ["error: Failed to fetch", "  cause: HTTP status server error (503 Service Unavailable)"]
         unresolved = ["error: No solution found when resolving dependencies", "  cause: Because a needs b, no."]

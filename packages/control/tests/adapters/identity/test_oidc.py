@@ -16,7 +16,7 @@ from modelyard.errors import Unauthenticated, Unavailable
 
 
 class Monotonic:
-    """A clock that moves when it is told to."""
+    """A clock that moves when it is reported to."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -144,7 +144,7 @@ class TestKeys:
     @pytest.mark.parametrize(
         "answer", [(500, b""), (200, b"<html>"), (200, b"[]"), (302, b""), (200, b" " * 2 * 1024 * 1024)]
     )
-    def test_without_any_the_issuer_is_told_to_be_away(
+    def test_without_any_the_issuer_is_reported_to_be_away(
         self, issuer: Issuer, provider: OidcProvider, answer: tuple[int, bytes]
     ) -> None:
         issuer.answers["/.well-known/openid-configuration"] = answer

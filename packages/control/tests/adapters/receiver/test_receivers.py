@@ -57,7 +57,7 @@ class TestPost:
         assert (got.path, got.body) == ("/hook?a=b%20c", BODY)
         assert (got.headers["Host"], got.headers["X-Mine"]) == (f"127.0.0.1:{receiver.port}", "1")
 
-    def test_a_redirect_is_told_and_not_followed(self, receiver: ReceivingServer) -> None:
+    def test_a_redirect_is_reported_and_not_followed(self, receiver: ReceivingServer) -> None:
         with receiving() as other:
             receiver.code, receiver.headers = 307, {"Location": other.url}
             reply = post(receiver.url)
@@ -114,7 +114,7 @@ class TestPost:
     def test_where_nobody_listens_nobody_answers(self, free_port: int) -> None:
         assert post(f"http://127.0.0.1:{free_port}/").error == "nobody answers at the receiver's address"
 
-    def test_a_name_without_an_address_is_told(self) -> None:
+    def test_a_name_without_an_address_is_reported(self) -> None:
         assert post("https://nobody.invalid/").error == "the receiver's name has no address"
 
     @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ class TestPost:
             (429, "9" * 30, None),
         ],
     )
-    def test_how_long_it_asks_to_wait_is_told(
+    def test_how_long_it_asks_to_wait_is_reported(
         self, receiver: ReceivingServer, code: int, header: str, seconds: int | None
     ) -> None:
         receiver.code, receiver.headers = code, {"Retry-After": header}
-        told = post(receiver.url).retry_after
-        assert (None if told is None else told.total_seconds()) == seconds
+        reported = post(receiver.url).retry_after
+        assert (None if reported is None else reported.total_seconds()) == seconds
 
     def test_a_proxy_of_the_environment_is_not_asked(
         self, receiver: ReceivingServer, free_port: int, monkeypatch: pytest.MonkeyPatch
@@ -298,6 +298,6 @@ class TestTls:
         error = post(f"https://hooks.test:{port}/").error
         assert error == "the receiver's certificate is not trusted: self-signed certificate"
 
-    def test_a_receiver_that_does_not_speak_tls_is_told(self) -> None:
+    def test_a_receiver_that_does_not_speak_tls_is_reported(self) -> None:
         with receiving() as plain:
             assert post(f"https://hooks.test:{plain.port}/").error == "the receiver does not speak TLS as we do"

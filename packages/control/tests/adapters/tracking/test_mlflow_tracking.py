@@ -141,7 +141,7 @@ class TestLegacyModels:
         assert len(list(folder.iterdir())) == 2
 
     @pytest.mark.parametrize("history", ["{", "3", '["model"]', "[{}]"])
-    def test_a_tag_that_mlflow_did_not_write_is_told(
+    def test_a_tag_that_mlflow_did_not_write_is_reported(
         self, tracking: MlflowTracking, client: mlflow.MlflowClient, history: str
     ) -> None:
         run_id = str(client.create_run("0").info.run_id)
@@ -268,7 +268,7 @@ class TestBadServers:
     @pytest.mark.parametrize(
         "said", [b"<html>Log in</html>", b"OK then", b"[1, 2]", b"null", b"", b"{}", b'{"run": {"info": 3}}']
     )
-    def test_an_answer_that_is_none_of_mlflows_is_told_as_one_that_does_not_come(self, said: bytes) -> None:
+    def test_an_answer_that_is_none_of_mlflows_is_reported_as_one_that_does_not_come(self, said: bytes) -> None:
         handler = type("Saying", (Answering,), {"said": said})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -350,7 +350,7 @@ class TestMetrics:
 
 
 class TestData:
-    def test_what_a_run_logged_as_its_input_is_told_with_what_it_was_for(self, mlflow_server: str) -> None:
+    def test_what_a_run_logged_as_its_input_is_reported_with_what_it_was_for(self, mlflow_server: str) -> None:
         client = mlflow.MlflowClient(mlflow_server)
         run_id = client.create_run("0").info.run_id
         data = mlflow.entities.Dataset("customers", "abc123", "local", '{"uri": "customers.csv"}')

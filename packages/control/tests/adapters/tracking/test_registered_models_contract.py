@@ -279,7 +279,7 @@ class TestVersions:
         assert subject.registered.version(name, number) is None
         assert subject.version(name).number == number + 1
 
-    def test_mlflows_own_stage_is_told_and_left(self, subject: Subject, name: str) -> None:
+    def test_mlflows_own_stage_is_reported_and_left(self, subject: Subject, name: str) -> None:
         number = subject.version(name).number
         subject.people.move(name, number, "Production")
         found = subject.registered.version(name, number)

@@ -221,7 +221,7 @@ class TestExperiments:
 
 
 class TestRuns:
-    def test_a_run_is_told_as_it_was_logged(self, subject: Subject, name: str) -> None:
+    def test_a_run_is_reported_as_it_was_logged(self, subject: Subject, name: str) -> None:
         tags = {"team": "red", "modelyard.job_id": "job-1"}
         run_id = subject.script.log_run(name, parameters={"c": "0.5"}, metrics={"accuracy": 0.9}, tags=tags)
 
@@ -234,12 +234,12 @@ class TestRuns:
         assert run.metrics == {"accuracy": 0.9}
         assert run.tags == tags
 
-    def test_the_data_of_a_run_is_told_with_what_it_was_for(self, subject: Subject, name: str) -> None:
+    def test_the_data_of_a_run_is_reported_with_what_it_was_for(self, subject: Subject, name: str) -> None:
         source = '{"uri": "s3://churn/test.csv"}'
         data = [TrackedDataset("churn", "a1b2", "local", source, "test"), TrackedDataset("x", "c3", "s3", "{}", None)]
         run_id = subject.script.log_run(name, datasets=data)
-        told = subject.tracking.run(run_id).datasets
-        assert sorted(told, key=lambda dataset: dataset.name) == data
+        reported = subject.tracking.run(run_id).datasets
+        assert sorted(reported, key=lambda dataset: dataset.name) == data
         assert list(subject.tracking.run(subject.script.log_run(name)).datasets) == []
 
     def test_a_run_that_is_not_there_is_not_found(self, subject: Subject) -> None:
@@ -260,7 +260,7 @@ class TestRuns:
 
 
 class TestModels:
-    def test_the_models_of_a_run_are_told_oldest_first(self, subject: Subject, name: str) -> None:
+    def test_the_models_of_a_run_are_reported_oldest_first(self, subject: Subject, name: str) -> None:
         run_id = subject.script.log_run(name)
         other = subject.script.log_run(name)
         for model_name, logging_run in [("first", run_id), ("other", other), ("second", run_id)]:

@@ -161,7 +161,7 @@ class TestExperiments:
         assert subject.experiment_of(first) != subject.experiment_of(second)
         assert subject.tracking.ensure_experiment(name) == subject.experiment_of(second)
 
-    def test_another_run_that_is_alive_is_told(self, subject: Subject, name: str) -> None:
+    def test_another_run_that_is_alive_is_reported(self, subject: Subject, name: str) -> None:
         first, second = (subject.run_of(subject.log(name)) for _ in range(2))
         experiment_id = subject.experiment_of(first)
         alive = subject.tracking.alive_in_experiment(experiment_id, besides=[first])

@@ -1,4 +1,4 @@
-"""A clock that moves only when it is told to: the fake."""
+"""A clock that tests advance by hand: the fake."""
 
 from datetime import UTC, datetime, timedelta
 

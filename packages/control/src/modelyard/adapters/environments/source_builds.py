@@ -51,7 +51,7 @@ class WheelsFirst:
 
         Args:
             arguments: what follows `uv pip`; the first is the command.
-            log: told each line.
+            log: called with each line.
             python: the interpreter that builds.
             writable: the folders that the result is written to.
             find_links: folders with wheels.

@@ -196,5 +196,5 @@ def _is_complete(environment: Environment) -> bool:
 def _translated(failure: UvFailure, *, code: str) -> ModelyardError:
     if failure.is_unreachable:
         return Unavailable(f"The package index does not answer: {failure.reason}.", code="package_index_unavailable")
-    told = {"requirements_unresolvable": "cannot be met", "environment_build_failed": "do not install"}
-    return Invalid(f"The requirements {told[code]}: {failure.reason}.", code=code, field="requirements")
+    summaries = {"requirements_unresolvable": "cannot be met", "environment_build_failed": "do not install"}
+    return Invalid(f"The requirements {summaries[code]}: {failure.reason}.", code=code, field="requirements")

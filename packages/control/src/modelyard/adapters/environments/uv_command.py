@@ -51,19 +51,19 @@ class UvFailure(Exception):
     @property
     def reason(self) -> str:
         """uv's own explanation in one sentence; its hints are left to the log."""
-        told: dict[str, list[str]] = {"progress": [], "warning": [], "error": [], "cause": [], "hint": []}
+        lines_by_label: dict[str, list[str]] = {"progress": [], "warning": [], "error": [], "cause": [], "hint": []}
         label = "progress"
         for line in filter(str.strip, self.output):
             if match := _LABEL.match(line):
                 label = match[1]
-                told[label].append(line[match.end() :].strip())
+                lines_by_label[label].append(line[match.end() :].strip())
             else:
-                told[label].append(line.strip())
+                lines_by_label[label].append(line.strip())
         if self.is_unreachable:
-            sentence = (told["cause"] or told["error"])[-1]
+            sentence = (lines_by_label["cause"] or lines_by_label["error"])[-1]
         else:
-            errors = [line for line in told["error"] if not line.startswith("No solution found")]
-            sentence = " ".join(errors + told["cause"])
+            errors = [line for line in lines_by_label["error"] if not line.startswith("No solution found")]
+            sentence = " ".join(errors + lines_by_label["cause"])
         return sentence.rstrip(".").replace(". And because", "; and because")[:_LONGEST_REASON]
 
 
@@ -96,7 +96,7 @@ class Uv:
 
         Args:
             arguments: what follows the name of the binary.
-            log: told each line that uv writes, without addresses and paths.
+            log: called with each line that uv writes, without addresses and paths.
             find_links: folders with wheels, besides those that the operator named.
             inherited: descriptors that the child holds open, such as a lock that it must not outlive.
             prefix: a command that executes uv.
@@ -121,7 +121,7 @@ class Uv:
             errors="replace",
             pass_fds=inherited,
         ) as process:
-            output = [line.rstrip("\n") for line in _told(process, log)]
+            output = [line.rstrip("\n") for line in _read_output(process, log)]
         if process.returncode != 0:
             raise UvFailure([without_places(line) for line in output])
 
@@ -159,7 +159,7 @@ def without_places(text: str) -> str:
     return _PATH.sub(lambda match: Path(match[0]).name or "a folder", _ADDRESS.sub("the package index", text))
 
 
-def _told(process: subprocess.Popen[str], log: LogLine) -> Sequence[str]:
+def _read_output(process: subprocess.Popen[str], log: LogLine) -> Sequence[str]:
     lines = []
     for line in process.stderr or ():
         lines.append(line)

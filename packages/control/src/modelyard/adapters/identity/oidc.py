@@ -31,7 +31,7 @@ class OidcProvider:
         audience: what tokens must name in `aud`.
         keys_url: where the keys are, for issuers that keep them at another origin than their own.
         leeway_seconds: how far the issuer's clock may be from ours.
-        monotonic: the clock that the keys' age is told by.
+        monotonic: the clock for the keys' age.
 
     Raises:
         ValueError: an address is not one that we fetch.
@@ -158,7 +158,7 @@ def _usable(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
 
 def _refusal(exc: jwt.PyJWTError) -> Unauthenticated:
     """The most specific first."""
-    told: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
+    error_table: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
         (jwt.ExpiredSignatureError, "the token has expired", "token_expired"),
         (jwt.ImmatureSignatureError, "the token is not valid yet", "token_invalid"),
         (jwt.InvalidAudienceError, "the token is for another audience", "token_audience_wrong"),
@@ -166,7 +166,7 @@ def _refusal(exc: jwt.PyJWTError) -> Unauthenticated:
         (jwt.InvalidSignatureError, "the token's signature is wrong", "token_invalid"),
         (jwt.MissingRequiredClaimError, f"the token is not complete: {exc}", "token_invalid"),
     )
-    for kind, message, code in told:
+    for kind, message, code in error_table:
         if isinstance(exc, kind):
             return Unauthenticated(message, code=code)
     return Unauthenticated("the token cannot be read", code="token_invalid")

@@ -1,4 +1,4 @@
-"""The fake engine: runs jobs when told to, in the caller's thread, and keeps finished steps in memory.
+"""The fake engine: runs jobs on command, in the caller's thread, and keeps finished steps in memory.
 
 It is product code: it passes the port's contract tests, and shows in a dozen lines what an engine owes.
 """

@@ -1,4 +1,4 @@
-"""Receivers in memory: the fake. It keeps what it was posted, and answers as it is told."""
+"""Receivers in memory: the fake. It stores what it was posted, and responds as configured."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -147,7 +147,7 @@ class HttpReceivers:
 
     async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, timedelta | None]:
         parts = urlsplit(url)
-        told = {
+        header_fields = {
             "Host": parts.netloc,
             "User-Agent": f"modelyard/{__version__}",
             "Content-Length": str(len(body)),
@@ -158,7 +158,7 @@ class HttpReceivers:
         async with pool.stream(
             "POST",
             url,
-            headers=[(name.encode(), value.encode()) for name, value in told.items()],
+            headers=[(name.encode(), value.encode()) for name, value in header_fields.items()],
             content=body,
             extensions={"timeout": timeout},
         ) as response:

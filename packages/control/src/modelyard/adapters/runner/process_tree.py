@@ -33,7 +33,7 @@ def confinement(*, disk_bytes: int) -> Callable[[], None]:
 
     def confine() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # It died before the call above: nobody would be told.
+        if os.getppid() != parent:  # It died before the call above, so no signal would come.
             os._exit(1)
         os.nice(_NICENESS)
         _limit(resource.RLIMIT_FSIZE, disk_bytes)

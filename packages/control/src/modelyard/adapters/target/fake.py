@@ -1,4 +1,4 @@
-"""A target in memory, for tests of what stands above the port: its servers get ready, crash and fail when told to."""
+"""A target in memory, for tests of what stands above the port: its servers get ready, crash and fail on command."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

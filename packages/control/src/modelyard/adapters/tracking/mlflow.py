@@ -1,7 +1,6 @@
 """The tracker is an MLflow server. Its library is imported at the first call that needs it, since that takes seconds.
 
-Retries are the job's: a server that does not answer is told at once. Files are copied as they are; no model is loaded.
-Other addresses of a model than `models:/m-…` and `runs:/<run>/<name>` are refused.
+Retries are the job's: a server that does not respond is an error. Files are copied as they are; no model is loaded.
 """
 
 import json

@@ -141,5 +141,5 @@ def _status(exc: BaseException) -> int | None:
     response = getattr(exc, "response", None)
     if response is not None:
         return int(response.status_code)
-    told = getattr(exc, "get_http_status_code", None)
-    return int(told()) if told else None
+    get_status = getattr(exc, "get_http_status_code", None)
+    return int(get_status()) if get_status else None
