@@ -12,7 +12,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.receiver.fake import FakeReceivers
-from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -41,15 +41,16 @@ class Scripts:
     def __init__(self, tracking: FakeTracking) -> None:
         self._tracking = tracking
 
-    def __call__(self, spec: RunSpec) -> RunOutcome | None:
+    def __call__(self, spec: RunSpec) -> FakeEnd | None:
         if spec.script_content == ENDLESS.content:
             return None
-        (spec.folder / "log").write_text("epoch 1\nepoch 2\n")
+        output = "epoch 1\nepoch 2\n"
         if spec.script_content == BAD.content:
-            return RunOutcome(RunPhase.FINISHED, exit_code=1, reason="ValueError: no such column")
+            failed = RunOutcome(RunPhase.FINISHED, exit_code=1, reason="ValueError: no such column")
+            return FakeEnd(failed, output=output)
         run_id = self._tracking.log_run("churn", metrics={"accuracy": 0.95}, tags={RUN_KEY_TAG: spec.run_key})
         self._tracking.log_model(run_id, "model", MODEL_FILES)
-        return RunOutcome(RunPhase.FINISHED, exit_code=0)
+        return FakeEnd(RunOutcome(RunPhase.FINISHED, exit_code=0), output=output)
 
 
 @contextmanager

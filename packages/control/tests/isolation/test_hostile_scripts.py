@@ -18,6 +18,7 @@ import pytest
 import modelyard.errors
 import modelyard.isolation
 from modelyard.adapters.runner import LocalRunner
+from modelyard.file_tree import FolderTree
 from modelyard.isolation import Confinement, Isolation, IsolationChoice, accounts, choose_isolation, landlock
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
@@ -116,19 +117,18 @@ def umask() -> Iterator[None]:
 
 
 def run(place: Place, isolation: Isolation, script: str, *, python: Path = Path(sys.executable)) -> RunOutcome:
-    runner = LocalRunner(grace_seconds=1, isolation=isolation)
+    runner = LocalRunner(place.home / "jobs", python=lambda _: python, grace_seconds=1, isolation=isolation)
     spec = RunSpec(
-        run_key="job-1",
-        folder=place.run,
-        python=python,
+        run_key=LocalRunner.key_of(place.run),
+        python_environment="here",
         script_name="train.py",
         script_content=script,
-        environment={"TMPDIR": str(place.run / "tmp"), "HOME": str(place.run / "work")},
+        environment={},
         limits=LIMITS,
-        readable=[place.environment],
+        inputs={"MODEL": FolderTree(place.environment)},
     )
     runner.start(spec)
-    while (outcome := runner.observe(spec.folder)).phase is RunPhase.RUNNING:
+    while (outcome := runner.observe(spec.run_key)).phase is RunPhase.RUNNING:
         time.sleep(0.01)
     return outcome
 

@@ -13,7 +13,7 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import BEFORE_RUN
+from modelyard.jobs.log import BEFORE_RUN
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal

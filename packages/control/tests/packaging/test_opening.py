@@ -29,7 +29,9 @@ def opening(tmp_path: Path) -> TrialOpening:
     """Runs in the Python of the tests, which has the server and scikit-learn."""
     return TrialOpening(
         environments=FakeEnvironments(tmp_path / "environments"),
-        runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION),
+        runner=LocalRunner(
+            tmp_path / "runs", python=lambda _: Path(sys.executable), grace_seconds=1, isolation=NO_ISOLATION
+        ),
         clock=SystemClock(),
         limits=LIMITS,
         is_compiled=False,

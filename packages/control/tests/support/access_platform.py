@@ -1,5 +1,6 @@
 """The real application over real HTTP and fakes, and a client for each of its callers."""
 
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -57,7 +58,11 @@ class Platform:
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
-            runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION) if runs else FakeRunner(_not_run),
+            runner=LocalRunner(
+                home / "jobs", python=lambda _: Path(sys.executable), grace_seconds=1, isolation=NO_ISOLATION
+            )
+            if runs
+            else FakeRunner(_not_run),
             targets={"fake": FakeTarget()},
             tracking=self.tracking,
             registered=self.registered,

@@ -7,7 +7,7 @@ import pytest
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments import FakeEnvironments
-from modelyard.adapters.runner import LocalRunner
+from modelyard.adapters.runner import FakeRunner, LocalRunner
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import Invalid, NotFound
 from modelyard.isolation.mechanism import NO_ISOLATION
@@ -22,16 +22,20 @@ RATIO = "from words import WORDS\nclass Ratio:\n    def predict(self, rows):\n  
 
 
 @pytest.fixture
-def opening(tracking: FakeTracking, packaging: PackagingService, tmp_path: Path) -> OpeningModels:
+def opening(tracking: FakeTracking, packaging: PackagingService, runner: FakeRunner, tmp_path: Path) -> OpeningModels:
     """In the Python of the tests, which has the server and scikit-learn."""
     trial = TrialOpening(
         environments=FakeEnvironments(tmp_path / "environments"),
-        runner=LocalRunner(grace_seconds=1, isolation=NO_ISOLATION),
+        runner=LocalRunner(
+            tmp_path / "runs", python=lambda _: Path(sys.executable), grace_seconds=1, isolation=NO_ISOLATION
+        ),
         clock=SystemClock(),
         limits=Limits(seconds=60, memory_bytes=2 << 30, output_bytes=1 << 20, disk_bytes=1 << 30),
         is_compiled=False,
     )
-    return OpeningModels(tracking, packaging, trial, tmp_path / "scratch")
+    return OpeningModels(
+        tracking=tracking, runner=runner, packaging=packaging, opening=trial, scratch=tmp_path / "scratch"
+    )
 
 
 @pytest.fixture
@@ -42,26 +46,24 @@ def logged(tracking: FakeTracking) -> LoggedModel:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """The folder of a run whose project has both."""
-    work = tmp_path / "run" / "work"
-    work.mkdir(parents=True)
-    (work / "ratio.py").write_text(RATIO)
-    (work / "words.py").write_text("WORDS = ()\n")
-    return tmp_path / "run"
+def run(runner: FakeRunner) -> str:
+    """A run whose project has both."""
+    runner.write("job-1/1", "ratio.py", RATIO.encode())
+    runner.write("job-1/1", "words.py", b"WORDS = ()\n")
+    return "job-1/1"
 
 
-def prove(opening: OpeningModels, logged: LoggedModel, run: Path) -> list[str]:
+def prove(opening: OpeningModels, logged: LoggedModel, run: str) -> list[str]:
     """What the job's log says of the opening."""
     reported: list[str] = []
-    opening.prove(logged, lock_digest="", run=run, script_name="train.py", log=reported.append)
+    opening.prove(logged, lock_digest="", run_key=run, script_name="train.py", log=reported.append)
     return reported
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the local runner is for Linux")
 class TestOpeningModels:
     def test_the_projects_modules_that_a_model_needs_are_added_to_its_files(
-        self, opening: OpeningModels, logged: LoggedModel, run: Path, tracking: FakeTracking, tmp_path: Path
+        self, opening: OpeningModels, logged: LoggedModel, run: str, tracking: FakeTracking, tmp_path: Path
     ) -> None:
         reported = prove(opening, logged, run)
         assert "added to the model's code, from the run's folder: code/ratio.py, code/words.py, MLmodel" in reported
@@ -73,15 +75,15 @@ class TestOpeningModels:
         assert "added" not in " ".join(prove(opening, logged, run))  # What is registered now opens by itself.
 
     def test_a_module_that_the_project_has_not_either_is_named(
-        self, opening: OpeningModels, logged: LoggedModel, run: Path, tracking: FakeTracking
+        self, opening: OpeningModels, logged: LoggedModel, run: str, runner: FakeRunner
     ) -> None:
-        (run / "work" / "ratio.py").unlink()
+        runner.discard(run)
         with pytest.raises(Invalid, match="needs the Python module `ratio`") as caught:
             prove(opening, logged, run)
         assert caught.value.code == "model_not_openable"
 
     def test_a_model_whose_files_are_gone_is_reported_as_that(
-        self, opening: OpeningModels, logged: LoggedModel, run: Path, tracking: FakeTracking
+        self, opening: OpeningModels, logged: LoggedModel, run: str, tracking: FakeTracking
     ) -> None:
         tracking.purge_model(logged.uri)
         with pytest.raises(NotFound) as caught:

@@ -22,7 +22,7 @@ from modelyard.errors import Conflict, DiskFull, Invalid, NotFound
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService
+from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
 from modelyard.jobs.workflow import workflow
 from modelyard.packaging.opening import Failure
@@ -141,7 +141,9 @@ def training(
         secrets=secrets,
         projects=projects,
         logged=LoggedByJobs(tracking, registry.job_runs),
-        opening=OpeningModels(tracking, packaging, opening, tmp_path / "scratch"),
+        opening=OpeningModels(
+            tracking=tracking, runner=runner, packaging=packaging, opening=opening, scratch=tmp_path / "scratch"
+        ),
         metric_rules=no_rules,
         tracking_requirement="mlflow==3.17.2",
         credentials=NoCredentials(),
@@ -199,7 +201,7 @@ class TestTraining:
 
         (spec,) = runner.started
         assert (spec.script_name, spec.script_content) == ("train.py", "print()")
-        assert spec.folder == jobs.run_folder(job.job_id, 1)
+        assert spec.run_key == f"{job.job_id}/1"
         assert spec.limits == Limits(5, LIMITS.memory_bytes, LIMITS.output_bytes, LIMITS.disk_bytes)
         assert f'"{JOB_TAG}": "{job.job_id}"' in spec.environment["MLFLOW_RUN_CONTEXT"]
 
@@ -284,7 +286,7 @@ class TestFailures:
 
         job = work()
 
-        first, second = (spec.folder for spec in runner.started)
+        first, second = (spec.run_key for spec in runner.started)
         assert job.status is JobStatus.SUCCEEDED
         assert runner.cancelled == [first]
         assert first != second
@@ -394,7 +396,8 @@ class TestWhatARunBrings:
 
         (spec,) = runner.started
         assert spec.project is not None
-        assert (spec.project / "src" / "train.py").read_text() == "print()"
+        with spec.project.open("src/train.py") as file:
+            assert file.read() == b"print()"
         assert (spec.script_name, spec.script_content) == ("src/train.py", None)
         assert job.request["requirements"] == ["pandas==3.1.1"]
 
@@ -491,7 +494,7 @@ class TestWaiting:
         job = work()
 
         assert job.status is JobStatus.CANCELLED
-        assert runner.observe(jobs.run_folder(job.job_id, 1)).reason == "The run was cancelled."
+        assert runner.observe(f"{job.job_id}/1").reason == "The run was cancelled."
 
 
 class TestAfterwards:
@@ -593,7 +596,8 @@ class TestBestOf:
             0.9,
         )
         assert sorted(one["value"] or 0 for one in selection["others"]) == [0, 0.7, 0.8]
-        log = (jobs.run_folder(job.job_id, 1).parent / AFTER_RUN).read_text()
+        before = jobs.log(job.job_id).read(0)
+        log = jobs.log(job.job_id).read(before.next_offset).content.decode()
         assert "chosen by accuracy (higher is better): 'model' of run" in log
 
     def test_a_metric_of_no_known_direction_is_refused_before_anything_runs(self, work: Callable[..., Job]) -> None:
@@ -626,14 +630,12 @@ class TestOpening:
         runner: FakeRunner,
         registry: RegistryService,
         alice: Principal,
+        tmp_path: Path,
     ) -> None:
         def logs(spec: RunSpec) -> RunOutcome:
-            place = spec.folder / "work"
-            (place / "features").mkdir(parents=True)
-            (place / "features" / "__init__.py").write_text("import shared\nimport numpy\n")
-            (place / "shared.py").write_text("X = 1\n")
-            (place / "train.py").write_text("")
-            (place / "other.py").write_text("")
+            runner.write(spec.run_key, "features/__init__.py", b"import shared\nimport numpy\n")
+            runner.write(spec.run_key, "shared.py", b"X = 1\n")
+            runner.write(spec.run_key, "other.py", b"")
             tags = {RUN_KEY_TAG: spec.run_key}
             run_id = script.tracking.log_run("iris", tags=tags)
             files = {"MLmodel": b"flavors:\n  sklearn: {pickled_model: model.pkl, code: null}\n", "model.pkl": b"x"}
@@ -647,9 +649,7 @@ class TestOpening:
         assert opening.seen == [{"MLmodel", "model.pkl"}, {"MLmodel", "model.pkl", *code}]
         manifest = registry.manifest(registry.version(alice, "iris"))
         assert {file.path for file in manifest.files} == {"MLmodel", "model.pkl", *code}
-        described = script.tracking.download_file(
-            registry.version(alice, "iris").model_uri, "MLmodel", runner.started[0].folder
-        )
+        described = script.tracking.download_file(registry.version(alice, "iris").model_uri, "MLmodel", tmp_path)
         assert "code: code" in described.read_text()
 
     def test_a_module_that_the_run_has_not_is_reported(self, work: Callable[..., Job], opening: FakeOpening) -> None:
@@ -729,7 +729,7 @@ class TestCrashes:
                 engine.run_next()
         (spec,) = runner.started
         script.logs("model")(spec)
-        runner.finish(spec.folder)
+        runner.finish(spec.run_key)
 
         engine.run_next()
 
@@ -801,5 +801,5 @@ class TestAFullDisk:
         assert job.error is not None
         assert (job.status, job.error.code) == (JobStatus.FAILED, "disk_full")
         (run,) = runner.started
-        assert run.folder in runner.cancelled
-        assert run.folder in runner.discarded
+        assert run.run_key in runner.cancelled
+        assert run.run_key in runner.discarded

@@ -14,7 +14,8 @@ from modelyard.deletion.kinds import DELETION, Phase
 from modelyard.deletion.service import DeletionService, subject_of
 from modelyard.deployments.service import DeploymentService
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
+from modelyard.jobs.log import AFTER_RUN
+from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock

@@ -9,7 +9,8 @@ from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
+from modelyard.jobs.log import AFTER_RUN
+from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock

@@ -15,7 +15,7 @@ from modelyard.db import Database
 from modelyard.errors import Conflict, ModelyardError, NotFound
 from modelyard.jobs import store
 from modelyard.jobs.domain import Job, JobKind, request_digest
-from modelyard.jobs.log import JobLog
+from modelyard.jobs.log import AFTER_RUN, JobLog, RunLogs
 from modelyard.jobs.states import FINAL, TRANSITIONS, JobStatus
 from modelyard.jobs.store import JobStore
 from modelyard.paging import Page
@@ -26,11 +26,6 @@ from modelyard.principals import Principal, Role
 
 logger = structlog.get_logger()
 
-MAX_RUNS = 2
-"""How often a run that was lost with its machine is begun."""
-BEFORE_RUN = "before.log"
-AFTER_RUN = "after.log"
-_SEGMENTS = (BEFORE_RUN, *(f"run-{attempt}/log" for attempt in range(1, MAX_RUNS + 1)), AFTER_RUN)
 _MESSAGE_LENGTH = 2000
 
 
@@ -39,9 +34,12 @@ class JobCancelled(Exception):
 
 
 class JobService:
-    """All jobs of all tenants. `folder` holds a folder for each job.
+    """All jobs of all tenants.
 
-    `at_end` happens in the transaction that ends a job, however it ends.
+    Args:
+        folder: holds a folder for each job.
+        at_end: happens in the transaction that ends a job, however it ends.
+        run_logs: what the runs of a job wrote.
     """
 
     def __init__(
@@ -54,12 +52,14 @@ class JobService:
         folder: Path,
         kinds: Sequence[JobKind],
         at_end: Callable[[Connection, Job], None],
+        run_logs: RunLogs = lambda _: (),
     ) -> None:
         self._database = database
         self._clock = clock
         self._engine = engine
         self._audit = audit
         self._folder = folder
+        self._run_logs = run_logs
         self._at_end = at_end
         self.kinds = {kind.name: kind for kind in kinds}
         self._store = JobStore(self.kinds)
@@ -213,13 +213,9 @@ class JobService:
         if job is None or job.is_cancel_requested:
             raise JobCancelled
 
-    def run_folder(self, job_id: str, attempt: int) -> Path:
-        """The folder of one run of the job."""
-        return self._folder / job_id / f"run-{attempt}"
-
     def log(self, job_id: str) -> JobLog:
         """The job's log."""
-        return JobLog(self._folder / job_id, _SEGMENTS)
+        return JobLog(self._folder / job_id, self._run_logs(job_id))
 
     def _new(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from modelyard.adapters.runner.local import LocalRunner
+from modelyard.adapters.runner.home import local_runner
 from modelyard.home import Home
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.supervision.generations import is_alive
@@ -18,15 +18,14 @@ _SUPERVISE = "modelyard.adapters.runner.supervise"
 
 def interrupt_runs(home: Home) -> int:
     """End every run of this home so that it counts as lost, not as finished or cancelled; says how many there were."""
+    runner = local_runner(home, isolation=NO_ISOLATION)
     runs = list(_supervisors(home))
     for process, _ in runs:
         with suppress(psutil.Error):
             process.kill()  # Its script ends with it.
     until(lambda: not any(is_alive(process.pid) for process, _ in runs), seconds=_KILL_SECONDS)
     for _, folder in runs:
-        LocalRunner(isolation=NO_ISOLATION).cancel(
-            folder
-        )  # Of a lost run, that ends what the script itself had started.
+        runner.cancel(runner.key_of(folder))  # Of a lost run, that ends what the script itself had started.
     return len(runs)
 
 

@@ -8,7 +8,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.receiver.http import HttpReceivers
-from modelyard.adapters.runner.local import LocalRunner
+from modelyard.adapters.runner.home import local_runner
 from modelyard.adapters.target import configured_targets
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.tracking.mlflow import MlflowTracking
@@ -68,7 +68,7 @@ def real_adapters(settings: Settings) -> Adapters:
             seconds=settings.webhooks.timeout_seconds,
             authorities=settings.webhooks.ca_file,
         ),
-        runner=LocalRunner(isolation=isolation),
+        runner=local_runner(places, isolation=isolation),
         targets=targets_of(settings),
         tracking=MlflowTracking(
             uri=settings.tracking_server.uri,

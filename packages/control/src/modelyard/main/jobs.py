@@ -16,6 +16,7 @@ from modelyard.main.context import Context
 from modelyard.main.kinds import JOB_KINDS
 from modelyard.mlops.routes import job_routes
 from modelyard.registry.service import RegistryService
+from modelyard.training.runs import RunLogsOfJobs
 from modelyard.uploads.routes import upload_reads, upload_writes
 from modelyard.uploads.service import UploadLimits, UploadService
 from modelyard.uploads.workflows import Registering
@@ -35,6 +36,7 @@ class JobParts:
             audit=context.audit,
             folder=settings.storage.places.jobs,
             kinds=JOB_KINDS,
+            run_logs=RunLogsOfJobs(adapters.runner).of,
             at_end=self.secrets.forget,
         )
         engine = adapters.engine

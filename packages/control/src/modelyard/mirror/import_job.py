@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
+from modelyard.jobs.log import AFTER_RUN
+from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.states import JobStatus
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.mirror.kinds import IMPORT, Phase

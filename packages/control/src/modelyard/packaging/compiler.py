@@ -13,7 +13,7 @@ from modelyard.packaging.compilation import Report, not_tried, read_report
 from modelyard.packaging.example import example_of, read_request
 from modelyard.packaging.plan import ServingPlan
 from modelyard.packaging.python import lock_with_its_python
-from modelyard.packaging.trial import reason_of, run_trial, taken
+from modelyard.packaging.trial import MODEL_VARIABLE, Trial, ended_trial
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
 from modelyard.ports.runner import Limits, Runner
@@ -22,14 +22,14 @@ COMPILED_FILES = ("model.onnx", "graph.json", "report.json")
 _EXTRA = "compile"
 _BRINGS_EXAMPLE = "torch"
 """The runtime whose files may hold an example of their own: a network is exported with one."""
-_SCRIPT = """import sys
+_WRITTEN, _REPORT = "compiled", "report.json"
+"""Where the trial writes, in its own folder."""
+_SCRIPT = f"""import os, sys
 
 from modelyard_serving.compile.cli import main
 
-sys.exit(main({arguments!r}))
+sys.exit(main([os.environ[{MODEL_VARIABLE!r}], "--output", {_WRITTEN!r}, "--report", {_REPORT!r}]))
 """
-_WRITTEN, _REPORT = "compiled", "report.json"
-"""Where the trial writes, in its own folder."""
 _ACCEPTED, _REFUSED = 0, 1
 """Exit codes of the trial that leave a report."""
 
@@ -108,29 +108,26 @@ class TrialCompiler:
     def _tried(self, model: Path, scratch: Path, *, plan: ServingPlan, constraints: str, log: LogLine) -> Compilation:
         extras = trial_extras(plan, model)
         lock = lock_with_its_python(self._environments, plan, extras, constraints=constraints, log=log)
-        python = self._environments.ensure(lock, log=log).python
+        environment = self._environments.ensure(lock, log=log)
         log("compiling: the translation is tried on rows around the model's example")
-        work = scratch / "run" / "work"
-        arguments = [str(model), "--output", str(work / _WRITTEN), "--report", str(work / _REPORT)]
-        outcome = run_trial(
+        with ended_trial(
             self._runner,
             self._clock,
-            scratch / "run",
-            python=python,
-            script=_SCRIPT.format(arguments=arguments),
+            python_environment=environment.digest,
+            script=_SCRIPT,
             model=model,
             limits=self._limits,
-        )
-        report = taken(work, [_REPORT], scratch / "report")
-        if outcome.exit_code not in (_ACCEPTED, _REFUSED) or not report:
-            return Compilation(not_tried(f"the trial broke off: {reason_of(self._runner, scratch / 'run', outcome)}"))
-        report_content = read_report(report[0])
-        if report_content.is_accepted is not (outcome.exit_code == _ACCEPTED):
-            return Compilation(not_tried("the trial's report contradicts its exit code"))
-        if not report_content.is_accepted:
-            return Compilation(report_content)
-        files = _graph(work, scratch / "taken")
-        brought = taken(work, [f"{_WRITTEN}/example.json"], scratch / "example")
+        ) as trial:
+            report = trial.taken([_REPORT], scratch / "report")
+            if trial.outcome.exit_code not in (_ACCEPTED, _REFUSED) or not report:
+                return Compilation(not_tried(f"the trial broke off: {trial.reason()}"))
+            report_content = read_report(report[0])
+            if report_content.is_accepted is not (trial.outcome.exit_code == _ACCEPTED):
+                return Compilation(not_tried("the trial's report contradicts its exit code"))
+            if not report_content.is_accepted:
+                return Compilation(report_content)
+            files = _graph(trial, scratch / "taken")
+            brought = trial.taken([f"{_WRITTEN}/example.json"], scratch / "example")
         example = read_request(brought[0]) if brought else None
         return Compilation(report_content, self._serving(files, example, plan=plan, trial=lock, log=log))
 
@@ -161,9 +158,9 @@ def _reason_not_to_try(plan: ServingPlan, model: Path) -> str | None:
     return None
 
 
-def _graph(work: Path, place: Path) -> Path:
+def _graph(trial: Trial, place: Path) -> Path:
     """The graph's own files, and nothing else that the model's code may have put beside them."""
-    graph = {path.name for path in taken(work, [f"{_WRITTEN}/compiled/{name}" for name in COMPILED_FILES], place)}
+    graph = {path.name for path in trial.taken([f"{_WRITTEN}/compiled/{name}" for name in COMPILED_FILES], place)}
     missing = [name for name in COMPILED_FILES if name not in graph]
     if missing:
         raise FileNotFoundError(f"the accepted translation has no file {missing[0]}")

@@ -14,7 +14,7 @@ from modelyard.errors import Invalid
 from modelyard.packaging.compiler import trial_extras
 from modelyard.packaging.plan import ServingPlan, plan_serving
 from modelyard.packaging.python import lock_with_its_python
-from modelyard.packaging.trial import reason_of, run_trial, taken
+from modelyard.packaging.trial import MODEL_VARIABLE, ended_trial
 from modelyard.plain import plain_json, plain_text
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, LogLine
@@ -25,11 +25,11 @@ _MOST_BYTES = 4 * 1024 * 1024
 _LONGEST = 1000
 _NO_PYTHON = frozenset({"python_unservable", "python_unavailable"})
 """A model for a Python that is not here can be registered, and is refused where it shall serve."""
-_SCRIPT = """import sys
+_SCRIPT = f"""import os, sys
 
 from modelyard_serving.check import write_check
 
-sys.exit(write_check({model!r}, {report!r}))
+sys.exit(write_check(os.environ[{MODEL_VARIABLE!r}], {_REPORT!r}))
 """
 
 
@@ -92,23 +92,20 @@ class TrialOpening:
                 raise
             log(f"not opened: {exc.message}")
             return None
-        python = self._environments.ensure(lock, log=log).python
+        environment = self._environments.ensure(lock, log=log)
         log("opening the model as its server will")
-        work = scratch / "run" / "work"
-        outcome = run_trial(
+        with ended_trial(
             self._runner,
             self._clock,
-            scratch / "run",
-            python=python,
-            script=_SCRIPT.format(model=str(model), report=str(work / _REPORT)),
+            python_environment=environment.digest,
+            script=_SCRIPT,
             model=model,
             limits=self._limits,
-        )
-        report = taken(work, [_REPORT], scratch / "report")
-        found = _read(report[0]) if report else None
-        if found is None:
-            why = reason_of(self._runner, scratch / "run", outcome)
-            return Failure(f"The model could not be opened as its server will open it: {why}")
+        ) as trial:
+            report = trial.taken([_REPORT], scratch / "report")
+            found = _read(report[0]) if report else None
+            if found is None:
+                return Failure(f"The model could not be opened as its server will open it: {trial.reason()}")
         if found["ok"] is not True and found.get("example_refused") is True:
             # A courtesy that is written wrongly says nothing against the model, which is there and said so.
             log(f"warning: the model opens, and refuses its own input example: {_message(found)}")

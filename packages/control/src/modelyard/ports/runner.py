@@ -1,10 +1,13 @@
 """Where scripts of users run: apart from us, limited, and going on when the control plane is gone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
+
+from modelyard.ports.files import FileTree
+from modelyard.ports.log import LogPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,14 @@ class Limits:
 class RunSpec:
     """One run of one script.
 
-    `folder` is the run's own, made by the runner; the script's working directory is `folder / "work"`. `environment`
-    and `secrets` are the whole environment of the process: nothing else of ours is handed down.
+    The runner sets PATH, HOME (the working directory), TMPDIR and one variable for each of `inputs`. With them,
+    `environment` and `secrets` are the whole environment of the process: nothing else of ours is handed down.
     """
 
     run_key: str
-    folder: Path
-    python: Path
+    """Names the run for good, in the form `<name>/<number>`: letters, digits, `-` and `_`."""
+    python_environment: str
+    """Digest of the lock of the Python environment that runs the script."""
     script_name: str
     """A file's name; where there is a project, a path below it."""
     script_content: str | None
@@ -41,10 +45,12 @@ class RunSpec:
     """What the script finds in `sys.argv` after its own name."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """More variables. They are written to no file, and replaced by `***` in the log and in the outcome."""
-    project: Path | None = None
-    """A folder whose content is laid into the working directory. It holds plain files and folders only."""
-    readable: Sequence[Path] = ()
-    """What it reads besides its own folder and its Python's environment: a model's files, say."""
+    project: FileTree | None = None
+    """Files that are laid into the working directory."""
+    inputs: Mapping[str, FileTree] = field(default_factory=dict)
+    """Files that the script may read only, by the variable that holds the path of their folder."""
+    is_transient: bool = False
+    """Whether nobody asks for the run once its starter is gone. What is left of it may be removed after a day."""
 
 
 class RunPhase(StrEnum):
@@ -68,33 +74,50 @@ class RunOutcome:
 
 
 class Runner(Protocol):
-    """Runs scripts in a process group of their own, with scrubbed environments and limits.
+    """Runs scripts apart from us, with scrubbed environments and limits.
 
-    A script may write below `folder / "work"` and `folder / "tmp"` only. What it leaves there is not to be trusted:
-    links and pipes may stand for files.
+    A script may write to its working directory and below TMPDIR only. What it leaves there is not to be trusted.
 
-    The runs outlive the control plane: after a restart `observe` finds them again by folder, and `start` on a folder
-    whose run was started before (running, finished or lost) starts nothing, also when two call at once.
+    A run's identity is its key. The runs outlive the control plane: after a restart `observe` finds them again, and
+    `start` with the key of a run that was started before (running, finished or lost) starts nothing, also when two call
+    at once. The outcome and the log outlive the run, and the machine that it ran on if that is another one.
     """
 
     def start(self, spec: RunSpec) -> None:
-        """Start the run, if this folder was never started. Returns at once.
+        """Start the run, if none was started with this key. Returns at once.
 
         Raises:
-            Unavailable: the machine cannot start a process now.
+            Unavailable: no process can be started now.
+            Invalid: code `script_name_invalid`.
         """
 
-    def observe(self, folder: Path) -> RunOutcome:
+    def observe(self, run_key: str) -> RunOutcome:
         """What the run does now. Never raises for a run that is not there: that is UNKNOWN."""
 
-    def cancel(self, folder: Path) -> None:
-        """End the run and every process that it started, first kindly (SIGTERM), then not. Returns when none is left.
+    def cancel(self, run_key: str) -> None:
+        """End the run and every process that it started: SIGTERM first, SIGKILL later. Returns when none is left.
 
         A run that is not there or has ended: nothing to do, no error.
         """
 
-    def discard(self, folder: Path) -> None:
+    def discard(self, run_key: str) -> None:
         """Remove what a run that has ended left, but for its log and how it ended. Nothing there: nothing to do."""
 
-    def log_path(self, folder: Path) -> Path:
-        """The file that takes what the script writes to stdout and stderr, in order, as it is written."""
+    def forget(self, run_key: str) -> None:
+        """Remove all that is left of a run that has ended. Afterwards it was never started."""
+
+    def log_size(self, run_key: str) -> int:
+        """How many bytes of what the script wrote to stdout and stderr are there now."""
+
+    def read_log(self, run_key: str, offset: int) -> LogPart:
+        """A part of that, in the order in which it was written; its end is known once the run has ended."""
+
+    def files(self, run_key: str, folder: str) -> Sequence[str]:
+        """The regular files below a folder of the run's working directory, as paths from there, sorted."""
+
+    def open_file(self, run_key: str, path: str) -> AbstractContextManager[IO[bytes]]:
+        """A regular file in the run's working directory; no link on the way to it is followed.
+
+        Raises:
+            NotFound: code `run_file_not_found`.
+        """

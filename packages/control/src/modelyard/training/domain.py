@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -18,7 +17,6 @@ MAX_REQUIREMENTS = 1000
 _MAX_HASHES = 500
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_LENGTH = 200
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def parse_requirements(requirements: Sequence[str], *, field: str = "requirements") -> tuple[str, ...]:
@@ -62,22 +60,17 @@ def script_sha256(job: Job) -> str:
 
 def script_environment(
     *,
-    folder: Path,
-    python: Path,
     tracking_uri: str,
     experiment_name: str,
     tags: Mapping[str, str],
     given: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """All the variables that a script sees: those that the request gives, its own places, the tracker, nothing of ours.
+    """The variables that a script sees besides its own places: those that the request gives, and the tracker's.
 
     Every run that the script starts carries `tags`: MLflow's client reads them from MLFLOW_RUN_CONTEXT.
     """
     return {
         **given,
-        "PATH": f"{python.parent}:{_SYSTEM_PATH}",
-        "HOME": str(folder / "work"),
-        "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "MLFLOW_TRACKING_URI": tracking_uri,

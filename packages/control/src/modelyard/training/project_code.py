@@ -3,12 +3,16 @@
 Files are copied and their imports read as text; nothing is run. What is a link, or lies behind one, is no module.
 """
 
-from pathlib import Path
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import yaml
 
-from modelyard.isolation.untrusted_files import copy_regular
+from modelyard.errors import NotFound
 from modelyard.packaging.brought_code import imports_of
+from modelyard.ports.runner import Runner
 from modelyard.registry.mlmodel import read_mlmodel
 
 _CODE = "code"
@@ -16,11 +20,34 @@ _MOST_FILES = 500
 _MOST_BYTES = 16 * 1024 * 1024
 
 
-def add_module(model: Path, run: Path, module: str, *, script_name: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The files of one run, wherever it ran."""
+
+    runner: Runner
+    run_key: str
+
+    def of_module(self, name: str) -> Sequence[str]:
+        """The Python files of a module or a package at the top of the working directory."""
+        package = [path for path in self.runner.files(self.run_key, name) if path.endswith(".py")]
+        modules = [path for path in package if "__pycache__" not in PurePosixPath(path).parts]
+        return modules[: _MOST_FILES + 1] if modules else [f"{name}.py"]
+
+    def copy(self, path: str, target: Path) -> None:
+        """Copy a file.
+
+        Raises:
+            NotFound: it is not there, or no regular file.
+        """
+        with self.runner.open_file(self.run_key, path) as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+
+
+def add_module(model: Path, run: RunFiles, module: str, *, script_name: str) -> list[str]:
     """Add a module of the run's working directory, with those of it that it imports, to an MLflow model's folder.
 
     Args:
-        run: the run's folder; its working directory is `work`.
+        run: the files that the run has in its working directory.
         module: as Python names it; its topmost package is what is looked for.
         script_name: is no module: what is defined in it belongs to `__main__`.
 
@@ -35,15 +62,14 @@ def add_module(model: Path, run: Path, module: str, *, script_name: str) -> list
         if name in seen or not name.isidentifier():
             continue
         seen.add(name)
-        for path in _files_of(run / "work", name):
+        for path in run.of_module(name):
             if path == script_name or (model / _CODE / path).exists():
                 continue
             target = model / _CODE / path
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                copy_regular(run, f"work/{path}", target)
-            except OSError:
-                target.unlink(missing_ok=True)
+                run.copy(path, target)
+            except NotFound:
                 continue
             _open_to_runs(model / _CODE, target)
             added.append(f"{_CODE}/{path}")
@@ -55,14 +81,6 @@ def add_module(model: Path, run: Path, module: str, *, script_name: str) -> list
         _declare(model)
         added.append("MLmodel")
     return added
-
-
-def _files_of(work: Path, name: str) -> list[str]:
-    """The Python files of a module or a package at the top of a folder, as paths below it."""
-    if (work / name).is_dir() and not (work / name).is_symlink():
-        found = sorted(path for path in (work / name).rglob("*.py") if "__pycache__" not in path.parts)
-        return [path.relative_to(work).as_posix() for path in found[: _MOST_FILES + 1]]
-    return [f"{name}.py"] if (work / f"{name}.py").is_file() else []
 
 
 def _open_to_runs(code: Path, file: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
+from modelyard.file_tree import FolderTree
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, BEFORE_RUN, MAX_RUNS, JobService, owner_of
+from modelyard.jobs.log import AFTER_RUN, BEFORE_RUN
+from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.python import refuse_unservable_python
 from modelyard.packaging.service import PackagingService
@@ -26,6 +27,7 @@ from modelyard.training.domain import own_tracking_uri, script_environment, scri
 from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
+from modelyard.training.runs import MAX_RUNS, run_key_of
 
 _KEPT = ". What it had logged before is kept, and can be registered without training again"
 _MAX_REPORTED = 100
@@ -66,7 +68,7 @@ class Training:
         job = steps.job
         steps.enter(Phase.TRAINING)
         environment = steps.run("environment", lambda: self._environment(job))
-        trained = steps.run("train", lambda: self._train(job, Path(environment["python"])))
+        trained = steps.run("train", lambda: self._train(job, environment["lock"]))
         failure = trained.get("failure")
         phase = Phase.REGISTERING if failure is None else Phase.TRAINING
         steps.enter(phase)
@@ -83,12 +85,12 @@ class Training:
     def stop(self, job: Job) -> None:
         """End what runs for the job; on a full disk its files go too, but for the log."""
         for attempt in range(1, MAX_RUNS + 1):
-            folder = self.jobs.run_folder(job.job_id, attempt)
-            self.runner.cancel(folder)
+            run_key = run_key_of(job.job_id, attempt)
+            self.runner.cancel(run_key)
             try:
                 self.check_space()
             except DiskFull:
-                self.runner.discard(folder)
+                self.runner.discard(run_key)
 
     def _environment(self, job: Job) -> Result:
         log = self.jobs.log(job.job_id)
@@ -106,17 +108,16 @@ class Training:
         )
         if job.kind == ONE_CLICK:
             refuse_unservable_python(lock.python)
-        environment = self.environments.ensure(lock, log=say)
+        self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)
-        return {"python": str(environment.python), "lock": lock.digest}
+        return {"lock": lock.digest}
 
-    def _train(self, job: Job, python: Path) -> Result:
+    def _train(self, job: Job, lock_digest: str) -> Result:
         self.tracking.ensure_experiment(_experiment(job))
         for attempt in range(1, MAX_RUNS + 1):
-            folder = self.jobs.run_folder(job.job_id, attempt)
-            run_key = f"{job.job_id}/{attempt}"
-            self.runner.start(self._spec(job, folder=folder, run_key=run_key, python=python))
-            if (outcome := self._wait(job, folder)) is not None:
+            run_key = run_key_of(job.job_id, attempt)
+            self.runner.start(self._spec(job, run_key=run_key, lock_digest=lock_digest))
+            if (outcome := self._wait(job, run_key)) is not None:
                 return {
                     "run_key": run_key,
                     "tracking_uri": outcome.tracking_uri,
@@ -124,12 +125,12 @@ class Training:
                 }
         raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
 
-    def _wait(self, job: Job, folder: Path) -> RunOutcome | None:
+    def _wait(self, job: Job, run_key: str) -> RunOutcome | None:
         """Wait for the run's end; None when it was lost with its machine."""
         while True:
-            outcome = self.runner.observe(folder)
+            outcome = self.runner.observe(run_key)
             if outcome.phase is RunPhase.LOST:
-                self.runner.cancel(folder)  # What it had started may be there still.
+                self.runner.cancel(run_key)  # What it had started may be there still.
                 return None
             if outcome.phase is RunPhase.UNKNOWN:
                 raise Unavailable("the run did not begin", code="runner_unavailable")
@@ -139,7 +140,7 @@ class Training:
             self.check_space()
             self.clock.sleep(_POLL_SECONDS)
 
-    def _spec(self, job: Job, *, folder: Path, run_key: str, python: Path) -> RunSpec:
+    def _spec(self, job: Job, *, run_key: str, lock_digest: str) -> RunSpec:
         request: Mapping[str, Any] = job.request
         limits = self.limits
         if request.get("timeout_seconds") is not None:
@@ -151,13 +152,10 @@ class Training:
             )
         return RunSpec(
             run_key=run_key,
-            folder=folder,
-            python=python,
+            python_environment=lock_digest,
             script_name=request["script_name"],
             script_content=request["script_content"],
             environment=script_environment(
-                folder=folder,
-                python=python,
                 tracking_uri=self.tracking.uri,
                 experiment_name=_experiment(job),
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
@@ -169,9 +167,9 @@ class Training:
             project=self._project(job),
         )
 
-    def _project(self, job: Job) -> Path | None:
+    def _project(self, job: Job) -> FolderTree | None:
         sha256 = job.request.get("project")
-        return None if sha256 is None else self.projects.get(job.tenant_id, sha256).folder
+        return None if sha256 is None else FolderTree(self.projects.get(job.tenant_id, sha256).folder)
 
     def _collect(self, job: Job, run_key: str, lock_digest: str) -> Result:
         """Bind what the script logged to the job, also when it failed afterwards."""
@@ -205,7 +203,7 @@ class Training:
         self.opening.prove(
             self._chosen(job, selected),
             lock_digest=lock_digest,
-            run=self.jobs.run_folder(job.job_id, int(run_key.rpartition("/")[2])),
+            run_key=run_key,
             script_name=job.request["script_name"],
             log=lambda line: self._say(job, line),
         )

@@ -12,7 +12,8 @@ import yaml
 
 from modelyard.errors import Conflict, Invalid
 from modelyard.jobs.domain import Job
-from modelyard.jobs.service import AFTER_RUN, JobService, owner_of
+from modelyard.jobs.log import AFTER_RUN
+from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.opening import ModelOpening, refuse
 from modelyard.plain import plain_json

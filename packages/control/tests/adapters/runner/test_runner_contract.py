@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
+from modelyard.errors import NotFound
+from modelyard.file_tree import MemoryTree
 from modelyard.isolation import IsolationChoice, choose_isolation
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
@@ -34,27 +36,30 @@ class Subject:
     fail: Callable[[], None]
 
     @property
-    def folder(self) -> Path:
-        return self.spec.folder
+    def key(self) -> str:
+        return self.spec.run_key
+
+    @property
+    def log(self) -> str:
+        return self.runner.read_log(self.key, 0).content.decode()
 
     def ended(self) -> RunOutcome:
         """Wait for the run's end."""
         deadline = time.monotonic() + 30
-        while (outcome := self.runner.observe(self.folder)).phase is RunPhase.RUNNING:
+        while (outcome := self.runner.observe(self.key)).phase is RunPhase.RUNNING:
             assert time.monotonic() < deadline, "the run does not end"
             time.sleep(0.01)
         return outcome
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> RunSpec:
+def spec() -> RunSpec:
     return RunSpec(
-        run_key="job-1",
-        folder=tmp_path / "run",
-        python=Path(sys.executable),
+        run_key="job-1/1",
+        python_environment="here",
         script_name="train.py",
         script_content=WAITING,
-        environment={"HOME": str(tmp_path / "run" / "work")},
+        environment={},
         limits=LIMITS,
     )
 
@@ -66,28 +71,32 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def local_subject(spec: RunSpec) -> Iterator[Subject]:
-    yield from _subject(LocalRunner(grace_seconds=2, isolation=NO_ISOLATION), spec)
+def local_subject(spec: RunSpec, tmp_path: Path) -> Iterator[Subject]:
+    yield from _subject(LocalRunner(tmp_path, python=_python, grace_seconds=2, isolation=NO_ISOLATION), spec)
 
 
 @pytest.fixture
-def confined_subject(spec: RunSpec) -> Iterator[Subject]:
+def confined_subject(spec: RunSpec, tmp_path: Path) -> Iterator[Subject]:
     """As it is unless the operator decides otherwise."""
-    isolation = choose_isolation(IsolationChoice.AUTO, home=spec.folder.parent)
-    yield from _subject(LocalRunner(grace_seconds=2, isolation=isolation), spec)
+    isolation = choose_isolation(IsolationChoice.AUTO, home=tmp_path)
+    yield from _subject(LocalRunner(tmp_path, python=_python, grace_seconds=2, isolation=isolation), spec)
+
+
+def _python(_: str) -> Path:
+    return Path(sys.executable)
 
 
 def _subject(runner: LocalRunner, spec: RunSpec) -> Iterator[Subject]:
 
     def end(statement: str) -> None:
-        beside = spec.folder / "work" / "beside"
-        beside.write_text(statement)
-        beside.rename(spec.folder / "work" / "end")
+        work = runner.place(spec.run_key).work
+        (work / "beside").write_text(statement)
+        (work / "beside").rename(work / "end")
 
     yield Subject(
         runner=runner, spec=spec, finish=lambda: end("print('good')"), fail=lambda: end("raise ValueError('not good')")
     )
-    runner.cancel(spec.folder)
+    runner.cancel(spec.run_key)
 
 
 @pytest.fixture
@@ -95,19 +104,20 @@ def fake_subject(spec: RunSpec) -> Subject:
     runner = FakeRunner()
 
     def fail() -> None:
-        runner.finish(spec.folder, exit_code=1, reason="ValueError: not good", output="ValueError: not good\n")
+        runner.finish(spec.run_key, exit_code=1, reason="ValueError: not good", output="ValueError: not good\n")
 
-    return Subject(runner=runner, spec=spec, finish=lambda: runner.finish(spec.folder, output="good\n"), fail=fail)
+    return Subject(runner=runner, spec=spec, finish=lambda: runner.finish(spec.run_key, output="good\n"), fail=fail)
 
 
 class TestRunner:
     def test_a_run_that_was_never_started_is_unknown(self, subject: Subject) -> None:
-        assert subject.runner.observe(subject.folder) == RunOutcome(RunPhase.UNKNOWN)
-        assert not subject.folder.exists()
+        assert subject.runner.observe(subject.key) == RunOutcome(RunPhase.UNKNOWN)
+        assert (subject.runner.log_size(subject.key), subject.log) == (0, "")
+        assert subject.runner.files(subject.key, "features") == []
 
     def test_a_started_run_runs_until_it_ends(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
-        assert subject.runner.observe(subject.folder) == RunOutcome(RunPhase.RUNNING)
+        assert subject.runner.observe(subject.key) == RunOutcome(RunPhase.RUNNING)
 
         subject.finish()
 
@@ -119,15 +129,47 @@ class TestRunner:
 
         assert subject.ended() == RunOutcome(RunPhase.FINISHED, exit_code=1, reason="ValueError: not good")
 
-    def test_the_log_is_there_from_the_start_and_holds_what_was_written(self, subject: Subject) -> None:
-        log = subject.runner.log_path(subject.folder)
+    def test_the_log_holds_what_was_written(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
-        assert log.exists()
+        assert not subject.runner.read_log(subject.key, 0).is_end
 
         subject.finish()
         subject.ended()
 
-        assert log.read_text().splitlines()[-1] == "good"
+        assert subject.log.splitlines()[-1] == "good"
+
+    def test_the_log_is_read_by_offset_to_its_end(self, subject: Subject) -> None:
+        subject.runner.start(subject.spec)
+        subject.finish()
+        subject.ended()
+
+        whole = subject.runner.read_log(subject.key, 0)
+        assert whole.next_offset == len(whole.content) == subject.runner.log_size(subject.key)
+        assert subject.runner.read_log(subject.key, 3).content == whole.content[3:]
+        end = subject.runner.read_log(subject.key, whole.next_offset)
+        assert (end.content, end.next_offset, end.is_end) == (b"", whole.next_offset, True)
+
+    def test_files_of_its_project_are_in_its_working_directory_wherever_they_come_from(self, subject: Subject) -> None:
+        files = {"features/ratio.py": b"VALUE = 1", "features/rows.csv": b"a", "wait.py": WAITING.encode()}
+        spec = replace(subject.spec, script_name="wait.py", script_content=None, project=MemoryTree(files))
+        subject.runner.start(spec)
+        subject.finish()
+        subject.ended()
+
+        assert subject.runner.files(subject.key, "features") == ["features/ratio.py", "features/rows.csv"]
+        with subject.runner.open_file(subject.key, "features/ratio.py") as file:
+            assert file.read() == b"VALUE = 1"
+        with pytest.raises(NotFound), subject.runner.open_file(subject.key, "features/none.py"):
+            pass
+
+    def test_a_run_that_is_forgotten_was_never_started(self, subject: Subject) -> None:
+        subject.runner.start(subject.spec)
+        subject.finish()
+        subject.ended()
+        for _ in range(2):
+            subject.runner.forget(subject.key)
+        assert subject.runner.observe(subject.key) == RunOutcome(RunPhase.UNKNOWN)
+        assert subject.runner.log_size(subject.key) == 0
 
     def test_a_run_that_runs_is_not_started_again(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
@@ -135,7 +177,7 @@ class TestRunner:
         subject.finish()
         subject.ended()
 
-        assert subject.runner.log_path(subject.folder).read_text().count("good") == 1
+        assert subject.log.count("good") == 1
 
     def test_a_run_that_has_ended_is_not_started_again(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
@@ -144,7 +186,7 @@ class TestRunner:
 
         subject.runner.start(subject.spec)
 
-        assert subject.runner.observe(subject.folder) == ended
+        assert subject.runner.observe(subject.key) == ended
 
     def test_many_that_start_one_run_at_once_start_it_once(self, subject: Subject) -> None:
         with ThreadPoolExecutor(8) as threads:
@@ -153,48 +195,48 @@ class TestRunner:
         subject.finish()
         subject.ended()
 
-        assert subject.runner.log_path(subject.folder).read_text().count("good") == 1
+        assert subject.log.count("good") == 1
 
     def test_a_cancelled_run_has_ended_when_cancel_returns(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
 
-        subject.runner.cancel(subject.folder)
+        subject.runner.cancel(subject.key)
 
-        outcome = subject.runner.observe(subject.folder)
+        outcome = subject.runner.observe(subject.key)
         assert outcome == RunOutcome(RunPhase.FINISHED, exit_code=-15, reason="The run was cancelled.")
 
     def test_cancelling_twice_is_cancelling_once(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
         with ThreadPoolExecutor(2) as threads:
-            for call in [threads.submit(subject.runner.cancel, subject.folder) for _ in range(2)]:
+            for call in [threads.submit(subject.runner.cancel, subject.key) for _ in range(2)]:
                 call.result()
-        ended = subject.runner.observe(subject.folder)
+        ended = subject.runner.observe(subject.key)
 
-        subject.runner.cancel(subject.folder)
+        subject.runner.cancel(subject.key)
 
-        assert subject.runner.observe(subject.folder) == ended
+        assert subject.runner.observe(subject.key) == ended
 
     def test_cancelling_after_the_end_changes_nothing(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
         subject.finish()
         ended = subject.ended()
 
-        subject.runner.cancel(subject.folder)
+        subject.runner.cancel(subject.key)
 
-        assert subject.runner.observe(subject.folder) == ended
+        assert subject.runner.observe(subject.key) == ended
 
     def test_a_run_whose_files_were_removed_still_says_how_it_ended(self, subject: Subject) -> None:
         subject.runner.start(subject.spec)
         subject.finish()
         ended = subject.ended()
         for _ in range(2):
-            subject.runner.discard(subject.folder)
-        assert not (subject.folder / "work").exists()
-        assert subject.runner.log_path(subject.folder).exists()
-        assert subject.runner.observe(subject.folder) == ended
+            subject.runner.discard(subject.key)
+        assert subject.runner.files(subject.key, ".") == []
+        assert "good" in subject.log
+        assert subject.runner.observe(subject.key) == ended
 
     def test_cancelling_what_was_never_started_does_not_prevent_its_start(self, subject: Subject) -> None:
-        subject.runner.cancel(subject.folder)
+        subject.runner.cancel(subject.key)
 
         subject.runner.start(subject.spec)
         subject.finish()

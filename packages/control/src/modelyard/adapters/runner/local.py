@@ -6,99 +6,173 @@ run runs. What a script may read and write is the isolation's, which the script'
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import psutil
 
+from modelyard.adapters.runner.laid_files import below, lay, placed
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
-from modelyard.errors import Invalid, Unavailable
+from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.file_lock import open_lock, try_lock
 from modelyard.isolation import Confinement, Isolation
+from modelyard.isolation.untrusted_files import open_regular
+from modelyard.log_file import LogFile
+from modelyard.ports.log import LogPart
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 
 _START_SECONDS = 10.0
 _END_SECONDS = 20.0
 """How long a supervisor may take to end a run beyond the script's own grace."""
 _PAUSE_SECONDS = 0.01
+_TRANSIENT_SECONDS = 24 * 3600
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 class LocalRunner:
-    """Starts supervisors and reads what they leave.
+    """Starts supervisors and reads what they leave, in a folder of its own for each run.
 
     Args:
+        folder: holds the runs: that of the key `job-1/2` in `job-1/run-2`.
+        python: the interpreter of a Python environment, by the digest of its lock.
         grace_seconds: how long a script that is asked to end may take before it is killed.
         isolation: what stands between a script and everything that is not its own.
     """
 
-    def __init__(self, *, grace_seconds: float = 10.0, isolation: Isolation) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        python: Callable[[str], Path],
+        grace_seconds: float = 10.0,
+        isolation: Isolation,
+    ) -> None:
+        self._folder = folder
+        self._python = python
         self._grace_seconds = grace_seconds
         self._isolation = isolation
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
         script_name = _checked(spec)
-        run = RunFolder(spec.folder)
+        run = self.place(spec.run_key)
+        if spec.is_transient:
+            self._sweep(run.path.parent)
         run.make()
         with _turn(run) as descriptor:
             if descriptor is None:
                 return
             if spec.project is not None:
-                shutil.copytree(spec.project, run.work, dirs_exist_ok=True)
+                lay(spec.project, run.work)
             if spec.script_content is not None:
                 with (run.work / script_name).open("w", encoding="utf-8", newline="") as script:
                     script.write(spec.script_content)
             run.log.touch(mode=0o600)
-            write_json(run.spec, self._written(spec))
+            write_json(run.spec, self._written(spec, run))
             _start_supervisor(run, descriptor, spec.secrets)
 
-    def observe(self, folder: Path) -> RunOutcome:
+    def observe(self, run_key: str) -> RunOutcome:
         """Read the run's files, and try its lock."""
-        run = RunFolder(folder)
-        outcome = _outcome(run)
-        if outcome is not None:
-            return outcome
-        if _is_running(run):
-            return RunOutcome(RunPhase.RUNNING)
-        return _outcome(run) or RunOutcome(RunPhase.LOST if run.started.exists() else RunPhase.UNKNOWN)
+        return _observed(self.place(run_key))
 
-    def cancel(self, folder: Path) -> None:
+    def cancel(self, run_key: str) -> None:
         """Ask the supervisor to end the run; where there is none any more, end what it left."""
-        run = RunFolder(folder)
+        run = self.place(run_key)
         if _is_running(run):
             run.cancel.touch()
             self._wait_for_end(run)
-        if self.observe(folder).phase is RunPhase.LOST:
+        if _observed(run).phase is RunPhase.LOST:
             _kill_left_over(run)
 
-    def discard(self, folder: Path) -> None:
-        """Remove the folders that the script may write to."""
-        run = RunFolder(folder)
-        for place in (run.work, run.temporary):
-            shutil.rmtree(place, ignore_errors=True)
+    def discard(self, run_key: str) -> None:
+        """Remove the folders that the script may write to, and copies of what it was given."""
+        run = self.place(run_key)
+        for folder in (run.work, run.temporary, run.inputs):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def log_path(self, folder: Path) -> Path:
-        """The log in the run's folder."""
-        return RunFolder(folder).log
+    def forget(self, run_key: str) -> None:
+        """Remove the run's folder, and the one around it when that is empty."""
+        run = self.place(run_key)
+        shutil.rmtree(run.path, ignore_errors=True)
+        with suppress(OSError):
+            run.path.parent.rmdir()
 
-    def _written(self, spec: RunSpec) -> dict[str, object]:
-        run = RunFolder(spec.folder)
+    def log_size(self, run_key: str) -> int:
+        """Of the log in the run's folder."""
+        return LogFile(self.place(run_key).log).size()
+
+    def read_log(self, run_key: str, offset: int) -> LogPart:
+        """A part of that log. Its supervisor writes nothing after the outcome."""
+        run = self.place(run_key)
+        has_ended = _observed(run).phase in {RunPhase.FINISHED, RunPhase.LOST}
+        return LogFile(run.log).read(offset, is_closed=has_ended)
+
+    def files(self, run_key: str, folder: str) -> Sequence[str]:
+        """Those in the run's folder; no link to a folder is followed."""
+        work = self.place(run_key).work
+        found = []
+        for place, _, names in os.walk(work / below(folder)):
+            paths = (Path(place) / name for name in names)
+            found += [path.relative_to(work).as_posix() for path in paths if path.is_file() and not path.is_symlink()]
+        return sorted(found)
+
+    @contextmanager
+    def open_file(self, run_key: str, path: str) -> Iterator[IO[bytes]]:
+        """The file in the run's folder."""
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context(open_regular(self.place(run_key).work, str(below(path))))
+            except OSError as exc:
+                raise NotFound(f"the run has no file {path!r}", code="run_file_not_found") from exc
+            yield file
+
+    def place(self, run_key: str) -> RunFolder:
+        """The run's folder."""
+        name, _, number = run_key.partition("/")
+        if not (_NAME.fullmatch(name) and number.isascii() and number.isdecimal()):
+            raise ValueError(f"A run's key is `<name>/<number>`; {run_key!r} came.")
+        return RunFolder(self._folder / name / f"run-{number}")
+
+    @staticmethod
+    def key_of(folder: Path) -> str:
+        """The key of the run whose folder this is."""
+        return f"{folder.parent.name}/{folder.name.removeprefix('run-')}"
+
+    def _sweep(self, ours: Path) -> None:
+        """Remove what transient runs left whose starter was killed a day ago or earlier."""
+        before = time.time() - _TRANSIENT_SECONDS
+        for folder in self._folder.glob(f"{_name_of_kind(ours.name)}-*"):
+            if folder != ours and folder.stat().st_mtime < before:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _written(self, spec: RunSpec, run: RunFolder) -> dict[str, object]:
+        python = self._python(spec.python_environment)
+        inputs = {variable: placed(tree, run.inputs / variable) for variable, tree in spec.inputs.items()}
         confinement = Confinement.of(
-            self._isolation, python=spec.python, writable=[run.work, run.temporary], readable=spec.readable
+            self._isolation, python=python, writable=[run.work, run.temporary], readable=list(inputs.values())
         )
+        own = {
+            "PATH": f"{python.parent}:{_SYSTEM_PATH}",
+            "HOME": str(run.work),
+            "TMPDIR": str(run.temporary),
+            **{variable: str(folder) for variable, folder in inputs.items()},
+        }
         return {
             "confinement": confinement.written(),
             "run_key": spec.run_key,
-            "python": str(spec.python),
+            "python": str(python),
             "script_name": spec.script_name,
             "arguments": list(spec.arguments),
-            "environment": dict(spec.environment),
+            "environment": {**spec.environment, **own},
             "seconds": spec.limits.seconds,
             "memory_bytes": spec.limits.memory_bytes,
             "output_bytes": spec.limits.output_bytes,
@@ -115,6 +189,11 @@ class LocalRunner:
                     with suppress(psutil.NoSuchProcess):
                         psutil.Process(started["pid"]).kill()
             time.sleep(_PAUSE_SECONDS)
+
+
+def _name_of_kind(name: str) -> str:
+    """What the names of the same kind of transient runs begin with: `trial` of `trial-4f…`."""
+    return name.rpartition("-")[0]
 
 
 @contextmanager
@@ -173,6 +252,15 @@ def _checked(spec: RunSpec) -> str:
             field="script_name",
         )
     return spec.script_name
+
+
+def _observed(run: RunFolder) -> RunOutcome:
+    outcome = _outcome(run)
+    if outcome is not None:
+        return outcome
+    if _is_running(run):
+        return RunOutcome(RunPhase.RUNNING)
+    return _outcome(run) or RunOutcome(RunPhase.LOST if run.started.exists() else RunPhase.UNKNOWN)
 
 
 def _outcome(run: RunFolder) -> RunOutcome | None:

@@ -3,6 +3,7 @@
 spec.json      what to run; written before the supervisor starts
 work/          the script and its working directory
 tmp/           its temporary files, and .tracking-uri when its MLflow client was pointed elsewhere
+inputs/        copies of what it may read only, where that lies elsewhere
 lock           held by the supervisor for its life: a run whose lock is free does not run
 started.json   written first by the supervisor: from then on, this folder never starts again
 cancel         its being there asks the supervisor to end the run
@@ -40,6 +41,10 @@ class RunFolder:
     @property
     def temporary(self) -> Path:
         return self.path / "tmp"
+
+    @property
+    def inputs(self) -> Path:
+        return self.path / "inputs"
 
     @property
     def tracking_note(self) -> Path:
