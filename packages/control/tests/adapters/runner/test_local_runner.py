@@ -690,7 +690,8 @@ def trace(frame, event, argument):
 
 limits = Limits(seconds=60, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
 sys.settrace(trace)
-LocalRunner(folder, python=lambda _: Path(sys.executable), isolation=NO_ISOLATION).start(RunSpec(key, "here", "train.py", script, {}, limits))
+runner = LocalRunner(folder, python=lambda _: Path(sys.executable), isolation=NO_ISOLATION)
+runner.start(RunSpec(key, "here", "train.py", script, {}, limits))
 sys.settrace(None)
 if die_at == 0:
     time.sleep(600)
