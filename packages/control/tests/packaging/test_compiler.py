@@ -45,10 +45,10 @@ def trial(
     """A run that leaves this report and these files."""
 
     def run(_: RunSpec) -> FakeEnd:
-        told = report if isinstance(report, str) else json.dumps(report)
+        reported = report if isinstance(report, str) else json.dumps(report)
         compiled = {f"compiled/compiled/{name}": content for name, content in files.items()}
         outcome = RunOutcome(RunPhase.FINISHED, exit_code=exit_code)
-        return FakeEnd(outcome, files={"report.json": told.encode(), **compiled})
+        return FakeEnd(outcome, files={"report.json": reported.encode(), **compiled})
 
     return run
 
