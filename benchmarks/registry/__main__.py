@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.registry import seed_mlflow, seed_modelyard
 from benchmarks.registry.catalogue import Size, entries
 from benchmarks.registry.measure import Timing, time_pages, time_read
 from benchmarks.registry.postgres import postgres
 from benchmarks.registry.reads import reads
 from benchmarks.registry.servers import Server, await_quiet, mlflow, modelyard
 from rich.console import Console
+
+from benchmarks.registry import seed_mlflow, seed_modelyard
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "registry.md"
 _PAGE_LIMIT = 200
