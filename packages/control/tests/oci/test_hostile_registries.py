@@ -15,7 +15,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.oci.content import LAYER, MANIFEST, MAX_DOCUMENT, Descriptor, Digest, Index, Platform
+from modelyard.oci.content import (
+    EMPTY,
+    INDEX,
+    LAYER,
+    MANIFEST,
+    MAX_DOCUMENT,
+    Descriptor,
+    Digest,
+    Index,
+    Manifest,
+    Platform,
+)
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.addresses import Addresses
@@ -23,8 +34,11 @@ from modelyard.oci.registry.challenge import parse_challenges
 from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.credentials import Anonymous, Credential, Credentials, DockerCredentials
 from modelyard.oci.registry.pull import pull_image
+from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
+from modelyard.oci.registry.upload_sessions import UploadSessions
 from modelyard.oci.registry.uploads import Arrival, BlobUploads
+from modelyard.oci.supply_chain import attach
 
 Respond = Callable[["Request"], "Reply"]
 
@@ -118,6 +132,15 @@ def talking(
         yield registry, Repository(server.host, "models"), server
 
 
+def uploads(registry: Registry, repository: Repository, layout: Layout) -> BlobUploads:
+    return BlobUploads(registry, repository, blobs=layout.blobs, sessions=UploadSessions(layout.root / ".uploads"))
+
+
+def answering(reply: Reply) -> Respond:
+    """A registry that answers the same to everything."""
+    return lambda _: reply
+
+
 class TestLies:
     def test_a_manifest_of_another_digest_is_refused(self) -> None:
         content = Index().content()
@@ -201,7 +224,7 @@ class TestAddresses:
 
         with talking(respond) as (registry, repository, server):
             with pytest.raises(Invalid, match="place of an upload") as refused:
-                BlobUploads(registry, repository, blobs=layout.blobs).put(blob)
+                uploads(registry, repository, layout).put(blob)
             assert {request.method for request in server.seen} == {"HEAD", "POST"}
         assert refused.value.code == "registry_address_refused"
         assert "secret" not in refused.value.message
@@ -220,7 +243,7 @@ class TestAddresses:
             return Reply(404) if request.method == "HEAD" else Reply(307, {"Location": "/elsewhere"})
 
         with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="redirects a POST"):
-            BlobUploads(registry, repository, blobs=layout.blobs).put(blob)
+            uploads(registry, repository, layout).put(blob)
 
     def test_credentials_do_not_follow_a_redirect_to_another_host(self) -> None:
         content = b"content"
@@ -353,8 +376,40 @@ class TestPatience:
             return Reply(201, {"Docker-Content-Digest": request.query["digest"][0]})
 
         with talking(respond) as (registry, repository, _):
-            assert BlobUploads(registry, repository, blobs=layout.blobs).put(blob) is Arrival.SENT
+            assert uploads(registry, repository, layout).put(blob) is Arrival.SENT
         assert bytes(held) == content
+
+    def test_an_upload_that_was_cut_off_goes_on_in_the_next_process(self, layout: Layout) -> None:
+        content = os.urandom(5000)
+        blob = layout.blobs.add(content, LAYER)
+        held = bytearray()
+        is_away = False
+
+        def respond(request: Request) -> Reply:
+            nonlocal is_away
+            place = {"Location": "/v2/models/blobs/uploads/1?state=x", "Range": f"0-{max(0, len(held) - 1)}"}
+            is_away = is_away or (request.method == "PATCH" and len(held) == 2048 and len(started) == 1)
+            if is_away:
+                return Reply(0, breaks_off=True)
+            if request.method == "HEAD":
+                return Reply(404)
+            if request.method == "PATCH":
+                held.extend(request.body)
+                return Reply(202, {**place, "Range": f"0-{len(held) - 1}"})
+            if request.method == "PUT":
+                return Reply(201)
+            return Reply(202 if request.method == "POST" else 204, place)
+
+        started = [1]
+        with talking(respond) as (registry, repository, server):
+            with pytest.raises(Unavailable):
+                uploads(registry, repository, layout).put(blob)
+            is_away = False
+            started.append(2)
+            assert uploads(registry, repository, layout).put(blob) is Arrival.SENT
+            assert [request.method for request in server.seen].count("POST") == 1
+        assert bytes(held) == content
+        assert list((layout.root / ".uploads").iterdir()) == []
 
     def test_an_upload_that_is_forgotten_begins_anew_and_not_for_ever(self, layout: Layout) -> None:
         blob = layout.blobs.add(b"content", LAYER)
@@ -364,7 +419,7 @@ class TestPatience:
 
         with talking(respond) as (registry, repository, server):
             with pytest.raises(Unavailable, match="forgot an upload 3 times"):
-                BlobUploads(registry, repository, blobs=layout.blobs).put(blob)
+                uploads(registry, repository, layout).put(blob)
             assert [request.method for request in server.seen].count("POST") == 3
 
     @pytest.mark.parametrize("range_", ["0-99999999999", "5-9", "nonsense", "0-0"])
@@ -377,7 +432,48 @@ class TestPatience:
             return Reply(202, {"Location": "/v2/u", "Range": range_})
 
         with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="answers wrongly"):
-            BlobUploads(registry, repository, blobs=layout.blobs).put(blob)
+            uploads(registry, repository, layout).put(blob)
+
+
+class TestReferrers:
+    SUBJECT = Digest.of(b"image")
+    ARTIFACTS = tuple(Descriptor(MANIFEST, Digest.of(name), 1, artifact_type="a/b") for name in (b"one", b"two"))
+
+    def test_the_pages_of_the_api_are_read_one_after_the_other(self) -> None:
+        def respond(request: Request) -> Reply:
+            assert request.path == f"/v2/models/referrers/{self.SUBJECT}"
+            number = int(request.query.get("page", ["0"])[0])
+            link = {} if number else {"Link": f'<{request.path}?page=1>; rel="next"'}
+            return Reply(200, {"Content-Type": INDEX, **link}, Index(self.ARTIFACTS[number : number + 1]).content())
+
+        with talking(respond) as (registry, repository, _):
+            assert tuple(registry.referrers(repository, self.SUBJECT)) == self.ARTIFACTS
+
+    def test_pages_without_an_end_and_pages_of_others_are_refused(self) -> None:
+        for link, expected in (("/v2/models/referrers/x", "pages of referrers"), ("http://127.0.0.1:1/x", "next page")):
+            headers = {"Content-Type": INDEX, "Link": f'<{link}>; rel="next"'}
+            with (
+                talking(answering(Reply(200, headers, Index().content()))) as (registry, repository, _),
+                pytest.raises(Invalid, match=expected),
+            ):
+                registry.referrers(repository, self.SUBJECT)
+
+    def test_a_registry_that_lists_them_itself_gets_no_fallback_tag(self, layout: Layout) -> None:
+        config = layout.blobs.add(b"{}", EMPTY)
+        image = layout.put(layout.blobs.add(Manifest(config, ()).content(), MANIFEST), name="x")
+        attach(layout, image, b"{}", artifact_type="application/x+json", title="x", created="2026")
+
+        def respond(request: Request) -> Reply:
+            if request.method == "PUT":
+                has_subject = b"subject" in request.body
+                return Reply(201, {"OCI-Subject": str(image.digest)} if has_subject else {})
+            return Reply(200, {"Content-Length": "2"})
+
+        with talking(respond) as (registry, repository, server):
+            push_image(layout, image, repository.tagged("v1"), registry)
+            put = [request.path.rpartition("/")[2] for request in server.seen if request.method == "PUT"]
+        (artifact,) = layout.referrers(image.digest)
+        assert put == [str(image.digest), str(artifact.digest), "v1"]
 
 
 class TestDockerCredentials:

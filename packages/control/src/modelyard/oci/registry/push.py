@@ -10,7 +10,10 @@ from modelyard.oci.content import INDEX, Descriptor, Digest, Index, Manifest
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.client import Registry, fallback_tag
+from modelyard.oci.registry.upload_sessions import UploadSessions
 from modelyard.oci.registry.uploads import Arrival, BlobUploads
+
+_UPLOADS = ".uploads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ def push_image(
         Invalid: code `registry_denied`, `registry_refused` and others, by the registry's answer.
     """
     repository = reference.repository
-    uploads = BlobUploads(registry, repository, blobs=layout.blobs, mount_from=mount_from)
+    sessions = UploadSessions(layout.root / _UPLOADS)
+    uploads = BlobUploads(registry, repository, blobs=layout.blobs, sessions=sessions, mount_from=mount_from)
     with layout.in_use():
         manifest = layout.manifest(image)
         arrivals = _put_blobs(uploads, manifest, log)

@@ -1,7 +1,7 @@
 """Puts blobs into a repository: mounted from another one where that is possible, else sent from disk in chunks.
 
 A chunk whose request broke off is not sent blindly again: the registry is asked how much it has, and the upload goes on
-there. Where it has forgotten the upload, it begins anew.
+there, also in another process. Where the registry has forgotten the upload, it begins anew.
 """
 
 import re
@@ -15,6 +15,7 @@ from modelyard.oci.content import Descriptor, Digest
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry, pushing
 from modelyard.oci.registry.transport import Answer
+from modelyard.oci.registry.upload_sessions import UploadSession, UploadSessions
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
 _FORGOTTEN = frozenset({400, 404, 416})
@@ -37,7 +38,13 @@ class BlobUploads:
     """Uploads to one repository."""
 
     def __init__(
-        self, registry: Registry, repository: Repository, *, blobs: Blobs, mount_from: Sequence[Repository] = ()
+        self,
+        registry: Registry,
+        repository: Repository,
+        *,
+        blobs: Blobs,
+        sessions: UploadSessions,
+        mount_from: Sequence[Repository] = (),
     ) -> None:
         """Use what the registry has.
 
@@ -45,11 +52,13 @@ class BlobUploads:
             registry: of the repository.
             repository: where blobs shall be.
             blobs: where they are on disk.
+            sessions: where uploads are written down that are under way.
             mount_from: repositories of the same registry that may have some of them.
         """
         self._registry = registry
         self._repository = repository
         self._blobs = blobs
+        self._sessions = sessions
         self._mount_from = [each for each in mount_from if each.host == repository.host and each != repository]
         self._access = registry.transport.access
         self._scope = pushing(repository)
@@ -70,7 +79,8 @@ class BlobUploads:
         log(f"sending {blob.digest} ({blob.size} bytes)")
         for attempt in range(self._access.attempts):
             try:
-                self._send(blob)
+                with self._sessions.of(self._repository, blob.digest) as session:
+                    self._send(blob, session)
             except _Forgotten:
                 self._access.sleep(min(0.5 * 2**attempt, 30))
                 continue
@@ -93,15 +103,24 @@ class BlobUploads:
         self._cancel(self._location(answer))
         return False
 
-    def _send(self, blob: Descriptor) -> None:
-        place = self._location(self._start("", self._scope))
-        done, failures = 0, 0
+    def _send(self, blob: Descriptor, session: UploadSession) -> None:
+        try:
+            self._send_chunks(blob, session)
+        except (_Forgotten, Invalid):
+            session.drop()
+            raise
+        session.drop()
+
+    def _send_chunks(self, blob: Descriptor, session: UploadSession) -> None:
+        place, done = self._begun(blob, session)
+        failures = 0
         while done < blob.size:
             try:
                 place, reached = self._chunk(blob, place, done)
                 if reached <= done:
                     raise self._strange(f"an upload that has not grown over {done} bytes")
                 done, failures = reached, 0
+                session.keep(place)
             except Unavailable:
                 failures += 1
                 if failures >= self._access.attempts:
@@ -109,6 +128,17 @@ class BlobUploads:
                 self._access.sleep(min(0.5 * 2**failures, 30))
                 place, done = self._resumed(blob, place)
         self._finish(blob, place)
+
+    def _begun(self, blob: Descriptor, session: UploadSession) -> tuple[str, int]:
+        """An upload that was cut off, as far as the registry has it, or a new one."""
+        known = session.address
+        if known is not None:
+            try:
+                place = self._registry.transport.same_origin(known, known, what="place of an upload")
+                return self._resumed(blob, place)
+            except (_Forgotten, Invalid):
+                session.drop()
+        return self._location(self._start("", self._scope)), 0
 
     def _start(self, query: str, scope: str) -> Answer:
         mark = "?" if query else ""
@@ -182,7 +212,7 @@ class BlobUploads:
         if found is None:
             raise self._strange(f"the range {said[:80]!r}")
         # An upload without a byte has no range that could say so: registries answer 0-0, as of one with a byte.
-        reached = int(found[1]) + 1 if int(found[1]) else 0
+        reached = int(found[1]) + 1 if int(found[1]) or otherwise == 1 else 0
         if reached > blob.size:
             raise self._strange(f"{reached} bytes of a blob of {blob.size}")
         return reached
