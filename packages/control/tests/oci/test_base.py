@@ -4,6 +4,7 @@ import gzip
 import io
 import lzma
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from modelyard.errors import Invalid
 from modelyard.oci.base.bases import copy_image, for_platform, open_base
 from modelyard.oci.base.inspection import inspect_base
 from modelyard.oci.base.root_file_system import import_root_file_system
-from modelyard.oci.content import CONFIG, LAYER, MANIFEST, Descriptor, Digest, ImageConfig, Index, Manifest, Platform
+from modelyard.oci.content import CONFIG, LAYER, MANIFEST, Descriptor, Digest, Index, Manifest, Platform
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layout import Layout
 
 
@@ -156,8 +158,11 @@ class TestInspecting:
             for_platform(Index(entries), Platform("s390x"))
 
     def test_an_image_of_another_layout_is_copied_and_checked(self, layout: Layout, tmp_path: Path) -> None:
-        other = Layout(tmp_path / "other")
-        base = make_base(other, tmp_path / "root")
+        made = Layout(tmp_path / "other")
+        base = make_base(made, tmp_path / "root")
+        made.close()
+        shutil.rmtree(made.root / ".ingest")
+        other = Layout.of_others(made.root)
         copied = copy_image(other, layout, base.descriptor, platform=Platform("amd64"), name="base")
         assert open_base(layout, copied).facts == base.facts
         other.blobs.path(base.manifest.layers[0].digest).write_bytes(b"x" * base.manifest.layers[0].size)
@@ -165,3 +170,12 @@ class TestInspecting:
         with pytest.raises(Invalid, match="of this digest"):
             copy_image(other, layout, base.descriptor, platform=Platform("amd64"), name="base")
         other.close()
+        assert not (made.root / ".ingest").exists()
+
+    @pytest.mark.parametrize("version", [None, "{}", "[]", '{"imageLayoutVersion": "2.0.0"}', "nothing"])
+    def test_a_folder_that_is_no_layout_is_refused(self, tmp_path: Path, version: str | None) -> None:
+        if version is not None:
+            (tmp_path / "oci-layout").write_text(version)
+        with pytest.raises(Invalid, match="expected an OCI layout") as refused:
+            Layout.of_others(tmp_path)
+        assert refused.value.code == "layout_invalid"

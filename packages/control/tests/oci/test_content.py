@@ -5,19 +5,10 @@ import json
 import pytest
 
 from modelyard.errors import Invalid
-from modelyard.oci.content import (
-    CONFIG,
-    DOCKER_MANIFEST,
-    LAYER,
-    MAX_DOCUMENT,
-    Descriptor,
-    Digest,
-    ImageConfig,
-    Index,
-    Manifest,
-    Platform,
-)
+from modelyard.oci.content import CONFIG, DOCKER_MANIFEST, LAYER, Descriptor, Digest, Index, Manifest, Platform
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.reference import Reference, Repository
+from modelyard.oci.strict_json import MAX_DOCUMENT
 
 DIGEST = Digest.of(b"content")
 
@@ -88,6 +79,11 @@ class TestDocuments:
         other = Manifest(Descriptor(CONFIG, DIGEST, 7), (), annotations={"b": "2", "a": "1"})
         assert one.content() == other.content()
 
+    def test_text_that_is_no_unicode_is_written_as_it_was_read(self) -> None:
+        content = rb'{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[]},"config":{"Labels":{"a":"\ud800"}}}'
+        config = ImageConfig.parse(content)
+        assert ImageConfig.parse(config.content()) == config
+
     def test_dockers_manifest_is_read_too(self) -> None:
         entry = {"mediaType": CONFIG, "digest": str(DIGEST), "size": 7}
         document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": entry, "layers": [entry]}
@@ -104,6 +100,7 @@ class TestDocuments:
             (b"<html>", "expected JSON"),
             (b"[" * 100_000, "expected JSON"),
             (b"[]", "expected an object"),
+            (b'{"schemaVersion": NaN}', "expected JSON"),
             (b'{"schemaVersion": 1}', "schemaVersion: expected 2"),
             (b'{"schemaVersion": 2, "mediaType": "text/html"}', "mediaType"),
             (b'{"schemaVersion": 2, "layers": {}}', "layers: expected a list"),

@@ -15,18 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.oci.content import (
-    EMPTY,
-    INDEX,
-    LAYER,
-    MANIFEST,
-    MAX_DOCUMENT,
-    Descriptor,
-    Digest,
-    Index,
-    Manifest,
-    Platform,
-)
+from modelyard.oci.content import EMPTY, INDEX, LAYER, MANIFEST, Descriptor, Digest, Index, Manifest, Platform
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.addresses import Addresses
@@ -38,6 +27,7 @@ from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.registry.upload_sessions import UploadSessions
 from modelyard.oci.registry.uploads import Arrival, BlobUploads
+from modelyard.oci.strict_json import MAX_DOCUMENT
 from modelyard.oci.supply_chain import attach
 
 Respond = Callable[["Request"], "Reply"]

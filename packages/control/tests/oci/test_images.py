@@ -15,7 +15,8 @@ from oci_parts import make_base, make_bundle, make_image, make_server_wheel, mak
 
 from modelyard.errors import Conflict, Invalid
 from modelyard.oci.bundle_layers import bundle_layers, read_bundle
-from modelyard.oci.content import REF_NAME, ImageConfig
+from modelyard.oci.content import REF_NAME
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.images import ImageBuilder, ImageFacts
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layout import Layout

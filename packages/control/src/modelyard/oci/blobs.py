@@ -3,7 +3,7 @@ a name is whole; what a killed process left unnamed is taken away by the next on
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,8 @@ from typing import IO, Self
 from uuid import uuid4
 
 from modelyard.errors import Invalid, NotFound
-from modelyard.oci.content import MAX_DOCUMENT, Descriptor, Digest
-from modelyard.scratch import Scratch
+from modelyard.oci.content import Descriptor, Digest
+from modelyard.oci.strict_json import MAX_DOCUMENT
 
 CHUNK = 1024 * 1024
 _MODE = 0o644
@@ -65,13 +65,12 @@ class Blobs:
 
     Args:
         root: the layout's folder.
-        scratch: where blobs are written before they have a name; on the file system of `root`.
+        scratch: gives the folder where blobs are written before they have a name; on the file system of `root`.
     """
 
-    def __init__(self, root: Path, scratch: Scratch) -> None:
+    def __init__(self, root: Path, scratch: Callable[[], Path]) -> None:
         self._folder = root / "blobs" / "sha256"
         self._scratch = scratch
-        self._folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: Digest) -> Path:
         """Where a blob is, or would be."""
@@ -83,7 +82,8 @@ class Blobs:
 
     def writer(self) -> BlobWriter:
         """Begin a blob whose digest is not known yet."""
-        return BlobWriter(self._scratch.folder / uuid4().hex, self._folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return BlobWriter(self._scratch() / uuid4().hex, self._folder)
 
     def add(self, content: bytes, media_type: str) -> Descriptor:
         """Put a small blob here."""
@@ -149,7 +149,8 @@ class Blobs:
 
     def names(self) -> Iterator[Digest]:
         """The digests of all blobs."""
-        yield from (Digest(f"sha256:{path.name}") for path in sorted(self._folder.iterdir()))
+        if self._folder.exists():
+            yield from (Digest(f"sha256:{path.name}") for path in sorted(self._folder.iterdir()))
 
     def remove(self, digest: Digest) -> int:
         """Take a blob away; how many bytes it had. None there: nothing to do."""

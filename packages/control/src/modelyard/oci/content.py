@@ -1,17 +1,24 @@
-"""The documents of the OCI image specification 1.1: digests, descriptors, manifests, indexes and configurations. Pure.
+"""The documents of the OCI image specification 1.1: digests, descriptors, manifests and indexes. Pure.
 
 Each is read strictly from what others wrote (`parse` raises Invalid) and written canonically: the same content is the
 same bytes, whatever machine writes it, so the digest names it.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard.errors import Invalid
+from modelyard.oci.strict_json import (
+    an_object,
+    an_object_of_strings,
+    canonical_json,
+    parsed_object,
+    without_empty,
+    wrong,
+)
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -36,8 +43,6 @@ AS_OCI = {
 """Docker's media types, and those of OCI for the same bytes."""
 
 REF_NAME = "org.opencontainers.image.ref.name"
-MAX_DOCUMENT = 4 * 1024 * 1024
-"""Bytes of a manifest, an index or a configuration: what registries accept at most."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
@@ -80,7 +85,7 @@ class Platform:
 
     def written(self) -> dict[str, Any]:
         """As JSON carries it."""
-        return _without_empty({"architecture": self.architecture, "os": self.os, "variant": self.variant})
+        return without_empty({"architecture": self.architecture, "os": self.os, "variant": self.variant})
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))
@@ -99,7 +104,7 @@ class Descriptor:
 
     def written(self) -> dict[str, Any]:
         """As JSON carries it."""
-        return _without_empty(
+        return without_empty(
             {
                 "mediaType": self.media_type,
                 "digest": str(self.digest),
@@ -117,16 +122,16 @@ class Descriptor:
         Raises:
             Invalid: code `oci_document_invalid`.
         """
-        document = _object(value, where)
+        document = an_object(value, where)
         size = document.get("size")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            raise _wrong(f"{where}.size", "a number of bytes", size)
+            raise wrong(f"{where}.size", "a number of bytes", size)
         return cls(
             media_type=_media_type(document.get("mediaType"), f"{where}.mediaType"),
-            digest=_digest(document.get("digest"), f"{where}.digest"),
+            digest=read_digest(document.get("digest"), f"{where}.digest"),
             size=size,
-            annotations=_strings(document.get("annotations"), f"{where}.annotations"),
-            platform=_platform(document.get("platform"), f"{where}.platform"),
+            annotations=an_object_of_strings(document.get("annotations"), f"{where}.annotations"),
+            platform=read_platform(document.get("platform"), f"{where}.platform"),
             artifact_type=_optional_media_type(document.get("artifactType"), f"{where}.artifactType"),
         )
 
@@ -144,7 +149,7 @@ class Manifest:
     def content(self) -> bytes:
         """Its bytes."""
         return canonical_json(
-            _without_empty(
+            without_empty(
                 {
                     "schemaVersion": 2,
                     "mediaType": MANIFEST,
@@ -172,12 +177,12 @@ class Manifest:
         document = _document(content, "manifest", MANIFESTS)
         layers = document.get("layers")
         if not isinstance(layers, list):
-            raise _wrong("manifest.layers", "a list", layers)
+            raise wrong("manifest.layers", "a list", layers)
         subject = document.get("subject")
         return cls(
             config=Descriptor.read(document.get("config"), "manifest.config"),
             layers=tuple(Descriptor.read(layer, f"manifest.layers[{i}]") for i, layer in enumerate(layers)),
-            annotations=_strings(document.get("annotations"), "manifest.annotations"),
+            annotations=an_object_of_strings(document.get("annotations"), "manifest.annotations"),
             artifact_type=_optional_media_type(document.get("artifactType"), "manifest.artifactType"),
             subject=None if subject is None else Descriptor.read(subject, "manifest.subject"),
         )
@@ -210,117 +215,33 @@ class Index:
         document = _document(content, "index", INDEXES)
         manifests = document.get("manifests")
         if not isinstance(manifests, list):
-            raise _wrong("index.manifests", "a list", manifests)
+            raise wrong("index.manifests", "a list", manifests)
         return cls(
             manifests=tuple(Descriptor.read(entry, f"index.manifests[{i}]") for i, entry in enumerate(manifests)),
-            annotations=_strings(document.get("annotations"), "index.annotations"),
+            annotations=an_object_of_strings(document.get("annotations"), "index.annotations"),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """How a container of an image is run, and the digests of its uncompressed layers (`diff_ids`)."""
-
-    platform: Platform
-    diff_ids: Sequence[Digest]
-    run: Mapping[str, Any] = field(default_factory=dict)
-    """`User`, `Env`, `Entrypoint`, `Cmd`, `ExposedPorts`, `WorkingDir`, `Labels`, as the specification names them."""
-    created: str | None = None
-    history: Sequence[Mapping[str, Any]] = ()
-
-    def content(self) -> bytes:
-        """Its bytes."""
-        return canonical_json(
-            _without_empty(
-                {
-                    **self.platform.written(),
-                    "created": self.created,
-                    "config": dict(self.run),
-                    "rootfs": {"type": "layers", "diff_ids": [str(digest) for digest in self.diff_ids]},
-                    "history": [dict(entry) for entry in self.history],
-                }
-            )
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables of `Env`."""
-        return dict(pair.split("=", 1) for pair in self.run.get("Env") or () if "=" in pair)
-
-    @classmethod
-    def parse(cls, content: bytes) -> "ImageConfig":
-        """The configuration of these bytes.
-
-        Raises:
-            Invalid: code `oci_document_invalid`.
-        """
-        document = _json_object(content, "config")
-        root = _object(document.get("rootfs"), "config.rootfs")
-        diff_ids = root.get("diff_ids")
-        if not isinstance(diff_ids, list):
-            raise _wrong("config.rootfs.diff_ids", "a list", diff_ids)
-        platform = _platform(document, "config")
-        assert platform is not None  # noqa: S101  # Only None gives None.
-        run, history = document.get("config") or {}, document.get("history") or []
-        if not isinstance(history, list):
-            raise _wrong("config.history", "a list", history)
-        created = document.get("created")
-        return cls(
-            platform=platform,
-            diff_ids=tuple(_digest(digest, f"config.rootfs.diff_ids[{i}]") for i, digest in enumerate(diff_ids)),
-            run=_run(run),
-            created=created if isinstance(created, str) else None,
-            history=tuple(_object(entry, f"config.history[{i}]") for i, entry in enumerate(history)),
-        )
-
-
-def canonical_json(value: object) -> bytes:
-    """JSON with sorted names and without spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _run(value: object) -> Mapping[str, Any]:
-    run = _object(value, "config.config")
-    env = run.get("Env") or []
-    if not isinstance(env, list) or not all(isinstance(pair, str) for pair in env):
-        raise _wrong("config.config.Env", "a list of strings", env)
-    return run
 
 
 def _document(content: bytes, what: str, media_types: Sequence[str]) -> Mapping[str, Any]:
-    document = _json_object(content, what)
+    document = parsed_object(content, what)
     if document.get("schemaVersion") != 2:
-        raise _wrong(f"{what}.schemaVersion", "2", document.get("schemaVersion"))
+        raise wrong(f"{what}.schemaVersion", "2", document.get("schemaVersion"))
     media_type = document.get("mediaType", media_types[0])
     if media_type not in media_types:
-        raise _wrong(f"{what}.mediaType", " or ".join(media_types), media_type)
+        raise wrong(f"{what}.mediaType", " or ".join(media_types), media_type)
     return document
 
 
-def _json_object(content: bytes, what: str) -> Mapping[str, Any]:
-    if len(content) > MAX_DOCUMENT:
-        raise Invalid(f"{what}: expected at most {MAX_DOCUMENT} bytes, got {len(content)}", code="oci_document_invalid")
-    try:
-        return _object(json.loads(content), what)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"{what}: expected JSON, got {content[:_SHOWN]!r}", code="oci_document_invalid") from error
-
-
-def _object(value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(where, "an object", value)
-    return value
-
-
-def _digest(value: object, where: str) -> Digest:
+def read_digest(value: object, where: str) -> Digest:
+    """The digest that stands at `where` of a document. Raises as `Descriptor.read`."""
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise _wrong(where, "sha256: and 64 hexadecimal digits", value)
+        raise wrong(where, "sha256: and 64 hexadecimal digits", value)
     return Digest(value)
 
 
 def _media_type(value: object, where: str) -> str:
     if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
-        raise _wrong(where, "a media type", value)
+        raise wrong(where, "a media type", value)
     return value
 
 
@@ -328,27 +249,12 @@ def _optional_media_type(value: object, where: str) -> str | None:
     return None if value in (None, "") else _media_type(value, where)
 
 
-def _strings(value: object, where: str) -> Mapping[str, str]:
-    document = _object({} if value is None else value, where)
-    if not all(isinstance(text, str) for text in document.values()):
-        raise _wrong(where, "an object of strings", value)
-    return document
-
-
-def _platform(value: object, where: str) -> Platform | None:
+def read_platform(value: object, where: str) -> Platform | None:
+    """The platform that stands at `where` of a document, or None. Raises as `Descriptor.read`."""
     if value is None:
         return None
-    document = _object(value, where)
+    document = an_object(value, where)
     architecture, system, variant = (document.get(name) for name in ("architecture", "os", "variant"))
     if not isinstance(architecture, str) or not isinstance(system, str):
-        raise _wrong(where, "an architecture and an operating system", value)
+        raise wrong(where, "an architecture and an operating system", value)
     return Platform(architecture, system, variant if isinstance(variant, str) and variant else None)
-
-
-def _wrong(where: str, expected: str, got: object) -> Invalid:
-    return Invalid(f"{where}: expected {expected}, got {repr(got)[:_SHOWN]}", code="oci_document_invalid")
-
-
-def _without_empty(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not there is not written; an empty list of layers is."""
-    return {name: value for name, value in document.items() if value is not None and value != {}}

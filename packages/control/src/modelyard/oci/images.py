@@ -13,7 +13,8 @@ from modelyard.errors import Invalid
 from modelyard.oci.base.bases import Base
 from modelyard.oci.base.root_file_system import PATH
 from modelyard.oci.bundle_layers import MODEL, BundleContent, bundle_layers
-from modelyard.oci.content import AS_OCI, CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest
+from modelyard.oci.content import AS_OCI, CONFIG, MANIFEST, Descriptor, Manifest
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer
 from modelyard.oci.layout import Layout

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from modelyard.atomic_file import replace_text
 from modelyard.oci.blobs import Blobs, BlobWriter
-from modelyard.oci.content import Descriptor, Digest, canonical_json
+from modelyard.oci.content import Descriptor, Digest
 from modelyard.oci.layers import Layer
+from modelyard.oci.strict_json import canonical_json
 
 _FORMAT = 1
 """Raised when the same inputs give other bytes than before."""

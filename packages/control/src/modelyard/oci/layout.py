@@ -41,27 +41,35 @@ class Layout:
     which are found by their subject.
     """
 
-    def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, *, is_ours: bool = True) -> None:
+        """Open the layout. One of ours is made where there is none, and loses what killed processes left."""
         self.root = root
-        self._scratch = Scratch(root / _INGEST)
-        self._scratch.sweep()
-        self.blobs = Blobs(root, self._scratch)
-        if not (root / _INDEX).exists():
-            with locked(root / _INDEX_LOCK):
-                if not (root / _INDEX).exists():
-                    self._write(Index())
-        if not (root / _VERSION).exists():
-            replace_text(root / _VERSION, VERSION, mode=_PUBLIC)
+        self._scratch: Scratch | None = None
+        self.blobs = Blobs(root, lambda: self.scratch)
+        if is_ours:
+            self._make()
+
+    @classmethod
+    def of_others(cls, root: Path) -> "Layout":
+        """A layout that somebody else made, and that is only read: nothing is written beside it.
+
+        Raises:
+            Invalid: code `layout_invalid`, when the folder is none.
+        """
+        _check_version(root)
+        return cls(root, is_ours=False)
 
     @property
     def scratch(self) -> Path:
         """Where files are written that have no name yet. It goes with this process."""
+        if self._scratch is None:
+            self._scratch = Scratch(self.root / _INGEST)
         return self._scratch.folder
 
     def close(self) -> None:
         """Give back what blobs are written in."""
-        self._scratch.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def index(self) -> Index:
         """What the layout names."""
@@ -158,16 +166,21 @@ class Layout:
                 if self.blobs.has(each):
                     self._walk(each, seen)
 
+    def _make(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._scratch = Scratch(self.root / _INGEST)
+        self._scratch.sweep()
+        with locked(self.root / _INDEX_LOCK):
+            if not (self.root / _INDEX).exists():
+                self._write(Index())
+        if not (self.root / _VERSION).exists():
+            replace_text(self.root / _VERSION, VERSION, mode=_PUBLIC)
+
     def _write(self, index: Index) -> None:
         replace_text(self.root / _INDEX, index.content().decode(), mode=_PUBLIC)
 
 
-def open_layout(root: Path) -> Layout:
-    """A layout that somebody else made.
-
-    Raises:
-        Invalid: code `layout_invalid`, when the folder is none.
-    """
+def _check_version(root: Path) -> None:
     try:
         version: Mapping[str, object] = json.loads((root / _VERSION).read_bytes())
     except (OSError, ValueError) as error:
@@ -178,7 +191,6 @@ def open_layout(root: Path) -> Layout:
         raise Invalid(
             f"{root.name}: expected an OCI layout of version 1.0.0, got {version!r:.80}", code="layout_invalid"
         )
-    return Layout(root)
 
 
 def _is_named(entry: Descriptor) -> bool:

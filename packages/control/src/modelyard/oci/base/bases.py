@@ -12,7 +12,8 @@ from typing import Any
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Invalid
 from modelyard.oci.base.inspection import BaseFacts, inspect_base
-from modelyard.oci.content import INDEXES, MANIFESTS, Descriptor, ImageConfig, Index, Manifest, Platform
+from modelyard.oci.content import INDEXES, MANIFESTS, Descriptor, Index, Manifest, Platform
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layout import Layout
 
 _FACTS = ".bases"

@@ -15,7 +15,8 @@ from typing import IO, cast
 from modelyard.errors import Invalid
 from modelyard.oci.base.root_file_system import PATH
 from modelyard.oci.blobs import Blobs
-from modelyard.oci.content import AS_OCI, LAYER, LAYER_GZIP, ImageConfig, Manifest
+from modelyard.oci.content import AS_OCI, LAYER, LAYER_GZIP, Manifest
+from modelyard.oci.image_config import ImageConfig
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _LIBRARY = re.compile(r"libc\.so\.6|libc-2\.\d+\.so")

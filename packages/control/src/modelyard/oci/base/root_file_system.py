@@ -20,7 +20,8 @@ from uuid import uuid4
 
 from modelyard.errors import Invalid
 from modelyard.oci.blobs import CHUNK
-from modelyard.oci.content import CONFIG, MANIFEST, Descriptor, ImageConfig, Manifest, Platform
+from modelyard.oci.content import CONFIG, MANIFEST, Descriptor, Manifest, Platform
+from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layers import CompressedLayer
 from modelyard.oci.layout import Layout
 from modelyard.oci.tar_format import Entry, Kind

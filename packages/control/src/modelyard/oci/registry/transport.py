@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import httpx
 
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.oci.content import MAX_DOCUMENT
 from modelyard.oci.registry.addresses import Addresses, origin
 from modelyard.oci.registry.authorization import Authorization
 from modelyard.oci.registry.credentials import Anonymous, Credentials
+from modelyard.oci.strict_json import MAX_DOCUMENT
 
 Content = Callable[[], Iterator[bytes]]
 """Makes the body anew for each try."""

@@ -9,7 +9,8 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from modelyard.oci.bundle_layers import BundleContent
-from modelyard.oci.content import Descriptor, canonical_json
+from modelyard.oci.content import Descriptor
+from modelyard.oci.strict_json import canonical_json
 from modelyard.oci.wheels.environment import LockedWheel
 
 IN_TOTO = "application/vnd.in-toto+json"

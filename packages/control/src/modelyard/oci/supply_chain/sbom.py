@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, uuid5
 from packaging.utils import canonicalize_name
 
 from modelyard.oci.bundle_layers import BundleContent
-from modelyard.oci.content import Descriptor, canonical_json
+from modelyard.oci.content import Descriptor
+from modelyard.oci.strict_json import canonical_json
 from modelyard.oci.wheels.environment import LockedWheel
 from modelyard.oci.wheels.metadata import WheelMetadata, read_metadata
 
