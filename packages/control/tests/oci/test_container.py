@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 from image_engines import need, real_dockerd, real_registry, run, wait_for
-from oci_parts import make_bundle
+from oci_parts import make_bundle, plenty
 from onnx import TensorProto, helper
 from ports import find_free_port
 
@@ -125,7 +125,7 @@ def image(layout: Layout, base: Base, tmp_path_factory: pytest.TempPathFactory) 
         files={"model/MLmodel": MLMODEL.encode(), "model/model.onnx": make_graph()},
         runtime="onnx",
     )
-    return ImageBuilder(layout).build(
+    return ImageBuilder(layout, require_space=plenty).build(
         name="my-model-v1", base=base, python="3.11", wheels=wheels, bundle=bundle, facts=ImageFacts(), log=print
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from image_engines import RealRegistry, need, real_registry, run
-from oci_parts import make_image
+from oci_parts import make_image, plenty
 
 from modelyard.errors import Conflict, Invalid
 from modelyard.oci.base.bases import open_base
@@ -86,7 +86,9 @@ class TestPushing:
         assert str(pushed.reference) == f"{repository}:my-model-v1@{image.descriptor.digest}"
         assert pushed.sent == image.size - image.descriptor.size
         layout_again = Layout(tmp_path / "fetched")
-        found = pull_image(pushed.reference, registry, layout_again, platform=Platform("amd64"), name="again")
+        found = pull_image(
+            pushed.reference, registry, layout_again, platform=Platform("amd64"), name="again", require_space=plenty
+        )
         assert layout_again.manifest(found) == image.manifest
         assert open_base(layout_again, found).facts.glibc == "2.36"
         layout_again.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from oci_parts import plenty
 
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.oci.content import EMPTY, INDEX, LAYER, MANIFEST, Descriptor, Digest, Index, Manifest, Platform
@@ -166,7 +167,14 @@ class TestLies:
             talking(respond) as (registry, repository, _),
             pytest.raises(Invalid, match="of this digest"),
         ):
-            pull_image(repository.at(Digest.of(manifest)), registry, layout, platform=Platform("amd64"), name="x")
+            pull_image(
+                repository.at(Digest.of(manifest)),
+                registry,
+                layout,
+                platform=Platform("amd64"),
+                name="x",
+                require_space=plenty,
+            )
         assert list(layout.blobs.names()) == []
         assert layout.index().manifests == ()
 
@@ -175,7 +183,14 @@ class TestLies:
             talking(lambda _: Reply(404)) as (registry, repository, server),
             pytest.raises(Invalid, match="a reference with a digest"),
         ):
-            pull_image(repository.tagged("latest"), registry, layout, platform=Platform("amd64"), name="x")
+            pull_image(
+                repository.tagged("latest"),
+                registry,
+                layout,
+                platform=Platform("amd64"),
+                name="x",
+                require_space=plenty,
+            )
         assert server.seen == []
 
     def test_a_huge_manifest_is_not_read_to_its_end(self) -> None:

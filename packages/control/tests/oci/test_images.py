@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from oci_parts import make_base, make_bundle, make_image, make_server_wheel, make_wheel
+from oci_parts import make_base, make_bundle, make_image, make_server_wheel, make_wheel, plenty
 
-from modelyard.errors import Conflict, Invalid
+from modelyard.errors import Conflict, DiskFull, Invalid
 from modelyard.oci.bundle_layers import bundle_layers, read_bundle
 from modelyard.oci.content import REF_NAME
 from modelyard.oci.image_config import ImageConfig
@@ -36,13 +36,14 @@ from pathlib import Path
 from modelyard.oci.bundle_layers import BundleContent, BundleFile, bundle_layers
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layout import Layout
+from oci_parts import plenty
 def most():
     # The kernel's own figure of this program; that of getrusage begins with what its parent had.
     return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 folder, layout = Path(sys.argv[1]), Layout(Path(sys.argv[1]) / "layout")
 before = most()
 file = BundleFile("model/large.bin", sys.argv[2], int(sys.argv[3]))
-bundle_layers(LayerCache(folder / "cache", layout.blobs), BundleContent(folder, [file], {}, ""))
+bundle_layers(LayerCache(folder / "cache", layout.blobs, require_space=plenty), BundleContent(folder, [file], {}, ""))
 print(before, most())
 """
 
@@ -135,7 +136,7 @@ class TestWhatIsInAnImage:
     def test_one_with_grpc_listens_for_it(self, layout: Layout, tmp_path: Path) -> None:
         names = ("hpack", "protobuf")
         wheels = [make_server_wheel(tmp_path), *(make_wheel(tmp_path, name) for name in names)]
-        built = ImageBuilder(layout).build(
+        built = ImageBuilder(layout, require_space=plenty).build(
             name="x",
             base=make_base(layout, tmp_path / "root"),
             python="3.11",
@@ -149,6 +150,17 @@ class TestWhatIsInAnImage:
 
 
 class TestRefusals:
+    def test_a_layer_that_has_no_space_is_not_begun(self, layout: Layout, tmp_path: Path) -> None:
+        def refuse(needed: int) -> None:
+            if needed > 1000:
+                raise DiskFull(f"{needed} bytes are not there")
+
+        bundle = make_bundle(tmp_path / "bundle", files={"model/a": bytes(2000)})
+        cache = LayerCache(layout.root / ".layers", layout.blobs, require_space=refuse)
+        with pytest.raises(DiskFull):
+            bundle_layers(cache, bundle)
+        assert list(layout.blobs.names()) == []
+
     @pytest.mark.parametrize("damage", ["other", "shorter", "longer", "gone", "link"])
     def test_a_file_that_is_not_the_manifests_is_refused(self, layout: Layout, tmp_path: Path, damage: str) -> None:
         bundle = make_bundle(tmp_path / "bundle", files={"model/a": b"abcd"})
@@ -161,7 +173,7 @@ class TestRefusals:
         else:
             file.write_bytes({"other": b"abce", "shorter": b"abc", "longer": b"abcde"}[damage])
         with pytest.raises(Conflict, match="model/a: expected the 4 bytes") as refused:
-            bundle_layers(LayerCache(layout.root / ".layers", layout.blobs), bundle)
+            bundle_layers(LayerCache(layout.root / ".layers", layout.blobs, require_space=plenty), bundle)
         assert refused.value.code == "artifact_changed"
 
     @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "model/.wh.a", "model//a"])

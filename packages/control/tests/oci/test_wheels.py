@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
 
 import pytest
-from oci_parts import make_server_wheel, make_wheel
+from oci_parts import make_server_wheel, make_wheel, plenty
 
 from modelyard.errors import Invalid
 from modelyard.oci.content import Platform
@@ -26,7 +26,7 @@ PACKAGES = "opt/modelyard/lib/python3.11/site-packages"
 
 def installed(layout: Layout, *wheels: LockedWheel) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
     """The files of an environment, as a runtime that stacks its layers would see them."""
-    cache = LayerCache(layout.root / ".layers", layout.blobs)
+    cache = LayerCache(layout.root / ".layers", layout.blobs, require_space=plenty)
     files = {}
     for layer in environment_layers(cache, wheels, python="3.11", interpreter="/usr/bin/python3.11"):
         packed = layout.blobs.path(layer.descriptor.digest).read_bytes()
@@ -100,7 +100,7 @@ class TestInstalling:
         assert files["opt/modelyard/pyvenv.cfg"][1].startswith(b"home = /usr/bin\n")
 
     def test_the_server_has_a_layer_of_its_own_behind_the_others(self, layout: Layout, tmp_path: Path) -> None:
-        cache = LayerCache(layout.root / ".layers", layout.blobs)
+        cache = LayerCache(layout.root / ".layers", layout.blobs, require_space=plenty)
         wheels = [make_server_wheel(tmp_path), make_wheel(tmp_path, "zebra"), make_wheel(tmp_path, "apple")]
         layers = environment_layers(cache, wheels, python="3.11", interpreter="/usr/bin/python3.11")
         assert [layer.comment for layer in layers] == [
@@ -151,6 +151,12 @@ class TestInstalling:
             archive.writestr("apple.py", b"x" * 100)
         with pytest.raises(Invalid, match="deflated or stored"):
             Wheel(broken, Prefix("3.11"))
+
+    @pytest.mark.parametrize("path", ["apple-1.0.dist-info/LICENSE", "apple-1.0.data/scripts/run"])
+    def test_metadata_and_scripts_that_would_fill_the_memory_are_refused(self, tmp_path: Path, path: str) -> None:
+        wheel = make_wheel(tmp_path, "apple", files={path: b"#!python\n" + bytes(33 * 1024 * 1024)})
+        with pytest.raises(Invalid, match="at most 33554432 bytes"):
+            Wheel(wheel.path, Prefix("3.11"))
 
     def test_a_wheel_that_is_not_the_locked_one_is_refused(self, layout: Layout, tmp_path: Path) -> None:
         wheel = make_wheel(tmp_path, "apple")

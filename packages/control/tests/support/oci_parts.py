@@ -19,6 +19,10 @@ from modelyard.oci.wheels.environment import LockedWheel
 CREATED = "2026-11-21T10:00:00+00:00"
 
 
+def plenty(needed: int) -> None:
+    """A disk with space for everything."""
+
+
 def make_wheel(
     folder: Path,
     name: str,
@@ -130,7 +134,7 @@ def make_image(
     """An image of a version of `my_model` on a base of a few files with two packages."""
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
     wheels = [make_wheel(folder / "wheels", "apple"), make_server_wheel(folder / "wheels")]
-    return ImageBuilder(layout).build(
+    return ImageBuilder(layout, require_space=plenty).build(
         name=f"my-model-v{version}",
         base=make_base(layout, folder / "root"),
         python="3.11",

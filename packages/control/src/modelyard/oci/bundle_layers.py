@@ -111,7 +111,8 @@ def _layer(cache: LayerCache, folder: Path, files: Sequence[BundleFile], comment
             layer.add(Entry(f"{MODEL}/{file.path}", size=file.size), _checked(folder, file))
         return layer.commit(comment)
 
-    return cache.layer(["bundle", MODEL, [[file.path, file.sha256, file.size] for file in files], comment], write)
+    inputs = ["bundle", MODEL, [[file.path, file.sha256, file.size] for file in files], comment]
+    return cache.layer(inputs, write, size=sum(file.size for file in files))
 
 
 def _checked(folder: Path, file: BundleFile) -> Iterator[bytes]:

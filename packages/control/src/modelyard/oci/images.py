@@ -65,11 +65,14 @@ class BuiltImage:
 
 
 class ImageBuilder:
-    """Builds images into a layout. What was made for one image is used for the next."""
+    """Builds images into a layout. What was made for one image is used for the next.
 
-    def __init__(self, layout: Layout) -> None:
+    `require_space` raises DiskFull when there is no space for so many bytes.
+    """
+
+    def __init__(self, layout: Layout, *, require_space: Callable[[int], None]) -> None:
         self._layout = layout
-        self._cache = LayerCache(layout.root / _LAYERS, layout.blobs)
+        self._cache = LayerCache(layout.root / _LAYERS, layout.blobs, require_space=require_space)
 
     def build(
         self,
@@ -96,6 +99,7 @@ class ImageBuilder:
         Raises:
             Invalid: code `base_without_python`, `wheel_invalid`, `wheel_changed`, `image_too_many_layers`.
             Conflict: code `artifact_changed`: the bundle's files are not what its manifest says.
+            DiskFull: there is no space for a layer.
         """
         minor = ".".join(python.split(".")[:2])
         interpreter = base.facts.interpreter(minor)

@@ -15,19 +15,24 @@ _FORMAT = 1
 
 
 class LayerCache:
-    """Layers by the digest of their inputs."""
+    """Layers by the digest of their inputs.
 
-    def __init__(self, folder: Path, blobs: Blobs) -> None:
+    `require_space` raises DiskFull when there is no space for so many bytes.
+    """
+
+    def __init__(self, folder: Path, blobs: Blobs, *, require_space: Callable[[int], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._blobs = blobs
+        self._require_space = require_space
 
-    def layer(self, inputs: object, write: Callable[[BlobWriter], Layer]) -> Layer:
-        """The layer of these inputs (plain JSON); `write` makes it where it is not here."""
+    def layer(self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int) -> Layer:
+        """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here."""
         place = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"
         known = _read(place)
         if known is not None and self._blobs.has(known.descriptor):
             return known
+        self._require_space(size)
         with self._blobs.writer() as writer:
             layer = write(writer)
         written = {

@@ -17,6 +17,7 @@ def pull_image(
     *,
     platform: Platform,
     name: str,
+    require_space: Callable[[int], None],
     log: Callable[[str], None] = lambda _: None,
 ) -> Descriptor:
     """Fetch the image of a digest and name it in the layout. What is here already is not fetched again.
@@ -27,12 +28,13 @@ def pull_image(
         layout: where it is put.
         platform: which one is taken of an image for several.
         name: what the layout names it.
+        require_space: raises DiskFull when there is no space for so many bytes.
         log: takes one line for each blob.
 
     Raises:
         Invalid: code `reference_without_digest`, `blob_changed`, `platform_unsupported`, or the registry refuses.
         NotFound: code `registry_not_found`.
-        Unavailable: code `registry_unavailable`.
+        Unavailable: code `registry_unavailable`; DiskFull.
     """
     if reference.digest is None:
         raise Invalid(
@@ -46,10 +48,11 @@ def pull_image(
         descriptor, content = registry.manifest(reference.pinned(chosen.digest))
     manifest = Manifest.parse(content)
     with layout.in_use():
-        for blob in manifest.blobs:
-            if not layout.blobs.has(blob):
-                log(f"fetching {blob.digest} ({blob.size} bytes)")
-                _fetch(registry, reference.repository, blob, layout)
+        missing = [blob for blob in manifest.blobs if not layout.blobs.has(blob)]
+        require_space(sum(blob.size for blob in missing))
+        for blob in missing:
+            log(f"fetching {blob.digest} ({blob.size} bytes)")
+            _fetch(registry, reference.repository, blob, layout)
         layout.blobs.add_stream([content], descriptor)
         return layout.put(descriptor, name=name)
 

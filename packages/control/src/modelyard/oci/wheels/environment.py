@@ -83,7 +83,7 @@ def _skeleton(cache: LayerCache, prefix: Prefix, interpreter: str) -> Layer:
         layer.add(Entry(f"{ROOT}/pyvenv.cfg", size=len(config)), [config])
         return layer.commit(f"environment of {interpreter}")
 
-    return cache.layer(["environment", prefix.python, interpreter], write)
+    return cache.layer(["environment", prefix.python, interpreter], write, size=len(config))
 
 
 def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) -> Layer:
@@ -98,7 +98,7 @@ def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) ->
         return layer.commit(comment)
 
     inputs = ["wheels", ROOT, prefix.python, [[wheel.path.name, wheel.sha256] for wheel in wheels], comment]
-    return cache.layer(inputs, write)
+    return cache.layer(inputs, write, size=sum(wheel.path.stat().st_size for wheel in wheels))
 
 
 def _merged(wheels: Sequence[LockedWheel], prefix: Prefix, opened: ExitStack) -> Iterator[tuple[Wheel, Installed]]:

@@ -36,6 +36,10 @@ if __name__ == "__main__":
     sys.exit({call}())
 """
 _SHEBANG = b"#!python"
+_MAX_SHEBANG = 1024
+_MAX_IN_MEMORY = 32 * 1024 * 1024
+"""Bytes of a script or of a file of metadata: those that are read whole."""
+_MAX_FILES = 200_000
 _ENCRYPTED = 0x1
 _LOCAL_HEADER = 30
 
@@ -155,7 +159,11 @@ def _opened(file: IO[bytes], path: Path, prefix: Prefix) -> tuple[ZipFile, tuple
 
 def _installed(archive: ZipFile, prefix: Prefix) -> tuple[Installed, ...]:
     """All files, by path."""
+    if len(archive.infolist()) > _MAX_FILES:
+        raise _wrong(str(archive.filename), f"at most {_MAX_FILES} files")
     for member in archive.infolist():
+        if _is_read_whole(member) and member.file_size > _MAX_IN_MEMORY:
+            raise _wrong(str(archive.filename), f"at most {_MAX_IN_MEMORY} bytes in {member.filename}")
         if member.flag_bits & _ENCRYPTED or member.compress_type not in {ZIP_DEFLATED, ZIP_STORED}:
             raise _wrong(str(archive.filename), f"files that are deflated or stored ({member.filename} is neither)")
     source = WheelFile(archive)
@@ -163,6 +171,11 @@ def _installed(archive: ZipFile, prefix: Prefix) -> tuple[Installed, ...]:
     install(source, destination, {"INSTALLER": _INSTALLER})
     _refuse_outside(destination.files, str(archive.filename))
     return tuple(sorted(destination.files.values(), key=lambda file: file.path))
+
+
+def _is_read_whole(member: ZipInfo) -> bool:
+    folder, _, rest = member.filename.partition("/")
+    return folder.endswith(".dist-info") or (folder.endswith(".data") and rest.startswith("scripts/"))
 
 
 class _Destination(WheelDestination):
@@ -185,9 +198,8 @@ class _Destination(WheelDestination):
         member = _member_of(stream, self._archive)
         if member is None:
             return self._generate(scheme, name, stream.read(), is_executable=is_executable)
-        if scheme == "scripts" and (first := stream.readline()).startswith(_SHEBANG):
+        if scheme == "scripts" and stream.readline(_MAX_SHEBANG).startswith(_SHEBANG):
             content = f"#!{self._prefix.interpreter}\n".encode() + stream.read()
-            assert first.endswith(b"\n")  # noqa: S101  # `installer` reads it as a script then.
             return self._generate(scheme, name, content, is_executable=True)
         place = self._place(scheme, name)
         self.files[place] = Installed(place, is_executable or scheme == "scripts", member=member)
