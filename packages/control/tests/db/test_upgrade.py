@@ -118,7 +118,8 @@ class TestUpgrade:
         database = Database(old_database(schema))
         assert database.revision() == schema
         columns = columns_of(database)
-        columns["versions"].remove("parameters")  # They get types, as a test below tells.
+        columns["versions"].remove("parameters")  # They get types, as a test below says.
+        columns["deployments"].remove("is_wanted")  # It becomes the desired state, as another one says.
         before = rows_of(database, columns)
         assert min(len(before[name]) for name in ("versions", "audit_entries", "promotion_requests", "policies")) > 0
         database.migrate()
@@ -147,6 +148,28 @@ class TestUpgrade:
         with database.read() as connection:
             found = connection.execute(text("SELECT kind, experiment_name FROM jobs WHERE tenant_id = 'acme'")).all()
         assert {tuple(row) for row in found} == {("training", "fraud"), ("registration", "churn"), ("import", None)}
+        database.close()
+
+    def test_earlier_deployments_have_a_desired_state(self, old_database: Callable[[str], str], schema: str) -> None:
+        url = old_database(schema)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for number, is_wanted in enumerate(("TRUE", "FALSE")):
+                connection.execute(
+                    text(
+                        "INSERT INTO deployments (id, tenant_id, namespace, model_name, version, target, replicas, "
+                        "is_wanted, status, ready_replicas, created_by, created_at, updated_at) SELECT :id, tenant_id, "
+                        f"'default', model_name, version, 'local', 1, {is_wanted}, 'stopped', 0, 'ada', created_at, "
+                        "created_at FROM versions WHERE model_name = 'churn' AND version = 1"
+                    ),
+                    {"id": f"dep-upgraded-{number}"},
+                )
+        engine.dispose()
+        database = Database(url)
+        database.migrate()
+        with database.read() as connection:
+            query = text("SELECT desired_state FROM deployments WHERE id LIKE 'dep-upgraded-%' ORDER BY id")
+            assert connection.execute(query).scalars().all() == ["running", "stopped"]
         database.close()
 
     def test_earlier_versions_tell_what_was_claimed_what_is_a_tag_and_typed_parameters(

@@ -8,6 +8,7 @@ import pytest
 from deletion_world import ALICE, MALLORY, World
 
 from modelyard.deletion.domain import DeleteMode, Subject
+from modelyard.deployments.states import DesiredState
 from modelyard.errors import Conflict, Forbidden, NotFound
 from modelyard.jobs.states import JobStatus
 from modelyard.principals import Permission, Principal, Role
@@ -151,7 +152,7 @@ class TestWhileItIsUnderWay:
         world.clock.meanwhile = lambda: (world.control.jobs.cancel(ALICE, job.job_id), None)[1]
 
         assert world.work(job).status is JobStatus.CANCELLED
-        assert not world.control.deployments.get(ALICE, deployment.deployment_id).is_wanted
+        assert world.control.deployments.get(ALICE, deployment.deployment_id).desired_state is DesiredState.STOPPED
         assert world.control.registry.version(ALICE, "iris", 1).deletion_job_id is None
         assert world.active_runs() == {version.run_id}
 

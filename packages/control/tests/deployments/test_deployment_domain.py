@@ -11,7 +11,7 @@ from reconciling import some_spec
 
 from modelyard.deployments.domain import FAILED_TO_START, Action, Decision, Deployment
 from modelyard.deployments.domain import decide as decide_by_spec
-from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.deployments.states import TRANSITIONS, DeploymentStatus, DesiredState
 from modelyard.ports.target import DEFAULT_RESOURCES, ReplicaObservation, ServerObservation, ServerState
 
 S = DeploymentStatus
@@ -28,7 +28,7 @@ WANTED = Deployment(
     replicas=2,
     resources=DEFAULT_RESOURCES,
     generation=1,
-    is_wanted=True,
+    desired_state=DesiredState.RUNNING,
     status=S.PENDING,
     reason=None,
     url=None,
@@ -45,7 +45,7 @@ def wanted(status: DeploymentStatus, *, reason: str | None = None) -> Deployment
 
 
 def leaving(status: DeploymentStatus) -> Deployment:
-    return replace(WANTED, status=status, is_wanted=False)
+    return replace(WANTED, status=status, desired_state=DesiredState.STOPPED)
 
 
 def observed(

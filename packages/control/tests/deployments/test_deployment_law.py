@@ -25,7 +25,7 @@ from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
-from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.deployments.states import TRANSITIONS, DeploymentStatus, DesiredState
 from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, Unavailable
 from modelyard.jobs.owners import JobOwners
@@ -147,7 +147,7 @@ class DeploymentLaw(RuleBasedStateMachine):
 
     @rule(deployment_id=made)
     def undeploy(self, deployment_id: str) -> None:
-        assert not self.deployments.undeploy(ALICE, deployment_id).is_wanted
+        assert self.deployments.undeploy(ALICE, deployment_id).desired_state is DesiredState.STOPPED
         self.wanted.pop(deployment_id, None)
 
     @precondition(lambda self: self.target.deployment_ids())
@@ -211,7 +211,7 @@ class DeploymentLaw(RuleBasedStateMachine):
     def one_generation_at_least_is_at_the_address_of_what_serves(self) -> None:
         """A server that answers is never taken away before the one that takes its place."""
         for deployment in self.deployments.running("fake"):
-            if deployment.is_wanted and deployment.status is DeploymentStatus.READY:
+            if deployment.desired_state is DesiredState.RUNNING and deployment.status is DeploymentStatus.READY:
                 generations = self.target.generations(deployment.deployment_id)
                 assert not generations or deployment.generation in generations
 
@@ -259,7 +259,7 @@ class DeploymentLaw(RuleBasedStateMachine):
 
 
 class TestDeployments:
-    def test_once_it_is_quiet_exactly_what_is_wanted_runs(self, sqlite_template: Path) -> None:
+    def test_once_it_is_quiet_exactly_what_is_desired_runs(self, sqlite_template: Path) -> None:
         quick = settings(
             max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         )

@@ -134,7 +134,7 @@ class TestLook:
 
 
 class TestChange:
-    def test_scaling_is_written_and_told(self, client: TestClient, deployment: Deployment) -> None:
+    def test_scaling_is_audited_and_returned(self, client: TestClient, deployment: Deployment) -> None:
         response = client.patch(f"{PATH}/{deployment.deployment_id}", json={"replicas": 5})
         assert (response.status_code, response.json()["replicas"]) == (200, 5)
 

@@ -11,7 +11,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.audit.service import AuditLog
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.errors import Conflict, NotFound
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
@@ -39,7 +39,8 @@ def actions(audit: AuditLog, alice: Principal, deployment: Deployment) -> list[s
 class TestCreate:
     def test_a_new_one_is_pending(self, create: Create, deployments: DeploymentService, alice: Principal) -> None:
         made = create()
-        assert (made.status, made.is_wanted, made.replicas, made.target) == (DeploymentStatus.PENDING, True, 2, "fake")
+        assert (made.status, made.desired_state) == (DeploymentStatus.PENDING, DesiredState.RUNNING)
+        assert (made.replicas, made.target) == (2, "fake")
         assert deployments.get(alice, made.deployment_id) == made
         assert deployments.running("fake") == [made]
 
@@ -126,7 +127,7 @@ class TestScale:
 class TestUndeploy:
     def test_it_is_no_longer_wanted(self, create: Create, deployments: DeploymentService, alice: Principal) -> None:
         gone = deployments.undeploy(alice, create().deployment_id)
-        assert (gone.is_wanted, gone.status) == (False, DeploymentStatus.PENDING)
+        assert (gone.desired_state, gone.status) == (DesiredState.STOPPED, DeploymentStatus.PENDING)
 
     def test_many_at_once_are_asked_for_once(
         self, create: Create, deployments: DeploymentService, alice: Principal, audit: AuditLog
@@ -167,7 +168,7 @@ class TestNote:
         move(deployments, made, DeploymentStatus.PENDING)
         assert deployments.get(alice, made.deployment_id) == made
 
-    def test_an_address_that_was_told_once_is_kept(
+    def test_an_address_that_was_returned_once_is_kept(
         self, create: Create, deployments: DeploymentService, alice: Principal
     ) -> None:
         made = create()

@@ -142,7 +142,7 @@ class TestReconcile:
         assert reconcile(2) is DeploymentStatus.READY
         assert look().ready_replicas == 5
 
-    def test_a_failure_and_its_end_are_told(
+    def test_a_failure_and_its_end_are_reported(
         self, reconcile: Reconcile, target: FakeTarget, deployment: Deployment, look: Look
     ) -> None:
         reconcile(3)
@@ -272,7 +272,7 @@ class TestLease:
 
 
 class TestArtifacts:
-    def test_one_that_the_target_does_not_find_is_built_again_and_why_it_waits_is_told(
+    def test_one_that_the_target_does_not_find_is_built_again_and_why_it_waits_is_reported(
         self,
         make_reconciler: MakeReconciler,
         deployment: Deployment,

@@ -96,7 +96,7 @@ def serving(yard: Yard) -> str:
 
 
 class TestTheSameDeployment:
-    def test_a_version_that_serves_already_is_told_and_not_made_twice(self, yard: Yard, serving: str) -> None:
+    def test_a_version_that_serves_already_is_reported_and_not_made_twice(self, yard: Yard, serving: str) -> None:
         job = yard.deploy(version=1)
         assert (job["status"], job["deployment_id"]) == ("succeeded", serving)
         assert job["answer"]["deployment_id"] == serving

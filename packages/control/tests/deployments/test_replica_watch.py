@@ -11,7 +11,7 @@ import pytest
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.replica_watch import ReplicaWatch
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.deployments.targets import Targets
 from modelyard.ports.target import DEFAULT_RESOURCES, ServerObservation
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class HaltingTarget(FakeTarget):
-    """Answers of the servers that it was told to hold back come when it is let go."""
+    """Answers of the servers that it holds back are sent when it is released."""
 
     def __init__(self, held: set[str]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def deployment(deployment_id: str) -> Deployment:
         replicas=1,
         resources=DEFAULT_RESOURCES,
         generation=1,
-        is_wanted=True,
+        desired_state=DesiredState.RUNNING,
         status=DeploymentStatus.READY,
         reason=None,
         url=None,
@@ -88,7 +88,7 @@ class TestReplicaWatch:
         assert len(halting.asked) == 2  # However often it is asked, no more threads wait for it.
         assert watch.replicas([]) == {}
 
-    def test_those_that_answer_in_time_are_told_beside_one_that_does_not(self) -> None:
+    def test_those_that_answer_in_time_are_reported_beside_one_that_does_not(self) -> None:
         target = HaltingTarget({"d-late"})
         watch = ReplicaWatch(Targets({"fake": target}), seconds=0.2, concurrency=2)
         seen = watch.replicas([deployment("d-late"), deployment("d-here")])

@@ -217,7 +217,7 @@ class TestConfiguration:
             ({"laptop": {"type": "local"}}, "the target of type 'local' is called 'local'"),
         ],
     )
-    def test_what_the_operator_wrote_wrongly_is_told(self, tmp_path: Path, configured: Json, message: str) -> None:
+    def test_what_the_operator_wrote_wrongly_is_reported(self, tmp_path: Path, configured: Json, message: str) -> None:
         with pytest.raises(Invalid, match="MODELYARD_TARGETS") as caught:
             targets_of(
                 Settings(storage=StorageSettings(home=tmp_path), deployments=DeploymentSettings(targets=configured))

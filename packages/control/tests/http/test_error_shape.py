@@ -135,7 +135,7 @@ def known(
 
 
 def check(response: httpx.Response, what: str) -> None:
-    """An answer that is no error is none of this test's business; an error is ours only if we were told to break."""
+    """An answer that is no error is none of this test's business; an error is ours only if the test asked for one."""
     if response.status_code < 400:
         return
     assert response.status_code < 500, f"{what}: {response.status_code} {response.text}"
@@ -241,7 +241,7 @@ class TestLargeBodies:
         check(response, length)
 
 
-class TestWhatIsToldOfAnError:
+class TestWhatAnErrorDiscloses:
     def error_of(self, client: TestClient, body: str) -> tuple[str, str]:
         headers = {"Content-Type": "application/json"}
         response = client.post("/mlops/registry", content=body.encode(), headers=headers)
@@ -275,7 +275,7 @@ class TestWhatIsToldOfAnError:
     ) -> None:
         assert self.error_of(client, body) == (field, sentence)
 
-    def test_of_a_value_without_end_only_its_beginning_is_told(self, client: TestClient) -> None:
+    def test_of_a_value_without_end_only_its_beginning_is_returned(self, client: TestClient) -> None:
         field, sentence = self.error_of(client, json.dumps({"name": ["x" * 1000] * 1000}))
         assert field == "name"
         assert len(sentence) < 400
@@ -321,9 +321,9 @@ class TestRequestId:
     @pytest.mark.parametrize("given", ["", "two words", "x" * 81, "a;b", "ü"])
     def test_anything_else_is_replaced(self, client: TestClient, given: str) -> None:
         headers = [(b"X-Request-Id", given.encode())]
-        told = client.get("/mlops/models", headers=headers).headers["X-Request-Id"]
-        assert len(told) == 32
-        assert told.isalnum()
+        generated = client.get("/mlops/models", headers=headers).headers["X-Request-Id"]
+        assert len(generated) == 32
+        assert generated.isalnum()
 
     def test_two_requests_have_two(self, anonymous: TestClient) -> None:
         ids = {anonymous.get("/health/live").headers["X-Request-Id"] for _ in range(10)}

@@ -64,11 +64,11 @@ def events(log: Log, *, headers: dict[str, str] | None = None, **part: int | Non
     """The events as their readers see them: id, name, data."""
     media_type, sent = answer(log, **part, headers={"Accept": "text/event-stream"} | (headers or {}))
     assert media_type == "text/event-stream"
-    told = []
+    received = []
     for event in sent.decode(errors="replace").split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in event.split("\n"))
-        told.append((fields["id"], fields["event"], fields["data"]))
-    return told
+        received.append((fields["id"], fields["event"], fields["data"]))
+    return received
 
 
 class TestText:
@@ -139,15 +139,15 @@ class TestEvents:
         assert [event[:2] for event in events(Log([b"\n\n"]))] == [("1", "log"), ("2", "log"), ("2", "end")]
 
     def test_a_carriage_return_ends_a_line_and_breaks_no_event(self) -> None:
-        told = events(Log([b"10%\r20%\r\ndone\n"]))
-        assert told[:-1] == [("4", "log", "10%"), ("9", "log", "20%"), ("14", "log", "done")]
+        received = events(Log([b"10%\r20%\r\ndone\n"]))
+        assert received[:-1] == [("4", "log", "10%"), ("9", "log", "20%"), ("14", "log", "done")]
 
     def test_bytes_that_are_no_text_are_question_marks(self) -> None:
         assert events(Log([b"\xff\xfe\n"]))[0] == ("3", "log", "??")
 
-    def test_a_line_without_end_is_told_in_pieces(self) -> None:
-        told = events(Log([b"x" * CHUNK, b"y\n"]))
-        assert [(event[0], len(event[2])) for event in told[:-1]] == [(str(CHUNK), CHUNK), (str(CHUNK + 2), 1)]
+    def test_a_line_without_end_is_sent_in_pieces(self) -> None:
+        received = events(Log([b"x" * CHUNK, b"y\n"]))
+        assert [(event[0], len(event[2])) for event in received[:-1]] == [(str(CHUNK), CHUNK), (str(CHUNK + 2), 1)]
 
     @pytest.mark.parametrize("cut", range(4))
     def test_a_reader_that_was_cut_off_goes_on_after_its_last_event(self, cut: int) -> None:
@@ -172,7 +172,7 @@ class TestEvents:
         assert events(Log([b"one\ntwo\n"]), offset=4, headers={"Last-Event-ID": "0"})[0] == ("8", "log", "two")
 
     @pytest.mark.parametrize("given", ["-1", "x", "1.5", "\xb2", "9" * 19, " ", "0x10"])
-    def test_an_event_that_we_never_told_is_refused(self, given: str) -> None:
+    def test_an_event_that_we_never_sent_is_refused(self, given: str) -> None:
         with pytest.raises(Invalid) as caught:
             events(Log([]), headers={"Last-Event-ID": given})
         assert (caught.value.code, caught.value.field) == ("last_event_id_invalid", "Last-Event-ID")

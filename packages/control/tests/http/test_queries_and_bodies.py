@@ -31,11 +31,11 @@ class TestUnknownParameters:
     def test_every_route_refuses_what_it_does_not_know_and_names_what_it_does(self, client: TestClient) -> None:
         for method, path, context in routes(client):
             answer = client.request(method, path, params={"limti": "5"}, json={} if method != "GET" else None)
-            told = answer.json()
-            assert (answer.status_code, told["code"], told["field"]) == (400, "query_unknown", "limti"), (
+            error = answer.json()
+            assert (answer.status_code, error["code"], error["field"]) == (400, "query_unknown", "limti"), (
                 f"{method} {path}"
             )
-            assert all(name in told["error"] for name, _ in parameters_of(context.dependant)), answer.text
+            assert all(name in error["error"] for name, _ in parameters_of(context.dependant)), answer.text
 
     def test_what_takes_one_value_takes_it_once(self, client: TestClient) -> None:
         once = 0
@@ -85,7 +85,7 @@ class TestBodies:
         changed = client.patch(f"{REGISTRY}/iris", content=b'{"description": "Irises."}', headers=headers)
         assert changed.json()["description"] == "Irises."
 
-    def test_a_form_is_told_what_was_expected(self, client: TestClient) -> None:
+    def test_a_form_gets_an_error_that_names_what_was_expected(self, client: TestClient) -> None:
         answer = client.post(SERVING, data={"name": "iris"})
         assert (answer.status_code, answer.json()["field"]) == (400, "body")
 

@@ -156,6 +156,6 @@ class TestArchive:
         etag = owner.get(f"{ROOT}/archive").headers["etag"]
         assert owner.get(f"{ROOT}/archive", headers={"If-None-Match": etag}).status_code == 304
 
-    def test_its_size_is_told_for_files_that_are_too_large_for_old_archives(self) -> None:
+    def test_its_size_is_given_for_files_that_are_too_large_for_old_archives(self) -> None:
         manifest = Manifest((FileEntry("a", "0" * 64, 9 * 1024**3),))
         assert tar_size(manifest) == 9 * 1024**3 + 512 * 3 + 1024

@@ -65,7 +65,7 @@ class TestSearch:
             ("cursor=WyJuYW1lIl0", "cursor", "cursor_invalid"),
         ],
     )
-    def test_a_malformed_filter_is_told_by_its_field(self, owner: Client, query: str, field: str, code: str) -> None:
+    def test_a_malformed_filter_is_refused_by_its_field(self, owner: Client, query: str, field: str, code: str) -> None:
         answer = owner.get(f"{ROOT}?{query}")
         assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (400, field, code)
 

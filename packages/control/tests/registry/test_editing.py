@@ -43,9 +43,9 @@ class TestModels:
     ) -> None:
         seen = registry.model(alice, "iris").revision
         editing.edit_model(alice, "iris", description="one", tags={}, owners=None, revision=seen)
-        with pytest.raises(Precondition) as told:
+        with pytest.raises(Precondition) as raised:
             editing.edit_model(alice, "iris", description="two", tags={}, owners=None, revision=seen)
-        assert told.value.code == "revision_changed"
+        assert raised.value.code == "revision_changed"
         assert registry.model(alice, "iris").description == "one"
 
     def test_a_change_that_changes_nothing_leaves_no_trace(

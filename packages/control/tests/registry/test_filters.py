@@ -24,10 +24,10 @@ class TestTags:
         )
 
     @pytest.mark.parametrize("text", ["team", ":fraud", ""])
-    def test_what_is_none_is_told_as_it_came(self, text: str) -> None:
-        with pytest.raises(Invalid, match="expected a key, a colon and a value") as told:
+    def test_what_is_none_is_quoted_as_it_came(self, text: str) -> None:
+        with pytest.raises(Invalid, match="expected a key, a colon and a value") as raised:
             parse_tags([text])
-        assert (told.value.code, told.value.field) == ("tag_invalid", "tag")
+        assert (raised.value.code, raised.value.field) == ("tag_invalid", "tag")
 
     def test_there_is_an_end_to_how_many(self) -> None:
         with pytest.raises(Invalid, match="at most 10, got 11"):
@@ -53,10 +53,10 @@ class TestMetrics:
         "text",
         ["accuracy", "accuracy>=", ">=1", "accuracy>=high", "a>=nan", "a>inf", "a=>1", "a>1>2", "x" * 251 + ">1"],
     )
-    def test_what_is_none_is_told_as_it_came(self, text: str) -> None:
-        with pytest.raises(Invalid, match="expected a name") as told:
+    def test_what_is_none_is_quoted_as_it_came(self, text: str) -> None:
+        with pytest.raises(Invalid, match="expected a name") as raised:
             parse_metrics([text])
-        assert (told.value.code, told.value.field) == ("metric_invalid", "metric")
+        assert (raised.value.code, raised.value.field) == ("metric_invalid", "metric")
 
 
 class TestOrder:

@@ -71,8 +71,8 @@ def register(registration: Registration, principal: Principal, artifact_id: str)
 
 def nobodys(model: LoggedModel, artifact_id: str) -> str:
     """The same words about something that is not there."""
-    told = artifact_id.replace(str(model.run_id), NOBODYS_RUN) if model.run_id else artifact_id
-    return told.replace(model.model_id, NOBODYS_MODEL)
+    given = artifact_id.replace(str(model.run_id), NOBODYS_RUN) if model.run_id else artifact_id
+    return given.replace(model.model_id, NOBODYS_MODEL)
 
 
 class TestStrangers:
@@ -84,7 +84,7 @@ class TestStrangers:
     def is_refused(
         self, registration: Registration, stranger: Principal, clock: ManualClock
     ) -> Callable[[LoggedModel], None]:
-        """Whether a stranger is told the same of this model, at the same moment, as of one that is not there."""
+        """Whether a stranger gets the same answer for this model, at the same moment, as of one that is not there."""
 
         def answer(artifact_id: str) -> tuple[str, str, str | None, float]:
             asked = clock.now()
@@ -98,8 +98,8 @@ class TestStrangers:
                 artifact_id = ask(model)
                 absent = nobodys(model, artifact_id)
                 assert absent != artifact_id
-                told, *rest = answer(artifact_id)
-                assert [nobodys(model, told), *rest] == list(answer(absent))
+                given, *rest = answer(artifact_id)
+                assert [nobodys(model, given), *rest] == list(answer(absent))
 
         return check
 
@@ -218,10 +218,10 @@ class TestWhatIsNobodys:
         with ThreadPoolExecutor(2) as pool:
             for _ in range(10):
                 logged = tracking.log_model(tracking.log_run("notebook"), "model", {"model.pkl": b"x"})
-                told = list(pool.map(attempt, (alice, stranger), (logged, logged)))
-                assert len([one for one in told if isinstance(one, NotFound)]) == 1
+                given = list(pool.map(attempt, (alice, stranger), (logged, logged)))
+                assert len([one for one in given if isinstance(one, NotFound)]) == 1
 
-    def test_who_comes_second_is_told_in_the_transaction_that_would_make_the_version(
+    def test_who_comes_second_is_refused_in_the_transaction_that_would_make_the_version(
         self, registry: RegistryService, database: Database, tracking: FakeTracking, alice: Principal
     ) -> None:
         logged = tracking.log_model(tracking.log_run("notebook"), "model", {"model.pkl": b"x"})

@@ -109,7 +109,7 @@ class TestIds:
         assert artifact(registration, alice, UPLOAD).model_uri == logged.uri
 
     @pytest.mark.parametrize("artifact_id", [f"job-{'b' * 32}", f"up-{'b' * 32}"])
-    def test_one_that_registered_nothing_is_told_by_its_field(
+    def test_one_that_registered_nothing_is_refused_by_its_field(
         self, registration: Registration, alice: Principal, artifact_id: str
     ) -> None:
         with pytest.raises(NotFound, match=r"artifact_id: .* has registered no version") as caught:

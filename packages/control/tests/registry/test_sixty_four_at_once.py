@@ -36,7 +36,7 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
         yield platform
 
 
-def at_once(count: int, verb: Callable[[int], httpx.Response]) -> list[httpx.Response]:
+def together(count: int, verb: Callable[[int], httpx.Response]) -> list[httpx.Response]:
     """What each of so many was answered; none begins before all are there."""
     gate = threading.Barrier(count)
 
@@ -60,7 +60,7 @@ class TestRegistration:
                 numbers.append(answer.json().get("version"))
             return answer
 
-        answers = at_once(CLIENTS, register)
+        answers = together(CLIENTS, register)
         assert {answer.status_code for answer in answers} == {201}
         assert sorted(numbers) == list(range(1, CLIENTS * EACH + 1))
         kept = [version.version for version in platform.control.registry.versions(ADMIN, "churn")]
@@ -69,7 +69,7 @@ class TestRegistration:
 
 
 class TestPromotion:
-    def test_one_version_is_in_production_and_every_other_client_is_told_why_not(self, platform: Platform) -> None:
+    def test_one_version_is_in_production_and_every_other_client_learns_why_not(self, platform: Platform) -> None:
         requests = [self.asked_for(platform) for _ in range(VERSIONS)]
         clients = [platform.at(self.approver(platform, number)) for number in range(CLIENTS)]
 
@@ -77,7 +77,7 @@ class TestPromotion:
             where = f"/api/v1/ml/registry/models/churn/requests/{requests[number % VERSIONS]}/approve"
             return clients[number].post(where, json={"comment": "agreed"})
 
-        answers = at_once(CLIENTS, approve)
+        answers = together(CLIENTS, approve)
         codes = [answer.status_code for answer in answers]
         assert (codes.count(200), codes.count(409)) == (1, CLIENTS - 1)
         assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.errors import Conflict, Invalid
 from modelyard.naming import validate_namespace
 from modelyard.ports.target import DEFAULT_RESOURCES, Resources, ServerObservation, ServerSpec, ServerState
@@ -30,8 +30,7 @@ class Deployment:
     """Of each replica."""
     generation: int
     """Of the servers that serve: 1, and another one with each version that takes its predecessor's place."""
-    is_wanted: bool
-    """False from the moment that it shall go."""
+    desired_state: DesiredState
     status: DeploymentStatus
     reason: str | None
     url: str | None
@@ -98,7 +97,7 @@ class Decision:
 
 def decide(deployment: Deployment, observed: ServerObservation, wanted: ServerSpec | None) -> Decision:
     """From what shall be and what is to what to do next. `wanted` is None where what shall serve is not built now."""
-    if not deployment.is_wanted:
+    if deployment.desired_state is DesiredState.STOPPED:
         return _leaving(deployment, observed)
     if observed.state is ServerState.ABSENT:
         return _absent(deployment)

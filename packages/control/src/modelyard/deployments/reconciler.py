@@ -11,7 +11,7 @@ from modelyard.deployments.domain import Action, Decision, Deployment, decide
 from modelyard.deployments.replacement import Replacement, Step, failure, next_step
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
-from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.leases.domain import LeaseLostError
 from modelyard.ports.target import ArtifactAbsent, ServerObservation, ServerSpec, ServerState, Target
@@ -106,7 +106,7 @@ class Reconciler:
         self._note(deployment, decision, observed)
         if decision.action is Action.REMOVE:
             self._remove(deployment.deployment_id)
-        elif deployment.is_wanted:
+        elif deployment.desired_state is DesiredState.RUNNING:
             self._replace(deployment, replacement, servers)
         return decision
 
@@ -172,7 +172,9 @@ class Reconciler:
         self._target.remove(deployment_id)
 
     def _wanted(self, deployment: Deployment, number: int, generation: int) -> ServerSpec | None:
-        return self._specs.spec(deployment, number, generation, self._target) if deployment.is_wanted else None
+        if deployment.desired_state is DesiredState.STOPPED:
+            return None
+        return self._specs.spec(deployment, number, generation, self._target)
 
     def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         self._deployments.note(
@@ -186,7 +188,7 @@ class Reconciler:
 
 def _left(deployment: Deployment, servers: Servers) -> ServerObservation:
     """What stands for a generation that is absent: while the deployment leaves, any other one that is still there."""
-    return _ABSENT if deployment.is_wanted else next(iter(servers.values()), _ABSENT)
+    return _ABSENT if deployment.desired_state is DesiredState.RUNNING else next(iter(servers.values()), _ABSENT)
 
 
 def _held_up(deployment: Deployment, observed: ServerObservation, why: str) -> Decision:

@@ -16,7 +16,7 @@ from modelyard.deployments import replacement_store as store
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
-from modelyard.deployments.states import REPLACEMENT_TRANSITIONS, ReplacementStatus
+from modelyard.deployments.states import REPLACEMENT_TRANSITIONS, DesiredState, ReplacementStatus
 from modelyard.deployments.store import change as change_deployment
 from modelyard.deployments.store import lock as lock_deployment
 from modelyard.errors import Conflict
@@ -43,7 +43,7 @@ class Replacements:
         Raises:
             Conflict: code `deployment_leaving`, `deployment_replacing`, `version_already_serves` or `version_deleting`.
         """
-        if not deployment.is_wanted:
+        if deployment.desired_state is DesiredState.STOPPED:
             raise Conflict(
                 f"deployment '{deployment.deployment_id}' is being undeployed or was: its version cannot be replaced",
                 code="deployment_leaving",

@@ -15,7 +15,7 @@ from modelyard.deployments.port_book import PortBook
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replacing import Replacements
-from modelyard.deployments.states import TRANSITIONS, DeploymentStatus
+from modelyard.deployments.states import TRANSITIONS, DeploymentStatus, DesiredState
 from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
@@ -74,7 +74,7 @@ class DeploymentService:
             replicas=replicas,
             resources=resources,
             generation=1,
-            is_wanted=True,
+            desired_state=DesiredState.RUNNING,
             status=DeploymentStatus.PENDING,
             reason=None,
             url=None,
@@ -224,7 +224,7 @@ class DeploymentService:
         with self._database.write() as connection:
             quotas = hold_quotas(connection, principal.tenant_id)
             before = self._locked(connection, principal, deployment_id)
-            if not before.is_wanted:
+            if before.desired_state is DesiredState.STOPPED:
                 raise Conflict(
                     f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
                     code="deployment_leaving",
@@ -250,8 +250,10 @@ class DeploymentService:
         """
         with self._database.write() as connection:
             deployment = self._locked(connection, principal, deployment_id)
-            if deployment.is_wanted:
-                store.change(connection, deployment_id, is_wanted=False, updated_at=self._clock.now())
+            if deployment.desired_state is DesiredState.RUNNING:
+                store.change(
+                    connection, deployment_id, desired_state=DesiredState.STOPPED, updated_at=self._clock.now()
+                )
                 self.replacements.end_within(connection, principal, deployment, reason="the deployment was undeployed")
                 self._records.write(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
             return self._locked(connection, principal, deployment_id)

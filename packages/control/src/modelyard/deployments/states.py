@@ -15,6 +15,13 @@ class DeploymentStatus(StrEnum):
     FAILED = "failed"
 
 
+class DesiredState(StrEnum):
+    """What a deployment shall come to."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"  # From the moment that it is undeployed.
+
+
 _FROM_ANY = frozenset({DeploymentStatus.FAILED, DeploymentStatus.DRAINING})
 
 TRANSITIONS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {

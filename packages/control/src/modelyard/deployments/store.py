@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
 
 from modelyard.db.statements import insert_new
 from modelyard.deployments.domain import Deployment, resources_of_json, resources_to_json
-from modelyard.deployments.states import DeploymentStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.deployments.tables import deployments
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 
@@ -25,7 +25,7 @@ def add(connection: Connection, deployment: Deployment) -> bool:
         replicas=deployment.replicas,
         resources=resources_to_json(deployment.resources),
         generation=deployment.generation,
-        is_wanted=deployment.is_wanted,
+        desired_state=deployment.desired_state,
         status=deployment.status,
         ready_replicas=deployment.ready_replicas,
         job_id=deployment.job_id,
@@ -93,7 +93,7 @@ def wanted(
         deployments.c.tenant_id == tenant_id,
         deployments.c.model_name == model_name,
         deployments.c.namespace == namespace,
-        deployments.c.is_wanted,
+        deployments.c.desired_state == DesiredState.RUNNING,
         deployments.c.status != DeploymentStatus.STOPPED,
     )
     if target is not None:
@@ -107,7 +107,7 @@ def count_replicas(connection: Connection, tenant_id: str) -> int:
     """How many replicas the tenant's deployments shall have together, less those that leave."""
     query = select(func.coalesce(func.sum(deployments.c.replicas), 0)).where(
         deployments.c.tenant_id == tenant_id,
-        deployments.c.is_wanted,
+        deployments.c.desired_state == DesiredState.RUNNING,
         deployments.c.status != DeploymentStatus.STOPPED,
     )
     return int(connection.execute(query).scalar_one())
@@ -163,7 +163,7 @@ def _deployment(row: Row[Any]) -> Deployment:
         replicas=row.replicas,
         resources=resources_of_json(row.resources),
         generation=row.generation,
-        is_wanted=row.is_wanted,
+        desired_state=DesiredState(row.desired_state),
         status=DeploymentStatus(row.status),
         reason=row.reason,
         url=row.url,

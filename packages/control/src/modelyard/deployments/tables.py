@@ -1,6 +1,6 @@
 """Rows of deployments, of their replacements, of the ports that they had, and of the one installation."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
@@ -18,7 +18,7 @@ deployments = Table(
     Column("replicas", Integer, nullable=False),
     Column("resources", Json, nullable=False, server_default="{}"),
     Column("generation", Integer, nullable=False, server_default="1"),
-    Column("is_wanted", Boolean, nullable=False),
+    Column("desired_state", String(20), nullable=False, server_default="running"),
     Column("status", String(20), nullable=False),
     Column("reason", Text),
     Column("url", Text),

@@ -6,7 +6,7 @@ from modelyard.deployments.domain import refuse_other_resources, resources_of_js
 from modelyard.deployments.kinds import DEPLOYMENT, Phase
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
-from modelyard.deployments.states import DeploymentStatus, ReplacementStatus
+from modelyard.deployments.states import DeploymentStatus, DesiredState, ReplacementStatus
 from modelyard.errors import ModelyardError
 from modelyard.jobs.domain import Job
 from modelyard.jobs.log import AFTER_RUN
@@ -146,7 +146,7 @@ class Deploying:
             raise ModelyardError(
                 f"the model server of '{deployment_id}' did not start: {deployment.reason}", code="server_failed"
             )
-        if not deployment.is_wanted:
+        if deployment.desired_state is DesiredState.STOPPED:
             raise ModelyardError(
                 f"the deployment '{deployment_id}' was undeployed before it was ready", code="undeployed"
             )

@@ -59,7 +59,7 @@ class Part:
 async def log_response(request: Request, part: Part, *, log: Log, ended: Ended) -> Response:
     """A part of the log, or all of it from the request's `Last-Event-ID` on, in the form that the request accepts.
 
-    Bytes that are not UTF-8 are told as question marks, one for each, so that places in the log stay what they are.
+    Bytes that are not UTF-8 are sent as question marks, one for each, so that places in the log stay what they are.
     """
     start = await to_thread.run_sync(_start, request, part, log)
     if _EVENT_STREAM in request.headers.get("accept", ""):
@@ -164,10 +164,10 @@ codecs.register_error(_NOT_UTF8, _question_marks)
 
 
 def _oversized(chunk: bytes) -> bytes:
-    """A line that fills a whole chunk is told in pieces, else a reader would wait for its end for ever."""
+    """A line that fills a whole chunk is sent in pieces, else a reader would wait for its end for ever."""
     return chunk if len(chunk) >= _CHUNK else b""
 
 
 def _event(name: str, data: bytes, offset: int) -> bytes:
-    # A lone carriage return would end a line of the event stream, so it is told as a space.
+    # A lone carriage return would end a line of the event stream, so it is sent as a space.
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (offset, name.encode(), data.replace(b"\r", b" "))

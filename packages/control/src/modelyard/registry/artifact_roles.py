@@ -1,4 +1,4 @@
-"""What each file of a version is for, told by its name alone: nothing is opened. Pure."""
+"""What each file of a version is for, derived from its name alone: nothing is opened. Pure."""
 
 import re
 from enum import StrEnum

@@ -156,7 +156,7 @@ class Version:
     deletion_job_id: str | None = None
     """The job that deletes it; from then on nothing new begins with it."""
     datasets: Sequence[Dataset] | None = None
-    """As its run told of them at registration; None of a version that is older than this list."""
+    """As its run logged them, read at registration; None of a version that is older than this list."""
     claimed_metrics: Mapping[str, float | None] = field(default_factory=dict)
     """Those that a caller gave, which no run has measured so; `metrics` has them where none has measured the name."""
     provenance: Provenance = field(default_factory=Provenance)

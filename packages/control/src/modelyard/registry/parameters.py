@@ -19,7 +19,7 @@ _BOOLEANS = {"True": True, "False": False}
 
 
 def read_parameter(text: str) -> ParameterValue:
-    """The value that a run logged as this text, where that can be told; else the text."""
+    """The value that a run logged as this text, where its type is certain; else the text."""
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     if len(text) > _LONGEST_NUMBER or not text.isascii():
@@ -45,7 +45,7 @@ def read_parameters(texts: Mapping[str, str]) -> dict[str, ParameterValue]:
 
 
 def refuse_contradiction(logged: Mapping[str, str], given: Mapping[str, ParameterValue]) -> None:
-    """Let nobody say of a run that it had other parameters than it logged; of their types it may be told.
+    """Let nobody say of a run that it had other parameters than it logged; their types may be corrected.
 
     Raises:
         Invalid: code `parameter_contradicted`.

@@ -145,6 +145,6 @@ class Registration:
         return versions[0].model_uri
 
     def _wait_since(self, asked: datetime) -> None:
-        """Until a moment that does not depend on what was looked up: what is not there is told no sooner."""
+        """Until a moment that does not depend on what was looked up: what is not there is reported no sooner."""
         passed = (self._clock.now() - asked).total_seconds()
         self._clock.sleep(_REFUSAL_SECONDS - passed % _REFUSAL_SECONDS)

@@ -152,7 +152,7 @@ class VersionAnswer(Answer):
     description: str
     signature: dict[str, Any] | None
     datasets: list[DatasetAnswer] | None = Field(
-        description="as the run told of them at registration; null of a version that is older than this list"
+        description="as the run logged them, read at registration; null of a version that is older than this list"
     )
     manifest_sha256: str
     size_bytes: int

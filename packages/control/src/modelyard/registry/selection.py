@@ -62,7 +62,8 @@ class Selection:
         by = ""
         if self.best_of is not None:
             by = f" by {self.best_of.metric} ({self.best_of.rule.direction} is better)"
-        return f"chosen{by}: {self._told(self.chosen)}; not chosen: {_listed([self._told(one) for one in self.others])}"
+        others = _listed([self._described(one) for one in self.others])
+        return f"chosen{by}: {self._described(self.chosen)}; not chosen: {others}"
 
     def to_json(self) -> dict[str, Any]:
         """As the job's result keeps it."""
@@ -73,7 +74,7 @@ class Selection:
             "others": [self._fields(one) for one in self.others],
         }
 
-    def _told(self, one: Candidate) -> str:
+    def _described(self, one: Candidate) -> str:
         return one.title if self.best_of is None else f"{one.title} ({_figure(one, self.best_of.metric)})"
 
     def _fields(self, one: Candidate) -> dict[str, Any]:

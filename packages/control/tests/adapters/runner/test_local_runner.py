@@ -415,12 +415,12 @@ class TestReasons:
             ("import sys; sys.exit(0)", 0, None),
         ],
     )
-    def test_how_a_script_ends_is_told(
+    def test_how_a_script_ends_is_reported(
         self, runner: LocalRunner, make_spec: MakeSpec, script: str, exit_code: int, reason: str | None
     ) -> None:
         assert run(runner, make_spec(script)) == RunOutcome(RunPhase.FINISHED, exit_code, reason)
 
-    def test_a_python_that_is_not_there_is_told(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
+    def test_a_python_that_is_not_there_is_reported(self, runner: LocalRunner, make_spec: MakeSpec) -> None:
         spec = replace(make_spec("print()"), python_environment="/no/such/python")
 
         outcome = run(runner, spec)
@@ -484,7 +484,7 @@ class TestLimits:
         assert run(runner, spec).reason == "OSError: [Errno 27] File too large"
         assert (spec.folder / "work" / "big").stat().st_size <= 5 * MEBIBYTE
 
-    def test_a_program_that_the_system_stops_for_a_large_file_is_told(
+    def test_a_program_that_the_system_stops_for_a_large_file_is_reported(
         self, runner: LocalRunner, make_spec: MakeSpec
     ) -> None:
         script = "import signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('big', 'wb').write(bytes(2**21))"

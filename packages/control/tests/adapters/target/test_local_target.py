@@ -80,7 +80,7 @@ class TestWhatAServerIsGiven:
     def test_it_runs_behind_the_management_api_in_the_scheduler(self, ready: ServerObservation) -> None:
         assert ask(ready)["nice"] > os.nice(0)
 
-    def test_a_memory_limit_is_told_to_the_server(
+    def test_a_memory_limit_is_passed_to_the_server(
         self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until
     ) -> None:
         target.apply(replace(spec, resources=Resources(memory_bytes=300 * 1024 * 1024)))
