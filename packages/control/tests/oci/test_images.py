@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -79,6 +80,22 @@ class TestTheSameImageEverywhere:
         elsewhere = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "4711", "HOME": "/nonexistent"}
         other = python(BUILDING, str(tmp_path / "other"), environment=elsewhere, umask=0o077)
         assert other == str(here)
+
+    def test_no_compression_library_has_a_say_in_its_bytes(
+        self, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        base = make_base(layout, tmp_path / "root")
+        wheels = [make_wheel(tmp_path, "apple"), make_server_wheel(tmp_path)]
+        bundle = make_bundle(tmp_path / "bundle")
+
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("a compressor was used")
+
+        for name in ("compressobj", "compress"):
+            monkeypatch.setattr(zlib, name, refuse)
+        builder = ImageBuilder(layout, require_space=plenty)
+        built = builder.build(name="x", base=base, python="3.11", wheels=wheels, bundle=bundle, facts=ImageFacts())
+        assert layout.blobs.has(built.descriptor)
 
     def test_a_change_of_any_input_is_another_manifest(self, layout: Layout, tmp_path: Path) -> None:
         one = make_image(tmp_path / "one", layout, version=1).descriptor.digest
