@@ -33,7 +33,7 @@ class BundleFile:
 
     @property
     def describes(self) -> bool:
-        """Whether it tells of the model instead of being a part of it: all that lies at the top."""
+        """Whether it describes the model instead of being a part of it: all that lies at the top."""
         return "/" not in self.path
 
 

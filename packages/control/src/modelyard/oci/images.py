@@ -1,6 +1,6 @@
 """Builds the image of a bundle: a base's layers, the environment's, the bundle's, and how a container is run.
 
-Nothing in an image tells when or where it was built, so the same inputs are the same manifest digest everywhere.
+Nothing in an image depends on when or where it is built, so the same inputs are the same manifest digest everywhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
