@@ -1,4 +1,4 @@
-"""Everything that can be set from outside: one group a noun, each read once, at the start, from the environment.
+"""Everything that can be set from outside: one group per noun, each read once, at the start, from the environment.
 
 A noun is given its own group, and knows no other one. docs/configuration.md lists all variables.
 """
@@ -31,7 +31,7 @@ class Settings:
     """Settings of one control plane. A group that is not given is read from the environment.
 
     Raises:
-        Invalid: code `setting_invalid`; the sentence names the variable, what was expected and what came.
+        Invalid: code `setting_invalid`; the message names the variable, the expected and the actual value.
     """
 
     http: HttpSettings = field(default_factory=HttpSettings)
@@ -73,5 +73,9 @@ class Settings:
 
     @property
     def isolation(self) -> Isolation:
-        """What stands between users' code and everything else; Invalid where what is demanded is not to be had."""
+        """How users' code is isolated.
+
+        Raises:
+            Invalid: the requested isolation is unavailable.
+        """
         return choose_isolation(self.runs.isolation, home=self.storage.places.root, readable=tuple(self.runs.readable))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import text
 
-from modelyard.audit.service import hold_chain
+from modelyard.audit.service import lock_chain
 from modelyard.db import Database
 from modelyard.deletion.claims import lock_for_deletion
 from modelyard.main import ControlPlane
@@ -39,5 +39,5 @@ class TestLocks:
                 begun = pool.submit(control_plane.registry.register, ADMIN, model_name="iris", logged=logged)
                 wait_for_somebody_who_waits(database)
                 deleting.execute(text("SET LOCAL lock_timeout = '5s'"))
-                hold_chain(deleting, ADMIN.tenant_id)
+                lock_chain(deleting, ADMIN.tenant_id)
             assert begun.result(timeout=20).version == 1

@@ -240,7 +240,7 @@ class DeploymentLaw(RuleBasedStateMachine):
     def settle(self) -> None:
         """One pass, to its end."""
         self.reconciler.pass_over_all()
-        wait(self.reconciler._under_way.values())
+        wait(self.reconciler._in_progress.values())
 
     @contextmanager
     def dying_at(self, owner: Any, verb: str, *, is_done: bool) -> Iterator[None]:

@@ -310,7 +310,7 @@ class Settled:
 
     def pass_over_all(self) -> None:
         self._reconciler.pass_over_all()
-        for future in list(self._reconciler._under_way.values()):
+        for future in list(self._reconciler._in_progress.values()):
             future.result(timeout=10)
 
 
@@ -406,7 +406,7 @@ class TestPassOverAll:
         monkeypatch.setattr(target, "remove", drain)
         for _ in range(3):
             reconciler.pass_over_all()
-            reconciler._under_way[other.deployment_id].result(timeout=10)
+            reconciler._in_progress[other.deployment_id].result(timeout=10)
         assert deployments.get(alice, other.deployment_id).status is DeploymentStatus.READY
         assert asked.wait(timeout=10)
         assert calls == [deployment.deployment_id]

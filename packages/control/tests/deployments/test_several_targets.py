@@ -214,7 +214,7 @@ class TestConfiguration:
         [
             ({"moon": {}}, "expected a type of 'fake', 'local', got 'moon'"),
             ({"local": {"color": "red"}}, "the target 'local' has no settings, got color"),
-            ({"laptop": {"type": "local"}}, "the target of type 'local' is called 'local'"),
+            ({"laptop": {"type": "local"}}, "the only target of type 'local' must be named 'local', got 'laptop'"),
         ],
     )
     def test_what_the_operator_wrote_wrongly_is_reported(self, tmp_path: Path, configured: Json, message: str) -> None:

@@ -16,7 +16,7 @@ from modelyard.ports.tracking import LoggedModel, TrackedRun
 from modelyard.principals import Principal
 from modelyard.registry.deletion_store import delete_versions
 from modelyard.registry.domain import Given, Version
-from modelyard.registry.ownership import hold_source
+from modelyard.registry.ownership import lock_source
 from modelyard.registry.registration import Registration
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG, mirror_name
@@ -228,11 +228,11 @@ class TestWhatIsNobodys:
         version = registry.register(alice, model_name="iris", logged=logged)
         source = {"model_uri": version.model_uri, "artifact_uri": version.artifact_uri}
         with database.write() as connection:
-            hold_source(connection, alice.tenant_id, run_id=version.run_id, **source)
+            lock_source(connection, alice.tenant_id, run_id=version.run_id, **source)
             with pytest.raises(NotFound, match=f"has no model '{version.model_uri}'"):
-                hold_source(connection, "elsewhere", run_id=version.run_id, **source)
+                lock_source(connection, "elsewhere", run_id=version.run_id, **source)
             with pytest.raises(NotFound):
-                hold_source(connection, "elsewhere", run_id=None, **source)
+                lock_source(connection, "elsewhere", run_id=None, **source)
 
 
 class TestPatience:

@@ -145,7 +145,7 @@ class World:
     def settle(self) -> None:
         """One pass of the reconciler, to its end."""
         self.control.serving.reconcilers[0].pass_over_all()
-        for future in list(self.control.serving.reconcilers[0]._under_way.values()):
+        for future in list(self.control.serving.reconcilers[0]._in_progress.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
 
     def go_to(self, version: Version, *stages: Stage) -> Version:

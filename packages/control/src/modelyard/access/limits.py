@@ -7,7 +7,7 @@ from modelyard.access.quotas import Quotas
 from modelyard.errors import NotFound
 
 
-def hold_quotas(connection: Connection, tenant_id: str) -> Quotas:
+def lock_quotas(connection: Connection, tenant_id: str) -> Quotas:
     """The tenant's quotas; its row stays locked until the transaction ends.
 
     It comes first in a transaction, before any other lock: so no two that make things can wait for each other.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from modelyard.access import store, token_store
 from modelyard.access.domain import Member, Token, new_token_secret, token_digest, validate_subject
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -56,7 +56,7 @@ class Tokens:
                 code="permission_missing",
             )
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             member = store.find_member(connection, principal.tenant_id, subject)
             if member is None or member.removed_at is not None:
                 raise NotFound(f"there is no member '{subject}'", code="member_not_found")

@@ -123,10 +123,10 @@ class AuditLog:
             return moment, store.in_production(connection, principal.tenant_id, model, moment)
 
 
-def hold_chain(connection: Connection, tenant_id: str) -> None:
+def lock_chain(connection: Connection, tenant_id: str) -> None:
     """Let no other transaction of the tenant come to its audit entry until this one ends.
 
     What all of a tenant's writers share is written under this lock: they take it anyway, and with a second one, two
     could wait for each other.
     """
-    store.hold(connection, tenant_id)
+    store.lock(connection, tenant_id)

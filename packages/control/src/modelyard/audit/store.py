@@ -34,7 +34,7 @@ def append(
     Two that append at once wait for each other until the first has committed: on SQLite all writers do, on PostgreSQL
     a lock of the tenant's chain is held to the end of the transaction. The later one's time is not before the other's.
     """
-    hold(connection, tenant_id)
+    lock(connection, tenant_id)
     last = _last(connection, tenant_id)
     unsealed = Entry(
         tenant_id=tenant_id,
@@ -56,7 +56,7 @@ def append(
     return entry
 
 
-def hold(connection: Connection, tenant_id: str) -> None:
+def lock(connection: Connection, tenant_id: str) -> None:
     """Let nobody else append to the tenant's chain until the transaction ends; on SQLite no writer can anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"audit:{tenant_id}"))))

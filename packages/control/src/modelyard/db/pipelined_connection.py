@@ -21,8 +21,8 @@ _UNSENT = 1
 Rows = list[tuple[Any, ...]]
 
 
-class ServerSilent(psycopg.OperationalError):
-    """The server took a query and sent no result within ten seconds."""
+class QueryTimeout(psycopg.OperationalError):
+    """The server sent no result of a query within ten seconds."""
 
 
 class _PendingQuery(NamedTuple):
@@ -40,7 +40,7 @@ class PipelinedConnection:
         self._pgconn = connection.pgconn
         self._socket = self._pgconn.socket
         self._loop = asyncio.get_running_loop()
-        self._values = Transformer(connection)
+        self._transformer = Transformer(connection)
         self._prepared: dict[str, bytes] = {}
         self._count = 0
         self._pending: deque[_PendingQuery] = deque()
@@ -64,7 +64,7 @@ class PipelinedConnection:
         """The rows of one statement, which names its parameters `$1`, `$2`, ….
 
         Raises:
-            ServerSilent: no result within ten seconds; the connection is closed.
+            QueryTimeout: no result within ten seconds; the connection is closed.
             psycopg.OperationalError: the connection was lost.
             psycopg.Error: the server refuses the statement.
         """
@@ -111,14 +111,14 @@ class PipelinedConnection:
             while not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is not None:
-                    self._take(result)
+                    self._handle_result(result)
                 elif was_none:
                     return
                 was_none = result is None
         except psycopg.OperationalError as exc:
             self._fail(exc)
 
-    def _take(self, result: PGresult) -> None:
+    def _handle_result(self, result: PGresult) -> None:
         """A query gets its rows or an error, of its preparation or its own; then comes a synchronization point."""
         if not self._pending:
             raise psycopg.OperationalError("the server ended the connection") from error_from_result(result)
@@ -132,8 +132,8 @@ class PipelinedConnection:
             return
         if result.status == ExecStatus.TUPLES_OK:
             try:
-                self._values.set_pgresult(result)
-                query.result.set_result(self._values.load_rows(0, result.ntuples, tuple))
+                self._transformer.set_pgresult(result)
+                query.result.set_result(self._transformer.load_rows(0, result.ntuples, tuple))
             except psycopg.DataError as exc:
                 query.result.set_exception(exc)
         elif result.status != ExecStatus.COMMAND_OK:
@@ -150,7 +150,7 @@ class PipelinedConnection:
         if left > 0:
             self._timer = self._loop.call_later(left, self._check_timeout)
         else:
-            self._fail(ServerSilent("the database is silent"))
+            self._fail(QueryTimeout(f"the database did not respond within {_TIMEOUT_SECONDS:g} s"))
 
     def _fail(self, reason: psycopg.OperationalError) -> None:
         if self._is_closed:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from modelyard.db.compiled_query import CompiledQuery
-from modelyard.db.pipelined_connection import PipelinedConnection, ServerSilent
+from modelyard.db.pipelined_connection import PipelinedConnection, QueryTimeout
 
 _MAX_CONNECTIONS = 4
 # After a migration, or when a pooler gave the server's side of the connection to somebody else.
@@ -40,7 +40,7 @@ class PostgresExecutor:
             fetched = await connection.fetch(query.sql, values)
         except psycopg.OperationalError as exc:
             was_lost = connection.is_closed or (exc.sqlstate or "").startswith(_SERVER_SHUTS_DOWN)
-            if isinstance(exc, ServerSilent) or not was_lost:
+            if isinstance(exc, QueryTimeout) or not was_lost:
                 raise
             connection.close()
             fetched = await (await pool.least_busy()).fetch(query.sql, values)

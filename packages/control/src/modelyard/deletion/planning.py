@@ -118,7 +118,7 @@ class Planner:
         Raises:
             NotFound: code `model_not_found` or `version_not_found`.
         """
-        read = deletion_store.hold_revision if holds else deletion_store.revision
+        read = deletion_store.lock_revision if holds else deletion_store.revision
         found = read(connection, *_place(subject))
         if found is not None:
             return found

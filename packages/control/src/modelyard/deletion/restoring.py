@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -111,8 +111,8 @@ class Restoring:
     def _finish(self, principal: Principal, subject: Subject, tombstone: Tombstone, *, reason: str) -> Version:
         experiment_id = None if tombstone.run_id is None else self._tracking.experiment_of(tombstone.run_id)
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, subject.tenant_id)
-            deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+            quotas = lock_quotas(connection, subject.tenant_id)
+            deletion_store.lock_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
             if (job_id := deletion_store.deleting_model(connection, subject.tenant_id, subject.model_name)) is not None:
                 raise Conflict(
                     f"model '{subject.model_name}' is being deleted by job '{job_id}'", code="model_deleting"

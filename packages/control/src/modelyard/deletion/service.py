@@ -118,7 +118,7 @@ class DeletionService:
         """
         subject, mode, now = subject_of(job), DeleteMode(job.request["mode"]), self._clock.now()
         with self._database.write() as connection:
-            deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=now)
+            deletion_store.lock_model(connection, subject.tenant_id, subject.model_name, at=now)
             lock_for_deletion(connection)
             versions = deletion_store.marked_by(connection, job.job_id, most=_BATCH)
             if versions and not store.count_of_job(connection, job.job_id):
@@ -171,7 +171,7 @@ class DeletionService:
     def give_up(self, job: Job) -> None:
         """Let go of all that a job that failed or was cancelled has not deleted."""
         with self._database.write() as connection:
-            deletion_store.hold_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
+            deletion_store.lock_model(connection, job.tenant_id, job.model_name, at=self._clock.now())
             for version in _by_version(
                 lambda after: deletion_store.marked_by(connection, job.job_id, after=after, most=_BATCH)
             ):
@@ -186,7 +186,7 @@ class DeletionService:
             store.drop_claims(connection, job.job_id)
 
     def _mark(self, connection: Connection, principal: Principal, subject: Subject, job: Job) -> None:
-        deletion_store.hold_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
+        deletion_store.lock_model(connection, subject.tenant_id, subject.model_name, at=self._clock.now())
         blockers = self._planner.blockers(connection, subject)
         deployed = self._deployments.of_version(connection, principal, subject.model_name, subject.version)
         if deployed and not job.request["undeploys"]:

@@ -1,5 +1,5 @@
-"""Brings what runs to what shall run: load, observe, decide (pure), act, record. It holds no state of its own, and one
-process at a time does it for a target."""
+"""Brings the servers of a target to their desired state: load, observe, decide (pure), act, record. It keeps no
+deployment state between passes, and one process at a time does it for a target."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -50,7 +50,7 @@ class Reconciler:
         """As deployments name the target."""
         self._target = target
         self._renew_lease = renew_lease
-        self._under_way: dict[str, Future[None]] = {}
+        self._in_progress: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"reconciler-{target_name}")
 
     def make_pass(self) -> bool:
@@ -59,14 +59,14 @@ class Reconciler:
         return False
 
     def stop(self) -> None:
-        """Give what is under way a moment; no more passes may come. A server that still drains is removed later."""
+        """Wait a moment for reconciliations in progress. No pass may follow; a draining server is removed later."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        wait(self._under_way.values(), timeout=_STOP_SECONDS)
+        wait(self._in_progress.values(), timeout=_STOP_SECONDS)
 
     def pass_over_all(self) -> None:
-        """Begin a pass over every deployment for which none is under way, and remove servers that nobody knows."""
-        self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
-        busy = set(self._under_way)
+        """Begin a pass over every deployment for which none is in progress, and remove servers of no deployment."""
+        self._in_progress = {key: future for key, future in self._in_progress.items() if not future.done()}
+        busy = set(self._in_progress)
         # A deployment is written down before its server is made, so a server that was there before we read the
         # deployments, and is of none of them, is nobody's. What is busy now may change what is seen here: it waits.
         servers = self.observe()
@@ -75,9 +75,9 @@ class Reconciler:
         }
         for deployment_id in (deployments.keys() | servers.keys()) - busy:
             # What a worker writes is refused, as the pass's own writes are, once another process has taken over.
-            self._under_way[deployment_id] = self._pool.submit(
+            self._in_progress[deployment_id] = self._pool.submit(
                 copy_context().run,
-                self._guarded,
+                self._reconcile_logged,
                 deployment_id,
                 deployments.get(deployment_id),
                 servers.get(deployment_id, {}),
@@ -94,16 +94,16 @@ class Reconciler:
         """One pass over one deployment, whose servers were observed a moment ago."""
         # It was read with all others, and the pass before this one may have brought it to another version since.
         deployment, replacement = self._deployments.standing(deployment.deployment_id) or (deployment, None)
-        observed = servers.get(deployment.generation) or _left(deployment, servers)
+        observed = servers.get(deployment.generation) or _remaining_server(deployment, servers)
         try:
             wanted = self._wanted(deployment, deployment.version, deployment.generation)
             decision = decide(deployment, observed, wanted)
             if decision.action is Action.APPLY:
-                self._put(deployment, wanted, deployment.version)
+                self._apply(deployment, wanted, deployment.version)
         except ModelyardError as exc:
-            self._note(deployment, _held_up(deployment, observed, exc.message), observed)
+            self._record_status(deployment, _blocked_decision(deployment, observed, exc.message), observed)
             raise
-        self._note(deployment, decision, observed)
+        self._record_status(deployment, decision, observed)
         if decision.action is Action.REMOVE:
             self._remove(deployment.deployment_id)
         elif deployment.desired_state is DesiredState.RUNNING:
@@ -111,7 +111,7 @@ class Reconciler:
         return decision
 
     def _replace(self, deployment: Deployment, replacement: Replacement | None, servers: Servers) -> None:
-        """Bring the replacement that is under way one step on, and retire servers that are of no use any more."""
+        """Take the next step of the replacement in progress, and retire servers that are no longer used."""
         if replacement is not None and replacement.status is ReplacementStatus.STARTING:
             self._start(deployment, replacement, servers.get(replacement.generation, _ABSENT))
             return  # What stands now is looked at by the next pass.
@@ -128,7 +128,7 @@ class Reconciler:
         wanted = self._wanted(deployment, replacement.version, replacement.generation)
         match next_step(deployment, observed, wanted):
             case Step.APPLY:
-                self._put(deployment, wanted, replacement.version)
+                self._apply(deployment, wanted, replacement.version)
             case Step.GIVE_UP:
                 replacements.give_up(replacement.job_id, failure(replacement, observed))
             case Step.SWITCH:
@@ -136,7 +136,7 @@ class Reconciler:
             case Step.WAIT:
                 pass
 
-    def _guarded(self, deployment_id: str, deployment: Deployment | None, servers: Servers) -> None:
+    def _reconcile_logged(self, deployment_id: str, deployment: Deployment | None, servers: Servers) -> None:
         try:
             if deployment is not None:
                 self.reconcile(deployment, servers)
@@ -145,13 +145,13 @@ class Reconciler:
                     logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
                 self._remove(deployment_id)
         except LeaseLostError as exc:
-            logger.info("a deployment is another process's now", deployment_id=deployment_id, reason=str(exc))
+            logger.info("lease lost", deployment_id=deployment_id, reason=str(exc))
         except ModelyardError as exc:
-            logger.warning("a deployment waits", deployment_id=deployment_id, reason=exc.message)
+            logger.warning("reconciliation blocked", deployment_id=deployment_id, reason=exc.message)
         except Exception:
             logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
 
-    def _put(self, deployment: Deployment, wanted: ServerSpec | None, number: int) -> None:
+    def _apply(self, deployment: Deployment, wanted: ServerSpec | None, number: int) -> None:
         """Apply the spec, or have its artifact made again where it is away.
 
         Raises:
@@ -176,7 +176,7 @@ class Reconciler:
             return None
         return self._specs.spec(deployment, number, generation, self._target)
 
-    def _note(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
+    def _record_status(self, deployment: Deployment, decision: Decision, observed: ServerObservation) -> None:
         self._deployments.note(
             deployment,
             status=decision.status,
@@ -186,13 +186,14 @@ class Reconciler:
         )
 
 
-def _left(deployment: Deployment, servers: Servers) -> ServerObservation:
-    """What stands for a generation that is absent: while the deployment leaves, any other one that is still there."""
+def _remaining_server(deployment: Deployment, servers: Servers) -> ServerObservation:
+    """While a deployment is being removed: any server that is left, instead of its absent generation."""
     return _ABSENT if deployment.desired_state is DesiredState.RUNNING else next(iter(servers.values()), _ABSENT)
 
 
-def _held_up(deployment: Deployment, observed: ServerObservation, why: str) -> Decision:
-    """How one stands that gets no further, and why, for everybody to see. One that was never begun still is not."""
+def _blocked_decision(deployment: Deployment, observed: ServerObservation, why: str) -> Decision:
+    """The status of a deployment whose reconciliation failed, with the error as its reason. A pending one stays
+    pending."""
     is_pending = deployment.status is DeploymentStatus.PENDING
     status = deployment.status if is_pending else decide(deployment, observed, None).status
     return Decision(Action.APPLY, status, why)

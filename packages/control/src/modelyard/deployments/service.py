@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -85,7 +85,7 @@ class DeploymentService:
             updated_at=now,
         )
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             serving = (
                 None if is_another else self.serving_within(connection, principal, version, namespace, target=target)
             )
@@ -163,7 +163,7 @@ class DeploymentService:
     def replace(self, principal: Principal, deployment_id: str, version: int, *, job_id: str) -> None:
         """The same, in a transaction of its own."""
         with self._database.write() as connection:
-            hold_quotas(connection, principal.tenant_id)
+            lock_quotas(connection, principal.tenant_id)
             self.reserve_replacement(connection, principal, deployment_id, version, job_id=job_id)
 
     def of_job(self, job_id: str) -> Deployment | None:
@@ -222,7 +222,7 @@ class DeploymentService:
             Conflict: code `deployment_leaving`, when it is being undeployed or was, or `quota_exceeded`.
         """
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             before = self._locked(connection, principal, deployment_id)
             if before.desired_state is DesiredState.STOPPED:
                 raise Conflict(

@@ -54,7 +54,7 @@ def _demands(target: Target, resources: Resources) -> Iterator[tuple[str, float 
     """Of each resource: its field, what is asked for, the most that the target gives, and whether it gives any."""
     cpu = target.most_cpu if isinstance(target, LimitsCpu) else None
     yield "resources.cpu", resources.cpu, cpu, isinstance(target, LimitsCpu)
-    memory = target.most_memory_bytes if isinstance(target, LimitsMemory) else None
+    memory = target.max_memory_bytes if isinstance(target, LimitsMemory) else None
     asked = None if resources.memory_bytes is None else resources.memory_bytes / _MEBIBYTE
     yield (
         "resources.memory_mb",

@@ -13,7 +13,7 @@ from modelyard.holds.domain import Hold
 from modelyard.paging import Page
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
-from modelyard.registry.deletion_store import hold_model, is_deletion_begun
+from modelyard.registry.deletion_store import is_deletion_begun, lock_model
 from modelyard.registry.domain import refuse_deleting
 from modelyard.registry.service import RegistryService
 
@@ -55,7 +55,7 @@ class HoldService:
             lift_reason=None,
         )
         with self._database.write() as connection:
-            hold_model(connection, principal.tenant_id, model_name, at=now)
+            lock_model(connection, principal.tenant_id, model_name, at=now)
             version = self._registry.version_within(connection, principal, model_name, number)
             if is_deletion_begun(connection, version):
                 refuse_deleting(version)

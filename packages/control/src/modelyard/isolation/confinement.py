@@ -69,14 +69,14 @@ class Confinement:
         if landlock.abi_version():
             landlock.restrict(self._allowed(), bind_ports=self.bind_ports)
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As a file holds it that another process reads."""
         content: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         return content
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "Confinement":
-        """What `written` gave."""
+        """What `to_dict` gave."""
         places = {name: [Path(each) for each in content[name]] for name in ("writable", "readable", "hidden")}
         return cls(**{**content, **places, "mechanism": Mechanism(content["mechanism"])})
 

@@ -28,5 +28,5 @@ class RunningJobs:
             Unavailable: the database does not answer.
         """
         with self._database.read() as connection:
-            row = store.running(connection, job_id)
+            row = store.find_running(connection, job_id)
         return None if row is None else RunningJob(*row)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection
 
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -90,7 +90,7 @@ class JobService:
         digest = request_digest(kind, model_name, request if asked is None else asked)
         job = self._new(principal, kind=kind, model_name=model_name, request=request, experiment_name=experiment_name)
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             if self._store.add(connection, job, idempotency_key=idempotency_key, digest=digest):
                 quotas.check(Resource.CONCURRENT_JOBS, lambda: store.count_unfinished(connection, principal.tenant_id))
                 self._record(connection, principal, "job.queued", job, after={"kind": kind.name})

@@ -13,7 +13,7 @@ from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
 
 
 class JobStore:
-    """Jobs as a whole. A row names its kind, of which the rest is in `kinds`."""
+    """Stores jobs. A row has the kind's name; `kinds` maps it to the `JobKind`."""
 
     def __init__(self, kinds: Mapping[str, JobKind]) -> None:
         self._kinds = kinds
@@ -113,7 +113,7 @@ def change(connection: Connection, job_id: str, **values: Any) -> None:
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
 
 
-def running(connection: Connection, job_id: str) -> tuple[str, str, str | None] | None:
+def find_running(connection: Connection, job_id: str) -> tuple[str, str, str | None] | None:
     """The tenant, the model and the phase of a job that runs."""
     query = select(jobs.c.tenant_id, jobs.c.model_name, jobs.c.phase)
     row = connection.execute(query.where(jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)).first()
@@ -121,7 +121,7 @@ def running(connection: Connection, job_id: str) -> tuple[str, str, str | None] 
 
 
 def tenants_of(connection: Connection, job_ids: Collection[str]) -> set[str]:
-    """Whose these jobs are, as far as they are any."""
+    """The tenants of the jobs that exist."""
     return set(connection.execute(select(jobs.c.tenant_id).where(jobs.c.id.in_(job_ids))).scalars())
 
 

@@ -40,7 +40,7 @@ from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
 _SWEEP_SECONDS = 600.0
-"""Between two looks for uploads and projects that nobody went on with."""
+"""Interval between sweeps for abandoned uploads and projects."""
 
 
 class ControlPlane:
@@ -134,7 +134,7 @@ class ControlPlane:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             await to_thread.run_sync(self.start)
-            # What is there now stays. Looking through it for garbage, again and again, was an eighth of a read's time.
+            # Objects made so far live as long as the process; scanning them took an eighth of a read.
             gc.freeze()
             yield
             gc.unfreeze()
@@ -191,7 +191,7 @@ class ControlPlane:
         self.webhooks.dispatcher.start()
 
     def stop(self) -> None:
-        """End the background work; jobs go on in the next process."""
+        """Stop all background work and close the database; unfinished jobs resume in the next process."""
         self.webhooks.dispatcher.stop()
         for work in reversed(self.background):
             work.stop()

@@ -208,7 +208,7 @@ class LimitsMemory(Protocol):
     """A target that can hold a replica to an amount of memory."""
 
     @property
-    def most_memory_bytes(self) -> int | None:
+    def max_memory_bytes(self) -> int | None:
         """What one replica may have; None for no limit."""
 
 

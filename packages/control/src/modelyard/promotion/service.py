@@ -131,7 +131,7 @@ class PromotionService:
             Conflict: code `nothing_to_roll_back_to`.
         """
         with self._database.write() as connection:
-            held = self._registry.hold(connection, principal, model_name)
+            held = self._registry.lock_model(connection, principal, model_name)
             check_revision(revision, held.revision, subject=held.subject)
             self._mover.lock(connection, principal, model_name)
             current = self._mover.current(connection, principal, model_name)

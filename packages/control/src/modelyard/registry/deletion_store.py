@@ -14,15 +14,15 @@ from modelyard.registry.domain import Version, can_be_a_number
 from modelyard.registry.search_index.bitmaps import delete_versions as delete_from_bitmaps
 from modelyard.registry.search_index.bitmaps import restore_version as restore_in_bitmaps
 from modelyard.registry.states import Stage
-from modelyard.registry.store import hold_model as hold_as_it_is
+from modelyard.registry.store import lock_model as lock_unchanged
 from modelyard.registry.store import touch_model, version_of_row
 from modelyard.registry.tables import models, version_files, versions
 
 _BATCH = 500
 
 
-def hold_model(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> None:
-    """Hold a model's row until the transaction ends, and note that something of it changes."""
+def lock_model(connection: Connection, tenant_id: str, name: str, *, at: datetime) -> None:
+    """Lock a model's row until the transaction ends, and record that the model changes."""
     touch_model(connection, tenant_id, name, at=at)
 
 
@@ -32,9 +32,9 @@ def deleting_model(connection: Connection, tenant_id: str, name: str) -> str | N
     return connection.execute(query).scalar_one_or_none()
 
 
-def hold_revision(connection: Connection, tenant_id: str, name: str, number: int | None) -> int | None:
+def lock_revision(connection: Connection, tenant_id: str, name: str, number: int | None) -> int | None:
     """The same as `revision`, which nobody else changes until the transaction ends."""
-    hold_as_it_is(connection, tenant_id, name)
+    lock_unchanged(connection, tenant_id, name)
     return revision(connection, tenant_id, name, number)
 
 

@@ -99,7 +99,7 @@ class Editing:
             Invalid: code `tags_invalid`.
         """
         with self._database.write() as connection:
-            store.hold_model(connection, principal.tenant_id, name)
+            store.lock_model(connection, principal.tenant_id, name)
             version = self._version(connection, principal, name, number)
             check_revision(revision, version.revision, subject=version.subject)
             before = {"description": version.description, "tags": dict(version.tags)}
@@ -131,7 +131,7 @@ class Editing:
 
     @staticmethod
     def _model(connection: Connection, principal: Principal, name: str, revision: int | None) -> Model:
-        store.hold_model(connection, principal.tenant_id, name)
+        store.lock_model(connection, principal.tenant_id, name)
         model = store.find_model(connection, principal.tenant_id, name)
         if model is None:
             raise NotFound(f"there is no model '{name}'", code="model_not_found")

@@ -1,4 +1,5 @@
-"""What there is of models and versions. It reads only; what ends in `within` reads in the caller's transaction."""
+"""Queries of models and versions. A method that takes a `connection` runs in the caller's transaction; `lock_model`
+locks a row."""
 
 from collections.abc import Iterable, Sequence
 
@@ -119,7 +120,11 @@ class RegistryLookups:
         return None
 
     def versions(self, principal: Principal, model_name: str) -> list[Version]:
-        """All versions of a model, newest first."""
+        """All versions of a model, newest first.
+
+        Raises:
+            NotFound: code `model_not_found`.
+        """
         with self._database.read() as connection:
             self._model(connection, principal, model_name)
             return store.versions_of(connection, principal.tenant_id, model_name)
@@ -138,13 +143,13 @@ class RegistryLookups:
         with self._database.read() as connection:
             return self._model(connection, principal, model_name)
 
-    def hold(self, connection: Connection, principal: Principal, model_name: str) -> Model:
+    def lock_model(self, connection: Connection, principal: Principal, model_name: str) -> Model:
         """One model, which nobody else changes until the caller's transaction ends.
 
         Raises:
             NotFound: code `model_not_found`.
         """
-        store.hold_model(connection, principal.tenant_id, model_name)
+        store.lock_model(connection, principal.tenant_id, model_name)
         return self._model(connection, principal, model_name)
 
     def page_of_versions(
@@ -219,7 +224,7 @@ class RegistryLookups:
             )
 
     def count(self, principal: Principal) -> int:
-        """How many models there are."""
+        """How many models the tenant has."""
         with self._database.read() as connection:
             return store.count_models(connection, principal.tenant_id)
 

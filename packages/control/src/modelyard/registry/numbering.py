@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -22,7 +22,7 @@ from modelyard.principals import Principal
 from modelyard.registry import store
 from modelyard.registry.deletion_store import deleting_model, is_living_model
 from modelyard.registry.domain import Model, NewVersion, Version
-from modelyard.registry.ownership import hold_source
+from modelyard.registry.ownership import lock_source
 from modelyard.registry.search_index.rows import index_model
 from modelyard.registry.stages import MIRROR_TOPIC
 
@@ -81,16 +81,16 @@ class Numbering:
 
         Raises:
             Conflict: code `model_deleting`, `quota_exceeded`, or as `RunClaims.lock_for_registration`.
-            NotFound: as `hold_source`.
+            NotFound: as `lock_source`.
         """
         now = self._clock.now()
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, tenant_id)
-            is_new = self._hold_model(connection, tenant_id, new.model_name, found, at=now)
+            quotas = lock_quotas(connection, tenant_id)
+            is_new = self._lock_model(connection, tenant_id, new.model_name, found, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
-            hold_source(
+            lock_source(
                 connection, tenant_id, model_uri=new.model_uri, run_id=new.run_id, artifact_uri=new.artifact_uri
             )
             self._claims.lock_for_registration(
@@ -121,14 +121,14 @@ class Numbering:
             return self._after_registration(connection, version)
 
     def begin(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
-        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
+        """Make a model without versions. A deleted name may be reused; numbering continues.
 
         Raises:
             Conflict: code `model_exists`, or `quota_exceeded`.
         """
         now = self._clock.now()
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             if is_living_model(connection, principal.tenant_id, name):
                 raise Conflict(f"there is a model '{name}' already", code="model_exists", field="name")
             store.add_model(connection, principal.tenant_id, name, at=now)
@@ -141,7 +141,7 @@ class Numbering:
         return model
 
     @staticmethod
-    def _hold_model(connection: Connection, tenant_id: str, name: str, found: Found, *, at: datetime) -> bool:
+    def _lock_model(connection: Connection, tenant_id: str, name: str, found: Found, *, at: datetime) -> bool:
         """Insert the model if there was none, and let nobody else number its versions until the transaction ends."""
         description, tags = plain_text(found.model_description), plain_json(found.model_tags)
         is_new = store.add_model(

@@ -102,7 +102,7 @@ class Ownership:
         return bool(owners) and tenant_id not in owners
 
 
-def hold_source(
+def lock_source(
     connection: Connection, tenant_id: str, *, model_uri: str, run_id: str | None, artifact_uri: str
 ) -> None:
     """Let no other tenant register the same run or files until the transaction ends, and see who has before.

@@ -1,4 +1,4 @@
-"""The catalogue's verbs. What the tracker says is read before a transaction is open, never inside one."""
+"""Registers models and versions. MLflow is read before the transaction opens."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -86,7 +86,7 @@ class RegistryService(RegistryLookups):
         """Register a logged model as the next version of `model_name`, which is made if it is not there.
 
         Every file is fetched once and hashed; nothing is loaded. With a `job_id`, the second call gives the version of
-        the first. `found` says that somebody registered it elsewhere before. What the run measured counts as measured;
+        the first. `found` describes an earlier registration in MLflow. What the run measured counts as measured;
         `metrics` are the caller's claims. `provenance` is what the caller, a part of the platform, knows itself.
 
         Raises:
@@ -138,7 +138,7 @@ class RegistryService(RegistryLookups):
         self._ownership.refuse_running(job_id)
 
     def create(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
-        """Make a model without versions. One that was deleted begins anew, but its numbers go on.
+        """Make a model without versions. A deleted name may be reused; numbering continues.
 
         Raises:
             Conflict: code `model_exists`, or `quota_exceeded`.

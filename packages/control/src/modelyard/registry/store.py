@@ -182,7 +182,7 @@ def touch_model(connection: Connection, tenant_id: str, name: str, *, at: dateti
     change_model(connection, tenant_id, name, at=at)
 
 
-def hold_model(connection: Connection, tenant_id: str, name: str) -> None:
+def lock_model(connection: Connection, tenant_id: str, name: str) -> None:
     """Let nobody else change the model or its versions until the transaction ends; on SQLite no writer can anyway."""
     query = select(models.c.name).where(models.c.tenant_id == tenant_id, models.c.name == name)
     connection.execute(query.with_for_update())

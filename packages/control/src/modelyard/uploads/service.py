@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.access.limits import hold_quotas
+from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
@@ -103,7 +103,7 @@ class UploadService:
         )
         digest = request_digest(model_name, file_name, size, sha256, request)
         with self._database.write() as connection:
-            quotas = hold_quotas(connection, principal.tenant_id)
+            quotas = lock_quotas(connection, principal.tenant_id)
             if not store.add(connection, upload, digest=digest):
                 found = store.find_open(connection, upload, digest=digest)
                 if found is None:

@@ -56,10 +56,10 @@ class BatchExecutor(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[T]):
+class _QueuedCall(Generic[T]):
     call: Call[T]
     future: Future[Prediction[T]]
-    since: float
+    enqueued_at: float
     queue_s: float = 0.0
     timer: asyncio.TimerHandle | None = None
 
@@ -88,8 +88,8 @@ class Executor:
         self._batch_executor = batch_executor
         self._count = count
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="predict")
-        self._queue: list[tuple[int, int, _Waiting[Any]]] = []
-        self._pending_batch: list[_Waiting[Any]] = []
+        self._queue: list[tuple[int, int, _QueuedCall[Any]]] = []
+        self._pending_batch: list[_QueuedCall[Any]] = []
         self._concurrency_estimator = ConcurrencyEstimator()
         self._order = itertools.count()
         self._running = 0
@@ -102,7 +102,7 @@ class Executor:
 
     @property
     def queued(self) -> int:
-        """Calls that wait for a thread."""
+        """Queued calls, cancelled ones included until they are removed."""
         return len(self._queue)
 
     @property
@@ -135,13 +135,13 @@ class Executor:
         """Run the call at the end of this turn of the event loop, in a batch with the calls of the same key. Only for
         calls for which `may_run_inline` and `should_batch` are true."""
         future: Future[Prediction[T]] = Future()
-        self._pending_batch.append(_Waiting(call, future, time.perf_counter()))
+        self._pending_batch.append(_QueuedCall(call, future, time.perf_counter()))
         if len(self._pending_batch) == 1:
             self._loop.call_soon(self._run_pending_batch)
         return future
 
     def submit(self, call: Call[T]) -> Future[Prediction[T]]:
-        """Queue the call. A call that its caller cancels leaves the queue.
+        """Queue the call. A cancelled call is skipped.
 
         Raises:
             ServingError: of kind BUSY when the queue is full. The future may hold TIMEOUT, or the call's exception.
@@ -150,7 +150,7 @@ class Executor:
             self._drop_abandoned()
             if len(self._queue) >= self._max_queue:
                 raise ServingError(f"the server is busy: {len(self._queue)} requests are waiting", kind=Kind.BUSY)
-        waiting: _Waiting[T] = _Waiting(call, Future(), time.perf_counter())
+        waiting: _QueuedCall[T] = _QueuedCall(call, Future(), time.perf_counter())
         if call.schedule.timeout_s is not None:
             error = ServingError("the request's time ran out", kind=Kind.TIMEOUT)
             waiting.timer = self._loop.call_later(call.schedule.timeout_s, waiting.future.complete, error)
@@ -159,7 +159,7 @@ class Executor:
         return waiting.future
 
     def close(self, when_idle: Callable[[], None] = lambda: None) -> None:
-        """Accept no more calls. Accepted ones are completed; after the last one `when_idle` is called, once."""
+        """The caller submits no more calls. Accepted ones are completed, and then `when_idle` is called, once."""
         self._when_idle = when_idle
         self._close_if_idle()
 
@@ -181,7 +181,7 @@ class Executor:
         now = time.perf_counter()
         for group in self._group_by_key(pending):
             for waiting in group:
-                waiting.queue_s = now - waiting.since
+                waiting.queue_s = now - waiting.enqueued_at
             batch_executor = self._batch_executor if len(group) > 1 else None
             completed = None if batch_executor is None else _run_batch(group, batch_executor)
             if completed is not None:
@@ -191,21 +191,21 @@ class Executor:
                 self._complete(_run_single(waiting))
         self._close_if_idle()
 
-    def _group_by_key(self, pending: "Iterable[_Waiting[Any]]") -> "Iterable[list[_Waiting[Any]]]":
+    def _group_by_key(self, pending: "Iterable[_QueuedCall[Any]]") -> "Iterable[list[_QueuedCall[Any]]]":
         """The calls in groups of one batch key, ordered by the first call of each."""
         max_rows = self._batch_executor.max_rows if self._batch_executor is not None else 1
-        groups: list[list[_Waiting[Any]]] = []
-        open_groups: dict[Hashable, tuple[int, list[_Waiting[Any]]]] = {}
+        groups: list[list[_QueuedCall[Any]]] = []
+        open_groups: dict[Hashable, tuple[int, list[_QueuedCall[Any]]]] = {}
         for waiting in pending:
             if waiting.future.is_done:
                 continue
             batch_key, rows = waiting.call.batch_key, waiting.call.rows
-            selected, group = open_groups.get(batch_key, (0, None)) if batch_key is not None else (0, None)
-            if group is None or selected + rows > max_rows:
-                selected, group = 0, []
+            group_rows, group = open_groups.get(batch_key, (0, None)) if batch_key is not None else (0, None)
+            if group is None or group_rows + rows > max_rows:
+                group_rows, group = 0, []
                 groups.append(group)
             group.append(waiting)
-            open_groups[batch_key] = (selected + rows, group)
+            open_groups[batch_key] = (group_rows + rows, group)
         return groups
 
     def _dispatch(self) -> None:
@@ -221,7 +221,7 @@ class Executor:
             group = [waiting, *self._take_same_key(waiting)]
             now = time.perf_counter()
             for member in group:
-                member.queue_s = now - member.since
+                member.queue_s = now - member.enqueued_at
             is_free = self._is_thread_safe or not self._running
             if len(group) == 1 and is_free and self._latency.estimate(waiting.call.rows) <= self._inline_limit_s:
                 self._complete(_run_single(waiting))
@@ -229,14 +229,14 @@ class Executor:
                 self._running += 1
                 self._threads.submit(self._run_in_thread, group)
 
-    def _take_same_key(self, first: "_Waiting[Any]") -> "list[_Waiting[Any]]":
+    def _take_same_key(self, first: "_QueuedCall[Any]") -> "list[_QueuedCall[Any]]":
         """Remove the queued calls that may run in a batch with the first one, and return them in their order."""
         batch_executor, batch_key = self._batch_executor, first.call.batch_key
         if batch_executor is None or batch_key is None or not self._queue:
             return []
         remaining_rows = batch_executor.max_rows - first.call.rows
-        selected: list[_Waiting[Any]] = []
-        remaining: list[tuple[int, int, _Waiting[Any]]] = []
+        selected: list[_QueuedCall[Any]] = []
+        remaining: list[tuple[int, int, _QueuedCall[Any]]] = []
         for entry in sorted(self._queue):
             waiting = entry[2]
             if waiting.future.is_done:
@@ -249,7 +249,7 @@ class Executor:
         self._queue = remaining  # Sorted, so it is a heap.
         return selected
 
-    def _run_in_thread(self, group: "list[_Waiting[Any]]") -> None:
+    def _run_in_thread(self, group: "list[_QueuedCall[Any]]") -> None:
         completed = None
         if self._batch_executor is not None and len(group) > 1:
             completed = _run_batch(group, self._batch_executor)
@@ -278,14 +278,14 @@ class Executor:
 class _Completed:
     """One call of the model, for one or several callers."""
 
-    group: Sequence[_Waiting[Any]]
+    group: Sequence[_QueuedCall[Any]]
     rows: int
     seconds: float
     results: Sequence[Any]
     error: BaseException | None = None
 
 
-def _run_single(waiting: _Waiting[Any]) -> _Completed:
+def _run_single(waiting: _QueuedCall[Any]) -> _Completed:
     result, error = None, None
     started = time.perf_counter()
     try:
@@ -295,7 +295,7 @@ def _run_single(waiting: _Waiting[Any]) -> _Completed:
     return _Completed([waiting], waiting.call.rows, time.perf_counter() - started, [result], error)
 
 
-def _run_batch(group: Sequence[_Waiting[Any]], batch_executor: BatchExecutor) -> _Completed | None:
+def _run_batch(group: Sequence[_QueuedCall[Any]], batch_executor: BatchExecutor) -> _Completed | None:
     """One call for the group; None when it failed, and the single calls then show which request is at fault."""
     started = time.perf_counter()
     try:

@@ -89,7 +89,7 @@ class Supervisor:
         await self._stop.wait()
         await self._drain()
         watch.cancel()
-        if not self._has_closed:  # No worker was there to answer to the end.
+        if not self._has_closed:  # No worker finished the requests.
             for responder in self._not_ready_responders:
                 if self._handover.is_served_by_peer:
                     responder.close()
@@ -143,7 +143,7 @@ class Supervisor:
         self._on_change()
 
     async def _run_slot(self, slot: Slot) -> None:
-        """One process after the other, until the slot is to leave."""
+        """One process after the other, until the slot drains."""
         while True:
             await self._run_process(slot)
             if slot.is_draining or self._stop.is_set():
@@ -232,7 +232,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(_TICK_S)
             now = self._clock()
-            if now - self._last_tick > 4 * _TICK_S:  # We were stopped ourselves: what looks like silence is our own.
+            if now - self._last_tick > 4 * _TICK_S:  # We were suspended: missed heartbeats are ours.
                 for slot in (*self._slots, *self._draining):
                     slot.last_heartbeat = now
             self._last_tick = now
@@ -304,8 +304,7 @@ class Supervisor:
         self._write()
 
     def _close(self) -> None:
-        """Let no new connection begin, and leave those that have begun to the workers, the last of whom ends the
-        address with its own copy of the listening sockets."""
+        """Accept no new connection. Accepted ones are left to the workers; the last worker closes the sockets."""
         if self._has_closed:
             return
         self._has_closed = True
@@ -317,7 +316,7 @@ class Supervisor:
         self._listeners.close()
 
     def _on_change(self) -> None:
-        """Something that others see is different now."""
+        """Publish a state change: handover, responders, status file."""
         workers_serve = any(slot.is_serving for slot in (*self._slots, *self._draining))
         is_serving = self._has_closed or workers_serve
         self._handover.announce(is_serving=workers_serve)

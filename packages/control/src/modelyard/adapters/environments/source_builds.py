@@ -102,7 +102,7 @@ class WheelsFirst:
             writable=writable,
             readable=[*readable, self._uv.binary, self._uv.folder / "uv.toml"],
         )
-        return [sys.executable, "-P", "-m", "modelyard.isolation.enter", json.dumps(confinement.written())]
+        return [sys.executable, "-P", "-m", "modelyard.isolation.enter", json.dumps(confinement.to_dict())]
 
     def _configuration(self) -> list[Path]:
         """What uv itself reads of the operator's: where indexes are, and who we are there."""

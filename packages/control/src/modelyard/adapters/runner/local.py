@@ -167,7 +167,7 @@ class LocalRunner:
             **{variable: str(folder) for variable, folder in inputs.items()},
         }
         return {
-            "confinement": confinement.written(),
+            "confinement": confinement.to_dict(),
             "run_key": spec.run_key,
             "python": str(python),
             "script_name": spec.script_name,

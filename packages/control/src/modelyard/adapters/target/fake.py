@@ -63,7 +63,7 @@ class FakeTarget:
         return cls(installation=context.installation)
 
     @property
-    def most_memory_bytes(self) -> int | None:
+    def max_memory_bytes(self) -> int | None:
         """As much as is asked for."""
         return None
 

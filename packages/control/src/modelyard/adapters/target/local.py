@@ -46,7 +46,7 @@ class LocalTarget:
     Args:
         installation: the id of this installation, as `Target` has it.
         find_bundle: where bundles lie.
-        replica_memory_bytes: the most that a replica may have, and what it gets when nothing less is asked for.
+        replica_memory_bytes: the memory limit of a replica, and its default.
         server_settings: settings of `modelyard-serve` that all servers have in common, by name.
     """
 
@@ -77,7 +77,7 @@ class LocalTarget:
         """The one target of the home, which has its servers in one folder and under one supervisor."""
         if name != _NAME:
             raise Invalid(
-                f"MODELYARD_TARGETS: the target of type '{_NAME}' is called '{_NAME}', for there is one; got '{name}'",
+                f"MODELYARD_TARGETS: the only target of type '{_NAME}' must be named '{_NAME}', got '{name}'",
                 code="target_options_invalid",
                 field=f"targets.{name}",
             )
@@ -103,7 +103,7 @@ class LocalTarget:
         return is_free(_HOST, port)
 
     @property
-    def most_memory_bytes(self) -> int | None:
+    def max_memory_bytes(self) -> int | None:
         """Of one replica, as the settings have it."""
         return self._replica_memory_bytes
 
@@ -117,14 +117,14 @@ class LocalTarget:
                 raise Conflict(
                     f"'{spec.deployment_id}' is a server of another installation", code="server_of_other_installation"
                 )
-            files.note(Applied(self._installation()))
-            port = self._claimed(spec)
+            files.write_applied(Applied(self._installation()))
+            port = self._allocated_port(spec)
             replace_text(files.configuration, json.dumps({**self._server_settings, "workers": spec.replicas}))
             files.scratch.mkdir(mode=0o700, exist_ok=True)
             program = self._program(spec, files=files, bundle=bundle, port=port)
             if self._supervisor.put(program) and not reports_replicas(files, spec.replicas):
                 self._supervisor.signal(program.name, "HUP")
-            files.note(Applied(self._installation(), spec.fingerprint))
+            files.write_applied(Applied(self._installation(), spec.fingerprint))
 
     def observe(self, deployment_id: str, generation: int) -> ServerObservation:
         """What this generation does now."""
@@ -157,7 +157,7 @@ class LocalTarget:
         files = self._files(deployment_id, generation)
         if files.configuration.exists() and self._is_ours(files):
             with locked(files.folder / "lock"):
-                self._leave(files)
+                self._stop_and_delete(files)
 
     def remove(self, deployment_id: str) -> None:
         """Ask the programs to stop, and take their files away when they have; the port is given back last."""
@@ -165,7 +165,7 @@ class LocalTarget:
         if not folder.is_dir() or not generations:
             return
         with locked(folder / "lock"):
-            are_gone = [self._leave(self._files(deployment_id, generation)) for generation in generations]
+            are_gone = [self._stop_and_delete(self._files(deployment_id, generation)) for generation in generations]
             if all(are_gone):
                 shutil.rmtree(folder / _HANDOVER, ignore_errors=True)
                 self._claims.release(deployment_id)
@@ -185,7 +185,7 @@ class LocalTarget:
         except Unavailable:
             return None
 
-    def _claimed(self, spec: ServerSpec) -> int:
+    def _allocated_port(self, spec: ServerSpec) -> int:
         has = self._claims.port_of(spec.deployment_id)
         if has is not None:
             return has
@@ -193,12 +193,13 @@ class LocalTarget:
             raise ValueError(f"The server of {spec.deployment_id} needs a port on this machine, and was given none.")
         return self._claims.claim(spec.deployment_id, spec.port)
 
-    def _leave(self, files: ServerFiles) -> bool:
-        """Whether nothing of a generation is left. Where the supervisor is gone, nobody else ends it: that waits."""
+    def _stop_and_delete(self, files: ServerFiles) -> bool:
+        """Ask a generation to stop; whether it has stopped and its files are deleted. It does not wait while the
+        supervisor runs. Without one, it ends the processes itself, and waits up to `STOP_SECONDS` until they end."""
         if self._supervisor.is_running() and not self._supervisor.ask_to_stop(files.program):
             return False
         self._supervisor.remove(files.program, patience=STOP_SECONDS)
-        files.forget()
+        files.delete()
         return True
 
     def _generations(self, deployment_id: str) -> Sequence[int]:
@@ -216,13 +217,13 @@ class LocalTarget:
 
     def _folder(self, deployment_id: str) -> Path:
         if not _ID.fullmatch(deployment_id):
-            raise ValueError(f"A deployment's id is letters, digits, `-` and `_`; {deployment_id!r} came.")
+            raise ValueError(f"A deployment's id is letters, digits, `-` and `_`; got {deployment_id!r}.")
         return self._servers / deployment_id
 
     def _program(self, spec: ServerSpec, *, files: ServerFiles, bundle: PlacedBundle, port: int) -> Program:
         command = [str(bundle.python.parent / "modelyard-serve"), str(bundle.path)]
         command += ["--config", str(files.configuration), "--status-file", str(files.status)]
-        # Relative to the working directory, because a unix socket's path has an end.
+        # Relative to the working directory, because a unix socket's path is limited to 108 bytes.
         command += ["--host", _HOST, "--port", str(port), "--handover", _HANDOVER]
         memory = spec.resources.memory_bytes or self._replica_memory_bytes
         if memory is not None:
@@ -237,7 +238,7 @@ class LocalTarget:
             log=files.log_file,
             scope=Scope.MODEL,
             environment={**spec.environment, "HOME": str(files.scratch), "TMPDIR": str(files.scratch)},
-            confinement=confinement.written(),
+            confinement=confinement.to_dict(),
             nice=_NICE,
             priority=500,
             stop_seconds=STOP_SECONDS,

@@ -74,13 +74,13 @@ class ServerFiles:
             return Applied()
         return Applied(content["installation"], content["fingerprint"])
 
-    def note(self, applied: Applied) -> None:
+    def write_applied(self, applied: Applied) -> None:
         """Write down what was applied."""
         content = {"installation": applied.installation, "fingerprint": applied.fingerprint}
         replace_text(self._applied, json.dumps(content))
 
-    def forget(self) -> None:
-        """Take all of it away but the log."""
+    def delete(self) -> None:
+        """Delete all of them but the log."""
         self.status.unlink(missing_ok=True)
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._applied.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from modelyard.audit.service import hold_chain
+from modelyard.audit.service import lock_chain
 from modelyard.registry.tables import model_tags, search_sets, search_slots
 
 LIVING = "living"
@@ -119,7 +119,7 @@ class _Change:
     """Numbers that leave sets of a tenant and join them. Nobody else changes these until the transaction ends."""
 
     def __init__(self, connection: Connection, tenant_id: str) -> None:
-        hold_chain(connection, tenant_id)
+        lock_chain(connection, tenant_id)
         self._connection = connection
         self._tenant_id = tenant_id
         self._gone: defaultdict[Page, BitMap] = defaultdict(BitMap)

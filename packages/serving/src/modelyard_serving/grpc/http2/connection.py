@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._stream_window = stream_window
         self._connections = connections
         self._on_closed = on_closed
-        self._callback = FrameReader(max_frame_size=MAX_FRAME_SIZE)
+        self._frame_reader = FrameReader(max_frame_size=MAX_FRAME_SIZE)
         self._headers = HeaderReader()
         self._send_buffer = SendBuffer()
         self._exchanges: dict[int, Exchange] = {}
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
         """asyncio: bytes arrived. All direct responses to them are written in one piece."""
         self._out = []
         try:
-            for kind, flags, stream, payload in self._callback.feed(data):
+            for kind, flags, stream, payload in self._frame_reader.feed(data):
                 if self._block is not None:
                     self._check_continued(kind)
                 if kind < len(self._handlers):
@@ -155,7 +155,9 @@ class Connection(asyncio.Protocol):
         """Whether the client has stalled in the middle of a request, or never sent the preface."""
         if now - self._last_received < STALL_TIMEOUT_S:
             return False
-        return not self._callback.is_begun or any(self._exchanges[stream].is_incomplete for stream in self._receiving)
+        return not self._frame_reader.is_begun or any(
+            self._exchanges[stream].is_incomplete for stream in self._receiving
+        )
 
     def head(self, stream: int, block: bytes) -> None:
         """Begin an answer with this header block."""

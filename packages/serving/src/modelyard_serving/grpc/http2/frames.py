@@ -62,7 +62,7 @@ class FrameReader:
         """The frames that are whole now.
 
         Raises:
-            ConnectionFault: no preface came, or a frame is larger than was allowed.
+            Http2Error: no preface came, or a frame is larger than was allowed.
         """
         if self._rest:
             self._rest += data
@@ -134,7 +134,7 @@ def unpadded(flags: int, payload: bytes) -> bytes:
     """The payload of a DATA or HEADERS frame without its padding.
 
     Raises:
-        ConnectionFault: the padding is longer than the frame.
+        Http2Error: the padding is longer than the frame.
     """
     if not flags & PADDED:
         return payload

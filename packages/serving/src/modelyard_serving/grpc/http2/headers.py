@@ -29,7 +29,7 @@ class HeaderReader:
         """The headers by name; of a name that came twice the last value.
 
         Raises:
-            ConnectionFault: the block is not HPACK, or too large.
+            Http2Error: the block is not HPACK, or too large.
         """
         known = self._known.get(block)
         if known is not None:

@@ -19,7 +19,7 @@ class ResetBudget:
         """One stream was reset.
 
         Raises:
-            ConnectionFault: too many were.
+            Http2Error: too many were.
         """
         self._left = min(RESETS_AT_ONCE, self._left + (now - self._at) * RESETS_PER_SECOND) - 1
         self._at = now

@@ -86,7 +86,7 @@ class SendBuffer:
         """The peer extended the window of one stream or of the connection (stream 0); the frames that may be sent now.
 
         Raises:
-            ConnectionFault: a window would be larger than the protocol allows.
+            Http2Error: a window would be larger than the protocol allows.
         """
         if stream and stream not in self._windows:
             return b""
