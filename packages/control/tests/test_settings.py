@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.deployments.settings import DeploymentSettings
 from modelyard.errors import Invalid
 from modelyard.registry.settings import RegistrySettings
 from modelyard.settings import Settings
@@ -77,8 +78,16 @@ class TestASentence:
         with pytest.raises(Invalid) as caught:
             WebhookSettings()
         assert caught.value.message == (
-            "MODELYARD_WEBHOOK_KEY: Value should have at least 32 items after validation, not 9; a secret came."
+            "MODELYARD_WEBHOOK_KEY: Value should have at least 32 items after validation, not 9; the value is not "
+            "shown, as it may hold secrets."
         )
+
+    @pytest.mark.parametrize("given", ['{"EU": {"password": "s3cret"}}', '{"eu": "s3cret"', '{"eu": "s3cret"}'])
+    def test_it_shows_nothing_of_a_document(self, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+        monkeypatch.setenv("MODELYARD_TARGETS", given)
+        with pytest.raises(Invalid, match=r"^MODELYARD_TARGETS: .*") as raised:
+            DeploymentSettings()
+        assert "s3cret" not in raised.value.message
 
     def test_two_settings_that_do_not_go_together_are_both_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODELYARD_OIDC_ISSUER", "https://login.example.com")

@@ -1,5 +1,6 @@
 """A log that is one file, which need not be there yet, or any more."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,7 @@ class LogFile:
     def read(self, offset: int, *, is_closed: bool = False) -> LogPart:
         """The part from an offset on. `is_closed` says that nothing more was written since before the call."""
         content = b""
-        if offset < self.size():
-            with self.path.open("rb") as file:
-                file.seek(offset)
-                content = file.read(LARGEST_PART)
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(LARGEST_PART)
         return LogPart(content, offset + len(content), is_end=is_closed and not content)

@@ -3,11 +3,11 @@
 A noun that can be set from outside has its group in its own `settings.py`; modelyard/settings.py gathers them.
 """
 
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import AliasChoices, BeforeValidator, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from modelyard.errors import Invalid
 
@@ -32,6 +32,8 @@ class SettingGroup(BaseSettings):
             super().__init__(**given)
         except ValidationError as exc:
             raise Invalid(self._sentence(exc), code="setting_invalid") from exc
+        except SettingsError as exc:
+            raise Invalid(self._of_no_json(exc), code="setting_invalid") from None  # It would show the value.
 
     @classmethod
     def variables(cls, field: str) -> list[str]:
@@ -50,12 +52,22 @@ class SettingGroup(BaseSettings):
         name = str(first["loc"][0])
         field = cls.model_fields.get(name)
         variable = name if field is None else cls.variables(name)[0]
-        came = "a secret" if field is not None and _is_secret(field) else repr(first["input"])
-        return f"{variable}: {first['msg']}; {came} came."
+        if field is not None and _may_hold_secrets(field):
+            return f"{variable}: {first['msg']}; the value is not shown, as it may hold secrets."
+        return f"{variable}: {first['msg']}; {first['input']!r} came."
+
+    @classmethod
+    def _of_no_json(cls, exc: SettingsError) -> str:
+        """Of a variable whose value is a document, and cannot be read as one."""
+        name = next((name for name in cls.model_fields if f'"{name}"' in str(exc)), None)
+        variable = "a setting" if name is None else cls.variables(name)[0]
+        return f"{variable}: expected a document of JSON; what came is none."
 
 
-def _is_secret(field: FieldInfo) -> bool:
-    return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+def _may_hold_secrets(field: FieldInfo) -> bool:
+    """A secret, or a document of somebody else's form."""
+    annotation = field.annotation
+    return SecretStr in (annotation, *get_args(annotation)) or dict in (annotation, get_origin(annotation))
 
 
 def _split(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -18,20 +18,50 @@ def open_regular(folder: Path, path: str) -> Iterator[IO[bytes]]:
     Raises:
         OSError: there is none, or it is not a regular file.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        *parents, name = PurePosixPath(path).parts
-        for parent in parents:
-            inner = os.open(parent, _NO_FOLLOWING | os.O_DIRECTORY, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
+    *parents, name = PurePosixPath(path).parts
+    with _opened_folder(folder, parents) as descriptor:
         file = os.open(name, _NO_FOLLOWING, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
     with os.fdopen(file, "rb") as opened:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise FileNotFoundError(f"{path} is not a regular file")
         yield opened
+
+
+def regular_files(folder: Path, path: str, *, limit: int) -> list[str]:
+    """The regular files below the folder at `path`, as paths from `folder`; no link is followed, neither on the way
+    nor below. None when there is no such folder, and after `limit` files no more are looked for.
+    """
+    found: list[str] = []
+    try:
+        with _opened_folder(folder, PurePosixPath(path).parts) as descriptor:
+            for place, _, names, inner in os.fwalk(".", dir_fd=descriptor):
+                regular = (name for name in names if _is_regular(name, inner))
+                found += [(PurePosixPath(path) / place / name).as_posix() for name in regular]
+                if len(found) >= limit:
+                    break
+    except OSError:
+        return []
+    return sorted(found)[:limit]
+
+
+@contextmanager
+def _opened_folder(folder: Path, parts: Sequence[str]) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            inner = os.open(part, _NO_FOLLOWING | os.O_DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_regular(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def copy_regular(folder: Path, path: str, target: Path) -> None:

@@ -9,6 +9,9 @@ from typing import IO, Protocol
 from modelyard.ports.files import FileTree
 from modelyard.ports.log import LogPart
 
+MOST_FILES = 10_000
+"""How many files of a run are named at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -113,7 +116,9 @@ class Runner(Protocol):
         """A part of that, in the order in which it was written; its end is known once the run has ended."""
 
     def files(self, run_key: str, folder: str) -> Sequence[str]:
-        """The regular files below a folder of the run's working directory, as paths from there, sorted."""
+        """The regular files below a folder of the run's working directory, as paths from there, sorted. No link is
+        followed, and of more than `MOST_FILES` it names as many.
+        """
 
     def open_file(self, run_key: str, path: str) -> AbstractContextManager[IO[bytes]]:
         """A regular file in the run's working directory; no link on the way to it is followed.

@@ -34,13 +34,15 @@ class RunFiles:
         return modules[: _MOST_FILES + 1] if modules else [f"{name}.py"]
 
     def copy(self, path: str, target: Path) -> None:
-        """Copy a file.
+        """Copy a file, and make the folder that it comes into.
 
         Raises:
             NotFound: it is not there, or no regular file.
         """
-        with self.runner.open_file(self.run_key, path) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
+        with self.runner.open_file(self.run_key, path) as source:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
 
 
 def add_module(model: Path, run: RunFiles, module: str, *, script_name: str) -> list[str]:
@@ -66,7 +68,6 @@ def add_module(model: Path, run: RunFiles, module: str, *, script_name: str) -> 
             if path == script_name or (model / _CODE / path).exists():
                 continue
             target = model / _CODE / path
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 run.copy(path, target)
             except NotFound:

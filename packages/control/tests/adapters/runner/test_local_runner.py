@@ -177,6 +177,7 @@ class TestFilesOfARun:
         )
         assert run(runner, spec).exit_code == 0
         assert runner.files(spec.run_key, "plain") == ["plain/a.py"]
+        assert runner.files(spec.run_key, "features") == []
         for path in ("model.onnx", "features/hostname", "pipe", "plain/b.py"):
             with pytest.raises(NotFound), runner.open_file(spec.run_key, path):
                 pass

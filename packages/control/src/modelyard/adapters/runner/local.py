@@ -24,10 +24,10 @@ from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_jso
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.file_lock import open_lock, try_lock
 from modelyard.isolation import Confinement, Isolation
-from modelyard.isolation.untrusted_files import open_regular
+from modelyard.isolation.untrusted_files import open_regular, regular_files
 from modelyard.log_file import LogFile
 from modelyard.ports.log import LogPart
-from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
+from modelyard.ports.runner import MOST_FILES, RunOutcome, RunPhase, RunSpec
 
 _START_SECONDS = 10.0
 _END_SECONDS = 20.0
@@ -117,13 +117,8 @@ class LocalRunner:
         return LogFile(run.log).read(offset, is_closed=has_ended)
 
     def files(self, run_key: str, folder: str) -> Sequence[str]:
-        """Those in the run's folder; no link to a folder is followed."""
-        work = self.place(run_key).work
-        found = []
-        for place, _, names in os.walk(work / below(folder)):
-            paths = (Path(place) / name for name in names)
-            found += [path.relative_to(work).as_posix() for path in paths if path.is_file() and not path.is_symlink()]
-        return sorted(found)
+        """Those in the run's folder."""
+        return regular_files(self.place(run_key).work, str(below(folder)), limit=MOST_FILES)
 
     @contextmanager
     def open_file(self, run_key: str, path: str) -> Iterator[IO[bytes]]:
@@ -151,8 +146,9 @@ class LocalRunner:
         """Remove what transient runs left whose starter was killed a day ago or earlier."""
         before = time.time() - _TRANSIENT_SECONDS
         for folder in self._folder.glob(f"{_name_of_kind(ours.name)}-*"):
-            if folder != ours and folder.stat().st_mtime < before:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # Its own starter has just removed it.
+                if folder != ours and folder.stat().st_mtime < before:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _written(self, spec: RunSpec, run: RunFolder) -> dict[str, object]:
         python = self._python(spec.python_environment)
