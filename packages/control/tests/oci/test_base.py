@@ -16,7 +16,7 @@ from modelyard.errors import Invalid
 from modelyard.oci.base.bases import copy_image, for_platform, open_base
 from modelyard.oci.base.inspection import inspect_base
 from modelyard.oci.base.root_file_system import import_root_file_system
-from modelyard.oci.content import CONFIG, LAYER, MANIFEST, Descriptor, Digest, Index, Manifest, Platform
+from modelyard.oci.content import CONFIG, LAYER, MANIFEST, Descriptor, Digest, ImageIndex, ImageManifest, Platform
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layout import Layout
 
@@ -133,7 +133,7 @@ class TestInspecting:
                     member.type, member.linkname = (tarfile.SYMTYPE, target) if target else (tarfile.DIRTYPE, "")
                 archive.addfile(member)
         layer = layout.blobs.add(upper.getvalue(), LAYER)
-        manifest = Manifest(base.manifest.config, (*base.manifest.layers, layer))
+        manifest = ImageManifest(base.manifest.config, (*base.manifest.layers, layer))
         assert inspect_base(layout.blobs, manifest, base.config).pythons == {"3.12": "/usr/local/bin/python3.12"}
 
     def test_a_base_without_the_library_is_refused(self, layout: Layout, tmp_path: Path) -> None:
@@ -145,24 +145,26 @@ class TestInspecting:
     def test_layers_in_another_form_are_refused(self, layout: Layout) -> None:
         config = ImageConfig(Platform("amd64"), (Digest.of(b"a"),))
         for media_type, expected in (("application/vnd.oci.image.layer.v1.tar+zstd", "zstd"), (LAYER, "tar archives")):
-            manifest = Manifest(layout.blobs.add(config.content(), CONFIG), (layout.blobs.add(b"abc", media_type),))
+            manifest = ImageManifest(
+                layout.blobs.add(config.to_bytes(), CONFIG), (layout.blobs.add(b"abc", media_type),)
+            )
             with pytest.raises(Invalid, match=expected):
-                open_base(layout, layout.blobs.add(manifest.content(), MANIFEST))
+                open_base(layout, layout.blobs.add(manifest.to_bytes(), MANIFEST))
 
     def test_of_several_platforms_the_one_that_is_asked_for_is_taken(self) -> None:
         entries = tuple(
             Descriptor(MANIFEST, Digest.of(name.encode()), 1, platform=Platform(name)) for name in ("arm64", "amd64")
         )
-        assert for_platform(Index(entries), Platform("amd64")) == entries[1]
+        assert for_platform(ImageIndex(entries), Platform("amd64")) == entries[1]
         with pytest.raises(Invalid, match=r"linux/s390x.*linux/amd64, linux/arm64"):
-            for_platform(Index(entries), Platform("s390x"))
+            for_platform(ImageIndex(entries), Platform("s390x"))
 
     def test_an_image_of_another_layout_is_copied_and_checked(self, layout: Layout, tmp_path: Path) -> None:
         made = Layout(tmp_path / "other")
         base = make_base(made, tmp_path / "root")
         made.close()
         shutil.rmtree(made.root / ".ingest")
-        other = Layout.of_others(made.root)
+        other = Layout.open_read_only(made.root)
         copied = copy_image(other, layout, base.descriptor, platform=Platform("amd64"), name="base")
         assert open_base(layout, copied).facts == base.facts
         other.blobs.path(base.manifest.layers[0].digest).write_bytes(b"x" * base.manifest.layers[0].size)
@@ -177,5 +179,5 @@ class TestInspecting:
         if version is not None:
             (tmp_path / "oci-layout").write_text(version)
         with pytest.raises(Invalid, match="expected an OCI layout") as refused:
-            Layout.of_others(tmp_path)
+            Layout.open_read_only(tmp_path)
         assert refused.value.code == "layout_invalid"

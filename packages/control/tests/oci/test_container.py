@@ -28,7 +28,7 @@ from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.oci.base.bases import Base, open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.export import export_archive
-from modelyard.oci.images import BuiltImage, ImageBuilder, ImageFacts
+from modelyard.oci.images import BuiltImage, ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry
@@ -126,7 +126,7 @@ def image(layout: Layout, base: Base, tmp_path_factory: pytest.TempPathFactory) 
         runtime="onnx",
     )
     return ImageBuilder(layout, require_space=plenty).build(
-        name="my-model-v1", base=base, python="3.11", wheels=wheels, bundle=bundle, facts=ImageFacts(), log=print
+        name="my-model-v1", base=base, python="3.11", wheels=wheels, bundle=bundle, metadata=ImageMetadata(), log=print
     )
 
 

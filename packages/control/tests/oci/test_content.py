@@ -5,7 +5,16 @@ import json
 import pytest
 
 from modelyard.errors import Invalid
-from modelyard.oci.content import CONFIG, DOCKER_MANIFEST, LAYER, Descriptor, Digest, Index, Manifest, Platform
+from modelyard.oci.content import (
+    CONFIG,
+    DOCKER_MANIFEST,
+    LAYER,
+    Descriptor,
+    Digest,
+    ImageIndex,
+    ImageManifest,
+    Platform,
+)
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.strict_json import MAX_DOCUMENT
@@ -66,32 +75,32 @@ class TestReferences:
 
 class TestDocuments:
     def test_a_manifest_is_read_as_it_was_written(self) -> None:
-        manifest = Manifest(
+        manifest = ImageManifest(
             config=Descriptor(CONFIG, DIGEST, 7),
             layers=(Descriptor(LAYER, DIGEST, 7, annotations={"b": "2", "a": "1"}),),
             annotations={"z": "ä"},
         )
-        assert Manifest.parse(manifest.content()) == manifest
-        assert manifest.content() == Manifest.parse(manifest.content()).content()
+        assert ImageManifest.parse(manifest.to_bytes()) == manifest
+        assert manifest.to_bytes() == ImageManifest.parse(manifest.to_bytes()).to_bytes()
 
     def test_the_order_of_names_does_not_change_a_digest(self) -> None:
-        one = Manifest(Descriptor(CONFIG, DIGEST, 7), (), annotations={"a": "1", "b": "2"})
-        other = Manifest(Descriptor(CONFIG, DIGEST, 7), (), annotations={"b": "2", "a": "1"})
-        assert one.content() == other.content()
+        one = ImageManifest(Descriptor(CONFIG, DIGEST, 7), (), annotations={"a": "1", "b": "2"})
+        other = ImageManifest(Descriptor(CONFIG, DIGEST, 7), (), annotations={"b": "2", "a": "1"})
+        assert one.to_bytes() == other.to_bytes()
 
     def test_text_that_is_no_unicode_is_written_as_it_was_read(self) -> None:
         content = rb'{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[]},"config":{"Labels":{"a":"\ud800"}}}'
         config = ImageConfig.parse(content)
-        assert ImageConfig.parse(config.content()) == config
+        assert ImageConfig.parse(config.to_bytes()) == config
 
     def test_dockers_manifest_is_read_too(self) -> None:
         entry = {"mediaType": CONFIG, "digest": str(DIGEST), "size": 7}
         document = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": entry, "layers": [entry]}
-        assert Manifest.parse(json.dumps(document).encode()).config.digest == DIGEST
+        assert ImageManifest.parse(json.dumps(document).encode()).config.digest == DIGEST
 
     def test_a_configuration_is_read_as_it_was_written(self) -> None:
         config = ImageConfig(Platform("arm64", variant="v8"), (DIGEST,), run={"Env": ["A=b=c"]}, created="2026")
-        assert ImageConfig.parse(config.content()) == config
+        assert ImageConfig.parse(config.to_bytes()) == config
         assert config.environment == {"A": "b=c"}
 
     @pytest.mark.parametrize(
@@ -115,8 +124,8 @@ class TestDocuments:
     )
     def test_what_is_no_manifest_is_refused(self, content: bytes, expected: str) -> None:
         with pytest.raises(Invalid, match=expected):
-            Manifest.parse(content)
+            ImageManifest.parse(content)
 
     def test_an_index_keeps_the_platforms(self) -> None:
-        index = Index((Descriptor(CONFIG, DIGEST, 7, platform=Platform("amd64")),))
-        assert Index.parse(index.content()) == index
+        index = ImageIndex((Descriptor(CONFIG, DIGEST, 7, platform=Platform("amd64")),))
+        assert ImageIndex.parse(index.to_bytes()) == index

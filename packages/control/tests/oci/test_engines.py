@@ -41,7 +41,7 @@ from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
 layout, reference = Layout(Path(sys.argv[1])), Reference.parse(sys.argv[2])
-with Registry(reference.repository.host, RegistryAccess(chunk=4 * 1024 * 1024)) as registry:
+with Registry(reference.repository.host, RegistryAccess(chunk_bytes=4 * 1024 * 1024)) as registry:
     print(push_image(layout, layout.find("my-model-v1"), reference, registry).sent)
 """
 
@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
 
 @pytest.fixture
 def registry(server: RealRegistry) -> Iterator[Registry]:
-    with Registry(server.host, RegistryAccess(chunk=5 * MEBIBYTE)) as registry:
+    with Registry(server.host, RegistryAccess(chunk_bytes=5 * MEBIBYTE)) as registry:
         yield registry
 
 
@@ -182,7 +182,7 @@ class TestAccess:
             reference = Reference.parse(f"{server.host}/models:v1")
             with Registry(server.host, RegistryAccess()) as registry:
                 push_image(layout, image.descriptor, reference, registry)
-                with pytest.raises(Conflict, match="does not allow that images are deleted") as refused:
+                with pytest.raises(Conflict, match="does not allow deletion of images") as refused:
                     delete_image(registry, reference.repository, image.descriptor.digest)
         assert refused.value.code == "registry_deletion_unsupported"
 
@@ -204,7 +204,7 @@ class TestExports:
         assert (root / "opt/modelyard/bin/python").readlink() == Path("/usr/bin/python3.11")
         config = json.loads((tmp_path / "unpacked/config.json").read_text())
         assert config["process"]["user"]["uid"] == 65532
-        with pytest.raises(Conflict, match="there already"):
+        with pytest.raises(Conflict, match="exists already"):
             export_layout(layout, image.descriptor, tmp_path / "out", name="my-model-v1")
 
     @pytest.mark.parametrize("form", ["docker-archive", "oci-archive"])

@@ -1,4 +1,4 @@
-"""Registries that lie, loop, flood and forget, in a process of our own: nothing leaks to them and nothing hangs."""
+"""Registries with wrong content, endless redirects, huge bodies or lost uploads: nothing leaks and nothing hangs."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ import pytest
 from oci_parts import plenty
 
 from modelyard.errors import Invalid, NotFound, Unavailable
-from modelyard.oci.content import EMPTY, INDEX, LAYER, MANIFEST, Descriptor, Digest, Index, Manifest, Platform
+from modelyard.oci.content import EMPTY, INDEX, LAYER, MANIFEST, Descriptor, Digest, ImageIndex, ImageManifest, Platform
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.addresses import Addresses
@@ -27,7 +27,7 @@ from modelyard.oci.registry.pull import pull_image
 from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.registry.upload_sessions import UploadSessions
-from modelyard.oci.registry.uploads import Arrival, BlobUploads
+from modelyard.oci.registry.uploads import BlobUploads, UploadOutcome
 from modelyard.oci.strict_json import MAX_DOCUMENT
 from modelyard.oci.supply_chain import attach
 
@@ -114,10 +114,14 @@ def serving(respond: Respond) -> Iterator[Server]:
 
 @contextmanager
 def talking(
-    respond: Respond, *, credentials: Credentials | None = None, attempts: int = 3, chunk: int = 1024
+    respond: Respond, *, credentials: Credentials | None = None, attempts: int = 3, chunk_bytes: int = 1024
 ) -> Iterator[tuple[Registry, Repository, Server]]:
     access = RegistryAccess(
-        credentials=credentials or Anonymous(), attempts=attempts, sleep=lambda _: None, seconds=5, chunk=chunk
+        credentials=credentials or Anonymous(),
+        attempts=attempts,
+        sleep=lambda _: None,
+        timeout_seconds=5,
+        chunk_bytes=chunk_bytes,
     )
     with serving(respond) as server, Registry(server.host, access) as registry:
         yield registry, Repository(server.host, "models"), server
@@ -134,7 +138,7 @@ def answering(reply: Reply) -> Respond:
 
 class TestLies:
     def test_a_manifest_of_another_digest_is_refused(self) -> None:
-        content = Index().content()
+        content = ImageIndex().to_bytes()
         headers = {"Content-Type": "application/vnd.oci.image.index.v1+json"}
         with talking(lambda _: Reply(200, headers, content)) as (registry, repository, _):
             with pytest.raises(Invalid, match="expected the manifest") as refused:
@@ -228,7 +232,7 @@ class TestAddresses:
             return Reply(404) if request.method == "HEAD" else Reply(202, {"Location": location})
 
         with talking(respond) as (registry, repository, server):
-            with pytest.raises(Invalid, match="place of an upload") as refused:
+            with pytest.raises(Invalid, match="upload location") as refused:
                 uploads(registry, repository, layout).put(blob)
             assert {request.method for request in server.seen} == {"HEAD", "POST"}
         assert refused.value.code == "registry_address_refused"
@@ -237,7 +241,7 @@ class TestAddresses:
     def test_redirects_in_a_circle_end(self) -> None:
         circle = Reply(307, {"Location": "/v2/models/manifests/v1"})
         with talking(lambda _: circle) as (registry, repository, server):
-            with pytest.raises(Invalid, match="redirects more than"):
+            with pytest.raises(Invalid, match="more than 5 redirects"):
                 registry.manifest(repository.tagged("v1"))
             assert len(server.seen) <= 8
 
@@ -247,7 +251,10 @@ class TestAddresses:
         def respond(request: Request) -> Reply:
             return Reply(404) if request.method == "HEAD" else Reply(307, {"Location": "/elsewhere"})
 
-        with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="redirects a POST"):
+        with (
+            talking(respond) as (registry, repository, _),
+            pytest.raises(Invalid, match="a redirect of a POST is not followed"),
+        ):
             uploads(registry, repository, layout).put(blob)
 
     def test_credentials_do_not_follow_a_redirect_to_another_host(self) -> None:
@@ -340,8 +347,8 @@ class TestTokens:
         assert parse_challenges(["", "="]) == []
 
 
-class TestPatience:
-    def test_what_passes_is_tried_again_as_often_as_said(self) -> None:
+class TestRetries:
+    def test_transient_errors_are_retried_as_often_as_configured(self) -> None:
         replies = iter([Reply(503), Reply(429, {"Retry-After": "7"}), Reply(404)])
         waited: list[float] = []
         access = RegistryAccess(attempts=3, sleep=waited.append)
@@ -381,7 +388,7 @@ class TestPatience:
             return Reply(201, {"Docker-Content-Digest": request.query["digest"][0]})
 
         with talking(respond) as (registry, repository, _):
-            assert uploads(registry, repository, layout).put(blob) is Arrival.SENT
+            assert uploads(registry, repository, layout).put(blob) is UploadOutcome.UPLOADED
         assert bytes(held) == content
 
     def test_an_upload_that_was_cut_off_goes_on_in_the_next_process(self, layout: Layout) -> None:
@@ -411,19 +418,19 @@ class TestPatience:
                 uploads(registry, repository, layout).put(blob)
             is_away = False
             started.append(2)
-            assert uploads(registry, repository, layout).put(blob) is Arrival.SENT
+            assert uploads(registry, repository, layout).put(blob) is UploadOutcome.UPLOADED
             assert [request.method for request in server.seen].count("POST") == 1
         assert bytes(held) == content
         assert list((layout.root / ".uploads").iterdir()) == []
 
-    def test_an_upload_that_is_forgotten_begins_anew_and_not_for_ever(self, layout: Layout) -> None:
+    def test_a_lost_upload_session_is_restarted_a_bounded_number_of_times(self, layout: Layout) -> None:
         blob = layout.blobs.add(b"content", LAYER)
 
         def respond(request: Request) -> Reply:
             return Reply(202, {"Location": "/v2/u"}) if request.method == "POST" else Reply(404)
 
         with talking(respond) as (registry, repository, server):
-            with pytest.raises(Unavailable, match="forgot an upload 3 times"):
+            with pytest.raises(Unavailable, match="lost the upload session 3 times"):
                 uploads(registry, repository, layout).put(blob)
             assert [request.method for request in server.seen].count("POST") == 3
 
@@ -436,7 +443,7 @@ class TestPatience:
                 return Reply(404)
             return Reply(202, {"Location": "/v2/u", "Range": range_})
 
-        with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="answers wrongly"):
+        with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="sent an invalid response"):
             uploads(registry, repository, layout).put(blob)
 
 
@@ -449,7 +456,9 @@ class TestReferrers:
             assert request.path == f"/v2/models/referrers/{self.SUBJECT}"
             number = int(request.query.get("page", ["0"])[0])
             link = {} if number else {"Link": f'<{request.path}?page=1>; rel="next"'}
-            return Reply(200, {"Content-Type": INDEX, **link}, Index(self.ARTIFACTS[number : number + 1]).content())
+            return Reply(
+                200, {"Content-Type": INDEX, **link}, ImageIndex(self.ARTIFACTS[number : number + 1]).to_bytes()
+            )
 
         with talking(respond) as (registry, repository, _):
             assert tuple(registry.referrers(repository, self.SUBJECT)) == self.ARTIFACTS
@@ -458,14 +467,14 @@ class TestReferrers:
         for link, expected in (("/v2/models/referrers/x", "pages of referrers"), ("http://127.0.0.1:1/x", "next page")):
             headers = {"Content-Type": INDEX, "Link": f'<{link}>; rel="next"'}
             with (
-                talking(answering(Reply(200, headers, Index().content()))) as (registry, repository, _),
+                talking(answering(Reply(200, headers, ImageIndex().to_bytes()))) as (registry, repository, _),
                 pytest.raises(Invalid, match=expected),
             ):
                 registry.referrers(repository, self.SUBJECT)
 
     def test_a_registry_that_lists_them_itself_gets_no_fallback_tag(self, layout: Layout) -> None:
         config = layout.blobs.add(b"{}", EMPTY)
-        image = layout.put(layout.blobs.add(Manifest(config, ()).content(), MANIFEST), name="x")
+        image = layout.put(layout.blobs.add(ImageManifest(config, ()).to_bytes(), MANIFEST), name="x")
         attach(layout, image, b"{}", artifact_type="application/x+json", title="x", created="2026")
 
         def respond(request: Request) -> Reply:
@@ -524,7 +533,7 @@ class TestDockerCredentials:
         assert "geheim" not in refused.value.message
         with pytest.raises(Unavailable, match="not on the PATH"):
             self.known(tmp_path, {"credsStore": "missing"}, "a")
-        with pytest.raises(Unavailable, match="answered no credential"):
+        with pytest.raises(Unavailable, match="sent no credential"):
             self.known(tmp_path, {"credsStore": "bad"}, "a", bad="echo secret")
         with pytest.raises(Unavailable, match="ended with 3"):
             self.known(tmp_path, {"credsStore": "ends"}, "a", ends="echo secret; exit 3")

@@ -18,7 +18,7 @@ from modelyard.errors import Conflict, DiskFull, Invalid
 from modelyard.oci.bundle_layers import bundle_layers, read_bundle
 from modelyard.oci.content import REF_NAME
 from modelyard.oci.image_config import ImageConfig
-from modelyard.oci.images import ImageBuilder, ImageFacts
+from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layout import Layout
 
@@ -94,7 +94,9 @@ class TestTheSameImageEverywhere:
         for name in ("compressobj", "compress"):
             monkeypatch.setattr(zlib, name, refuse)
         builder = ImageBuilder(layout, require_space=plenty)
-        built = builder.build(name="x", base=base, python="3.11", wheels=wheels, bundle=bundle, facts=ImageFacts())
+        built = builder.build(
+            name="x", base=base, python="3.11", wheels=wheels, bundle=bundle, metadata=ImageMetadata()
+        )
         assert layout.blobs.has(built.descriptor)
 
     def test_a_change_of_any_input_is_another_manifest(self, layout: Layout, tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ class TestWhatIsInAnImage:
             python="3.11",
             wheels=wheels,
             bundle=make_bundle(tmp_path / "bundle"),
-            facts=ImageFacts(),
+            metadata=ImageMetadata(),
         )
         run = ImageConfig.parse(layout.blobs.document(built.manifest.config)).run
         assert run["ExposedPorts"] == {"8080/tcp": {}, "8081/tcp": {}}

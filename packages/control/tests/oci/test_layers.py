@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelyard.errors import Invalid
 from modelyard.oci.content import LAYER, LAYER_GZIP
-from modelyard.oci.layers import CompressedLayer, GzipLayer, TarLayer
+from modelyard.oci.layers import GzipTarLayer, PrecompressedGzipLayer, TarLayer
 from modelyard.oci.layout import Layout
 from modelyard.oci.tar_format import END, Entry, Kind, folder, link
 
@@ -63,7 +63,7 @@ class TestLayers:
     def test_members_of_stored_and_deflated_content_are_one_archive(self, layout: Layout) -> None:
         text = b"import this\n" * 5000
         with layout.blobs.writer() as writer:
-            layer = GzipLayer(writer)
+            layer = PrecompressedGzipLayer(writer)
             layer.add(Entry("opt/a.txt", size=5), [b"hel", b"lo"])
             raw = deflated(text)
             layer.add_deflated(
@@ -93,7 +93,7 @@ class TestLayers:
     def test_a_compressed_layer_says_no_time(self, layout: Layout) -> None:
         def make() -> bytes:
             with layout.blobs.writer() as writer:
-                layer = CompressedLayer(writer)
+                layer = GzipTarLayer(writer)
                 layer.add(Entry("a", size=3), [b"abc"])
                 return layout.blobs.path(layer.commit("test").descriptor.digest).read_bytes()
 
@@ -101,24 +101,24 @@ class TestLayers:
         assert make()[4:8] == bytes(4)
 
     @pytest.mark.parametrize(
-        ("content", "size", "crc"),
+        ("content", "size", "crc", "problem"),
         [
-            (deflated(b"other"), 4, zlib.crc32(b"abcd")),
-            (deflated(b"abcd"), 5, zlib.crc32(b"abcd")),
-            (deflated(b"abcd"), 3, zlib.crc32(b"abcd")),
-            (deflated(b"abcd"), 4, 0),
-            (deflated(b"abcd")[:-2], 4, zlib.crc32(b"abcd")),
-            (deflated(b"abcd") + b"more", 4, zlib.crc32(b"abcd")),
-            (b"\xff\xff\xff\xff", 4, zlib.crc32(b"abcd")),
-            (deflated(bytes(50_000_000)), 4, zlib.crc32(b"abcd")),
+            (deflated(b"other"), 4, zlib.crc32(b"abcd"), "more than 4 bytes"),
+            (deflated(b"abcd"), 5, zlib.crc32(b"abcd"), "expected 5 bytes, got 4"),
+            (deflated(b"abcd"), 3, zlib.crc32(b"abcd"), "more than 3 bytes"),
+            (deflated(b"abcd"), 4, 0, "CRC mismatch"),
+            (deflated(b"abcd")[:-2], 4, zlib.crc32(b"abcd"), "truncated, or with trailing data"),
+            (deflated(b"abcd") + b"more", 4, zlib.crc32(b"abcd"), "truncated, or with trailing data"),
+            (b"\xff\xff\xff\xff", 4, zlib.crc32(b"abcd"), "not a deflate stream"),
+            (deflated(bytes(50_000_000)), 4, zlib.crc32(b"abcd"), "more than 4 bytes"),
         ],
     )
     def test_a_stream_that_is_not_what_its_archive_says_is_refused(
-        self, layout: Layout, content: bytes, size: int, crc: int
+        self, layout: Layout, content: bytes, size: int, crc: int, problem: str
     ) -> None:
         with layout.blobs.writer() as writer:
-            layer = GzipLayer(writer)
-            with pytest.raises(Invalid, match="expected") as refused:
+            layer = PrecompressedGzipLayer(writer)
+            with pytest.raises(Invalid, match=f"a: {problem}") as refused:
                 layer.add_deflated(Entry("a", size=size), [content], crc=crc)
         assert refused.value.code == "layer_content_changed"
         assert list(layout.blobs.names()) == []
@@ -126,9 +126,9 @@ class TestLayers:
     def test_content_of_another_length_is_refused(self, layout: Layout) -> None:
         with layout.blobs.writer() as writer:
             layer = TarLayer(writer)
-            with pytest.raises(Invalid, match="expected 3 bytes, got 2 bytes"):
+            with pytest.raises(Invalid, match="a: expected 3 bytes, got 2"):
                 layer.add(Entry("a", size=3), [b"ab"])
-            with pytest.raises(Invalid, match="expected 1 bytes, got more"):
+            with pytest.raises(Invalid, match="b: more than 1 bytes"):
                 layer.add(Entry("b", size=1), [b"ab"])
 
 
@@ -149,7 +149,7 @@ class TestTheStore:
         assert list(layout.blobs.names()) == [kept.digest]
 
     def test_garbage_waits_while_somebody_builds(self, layout: Layout) -> None:
-        with layout.in_use(), pytest.raises(Exception, match="in use"):
+        with layout.shared_lock(), pytest.raises(Exception, match="in use"):
             layout.collect_garbage()
 
     def test_a_name_leads_to_one_manifest(self, layout: Layout) -> None:

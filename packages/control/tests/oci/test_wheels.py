@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
@@ -16,6 +17,7 @@ from oci_parts import make_server_wheel, make_wheel, plenty
 from modelyard.errors import Invalid
 from modelyard.oci.content import Platform
 from modelyard.oci.layer_cache import LayerCache
+from modelyard.oci.layers import PrecompressedGzipLayer
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.environment import LockedWheel, environment_layers
 from modelyard.oci.wheels.installation import Prefix, Wheel
@@ -157,6 +159,27 @@ class TestInstalling:
         wheel = make_wheel(tmp_path, "apple", files={path: b"#!python\n" + bytes(33 * 1024 * 1024)})
         with pytest.raises(Invalid, match="at most 33554432 bytes"):
             Wheel(wheel.path, Prefix("3.11"))
+
+    @pytest.mark.parametrize(
+        ("damage", "problem"),
+        [
+            (lambda content: b"no" + content[2:], "no local file header for apple/data.bin"),
+            (lambda content: content.replace(b"x", b"y", 1), "CRC of apple/data.bin does not match"),
+            (lambda content: content[:1000], "apple/data.bin is truncated"),
+        ],
+    )
+    def test_a_member_that_is_damaged_is_refused(
+        self, layout: Layout, tmp_path: Path, damage: Callable[[bytes], bytes], problem: str
+    ) -> None:
+        name = "apple/data.bin"
+        path = make_wheel(tmp_path, "apple", files={name: b"x" * 100_000}, stored=(name,)).path
+        wheel = Wheel(path, Prefix("3.11"))
+        path.write_bytes(damage(path.read_bytes()))
+        (damaged,) = (file for file in wheel.files if file.path.endswith(name))
+        with layout.blobs.writer() as writer, pytest.raises(Invalid, match=problem) as refused:
+            wheel.write(damaged, PrecompressedGzipLayer(writer))
+        wheel.close()
+        assert refused.value.code == "wheel_invalid"
 
     def test_a_wheel_that_is_not_the_locked_one_is_refused(self, layout: Layout, tmp_path: Path) -> None:
         wheel = make_wheel(tmp_path, "apple")

@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from modelyard.oci.base.bases import Base, open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.bundle_layers import BundleContent, read_bundle
-from modelyard.oci.images import BuiltImage, ImageBuilder, ImageFacts
+from modelyard.oci.images import BuiltImage, ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.environment import LockedWheel
 
@@ -140,7 +140,7 @@ def make_image(
         python="3.11",
         wheels=wheels,
         bundle=make_bundle(folder / f"bundle-{version}", version=version, files=files),
-        facts=ImageFacts(licenses="Apache-2.0"),
+        metadata=ImageMetadata(licenses="Apache-2.0"),
     )
 
 

@@ -1,5 +1,7 @@
 """OCI images without a daemon, root or a Dockerfile: built from a base, wheels and a bundle, kept in a layout on disk,
-written as archives, sent to registries and fetched from them. It knows no job, no route and no row.
+written as archives, pushed to registries and pulled from them. It depends on no job, route or database table, and no
+service of the control plane uses it yet: jobs and routes that build and push images are not written.
 
-`layout` keeps, `base` and `wheels` provide, `images` builds, `supply_chain` describes, `export` and `registry` send.
+`layout` stores images, `base` and `wheels` provide their parts, `images` builds them, `supply_chain` describes them,
+`export` writes archives, and `registry` pushes and pulls.
 """

@@ -1,5 +1,5 @@
-"""A folder of blobs that are named by their digest. A blob is written beside its place and renamed into it, so what has
-a name is whole; what a killed process left unnamed is taken away by the next one."""
+"""A folder of blobs that are named by their digest. A blob is written to a temporary file and renamed, so a blob that
+has its name is complete; temporary files of dead processes are removed by the next one."""
 
 import hashlib
 import os
@@ -40,14 +40,14 @@ class BlobWriter:
         return Digest(f"sha256:{self._hash.hexdigest()}")
 
     def commit(self, media_type: str) -> Descriptor:
-        """Put the blob into its place. One that is there already has the same bytes, and is left as it is."""
+        """Give the blob its name. An existing blob of this digest has the same bytes and is not replaced."""
         self._file.flush()
         self._temporary.chmod(_MODE)
         descriptor = Descriptor(media_type, self.digest, self.size)
-        place = self._folder / descriptor.digest.hex
-        if not _is_whole(place, descriptor):
+        path = self._folder / descriptor.digest.hex
+        if not _is_whole(path, descriptor):
             os.fsync(self._file.fileno())
-            self._temporary.replace(place)
+            self._temporary.replace(path)
         return descriptor
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Blobs:
             return writer.commit(media_type)
 
     def add_stream(self, chunks: Iterable[bytes], expected: Descriptor) -> None:
-        """Put a blob here that somebody else has, and that must be what the descriptor says.
+        """Add a blob from another source, verified against its descriptor.
 
         Raises:
             Invalid: code `blob_changed`: its size or digest is another. Nothing of it stays.
@@ -154,18 +154,18 @@ class Blobs:
 
     def remove(self, digest: Digest) -> int:
         """Take a blob away; how many bytes it had. None there: nothing to do."""
-        place = self.path(digest)
+        path = self.path(digest)
         try:
-            size = place.stat().st_size
+            size = path.stat().st_size
         except FileNotFoundError:
             return 0
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         return size
 
 
-def _is_whole(place: Path, descriptor: Descriptor) -> bool:
+def _is_whole(path: Path, descriptor: Descriptor) -> bool:
     try:
-        return place.stat().st_size == descriptor.size
+        return path.stat().st_size == descriptor.size
     except FileNotFoundError:
         return False
 

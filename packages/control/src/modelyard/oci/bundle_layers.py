@@ -77,13 +77,13 @@ def read_bundle(folder: Path) -> BundleContent:
         content = BundleContent(folder, whole, described, whole[-1].sha256)
         _ = content.created, content.model_name, content.model_version
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _wrong(folder, "a description and a manifest as a bundle has them", repr(error)) from error
+        raise _invalid_bundle(folder, "a description and a manifest as a bundle has them", repr(error)) from error
     for file in files:
         if (
             any(part in {"", ".", ".."} or part.startswith(".wh.") for part in file.path.split("/"))
             or "\0" in file.path
         ):
-            raise _wrong(folder, "plain paths", repr(file.path)[:120])
+            raise _invalid_bundle(folder, "plain paths", repr(file.path)[:120])
     return content
 
 
@@ -137,9 +137,9 @@ def _small(folder: Path, name: str) -> bytes:
         with open_regular(folder, name) as file:
             content = file.read(_MAX_DESCRIPTION + 1)
     except OSError as error:
-        raise _wrong(folder, f"a bundle with its file {name}", "none") from error
+        raise _invalid_bundle(folder, f"a bundle with its file {name}", "none") from error
     if len(content) > _MAX_DESCRIPTION:
-        raise _wrong(folder, f"a {name} of at most {_MAX_DESCRIPTION} bytes", "more")
+        raise _invalid_bundle(folder, f"a {name} of at most {_MAX_DESCRIPTION} bytes", "more")
     return content
 
 
@@ -150,5 +150,5 @@ def _changed(file: BundleFile, came: str) -> Conflict:
     )
 
 
-def _wrong(folder: Path, expected: str, got: str) -> Invalid:
+def _invalid_bundle(folder: Path, expected: str, got: str) -> Invalid:
     return Invalid(f"bundle {folder.name}: expected {expected}, got {got}", code="bundle_invalid")

@@ -1,7 +1,7 @@
 """The documents of the OCI image specification 1.1: digests, descriptors, manifests and indexes. Pure.
 
-Each is read strictly from what others wrote (`parse` raises Invalid) and written canonically: the same content is the
-same bytes, whatever machine writes it, so the digest names it.
+Documents of others are read strictly (`parse` raises Invalid). `to_bytes` is canonical: the same content gives the same
+bytes, and so the same digest, on every machine.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from typing import Any
 
 from modelyard.errors import Invalid
 from modelyard.oci.strict_json import (
-    an_object,
-    an_object_of_strings,
     canonical_json,
-    parsed_object,
+    invalid_document,
+    parse_object,
+    require_object,
+    require_string_map,
     without_empty,
-    wrong,
 )
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -51,7 +51,7 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:
-    """The name of bytes: `sha256:<64 hexadecimal digits>`. Other algorithms are refused, as no registry needs them."""
+    """A content digest: `sha256:<64 hexadecimal digits>`. Other algorithms are refused; no registry needs them."""
 
     text: str
 
@@ -77,14 +77,14 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The machine that an image is for, in Go's words (`linux`, `amd64`)."""
+    """The machine that an image is for, as GOOS/GOARCH values (`linux`, `amd64`)."""
 
     architecture: str
     os: str = "linux"
     variant: str | None = None
 
-    def written(self) -> dict[str, Any]:
-        """As JSON carries it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Its JSON object."""
         return without_empty({"architecture": self.architecture, "os": self.os, "variant": self.variant})
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Points at content: what it is, its digest and its size in bytes."""
+    """Refers to content by its media type, digest and size in bytes."""
 
     media_type: str
     digest: Digest
@@ -102,43 +102,43 @@ class Descriptor:
     platform: Platform | None = None
     artifact_type: str | None = None
 
-    def written(self) -> dict[str, Any]:
-        """As JSON carries it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Its JSON object."""
         return without_empty(
             {
                 "mediaType": self.media_type,
                 "digest": str(self.digest),
                 "size": self.size,
                 "annotations": dict(self.annotations),
-                "platform": None if self.platform is None else self.platform.written(),
+                "platform": None if self.platform is None else self.platform.to_dict(),
                 "artifactType": self.artifact_type,
             }
         )
 
     @classmethod
-    def read(cls, value: object, where: str) -> "Descriptor":
-        """The descriptor that stands at `where` of a document.
+    def from_dict(cls, value: object, where: str) -> "Descriptor":
+        """The descriptor at `where` of a document.
 
         Raises:
             Invalid: code `oci_document_invalid`.
         """
-        document = an_object(value, where)
+        document = require_object(value, where)
         size = document.get("size")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            raise wrong(f"{where}.size", "a number of bytes", size)
+            raise invalid_document(f"{where}.size", "a number of bytes", size)
         return cls(
             media_type=_media_type(document.get("mediaType"), f"{where}.mediaType"),
             digest=read_digest(document.get("digest"), f"{where}.digest"),
             size=size,
-            annotations=an_object_of_strings(document.get("annotations"), f"{where}.annotations"),
+            annotations=require_string_map(document.get("annotations"), f"{where}.annotations"),
             platform=read_platform(document.get("platform"), f"{where}.platform"),
             artifact_type=_optional_media_type(document.get("artifactType"), f"{where}.artifactType"),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """An image, or an artifact that refers to one (`subject`)."""
+class ImageManifest:
+    """The manifest of an image, or of an artifact that refers to one (`subject`)."""
 
     config: Descriptor
     layers: Sequence[Descriptor]
@@ -146,17 +146,17 @@ class Manifest:
     artifact_type: str | None = None
     subject: Descriptor | None = None
 
-    def content(self) -> bytes:
-        """Its bytes."""
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
         return canonical_json(
             without_empty(
                 {
                     "schemaVersion": 2,
                     "mediaType": MANIFEST,
                     "artifactType": self.artifact_type,
-                    "config": self.config.written(),
-                    "layers": [layer.written() for layer in self.layers],
-                    "subject": None if self.subject is None else self.subject.written(),
+                    "config": self.config.to_dict(),
+                    "layers": [layer.to_dict() for layer in self.layers],
+                    "subject": None if self.subject is None else self.subject.to_dict(),
                     "annotations": dict(self.annotations),
                 }
             )
@@ -164,11 +164,11 @@ class Manifest:
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """All that it needs, the layers first, each once."""
+        """The layers and the configuration, each digest once."""
         return tuple({blob.digest: blob for blob in (*self.layers, self.config)}.values())
 
     @classmethod
-    def parse(cls, content: bytes) -> "Manifest":
+    def parse(cls, content: bytes) -> "ImageManifest":
         """The manifest of these bytes, OCI's or Docker's.
 
         Raises:
@@ -177,36 +177,36 @@ class Manifest:
         document = _document(content, "manifest", MANIFESTS)
         layers = document.get("layers")
         if not isinstance(layers, list):
-            raise wrong("manifest.layers", "a list", layers)
+            raise invalid_document("manifest.layers", "a list", layers)
         subject = document.get("subject")
         return cls(
-            config=Descriptor.read(document.get("config"), "manifest.config"),
-            layers=tuple(Descriptor.read(layer, f"manifest.layers[{i}]") for i, layer in enumerate(layers)),
-            annotations=an_object_of_strings(document.get("annotations"), "manifest.annotations"),
+            config=Descriptor.from_dict(document.get("config"), "manifest.config"),
+            layers=tuple(Descriptor.from_dict(layer, f"manifest.layers[{i}]") for i, layer in enumerate(layers)),
+            annotations=require_string_map(document.get("annotations"), "manifest.annotations"),
             artifact_type=_optional_media_type(document.get("artifactType"), "manifest.artifactType"),
-            subject=None if subject is None else Descriptor.read(subject, "manifest.subject"),
+            subject=None if subject is None else Descriptor.from_dict(subject, "manifest.subject"),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class ImageIndex:
     """A list of manifests: one image for several platforms, the referrers of one, or the contents of a layout."""
 
     manifests: Sequence[Descriptor] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
 
-    def content(self) -> bytes:
-        """Its bytes."""
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
         document = {
             "schemaVersion": 2,
             "mediaType": INDEX,
-            "manifests": [entry.written() for entry in self.manifests],
+            "manifests": [entry.to_dict() for entry in self.manifests],
             **({"annotations": dict(self.annotations)} if self.annotations else {}),
         }
         return canonical_json(document)
 
     @classmethod
-    def parse(cls, content: bytes) -> "Index":
+    def parse(cls, content: bytes) -> "ImageIndex":
         """The index of these bytes, OCI's or Docker's.
 
         Raises:
@@ -215,33 +215,33 @@ class Index:
         document = _document(content, "index", INDEXES)
         manifests = document.get("manifests")
         if not isinstance(manifests, list):
-            raise wrong("index.manifests", "a list", manifests)
+            raise invalid_document("index.manifests", "a list", manifests)
         return cls(
-            manifests=tuple(Descriptor.read(entry, f"index.manifests[{i}]") for i, entry in enumerate(manifests)),
-            annotations=an_object_of_strings(document.get("annotations"), "index.annotations"),
+            manifests=tuple(Descriptor.from_dict(entry, f"index.manifests[{i}]") for i, entry in enumerate(manifests)),
+            annotations=require_string_map(document.get("annotations"), "index.annotations"),
         )
 
 
 def _document(content: bytes, what: str, media_types: Sequence[str]) -> Mapping[str, Any]:
-    document = parsed_object(content, what)
+    document = parse_object(content, what)
     if document.get("schemaVersion") != 2:
-        raise wrong(f"{what}.schemaVersion", "2", document.get("schemaVersion"))
+        raise invalid_document(f"{what}.schemaVersion", "2", document.get("schemaVersion"))
     media_type = document.get("mediaType", media_types[0])
     if media_type not in media_types:
-        raise wrong(f"{what}.mediaType", " or ".join(media_types), media_type)
+        raise invalid_document(f"{what}.mediaType", " or ".join(media_types), media_type)
     return document
 
 
 def read_digest(value: object, where: str) -> Digest:
-    """The digest that stands at `where` of a document. Raises as `Descriptor.read`."""
+    """The digest at `where` of a document. Raises as `Descriptor.from_dict`."""
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise wrong(where, "sha256: and 64 hexadecimal digits", value)
+        raise invalid_document(where, "sha256: and 64 hexadecimal digits", value)
     return Digest(value)
 
 
 def _media_type(value: object, where: str) -> str:
     if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
-        raise wrong(where, "a media type", value)
+        raise invalid_document(where, "a media type", value)
     return value
 
 
@@ -250,11 +250,11 @@ def _optional_media_type(value: object, where: str) -> str | None:
 
 
 def read_platform(value: object, where: str) -> Platform | None:
-    """The platform that stands at `where` of a document, or None. Raises as `Descriptor.read`."""
+    """The platform at `where` of a document, or None. Raises as `Descriptor.from_dict`."""
     if value is None:
         return None
-    document = an_object(value, where)
+    document = require_object(value, where)
     architecture, system, variant = (document.get(name) for name in ("architecture", "os", "variant"))
     if not isinstance(architecture, str) or not isinstance(system, str):
-        raise wrong(where, "an architecture and an operating system", value)
+        raise invalid_document(where, "an architecture and an operating system", value)
     return Platform(architecture, system, variant if isinstance(variant, str) and variant else None)

@@ -1,7 +1,7 @@
 """Writes an image of a layout as files of its own: a layout in a folder, or one tar archive that every engine loads.
 
 The archive is a layout and, by one more file (`manifest.json`), what `docker load` has always read: engines with and
-without containerd take it, and so do podman and skopeo. Both are written beside their place and renamed into it.
+without containerd take it, and so do podman and skopeo. Both are written to a temporary path and renamed.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from modelyard.errors import Conflict
-from modelyard.oci.content import REF_NAME, Descriptor, Digest, Index
+from modelyard.oci.content import REF_NAME, Descriptor, Digest, ImageIndex
 from modelyard.oci.layout import VERSION, Layout
 from modelyard.oci.tar_format import END, Entry, folder
 
@@ -23,48 +23,48 @@ _CONTAINERD_NAME = "io.containerd.image.name"
 _BLOBS = "blobs/sha256"
 
 
-def export_layout(layout: Layout, image: Descriptor, place: Path, *, name: str) -> None:
+def export_layout(layout: Layout, image: Descriptor, destination: Path, *, name: str) -> None:
     """Write an image and what refers to it as an OCI layout of its own.
 
     Args:
         layout: has the image.
         image: its manifest.
-        place: a folder that is not there yet.
+        destination: a folder that does not exist yet.
         name: what the new layout names the image.
 
     Raises:
-        Conflict: code `export_exists`: something is there.
+        Conflict: code `export_exists`: the path exists.
     """
-    with layout.in_use(), _beside(place) as part:
-        if place.exists():
-            raise Conflict(f"{place.name} is there already", code="export_exists")
+    with layout.shared_lock(), _temporary_path(destination) as part:
+        if destination.exists():
+            raise Conflict(f"{destination.name} exists already", code="export_exists")
         blobs = part / _BLOBS
         blobs.mkdir(parents=True)
         for digest in _digests(layout, image):
             _link_or_copy(layout.blobs.path(digest), blobs / digest.hex)
-        (part / "index.json").write_bytes(_index(layout, image, name).content())
+        (part / "index.json").write_bytes(_index(layout, image, name).to_bytes())
         (part / "oci-layout").write_text(VERSION)
-        part.rename(place)
+        part.rename(destination)
 
 
-def export_archive(layout: Layout, image: Descriptor, place: Path, *, reference: str) -> None:
+def export_archive(layout: Layout, image: Descriptor, destination: Path, *, reference: str) -> None:
     """Write an image as an archive for `docker load`, `podman load` and `skopeo copy`.
 
     Args:
         layout: has the image.
         image: its manifest.
-        place: a file; one that is there is replaced.
+        destination: a file; an existing one is replaced.
         reference: what an engine calls the image once it is loaded, `registry.example.com/models:my-model-v1`.
     """
-    with layout.in_use(), _beside(place) as part:
+    with layout.shared_lock(), _temporary_path(destination) as part:
         part.mkdir()
-        file = part / place.name
+        file = part / destination.name
         with file.open("xb") as written:
             for chunk in archive_chunks(layout, image, reference=reference):
                 written.write(chunk)
             written.flush()
             os.fsync(written.fileno())
-        file.replace(place)
+        file.replace(destination)
 
 
 def archive_chunks(layout: Layout, image: Descriptor, *, reference: str) -> Iterator[bytes]:
@@ -80,7 +80,7 @@ def archive_chunks(layout: Layout, image: Descriptor, *, reference: str) -> Iter
         }
     ]
     yield from _small("oci-layout", VERSION.encode())
-    yield from _small("index.json", Index((named,)).content())
+    yield from _small("index.json", ImageIndex((named,)).to_bytes())
     yield from _small("manifest.json", json.dumps(loaded, separators=(",", ":")).encode())
     yield folder("blobs").header()
     yield folder(_BLOBS).header()
@@ -94,7 +94,7 @@ def archive_chunks(layout: Layout, image: Descriptor, *, reference: str) -> Iter
 
 def write_archive(layout: Layout, image: Descriptor, file: IO[bytes], *, reference: str) -> None:
     """Write the archive into an open file, such as the standard input of `docker load`."""
-    with layout.in_use():
+    with layout.shared_lock():
         for chunk in archive_chunks(layout, image, reference=reference):
             file.write(chunk)
 
@@ -108,9 +108,9 @@ def _small(path: str, content: bytes) -> Iterable[bytes]:
     return entry.header(), content, entry.padding
 
 
-def _index(layout: Layout, image: Descriptor, name: str) -> Index:
+def _index(layout: Layout, image: Descriptor, name: str) -> ImageIndex:
     named = replace(image, annotations={REF_NAME: name})
-    return Index((named, *layout.referrers(image.digest)))
+    return ImageIndex((named, *layout.referrers(image.digest)))
 
 
 def _digests(layout: Layout, image: Descriptor) -> list[Digest]:
@@ -129,10 +129,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """A name beside a place for what is being written. What a killed writer left goes; another writer is waited for."""
-    part = place.with_name(f".{place.name}.part")
-    held = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _temporary_path(destination: Path) -> Iterator[Path]:
+    """A temporary path in the same folder. Removes files of a killed writer and waits for a running one."""
+    part = destination.with_name(f".{destination.name}.part")
+    held = os.open(destination.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         shutil.rmtree(part, ignore_errors=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard.oci.content import Digest, Platform, read_digest, read_platform
-from modelyard.oci.strict_json import an_object, canonical_json, parsed_object, without_empty, wrong
+from modelyard.oci.strict_json import canonical_json, invalid_document, parse_object, require_object, without_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class ImageConfig:
     created: str | None = None
     history: Sequence[Mapping[str, Any]] = ()
 
-    def content(self) -> bytes:
-        """Its bytes."""
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
         return canonical_json(
             without_empty(
                 {
-                    **self.platform.written(),
+                    **self.platform.to_dict(),
                     "created": self.created,
                     "config": dict(self.run),
                     "rootfs": {"type": "layers", "diff_ids": [str(digest) for digest in self.diff_ids]},
@@ -45,29 +45,29 @@ class ImageConfig:
         Raises:
             Invalid: code `oci_document_invalid`.
         """
-        document = parsed_object(content, "config")
-        root = an_object(document.get("rootfs"), "config.rootfs")
+        document = parse_object(content, "config")
+        root = require_object(document.get("rootfs"), "config.rootfs")
         diff_ids = root.get("diff_ids")
         if not isinstance(diff_ids, list):
-            raise wrong("config.rootfs.diff_ids", "a list", diff_ids)
+            raise invalid_document("config.rootfs.diff_ids", "a list", diff_ids)
         platform = read_platform(document, "config")
         assert platform is not None  # noqa: S101  # Only None gives None.
         run, history = document.get("config") or {}, document.get("history") or []
         if not isinstance(history, list):
-            raise wrong("config.history", "a list", history)
+            raise invalid_document("config.history", "a list", history)
         created = document.get("created")
         return cls(
             platform=platform,
             diff_ids=tuple(read_digest(digest, f"config.rootfs.diff_ids[{i}]") for i, digest in enumerate(diff_ids)),
             run=_run(run),
             created=created if isinstance(created, str) else None,
-            history=tuple(an_object(entry, f"config.history[{i}]") for i, entry in enumerate(history)),
+            history=tuple(require_object(entry, f"config.history[{i}]") for i, entry in enumerate(history)),
         )
 
 
 def _run(value: object) -> Mapping[str, Any]:
-    run = an_object(value, "config.config")
+    run = require_object(value, "config.config")
     env = run.get("Env") or []
     if not isinstance(env, list) or not all(isinstance(pair, str) for pair in env):
-        raise wrong("config.config.Env", "a list of strings", env)
+        raise invalid_document("config.config.Env", "a list of strings", env)
     return run

@@ -13,7 +13,7 @@ from modelyard.errors import Invalid
 from modelyard.oci.base.bases import Base
 from modelyard.oci.base.root_file_system import PATH
 from modelyard.oci.bundle_layers import MODEL, BundleContent, bundle_layers
-from modelyard.oci.content import AS_OCI, CONFIG, MANIFEST, Descriptor, Manifest
+from modelyard.oci.content import AS_OCI, CONFIG, MANIFEST, Descriptor, ImageManifest
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer
@@ -23,30 +23,33 @@ from modelyard.oci.wheels.installation import ROOT
 
 HTTP_PORT, GRPC_PORT = 8080, 8081
 USER = "65532:65532"
-"""Numbers, since Kubernetes cannot see of a name that it is not root."""
+"""Numeric: Kubernetes' `runAsNonRoot` needs a numeric user."""
 MAX_LAYERS = 127
-"""What overlay file systems stack, less the container's own layer."""
+"""overlayfs' limit minus the container layer."""
 _GRPC = {"hpack", "protobuf"}
 """The packages with which the model server speaks gRPC."""
-_OF_BASE = ("Entrypoint", "Cmd", "Healthcheck", "ExposedPorts", "Volumes", "User", "WorkingDir", "Env", "Labels")
+_OVERRIDDEN_CONFIG_KEYS = (
+    *("Entrypoint", "Cmd", "Healthcheck", "ExposedPorts", "Volumes"),
+    *("User", "WorkingDir", "Env", "Labels"),
+)
 _PREFIX = "org.opencontainers.image."
 _LABELS = "io.modelyard."
 _LAYERS = ".layers"
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What an image says of its version besides what the bundle says; what is None is not written."""
+class ImageMetadata:
+    """Optional OCI annotations and labels; None is omitted."""
 
     source: str | None = None
-    """Where the code is that trained it."""
+    """URL of the training code."""
     revision: str | None = None
-    """Of that code."""
+    """Revision of that code."""
     licenses: str | None = None
-    """An SPDX expression, of the model."""
+    """SPDX expression of the model's licence."""
     description: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    """More labels, under names of the caller's."""
+    """Additional labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,9 @@ class BuiltImage:
     """An image whose blobs are all in the layout."""
 
     descriptor: Descriptor
-    manifest: Manifest
+    manifest: ImageManifest
     layers: Sequence[Layer]
-    """Those that are not the base's."""
+    """The layers above the base's."""
 
     @property
     def size(self) -> int:
@@ -65,7 +68,7 @@ class BuiltImage:
 
 
 class ImageBuilder:
-    """Builds images into a layout. What was made for one image is used for the next.
+    """Builds images into a layout. Layers are cached and reused by later builds.
 
     `require_space` raises DiskFull when there is no space for so many bytes.
     """
@@ -82,10 +85,10 @@ class ImageBuilder:
         python: str,
         wheels: Sequence[LockedWheel],
         bundle: BundleContent,
-        facts: ImageFacts,
+        metadata: ImageMetadata,
         log: Callable[[str], None] = lambda _: None,
     ) -> BuiltImage:
-        """Build the image of a bundle and name it in the layout. A build that was cut off is gone on with.
+        """Build the image of a bundle and name it in the layout. An interrupted build is resumed.
 
         Args:
             name: what the layout names it, `my-model-v1`.
@@ -93,7 +96,7 @@ class ImageBuilder:
             python: the Python that the lock is for.
             wheels: all packages of the lock, the model server among them.
             bundle: of the version.
-            facts: what the image says besides.
+            metadata: optional annotations and labels.
             log: takes one line for each part.
 
         Raises:
@@ -101,46 +104,58 @@ class ImageBuilder:
             Conflict: code `artifact_changed`: the bundle's files are not what its manifest says.
             DiskFull: there is no space for a layer.
         """
-        minor = ".".join(python.split(".")[:2])
-        interpreter = base.facts.interpreter(minor)
-        with self._layout.in_use():
-            log(f"environment: {len(wheels)} packages for {interpreter}")
-            environment = environment_layers(self._cache, wheels, python=minor, interpreter=interpreter)
-            log(f"model: {sum(file.size for file in bundle.files)} bytes in {len(bundle.files)} files")
-            layers = [*environment, *bundle_layers(self._cache, bundle)]
-            if len(layers) + len(base.manifest.layers) > MAX_LAYERS:
-                raise Invalid(
-                    f"image: expected at most {MAX_LAYERS} layers, got {len(base.manifest.layers)} of the base and "
-                    f"{len(layers)} more",
-                    code="image_too_many_layers",
-                )
-            annotations = _annotations(bundle, base, facts)
+        with self._layout.shared_lock():
+            layers = self._build_layers(base, python, wheels, bundle, log)
+            annotations = _annotations(bundle, base, metadata)
             has_grpc = {canonicalize_name(wheel.name) for wheel in wheels} >= _GRPC
-            config = _config(base, layers, annotations, bundle=bundle, facts=facts, has_grpc=has_grpc)
-            manifest = Manifest(
-                config=self._layout.blobs.add(config.content(), CONFIG),
-                layers=(*map(_of_oci, base.manifest.layers), *(layer.descriptor for layer in layers)),
+            config = _config(base, layers, annotations, bundle=bundle, metadata=metadata, has_grpc=has_grpc)
+            manifest = ImageManifest(
+                config=self._layout.blobs.add(config.to_bytes(), CONFIG),
+                layers=(*map(_as_oci, base.manifest.layers), *(layer.descriptor for layer in layers)),
                 annotations=annotations,
             )
-            written = self._layout.blobs.add(manifest.content(), MANIFEST)
+            written = self._layout.blobs.add(manifest.to_bytes(), MANIFEST)
             descriptor = self._layout.put(replace(written, platform=config.platform), name=name)
         log(f"built {name}@{descriptor.digest}")
         return BuiltImage(descriptor, manifest, layers)
 
+    def _build_layers(
+        self,
+        base: Base,
+        python: str,
+        wheels: Sequence[LockedWheel],
+        bundle: BundleContent,
+        log: Callable[[str], None],
+    ) -> list[Layer]:
+        """The layers of the environment and of the bundle. Raises as `build`."""
+        minor = ".".join(python.split(".")[:2])
+        interpreter = base.facts.interpreter(minor)
+        log(f"environment: {len(wheels)} packages for {interpreter}")
+        environment = environment_layers(self._cache, wheels, python=minor, interpreter=interpreter)
+        log(f"model: {sum(file.size for file in bundle.files)} bytes in {len(bundle.files)} files")
+        layers = [*environment, *bundle_layers(self._cache, bundle)]
+        if len(layers) + len(base.manifest.layers) > MAX_LAYERS:
+            raise Invalid(
+                f"image: expected at most {MAX_LAYERS} layers, got {len(base.manifest.layers)} of the base and "
+                f"{len(layers)} more",
+                code="image_too_many_layers",
+            )
+        return layers
 
-def _annotations(bundle: BundleContent, base: Base, facts: ImageFacts) -> dict[str, str]:
-    """What the specification has names for. Where the base was fetched from is not said, since it is no part of it."""
-    said = {
+
+def _annotations(bundle: BundleContent, base: Base, metadata: ImageMetadata) -> dict[str, str]:
+    """The annotations that OCI defines. The base's source is omitted: an image is a function of the base's content."""
+    texts = {
         "created": bundle.created,
         "title": bundle.model_name,
         "version": bundle.model_version,
-        "description": facts.description,
-        "source": facts.source,
-        "revision": facts.revision,
-        "licenses": facts.licenses,
+        "description": metadata.description,
+        "source": metadata.source,
+        "revision": metadata.revision,
+        "licenses": metadata.licenses,
         "base.digest": str(base.descriptor.digest),
     }
-    return {f"{_PREFIX}{name}": text for name, text in said.items() if text is not None}
+    return {f"{_PREFIX}{name}": text for name, text in texts.items() if text is not None}
 
 
 def _config(
@@ -149,12 +164,14 @@ def _config(
     annotations: Mapping[str, str],
     *,
     bundle: BundleContent,
-    facts: ImageFacts,
+    metadata: ImageMetadata,
     has_grpc: bool,
 ) -> ImageConfig:
     ports = [HTTP_PORT, *([GRPC_PORT] if has_grpc else [])]
     grpc = ["--grpc-port", str(GRPC_PORT)] if has_grpc else []
-    run: dict[str, Any] = {name: value for name, value in base.config.run.items() if name not in _OF_BASE}
+    run: dict[str, Any] = {
+        name: value for name, value in base.config.run.items() if name not in _OVERRIDDEN_CONFIG_KEYS
+    }
     run |= {
         "User": USER,
         "WorkingDir": "/",
@@ -168,7 +185,7 @@ def _config(
             **_base_labels(base),
             **annotations,
             **_labels(bundle, has_grpc=has_grpc),
-            **facts.labels,
+            **metadata.labels,
         },
     }
     return ImageConfig(
@@ -199,13 +216,13 @@ def _environment(base: Base) -> dict[str, str]:
 
 
 def _base_labels(base: Base) -> dict[str, str]:
-    """The base's labels, but for those by which it describes itself."""
+    """The base's labels except OCI's, which describe the base itself."""
     labels = base.config.run.get("Labels") or {}
     return {name: text for name, text in labels.items() if not name.startswith(_PREFIX)}
 
 
 def _base_history(base: Base) -> Sequence[Mapping[str, Any]]:
-    """One entry for each layer of the base; where its own are not that, what can be said."""
+    """The base's history if it has an entry for each layer, else placeholders."""
     made = [entry for entry in base.config.history if not entry.get("empty_layer")]
     if len(made) == len(base.config.diff_ids):
         return base.config.history
@@ -213,7 +230,7 @@ def _base_history(base: Base) -> Sequence[Mapping[str, Any]]:
 
 
 def _labels(bundle: BundleContent, *, has_grpc: bool) -> dict[str, str]:
-    """What a target asks of an image: whose it is, and where it is asked for its health."""
+    """Labels for deployment targets: the version, health paths and ports."""
     return {
         f"{_LABELS}model": bundle.model_name,
         f"{_LABELS}version": bundle.model_version,
@@ -226,6 +243,6 @@ def _labels(bundle: BundleContent, *, has_grpc: bool) -> dict[str, str]:
     }
 
 
-def _of_oci(layer: Descriptor) -> Descriptor:
-    """A layer of the base under OCI's name for what it is; its own annotations are not ours to repeat."""
+def _as_oci(layer: Descriptor) -> Descriptor:
+    """A layer of the base with OCI's media type and without annotations."""
     return Descriptor(AS_OCI.get(layer.media_type, layer.media_type), layer.digest, layer.size)

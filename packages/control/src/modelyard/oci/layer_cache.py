@@ -1,4 +1,4 @@
-"""Layers that are made once: found again by what they are made of, for as long as their blob is in the layout."""
+"""Layers that are made once and found by the digest of their inputs, as long as their blob is in the layout."""
 
 import json
 from collections.abc import Callable
@@ -28,25 +28,27 @@ class LayerCache:
 
     def layer(self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int) -> Layer:
         """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here."""
-        place = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"
-        known = _read(place)
+        path = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"
+        known = _read(path)
         if known is not None and self._blobs.has(known.descriptor):
             return known
         self._require_space(size)
         with self._blobs.writer() as writer:
             layer = write(writer)
-        written = {
-            "descriptor": layer.descriptor.written(),
+        document = {
+            "descriptor": layer.descriptor.to_dict(),
             "diff_id": str(layer.diff_id),
             "comment": layer.comment,
         }
-        replace_text(place, json.dumps(written))
+        replace_text(path, json.dumps(document))
         return layer
 
 
-def _read(place: Path) -> Layer | None:
+def _read(path: Path) -> Layer | None:
     try:
-        written = json.loads(place.read_bytes())
+        document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    return Layer(Descriptor.read(written["descriptor"], "layer"), Digest(written["diff_id"]), written["comment"])
+    return Layer(
+        Descriptor.from_dict(document["descriptor"], "layer"), Digest(document["diff_id"]), document["comment"]
+    )

@@ -1,7 +1,8 @@
 """Writes layers: entries of a tar archive, in the order in which they come, hashed as they are written.
 
-`TarLayer` is the archive itself, for files that no archive has compressed already; its digest is its `diff_id`.
-`GzipLayer` is the same archive as members of a gzip stream (`gzip_members`). None has more than a chunk in memory.
+`TarLayer` is the archive itself, uncompressed; its digest is its `diff_id`. `GzipTarLayer` compresses the archive here.
+`PrecompressedGzipLayer` writes it as members of a gzip stream (`gzip_members`), some of which copy deflate streams that
+exist already. Each keeps at most about 1 MiB in memory.
 """
 
 import hashlib
@@ -42,10 +43,10 @@ class TarLayer:
         Raises:
             Invalid: code `layer_content_changed`: the content is not as long as the entry says.
         """
-        for above in _missing(self._folders, entry):
+        for above in _new_parent_folders(self._folders, entry):
             self._put(above.header())
         self._put(entry.header())
-        for chunk in _of_size(content, entry):
+        for chunk in _check_size(content, entry):
             self._put(chunk)
         self._put(entry.padding)
 
@@ -59,33 +60,33 @@ class TarLayer:
         self._writer.write(content)
 
 
-class CompressedLayer(TarLayer):
-    """An archive that this machine's zlib compresses: for what is named by its digest once it is made, as bases are."""
+class GzipTarLayer(TarLayer):
+    """An archive that is compressed here, so its digest depends on the release of zlib. For imported bases."""
 
     def __init__(self, writer: BlobWriter) -> None:
         super().__init__(writer)
-        self._archive = hashlib.sha256()
+        self._diff_id_hash = hashlib.sha256()
         self._deflate = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
 
     def commit(self, comment: str) -> Layer:
         """End the archive and name it."""
         self._put(END)
         self._writer.write(self._deflate.flush())
-        diff_id = Digest(f"sha256:{self._archive.hexdigest()}")
+        diff_id = Digest(f"sha256:{self._diff_id_hash.hexdigest()}")
         return Layer(self._writer.commit(LAYER_GZIP), diff_id, comment)
 
     def _put(self, content: bytes) -> None:
-        self._archive.update(content)
+        self._diff_id_hash.update(content)
         self._writer.write(self._deflate.compress(content))
 
 
-class GzipLayer:
-    """An archive in gzip members, some of which hold deflate streams that others compressed."""
+class PrecompressedGzipLayer:
+    """An archive in gzip members, some of which hold existing deflate streams, such as those of a wheel."""
 
     def __init__(self, writer: BlobWriter) -> None:
         self._writer = writer
         self._folders: set[str] = set()
-        self._archive = hashlib.sha256()
+        self._diff_id_hash = hashlib.sha256()
         self._pending = bytearray()
 
     def add(self, entry: Entry, content: Iterable[bytes] = ()) -> None:
@@ -94,8 +95,8 @@ class GzipLayer:
         Raises:
             Invalid: code `layer_content_changed`: the content is not as long as the entry says.
         """
-        self._head(entry)
-        for chunk in _of_size(content, entry):
+        self._write_header(entry)
+        for chunk in _check_size(content, entry):
             self._store(chunk)
         self._store(entry.padding)
 
@@ -105,15 +106,15 @@ class GzipLayer:
         Raises:
             Invalid: code `layer_content_changed`: the stream does not hold what its archive says.
         """
-        self._head(entry)
+        self._write_header(entry)
         self._flush()
         self._writer.write(member_header())
         found = 0
-        for piece in _of_size(_inflated(self._copied(deflated), entry), entry):
+        for piece in _check_size(_inflated(self._copied(deflated), entry), entry):
             found = zlib.crc32(piece, found)
-            self._archive.update(piece)
+            self._diff_id_hash.update(piece)
         if found != crc:
-            raise _changed(entry, "another content")
+            raise _changed(entry, "CRC mismatch")
         self._writer.write(trailer(crc, entry.size))
         self._store(entry.padding)
 
@@ -121,7 +122,7 @@ class GzipLayer:
         """End the archive and name it."""
         self._store(END)
         self._flush()
-        diff_id = Digest(f"sha256:{self._archive.hexdigest()}")
+        diff_id = Digest(f"sha256:{self._diff_id_hash.hexdigest()}")
         return Layer(self._writer.commit(LAYER_GZIP), diff_id, comment)
 
     def _copied(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -129,13 +130,13 @@ class GzipLayer:
             self._writer.write(chunk)
             yield chunk
 
-    def _head(self, entry: Entry) -> None:
-        for above in _missing(self._folders, entry):
+    def _write_header(self, entry: Entry) -> None:
+        for above in _new_parent_folders(self._folders, entry):
             self._store(above.header())
         self._store(entry.header())
 
     def _store(self, content: bytes) -> None:
-        self._archive.update(content)
+        self._diff_id_hash.update(content)
         self._pending += content
         if len(self._pending) >= _MAX_PENDING:
             self._flush()
@@ -146,7 +147,7 @@ class GzipLayer:
             self._pending.clear()
 
 
-def _missing(known: set[str], entry: Entry) -> list[Entry]:
+def _new_parent_folders(known: set[str], entry: Entry) -> list[Entry]:
     """The folders above an entry that the archive does not have yet."""
     new = [path for path in parents(entry.path) if path not in known]
     known.update(new)
@@ -165,22 +166,22 @@ def _inflated(deflated: Iterable[bytes], entry: Entry) -> Iterator[bytes]:
                 pending = inflate.unconsumed_tail
         yield inflate.flush()
     except zlib.error as error:
-        raise _changed(entry, "a stream that is not deflate") from error
+        raise _changed(entry, "not a deflate stream") from error
     if not inflate.eof or inflate.unused_data:
-        raise _changed(entry, "a stream that ends elsewhere")
+        raise _changed(entry, "truncated, or with trailing data")
 
 
-def _of_size(content: Iterable[bytes], entry: Entry) -> Iterator[bytes]:
-    """The content, which is exactly as long as its entry says."""
+def _check_size(content: Iterable[bytes], entry: Entry) -> Iterator[bytes]:
+    """The content; raises Invalid unless it has exactly the size of its entry."""
     size = 0
     for chunk in content:
         size += len(chunk)
         if size > entry.size:
-            raise _changed(entry, "more")
+            raise _changed(entry, f"more than {entry.size} bytes")
         yield chunk
     if size != entry.size:
-        raise _changed(entry, f"{size} bytes")
+        raise _changed(entry, f"expected {entry.size} bytes, got {size}")
 
 
-def _changed(entry: Entry, came: str) -> Invalid:
-    return Invalid(f"{entry.path}: expected {entry.size} bytes, got {came}", code="layer_content_changed")
+def _changed(entry: Entry, problem: str) -> Invalid:
+    return Invalid(f"{entry.path}: {problem}", code="layer_content_changed")

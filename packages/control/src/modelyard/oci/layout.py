@@ -1,4 +1,4 @@
-"""An OCI layout on disk: the blobs of many images and one index that names them. It is our own store of images too.
+"""An OCI layout on disk: the blobs of many images and one index that names them. Built images are stored in one.
 
 Whatever reads a layout (`skopeo inspect oci:FOLDER:NAME`) reads this one while we write it: blobs come first, the index
 last and in one step.
@@ -23,8 +23,8 @@ from modelyard.oci.content import (
     REF_NAME,
     Descriptor,
     Digest,
-    Index,
-    Manifest,
+    ImageIndex,
+    ImageManifest,
 )
 from modelyard.scratch import Scratch
 
@@ -42,7 +42,7 @@ class Layout:
     """
 
     def __init__(self, root: Path, *, is_ours: bool = True) -> None:
-        """Open the layout. One of ours is made where there is none, and loses what killed processes left."""
+        """Open the layout. If `is_ours`, creates what is missing and removes temporary files of dead processes."""
         self.root = root
         self._scratch: Scratch | None = None
         self.blobs = Blobs(root, lambda: self.scratch)
@@ -50,30 +50,30 @@ class Layout:
             self._make()
 
     @classmethod
-    def of_others(cls, root: Path) -> "Layout":
-        """A layout that somebody else made, and that is only read: nothing is written beside it.
+    def open_read_only(cls, root: Path) -> "Layout":
+        """A layout of another program, which is only read: nothing is written to its folder.
 
         Raises:
-            Invalid: code `layout_invalid`, when the folder is none.
+            Invalid: code `layout_invalid`: the folder is not a layout.
         """
         _check_version(root)
         return cls(root, is_ours=False)
 
     @property
     def scratch(self) -> Path:
-        """Where files are written that have no name yet. It goes with this process."""
+        """The folder for temporary files. Deleted when the process ends."""
         if self._scratch is None:
             self._scratch = Scratch(self.root / _INGEST)
         return self._scratch.folder
 
     def close(self) -> None:
-        """Give back what blobs are written in."""
+        """Delete the scratch folder."""
         if self._scratch is not None:
             self._scratch.close()
 
-    def index(self) -> Index:
-        """What the layout names."""
-        return Index.parse((self.root / _INDEX).read_bytes())
+    def index(self) -> ImageIndex:
+        """The index of the layout."""
+        return ImageIndex.parse((self.root / _INDEX).read_bytes())
 
     def put(self, descriptor: Descriptor, *, name: str | None = None) -> Descriptor:
         """Name a manifest whose blobs are all here, instead of what had the name; without a name, only list it."""
@@ -85,7 +85,7 @@ class Layout:
                 for each in self.index().manifests
                 if (each.annotations.get(REF_NAME) != name if name else each.digest != entry.digest or _is_named(each))
             ]
-            self._write(Index((*kept, entry)))
+            self._write(ImageIndex((*kept, entry)))
         return entry
 
     def remove(self, digest: Digest, *, name: str | None = None) -> bool:
@@ -97,7 +97,7 @@ class Layout:
                 for each in entries
                 if each.digest != digest or (name is not None and each.annotations.get(REF_NAME) != name)
             ]
-            self._write(Index(tuple(kept)))
+            self._write(ImageIndex(tuple(kept)))
         return len(kept) != len(entries)
 
     def find(self, name: str) -> Descriptor:
@@ -111,9 +111,9 @@ class Layout:
             raise NotFound(f"the layout has no image '{name}'", code="image_not_found")
         return found
 
-    def manifest(self, descriptor: Descriptor) -> Manifest:
+    def manifest(self, descriptor: Descriptor) -> ImageManifest:
         """The manifest that a descriptor points at."""
-        return Manifest.parse(self.blobs.document(descriptor))
+        return ImageManifest.parse(self.blobs.document(descriptor))
 
     def referrers(self, subject: Digest) -> list[Descriptor]:
         """The listed artifacts that refer to a manifest, by digest."""
@@ -124,15 +124,15 @@ class Layout:
         )
 
     def reachable(self) -> set[Digest]:
-        """Everything that the index leads to."""
+        """The digests of all blobs that the index leads to."""
         seen: set[Digest] = set()
         for entry in self.index().manifests:
             self._walk(entry, seen)
         return seen
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """While this is held, no blob is taken away; so one that is written or found here stays until it is named."""
+    def shared_lock(self) -> Iterator[None]:
+        """While a process has it, `collect_garbage` deletes nothing; a blob that is not in the index yet stays."""
         descriptor = open_lock(self.root / _USE_LOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -141,10 +141,10 @@ class Layout:
             os.close(descriptor)
 
     def collect_garbage(self) -> int:
-        """Take away the blobs that no entry leads to; how many bytes they had.
+        """Delete the blobs that no entry leads to. Returns their size in bytes.
 
         Raises:
-            Conflict: code `layout_in_use`: somebody builds an image or sends one. Later it goes through.
+            Conflict: code `layout_in_use`: an image is being built, copied or sent. Try again later.
         """
         descriptor = open_lock(self.root / _USE_LOCK)
         try:
@@ -162,7 +162,7 @@ class Layout:
         if entry.media_type in MANIFESTS:
             seen.update(blob.digest for blob in self.manifest(entry).blobs)
         elif entry.media_type in INDEXES:
-            for each in Index.parse(self.blobs.document(entry)).manifests:
+            for each in ImageIndex.parse(self.blobs.document(entry)).manifests:
                 if self.blobs.has(each):
                     self._walk(each, seen)
 
@@ -172,12 +172,12 @@ class Layout:
         self._scratch.sweep()
         with locked(self.root / _INDEX_LOCK):
             if not (self.root / _INDEX).exists():
-                self._write(Index())
+                self._write(ImageIndex())
         if not (self.root / _VERSION).exists():
             replace_text(self.root / _VERSION, VERSION, mode=_PUBLIC)
 
-    def _write(self, index: Index) -> None:
-        replace_text(self.root / _INDEX, index.content().decode(), mode=_PUBLIC)
+    def _write(self, index: ImageIndex) -> None:
+        replace_text(self.root / _INDEX, index.to_bytes().decode(), mode=_PUBLIC)
 
 
 def _check_version(root: Path) -> None:

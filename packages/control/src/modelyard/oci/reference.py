@@ -39,7 +39,7 @@ class Repository:
         """
         reference = Reference.parse(text, field=field)
         if reference.tag is not None or reference.digest is not None:
-            raise _wrong(field, "<host>[:<port>]/<repository> without tag and digest", text)
+            raise _invalid_reference(field, "<host>[:<port>]/<repository> without tag and digest", text)
         return reference.repository
 
     def tagged(self, tag: str, digest: Digest | None = None) -> "Reference":
@@ -76,11 +76,11 @@ class Reference:
         named, at, digest = text.partition("@")
         host, slash, path = named.partition("/")
         if not slash:
-            raise _wrong(field, _FORM, text)
+            raise _invalid_reference(field, _FORM, text)
         _check_host(host, field, text)
         name, colon, tag = path.partition(":")
         if len(name) > _MAX_REPOSITORY or not all(_COMPONENT.fullmatch(part) for part in name.split("/")):
-            raise _wrong(
+            raise _invalid_reference(
                 field,
                 f"a repository of at most {_MAX_REPOSITORY} lower-case letters, digits and single separators "
                 "('.', '_', '__', '-') in parts with '/' between them",
@@ -110,14 +110,16 @@ def _check_host(host: str, field: str, text: str) -> None:
     found = _HOST.fullmatch(host)
     is_host = found is not None and ("." in host or ":" in host or host == "localhost")
     if not is_host:
-        raise _wrong(field, f"the registry's host first, with a dot, a port or as localhost ({_FORM})", text)
+        raise _invalid_reference(
+            field, f"the registry's host first, with a dot, a port or as localhost ({_FORM})", text
+        )
     if found is not None and found["port"] and not 0 < int(found["port"]) <= _MAX_PORT:
-        raise _wrong(field, f"a port from 1 to {_MAX_PORT}", text)
+        raise _invalid_reference(field, f"a port from 1 to {_MAX_PORT}", text)
 
 
 def _tag(tag: str, field: str, text: str) -> str:
     if not _TAG.fullmatch(tag):
-        raise _wrong(
+        raise _invalid_reference(
             field, "a tag of 1 to 128 letters, digits, '.', '_' and '-' that does not begin with '.' or '-'", text
         )
     return tag
@@ -127,9 +129,9 @@ def _digest(digest: str, field: str, text: str) -> Digest:
     try:
         return Digest(digest)
     except Invalid as error:
-        raise _wrong(field, "sha256: and 64 hexadecimal digits behind '@'", text) from error
+        raise _invalid_reference(field, "sha256: and 64 hexadecimal digits behind '@'", text) from error
 
 
-def _wrong(field: str, expected: str, text: str) -> Invalid:
+def _invalid_reference(field: str, expected: str, text: str) -> Invalid:
     shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     return Invalid(f"{field}: expected {expected}, got {shown!r}", code="reference_invalid", field=field)

@@ -1,4 +1,4 @@
-"""Reads JSON that others wrote, field by field, and writes it canonically. Pure."""
+"""Strict parsing of untrusted JSON, field by field, and canonical JSON. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ def canonical_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def parsed_object(content: bytes, what: str) -> Mapping[str, Any]:
-    """The object that these bytes are.
+def parse_object(content: bytes, what: str) -> Mapping[str, Any]:
+    """The JSON object of these bytes.
 
     Raises:
         Invalid: code `oci_document_invalid`.
@@ -25,7 +25,7 @@ def parsed_object(content: bytes, what: str) -> Mapping[str, Any]:
     if len(content) > MAX_DOCUMENT:
         raise Invalid(f"{what}: expected at most {MAX_DOCUMENT} bytes, got {len(content)}", code="oci_document_invalid")
     try:
-        return an_object(json.loads(content, parse_constant=_refuse_constant), what)
+        return require_object(json.loads(content, parse_constant=_refuse_constant), what)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"{what}: expected JSON, got {content[:_SHOWN]!r}", code="oci_document_invalid") from error
 
@@ -35,26 +35,26 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def an_object(value: object, where: str) -> Mapping[str, Any]:
-    """The value at `where`, which must be an object. Raises as `parsed_object`."""
+def require_object(value: object, where: str) -> Mapping[str, Any]:
+    """The value at `where`, which must be an object. Raises as `parse_object`."""
     if not isinstance(value, dict):
-        raise wrong(where, "an object", value)
+        raise invalid_document(where, "an object", value)
     return value
 
 
-def an_object_of_strings(value: object, where: str) -> Mapping[str, str]:
-    """The value at `where`, which must be an object of strings, or None. Raises as `parsed_object`."""
-    document = an_object({} if value is None else value, where)
+def require_string_map(value: object, where: str) -> Mapping[str, str]:
+    """The value at `where`, which must be an object of strings, or None. Raises as `parse_object`."""
+    document = require_object({} if value is None else value, where)
     if not all(isinstance(text, str) for text in document.values()):
-        raise wrong(where, "an object of strings", value)
+        raise invalid_document(where, "an object of strings", value)
     return document
 
 
-def wrong(where: str, expected: str, got: object) -> Invalid:
-    """The error that says what stands at `where` instead of what is expected."""
+def invalid_document(where: str, expected: str, got: object) -> Invalid:
+    """The error of a value at `where`: what was expected and what came."""
     return Invalid(f"{where}: expected {expected}, got {repr(got)[:_SHOWN]}", code="oci_document_invalid")
 
 
 def without_empty(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not there is not written; an empty list of layers is."""
+    """The document without None and empty objects; empty lists stay."""
     return {name: value for name, value in document.items() if value is not None and value != {}}

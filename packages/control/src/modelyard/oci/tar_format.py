@@ -23,7 +23,7 @@ class Kind(Enum):
 
     FILE = b"0"
     HARD_LINK = b"1"
-    LINK = b"2"
+    SYMLINK = b"2"
     FOLDER = b"5"
 
 
@@ -86,7 +86,7 @@ def folder(path: str, mode: int = 0o755) -> Entry:
 
 def link(path: str, target: str) -> Entry:
     """A symbolic link."""
-    return Entry(path, kind=Kind.LINK, target=target, mode=0o777)
+    return Entry(path, kind=Kind.SYMLINK, target=target, mode=0o777)
 
 
 def parents(path: str) -> list[str]:

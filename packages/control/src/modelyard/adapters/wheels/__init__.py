@@ -1,4 +1,4 @@
-"""Where the wheels of images come from."""
+"""Sources of the wheels of images."""
 
 from modelyard.adapters.wheels.uv import UvWheels
 

@@ -1,4 +1,4 @@
-"""Who we are at a package index: as the addresses of uv's settings say it, or a netrc file."""
+"""Credentials for a package index: from the URLs of uv's settings, or from a netrc file."""
 
 from collections.abc import Mapping
 from contextlib import suppress

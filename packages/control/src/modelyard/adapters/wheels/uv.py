@@ -1,6 +1,6 @@
-"""Wheels as uv finds them: it is asked where the files of a lock are, on the operator's indexes and in their folders.
+"""Wheels as uv finds them: uv resolves where the files of a lock are, on the operator's indexes and in their folders.
 
-Which file suits is decided here, by the base's C library and Python, and each is fetched once and kept by its sha256.
+The file is chosen here, by the base's C library and Python; each is fetched once and stored by its sha256.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class UvWheels:
     def _packages(
         self, lock_text: str, target: WheelTarget, scratch: Scratch, log: Callable[[str], None]
     ) -> Sequence[Mapping[str, Any]]:
-        """What uv knows of the packages of a lock: each with the addresses and hashes of its files."""
+        """The packages of a lock as uv resolves them: each with the URLs and hashes of its files."""
         lock, found = scratch.folder / "lock.txt", scratch.folder / "pylock.toml"
         lock.write_text(lock_text)
         options = ["--quiet", "--no-deps", "--no-build", "--universal", "--no-header", "--format", "pylock.toml"]
@@ -159,7 +159,7 @@ def _copy(address: str, place: Path, *, auth: httpx.Auth | None) -> str:
     except (httpx.HTTPError, OSError) as error:
         name = unquote(parts.path).rpartition("/")[2]
         raise Unavailable(
-            f"The package index does not give {name}: {type(error).__name__}.", code="package_index_unavailable"
+            f"The package index does not provide {name}: {type(error).__name__}.", code="package_index_unavailable"
         ) from error
     return found.hexdigest()
 

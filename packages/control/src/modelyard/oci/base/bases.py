@@ -12,7 +12,7 @@ from typing import Any
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Invalid
 from modelyard.oci.base.inspection import BaseFacts, inspect_base
-from modelyard.oci.content import INDEXES, MANIFESTS, Descriptor, Index, Manifest, Platform
+from modelyard.oci.content import INDEXES, MANIFESTS, Descriptor, ImageIndex, ImageManifest, Platform
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layout import Layout
 
@@ -25,7 +25,7 @@ class Base:
     """An image that others are built on."""
 
     descriptor: Descriptor
-    manifest: Manifest
+    manifest: ImageManifest
     config: ImageConfig
     facts: BaseFacts
 
@@ -46,16 +46,16 @@ def open_base(layout: Layout, descriptor: Descriptor) -> Base:
             code="base_unsupported",
             field="base",
         )
-    place = layout.root / _FACTS / f"{descriptor.digest.hex}.json"
-    facts = _read(place)
+    path = layout.root / _FACTS / f"{descriptor.digest.hex}.json"
+    facts = _read(path)
     if facts is None:
         facts = inspect_base(layout.blobs, manifest, config)
-        place.parent.mkdir(exist_ok=True)
-        replace_text(place, json.dumps({"format": _FORMAT, **asdict(facts)}))
+        path.parent.mkdir(exist_ok=True)
+        replace_text(path, json.dumps({"format": _FORMAT, **asdict(facts)}))
     return Base(descriptor, manifest, config, facts)
 
 
-def for_platform(index: Index, platform: Platform) -> Descriptor:
+def for_platform(index: ImageIndex, platform: Platform) -> Descriptor:
     """The manifest of an index that is for this platform.
 
     Raises:
@@ -78,10 +78,10 @@ def copy_image(source: Layout, target: Layout, descriptor: Descriptor, *, platfo
     """
     content = source.blobs.document(descriptor)
     if descriptor.media_type in INDEXES:
-        chosen = for_platform(Index.parse(content), platform)
+        chosen = for_platform(ImageIndex.parse(content), platform)
         return copy_image(source, target, chosen, platform=platform, name=name)
-    manifest = Manifest.parse(content)
-    with target.in_use():
+    manifest = ImageManifest.parse(content)
+    with target.shared_lock():
         for blob in manifest.blobs:
             if not target.blobs.has(blob):
                 target.blobs.add_stream(source.blobs.chunks(blob.digest), blob)
@@ -94,9 +94,9 @@ def _fits(offered: Platform, wanted: Platform) -> bool:
     return is_same and (wanted.variant is None or offered.variant in {None, wanted.variant})
 
 
-def _read(place: Path) -> BaseFacts | None:
+def _read(path: Path) -> BaseFacts | None:
     try:
-        written: Mapping[str, Any] = json.loads(place.read_bytes())
+        written: Mapping[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     if written["format"] != _FORMAT:

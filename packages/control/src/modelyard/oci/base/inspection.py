@@ -15,7 +15,7 @@ from typing import IO, cast
 from modelyard.errors import Invalid
 from modelyard.oci.base.root_file_system import PATH
 from modelyard.oci.blobs import Blobs
-from modelyard.oci.content import AS_OCI, LAYER, LAYER_GZIP, Manifest
+from modelyard.oci.content import AS_OCI, LAYER, LAYER_GZIP, ImageManifest
 from modelyard.oci.image_config import ImageConfig
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -86,7 +86,7 @@ class _Files:
         return place if place in self.links else None
 
 
-def inspect_base(blobs: Blobs, manifest: Manifest, config: ImageConfig) -> BaseFacts:
+def inspect_base(blobs: Blobs, manifest: ImageManifest, config: ImageConfig) -> BaseFacts:
     """Read the layers of a base.
 
     Raises:
@@ -95,19 +95,21 @@ def inspect_base(blobs: Blobs, manifest: Manifest, config: ImageConfig) -> BaseF
     files = _Files()
     for layer in manifest.layers:
         if AS_OCI.get(layer.media_type, layer.media_type) not in {LAYER, LAYER_GZIP}:
-            raise _wrong(f"layers of {LAYER} or {LAYER_GZIP}", layer.media_type)
+            raise _unsupported_base(f"layers of {LAYER} or {LAYER_GZIP}", layer.media_type)
         try:
-            with blobs.open(layer.digest) as file, tarfile.open(fileobj=_unpacked(file), mode="r|") as archive:
+            with blobs.open(layer.digest) as file, tarfile.open(fileobj=_decompressed(file), mode="r|") as archive:
                 _stack(files, archive)
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-            raise _wrong("layers that are tar archives", f"{layer.digest}: {error}") from error
+            raise _unsupported_base("layers that are tar archives", f"{layer.digest}: {error}") from error
     versions = [files.glibc[path] for path in sorted(files.glibc)]
     if not versions:
-        raise _wrong("one with the GNU C library 2, as the wheels of packages need it", "one without libc.so.6")
+        raise _unsupported_base(
+            "one with the GNU C library 2, as the wheels of packages need it", "one without libc.so.6"
+        )
     return BaseFacts(glibc=max(versions, key=lambda text: int(text.split(".")[1])), pythons=_pythons(files, config))
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+def _decompressed(file: IO[bytes]) -> IO[bytes]:
     """The plain archive. A gzip stream may have many members, which tarfile itself does not read."""
     magic = file.read(2)
     file.seek(0)
@@ -151,5 +153,5 @@ def _pythons(files: _Files, config: ImageConfig) -> dict[str, str]:
     return found
 
 
-def _wrong(expected: str, got: str) -> Invalid:
+def _unsupported_base(expected: str, got: str) -> Invalid:
     return Invalid(f"base: expected {expected}, got {got}", code="base_unsupported", field="base")

@@ -1,7 +1,7 @@
 """A root file system as an image of one layer: a folder, or a tar archive as `debootstrap` and `docker export` give it.
 
-Owners, modes and times of files stay: a compiled module names the time of its source. What belongs to a running system
-is left out: devices, pipes, sockets, and what is in `/proc`, `/sys`, `/dev`, `/run` and `/tmp`.
+Owners, modes and times of files are preserved: a .pyc records its source's mtime. Devices, pipes and sockets are
+omitted, and so is the content of `/proc`, `/sys`, `/dev`, `/run` and `/tmp`, which belongs to a running system.
 """
 
 import bz2
@@ -20,16 +20,16 @@ from uuid import uuid4
 
 from modelyard.errors import Invalid
 from modelyard.oci.blobs import CHUNK
-from modelyard.oci.content import CONFIG, MANIFEST, Descriptor, Manifest, Platform
+from modelyard.oci.content import CONFIG, MANIFEST, Descriptor, ImageManifest, Platform
 from modelyard.oci.image_config import ImageConfig
-from modelyard.oci.layers import CompressedLayer
+from modelyard.oci.layers import GzipTarLayer
 from modelyard.oci.layout import Layout
 from modelyard.oci.tar_format import Entry, Kind
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TRANSIENT = ("proc/", "sys/", "dev/", "run/", "tmp/")
-_PACKED: tuple[tuple[bytes, Callable[[Path], BinaryIO]], ...] = (
-    (b"\x1f\x8b", lambda path: cast("BinaryIO", gzip.open(path))),  # noqa: SIM115  # Who calls it closes it.
+_DECOMPRESSORS: tuple[tuple[bytes, Callable[[Path], BinaryIO]], ...] = (
+    (b"\x1f\x8b", lambda path: cast("BinaryIO", gzip.open(path))),  # noqa: SIM115  # The caller closes it.
     (b"\xfd7zXZ\x00", lambda path: cast("BinaryIO", lzma.open(path))),  # noqa: SIM115  # As above.
     (b"BZh", lambda path: cast("BinaryIO", bz2.open(path))),  # noqa: SIM115  # As above.
 )
@@ -51,21 +51,21 @@ def import_root_file_system(source: Path, layout: Layout, *, name: str, architec
     """Make an image of a root file system and name it in the layout.
 
     Args:
-        source: a folder, or a tar archive, plain or packed by gzip, xz or bzip2.
+        source: a folder, or a tar archive, plain or compressed with gzip, xz or bzip2.
         layout: where the image is put.
         name: what the layout names it.
-        architecture: in Go's words; None finds it out from a program of the file system.
+        architecture: a GOARCH value; None detects it from a program of the file system.
 
     Raises:
         Invalid: code `root_file_system_invalid`.
     """
-    with layout.in_use(), ExitStack() as opened:
+    with layout.shared_lock(), ExitStack() as opened:
         files = _files(source, layout, opened)
         if not files:
-            raise _wrong(source, "files", "none")
+            raise _invalid_file_system(source, "files", "none")
         platform = Platform(architecture or _architecture(source, files))
         with layout.blobs.writer() as writer:
-            layer = CompressedLayer(writer)
+            layer = GzipTarLayer(writer)
             for entry, content in _entries(files):
                 layer.add(entry, content)
             made = layer.commit("imported root file system")
@@ -76,8 +76,8 @@ def import_root_file_system(source: Path, layout: Layout, *, name: str, architec
             created=_EPOCH,
             history=[{"created": _EPOCH, "created_by": made.comment}],
         )
-        manifest = Manifest(layout.blobs.add(config.content(), CONFIG), [made.descriptor])
-        descriptor = replace(layout.blobs.add(manifest.content(), MANIFEST), platform=platform)
+        manifest = ImageManifest(layout.blobs.add(config.to_bytes(), CONFIG), [made.descriptor])
+        descriptor = replace(layout.blobs.add(manifest.to_bytes(), MANIFEST), platform=platform)
         return layout.put(descriptor, name=name)
 
 
@@ -86,31 +86,33 @@ def _files(source: Path, layout: Layout, opened: ExitStack) -> list[_File]:
     if source.is_dir():
         files = list(_of_folder(source))
     elif source.is_file():
-        archive = _unpacked(source, layout, opened)
+        archive = _decompressed(source, layout, opened)
         try:
             members = opened.enter_context(tarfile.open(archive, mode="r:"))  # noqa: SIM115  # Entered here.
             files = list(_of_archive(source, members))
         except tarfile.TarError as error:
-            raise _wrong(source, "a tar archive, plain or packed by gzip, xz or bzip2", str(error)) from error
+            raise _invalid_file_system(
+                source, "a tar archive, plain or compressed with gzip, xz or bzip2", str(error)
+            ) from error
     else:
-        raise _wrong(source, "a folder or a tar archive", "neither")
+        raise _invalid_file_system(source, "a folder or a tar archive", "neither")
     return sorted(files, key=lambda file: file.entry.path.split("/"))
 
 
-def _unpacked(source: Path, layout: Layout, opened: ExitStack) -> Path:
-    """The plain archive, which is read in another order than it is written in."""
+def _decompressed(source: Path, layout: Layout, opened: ExitStack) -> Path:
+    """The archive, decompressed into a file if it is compressed: its entries are read in another order than stored."""
     with source.open("rb") as file:
         magic = file.read(6)
-    unpack = next((unpack for start, unpack in _PACKED if magic.startswith(start)), None)
-    if unpack is None:
+    decompress = next((decompress for start, decompress in _DECOMPRESSORS if magic.startswith(start)), None)
+    if decompress is None:
         return source
     plain = layout.scratch / uuid4().hex
     opened.callback(plain.unlink, missing_ok=True)
     try:
-        with unpack(source) as packed, plain.open("xb") as file:
-            shutil.copyfileobj(packed, file, CHUNK)
+        with decompress(source) as compressed, plain.open("xb") as file:
+            shutil.copyfileobj(compressed, file, CHUNK)
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise _wrong(source, "an archive that can be unpacked", str(error)) from error
+        raise _invalid_file_system(source, "an archive that can be decompressed", str(error)) from error
     return plain
 
 
@@ -128,7 +130,7 @@ def _of_folder(source: Path) -> Iterator[_File]:
                 kind=kind,
                 size=found.st_size if kind is Kind.FILE else 0,
                 mode=stat.S_IMODE(found.st_mode),
-                target=str(path.readlink()) if kind is Kind.LINK else "",
+                target=str(path.readlink()) if kind is Kind.SYMLINK else "",
                 uid=found.st_uid,
                 gid=found.st_gid,
                 mtime=max(0, int(found.st_mtime)),
@@ -137,7 +139,7 @@ def _of_folder(source: Path) -> Iterator[_File]:
 
 
 def _of_archive(source: Path, archive: tarfile.TarFile) -> Iterator[_File]:
-    members = {_plain(source, member.name): member for member in archive}
+    members = {_normalized_path(source, member.name): member for member in archive}
     for path, member in members.items():
         content = _content_of(source, members, member)
         kind = _kind_of_member(content)
@@ -148,7 +150,7 @@ def _of_archive(source: Path, archive: tarfile.TarFile) -> Iterator[_File]:
             kind=kind,
             size=content.size if kind is Kind.FILE else 0,
             mode=content.mode & 0o7777,
-            target=content.linkname if kind is Kind.LINK else "",
+            target=content.linkname if kind is Kind.SYMLINK else "",
             uid=content.uid,
             gid=content.gid,
             mtime=max(0, int(content.mtime)),
@@ -161,11 +163,11 @@ def _content_of(source: Path, members: dict[str, tarfile.TarInfo], member: tarfi
     for _ in range(len(members)):
         if not member.islnk():
             return member
-        target = members.get(_plain(source, member.linkname))
+        target = members.get(_normalized_path(source, member.linkname))
         if target is None or target is member:
             break
         member = target
-    raise _wrong(source, "hard links to files of the archive", f"one to {member.linkname!r:.120}")
+    raise _invalid_file_system(source, "hard links to files of the archive", f"one to {member.linkname!r:.120}")
 
 
 def _entries(files: list[_File]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
@@ -189,7 +191,7 @@ def _chunks(open_content: Callable[[], IO[bytes]]) -> Iterator[bytes]:
 
 
 def _architecture(source: Path, files: list[_File]) -> str:
-    """What the programs of the file system are for."""
+    """The architecture of the first ELF program of the file system."""
     programs = (file for file in files if file.open is not None and file.entry.path.startswith(_ELF_FOLDERS))
     for program in programs:
         assert program.open is not None  # noqa: S101  # Chosen above.
@@ -198,14 +200,16 @@ def _architecture(source: Path, files: list[_File]) -> str:
             machine = int.from_bytes(head[18:20], "little" if head[5:6] == b"\x01" else "big")
             if head.startswith(b"\x7fELF") and machine in _ELF_MACHINES:
                 return _ELF_MACHINES[machine]
-    raise _wrong(source, "a program of a known architecture below bin or usr/bin, or the architecture named", "none")
+    raise _invalid_file_system(
+        source, "a program of a known architecture below bin or usr/bin, or the architecture named", "none"
+    )
 
 
-def _plain(source: Path, name: str) -> str:
-    """A member's path without `./`; one that leads out of the root is refused."""
+def _normalized_path(source: Path, name: str) -> str:
+    """A member's path without `./`. Raises Invalid for one that leads out of the root."""
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if ".." in parts or "\0" in name or any(part.startswith(".wh.") for part in parts):
-        raise _wrong(source, "paths below the root, and no whiteouts", repr(name)[:120])
+        raise _invalid_file_system(source, "paths below the root, and no whiteouts", repr(name)[:120])
     return "/".join(parts)
 
 
@@ -218,7 +222,7 @@ def _kind_of_mode(mode: int) -> Kind | None:
         return Kind.FILE
     if stat.S_ISDIR(mode):
         return Kind.FOLDER
-    return Kind.LINK if stat.S_ISLNK(mode) else None
+    return Kind.SYMLINK if stat.S_ISLNK(mode) else None
 
 
 def _kind_of_member(member: tarfile.TarInfo) -> Kind | None:
@@ -226,7 +230,7 @@ def _kind_of_member(member: tarfile.TarInfo) -> Kind | None:
         return Kind.FILE
     if member.isdir():
         return Kind.FOLDER
-    return Kind.LINK if member.issym() else None
+    return Kind.SYMLINK if member.issym() else None
 
 
 def _opener(path: Path) -> Callable[[], IO[bytes]]:
@@ -241,7 +245,7 @@ def _member_opener(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callabl
     return open_member
 
 
-def _wrong(source: Path, expected: str, got: str) -> Invalid:
+def _invalid_file_system(source: Path, expected: str, got: str) -> Invalid:
     return Invalid(
         f"root file system {source.name}: expected {expected}, got {got}",
         code="root_file_system_invalid",

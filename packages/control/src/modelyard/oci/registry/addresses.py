@@ -1,6 +1,6 @@
-"""Where a registry is, and which address that it names may be followed. Pure.
+"""URLs of registries, and which URL in a response may be followed. Pure.
 
-Plain HTTP is spoken to this machine and to hosts that the operator names, and to nobody else, whatever a registry says.
+Plain HTTP is used for this machine and for hosts that the operator names, and for no other, whatever a registry sends.
 """
 
 import re

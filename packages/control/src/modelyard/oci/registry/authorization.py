@@ -1,7 +1,7 @@
-"""Gets what a registry demands: Basic, or a token of the server that its challenge names, by scope.
+"""Authorization as a registry requests it: Basic, or a token of the server that its challenge names, by scope.
 
-Tokens are kept in memory for as long as the registry takes them. A token server is asked without following redirects,
-so what we are known by goes to it and to nobody else.
+Tokens are cached in memory until the registry rejects them. Redirects of a token server are not followed, so no
+other server gets credentials.
 """
 
 import json
@@ -34,7 +34,7 @@ class Authorization:
         self._asking = threading.Lock()
 
     def header(self, scope: str) -> str | None:
-        """What was accepted for this scope before; None where nothing was needed yet."""
+        """The header that was accepted for this scope before; None if none was needed yet."""
         return self._headers.get(scope)
 
     def answer(self, challenges: list[str], scope: str, *, refused: str | None) -> str:
@@ -55,7 +55,7 @@ class Authorization:
                 return known  # Another thread was faster.
             header = self._obtained(parse_challenges(challenges), scope)
             if header == refused:
-                raise self._denied("it does not take our credentials")
+                raise self._denied("it rejects our credentials")
             self._headers[scope] = header
             return header
 
@@ -67,8 +67,8 @@ class Authorization:
         if "basic" in by_scheme and credential is not None and not credential.is_identity_token:
             return credential.basic
         if "basic" in by_scheme:
-            raise self._denied("it asks for a user and a password, and there are none for it")
-        raise self._denied("it asks for a kind of authentication that is neither Bearer nor Basic")
+            raise self._denied("it requires a user and a password, and none are configured")
+        raise self._denied("it requires an authentication scheme other than Bearer and Basic")
 
     def _token(self, challenge: Challenge, credential: Credential | None, scope: str) -> str:
         root = self._addresses.root(self._host)
@@ -79,26 +79,28 @@ class Authorization:
             form |= {"grant_type": "refresh_token", "refresh_token": credential.secret}
             request = httpx.Request("POST", realm, data=form)
         else:
-            mark = "&" if "?" in realm else "?"
+            separator = "&" if "?" in realm else "?"
             headers = {} if credential is None else {"Authorization": credential.basic}
-            asked = urlencode([("service", service), *(("scope", each) for each in scope.split())])
-            request = httpx.Request("GET", f"{realm}{mark}{asked}", headers=headers)
+            query = urlencode([("service", service), *(("scope", each) for each in scope.split())])
+            request = httpx.Request("GET", f"{realm}{separator}{query}", headers=headers)
         status, body = self._exchange(request)
         if status in {400, 401, 403}:
-            whom = "its token server refuses our credentials" if credential else "its token server asks for credentials"
-            raise self._denied(f"{whom} ({status})")
+            reason = (
+                "its token server rejects our credentials" if credential else "its token server requires credentials"
+            )
+            raise self._denied(f"{reason} ({status})")
         if status != 200:
-            raise Unavailable(f"the token server of {self._host} answered {status}", code="registry_unavailable")
+            raise Unavailable(f"the token server of {self._host} responded with {status}", code="registry_unavailable")
         return self._read(body)
 
     def _read(self, body: bytes) -> str:
         try:
-            said: Any = json.loads(body)
+            document: Any = json.loads(body)
         except (ValueError, RecursionError):
-            said = None
-        token = (said.get("token") or said.get("access_token")) if isinstance(said, dict) else None
+            document = None
+        token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise Unavailable(f"the token server of {self._host} answered no token", code="registry_unavailable")
+            raise Unavailable(f"the token server of {self._host} sent no token", code="registry_unavailable")
         return token
 
     def _denied(self, why: str) -> Invalid:

@@ -1,6 +1,6 @@
-"""The verbs of one registry, by the distribution specification 1.1: blobs, manifests, referrers.
+"""Operations of one registry, by the distribution specification 1.1: blobs, manifests, referrers.
 
-What is named by a digest is checked against it; what a registry answers is read as anybody's input.
+Manifests are verified against their digest; the caller verifies blobs. Responses are untrusted input.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from modelyard.oci.content import (
     MANIFESTS,
     Descriptor,
     Digest,
-    Index,
+    ImageIndex,
 )
 from modelyard.oci.reference import Reference, Repository
-from modelyard.oci.registry.transport import Answer, RegistryAccess, Transport
+from modelyard.oci.registry.transport import RegistryAccess, Response, Transport
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 _NO_DELETION = frozenset({405})
@@ -49,18 +49,18 @@ class Registry:
     def has_blob(self, repository: Repository, blob: Descriptor) -> bool:
         """Whether a repository has a blob of this digest and size."""
         try:
-            answer = self.transport.ask(
-                "HEAD", f"/v2/{repository.name}/blobs/{blob.digest}", scope=pulling(repository), expected={200}
+            response = self.transport.request(
+                "HEAD", f"/v2/{repository.name}/blobs/{blob.digest}", scope=pull_scope(repository), expected={200}
             )
         except NotFound:
             return False
-        length = answer.headers.get("Content-Length")
+        length = response.headers.get("Content-Length")
         return length is None or length == str(blob.size)
 
     def blob(self, repository: Repository, blob: Descriptor) -> Iterator[bytes]:
         """The bytes of a blob, unchecked and possibly more than it has: the reader counts and hashes them."""
         path = f"/v2/{repository.name}/blobs/{blob.digest}"
-        with self.transport.stream("GET", path, scope=pulling(repository), expected={200}) as response:
+        with self.transport.stream("GET", path, scope=pull_scope(repository), expected={200}) as response:
             yield from response.iter_raw(1024 * 1024)
 
     def manifest(self, reference: Reference) -> tuple[Descriptor, bytes]:
@@ -70,41 +70,41 @@ class Registry:
             NotFound: code `registry_not_found`.
             Invalid: code `registry_answer_invalid`: it is not what its digest says.
         """
-        answer = self._manifest("GET", reference)
-        digest = Digest.of(answer.body)
-        said = answer.headers.get("Docker-Content-Digest")
-        expected = str(reference.digest) if reference.digest is not None else said
+        response = self._manifest("GET", reference)
+        digest = Digest.of(response.body)
+        header = response.headers.get("Docker-Content-Digest")
+        expected = str(reference.digest) if reference.digest is not None else header
         if expected is not None and expected != str(digest):
-            raise self._strange(f"{reference.repository}: expected the manifest {expected[:80]}, got {digest}")
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+            raise self._invalid_response(f"{reference.repository}: expected the manifest {expected[:80]}, got {digest}")
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         if media_type not in {*MANIFESTS, *INDEXES}:
-            raise self._strange(f"{reference.repository}: expected an image, got {media_type[:80]!r}")
-        return Descriptor(media_type, digest, len(answer.body)), answer.body
+            raise self._invalid_response(f"{reference.repository}: expected an image, got {media_type[:80]!r}")
+        return Descriptor(media_type, digest, len(response.body)), response.body
 
     def digest_of(self, reference: Reference) -> Digest | None:
         """What a tag or digest leads to now; None where there is nothing."""
         try:
-            answer = self._manifest("HEAD", reference)
+            response = self._manifest("HEAD", reference)
         except NotFound:
             return None
-        said = answer.headers.get("Docker-Content-Digest")
-        return Digest(said) if said is not None else self.manifest(reference)[0].digest
+        header = response.headers.get("Docker-Content-Digest")
+        return Digest(header) if header is not None else self.manifest(reference)[0].digest
 
     def put_manifest(self, reference: Reference, content: bytes, media_type: str) -> bool:
         """Put a manifest under the reference's digest or tag; says whether the registry lists it under its subject."""
         digest = Digest.of(content)
-        answer = self.transport.ask(
+        response = self.transport.request(
             "PUT",
             f"/v2/{reference.repository.name}/manifests/{reference.manifest}",
-            scope=pushing(reference.repository),
+            scope=push_scope(reference.repository),
             expected={200, 201, 202},
             headers={"Content-Type": media_type, "Content-Length": str(len(content))},
             content=lambda: iter([content]),
         )
-        said = answer.headers.get("Docker-Content-Digest")
-        if said is not None and said != str(digest):
-            raise self._strange(f"{reference.repository}: expected the manifest {digest}, got {said[:80]}")
-        return "OCI-Subject" in answer.headers
+        header = response.headers.get("Docker-Content-Digest")
+        if header is not None and header != str(digest):
+            raise self._invalid_response(f"{reference.repository}: expected the manifest {digest}, got {header[:80]}")
+        return "OCI-Subject" in response.headers
 
     def delete_manifest(self, repository: Repository, digest: Digest) -> bool:
         """Delete a manifest, and with it all tags that lead to it; says whether it was there.
@@ -113,17 +113,17 @@ class Registry:
             Conflict: code `registry_deletion_unsupported`: the registry does not allow it.
         """
         try:
-            answer = self.transport.ask(
+            response = self.transport.request(
                 "DELETE",
                 f"/v2/{repository.name}/manifests/{digest}",
-                scope=deleting(repository),
+                scope=delete_scope(repository),
                 expected={200, 202, *_NO_DELETION},
             )
         except NotFound:
             return False
-        if answer.status in _NO_DELETION:
+        if response.status in _NO_DELETION:
             raise Conflict(
-                f"the registry {self.host} does not allow that images are deleted; its operator has to",
+                f"the registry {self.host} does not allow deletion of images; its operator has to enable it",
                 code="registry_deletion_unsupported",
             )
         return True
@@ -135,48 +135,48 @@ class Registry:
         for _ in range(_MAX_PAGES):
             if path is None:
                 return found
-            answer = self.transport.ask("GET", path, scope=pulling(repository), expected={200, 400, 404})
-            if answer.status != 200 or answer.headers.get("Content-Type", "").partition(";")[0] != INDEX:
+            response = self.transport.request("GET", path, scope=pull_scope(repository), expected={200, 400, 404})
+            if response.status != 200 or response.headers.get("Content-Type", "").partition(";")[0] != INDEX:
                 return list(self.fallback_index(repository, subject).manifests)
-            found.extend(Index.parse(answer.body).manifests)
-            path = self._next(answer)
-        raise self._strange(f"{repository}: expected at most {_MAX_PAGES} pages of referrers, got more")
+            found.extend(ImageIndex.parse(response.body).manifests)
+            path = self._next(response)
+        raise self._invalid_response(f"{repository}: expected at most {_MAX_PAGES} pages of referrers, got more")
 
-    def fallback_index(self, repository: Repository, subject: Digest) -> Index:
+    def fallback_index(self, repository: Repository, subject: Digest) -> ImageIndex:
         """The index of the fallback tag; an empty one where there is none."""
         try:
             descriptor, content = self.manifest(repository.tagged(fallback_tag(subject)))
         except NotFound:
-            return Index()
-        return Index.parse(content) if descriptor.media_type in INDEXES else Index()
+            return ImageIndex()
+        return ImageIndex.parse(content) if descriptor.media_type in INDEXES else ImageIndex()
 
-    def _manifest(self, method: str, reference: Reference) -> Answer:
-        return self.transport.ask(
+    def _manifest(self, method: str, reference: Reference) -> Response:
+        return self.transport.request(
             method,
             f"/v2/{reference.repository.name}/manifests/{reference.manifest}",
-            scope=pulling(reference.repository),
+            scope=pull_scope(reference.repository),
             expected={200},
             headers={"Accept": _ACCEPTED},
         )
 
-    def _next(self, answer: Answer) -> str | None:
-        link = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url")
-        return None if link is None else self.transport.same_origin(answer.address, link, what="next page")
+    def _next(self, response: Response) -> str | None:
+        link = httpx.Response(200, headers=response.headers).links.get("next", {}).get("url")
+        return None if link is None else self.transport.same_origin(response.address, link, what="next page")
 
-    def _strange(self, what: str) -> Invalid:
-        return Invalid(f"the registry {self.host} answers wrongly: {what}", code="registry_answer_invalid")
+    def _invalid_response(self, what: str) -> Invalid:
+        return Invalid(f"the registry {self.host} sent an invalid response: {what}", code="registry_answer_invalid")
 
 
-def pulling(repository: Repository) -> str:
-    """The scope of reads."""
+def pull_scope(repository: Repository) -> str:
+    """The token scope of reads."""
     return f"repository:{repository.name}:pull"
 
 
-def pushing(repository: Repository) -> str:
-    """The scope of writes."""
+def push_scope(repository: Repository) -> str:
+    """The token scope of writes."""
     return f"repository:{repository.name}:pull,push"
 
 
-def deleting(repository: Repository) -> str:
-    """The scope of deletions."""
+def delete_scope(repository: Repository) -> str:
+    """The token scope of deletions."""
     return f"repository:{repository.name}:delete"

@@ -1,4 +1,4 @@
-"""Who we are at a registry, as Docker's configuration says it: `auths`, `credsStore` and `credHelpers`.
+"""Credentials of registries from Docker's configuration: `auths`, `credsStore` and `credHelpers`.
 
 A helper is a program `docker-credential-<name>` on the PATH that the operator installed; it is given a host and nothing
 else. Nothing of a secret is in an error or a representation.
@@ -42,7 +42,7 @@ class Credential:
 
 
 class Credentials(Protocol):
-    """Knows who we are at a host. It may ask a program, and is asked once for each need of a token."""
+    """Provides the credential for a host. May run a program; called each time a token is needed."""
 
     def of(self, host: str) -> Credential | None:
         """The credential for a registry (with its port where it has one); None where we are nobody.
@@ -80,9 +80,9 @@ class DockerCredentials:
         helpers = _mapping(config.get("credHelpers"))
         helper = next((helpers[key] for key in keys if key in helpers), None)
         if helper is not None:
-            return self._ask(helper, keys[0])
+            return self._run_helper(helper, keys[0])
         if config.get("credsStore"):
-            found = self._ask(config["credsStore"], keys[0])
+            found = self._run_helper(config["credsStore"], keys[0])
             if found is not None:
                 return found
         auths = {_plain(key): value for key, value in _mapping(config.get("auths")).items()}
@@ -94,18 +94,18 @@ class DockerCredentials:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise _wrong(f"a file that can be read ({error.strerror})") from error
+            raise _invalid_config(f"a file that can be read ({error.strerror})") from error
         try:
             config = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise _wrong("JSON") from error
+            raise _invalid_config("JSON") from error
         if not isinstance(config, dict):
-            raise _wrong("a JSON object")
+            raise _invalid_config("a JSON object")
         return config
 
-    def _ask(self, helper: object, key: str) -> Credential | None:
+    def _run_helper(self, helper: object, key: str) -> Credential | None:
         if not isinstance(helper, str) or not _HELPER.fullmatch(helper):
-            raise _wrong("names of credential helpers of letters, digits, '.', '_' and '-'")
+            raise _invalid_config("names of credential helpers of letters, digits, '.', '_' and '-'")
         name = f"docker-credential-{helper}"
         program = shutil.which(name, path=self._environment.get("PATH"))
         if program is None:
@@ -121,9 +121,7 @@ class DockerCredentials:
                 timeout=_HELPER_SECONDS,
             )
         except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
-            raise Unavailable(
-                f"{name} did not answer: {type(error).__name__}", code="credential_helper_failed"
-            ) from error
+            raise Unavailable(f"{name} failed: {type(error).__name__}", code="credential_helper_failed") from error
         if answer.returncode != 0:
             if _NOT_FOUND in answer.stdout.lower():
                 return None
@@ -133,12 +131,12 @@ class DockerCredentials:
 
 def _answered(text: str, helper: str) -> Credential | None:
     try:
-        said = json.loads(text)
-        username, secret = said["Username"], said["Secret"]
+        document = json.loads(text)
+        username, secret = document["Username"], document["Secret"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"{helper} answered no credential", code="credential_helper_failed") from error
+        raise Unavailable(f"{helper} sent no credential", code="credential_helper_failed") from error
     if not isinstance(username, str) or not isinstance(secret, str):
-        raise Unavailable(f"{helper} answered no credential", code="credential_helper_failed")
+        raise Unavailable(f"{helper} sent no credential", code="credential_helper_failed")
     return Credential(username, secret, is_identity_token=username == _IDENTITY)
 
 
@@ -155,9 +153,9 @@ def _written(auth: Mapping[str, Any], host: str) -> Credential | None:
     try:
         username, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise _wrong(f"base64 of <user>:<password> for {host}") from error
+        raise _invalid_config(f"base64 of <user>:<password> for {host}") from error
     if not colon:
-        raise _wrong(f"base64 of <user>:<password> for {host}")
+        raise _invalid_config(f"base64 of <user>:<password> for {host}")
     return Credential(username, password.rstrip("\0"))
 
 
@@ -170,5 +168,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _wrong(expected: str) -> Invalid:
+def _invalid_config(expected: str) -> Invalid:
     return Invalid(f"config.json of Docker: expected {expected}", code="credentials_invalid")

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from modelyard.errors import Invalid, Unavailable
 from modelyard.oci.base.bases import for_platform
-from modelyard.oci.content import INDEXES, Descriptor, Index, Manifest, Platform
+from modelyard.oci.content import INDEXES, Descriptor, ImageIndex, ImageManifest, Platform
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.client import Registry
+from modelyard.oci.registry.transport import retry_delay
 
 
 def pull_image(
@@ -44,10 +45,10 @@ def pull_image(
         )
     descriptor, content = registry.manifest(reference)
     if descriptor.media_type in INDEXES:
-        chosen = for_platform(Index.parse(content), platform)
+        chosen = for_platform(ImageIndex.parse(content), platform)
         descriptor, content = registry.manifest(reference.pinned(chosen.digest))
-    manifest = Manifest.parse(content)
-    with layout.in_use():
+    manifest = ImageManifest.parse(content)
+    with layout.shared_lock():
         missing = [blob for blob in manifest.blobs if not layout.blobs.has(blob)]
         require_space(sum(blob.size for blob in missing))
         for blob in missing:
@@ -58,7 +59,7 @@ def pull_image(
 
 
 def _fetch(registry: Registry, repository: Repository, blob: Descriptor, layout: Layout) -> None:
-    """Fetch a blob; a connection that breaks off begins anew, as often as requests do."""
+    """Fetch a blob; after a lost connection from its start, at most `attempts` times."""
     access = registry.transport.access
     for attempt in range(access.attempts):
         try:
@@ -66,6 +67,6 @@ def _fetch(registry: Registry, repository: Repository, blob: Descriptor, layout:
         except Unavailable:
             if attempt == access.attempts - 1:
                 raise
-            access.sleep(min(0.5 * 2**attempt, 30))
+            access.sleep(retry_delay(attempt))
         else:
             return

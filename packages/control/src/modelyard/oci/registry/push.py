@@ -1,17 +1,17 @@
 """Sends an image of a layout to a registry: blobs, the manifest, what refers to it, and the tag last.
 
-Whoever sees the tag can pull all of it. A push that was cut off is simply made again: what arrived is found there.
+Whoever sees the tag can pull all of it. A repeated push does not send blobs again that the registry has.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelyard.oci.content import INDEX, Descriptor, Digest, Index, Manifest
+from modelyard.oci.content import INDEX, Descriptor, Digest, ImageIndex, ImageManifest
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.client import Registry, fallback_tag
 from modelyard.oci.registry.upload_sessions import UploadSessions
-from modelyard.oci.registry.uploads import Arrival, BlobUploads
+from modelyard.oci.registry.uploads import BlobUploads, UploadOutcome
 
 _UPLOADS = ".uploads"
 
@@ -48,13 +48,13 @@ def push_image(
         log: takes one line for each blob that is sent.
 
     Raises:
-        Unavailable: code `registry_unavailable`. The same call goes on later.
+        Unavailable: code `registry_unavailable`. The same call resumes the push later.
         Invalid: code `registry_denied`, `registry_refused` and others, by the registry's answer.
     """
     repository = reference.repository
     sessions = UploadSessions(layout.root / _UPLOADS)
     uploads = BlobUploads(registry, repository, blobs=layout.blobs, sessions=sessions, mount_from=mount_from)
-    with layout.in_use():
+    with layout.shared_lock():
         manifest = layout.manifest(image)
         arrivals = _put_blobs(uploads, manifest, log)
         _put(layout, image, repository.at(image.digest), registry)
@@ -64,11 +64,16 @@ def push_image(
             if not _put(layout, referrer, repository.at(referrer.digest), registry):
                 _list_under_tag(registry, repository, image.digest, _described(referrer, artifact))
         _put(layout, image, replace(reference, digest=None), registry)
-    sizes = dict.fromkeys(Arrival, 0)
+    sizes = dict.fromkeys(UploadOutcome, 0)
     for blob, arrival in arrivals:
         sizes[arrival] += blob.size
     log(f"pushed {reference}@{image.digest}")
-    return Pushed(reference.pinned(image.digest), sizes[Arrival.SENT], sizes[Arrival.MOUNTED], sizes[Arrival.PRESENT])
+    return Pushed(
+        reference.pinned(image.digest),
+        sizes[UploadOutcome.UPLOADED],
+        sizes[UploadOutcome.MOUNTED],
+        sizes[UploadOutcome.ALREADY_PRESENT],
+    )
 
 
 def delete_image(registry: Registry, repository: Repository, digest: Digest) -> bool:
@@ -86,8 +91,8 @@ def delete_image(registry: Registry, repository: Repository, digest: Digest) -> 
 
 
 def _put_blobs(
-    uploads: BlobUploads, manifest: Manifest, log: Callable[[str], None]
-) -> list[tuple[Descriptor, Arrival]]:
+    uploads: BlobUploads, manifest: ImageManifest, log: Callable[[str], None]
+) -> list[tuple[Descriptor, UploadOutcome]]:
     return [(blob, uploads.put(blob, log=log)) for blob in manifest.blobs]
 
 
@@ -95,7 +100,7 @@ def _put(layout: Layout, descriptor: Descriptor, reference: Reference, registry:
     return registry.put_manifest(reference, layout.blobs.document(descriptor), descriptor.media_type)
 
 
-def _described(referrer: Descriptor, artifact: Manifest) -> Descriptor:
+def _described(referrer: Descriptor, artifact: ImageManifest) -> Descriptor:
     """As the registry's own list would have it."""
     return Descriptor(
         referrer.media_type,
@@ -107,9 +112,9 @@ def _described(referrer: Descriptor, artifact: Manifest) -> Descriptor:
 
 
 def _list_under_tag(registry: Registry, repository: Repository, subject: Digest, referrer: Descriptor) -> None:
-    """Add a referrer to the index of the fallback tag, beside those that others put there."""
+    """Add a referrer to the index of the fallback tag, and keep the entries of others."""
     index = registry.fallback_index(repository, subject)
     if any(each.digest == referrer.digest for each in index.manifests):
         return
-    content = Index((*index.manifests, referrer)).content()
+    content = ImageIndex((*index.manifests, referrer)).to_bytes()
     registry.put_manifest(repository.tagged(fallback_tag(subject)), content, INDEX)

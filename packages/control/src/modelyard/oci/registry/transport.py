@@ -1,6 +1,6 @@
-"""Requests to one registry: with its authorization, bounded answers, checked redirects, and retries of what passes.
+"""Requests to one registry: authorization, bounded responses, checked redirects; transient errors are retried.
 
-A registry is not trusted: what it answers is bounded, and credentials go to its own origin only.
+A registry is not trusted: its responses are bounded, and credentials go to its own origin only.
 """
 
 import time
@@ -17,9 +17,9 @@ from modelyard.oci.registry.credentials import Anonymous, Credentials
 from modelyard.oci.strict_json import MAX_DOCUMENT
 
 Content = Callable[[], Iterator[bytes]]
-"""Makes the body anew for each try."""
+"""Returns the body; called once per attempt."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _MAX_REDIRECTS = 5
 _MAX_ERROR = 64 * 1024
 _MAX_TOKEN = 1024 * 1024
@@ -30,21 +30,21 @@ _AGENT = {"User-Agent": "modelyard", "Accept-Encoding": "identity"}
 
 @dataclass(frozen=True, slots=True)
 class RegistryAccess:
-    """How registries are reached: who we are, what may be plain, and how long we wait."""
+    """How registries are reached: credentials, which hosts may use HTTP, retries and timeouts."""
 
     credentials: Credentials = field(default_factory=Anonymous)
     addresses: Addresses = field(default_factory=Addresses)
     attempts: int = 5
     sleep: Callable[[float], None] = time.sleep
-    seconds: float = 60
-    """Without a byte, until a request is given up."""
-    chunk: int = 16 * 1024 * 1024
-    """Bytes of one request of an upload."""
+    timeout_seconds: float = 60
+    """Timeout of each read and write; that of connecting is 10 seconds."""
+    chunk_bytes: int = 16 * 1024 * 1024
+    """Size of one upload request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What was answered, whole."""
+class Response:
+    """A response with its whole body."""
 
     status: int
     headers: httpx.Headers
@@ -60,7 +60,7 @@ class Transport:
         self.access = access
         self._root = access.addresses.root(host)
         self._http = httpx.Client(
-            headers=_AGENT, follow_redirects=False, timeout=httpx.Timeout(access.seconds, connect=10)
+            headers=_AGENT, follow_redirects=False, timeout=httpx.Timeout(access.timeout_seconds, connect=10)
         )
         self._authorization = Authorization(
             host, credentials=access.credentials, addresses=access.addresses, exchange=self._exchange
@@ -70,7 +70,7 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -80,17 +80,17 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         content: Content | None = None,
         attempts: int | None = None,
-    ) -> Answer:
-        """Send a request and read its answer. What passes is tried again.
+    ) -> Response:
+        """Send a request and read its response. Transient errors are retried.
 
         Args:
-            method: of HTTP.
+            method: HTTP method.
             path: below the registry's address, or an address of its own origin.
-            scope: what a token is asked for.
-            expected: the statuses that are an answer; 404 is NotFound where it is not among them.
+            scope: the token scope.
+            expected: statuses to return; any other raises, 404 as NotFound.
             headers: of the request.
             content: the body, whose length `headers` names.
-            attempts: how often it is tried, if not as often as all.
+            attempts: at most this many; default: the access's.
 
         Raises:
             Unavailable: code `registry_unavailable`.
@@ -101,7 +101,7 @@ class Transport:
             method, path, scope=scope, expected=expected, headers=headers, content=content, attempts=attempts
         ) as response:
             body = _bounded(response, MAX_DOCUMENT, self.host)
-            return Answer(response.status_code, response.headers, body, str(response.url))
+            return Response(response.status_code, response.headers, body, str(response.url))
 
     @contextmanager
     def stream(
@@ -115,7 +115,7 @@ class Transport:
         content: Content | None = None,
         attempts: int | None = None,
     ) -> Iterator[httpx.Response]:
-        """As `ask`, with an answer that the caller reads."""
+        """As `request`, with a body that the caller reads."""
         address = path if "://" in path else f"{self._root}{path}"
         response = self._retried(method, address, scope, headers or {}, content, attempts or self.access.attempts)
         try:
@@ -148,29 +148,29 @@ class Transport:
         for attempt in range(attempts):
             is_last = attempt == attempts - 1
             try:
-                response = self._authorized(method, address, scope, headers, content)
+                response = self._send_authorized(method, address, scope, headers, content)
             except httpx.HTTPError as error:
                 if is_last:
                     raise self._unavailable(error) from error
-                self.access.sleep(_pause(attempt))
+                self.access.sleep(retry_delay(attempt))
                 continue
-            if response.status_code not in _PASSING or is_last:
+            if response.status_code not in _RETRYABLE_STATUSES or is_last:
                 return response
             response.close()
-            self.access.sleep(_pause(attempt, response.headers.get("Retry-After")))
+            self.access.sleep(retry_delay(attempt, response.headers.get("Retry-After")))
         raise AssertionError("the last attempt ends the loop")
 
-    def _authorized(
+    def _send_authorized(
         self, method: str, address: str, scope: str, headers: Mapping[str, str], content: Content | None
     ) -> httpx.Response:
         header = self._authorization.header(scope)
-        response = self._followed(method, address, {**headers, **_authorized(header)}, content)
+        response = self._followed(method, address, {**headers, **_authorization_header(header)}, content)
         if response.status_code != 401 or origin(str(response.url)) != origin(self._root):
             return response
         challenges = response.headers.get_list("WWW-Authenticate")
         response.close()
-        answer = self._authorization.answer(challenges, scope, refused=header)
-        return self._followed(method, address, {**headers, **_authorized(answer)}, content)
+        renewed = self._authorization.answer(challenges, scope, refused=header)
+        return self._followed(method, address, {**headers, **_authorization_header(renewed)}, content)
 
     def _followed(
         self, method: str, address: str, headers: Mapping[str, str], content: Content | None
@@ -183,18 +183,18 @@ class Transport:
             try:
                 request = self._http.build_request(method, address, headers=sent, content=body)
             except httpx.InvalidURL as error:
-                raise self._refused("it names an address that is none") from error
+                raise self._failed("invalid redirect URL") from error
             response = self._http.send(request, stream=True)
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
             if method not in {"GET", "HEAD"}:
-                raise self._refused(f"it redirects a {method}, which is not followed")
+                raise self._failed(f"a redirect of a {method} is not followed")
             address = self.access.addresses.followed(address, response.headers.get("Location", ""), what="redirect")
-        raise self._refused(f"it redirects more than {_MAX_REDIRECTS} times")
+        raise self._failed(f"more than {_MAX_REDIRECTS} redirects")
 
     def _exchange(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Ask a token server."""
+        """Send a request to a token server."""
         try:
             response = self._http.send(request, stream=True)
             try:
@@ -206,17 +206,19 @@ class Transport:
 
     def _error(self, method: str, response: httpx.Response) -> Exception:
         status = response.status_code
-        said = _said(response)
+        codes = _error_codes(response)
         if status in {401, 403}:
-            return Invalid(f"the registry {self.host} denies access ({status}{said})", code="registry_denied")
+            return Invalid(f"the registry {self.host} denies access ({status}{codes})", code="registry_denied")
         if status == 404:
-            return NotFound(f"the registry {self.host} has no such thing{said}", code="registry_not_found")
-        if status in _PASSING:
-            return Unavailable(f"the registry {self.host} answered {status}{said}", code="registry_unavailable")
-        return self._refused(f"it answered {status} to a {method}{said}")
+            return NotFound(
+                f"the registry {self.host} has no such blob, manifest or upload{codes}", code="registry_not_found"
+            )
+        if status in _RETRYABLE_STATUSES:
+            return Unavailable(f"the registry {self.host} responded with {status}{codes}", code="registry_unavailable")
+        return Invalid(f"the registry {self.host} refused a {method} with {status}{codes}", code="registry_refused")
 
-    def _refused(self, why: str) -> Invalid:
-        return Invalid(f"the registry {self.host} refuses: {why}", code="registry_refused")
+    def _failed(self, why: str) -> Invalid:
+        return Invalid(f"request to registry {self.host} failed: {why}", code="registry_refused")
 
     def _unavailable(self, error: httpx.HTTPError) -> Unavailable:
         return Unavailable(
@@ -225,7 +227,7 @@ class Transport:
         )
 
 
-def _authorized(header: str | None) -> dict[str, str]:
+def _authorization_header(header: str | None) -> dict[str, str]:
     return {} if header is None else {"Authorization": header}
 
 
@@ -235,14 +237,14 @@ def _bounded(response: httpx.Response, most: int, host: str) -> bytes:
         body += chunk
         if len(body) > most:
             raise Invalid(
-                f"the registry {host}: expected an answer of at most {most} bytes, got more",
+                f"the registry {host}: expected a response of at most {most} bytes, got more",
                 code="registry_answer_invalid",
             )
     return bytes(body)
 
 
-def _said(response: httpx.Response) -> str:
-    """The error codes that a registry gives, and nothing else of its words."""
+def _error_codes(response: httpx.Response) -> str:
+    """The error codes of a response as the end of a sentence; its other text is not repeated."""
     try:
         body = bytearray()
         for chunk in response.iter_raw():
@@ -257,8 +259,8 @@ def _said(response: httpx.Response) -> str:
     return f": {text}" if text else ""
 
 
-def _pause(attempt: int, retry_after: str | None = None) -> float:
-    """Half a second, doubled each time; or as long as the registry asks, up to a minute."""
+def retry_delay(attempt: int, retry_after: str | None = None) -> float:
+    """Seconds before the next attempt: 0.5, doubled each time, or `Retry-After`; at most a minute."""
     if retry_after is not None and retry_after.strip().isdecimal():
         return min(float(retry_after), _MAX_WAIT)
     return min(0.5 * float(2**attempt), _MAX_WAIT)

@@ -1,6 +1,6 @@
-"""Uploads that are under way, written down, so that one that was cut off goes on in the next process.
+"""Uploads in progress, stored on disk, so that an interrupted one is resumed by the next process.
 
-A session belongs to whoever holds its file's lock; somebody else who sends the same blob begins an upload of their own.
+A session belongs to the process that holds its file's lock; another one that uploads the same blob starts its own.
 """
 
 import os
@@ -15,57 +15,57 @@ from modelyard.oci.reference import Repository
 
 
 class UploadSession:
-    """The address of one upload at its registry. It is no secret, but it lets others write there: mode 0600."""
+    """The URL of one upload at its registry. Whoever has it may be able to write there: mode 0600."""
 
-    def __init__(self, place: Path | None) -> None:
-        self._place = place
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
 
     @property
-    def address(self) -> str | None:
-        """Where it goes on; None where nothing was begun."""
+    def location(self) -> str | None:
+        """The URL where the upload is resumed; None where none was started."""
         try:
-            return None if self._place is None else self._place.read_text() or None
+            return None if self._path is None else self._path.read_text() or None
         except FileNotFoundError:
             return None
 
-    def keep(self, address: str) -> None:
-        """Write down where it goes on."""
-        if self._place is not None:
-            replace_text(self._place, address)
+    def save(self, location: str) -> None:
+        """Store the URL where the upload is resumed."""
+        if self._path is not None:
+            replace_text(self._path, location)
 
-    def drop(self) -> None:
-        """It is done, or forgotten by the registry."""
-        if self._place is not None:
-            self._place.unlink(missing_ok=True)
+    def delete(self) -> None:
+        """Delete it: the upload is complete, or the registry lost it."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
 
 class UploadSessions:
-    """Sessions by repository and blob, in a folder of ours."""
+    """Sessions by repository and blob, in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @contextmanager
     def of(self, repository: Repository, digest: Digest) -> Iterator[UploadSession]:
-        """The session of a blob; one that remembers nothing where somebody else has it."""
+        """The session of a blob; one that stores nothing where another process has it."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         key = Digest.of(f"{repository}@{digest}".encode()).hex
-        place = self._folder / f"{key}.lock"
-        lock = open_lock(place)
+        lock_path = self._folder / f"{key}.lock"
+        lock = open_lock(lock_path)
         try:
-            if not try_lock(lock) or not _is_still(place, lock):
+            if not try_lock(lock) or not _is_current(lock_path, lock):
                 yield UploadSession(None)
                 return
             yield UploadSession(self._folder / key)
             if not (self._folder / key).exists():
-                place.unlink(missing_ok=True)
+                lock_path.unlink(missing_ok=True)
         finally:
             os.close(lock)
 
 
-def _is_still(place: Path, lock: int) -> bool:
-    """Whether nobody has taken the file away while we waited for its lock."""
+def _is_current(path: Path, lock: int) -> bool:
+    """Whether the path still leads to the locked file: another process may have deleted it before we got the lock."""
     try:
-        return place.stat().st_ino == os.fstat(lock).st_ino
+        return path.stat().st_ino == os.fstat(lock).st_ino
     except FileNotFoundError:
         return False

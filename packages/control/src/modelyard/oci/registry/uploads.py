@@ -1,7 +1,7 @@
-"""Puts blobs into a repository: mounted from another one where that is possible, else sent from disk in chunks.
+"""Puts blobs into a repository: mounts them from another one where that is possible, else uploads them in chunks.
 
-A chunk whose request broke off is not sent blindly again: the registry is asked how much it has, and the upload goes on
-there, also in another process. Where the registry has forgotten the upload, it begins anew.
+A chunk whose request failed is not sent again blindly: the registry is queried for the bytes that it has, and the
+upload is resumed there, also in another process. Where the registry lost the upload session, a new one is started.
 """
 
 import re
@@ -13,25 +13,25 @@ from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.oci.blobs import CHUNK, Blobs
 from modelyard.oci.content import Descriptor, Digest
 from modelyard.oci.reference import Repository
-from modelyard.oci.registry.client import Registry, pushing
-from modelyard.oci.registry.transport import Answer
+from modelyard.oci.registry.client import Registry, push_scope
+from modelyard.oci.registry.transport import Response, retry_delay
 from modelyard.oci.registry.upload_sessions import UploadSession, UploadSessions
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
-_FORGOTTEN = frozenset({400, 404, 416})
+_SESSION_LOST_STATUSES = frozenset({400, 404, 416})
 _BINARY = "application/octet-stream"
 
 
-class Arrival(StrEnum):
-    """How a blob came to be in a repository."""
+class UploadOutcome(StrEnum):
+    """How a repository got a blob."""
 
-    PRESENT = "present"
+    ALREADY_PRESENT = "already_present"
     MOUNTED = "mounted"
-    SENT = "sent"
+    UPLOADED = "uploaded"
 
 
-class _Forgotten(Exception):
-    """The registry does not know the upload any more."""
+class _UploadSessionLost(Exception):
+    """The registry does not have the upload session any more."""
 
 
 class BlobUploads:
@@ -46,14 +46,14 @@ class BlobUploads:
         sessions: UploadSessions,
         mount_from: Sequence[Repository] = (),
     ) -> None:
-        """Use what the registry has.
+        """Upload to a repository of the registry.
 
         Args:
             registry: of the repository.
-            repository: where blobs shall be.
-            blobs: where they are on disk.
-            sessions: where uploads are written down that are under way.
-            mount_from: repositories of the same registry that may have some of them.
+            repository: the destination.
+            blobs: the blobs on disk.
+            sessions: stores uploads in progress.
+            mount_from: repositories of the same registry that may have some of the blobs.
         """
         self._registry = registry
         self._repository = repository
@@ -61,102 +61,102 @@ class BlobUploads:
         self._sessions = sessions
         self._mount_from = [each for each in mount_from if each.host == repository.host and each != repository]
         self._access = registry.transport.access
-        self._scope = pushing(repository)
+        self._scope = push_scope(repository)
 
-    def put(self, blob: Descriptor, *, log: Callable[[str], None] = lambda _: None) -> Arrival:
-        """See to it that the repository has a blob.
+    def put(self, blob: Descriptor, *, log: Callable[[str], None] = lambda _: None) -> UploadOutcome:
+        """Ensure that the repository has a blob.
 
         Raises:
             Unavailable: code `registry_unavailable`.
-            NotFound: code `blob_not_found`: it is not on disk either.
-            Invalid: the registry refuses, or answers wrongly.
+            NotFound: code `blob_not_found`: neither the repository nor the disk has it.
+            Invalid: the registry refuses, or sent an invalid response.
         """
         if self._registry.has_blob(self._repository, blob):
-            return Arrival.PRESENT
+            return UploadOutcome.ALREADY_PRESENT
         for source in self._mount_from:
-            if self._is_mounted(blob.digest, source):
-                return Arrival.MOUNTED
+            if self._try_mount(blob.digest, source):
+                return UploadOutcome.MOUNTED
         log(f"sending {blob.digest} ({blob.size} bytes)")
         for attempt in range(self._access.attempts):
             try:
                 with self._sessions.of(self._repository, blob.digest) as session:
                     self._send(blob, session)
-            except _Forgotten:
-                self._access.sleep(min(0.5 * 2**attempt, 30))
+            except _UploadSessionLost:
+                self._access.sleep(retry_delay(attempt))
                 continue
-            return Arrival.SENT
+            return UploadOutcome.UPLOADED
         raise Unavailable(
-            f"the registry {self._registry.host} forgot an upload {self._access.attempts} times",
+            f"the registry {self._registry.host} lost the upload session {self._access.attempts} times",
             code="registry_unavailable",
         )
 
-    def _is_mounted(self, digest: Digest, source: Repository) -> bool:
-        """Ask for a mount; an upload that the registry begins instead is given back."""
+    def _try_mount(self, digest: Digest, source: Repository) -> bool:
+        """Request a mount; an upload that the registry starts instead is cancelled."""
         query = f"mount={quote(str(digest))}&from={quote(source.name, safe='')}"
         scope = f"{self._scope} repository:{source.name}:pull"
         try:
-            answer = self._start(query, scope)
+            response = self._start(query, scope)
         except (Invalid, NotFound):  # We may not read there.
             return False
-        if answer.status == 201:
+        if response.status == 201:
             return True
-        self._cancel(self._location(answer))
+        self._cancel(self._location(response))
         return False
 
     def _send(self, blob: Descriptor, session: UploadSession) -> None:
         try:
             self._send_chunks(blob, session)
-        except (_Forgotten, Invalid):
-            session.drop()
+        except (_UploadSessionLost, Invalid):
+            session.delete()
             raise
-        session.drop()
+        session.delete()
 
     def _send_chunks(self, blob: Descriptor, session: UploadSession) -> None:
-        place, done = self._begun(blob, session)
+        location, offset = self._start_or_resume(blob, session)
         failures = 0
-        while done < blob.size:
+        while offset < blob.size:
             try:
-                place, reached = self._chunk(blob, place, done)
-                if reached <= done:
-                    raise self._strange(f"an upload that has not grown over {done} bytes")
-                done, failures = reached, 0
-                session.keep(place)
+                location, received = self._send_chunk(blob, location, offset)
+                if received <= offset:
+                    raise self._invalid_response(f"an upload that has not grown over {offset} bytes")
+                offset, failures = received, 0
+                session.save(location)
             except Unavailable:
                 failures += 1
                 if failures >= self._access.attempts:
                     raise
-                self._access.sleep(min(0.5 * 2**failures, 30))
-                place, done = self._resumed(blob, place)
-        self._finish(blob, place)
+                self._access.sleep(retry_delay(failures))
+                location, offset = self._query_status(blob, location)
+        self._finish(blob, location)
 
-    def _begun(self, blob: Descriptor, session: UploadSession) -> tuple[str, int]:
-        """An upload that was cut off, as far as the registry has it, or a new one."""
-        known = session.address
+    def _start_or_resume(self, blob: Descriptor, session: UploadSession) -> tuple[str, int]:
+        """The location and offset of the stored upload if the registry still has it, else of a new one."""
+        known = session.location
         if known is not None:
             try:
-                place = self._registry.transport.same_origin(known, known, what="place of an upload")
-                return self._resumed(blob, place)
-            except (_Forgotten, Invalid):
-                session.drop()
+                location = self._registry.transport.same_origin(known, known, what="upload location")
+                return self._query_status(blob, location)
+            except (_UploadSessionLost, Invalid):
+                session.delete()
         return self._location(self._start("", self._scope)), 0
 
-    def _start(self, query: str, scope: str) -> Answer:
-        mark = "?" if query else ""
-        return self._registry.transport.ask(
+    def _start(self, query: str, scope: str) -> Response:
+        separator = "?" if query else ""
+        return self._registry.transport.request(
             "POST",
-            f"/v2/{self._repository.name}/blobs/uploads/{mark}{query}",
+            f"/v2/{self._repository.name}/blobs/uploads/{separator}{query}",
             scope=scope,
             expected={201, 202} if query else {202},
             headers={"Content-Length": "0"},
         )
 
-    def _chunk(self, blob: Descriptor, place: str, start: int) -> tuple[str, int]:
-        end = min(start + self._access.chunk, blob.size)
-        answer = self._registry.transport.ask(
+    def _send_chunk(self, blob: Descriptor, location: str, start: int) -> tuple[str, int]:
+        end = min(start + self._access.chunk_bytes, blob.size)
+        response = self._registry.transport.request(
             "PATCH",
-            place,
+            location,
             scope=self._scope,
-            expected={202, 204, *_FORGOTTEN},
+            expected={202, 204, *_SESSION_LOST_STATUSES},
             headers={
                 "Content-Type": _BINARY,
                 "Content-Length": str(end - start),
@@ -165,61 +165,67 @@ class BlobUploads:
             content=lambda: self._pieces(blob.digest, start, end),
             attempts=1,
         )
-        if answer.status in _FORGOTTEN:
-            raise _Forgotten
-        return self._location(answer), self._reached(answer, blob, otherwise=end)
+        if response.status in _SESSION_LOST_STATUSES:
+            raise _UploadSessionLost
+        return self._location(response), self._received_bytes(response, blob, otherwise=end)
 
-    def _resumed(self, blob: Descriptor, place: str) -> tuple[str, int]:
-        """Where an upload that broke off goes on, and how many bytes the registry has of it."""
-        answer = self._registry.transport.ask("GET", place, scope=self._scope, expected={200, 202, 204, *_FORGOTTEN})
-        if answer.status in _FORGOTTEN:
-            raise _Forgotten
-        moved = self._location(answer) if "Location" in answer.headers else place
-        return moved, self._reached(answer, blob, otherwise=0)
+    def _query_status(self, blob: Descriptor, location: str) -> tuple[str, int]:
+        """The current location of an upload, and how many bytes of it the registry has."""
+        response = self._registry.transport.request(
+            "GET", location, scope=self._scope, expected={200, 202, 204, *_SESSION_LOST_STATUSES}
+        )
+        if response.status in _SESSION_LOST_STATUSES:
+            raise _UploadSessionLost
+        moved = self._location(response) if "Location" in response.headers else location
+        return moved, self._received_bytes(response, blob, otherwise=0)
 
-    def _finish(self, blob: Descriptor, place: str) -> None:
-        mark = "&" if "?" in place else "?"
+    def _finish(self, blob: Descriptor, location: str) -> None:
+        separator = "&" if "?" in location else "?"
         try:
-            answer = self._registry.transport.ask(
+            response = self._registry.transport.request(
                 "PUT",
-                f"{place}{mark}digest={quote(str(blob.digest))}",
+                f"{location}{separator}digest={quote(str(blob.digest))}",
                 scope=self._scope,
-                expected={201, 204, *_FORGOTTEN},
+                expected={201, 204, *_SESSION_LOST_STATUSES},
                 headers={"Content-Type": _BINARY, "Content-Length": "0"},
                 attempts=1,
             )
         except Unavailable:
             if self._registry.has_blob(self._repository, blob):
-                return  # Its answer was lost, and nothing else.
-            raise _Forgotten from None
-        if answer.status in _FORGOTTEN:
-            raise _Forgotten
-        said = answer.headers.get("Docker-Content-Digest")
-        if said is not None and said != str(blob.digest):
-            raise self._strange(f"a blob {said[:80]} instead of {blob.digest}")
+                return  # Only the response was lost; the blob is there.
+            raise _UploadSessionLost from None
+        if response.status in _SESSION_LOST_STATUSES:
+            raise _UploadSessionLost
+        header = response.headers.get("Docker-Content-Digest")
+        if header is not None and header != str(blob.digest):
+            raise self._invalid_response(f"a blob {header[:80]} instead of {blob.digest}")
 
-    def _cancel(self, place: str) -> None:
-        self._registry.transport.ask(
-            "DELETE", place, scope=self._scope, expected={200, 202, 204, 400, 404, 405}, headers={"Content-Length": "0"}
+    def _cancel(self, location: str) -> None:
+        self._registry.transport.request(
+            "DELETE",
+            location,
+            scope=self._scope,
+            expected={200, 202, 204, 400, 404, 405},
+            headers={"Content-Length": "0"},
         )
 
-    def _reached(self, answer: Answer, blob: Descriptor, *, otherwise: int) -> int:
-        """How many bytes the registry says it has."""
-        said = answer.headers.get("Range")
-        if said is None:
+    def _received_bytes(self, response: Response, blob: Descriptor, *, otherwise: int) -> int:
+        """How many bytes the registry reports in `Range`; `otherwise` without one."""
+        header = response.headers.get("Range")
+        if header is None:
             return otherwise
-        found = _RANGE.fullmatch(said.strip())
+        found = _RANGE.fullmatch(header.strip())
         if found is None:
-            raise self._strange(f"the range {said[:80]!r}")
-        # An upload without a byte has no range that could say so: registries answer 0-0, as of one with a byte.
-        reached = int(found[1]) + 1 if int(found[1]) or otherwise == 1 else 0
-        if reached > blob.size:
-            raise self._strange(f"{reached} bytes of a blob of {blob.size}")
-        return reached
+            raise self._invalid_response(f"the range {header[:80]!r}")
+        # Range cannot express zero bytes: 0-0 means either zero or one.
+        received = int(found[1]) + 1 if int(found[1]) or otherwise == 1 else 0
+        if received > blob.size:
+            raise self._invalid_response(f"{received} bytes of a blob of {blob.size}")
+        return received
 
-    def _location(self, answer: Answer) -> str:
-        location = answer.headers.get("Location", "")
-        return self._registry.transport.same_origin(answer.address, location, what="place of an upload")
+    def _location(self, response: Response) -> str:
+        location = response.headers.get("Location", "")
+        return self._registry.transport.same_origin(response.address, location, what="upload location")
 
     def _pieces(self, digest: Digest, start: int, end: int) -> Iterator[bytes]:
         with self._blobs.open(digest) as file:
@@ -229,5 +235,7 @@ class BlobUploads:
                 left -= len(piece)
                 yield piece
 
-    def _strange(self, what: str) -> Invalid:
-        return Invalid(f"the registry {self._registry.host} answers wrongly: {what}", code="registry_answer_invalid")
+    def _invalid_response(self, what: str) -> Invalid:
+        return Invalid(
+            f"the registry {self._registry.host} sent an invalid response: {what}", code="registry_answer_invalid"
+        )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from modelyard.oci.content import EMPTY, MANIFEST, Descriptor, Manifest
+from modelyard.oci.content import EMPTY, MANIFEST, Descriptor, ImageManifest
 from modelyard.oci.layout import Layout
 
 _CREATED = "org.opencontainers.image.created"
@@ -23,12 +23,12 @@ def attach(
         created: in RFC 3339; the image's own, so that the artifact is the same everywhere.
     """
     blob = replace(layout.blobs.add(content, artifact_type), annotations={_TITLE: title})
-    manifest = Manifest(
+    manifest = ImageManifest(
         config=layout.blobs.add(b"{}", EMPTY),
         layers=(blob,),
         annotations={_CREATED: created},
         artifact_type=artifact_type,
         subject=Descriptor(image.media_type, image.digest, image.size),
     )
-    descriptor = layout.blobs.add(manifest.content(), MANIFEST)
+    descriptor = layout.blobs.add(manifest.to_bytes(), MANIFEST)
     return layout.put(replace(descriptor, artifact_type=artifact_type))

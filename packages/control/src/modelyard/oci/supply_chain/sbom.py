@@ -64,24 +64,24 @@ def _base(base: Descriptor) -> dict[str, Any]:
 
 
 def _package(wheel: LockedWheel) -> dict[str, Any]:
-    said = read_metadata(wheel.path)
-    url = f"pkg:pypi/{canonicalize_name(said.name)}@{said.version.replace('+', '%2B')}"
+    metadata = read_metadata(wheel.path)
+    url = f"pkg:pypi/{canonicalize_name(metadata.name)}@{metadata.version.replace('+', '%2B')}"
     component: dict[str, Any] = {
         "type": "library",
         "bom-ref": url,
-        "name": said.name,
-        "version": said.version,
+        "name": metadata.name,
+        "version": metadata.version,
         "purl": url,
         "hashes": [{"alg": "SHA-256", "content": wheel.sha256}],
     }
-    if said.summary is not None:
-        component["description"] = said.summary
-    if licenses := _licenses(said):
+    if metadata.summary is not None:
+        component["description"] = metadata.summary
+    if licenses := _licenses(metadata):
         component["licenses"] = licenses
     return component
 
 
-def _licenses(said: WheelMetadata) -> list[dict[str, Any]]:
-    if said.license_expression is not None:
-        return [{"expression": said.license_expression}]
-    return [{"license": {"name": name}} for name in said.license_names]
+def _licenses(metadata: WheelMetadata) -> list[dict[str, Any]]:
+    if metadata.license_expression is not None:
+        return [{"expression": metadata.license_expression}]
+    return [{"license": {"name": name}} for name in metadata.license_names]

@@ -1,1 +1,1 @@
-"""Wheels as layers: which wheel of a lock a base can run, and what installing it puts where. No wheel's code runs."""
+"""Wheels as layers: which wheel of a lock a base can run, and the files that it installs. No wheel's code runs."""

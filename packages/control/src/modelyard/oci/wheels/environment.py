@@ -16,9 +16,9 @@ from packaging.utils import canonicalize_name
 from modelyard.errors import Invalid
 from modelyard.oci.blobs import BlobWriter
 from modelyard.oci.layer_cache import LayerCache
-from modelyard.oci.layers import GzipLayer, Layer, TarLayer
+from modelyard.oci.layers import Layer, PrecompressedGzipLayer, TarLayer
 from modelyard.oci.tar_format import Entry, link
-from modelyard.oci.wheels.installation import ROOT, Installed, Prefix, Wheel
+from modelyard.oci.wheels.installation import ROOT, InstalledFile, Prefix, Wheel
 
 SERVER = "modelyard-serving"
 _LARGE = 4 * 1024 * 1024
@@ -91,7 +91,7 @@ def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) ->
     comment += f" and {len(wheels) - 3} more" if len(wheels) > 3 else ""
 
     def write(writer: BlobWriter) -> Layer:
-        layer = GzipLayer(writer)
+        layer = PrecompressedGzipLayer(writer)
         with ExitStack() as opened:
             for wheel, file in _merged(wheels, prefix, opened):
                 wheel.write(file, layer)
@@ -101,9 +101,9 @@ def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) ->
     return cache.layer(inputs, write, size=sum(wheel.path.stat().st_size for wheel in wheels))
 
 
-def _merged(wheels: Sequence[LockedWheel], prefix: Prefix, opened: ExitStack) -> Iterator[tuple[Wheel, Installed]]:
+def _merged(wheels: Sequence[LockedWheel], prefix: Prefix, opened: ExitStack) -> Iterator[tuple[Wheel, InstalledFile]]:
     """The files of all wheels by path. Of a path that several have, the last one's counts, as if installed in order."""
-    files: dict[str, tuple[Wheel, Installed]] = {}
+    files: dict[str, tuple[Wheel, InstalledFile]] = {}
     for locked in wheels:
         _check(locked)
         wheel = Wheel(locked.path, prefix)

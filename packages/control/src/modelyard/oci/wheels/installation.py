@@ -1,4 +1,4 @@
-"""What installing a wheel puts where, below one fixed prefix, as the specification of installed distributions says.
+"""The files that installing a wheel creates below one fixed prefix, by the specification of installed distributions.
 
 The semantics (schemes of `.data`, entry points, RECORD) are those of PyPA's `installer`; the bytes that are generated
 (scripts, RECORD, INSTALLER) are written here, so that no release of a library changes an image's digest.
@@ -23,7 +23,7 @@ from installer.utils import Scheme
 
 from modelyard.errors import Invalid
 from modelyard.oci.blobs import CHUNK
-from modelyard.oci.layers import GzipLayer
+from modelyard.oci.layers import PrecompressedGzipLayer
 from modelyard.oci.tar_format import Entry, parents
 
 ROOT = "opt/modelyard"
@@ -61,7 +61,7 @@ class Prefix:
         """What scripts name in their first line."""
         return f"/{ROOT}/bin/python"
 
-    def place(self, scheme: str, distribution: str) -> str:
+    def scheme_folder(self, scheme: str, distribution: str) -> str:
         """The folder of a scheme."""
         folders = {
             "purelib": self.packages,
@@ -74,8 +74,8 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """One file of an environment: a member of the wheel, or what was generated."""
+class InstalledFile:
+    """One file of an environment: a member of the wheel, or generated content."""
 
     path: str
     is_executable: bool
@@ -90,7 +90,7 @@ class Installed:
 
 
 class Wheel:
-    """An open wheel, and what installing it puts where."""
+    """An open wheel, and the files that installing it creates."""
 
     def __init__(self, path: Path, prefix: Prefix) -> None:
         """Read the wheel's table of contents.
@@ -101,7 +101,7 @@ class Wheel:
         self.name = path.name
         self._file = path.open("rb")
         try:
-            self._zip, self.files = _opened(self._file, path, prefix)
+            self._zip, self.files = _open_wheel(self._file, path, prefix)
         except BaseException:
             self._file.close()
             raise
@@ -110,7 +110,7 @@ class Wheel:
         """Close the file."""
         self._file.close()
 
-    def write(self, installed: Installed, layer: GzipLayer) -> None:
+    def write(self, installed: InstalledFile, layer: PrecompressedGzipLayer) -> None:
         """Append a file of it to a layer."""
         member = installed.member
         if member is None:
@@ -127,45 +127,49 @@ class Wheel:
             found = crc32(chunk, found)
             yield chunk
         if found != member.CRC:
-            raise _wrong(self.name, f"the content of {member.filename} that its checksum names")
+            raise _invalid_wheel(self.name, f"CRC of {member.filename} does not match")
 
     def _raw(self, member: ZipInfo) -> Iterator[bytes]:
-        """The bytes of a member as they stand in the archive."""
+        """The bytes of a member as the archive stores them."""
         self._file.seek(member.header_offset)
         header = self._file.read(_LOCAL_HEADER)
         if len(header) != _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
-            raise _wrong(self.name, f"a local header before {member.filename}")
+            raise _invalid_wheel(self.name, f"no local file header for {member.filename}")
         name, extra = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
         self._file.seek(name + extra, 1)
         left = member.compress_size
         while left:
             chunk = self._file.read(min(CHUNK, left))
             if not chunk:
-                raise _wrong(self.name, f"all of {member.filename}")
+                raise _invalid_wheel(self.name, f"{member.filename} is truncated")
             left -= len(chunk)
             yield chunk
 
 
-def _opened(file: IO[bytes], path: Path, prefix: Prefix) -> tuple[ZipFile, tuple[Installed, ...]]:
+def _open_wheel(file: IO[bytes], path: Path, prefix: Prefix) -> tuple[ZipFile, tuple[InstalledFile, ...]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # Of `__pycache__` in a wheel, which is left out.
             archive = ZipFile(file)
             archive.filename = str(path)
-            return archive, _installed(archive, prefix)
+            return archive, _plan_installation(archive, prefix)
     except (BadZipFile, InstallerError, AssertionError, KeyError, ValueError) as error:
-        raise _wrong(path.name, f"a wheel that can be installed ({str(error) or type(error).__name__})") from error
+        raise _invalid_wheel(
+            path.name, f"expected a wheel that can be installed ({str(error) or type(error).__name__})"
+        ) from error
 
 
-def _installed(archive: ZipFile, prefix: Prefix) -> tuple[Installed, ...]:
+def _plan_installation(archive: ZipFile, prefix: Prefix) -> tuple[InstalledFile, ...]:
     """All files, by path."""
     if len(archive.infolist()) > _MAX_FILES:
-        raise _wrong(str(archive.filename), f"at most {_MAX_FILES} files")
+        raise _invalid_wheel(str(archive.filename), f"expected at most {_MAX_FILES} files")
     for member in archive.infolist():
         if _is_read_whole(member) and member.file_size > _MAX_IN_MEMORY:
-            raise _wrong(str(archive.filename), f"at most {_MAX_IN_MEMORY} bytes in {member.filename}")
+            raise _invalid_wheel(str(archive.filename), f"expected at most {_MAX_IN_MEMORY} bytes in {member.filename}")
         if member.flag_bits & _ENCRYPTED or member.compress_type not in {ZIP_DEFLATED, ZIP_STORED}:
-            raise _wrong(str(archive.filename), f"files that are deflated or stored ({member.filename} is neither)")
+            raise _invalid_wheel(
+                str(archive.filename), f"expected files that are deflated or stored ({member.filename} is neither)"
+            )
     source = WheelFile(archive)
     destination = _Destination(archive, prefix, source)
     install(source, destination, {"INSTALLER": _INSTALLER})
@@ -179,7 +183,7 @@ def _is_read_whole(member: ZipInfo) -> bool:
 
 
 class _Destination(WheelDestination):
-    """Notes what `installer` would write."""
+    """Records the files that `installer` would write."""
 
     def __init__(self, archive: ZipFile, prefix: Prefix, source: WheelFile) -> None:
         self._archive = archive
@@ -187,7 +191,7 @@ class _Destination(WheelDestination):
         self._distribution = source.distribution
         rows = parse_record_file(source.read_dist_info("RECORD").splitlines())
         self._records = {row[0]: RecordEntry.from_elements(*row) for row in rows}
-        self.files: dict[str, Installed] = {}
+        self.files: dict[str, InstalledFile] = {}
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:  # noqa: ARG002
         text = _SCRIPT.format(python=self._prefix.interpreter, module=module, name=attr.partition(".")[0], call=attr)
@@ -201,8 +205,8 @@ class _Destination(WheelDestination):
         if scheme == "scripts" and stream.readline(_MAX_SHEBANG).startswith(_SHEBANG):
             content = f"#!{self._prefix.interpreter}\n".encode() + stream.read()
             return self._generate(scheme, name, content, is_executable=True)
-        place = self._place(scheme, name)
-        self.files[place] = Installed(place, is_executable or scheme == "scripts", member=member)
+        target = self._target_path(scheme, name)
+        self.files[target] = InstalledFile(target, is_executable or scheme == "scripts", member=member)
         known = self._records.get(member.filename)
         return RecordEntry(name, known.hash_ if known else None, member.file_size)
 
@@ -211,21 +215,21 @@ class _Destination(WheelDestination):
     ) -> None:
         rows = [self._row(scheme_of, record) for scheme_of, record in records]
         content = "".join(f"{row}\n" for row in sorted(rows))
-        place = self._place(scheme, record_file_path)
-        self.files[place] = Installed(place, is_executable=False, content=content.encode())
+        target = self._target_path(scheme, record_file_path)
+        self.files[target] = InstalledFile(target, is_executable=False, content=content.encode())
 
     def _generate(self, scheme: str, name: str, content: bytes, *, is_executable: bool) -> RecordEntry:
-        place = self._place(scheme, name)
-        self.files[place] = Installed(place, is_executable, content=content)
+        target = self._target_path(scheme, name)
+        self.files[target] = InstalledFile(target, is_executable, content=content)
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         return RecordEntry(name, Hash("sha256", digest), len(content))
 
-    def _place(self, scheme: str, name: str) -> str:
-        return f"{self._prefix.place(scheme, self._distribution)}/{name}"
+    def _target_path(self, scheme: str, name: str) -> str:
+        return f"{self._prefix.scheme_folder(scheme, self._distribution)}/{name}"
 
     def _row(self, scheme: Scheme, record: RecordEntry) -> str:
         """A row of RECORD: paths of modules are relative to their folder, all others absolute."""
-        path = record.path if scheme in {"purelib", "platlib"} else f"/{self._place(scheme, record.path)}"
+        path = record.path if scheme in {"purelib", "platlib"} else f"/{self._target_path(scheme, record.path)}"
         if record.hash_ is None:
             return f"{_quoted(path)},,"
         return f"{_quoted(path)},{record.hash_.name}={record.hash_.value},{record.size}"
@@ -247,10 +251,10 @@ def _refuse_outside(files: Collection[str], wheel: str) -> None:
         parts = path.split("/")
         is_plain = all(part not in {"", ".", ".."} and not part.startswith(".wh.") for part in parts)
         if not is_plain or "\0" in path or "\\" in path or not path.startswith(f"{ROOT}/"):
-            raise _wrong(wheel, f"paths below its own folder, got {path!r:.120}")
+            raise _invalid_wheel(wheel, f"expected paths below its own folder, got {path!r:.120}")
         if any(above in names for above in parents(path)):
-            raise _wrong(wheel, f"no file where {path!r:.120} needs a folder")
+            raise _invalid_wheel(wheel, f"expected no file where {path!r:.120} needs a folder")
 
 
-def _wrong(wheel: str, expected: str) -> Invalid:
-    return Invalid(f"{Path(wheel).name}: expected {expected}", code="wheel_invalid")
+def _invalid_wheel(wheel: str, problem: str) -> Invalid:
+    return Invalid(f"{Path(wheel).name}: {problem}", code="wheel_invalid")

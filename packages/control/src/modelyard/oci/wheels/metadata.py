@@ -1,4 +1,4 @@
-"""What a wheel says of itself: the fields of its METADATA that an inventory needs. Read as text."""
+"""The fields of a wheel's METADATA that an inventory needs. Read as text."""
 
 from dataclasses import dataclass
 from email.message import Message
@@ -38,14 +38,14 @@ def read_metadata(path: Path) -> WheelMetadata:
                 name for name in archive.namelist() if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
             ]
             if len(names) != 1 or archive.getinfo(names[0]).file_size > _MAX:
-                raise _wrong(path)
+                raise _invalid_wheel(path)
             text = archive.read(names[0]).decode(errors="replace")
     except (BadZipFile, OSError, ValueError) as error:
-        raise _wrong(path) from error
+        raise _invalid_wheel(path) from error
     fields = HeaderParser().parsestr(text)
     name, version = fields.get("Name"), fields.get("Version")
     if not name or not version:
-        raise _wrong(path)
+        raise _invalid_wheel(path)
     return WheelMetadata(
         name=str(name),
         version=str(version),
@@ -70,5 +70,5 @@ def _line(fields: Message, name: str) -> str | None:
     return text if text and "\n" not in text and len(text) <= _MAX_LICENSE else None
 
 
-def _wrong(path: Path) -> Invalid:
+def _invalid_wheel(path: Path) -> Invalid:
     return Invalid(f"{path.name}: expected a wheel with its METADATA", code="wheel_invalid")

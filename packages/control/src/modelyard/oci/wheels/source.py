@@ -1,4 +1,4 @@
-"""The port by which an image gets the wheels of a lock."""
+"""The port that provides the wheels of a lock for an image."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
