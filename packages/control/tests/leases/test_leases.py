@@ -3,15 +3,18 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from waiting import Until
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.db import Database
+from modelyard.errors import Unavailable
+from modelyard.leases import store
 from modelyard.leases.domain import Lease, LeaseLostError
 from modelyard.leases.service import Leases
 from modelyard.leases.tables import leases as rows
@@ -19,6 +22,7 @@ from modelyard.outbox.tables import outbox
 
 _LASTS = timedelta(seconds=0.5)
 _NAME = "reconciler/local"
+_OUTER, _INNER = "process/one", "bundle/iris"
 
 
 @pytest.fixture
@@ -157,7 +161,90 @@ class TestTakeOver:
         assert taken.is_set()
 
 
+class TestGivingBack:
+    def test_a_lease_whose_release_failed_is_given_back_by_the_next_renewal(
+        self, process: Callable[[], Leases], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = process(), process()
+        lease, kept = first.claim(_NAME), first.claim("kept")
+        assert lease is not None
+        assert kept is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "write", _unavailable)
+            with pytest.raises(Unavailable):
+                first.release(lease)
+        first.renew()
+        assert second.claim(_NAME) is not None
+        assert first.is_held(kept)
+
+    def test_who_lost_an_outer_lease_gives_an_inner_one_back(
+        self, process: Callable[[], Leases], database: Database, until: Until
+    ) -> None:
+        sleeper, other = process(), process()
+        outer = sleeper.claim(_OUTER)
+        assert outer is not None
+        with sleeper.guarding(outer), sleeper.exclusively(_INNER):
+            until(lambda: other.claim(_OUTER) is not None, seconds=5)
+            renewal = threading.Thread(target=sleeper.renew)  # As in the background: under no guard.
+            renewal.start()
+            renewal.join()
+            with pytest.raises(LeaseLostError), database.write():
+                pytest.fail("the outer lease was taken over")
+        assert other.claim(_INNER) is not None
+
+
+class TestOrderOfLocks:
+    """Writes and renewals lock the rows of several leases in one order, so they never wait for each other in turn."""
+
+    def test_nested_guards_lock_in_the_order_of_names(self, postgres_database: Database, until: Until) -> None:
+        one = Leases(database=postgres_database, clock=SystemClock(), holder="one", lasts=_LASTS)
+        outer, inner = one.claim(_OUTER), one.claim(_INNER)
+        assert outer is not None
+        assert inner is not None
+
+        def write() -> None:
+            with one.guarding(outer), one.guarding(inner), postgres_database.write():
+                pass
+
+        _assert_waits_without_the_outer_row(postgres_database, until, write)
+
+    def test_a_renewal_locks_in_the_order_of_names(self, postgres_database: Database, until: Until) -> None:
+        one = Leases(database=postgres_database, clock=SystemClock(), holder="one", lasts=_LASTS)
+        for name in (_OUTER, _INNER):
+            assert one.claim(name) is not None
+        _assert_waits_without_the_outer_row(postgres_database, until, one.renew)
+
+
 class TestForgetting:
+    def test_after_its_row_is_deleted_a_lease_has_a_greater_fencing_number(
+        self, process: Callable[[], Leases], database: Database
+    ) -> None:
+        one = process()
+        former = one.claim(_NAME)
+        assert former is not None
+        one.release(former)
+        with database.write() as connection:
+            store.forget(connection, None, now=SystemClock().now(), kept=timedelta(0))
+        assert _names(database) == set()
+        present = one.claim(_NAME)
+        assert present is not None
+        assert present.fence > former.fence
+
+    def test_the_row_of_a_dead_process_goes_once_renewals_are_steady(
+        self, sqlite_database: Database, clock: ManualClock
+    ) -> None:
+        dead, alive = (Leases(database=sqlite_database, clock=clock, holder=name, lasts=_LASTS) for name in "ab")
+        assert dead.claim("process/a") is not None
+        assert alive.claim("process/b") is not None
+        clock.sleep(2 * 24 * 3600)
+        alive.forget()
+        assert _names(sqlite_database) == {"process/a", "process/b"}
+        for _ in range(2):
+            alive.renew()
+            clock.sleep(_LASTS.total_seconds() / 2)
+        alive.forget()
+        assert _names(sqlite_database) == {"process/b"}
+
     def test_the_row_of_a_lease_in_use_stays_and_an_old_one_goes(
         self, sqlite_database: Database, clock: ManualClock
     ) -> None:
@@ -185,6 +272,23 @@ _MESSAGE = {
 def _names(database: Database) -> set[str]:
     with database.read() as connection:
         return set(connection.execute(select(rows.c.name)).scalars())
+
+
+def _unavailable(_: Database) -> NoReturn:
+    raise Unavailable("away", code="database_unavailable")
+
+
+def _assert_waits_without_the_outer_row(database: Database, until: Until, write: Callable[[], None]) -> None:
+    """While somebody else has the row whose name comes first, the write waits for it and has not locked the other."""
+    thread = threading.Thread(target=write)
+    locked = select(rows.c.name).with_for_update(skip_locked=True)
+    with database.write() as first, database.write() as second:
+        first.execute(locked.where(rows.c.name == _INNER)).one()
+        thread.start()
+        until(lambda: bool(second.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).all()), seconds=5)
+        assert second.execute(locked.where(rows.c.name == _OUTER)).first() is not None
+    thread.join(timeout=5)
+    assert not thread.is_alive()
 
 
 def _pass(time: timedelta) -> None:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from modelyard.db import Database
-from modelyard.db.fencing import fenced
+from modelyard.db.fencing import fenced, unfenced
 from modelyard.errors import ModelyardError
 from modelyard.leases import store
 from modelyard.leases.domain import Lease, LeaseLostError
@@ -60,10 +60,14 @@ class Leases:
             return lease
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back, so that somebody else can take it at once."""
+        """Give the lease back, so that somebody else can take it at once.
+
+        It names its own fencing number, so it is written also when the process has lost another lease that guards the
+        caller. If the write fails, the next renewal gives it back.
+        """
         with self._changing:
             self._drop(lease)
-            with self._database.write() as connection:
+            with unfenced(), self._database.write() as connection:
                 store.release(connection, lease, now=self._clock.now())
 
     def is_held(self, lease: Lease) -> bool:
@@ -83,7 +87,7 @@ class Leases:
     @contextmanager
     def guarding(self, lease: Lease) -> Iterator[None]:
         """What the thread writes inside of the block raises LeaseLostError once the lease has been taken over."""
-        with fenced(lambda connection: self.check(connection, lease)):
+        with fenced(lease.name, lambda connection: self.check(connection, lease)):
             yield
 
     @contextmanager
@@ -98,12 +102,13 @@ class Leases:
             self.release(lease)
 
     def renew(self) -> None:
-        """Prolong all leases that are held, and forget those that were lost."""
+        """Prolong the leases that are held, drop those that were lost, and give back rows that nothing here holds."""
         with self._changing:
+            held = frozenset(self._held.values())
             with self._database.write() as connection:
-                renewed = store.renew_all(connection, self.holder, now=self._clock.now(), lasts=self._lasts)
+                renewed = store.renew(connection, self.holder, held, now=self._clock.now(), lasts=self._lasts)
             self._note_renewal()
-            for lost in set(self._held.values()) - renewed:
+            for lost in held - renewed:
                 logger.warning("a lease was lost", lease=lost.name)
                 self._drop(lost)
 
@@ -116,9 +121,13 @@ class Leases:
         return self._steady_since is not None and self._clock.now() - self._steady_since >= self._lasts / 2
 
     def forget(self) -> bool:
-        """Delete the rows of leases that were given back long ago. Nothing more is to be deleted after it."""
+        """Delete the rows of leases that were given back, or expired in dead processes, long ago.
+
+        Which processes are dead can be seen only while renewals are steady. Nothing more is to be deleted after it.
+        """
+        living = self.holder if self.is_steady() else None
         with self._database.write() as connection:
-            store.forget(connection, now=self._clock.now(), kept=_KEPT)
+            store.forget(connection, living, now=self._clock.now(), kept=_KEPT)
         return False
 
     def start(self) -> None:

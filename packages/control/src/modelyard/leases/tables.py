@@ -1,4 +1,7 @@
-"""Rows of leases. A row stays when its lease is released, so that its fencing number never goes back."""
+"""Rows of leases. The fencing number of a name never goes back.
+
+A row stays for a day after its lease is released, and the first fencing number of a new row is the time.
+"""
 
 from sqlalchemy import BigInteger, Column, Index, String, Table
 
