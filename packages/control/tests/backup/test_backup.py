@@ -123,7 +123,7 @@ class TestRoundTrip:
         built = yard.packaging.build(version, log=lambda _: None)
         made = yard.deployments.create(ADMIN, version, replicas=1, namespace="default", job_id="job-1")
         for _ in range(3):
-            reconcile(yard.serving.reconcilers[0], yard.deployments.get(ADMIN, made.deployment_id))
+            reconcile(yard.deployment_parts.reconcilers[0], yard.deployments.get(ADMIN, made.deployment_id))
         assert yard.deployments.get(ADMIN, made.deployment_id).status is DeploymentStatus.READY
         back_up(settings_of(yard), tmp_path / "backup.tar.gz", has_own_tracker=True)
         settings = StorageSettings(home=tmp_path / "restored")
@@ -133,16 +133,16 @@ class TestRoundTrip:
         again = ControlPlane(Settings(storage=settings), replace(adapters, targets={"fake": target}))
         look = partial(again.deployments.get, ADMIN, made.deployment_id)
         with pytest.raises(Unavailable, match="is being built again"):
-            reconcile(again.serving.reconcilers[0], look())
+            reconcile(again.deployment_parts.reconcilers[0], look())
         assert look().status is DeploymentStatus.DEGRADED
         until(lambda: again.packaging.ready(version))
         for _ in range(3):
-            reconcile(again.serving.reconcilers[0], look())
+            reconcile(again.deployment_parts.reconcilers[0], look())
         assert (look().status, look().reason) == (DeploymentStatus.READY, None)
         found = again.packaging.bundle(version)
         assert (found.path.exists(), found.path == built.path) == (True, False)
         assert found.manifest_digest == built.manifest_digest
-        again.serving.reconcilers[0].stop()
+        again.deployment_parts.reconcilers[0].stop()
         again.database.close()
 
     def test_a_laptop_moves_to_postgresql_and_back(

@@ -16,7 +16,7 @@ from modelyard.ports.target import DEFAULT_RESOURCES, ReplicaObservation, Server
 
 S = DeploymentStatus
 SPEC = some_spec(replicas=2)
-decide = partial(decide_by_spec, wanted=SPEC)
+decide = partial(decide_by_spec, desired=SPEC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WANTED = Deployment(
     deployment_id="dep-1",

@@ -32,7 +32,9 @@ def deployment(control_plane: ControlPlane, alice: Principal, iris: Version) -> 
     control_plane.packaging.build(iris, log=lambda _: None)
     made = control_plane.deployments.create(alice, iris, replicas=2, namespace="default", job_id="job-1")
     for _ in range(3):
-        reconcile(control_plane.serving.reconcilers[0], control_plane.deployments.get(alice, made.deployment_id))
+        reconcile(
+            control_plane.deployment_parts.reconcilers[0], control_plane.deployments.get(alice, made.deployment_id)
+        )
     return control_plane.deployments.get(alice, made.deployment_id)
 
 
@@ -150,7 +152,8 @@ class TestChange:
         assert [client.delete(path).status_code for _ in range(2)] == [202, 202]
         for _ in range(3):
             reconcile(
-                control_plane.serving.reconcilers[0], control_plane.deployments.get(alice, deployment.deployment_id)
+                control_plane.deployment_parts.reconcilers[0],
+                control_plane.deployments.get(alice, deployment.deployment_id),
             )
         assert client.get(path).json()["status"] == "stopped"
         assert client.get(PATH).json()["deployments"] == []

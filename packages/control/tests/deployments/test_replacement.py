@@ -33,7 +33,7 @@ class Yard:
 
     def settle(self) -> None:
         for deployment in self.control_plane.deployments.running("fake"):
-            reconcile(self.control_plane.serving.reconcilers[0], deployment)
+            reconcile(self.control_plane.deployment_parts.reconcilers[0], deployment)
 
     def post(self, **body: Any) -> Any:
         return self.client.post(PATH, json={"model_name": "iris", **body})

@@ -39,7 +39,7 @@ class Yard:
         self._engine = engine
 
     def settle(self) -> None:
-        for reconciler in self.control.serving.reconcilers:
+        for reconciler in self.control.deployment_parts.reconcilers:
             for deployment in self.control.deployments.running(reconciler.target_name):
                 reconcile(reconciler, deployment)
 
@@ -56,7 +56,7 @@ class Yard:
         return found
 
     def target(self, name: str) -> FakeTarget:
-        found = self.control.serving.targets.find(name)
+        found = self.control.deployment_parts.targets.find(name)
         assert isinstance(found, FakeTarget)
         return found
 
@@ -97,7 +97,7 @@ def yard(
 
     monkeypatch.setattr(clock, "sleep", sleep_and_settle)
     yield yard
-    for reconciler in control.serving.reconcilers:
+    for reconciler in control.deployment_parts.reconcilers:
         reconciler.stop()
     control.database.close()
 
@@ -138,7 +138,7 @@ class TestTwoTargets:
     def test_one_that_is_away_holds_up_no_other_and_is_named_in_the_status(self, yard: Yard) -> None:
         there = yard.deploy(version=1, target="there")
         yard.target("there").is_answering = False
-        for reconciler in yard.control.serving.reconcilers:
+        for reconciler in yard.control.deployment_parts.reconcilers:
             if reconciler.target_name == "here":
                 reconciler.pass_over_all()
         assert yard.look(there["deployment_id"])["replica_states"] == []

@@ -286,7 +286,7 @@ class TestWhatAnErrorDiscloses:
         def broken(*_: object, **__: object) -> None:
             raise LookupError("/secret/path")
 
-        monkeypatch.setattr(control_plane.catalogue.reads, "models", broken)
+        monkeypatch.setattr(control_plane.registry_parts.reads, "models", broken)
         response = client.get("/mlops/models", headers={"X-Request-Id": "mine"})
         assert response.status_code == 500
         assert response.json() == {
@@ -310,7 +310,7 @@ class TestWhatAnErrorDiscloses:
         def write(*_: object, **__: object) -> None:
             raise OSError(error, "no")
 
-        monkeypatch.setattr(control_plane.catalogue.reads, "models", write)
+        monkeypatch.setattr(control_plane.registry_parts.reads, "models", write)
         assert client.get("/mlops/models").status_code == status
 
 

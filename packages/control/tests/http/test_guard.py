@@ -40,7 +40,7 @@ def start(control_plane: ControlPlane, *routers: APIRouter) -> FastAPI:
         sources=TrustedSources(listens_on="127.0.0.1", hosts=["testserver"]),
         routers=routers,
         is_ready=lambda: True,
-        why_full=lambda: None,
+        disk_full_reason=lambda: None,
     )
 
 

@@ -17,7 +17,7 @@ from modelyard.supervision.supervisor import Supervisor
 def supervisor(home: Home) -> Iterator[Supervisor]:
     supervisor = Supervisor(home)
     yield supervisor
-    supervisor.shut_down(patience=5)
+    supervisor.shut_down(timeout_seconds=5)
 
 
 @pytest.fixture

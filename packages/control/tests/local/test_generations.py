@@ -29,7 +29,7 @@ class TestGeneration:
         script = f"sleep 1000 & echo $! > {child}; wait"
         process = subprocess.Popen(["sh", "-c", script], process_group=0)
         until(lambda: child.exists() and child.read_text().strip())
-        Generation.of(process.pid).end(patience=5)
+        Generation.of(process.pid).end(timeout_seconds=5)
         assert process.wait(5) != 0
         assert not is_alive(int(child.read_text()))
 
@@ -41,7 +41,7 @@ class TestGeneration:
         process.kill()
         process.wait()
         assert is_alive(int(child.read_text()))
-        generation.end(patience=5)
+        generation.end(timeout_seconds=5)
         assert not is_alive(int(child.read_text()))
 
     def test_one_that_ignores_sigterm_is_killed_after_the_patience(self, tmp_path: Path, until: Until) -> None:
@@ -52,7 +52,7 @@ class TestGeneration:
         )
         process = subprocess.Popen([sys.executable, "-c", script, str(ready)], process_group=0)
         until(ready.exists)
-        Generation.of(process.pid).end(patience=0.1)
+        Generation.of(process.pid).end(timeout_seconds=0.1)
         assert process.wait(5) == -9
 
     def test_a_group_of_another_process_with_the_same_number_is_not_touched(
@@ -61,7 +61,7 @@ class TestGeneration:
         generation = Generation.of(leader.pid)
         earlier = replace(generation, started_at=generation.started_at - 60)
         assert earlier.members() == []
-        earlier.end(patience=0)
+        earlier.end(timeout_seconds=0)
         assert leader.poll() is None
 
     def test_a_group_of_another_boot_is_not_touched(self, leader: subprocess.Popen[bytes]) -> None:

@@ -74,7 +74,7 @@ class TestSupervisor:
         supervisor.put(program("z"))
         for _ in range(5):
             supervisor.put(program("a", stop_seconds=600))
-            supervisor.remove("a", patience=600)  # A lost signal would make this test hang.
+            supervisor.remove("a", timeout_seconds=600)  # A lost signal would make this test hang.
             assert supervisor.state("a") is None
 
     def test_a_program_that_ignores_sigterm_is_killed_with_its_children(
@@ -84,7 +84,7 @@ class TestSupervisor:
         supervisor.put(program("a", f"trap '' TERM; sleep 1000 & echo $! > {ready}; wait; sleep 1000", stop_seconds=1))
         until(lambda: ready.exists() and ready.read_text().strip())
         child = int(ready.read_text())
-        supervisor.remove("a", patience=1)
+        supervisor.remove("a", timeout_seconds=1)
         assert not is_alive(child)
 
     def test_children_that_a_killed_program_leaves_are_ended_before_it_starts_again(
@@ -106,7 +106,7 @@ class TestSupervisor:
         supervisor.put(program("a", f"setsid sh -c 'echo $$ > {daemon}; exec sleep 1000' & wait"))
         until(lambda: daemon.exists() and daemon.read_text().strip())
         pid = int(daemon.read_text())
-        supervisor.remove("a", patience=5)
+        supervisor.remove("a", timeout_seconds=5)
         assert is_alive(pid)
         psutil.Process(pid).kill()
 
@@ -123,7 +123,7 @@ class TestSupervisor:
         assert "no luck" in (program("a").log).read_text()
 
     def test_removing_one_that_is_not_there_does_nothing(self, supervisor: Supervisor) -> None:
-        supervisor.remove("a", patience=1)
+        supervisor.remove("a", timeout_seconds=1)
         assert not supervisor.is_running()
 
     def test_a_killed_daemon_is_gone_and_a_stopped_one_is_unavailable(
@@ -151,7 +151,7 @@ class TestSupervisor:
         assert pid is not None
         assert len(processes()) == 3
         os.kill(pid, signal.SIGSTOP)
-        supervisor.shut_down(patience=0.5)
+        supervisor.shut_down(timeout_seconds=0.5)
         assert processes() == []
 
     def test_a_home_that_was_deleted_under_its_daemon_gets_a_new_one_and_keeps_no_old_process(
@@ -169,8 +169,8 @@ class TestSupervisor:
     def test_programs_come_back_with_the_next_start(self, supervisor: Supervisor, program: MakeProgram) -> None:
         supervisor.put(program("a"))
         supervisor.put(program("b"))
-        supervisor.remove("b", patience=5)
-        supervisor.shut_down(patience=5)
+        supervisor.remove("b", timeout_seconds=5)
+        supervisor.shut_down(timeout_seconds=5)
         assert supervisor.start()
         assert [state.name for state in supervisor.states()] == ["a"]
 
@@ -198,5 +198,5 @@ class TestSocketPath:
                 supervisor.put(program("a"))
                 assert is_alive(pid_of(supervisor, "a"))
             finally:
-                supervisor.shut_down(patience=5)
+                supervisor.shut_down(timeout_seconds=5)
             assert not socket_path(home).exists()

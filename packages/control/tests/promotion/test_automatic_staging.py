@@ -59,9 +59,11 @@ class TestAutomaticStaging:
         control.registry.register(ANNA, model_name=MODEL, logged=log_model())
         rule = Policy(tags={"reviewed": "yes"}, auto_staging=True)
         control.policies.put(BERT, MODEL, rule, revision=None)
-        control.catalogue.editing.edit_version(ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None)
+        control.registry_parts.editing.edit_version(
+            ANNA, MODEL, 1, description=None, tags={"reviewed": "no"}, revision=None
+        )
         assert control.registry.version(ANNA, MODEL, 1).stage is Stage.NONE
-        edited = control.catalogue.editing.edit_version(
+        edited = control.registry_parts.editing.edit_version(
             ANNA, MODEL, 1, description=None, tags={"reviewed": "yes"}, revision=None
         )
         assert edited.stage is Stage.STAGING

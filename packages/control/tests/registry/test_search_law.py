@@ -116,7 +116,7 @@ class SearchLaw(RuleBasedStateMachine):
             number = data.draw(st.sampled_from(sorted(held.versions)))
             with self.database.write() as connection:
                 before = held.stages.get(number, Stage.NONE)
-                (version,) = store.versions_numbered(connection, self.tenant, name, [number])
+                (version,) = store.find_versions(connection, self.tenant, name, [number])
                 assert store.change_version(connection, version, stage=to)
                 index_version_stage(connection, self.tenant, name, number, before=before, to=to)
             held.stages[number] = to
@@ -130,7 +130,7 @@ class SearchLaw(RuleBasedStateMachine):
         if not is_whole and numbers:
             numbers = [data.draw(st.sampled_from(numbers))]
         with self.database.write() as connection:
-            found = store.versions_numbered(connection, self.tenant, name, numbers)
+            found = store.find_versions(connection, self.tenant, name, numbers)
             deletion_store.delete_versions(connection, found, at=self.clock.now())
             if is_whole:
                 job_id = f"{self.tenant}-{self.clock.now()}"

@@ -114,7 +114,7 @@ class World:
 
     def close(self) -> None:
         """Give back what the process holds."""
-        self.control.serving.reconcilers[0].stop()
+        self.control.deployment_parts.reconcilers[0].stop()
         self.control.database.close()
 
     def log_model(self, experiment: str = "iris", *, run_id: str | None = None) -> LoggedModel:
@@ -144,8 +144,8 @@ class World:
 
     def settle(self) -> None:
         """One pass of the reconciler, to its end."""
-        self.control.serving.reconcilers[0].pass_over_all()
-        for future in list(self.control.serving.reconcilers[0]._in_progress.values()):
+        self.control.deployment_parts.reconcilers[0].pass_over_all()
+        for future in list(self.control.deployment_parts.reconcilers[0]._in_progress.values()):
             future.result()  # The process dies as a whole, whichever thread said the word.
 
     def go_to(self, version: Version, *stages: Stage) -> Version:

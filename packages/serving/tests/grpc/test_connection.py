@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard_serving.grpc.http2 import frames
-from modelyard_serving.grpc.http2.connection import MAX_FRAME_SIZE, MAX_STREAMS, STALL_TIMEOUT_S, Connection, Exchange
+from modelyard_serving.grpc.http2.connection import (
+    MAX_FRAME_SIZE,
+    MAX_STREAMS,
+    STALL_TIMEOUT_S,
+    Connection,
+    StreamHandler,
+)
 from modelyard_serving.grpc.http2.frames import PREFACE, ErrorCode, FrameReader, frame
 from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
 
@@ -119,7 +125,7 @@ class Echo:
     def receive(self, data: bytes, *, is_last: bool) -> None:
         self.body += data
         if is_last:
-            self.connection.reply(self.stream, HEAD, self.body, TRAILERS)
+            self.connection.send_response(self.stream, HEAD, self.body, TRAILERS)
 
     def cancel(self) -> None:
         self.is_abandoned = True
@@ -136,20 +142,20 @@ class Peer:
     """A connection under test with a client's hands."""
 
     def __init__(self, kind: type[Echo] = Echo) -> None:
-        self.exchanges: list[Echo] = []
+        self.handlers: list[Echo] = []
         self.closed = 0
         self.transport = Transport()
         self.encoder = Encoder()
 
-        def open_exchange(connection: Connection, stream: int, _: Headers) -> Exchange:
-            self.exchanges.append(kind(connection, stream))
-            return self.exchanges[-1]
+        def open_handler(connection: Connection, stream: int, _: Headers) -> StreamHandler:
+            self.handlers.append(kind(connection, stream))
+            return self.handlers[-1]
 
         def on_closed() -> None:
             self.closed += 1
 
         self.connection = Connection(
-            open_exchange, loop=LOOP, stream_window=1 << 20, connections=set(), on_closed=on_closed
+            open_handler, loop=LOOP, stream_window=1 << 20, connections=set(), on_closed=on_closed
         )
         self.connection.connection_made(self.transport)
         self.say(PREFACE + frames.settings({}))
@@ -209,21 +215,21 @@ class TestRequests:
         peer = Peer(Silent)
         peer.say(peer.request(1) + frames.rst_stream(1, ErrorCode.CANCEL))
 
-        assert peer.exchanges[0].is_abandoned
+        assert peer.handlers[0].is_abandoned
         assert peer.connection.in_flight == 0
 
     def test_an_answer_to_a_request_that_is_gone_goes_nowhere(self) -> None:
         peer = Peer(Silent)
         peer.say(peer.request(1) + frames.rst_stream(1, ErrorCode.CANCEL))
         peer.transport.written = b""
-        peer.connection.reply(1, HEAD, b"late", TRAILERS)
+        peer.connection.send_response(1, HEAD, b"late", TRAILERS)
 
         assert peer.transport.written == b""
 
     def test_an_answer_before_the_request_is_whole_tells_the_client_to_stop(self) -> None:
         peer = Peer(Silent)
         peer.say(peer.request(1))
-        peer.connection.end(1, HEAD)
+        peer.connection.send_trailers(1, HEAD)
         assert peer.transport.kinds() == [frames.HEADERS, frames.RST_STREAM]
 
         peer.say(frame(frames.DATA, stream=1, payload=b"still coming"))
@@ -321,7 +327,7 @@ class TestFaults:
             stream += 2
 
         assert peer.transport.goaway() is ErrorCode.ENHANCE_YOUR_CALM
-        assert all(exchange.is_abandoned for exchange in peer.exchanges[:-1])
+        assert all(handler.is_abandoned for handler in peer.handlers[:-1])
 
     @given(data=st.binary(max_size=300))
     def test_bytes_of_any_kind_are_survived(self, data: bytes) -> None:
@@ -389,9 +395,9 @@ class TestLeaving:
         peer.say(peer.request(5))
         assert peer.transport.written.endswith(frames.rst_stream(5, ErrorCode.REFUSED_STREAM))
 
-        peer.connection.reply(1, HEAD, b"x", TRAILERS)
+        peer.connection.send_response(1, HEAD, b"x", TRAILERS)
         assert not peer.transport.ended
-        peer.connection.reply(3, HEAD, b"x", TRAILERS)
+        peer.connection.send_response(3, HEAD, b"x", TRAILERS)
         assert peer.transport.ended
 
     def test_a_client_that_does_not_acknowledge_the_end_is_not_waited_for(self) -> None:
@@ -412,7 +418,7 @@ class TestLeaving:
     def test_an_answer_that_waits_for_a_window_is_sent_before_closing(self) -> None:
         peer = Peer(Silent)
         peer.say(peer.request(1, flags=frames.END_HEADERS | frames.END_STREAM))
-        peer.connection.reply(1, HEAD, b"x" * 100_000, TRAILERS)
+        peer.connection.send_response(1, HEAD, b"x" * 100_000, TRAILERS)
         peer.connection.drain()
         peer.acknowledge_the_end()
         assert not peer.transport.ended
@@ -425,7 +431,7 @@ class TestLeaving:
         peer.say(peer.request(1))
         peer.connection.connection_lost(None)
 
-        assert peer.exchanges[0].is_abandoned
+        assert peer.handlers[0].is_abandoned
         assert peer.closed == 1
 
     def test_a_client_that_does_not_read_is_not_read(self) -> None:

@@ -21,6 +21,6 @@ class ComparisonService:
         Raises:
             NotFound: code `model_not_found` or `version_not_found`.
         """
-        versions = self._registry.some_versions(principal, model_name, numbers)
+        versions = self._registry.require_versions(principal, model_name, numbers)
         policy, _ = self._policies.of_model(principal, model_name)
         return compare(versions, policy.metric_rules)

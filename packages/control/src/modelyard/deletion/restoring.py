@@ -73,7 +73,7 @@ class Restoring:
     def _begin(self, principal: Principal, subject: Subject) -> Tombstone:
         with self._database.write() as connection:
             lock_for_deletion(connection)
-            tombstone = store.standing(connection, subject)
+            tombstone = store.lock_current(connection, subject)
             if tombstone is None:
                 raise NotFound(f"there is no deleted {subject.title}", code="tombstone_not_found")
             if not self._jobs.get(principal, tombstone.job_id).is_final:
@@ -118,7 +118,7 @@ class Restoring:
                     f"model '{subject.model_name}' is being deleted by job '{job_id}'", code="model_deleting"
                 )
             lock_for_deletion(connection)
-            current = store.standing(connection, subject)
+            current = store.lock_current(connection, subject)
             version = deletion_store.find_deleted(connection, subject.tenant_id, subject.model_name, tombstone.version)
             if (
                 current is None

@@ -64,8 +64,8 @@ def find(connection: Connection, tombstone: Tombstone) -> Tombstone | None:
     return None if row is None else _tombstone(row)
 
 
-def standing(connection: Connection, subject: Subject) -> Tombstone | None:
-    """The tombstone of a version that is not restored; its row is held until the transaction ends."""
+def lock_current(connection: Connection, subject: Subject) -> Tombstone | None:
+    """The tombstone of a version that is not restored; its row is locked until the transaction ends."""
     if subject.version is None or not can_be_a_number(subject.version):
         return None
     query = select(tombstones).where(

@@ -95,21 +95,21 @@ class Decision:
     reason: str | None
 
 
-def decide(deployment: Deployment, observed: ServerObservation, wanted: ServerSpec | None) -> Decision:
-    """From what shall be and what is to what to do next. `wanted` is None where what shall serve is not built now."""
+def decide(deployment: Deployment, observed: ServerObservation, desired: ServerSpec | None) -> Decision:
+    """From the desired and the observed state to the next action. `desired` is None while nothing can be applied."""
     if deployment.desired_state is DesiredState.STOPPED:
         return _leaving(deployment, observed)
     if observed.state is ServerState.ABSENT:
         return _absent(deployment)
-    action = Action.NONE if is_as_wanted(observed, wanted) else Action.APPLY
+    action = Action.NONE if matches_spec(observed, desired) else Action.APPLY
     return Decision(action, _running_status(deployment.status, observed.state), _reason(observed))
 
 
-def is_as_wanted(observed: ServerObservation, wanted: ServerSpec | None) -> bool:
-    """Whether a server was applied as it shall be, and nobody else has scaled it since."""
-    if wanted is None:
+def matches_spec(observed: ServerObservation, desired: ServerSpec | None) -> bool:
+    """Whether this spec was applied to a server, and nobody else has scaled it since."""
+    if desired is None:
         return True
-    return observed.fingerprint == wanted.fingerprint and len(observed.replicas) in (0, wanted.replicas)
+    return observed.fingerprint == desired.fingerprint and len(observed.replicas) in (0, desired.replicas)
 
 
 def _leaving(deployment: Deployment, observed: ServerObservation) -> Decision:

@@ -93,13 +93,13 @@ class Reconciler:
     def reconcile(self, deployment: Deployment, servers: Servers) -> Decision:
         """One pass over one deployment, whose servers were observed a moment ago."""
         # It was read with all others, and the pass before this one may have brought it to another version since.
-        deployment, replacement = self._deployments.standing(deployment.deployment_id) or (deployment, None)
+        deployment, replacement = self._deployments.current(deployment.deployment_id) or (deployment, None)
         observed = servers.get(deployment.generation) or _remaining_server(deployment, servers)
         try:
-            wanted = self._wanted(deployment, deployment.version, deployment.generation)
-            decision = decide(deployment, observed, wanted)
+            desired = self._desired_spec(deployment, deployment.version, deployment.generation)
+            decision = decide(deployment, observed, desired)
             if decision.action is Action.APPLY:
-                self._apply(deployment, wanted, deployment.version)
+                self._apply(deployment, desired, deployment.version)
         except ModelyardError as exc:
             self._record_status(deployment, _blocked_decision(deployment, observed, exc.message), observed)
             raise
@@ -114,7 +114,7 @@ class Reconciler:
         """Take the next step of the replacement in progress, and retire servers that are no longer used."""
         if replacement is not None and replacement.status is ReplacementStatus.STARTING:
             self._start(deployment, replacement, servers.get(replacement.generation, _ABSENT))
-            return  # What stands now is looked at by the next pass.
+            return  # The current generation is examined by the next pass.
         kept = {deployment.generation, None if replacement is None else replacement.generation}
         others = servers.keys() - kept
         for generation in others:
@@ -125,10 +125,10 @@ class Reconciler:
 
     def _start(self, deployment: Deployment, replacement: Replacement, observed: ServerObservation) -> None:
         replacements = self._deployments.replacements
-        wanted = self._wanted(deployment, replacement.version, replacement.generation)
-        match next_step(deployment, observed, wanted):
+        desired = self._desired_spec(deployment, replacement.version, replacement.generation)
+        match next_step(deployment, observed, desired):
             case Step.APPLY:
-                self._apply(deployment, wanted, replacement.version)
+                self._apply(deployment, desired, replacement.version)
             case Step.GIVE_UP:
                 replacements.give_up(replacement.job_id, failure(replacement, observed))
             case Step.SWITCH:
@@ -151,18 +151,18 @@ class Reconciler:
         except Exception:
             logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
 
-    def _apply(self, deployment: Deployment, wanted: ServerSpec | None, number: int) -> None:
+    def _apply(self, deployment: Deployment, desired: ServerSpec | None, number: int) -> None:
         """Apply the spec, or have its artifact made again where it is away.
 
         Raises:
             Unavailable: code `bundle_rebuilding`, or as the target says.
         """
-        if wanted is None:
+        if desired is None:
             self._specs.rebuild(deployment, number)
             return
         self._renew_lease()
         try:
-            self._target.apply(wanted)
+            self._target.apply(desired)
         except ArtifactAbsent:
             self._specs.rebuild(deployment, number)
             raise
@@ -171,7 +171,7 @@ class Reconciler:
         self._renew_lease()
         self._target.remove(deployment_id)
 
-    def _wanted(self, deployment: Deployment, number: int, generation: int) -> ServerSpec | None:
+    def _desired_spec(self, deployment: Deployment, number: int, generation: int) -> ServerSpec | None:
         if deployment.desired_state is DesiredState.STOPPED:
             return None
         return self._specs.spec(deployment, number, generation, self._target)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from modelyard.deployments.domain import FAILED_TO_START, Deployment, is_as_wanted
+from modelyard.deployments.domain import FAILED_TO_START, Deployment, matches_spec
 from modelyard.deployments.states import ReplacementStatus
 from modelyard.ports.target import ServerObservation, ServerSpec, ServerState
 
@@ -37,13 +37,13 @@ class Step(StrEnum):
     GIVE_UP = "give_up"
 
 
-def next_step(deployment: Deployment, observed: ServerObservation, wanted: ServerSpec | None) -> Step:
+def next_step(deployment: Deployment, observed: ServerObservation, desired: ServerSpec | None) -> Step:
     """From the servers of the replacement's generation to what to do next."""
     if observed.state is ServerState.ABSENT:
         return Step.APPLY
     if observed.state is ServerState.FAILED:
         return Step.GIVE_UP
-    if not is_as_wanted(observed, wanted):
+    if not matches_spec(observed, desired):
         return Step.APPLY
     ready = sum(replica.state == ServerState.READY for replica in observed.replicas)
     return Step.SWITCH if observed.state is ServerState.READY and ready == deployment.replicas else Step.WAIT

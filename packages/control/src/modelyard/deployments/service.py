@@ -115,7 +115,7 @@ class DeploymentService:
         connection: Connection, principal: Principal, version: Version, namespace: str, *, target: str | None
     ) -> Deployment | None:
         """The same, in the caller's transaction."""
-        wanted = store.wanted(
+        wanted = store.desired_running(
             connection,
             principal.tenant_id,
             model_name=version.model_name,
@@ -136,7 +136,7 @@ class DeploymentService:
             Conflict: code `deployment_ambiguous`; the message names them.
         """
         with self._database.read() as connection:
-            found = store.wanted(
+            found = store.desired_running(
                 connection, principal.tenant_id, model_name=model_name, namespace=namespace, target=target
             )
         if len(found) > 1:
@@ -209,8 +209,8 @@ class DeploymentService:
         with self._database.read() as connection:
             return store.count_by_status(connection, principal.tenant_id)
 
-    def wanted_within(self, connection: Connection, tenant_id: str) -> str | None:
-        """What of a tenant's deployments shall run, in words, read in the caller's transaction."""
+    def describe_running(self, connection: Connection, tenant_id: str) -> str | None:
+        """How many replicas of a tenant's deployments shall run, as a phrase, or None. In the caller's transaction."""
         count = store.count_replicas(connection, tenant_id)
         return f"{count} replicas deployed" if count else None
 
@@ -290,7 +290,7 @@ class DeploymentService:
         with self._database.read() as connection:
             return store.not_stopped(connection, target)
 
-    def standing(self, deployment_id: str) -> tuple[Deployment, Replacement | None] | None:
+    def current(self, deployment_id: str) -> tuple[Deployment, Replacement | None] | None:
         """A deployment and the replacement of its version that is under way, as of one moment."""
         with self._database.read() as connection:
             deployment = store.find(connection, deployment_id)

@@ -76,7 +76,7 @@ def of_version(connection: Connection, tenant_id: str, model_name: str, number: 
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
-def wanted(
+def desired_running(
     connection: Connection,
     tenant_id: str,
     *,
@@ -85,7 +85,7 @@ def wanted(
     target: str | None,
     version: int | None = None,
 ) -> list[Deployment]:
-    """The deployments of a model, or of one version of it, in a namespace that shall run; oldest first.
+    """The deployments of a model, or of one version of it, in a namespace whose desired state is running; oldest first.
 
     Those of one target, or of all.
     """

@@ -34,7 +34,7 @@ class Deploying:
     @property
     def work(self) -> JobWork:
         """What the job of a deployment does."""
-        return JobWork(DEPLOYMENT, self.deploy, self.give_up)
+        return JobWork(DEPLOYMENT, self.deploy, self.undeploy_after_failure)
 
     def deploy(self, steps: JobSteps) -> Result:
         """The version that was asked for, as `build_and_deploy`."""
@@ -52,7 +52,7 @@ class Deploying:
         steps.enter(Phase.DEPLOYED, **ready)
         return {**built, **created, **ready}
 
-    def give_up(self, job: Job) -> None:
+    def undeploy_after_failure(self, job: Job) -> None:
         """Take away the deployment, or end the replacement, of a job that failed or was cancelled."""
         if self.deployments.replacements.give_up(job.job_id, "its job did not succeed") is not None:
             return

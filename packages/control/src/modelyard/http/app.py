@@ -37,7 +37,7 @@ def create_app(
     sources: TrustedSources,
     routers: Sequence[APIRouter],
     is_ready: Callable[[], bool],
-    why_full: Callable[[], str | None],
+    disk_full_reason: Callable[[], str | None],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     streamed: Mapping[str, int] = MappingProxyType({}),
     cache_seconds: float = 0,
@@ -47,7 +47,7 @@ def create_app(
     `cache_seconds`.
 
     `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
-    `why_full` says why nothing that takes space is begun now; then it is not ready.
+    `disk_full_reason` says why nothing that takes space is begun now; then it is not ready.
     """
     queries = KnownQueries()
     app = FastAPI(
@@ -62,7 +62,7 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(queries)],
     )
-    for router in (*routers, _health_routes(is_ready, why_full), docs_routes()):
+    for router in (*routers, _health_routes(is_ready, disk_full_reason), docs_routes()):
         app.include_router(router)
     add_error_handlers(app)
     queries.learn(app)
@@ -84,7 +84,7 @@ def _operation_id(route: APIRoute) -> str:
     return "_".join([*map(str, route.tags[:1]), route.name])
 
 
-def _health_routes(is_ready: Callable[[], bool], why_full: Callable[[], str | None]) -> APIRouter:
+def _health_routes(is_ready: Callable[[], bool], disk_full_reason: Callable[[], str | None]) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("/live")
@@ -95,7 +95,7 @@ def _health_routes(is_ready: Callable[[], bool], why_full: Callable[[], str | No
     @router.get("/ready")
     def ready() -> JSONResponse:
         """Whether management calls can be answered, and there is space for what they ask."""
-        reason = why_full()
+        reason = disk_full_reason()
         if reason is not None:
             return JSONResponse({"ready": False, "reason": reason}, 503)
         ok = is_ready()

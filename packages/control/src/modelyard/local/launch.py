@@ -22,7 +22,7 @@ def launch(path: Path) -> None:
     record = Path(program["generation"])
     previous = Generation.read(record)
     if previous is not None:
-        previous.end(patience=program["stop_seconds"])
+        previous.end(timeout_seconds=program["stop_seconds"])
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     Generation.of(os.getpid(), digest=digest_of(content)).write(record)

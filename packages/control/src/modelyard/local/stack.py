@@ -86,7 +86,7 @@ class LocalStack:
             runs = interrupt_runs(self._home)
             if runs:
                 tell(f"Interrupted {runs} running script{'s' if runs > 1 else ''}; the next up starts them again")
-            self._supervisor.shut_down(patience=_STOP_SECONDS)
+            self._supervisor.shut_down(timeout_seconds=_STOP_SECONDS)
             return was_running or runs > 0
 
     def _start(self, wanted: Wanted) -> Stack:
@@ -95,11 +95,11 @@ class LocalStack:
         check_settings()
         check_disk(self._home)
         if not self._supervisor.is_running():
-            self._supervisor.end_orphans(patience=_STOP_SECONDS)
+            self._supervisor.end_orphans(timeout_seconds=_STOP_SECONDS)
         refuse_busy_port(stack.host, stack.port, flag="--port")
         programs = [self._control(stack)]
         if stack.tracking_uri is not None:
-            self._supervisor.remove(MLFLOW, patience=_STOP_SECONDS)
+            self._supervisor.remove(MLFLOW, timeout_seconds=_STOP_SECONDS)
         else:
             programs.insert(0, self._mlflow(stack))
             if not (self._supervisor.is_running() and self._runs(MLFLOW)):
@@ -137,14 +137,14 @@ class LocalStack:
     def _stop_in_order(self, tell: Tell) -> None:
         if not self._supervisor.is_running():
             return
-        self._supervisor.stop(CONTROL, patience=_STOP_SECONDS)
+        self._supervisor.stop(CONTROL, timeout_seconds=_STOP_SECONDS)
         tell("The control plane has stopped")
         servers = [state.name for state in self._supervisor.states() if state.name not in {CONTROL, MLFLOW}]
         with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
-            list(pool.map(lambda name: self._supervisor.stop(name, patience=_SERVER_STOP_SECONDS), servers))
+            list(pool.map(lambda name: self._supervisor.stop(name, timeout_seconds=_SERVER_STOP_SECONDS), servers))
         if servers:
             tell(f"{len(servers)} model server{'s have' if len(servers) > 1 else ' has'} stopped")
-        self._supervisor.stop(MLFLOW, patience=_STOP_SECONDS)
+        self._supervisor.stop(MLFLOW, timeout_seconds=_STOP_SECONDS)
 
     def _control(self, stack: Stack) -> Program:
         return self._program(CONTROL, "modelyard", stack, priority=900, nice=0)

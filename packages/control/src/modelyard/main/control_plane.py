@@ -18,11 +18,11 @@ from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
 from modelyard.main.access import AccessParts
 from modelyard.main.adapters import Adapters
-from modelyard.main.catalogue import Catalogue
 from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
 from modelyard.main.jobs import JobParts
+from modelyard.main.registry import RegistryParts
 from modelyard.main.training import TrainingParts
 from modelyard.main.webhooks import WebhookParts
 from modelyard.mirror.import_job import Importing
@@ -55,15 +55,19 @@ class ControlPlane:
         self._disk_watch = DiskWatch(context.disk)
         self._job_parts = jobs = JobParts(context)
         self.jobs, self.uploads = jobs.jobs, jobs.uploads
-        self.catalogue = catalogue = Catalogue(
+        self.registry_parts = registry_parts = RegistryParts(
             context, job_of_upload=lambda caller, upload_id: self.uploads.get(caller, upload_id).job_id
         )
-        self.registry, self.promotion, self.policies = catalogue.registry, catalogue.promotion, catalogue.policies
-        self.serving = DeploymentParts(context, self.jobs, self.registry)
-        self.packaging, self.deployments = self.serving.packaging, self.serving.deployments
-        self.training = TrainingParts(context, jobs, catalogue, self.serving)
+        self.registry, self.promotion, self.policies = (
+            registry_parts.registry,
+            registry_parts.promotion,
+            registry_parts.policies,
+        )
+        self.deployment_parts = DeploymentParts(context, self.jobs, self.registry)
+        self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
+        self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self._access_parts = access = AccessParts(
-            context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.wanted_within]
+            context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
         )
         self.access, self.tokens, self.members, self.tenants = (
             access.access,
@@ -81,12 +85,12 @@ class ControlPlane:
             all_seconds=settings.mirror.all_seconds,
         )
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
-        self.deletion = DeletionParts(context, self.jobs, catalogue, self.serving, self.mirror.service)
+        self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
         self.webhooks = WebhookParts(context)
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
-        self.platform = _platform(context, self.jobs, self.registry, self.serving)
+        self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()
         adapters.engine.register(self._workflows())
 
@@ -96,7 +100,7 @@ class ControlPlane:
         return [
             *(
                 context.in_background(f"reconciler/{one.target_name}", one.make_pass, pause_seconds=RECONCILE_SECONDS)
-                for one in self.serving.reconcilers
+                for one in self.deployment_parts.reconcilers
             ),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
@@ -110,14 +114,14 @@ class ControlPlane:
         """What each kind of job does."""
         one_click = OneClick(
             training=self.training.steps,
-            build_and_deploy=self.serving.steps.build_and_deploy,
-            undeploy=self.serving.steps.give_up,
+            build_and_deploy=self.deployment_parts.steps.build_and_deploy,
+            undeploy=self.deployment_parts.steps.undeploy_after_failure,
         )
         return workflows(
             [
                 self.training.steps.work,
                 one_click.work,
-                self.serving.steps.work,
+                self.deployment_parts.steps.work,
                 self._job_parts.registering(self.registry).work,
                 self.deletion.deleting.work,
                 self.importing.work,
@@ -146,12 +150,12 @@ class ControlPlane:
             sources=self._settings.http.trusted_sources,
             streamed={f"{PROJECTS}/": self._settings.projects.max_bytes},
             cache_seconds=self._settings.registry.cache_ttl_seconds,
-            fast_path=RegistryFastPath(self.catalogue.reads),
+            fast_path=RegistryFastPath(self.registry_parts.reads),
             routers=[
-                *self.catalogue.routes(),
+                *self.registry_parts.routes(),
                 *self.training.routes(),
                 *self._job_parts.routes(),
-                *self.serving.routes(),
+                *self.deployment_parts.routes(),
                 lineage_routes(self._lineage()),
                 status_routes(self.platform),
                 mirror_routes(self.mirror.reconciliation, self.importing),
@@ -162,7 +166,7 @@ class ControlPlane:
                 *self.deletion.routes(),
             ],
             is_ready=self.platform.is_ready,
-            why_full=self._context.disk.fullness,
+            disk_full_reason=self._context.disk.fullness,
             lifespan=lifespan,
         )
 
@@ -195,10 +199,10 @@ class ControlPlane:
         self.webhooks.dispatcher.stop()
         for work in reversed(self.background):
             work.stop()
-        for reconciler in self.serving.reconcilers:
+        for reconciler in self.deployment_parts.reconcilers:
             reconciler.stop()
-        self.serving.rebuilding.stop()
-        self.serving.replica_watch.stop()
+        self.deployment_parts.rebuilding.stop()
+        self.deployment_parts.replica_watch.stop()
         self._job_parts.membership.stop()
         self._adapters.engine.stop()
         self._disk_watch.stop()
@@ -207,15 +211,15 @@ class ControlPlane:
 
 
 def _platform(
-    context: Context, jobs: JobService, registry: RegistryService, serving: DeploymentParts
+    context: Context, jobs: JobService, registry: RegistryService, deployment_parts: DeploymentParts
 ) -> PlatformStatus:
     return PlatformStatus(
         database=context.database,
         tracking=context.adapters.tracking,
-        targets=serving.targets,
+        targets=deployment_parts.targets,
         jobs=jobs,
         registry=registry,
-        deployments=serving.deployments,
+        deployments=deployment_parts.deployments,
         clock=context.clock,
         isolation=context.settings.isolation.description,
     )

@@ -13,9 +13,9 @@ from modelyard.deletion.workflows import Deleting
 from modelyard.holds.routes import hold_routes
 from modelyard.holds.service import HoldService
 from modelyard.jobs.service import JobService
-from modelyard.main.catalogue import Catalogue
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
+from modelyard.main.registry import RegistryParts
 from modelyard.mirror.service import MirrorService
 from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
 from modelyard.modelserving.surface import Surface
@@ -28,25 +28,25 @@ class DeletionParts:
         self,
         context: Context,
         jobs: JobService,
-        catalogue: Catalogue,
+        registry_parts: RegistryParts,
         serving: DeploymentParts,
         mirror: MirrorService,
     ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
-        tracking, registry, packaging = context.adapters.tracking, catalogue.registry, serving.packaging
+        tracking, registry, packaging = context.adapters.tracking, registry_parts.registry, serving.packaging
         self._clock = clock
-        self._catalogue = catalogue
+        self._registry_parts = registry_parts
         self._deployments = serving.deployments
         self.images = [Bundles(packaging)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
-        self.deletions = self._deletion_service(context, jobs, catalogue, serving, mirror)
+        self.deletions = self._deletion_service(context, jobs, registry_parts, serving, mirror)
         self.restoring = Restoring(
             database=database,
             clock=clock,
             audit=audit,
             jobs=jobs,
             registry=registry,
-            mover=catalogue.mover,
+            mover=registry_parts.mover,
             tracking=tracking,
         )
         self.purger = Purger(
@@ -70,7 +70,7 @@ class DeletionParts:
         self,
         context: Context,
         jobs: JobService,
-        catalogue: Catalogue,
+        registry_parts: RegistryParts,
         serving: DeploymentParts,
         mirror: MirrorService,
     ) -> DeletionService:
@@ -85,7 +85,7 @@ class DeletionParts:
                 clock=context.clock,
                 tracking=context.adapters.tracking,
                 deployments=serving.deployments,
-                promotion=catalogue.promotion,
+                promotion=registry_parts.promotion,
                 holds=self.holds,
                 images=self.images,
                 grace=grace,
@@ -98,9 +98,9 @@ class DeletionParts:
     def routes(self) -> Sequence[APIRouter]:
         """The surface `/api/v1/modelserving`, and holds."""
         registry, registration, editing = (
-            self._catalogue.registry,
-            self._catalogue.registration,
-            self._catalogue.editing,
+            self._registry_parts.registry,
+            self._registry_parts.registration,
+            self._registry_parts.editing,
         )
         surface = Surface(deployments=self._deployments)
         return [

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from modelyard.main.adapters import opening
-from modelyard.main.catalogue import Catalogue
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 from modelyard.main.jobs import JobParts
+from modelyard.main.registry import RegistryParts
 from modelyard.mlops.routes import one_click_routes, registration_routes, training_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.projects.routes import project_routes
@@ -23,11 +23,13 @@ from modelyard.training.workflows import Training
 class TrainingParts:
     """Projects, and jobs that train."""
 
-    def __init__(self, context: Context, jobs: JobParts, catalogue: Catalogue, serving: DeploymentParts) -> None:
+    def __init__(
+        self, context: Context, jobs: JobParts, registry_parts: RegistryParts, serving: DeploymentParts
+    ) -> None:
         settings = context.settings
         self._jobs = jobs.jobs
-        self._registration = catalogue.registration
-        metric_rules = catalogue.policies.metric_rules
+        self._registration = registry_parts.registration
+        metric_rules = registry_parts.policies.metric_rules
         self.projects = ProjectService(
             folder=settings.storage.places.projects,
             scratch=context.scratch.folder,
@@ -44,9 +46,9 @@ class TrainingParts:
             metric_rules=metric_rules,
             most_seconds=settings.runs.seconds,
         )
-        logged = LoggedByJobs(context.adapters.tracking, catalogue.registry.job_runs)
-        self._afterwards = RegisteringAfterwards(self._jobs, catalogue.registry, logged, metric_rules)
-        self.steps = _steps(context, jobs, catalogue, serving.packaging, self.projects, logged)
+        logged = LoggedByJobs(context.adapters.tracking, registry_parts.registry.job_runs)
+        self._afterwards = RegisteringAfterwards(self._jobs, registry_parts.registry, logged, metric_rules)
+        self.steps = _steps(context, jobs, registry_parts, serving.packaging, self.projects, logged)
 
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of training and of registering what it made."""
@@ -61,7 +63,7 @@ class TrainingParts:
 def _steps(
     context: Context,
     jobs: JobParts,
-    catalogue: Catalogue,
+    registry_parts: RegistryParts,
     packaging: PackagingService,
     projects: ProjectService,
     logged: LoggedByJobs,
@@ -69,7 +71,7 @@ def _steps(
     settings, adapters = context.settings, context.adapters
     return Training(
         jobs=jobs.jobs,
-        registry=catalogue.registry,
+        registry=registry_parts.registry,
         packaging=packaging,
         environments=adapters.environments,
         runner=adapters.runner,
@@ -86,7 +88,7 @@ def _steps(
             opening=opening(settings, adapters),
             scratch=context.scratch.folder,
         ),
-        metric_rules=catalogue.policies.metric_rules,
+        metric_rules=registry_parts.policies.metric_rules,
         tracking_requirement=settings.tracking_server.requirement,
         credentials=adapters.run_credentials,
         check_space=context.disk.refuse_full,

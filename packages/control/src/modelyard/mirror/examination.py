@@ -86,7 +86,7 @@ class Examination:
         """Our versions that the chunk's are linked to, or claim to be."""
         claims = {claimed for shown in chunk if (claimed := claimed_version(shown)) is not None}
         wanted = sorted({link.version for link in links.values()} | {claim for claim in claims if claim < 2**31})
-        return self._registry.versions_numbered(tracker(tenant_id), model_name, wanted)
+        return self._registry.find_versions(tracker(tenant_id), model_name, wanted)
 
     def _one(
         self, tenant_id: str, model_name: str, shown: ShownVersion, link: Link | None, ours: Mapping[int, Version]
@@ -142,7 +142,7 @@ class Examination:
             with self._database.read() as connection:
                 links = store.links_between(connection, name, after=key, last=last, limit=_CHUNK)
             gone = [link for link in links if (link.tracker_version, link.made_at) not in there]
-            ours = self._registry.versions_numbered(tracker(tenant_id), model_name, [link.version for link in gone])
+            ours = self._registry.find_versions(tracker(tenant_id), model_name, [link.version for link in gone])
             for link in gone:
                 if link.version in ours:
                     reason = f"the tracker's version {link.tracker_version}, its mirror, was deleted there"

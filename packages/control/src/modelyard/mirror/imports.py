@@ -18,10 +18,10 @@ from modelyard.ports.registered_models import RegisteredModels, ShownModel, Show
 from modelyard.ports.tracking import NOT_TRACKED, LoggedModel
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version, user_tags
-from modelyard.registry.numbering import Found
 from modelyard.registry.ownership import JOB_RUNNING
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
+from modelyard.registry.version_creation import ExternalRegistration
 
 _ALREADY = "already_imported"
 _PASSING = frozenset({Kind.UNAVAILABLE, Kind.BUSY})
@@ -91,7 +91,7 @@ class Imports:
                 after={"mlflow_name": shown.name, "mlflow_version": shown.number, "source": plain_text(shown.source)},
             )
 
-        found = Found(
+        external = ExternalRegistration(
             model_description=model.description if model else "",
             model_tags=user_tags(model.tags) if model else {},
             mirror_name=shown.name,
@@ -108,7 +108,7 @@ class Imports:
                 description=shown.description,
                 tags=shown.tags,
                 provenance=Provenance(source=Source.IMPORT),
-                found=found,
+                external=external,
             )
         except NotFound as exc:
             if exc.code != NOT_TRACKED:

@@ -58,7 +58,7 @@ class Places:
 
     def of(self, tracker_name: str) -> Place:
         """The place behind a name in the tracker. What no tenant's name begins is the first tenant's."""
-        known = self._registry.mirrored(tracker_name)
+        known = self._registry.find_by_mirror_name(tracker_name)
         if known is not None:
             return Place(*known, tracker_name)
         tenant_id, model_name = model_of_mirror(tracker_name)
@@ -72,7 +72,7 @@ class Places:
     def _free_name(self, tenant_id: str, name: str) -> str:
         """A name for a model of ours: another one where we would not take it, or have such a model already."""
         taken = valid_name(name, otherwise="model")
-        if not self._registry.has_had(tenant_id, taken):
+        if not self._registry.was_name_used(tenant_id, taken):
             return taken
         digest = short_digest(name)
         return f"{taken[: MAX_NAME - 1 - len(digest)]}-{digest}"

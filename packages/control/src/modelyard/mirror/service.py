@@ -103,7 +103,7 @@ class MirrorService:
             return _State(None, {})
         wanted = {number, model.production_version, model.staging_version} - {None}
         numbers = sorted(each for each in wanted if each is not None)
-        return _State(model, self._registry.versions_numbered(owner, model_name, numbers))
+        return _State(model, self._registry.find_versions(owner, model_name, numbers))
 
     def _write(self, tenant_id: str, model_name: str, number: int | None, state: _State) -> dict[int, NotFound]:
         """Show a state. Gives the versions that cannot be, and why: they hold up none of the others."""

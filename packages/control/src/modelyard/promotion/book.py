@@ -56,7 +56,7 @@ class RequestBook:
         policy, _ = store.find_policy(connection, principal.tenant_id, model_name)
         production = self._mover.current(connection, principal, model_name)
         numbers = [request.version for request in requests]
-        versions = self._registry.numbered_within(connection, principal, model_name, numbers)
+        versions = self._registry.find_versions(principal, model_name, numbers, connection=connection)
         for request in requests:
             version = versions.get(request.version)
             reason = self._staleness(connection, request, policy, version, production=production)

@@ -81,17 +81,14 @@ class RegistryLookups:
             raise version_not_found(model_name, number)
         return version
 
-    def versions_numbered(self, principal: Principal, model_name: str, numbers: Sequence[int]) -> dict[int, Version]:
-        """Those of these versions that are there."""
-        with self._database.read() as connection:
-            return self.numbered_within(connection, principal, model_name, numbers)
-
-    @staticmethod
-    def numbered_within(
-        connection: Connection, principal: Principal, model_name: str, numbers: Sequence[int]
+    def find_versions(
+        self, principal: Principal, model_name: str, numbers: Sequence[int], *, connection: Connection | None = None
     ) -> dict[int, Version]:
-        """The same, read in the caller's transaction."""
-        found = store.versions_numbered(connection, principal.tenant_id, model_name, numbers)
+        """These versions by number; absent ones are skipped. Without a `connection` it reads in its own transaction."""
+        if connection is None:
+            with self._database.read() as own_connection:
+                return self.find_versions(principal, model_name, numbers, connection=own_connection)
+        found = store.find_versions(connection, principal.tenant_id, model_name, numbers)
         return {version.version: version for version in found}
 
     def get_not_deleting(self, connection: Connection, principal: Principal, model_name: str, number: int) -> Version:
@@ -174,7 +171,7 @@ class RegistryLookups:
                 connection, principal.tenant_id, model_name, which, order=order, limit=limit, cursor=cursor
             )
 
-    def some_versions(self, principal: Principal, model_name: str, numbers: Iterable[int]) -> list[Version]:
+    def require_versions(self, principal: Principal, model_name: str, numbers: Iterable[int]) -> list[Version]:
         """These versions of a model, as they are at one moment.
 
         Raises:
@@ -256,12 +253,12 @@ class RegistryLookups:
             names = names_of(connection, tenant_id, model_name)
         return mirror_name(tenant_id, model_name) if names is None else names[1]
 
-    def has_had(self, tenant_id: str, model_name: str) -> bool:
+    def was_name_used(self, tenant_id: str, model_name: str) -> bool:
         """Whether there is or was a model of this name."""
         with self._database.read() as connection:
             return names_of(connection, tenant_id, model_name) is not None
 
-    def mirrored(self, name: str) -> tuple[str, str] | None:
+    def find_by_mirror_name(self, name: str) -> tuple[str, str] | None:
         """The tenant and the name of the model that MLflow calls so, also of a deleted one."""
         with self._database.read() as connection:
             return find_mirrored(connection, name)

@@ -28,11 +28,11 @@ from modelyard.registry.files import manifest_of
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.lookups import RegistryLookups
 from modelyard.registry.mlmodel import read_signature
-from modelyard.registry.numbering import AfterRegistration, Found, Numbering, RunClaims
 from modelyard.registry.ownership import JobOwners, Ownership
 from modelyard.registry.parameters import ParameterValue, read_parameters, refuse_contradiction
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.selection import Candidate
+from modelyard.registry.version_creation import AfterRegistration, ExternalRegistration, RunClaims, VersionCreation
 from modelyard.tracker_names import JOB_TAG
 
 _IN_RUN = "runs:/"
@@ -58,7 +58,7 @@ class RegistryService(RegistryLookups):
         self._tracking = tracking
         self._scratch = scratch
         self._ownership = Ownership(database=database, jobs=jobs)
-        self._numbering = Numbering(
+        self._version_creation = VersionCreation(
             database=database,
             clock=clock,
             audit=audit,
@@ -81,12 +81,12 @@ class RegistryService(RegistryLookups):
         lock_digest: str | None = None,
         job_id: str | None = None,
         provenance: Provenance | None = None,
-        found: Found | None = None,
+        external: ExternalRegistration | None = None,
     ) -> Version:
         """Register a logged model as the next version of `model_name`, which is made if it is not there.
 
         Every file is fetched once and hashed; nothing is loaded. With a `job_id`, the second call gives the version of
-        the first. `found` describes an earlier registration in MLflow. What the run measured counts as measured;
+        the first. `external` describes an earlier registration in MLflow. What the run measured counts as measured;
         `metrics` are the caller's claims. `provenance` is what the caller, a part of the platform, knows itself.
 
         Raises:
@@ -122,7 +122,7 @@ class RegistryService(RegistryLookups):
             datasets=datasets_of(run),
             provenance=measured.provenance_of(provenance or Provenance(source=Source.RUN)),
         )
-        return self._numbering.add(principal, new, found or Found())
+        return self._version_creation.add(principal, new, external or ExternalRegistration())
 
     def job_of(self, logged: LoggedModel) -> str | None:
         """The job of ours whose script logged a model, as far as is known."""
@@ -143,7 +143,7 @@ class RegistryService(RegistryLookups):
         Raises:
             Conflict: code `model_exists`, or `quota_exceeded`.
         """
-        return self._numbering.begin(principal, name, description=description, tags=tags)
+        return self._version_creation.create_model(principal, name, description=description, tags=tags)
 
     def find_logged(
         self, principal: Principal, *, run_id: str | None, model_uri: str | None, with_children: bool = False

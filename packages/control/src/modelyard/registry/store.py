@@ -234,7 +234,7 @@ def versions_of(connection: Connection, tenant_id: str, name: str) -> list[Versi
     return [version_of_row(row) for row in connection.execute(query)]
 
 
-def versions_numbered(connection: Connection, tenant_id: str, name: str, numbers: Sequence[int]) -> list[Version]:
+def find_versions(connection: Connection, tenant_id: str, name: str, numbers: Sequence[int]) -> list[Version]:
     """Those of these versions that are not deleted, oldest first."""
     query = select(versions).where(
         versions.c.tenant_id == tenant_id,

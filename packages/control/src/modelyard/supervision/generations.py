@@ -66,13 +66,13 @@ class Generation:
             return []
         return [process for process in processes if process.pid != os.getpid() and is_alive(process.pid)]
 
-    def end(self, *, patience: float) -> None:
-        """End every process: the first is asked and has `patience` seconds to end the others; the rest is killed."""
+    def end(self, *, timeout_seconds: float) -> None:
+        """End every process: the first is asked and has `timeout_seconds` to end the others; the rest is killed."""
         if self.is_led():
             _send([process for process in self.members() if process.pid == self.group], signal.SIGTERM)
-            until(lambda: not self.is_led(), seconds=patience)
+            until(lambda: not self.is_led(), seconds=timeout_seconds)
         _send(self.members(), signal.SIGTERM)
-        until(lambda: not self.members(), seconds=min(patience, _GRACE))
+        until(lambda: not self.members(), seconds=min(timeout_seconds, _GRACE))
         _send(self.members(), signal.SIGKILL)
         until(lambda: not self.members(), seconds=_GRACE)
 

@@ -96,7 +96,7 @@ class Supervisor:
         with locked(self._home.supervisor / "start.lock"):
             if self.is_running():
                 return False
-            end_daemon(self._home, patience=_GRACE_SECONDS)  # One whose socket was deleted under it.
+            end_daemon(self._home, timeout_seconds=_GRACE_SECONDS)  # One whose socket was deleted under it.
             start_daemon(self._home)
             return True
 
@@ -115,13 +115,13 @@ class Supervisor:
             if state is not None and _runs(files, state, digest=digest, before=before):
                 return True
             if state is not None:
-                self._take_out(program.name, patience=program.stop_seconds)
+                self._take_out(program.name, timeout_seconds=program.stop_seconds)
             self._call("reloadConfig")
             self._call("addProcessGroup", program.name, tolerated={_ALREADY_ADDED})
             return False
 
-    def remove(self, name: str, *, patience: float) -> None:
-        """Stop it and forget it. Returns when none of its processes is left, `patience` seconds after SIGTERM at most.
+    def remove(self, name: str, *, timeout_seconds: float) -> None:
+        """Stop it and forget it. Returns when none of its processes is left, at most `timeout_seconds` after SIGTERM.
 
         Does without the daemon when there is none.
         """
@@ -129,33 +129,33 @@ class Supervisor:
         with self._changing(name):
             files.section.unlink(missing_ok=True)
             if self.is_running():
-                self._take_out(name, patience=patience)
+                self._take_out(name, timeout_seconds=timeout_seconds)
                 self._call("reloadConfig")
-            _end(files, patience=patience)
+            _end(files, timeout_seconds=timeout_seconds)
             files.forget()
 
     def ask_to_stop(self, name: str) -> bool:
         """Ask it to stop and wait for nothing; whether it has. One that was asked may be asked again."""
         return self._has_stopped(ProgramFiles(self._home.supervisor, name))
 
-    def stop(self, name: str, *, patience: float) -> None:
+    def stop(self, name: str, *, timeout_seconds: float) -> None:
         """Stop it and keep it, for the next `start` of the daemon. Returns when none of its processes is left."""
         files = ProgramFiles(self._home.supervisor, name)
-        if not until(lambda: self._has_stopped(files), seconds=patience + _KILL_SECONDS):
+        if not until(lambda: self._has_stopped(files), seconds=timeout_seconds + _KILL_SECONDS):
             raise unavailable(f"cannot stop {name}")
-        _end(files, patience=patience)
+        _end(files, timeout_seconds=timeout_seconds)
 
-    def shut_down(self, *, patience: float) -> None:
+    def shut_down(self, *, timeout_seconds: float) -> None:
         """Stop all programs, highest priority first, and then the daemon. Does with a daemon that hangs or is gone."""
-        end_daemon(self._home, patience=patience)
-        self.end_orphans(patience=patience)
+        end_daemon(self._home, timeout_seconds=timeout_seconds)
+        self.end_orphans(timeout_seconds=timeout_seconds)
         self._socket.unlink(missing_ok=True)
 
-    def end_orphans(self, *, patience: float) -> None:
+    def end_orphans(self, *, timeout_seconds: float) -> None:
         """End what a daemon that was killed left running. Not while one runs."""
         orphans = [files for files in ProgramFiles.all(self._home) if files.generation.exists()]
         with ThreadPoolExecutor(max_workers=len(orphans) or 1) as pool:
-            list(pool.map(partial(_end, patience=patience), orphans))
+            list(pool.map(partial(_end, timeout_seconds=timeout_seconds), orphans))
 
     def has_orphans(self) -> bool:
         """Whether a program's processes are there, though their daemon may not be."""
@@ -190,8 +190,8 @@ class Supervisor:
             self.signal(files.name, "TERM")
         return False
 
-    def _take_out(self, name: str, *, patience: float) -> None:
-        self.stop(name, patience=patience)
+    def _take_out(self, name: str, *, timeout_seconds: float) -> None:
+        self.stop(name, timeout_seconds=timeout_seconds)
         self._call("removeProcessGroup", name, tolerated={_BAD_NAME})
 
     def _call(
@@ -232,10 +232,10 @@ def _runs(files: ProgramFiles, state: ProgramState, *, digest: str, before: str 
     return generation.digest == digest
 
 
-def _end(files: ProgramFiles, *, patience: float) -> None:
+def _end(files: ProgramFiles, *, timeout_seconds: float) -> None:
     generation = Generation.read(files.generation)
     if generation is not None:
-        generation.end(patience=patience)
+        generation.end(timeout_seconds=timeout_seconds)
 
 
 def _program_state(info: dict[str, Any]) -> ProgramState:

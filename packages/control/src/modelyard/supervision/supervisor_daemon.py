@@ -100,13 +100,13 @@ def start_daemon(home: Home) -> None:
         raise unavailable(f"does not start: {said[-1] if said else f'exit code {started.returncode}'}")
 
 
-def end_daemon(home: Home, *, patience: float) -> None:
-    """End it; it stops its programs first, if it can within `patience` seconds. When there is none: nothing to do."""
+def end_daemon(home: Home, *, timeout_seconds: float) -> None:
+    """End it; it stops its programs first, if it can within `timeout_seconds`. When there is none: nothing to do."""
     configuration = str(_configuration(home))
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.cmdline()[-2:] == ["-c", configuration] and is_alive(process.pid):
-                Generation.of(process.pid).end(patience=patience)
+                Generation.of(process.pid).end(timeout_seconds=timeout_seconds)
 
 
 def unavailable(what: str) -> Unavailable:

@@ -25,7 +25,7 @@ Retire = Callable[[Target, str, int], None]
 def supervisor(home: Home) -> Iterator[Supervisor]:
     supervisor = Supervisor(home)
     yield supervisor
-    supervisor.shut_down(patience=5)
+    supervisor.shut_down(timeout_seconds=5)
 
 
 @pytest.fixture

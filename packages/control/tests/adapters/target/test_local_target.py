@@ -255,7 +255,7 @@ class TestCrashes:
     def test_what_was_applied_comes_back_after_a_shut_down(
         self, target: LocalTarget, supervisor: Supervisor, ready: ServerObservation, until: Until
     ) -> None:
-        supervisor.shut_down(patience=10)
+        supervisor.shut_down(timeout_seconds=10)
         with pytest.raises(httpx.ConnectError):
             ask(ready)
         supervisor.start()

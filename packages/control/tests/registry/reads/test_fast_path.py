@@ -235,7 +235,7 @@ class TestRegistryFastPath:
     async def test_it_answers_the_plain_questions_of_who_may_ask(
         self, control_plane: ControlPlane, path: str, query: bytes
     ) -> None:
-        fast_path = RegistryFastPath(control_plane.catalogue.reads)
+        fast_path = RegistryFastPath(control_plane.registry_parts.reads)
         assert await fast_path(VIEWER, path, query) is not None
         nobody = Principal(tenant_id="default", subject="narrow", role=Role.VIEWER, scopes=frozenset())
         with pytest.raises(Forbidden):

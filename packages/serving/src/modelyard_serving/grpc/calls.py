@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.future import Future, ensure_future
-from modelyard_serving.grpc.http2.connection import Connection, Exchange
+from modelyard_serving.grpc.http2.connection import Connection, StreamHandler
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Messages, RequestMemory, compressed, frame_message
 from modelyard_serving.grpc.status import COMPRESSED_HEADS, HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, failure
@@ -75,11 +75,11 @@ class CallFactory:
         """Bytes of incomplete requests."""
         return self._memory.reserved
 
-    def open(self, connection: Connection, stream: int, headers: Headers) -> Exchange:
+    def open(self, connection: Connection, stream: int, headers: Headers) -> StreamHandler:
         """The call of a new request; a no-op handler when it is rejected at once."""
         refusal = self._refusal(headers)
         if refusal is not None:
-            connection.end(stream, refusal)
+            connection.send_trailers(stream, refusal)
             return _RejectedCall()
         path = headers[b":path"]
         messages = Messages(encoding=headers.get(b"grpc-encoding"), limit=self._limit, memory=self._memory)
@@ -175,9 +175,11 @@ class UnaryCall:
     def _send(self, message: bytes) -> None:
         encoding = self._context.encoding
         if encoding is None or len(message) < _MIN_COMPRESSED_BYTES:
-            self._connection.reply(self._stream, HEAD, frame_message(message), OK_TRAILERS)
+            self._connection.send_response(self._stream, HEAD, frame_message(message), OK_TRAILERS)
         elif len(message) < _LARGE_BYTES:
-            self._connection.reply(self._stream, COMPRESSED_HEADS[encoding], compressed(message, encoding), OK_TRAILERS)
+            self._connection.send_response(
+                self._stream, COMPRESSED_HEADS[encoding], compressed(message, encoding), OK_TRAILERS
+            )
         else:
             # Compressed in a thread: it would block the event loop for too long.
             self._pending = ensure_future(self._loop.run_in_executor(None, compressed, message, encoding))
@@ -187,11 +189,11 @@ class UnaryCall:
         if isinstance(reply, BaseException):
             self._fail(reply)
         else:
-            self._connection.reply(self._stream, head, reply, OK_TRAILERS)
+            self._connection.send_response(self._stream, head, reply, OK_TRAILERS)
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
-        self._connection.end(self._stream, failure(error, self._context.metadata))
+        self._connection.send_trailers(self._stream, failure(error, self._context.metadata))
 
 
 class StreamCall:
@@ -243,20 +245,20 @@ class StreamCall:
             self._connection.extend_window(self._stream, PREFIX_SIZE + len(message))
 
     async def _run(self, responses: AsyncIterator[bytes]) -> None:
-        self._connection.head(self._stream, HEAD)
+        self._connection.send_headers(self._stream, HEAD)
         try:
             async for message in responses:
-                self._connection.body(self._stream, frame_message(message))
-                await self._connection.wait_for_window(self._stream, MAX_BUFFERED_BYTES)
-            self._connection.end(self._stream, OK_TRAILERS)
+                self._connection.send_data(self._stream, frame_message(message))
+                await self._connection.wait_for_send_buffer(self._stream, MAX_BUFFERED_BYTES)
+            self._connection.send_trailers(self._stream, OK_TRAILERS)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
-            self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
+            self._connection.send_trailers(self._stream, failure(error, self._metadata, is_begun=True))
         finally:
             self._close()
 
     def _expire(self) -> None:
         error = ServingError("the call's time ran out", kind=Kind.TIMEOUT)
-        self._connection.end(self._stream, failure(error, self._metadata, is_begun=True))
+        self._connection.send_trailers(self._stream, failure(error, self._metadata, is_begun=True))
         self.cancel()
 
     def _close(self) -> None:

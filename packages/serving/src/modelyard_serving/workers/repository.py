@@ -10,8 +10,8 @@ from modelyard_serving.dataplane import DataPlane
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.executor import Executor
 from modelyard_serving.metadata import ServedModel
+from modelyard_serving.workers.broadcasts import Command
 from modelyard_serving.workers.channel import Message
-from modelyard_serving.workers.rounds import Verb
 
 _log = logging.getLogger(__name__)
 
@@ -31,26 +31,26 @@ class SharedRepository:
 
     async def load(self) -> None:
         """Every worker loads the model anew."""
-        await self._request(Verb.LOAD)
+        await self._request(Command.LOAD)
 
     async def unload(self) -> None:
         """Every worker unloads the model."""
-        await self._request(Verb.UNLOAD)
+        await self._request(Command.UNLOAD)
 
     def on_message(self, message: Message) -> None:
         """A message of the supervisor about the model."""
         match message:
             case {"repository": "do", "verb": verb, "round": number}:
-                task = asyncio.get_running_loop().create_task(self._apply(Verb(verb), number))
+                task = asyncio.get_running_loop().create_task(self._apply(Command(verb), number))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case {"repository": "done", "request_id": request_id, "error": error}:
                 self._complete(request_id, error)
 
-    async def _request(self, verb: Verb) -> None:
+    async def _request(self, command: Command) -> None:
         request_id = next(self._request_ids)
         self._pending[request_id] = asyncio.get_running_loop().create_future()
-        self._send({"event": "repository", "verb": verb, "request_id": request_id})
+        self._send({"event": "repository", "verb": command, "request_id": request_id})
         await self._pending[request_id]
 
     def _complete(self, request_id: int, error: str | None) -> None:
@@ -62,10 +62,10 @@ class SharedRepository:
         else:
             future.set_exception(ServingError(error, kind=Kind.INVALID))
 
-    async def _apply(self, verb: Verb, number: int) -> None:
+    async def _apply(self, command: Command, number: int) -> None:
         error = None
         try:
-            if verb is Verb.UNLOAD:
+            if command is Command.UNLOAD:
                 self._plane.unload()
             else:
                 self._plane.replace(*await asyncio.to_thread(self._load))

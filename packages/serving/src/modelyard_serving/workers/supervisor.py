@@ -17,6 +17,7 @@ from modelyard_serving.errors import UsageError
 from modelyard_serving.metrics.shared_memory import SharedMetrics
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.boot import boot_message
+from modelyard_serving.workers.broadcasts import Broadcasts, Command
 from modelyard_serving.workers.channel import Message
 from modelyard_serving.workers.exit_reason import reason_of
 from modelyard_serving.workers.graceful_close import refuse_handshakes
@@ -24,7 +25,6 @@ from modelyard_serving.workers.handover import Handover
 from modelyard_serving.workers.listener import Listeners, address_of
 from modelyard_serving.workers.not_ready import not_ready_responders
 from modelyard_serving.workers.process import SpawnWorker
-from modelyard_serving.workers.rounds import Rounds, Verb
 from modelyard_serving.workers.slot import Slot
 from modelyard_serving.workers.states import Backoff, ServerState, WorkerState, server_state
 from modelyard_serving.workers.status import Exit, Status, write_status
@@ -67,7 +67,7 @@ class Supervisor:
         self._draining: list[Slot] = []
         self._tasks: dict[Slot, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
-        self._rounds: Rounds[Slot] = Rounds()
+        self._broadcasts: Broadcasts[Slot] = Broadcasts()
         self._was_ready = False
         self._exit_code = 0
         self._written_at = float("-inf")
@@ -176,36 +176,36 @@ class Supervisor:
                 slot.move(WorkerState.READY)
                 slot.ready_since, self._was_ready = self._clock(), True
                 slot.failures = 0
-                if self._rounds.is_unloaded:
-                    slot.send({"repository": "do", "verb": Verb.UNLOAD, "round": None})
+                if self._broadcasts.is_unloaded:
+                    slot.send({"repository": "do", "verb": Command.UNLOAD, "round": None})
                 self._on_change()
             case "repository":
-                self._begin_round(slot, Verb(message["verb"]), message["request_id"])
+                self._broadcast_command(slot, Command(message["verb"]), message["request_id"])
             case "repository-done":
-                self._rounds.done(message["round"], slot, message["error"])
+                self._broadcasts.done(message["round"], slot, message["error"])
             case "closing" if self._stop.is_set():
                 self._close()
             case "closed":
                 slot.is_serving = False
                 self._on_change()
 
-    def _begin_round(self, requester: Slot, verb: Verb, request_id: int) -> None:
+    def _broadcast_command(self, requester: Slot, command: Command, request_id: int) -> None:
         """Have every ready worker do something with the model, and answer the one that asked for it."""
 
         def answer(error: str | None) -> None:
             requester.send({"repository": "done", "request_id": request_id, "error": error})
 
         members = [slot for slot in self._slots if slot.state is WorkerState.READY]
-        number = self._rounds.begin(verb, members, answer)
+        number = self._broadcasts.begin(command, members, answer)
         for slot in members:
-            slot.send({"repository": "do", "verb": verb, "round": number})
+            slot.send({"repository": "do", "verb": command, "round": number})
 
     def _on_exit(self, slot: Slot, code: int) -> None:
         now = self._clock()
         if slot.ready_since is None or now - slot.ready_since < self._backoff.settled_s:
             slot.failures += 1
         slot.is_serving = False
-        self._rounds.gone(slot)
+        self._broadcasts.worker_exited(slot)
         self._metrics.clear_gauges(slot.row)
         if slot.state is not WorkerState.DRAINING:
             tail = slot.worker.log_tail if slot.worker else ""

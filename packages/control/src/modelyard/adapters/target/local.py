@@ -198,7 +198,7 @@ class LocalTarget:
         supervisor runs. Without one, it ends the processes itself, and waits up to `STOP_SECONDS` until they end."""
         if self._supervisor.is_running() and not self._supervisor.ask_to_stop(files.program):
             return False
-        self._supervisor.remove(files.program, patience=STOP_SECONDS)
+        self._supervisor.remove(files.program, timeout_seconds=STOP_SECONDS)
         files.delete()
         return True
 

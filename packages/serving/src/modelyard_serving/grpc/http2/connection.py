@@ -24,7 +24,7 @@ _DRAIN_PING = b"finished"
 _log = logging.getLogger(__name__)
 
 
-class Exchange(Protocol):
+class StreamHandler(Protocol):
     """The handler's side of one stream."""
 
     @property
@@ -38,22 +38,22 @@ class Exchange(Protocol):
         """The client or the connection is gone: the response is not needed."""
 
 
-OpenExchange = Callable[["Connection", int, Headers], Exchange]
+OpenStreamHandler = Callable[["Connection", int, Headers], StreamHandler]
 
 
 class Connection(asyncio.Protocol):
-    """The server's side of a connection. `open_exchange` makes the handler of each request."""
+    """The server's side of a connection. `open_handler` makes the handler of each request."""
 
     def __init__(
         self,
-        open_exchange: OpenExchange,
+        open_handler: OpenStreamHandler,
         *,
         loop: asyncio.AbstractEventLoop,
         stream_window: int,
         connections: set["Connection"],
         on_closed: Callable[[], None],
     ) -> None:
-        self._open_exchange = open_exchange
+        self._open_handler = open_handler
         self._loop = loop
         self._stream_window = stream_window
         self._connections = connections
@@ -61,12 +61,12 @@ class Connection(asyncio.Protocol):
         self._frame_reader = FrameReader(max_frame_size=MAX_FRAME_SIZE)
         self._headers = HeaderReader()
         self._send_buffer = SendBuffer()
-        self._exchanges: dict[int, Exchange] = {}
+        self._stream_handlers: dict[int, StreamHandler] = {}
         self._receiving: set[int] = set()
         self._last_stream = 0
         self._last_received = loop.time()
         self._unacknowledged = 0
-        self._block: tuple[int, int, bytes] | None = None
+        self._header_block: tuple[int, int, bytes] | None = None
         self._resets = ResetBudget()
         self._progress = Signal()
         self._out: list[bytes] | None = None
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
     @property
     def in_flight(self) -> int:
         """Requests that are not answered."""
-        return len(self._exchanges)
+        return len(self._stream_handlers)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection is open."""
@@ -110,9 +110,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature.
         """asyncio: the connection is closed."""
         self._connections.discard(self)
-        for exchange in self._exchanges.values():
-            exchange.cancel()
-        self._exchanges.clear()
+        for handler in self._stream_handlers.values():
+            handler.cancel()
+        self._stream_handlers.clear()
         self._send_buffer = SendBuffer()
         self._progress.set()
         if self._timer is not None:
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         self._out = []
         try:
             for kind, flags, stream, payload in self._frame_reader.feed(data):
-                if self._block is not None:
+                if self._header_block is not None:
                     self._check_continued(kind)
                 if kind < len(self._handlers):
                     self._handlers[kind](flags, stream, payload)
@@ -143,37 +143,37 @@ class Connection(asyncio.Protocol):
         """asyncio: the client reads again."""
         self._transport.resume_reading()
 
-    def reply(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
+    def send_response(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
         """A whole answer at once."""
         if self._send_buffer.is_closed(stream):
             return
         begin = frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=head)
         self._send(begin + self._send_buffer.data(stream, data))
-        self.end(stream, trailers)
+        self.send_trailers(stream, trailers)
 
     def is_stalled(self, now: float) -> bool:
         """Whether the client has stalled in the middle of a request, or never sent the preface."""
         if now - self._last_received < STALL_TIMEOUT_S:
             return False
         return not self._frame_reader.is_begun or any(
-            self._exchanges[stream].is_incomplete for stream in self._receiving
+            self._stream_handlers[stream].is_incomplete for stream in self._receiving
         )
 
-    def head(self, stream: int, block: bytes) -> None:
+    def send_headers(self, stream: int, block: bytes) -> None:
         """Begin an answer with this header block."""
         if not self._send_buffer.is_closed(stream):
             self._send(frame(frames.HEADERS, flags=frames.END_HEADERS, stream=stream, payload=block))
 
-    def body(self, stream: int, data: bytes) -> None:
+    def send_data(self, stream: int, data: bytes) -> None:
         """Bytes of an answer."""
         if not self._send_buffer.is_closed(stream):
             self._send(self._send_buffer.data(stream, data))
 
-    def end(self, stream: int, block: bytes) -> None:
+    def send_trailers(self, stream: int, block: bytes) -> None:
         """End an answer with this header block, which may be its only one."""
         if self._send_buffer.is_closed(stream):
             return
-        self._exchanges.pop(stream, None)
+        self._stream_handlers.pop(stream, None)
         self._send(self._send_buffer.end(stream, block))
         if stream in self._receiving:  # The rest of the request is not wanted any more.
             self._receiving.discard(stream)
@@ -183,10 +183,10 @@ class Connection(asyncio.Protocol):
 
     def extend_window(self, stream: int, size: int) -> None:
         """Extend a stream's flow-control window by `size` bytes."""
-        if stream in self._exchanges:
+        if stream in self._stream_handlers:
             self._send(frames.window_update(stream, size))
 
-    async def wait_for_window(self, stream: int, size: int) -> None:
+    async def wait_for_send_buffer(self, stream: int, size: int) -> None:
         """Wait until at most `size` bytes of a response are buffered, or the client cancels."""
         while self._send_buffer.buffered_bytes(stream) > size:
             await self._progress.wait()
@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _close_if_done(self) -> None:
-        if self._is_draining and not self._exchanges and self._send_buffer.is_idle:
+        if self._is_draining and not self._stream_handlers and self._send_buffer.is_idle:
             self._loop.call_soon(self._half_close)
 
     def _half_close(self) -> None:
@@ -242,9 +242,9 @@ class Connection(asyncio.Protocol):
     def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
         self._last_received = self._loop.time()
         self._acknowledge(len(payload))
-        exchange = self._exchanges.get(stream)
-        if stream not in self._receiving or exchange is None:
-            if exchange is not None or stream > self._last_stream or not stream:
+        handler = self._stream_handlers.get(stream)
+        if stream not in self._receiving or handler is None:
+            if handler is not None or stream > self._last_stream or not stream:
                 raise Http2Error(ErrorCode.STREAM_CLOSED, "data came for a stream that is not open")
             return
         if flags & frames.PADDED:
@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
         is_last = bool(flags & frames.END_STREAM)
         if is_last:
             self._receiving.discard(stream)
-        exchange.receive(payload, is_last=is_last)
+        handler.receive(payload, is_last=is_last)
 
     def _acknowledge(self, size: int) -> None:
         """Keep the connection's window open; a stream's own buffer is limited by its window."""
@@ -269,22 +269,22 @@ class Connection(asyncio.Protocol):
         if flags & frames.END_HEADERS:
             self._on_block(flags, stream, payload)
         else:
-            self._block = (flags, stream, payload)
+            self._header_block = (flags, stream, payload)
 
     def _check_continued(self, kind: int) -> None:
         if kind != frames.CONTINUATION:
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
 
     def _on_continuation(self, flags: int, stream: int, payload: bytes) -> None:
-        if self._block is None or self._block[1] != stream:
+        if self._header_block is None or self._header_block[1] != stream:
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a header block is continued that was not begun")
-        first_flags, _, begun = self._block
+        first_flags, _, begun = self._header_block
         block = begun + payload
         if len(block) > MAX_HEADER_LIST_SIZE:
             raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too large")
-        self._block = (first_flags, stream, block)
+        self._header_block = (first_flags, stream, block)
         if flags & frames.END_HEADERS:
-            self._block = None
+            self._header_block = None
             self._on_block(first_flags, stream, block)
 
     def _on_block(self, flags: int, stream: int, block: bytes) -> None:
@@ -293,21 +293,21 @@ class Connection(asyncio.Protocol):
         self._last_received = self._loop.time()
         if stream in self._receiving:  # Trailers; a gRPC request has none, but they end it.
             self._receiving.discard(stream)
-            self._exchanges[stream].receive(b"", is_last=True)
+            self._stream_handlers[stream].receive(b"", is_last=True)
             return
         if stream <= self._last_stream or not stream % 2:
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, f"stream {stream} cannot be opened now")
         self._last_stream = stream
-        if len(self._exchanges) >= MAX_STREAMS or self._is_draining:
+        if len(self._stream_handlers) >= MAX_STREAMS or self._is_draining:
             self._send(frames.rst_stream(stream, ErrorCode.REFUSED_STREAM))
             return
         self._send_buffer.open(stream)
-        exchange = self._open_exchange(self, stream, headers)
+        handler = self._open_handler(self, stream, headers)
         if self._send_buffer.is_closed(stream):
             return
-        self._exchanges[stream] = exchange
+        self._stream_handlers[stream] = handler
         if is_last:
-            exchange.receive(b"", is_last=True)
+            handler.receive(b"", is_last=True)
         else:
             self._receiving.add(stream)
 
@@ -319,9 +319,9 @@ class Connection(asyncio.Protocol):
         self._resets.spend(self._loop.time())
         self._send_buffer.close(stream)
         self._receiving.discard(stream)
-        exchange = self._exchanges.pop(stream, None)
-        if exchange is not None:
-            exchange.cancel()
+        handler = self._stream_handlers.pop(stream, None)
+        if handler is not None:
+            handler.cancel()
         self._progress.set()
         self._close_if_done()
 

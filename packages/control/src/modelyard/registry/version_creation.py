@@ -31,8 +31,8 @@ AfterRegistration = Callable[[Connection, Version], Version]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What somebody registered elsewhere before it is registered here."""
+class ExternalRegistration:
+    """An earlier registration of the version in MLflow."""
 
     model_description: str = ""
     """For a model that is made by this."""
@@ -56,7 +56,7 @@ class RunClaims(Protocol):
         """
 
 
-class Numbering:
+class VersionCreation:
     """The only place where models and versions come into being."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Numbering:
         self._claims = claims
         self._after_registration = after_registration
 
-    def add(self, principal: Principal, new: NewVersion, found: Found) -> Version:
+    def add(self, principal: Principal, new: NewVersion, external: ExternalRegistration) -> Version:
         """Give a new version the next number of its model, which begins if it is not there.
 
         Raises:
@@ -87,7 +87,7 @@ class Numbering:
         tenant_id = principal.tenant_id
         with self._database.write() as connection:
             quotas = lock_quotas(connection, tenant_id)
-            is_new = self._lock_model(connection, tenant_id, new.model_name, found, at=now)
+            is_new = self._lock_model(connection, tenant_id, new.model_name, external, at=now)
             if new.job_id is not None and (earlier := store.find_version_of_job(connection, new.job_id)) is not None:
                 return earlier
             lock_source(
@@ -96,7 +96,7 @@ class Numbering:
             self._claims.lock_for_registration(
                 connection, run_id=new.run_id, experiment_name=new.experiment_name, model_uri=new.model_uri
             )
-            self._begin_model(connection, principal, new.model_name, found, is_new=is_new, at=now)
+            self._begin_model(connection, principal, new.model_name, external, is_new=is_new, at=now)
             number = store.allot_version(connection, tenant_id, new.model_name, at=now)
             store.add_version(connection, tenant_id, number, new, at=now, created_by=principal.subject)
             version = store.find_version(connection, tenant_id, new.model_name, number)
@@ -111,7 +111,7 @@ class Numbering:
                 subject=version.subject,
                 after={"stage": version.stage, "manifest": version.manifest_digest, "run_id": version.run_id},
             )
-            found.note(connection, version)
+            external.note(connection, version)
             self._outbox.put(
                 connection,
                 tenant_id=tenant_id,
@@ -120,7 +120,7 @@ class Numbering:
             )
             return self._after_registration(connection, version)
 
-    def begin(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
+    def create_model(self, principal: Principal, name: str, *, description: str, tags: Mapping[str, str]) -> Model:
         """Make a model without versions. A deleted name may be reused; numbering continues.
 
         Raises:
@@ -141,11 +141,13 @@ class Numbering:
         return model
 
     @staticmethod
-    def _lock_model(connection: Connection, tenant_id: str, name: str, found: Found, *, at: datetime) -> bool:
+    def _lock_model(
+        connection: Connection, tenant_id: str, name: str, external: ExternalRegistration, *, at: datetime
+    ) -> bool:
         """Insert the model if there was none, and let nobody else number its versions until the transaction ends."""
-        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
+        description, tags = plain_text(external.model_description), plain_json(external.model_tags)
         is_new = store.add_model(
-            connection, tenant_id, name, description=description, tags=tags, mirror_name=found.mirror_name, at=at
+            connection, tenant_id, name, description=description, tags=tags, mirror_name=external.mirror_name, at=at
         )
         store.touch_model(connection, tenant_id, name, at=at)
         if (job_id := deleting_model(connection, tenant_id, name)) is not None:
@@ -155,10 +157,17 @@ class Numbering:
         return is_new
 
     def _begin_model(
-        self, connection: Connection, principal: Principal, name: str, found: Found, *, is_new: bool, at: datetime
+        self,
+        connection: Connection,
+        principal: Principal,
+        name: str,
+        external: ExternalRegistration,
+        *,
+        is_new: bool,
+        at: datetime,
     ) -> None:
         """What a model begins with, if it does. It takes the lock of the audit's chain: the last one of everybody."""
-        description, tags = plain_text(found.model_description), plain_json(found.model_tags)
+        description, tags = plain_text(external.model_description), plain_json(external.model_tags)
         if is_new:
             index_model(connection, principal.tenant_id, name, tags=tags, owners=[])
         elif is_living_model(connection, principal.tenant_id, name):

@@ -24,7 +24,7 @@ from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 
 
-class Catalogue:
+class RegistryParts:
     """The registry, and what moves its versions."""
 
     def __init__(self, context: Context, *, job_of_upload: JobOfUpload) -> None:

@@ -9,27 +9,27 @@ from typing import Generic, TypeVar
 Member = TypeVar("Member", bound=Hashable)
 
 
-class Verb(StrEnum):
+class Command(StrEnum):
     """The commands."""
 
     LOAD = "load"
     UNLOAD = "unload"
 
 
-class Rounds(Generic[Member]):
-    """The open rounds of commands."""
+class Broadcasts(Generic[Member]):
+    """The open broadcasts of commands."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
-        self._open: dict[int, _Round[Member]] = {}
+        self._open: dict[int, _Broadcast[Member]] = {}
         self.is_unloaded = False
         """The state for workers that start later."""
 
-    def begin(self, verb: Verb, members: Iterable[Member], answer: Callable[[str | None], None]) -> int:
-        """Open a round. `answer` is called with the first error when all members are done or gone."""
+    def begin(self, command: Command, members: Iterable[Member], answer: Callable[[str | None], None]) -> int:
+        """Open a broadcast. `answer` is called with the first error when all members are done or gone."""
         number = next(self._numbers)
-        self.is_unloaded = verb is Verb.UNLOAD
-        self._open[number] = _Round(set(members), answer)
+        self.is_unloaded = command is Command.UNLOAD
+        self._open[number] = _Broadcast(set(members), answer)
         self._close_finished()
         return number
 
@@ -39,20 +39,20 @@ class Rounds(Generic[Member]):
             self._open[number].note(member, error)
         self._close_finished()
 
-    def gone(self, member: Member) -> None:
+    def worker_exited(self, member: Member) -> None:
         """A member has exited: its successor starts with the current state."""
-        for open_round in self._open.values():
-            open_round.note(member, None)
+        for broadcast in self._open.values():
+            broadcast.note(member, None)
         self._close_finished()
 
     def _close_finished(self) -> None:
-        for number, open_round in list(self._open.items()):
-            if not open_round.missing:
+        for number, broadcast in list(self._open.items()):
+            if not broadcast.missing:
                 del self._open[number]
-                open_round.answer(open_round.error)
+                broadcast.answer(broadcast.error)
 
 
-class _Round(Generic[Member]):
+class _Broadcast(Generic[Member]):
     def __init__(self, missing: set[Member], answer: Callable[[str | None], None]) -> None:
         self.missing = missing
         self.answer = answer
