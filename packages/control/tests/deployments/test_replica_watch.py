@@ -96,6 +96,15 @@ class TestReplicaWatch:
         assert (set(seen), seen["d-late"]) == ({"d-late", "d-here"}, ())
         assert target.asked == ["d-late", "d-here"]
 
+    def test_a_target_that_fails_costs_the_others_nothing(self) -> None:
+        class FailingTarget(FakeTarget):
+            def observe(self, deployment_id: str, generation: int) -> ServerObservation:
+                raise KeyError(deployment_id)
+
+        watch = ReplicaWatch(Targets({"fake": FakeTarget(), "broken": FailingTarget()}), seconds=20)
+        broken = replace(deployment("d-2"), target="broken")
+        assert watch.replicas([deployment("d-1"), broken]) == {"d-1": (), "d-2": ()}
+
     def test_one_that_is_stopped_is_not_asked_for(self) -> None:
         target = HaltingTarget(set())
         stopped = replace(deployment("d-1"), status=DeploymentStatus.STOPPED)

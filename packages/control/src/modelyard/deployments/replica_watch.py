@@ -56,5 +56,11 @@ class ReplicaWatch:
             return ()
         try:
             return target.observe(deployment.deployment_id, deployment.generation).replicas
-        except Unavailable:
+        except Exception as exc:  # A fault of one target is not one of the answer, which has other deployments in it.
+            logger.warning(
+                "a server could not be observed",
+                deployment_id=deployment.deployment_id,
+                target=deployment.target,
+                exc_info=not isinstance(exc, Unavailable),
+            )
             return ()

@@ -6,6 +6,7 @@ executes it.
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from modelyard.supervision.programs import digest_of
 
 def launch(path: Path) -> None:
     """Become the program of this file. Does not return."""
+    # What is ignored stays ignored over `execve`: SIGHUP ends no program that is still to set its handler.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     content = path.read_text(encoding="utf-8")
     program = json.loads(content)
     record = Path(program["generation"])

@@ -57,12 +57,13 @@ def main() -> None:
     if not options.path.exists():
         sys.stderr.write(f"There is no bundle at {options.path}.\n")
         sys.exit(2)
+    settings = json.loads(options.config.read_text())
     sys.stderr.write(f"stand-in serves {options.path}\n")
+    time.sleep(float(os.environ.get("STAND_IN_IMPORT_SECONDS", "0")))  # Handles no signal yet, as while it imports.
     workers: list[subprocess.Popen[bytes]] = []
     started_at = datetime.now(UTC).isoformat()
 
-    def scale() -> None:
-        wanted = json.loads(options.config.read_text())["workers"]
+    def scale(wanted: int) -> None:
         while len(workers) < wanted:
             workers.append(subprocess.Popen([sys.executable, "-c", SLEEP]))
         while len(workers) > wanted:
@@ -85,11 +86,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     server = Server((options.host, options.port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    scale()
+    scale(settings["workers"])
     while not stopping.is_set():
         if hangups:
             hangups.clear()
-            scale()
+            scale(json.loads(options.config.read_text())["workers"])
         write("ready")
         time.sleep(0.05)
     for worker in workers:

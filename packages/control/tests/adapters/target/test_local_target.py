@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,8 @@ import pytest
 
 from modelyard.adapters.target.bundles import PlacedBundle
 from modelyard.adapters.target.local import LocalTarget
+from modelyard.adapters.target.local_observation import observed
+from modelyard.adapters.target.server_files import ServerFiles
 from modelyard.errors import Invalid, Unavailable
 from modelyard.home import Home
 from modelyard.isolation import IsolationChoice, choose_isolation, landlock
@@ -27,13 +30,14 @@ from modelyard.ports.target import (
     BundleArtifact,
     ImageArtifact,
     Resources,
+    ServerKey,
     ServerObservation,
     ServerSpec,
     ServerState,
     Target,
 )
 from modelyard.supervision.generations import is_alive
-from modelyard.supervision.supervisor import Supervisor
+from modelyard.supervision.supervisor import ProgramState, Supervisor
 
 Until = Callable[..., None]
 MakeTarget = Callable[..., LocalTarget]
@@ -209,6 +213,66 @@ class TestWhatIsSaid:
         assert seen.state is ServerState.FAILED
         assert seen.reason == "It has not reported for 60 s; its address does not answer."
 
+    def test_servers_that_hang_are_asked_at_once(
+        self, target: LocalTarget, spec: ServerSpec, home: Home, ready: ServerObservation,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """Two that are asked only once both are."""
+        assert spec.port is not None
+        target.apply(replace(spec, deployment_id="d-2", port=spec.port + 1))
+        together = threading.Barrier(2, timeout=20)
+
+        def observed_together(files: ServerFiles, url: str, program: ProgramState | None) -> ServerObservation:
+            together.wait()
+            return observed(files, url, program)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("modelyard.adapters.target.local.observed", observed_together)
+            assert set(target.observe_all()) == {("d-1", 1), ("d-2", 1)}
+
+
+class TestReplicasOfAServerThatIsStarting:
+    def test_they_change_without_a_restart_once_it_has_reported(
+        self, target: LocalTarget, spec: ServerSpec, supervisor: Supervisor, until: Until,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        sent: list[str] = []
+        send = supervisor.signal
+
+        def record(name: str, signal_name: str) -> None:
+            sent.append(signal_name)
+            send(name, signal_name)
+
+        monkeypatch.setattr(supervisor, "signal", record)
+        one = replace(spec, environment={"STAND_IN_IMPORT_SECONDS": "2"})
+        two = replace(one, replicas=2)
+        target.apply(one)
+        until(lambda: b"stand-in serves " in target.read_log("d-1", 1, 0).content)
+        started = supervisor.state("server-d-1")
+        target.apply(two)
+        seen = target.observe("d-1", 1)
+        assert (sent, seen.state, seen.fingerprint) == ([], ServerState.STARTING, two.fingerprint)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        assert len(target.observe("d-1", 1).replicas) == 1  # It had read its configuration, so the next pass differs.
+        target.apply(two)
+        until(lambda: len(target.observe("d-1", 1).replicas) == 2)
+        ready = supervisor.state("server-d-1")
+        assert sent == ["HUP"]
+        assert started is not None
+        assert ready is not None
+        assert started.pid == ready.pid
+
+    def test_a_hangup_before_it_handles_signals_does_not_end_it(
+        self, target: LocalTarget, spec: ServerSpec, supervisor: Supervisor, home: Home, until: Until
+    ) -> None:
+        target.apply(replace(spec, environment={"STAND_IN_IMPORT_SECONDS": "1"}))
+        until(lambda: b"stand-in serves " in target.read_log("d-1", 1, 0).content)
+        started = supervisor.state("server-d-1")
+        supervisor.signal("server-d-1", "HUP")
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        assert started is not None
+        assert server_pid(home) == started.pid
+
 
 class TestCrashes:
     def test_a_killed_server_comes_back_at_its_address_and_leaves_no_worker(
@@ -242,6 +306,26 @@ class TestCrashes:
         assert not is_alive(first)
         assert not is_alive(worker)
         assert target.observe("d-1", 1).url == ready.url
+
+    def test_one_that_ended_without_the_supervisor_is_seen_beside_the_others_and_applying_it_brings_all_back(
+        self, target: LocalTarget, spec: ServerSpec, home: Home, supervisor: Supervisor, ready: ServerObservation,
+        until: Until,
+    ) -> None:  # fmt: skip
+        assert spec.port is not None
+        other = replace(spec, deployment_id="d-2", port=spec.port + 1)
+        target.apply(other)
+        until(lambda: target.observe("d-2", 1).state is ServerState.READY)
+        first = server_pid(home)
+        kill_supervisor(supervisor)
+        psutil.Process(first).kill()
+        until(lambda: not is_alive(first))
+        seen = target.observe_all()
+        ended = seen[ServerKey("d-1", 1)]
+        assert (ended.state, ended.url, ended.fingerprint) == (ServerState.STARTING, ready.url, None)
+        assert ended.reason == "The process supervisor does not answer, and the server does not report."
+        assert seen[ServerKey("d-2", 1)].fingerprint == other.fingerprint
+        target.apply(spec)
+        until(lambda: {one.state for one in target.observe_all().values()} == {ServerState.READY})
 
     def test_removing_after_the_supervisor_was_killed_leaves_no_process(
         self, target: LocalTarget, home: Home, supervisor: Supervisor, ready: ServerObservation

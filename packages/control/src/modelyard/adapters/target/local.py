@@ -9,13 +9,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles, PlacedBundle
 from modelyard.adapters.target.context import TargetContext, refuse_options
-from modelyard.adapters.target.local_observation import observed, observed_unsupervised, reports_replicas
+from modelyard.adapters.target.local_observation import observed, observed_unsupervised, reports_other_replicas
 from modelyard.adapters.target.server_files import Applied, ServerFiles, generations_in
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Conflict, Invalid, Unavailable
@@ -37,6 +38,7 @@ _HOST = "127.0.0.1"
 _HANDOVER = "handover"  # The folder where the generations of one deployment share their listening socket.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NICE = 5  # The management API stays quick while models work; training runs come after both.
+_OBSERVED_AT_ONCE = 16
 _MEBIBYTE = 1024 * 1024
 
 
@@ -122,7 +124,7 @@ class LocalTarget:
             replace_text(files.configuration, json.dumps({**self._server_settings, "workers": spec.replicas}))
             files.scratch.mkdir(mode=0o700, exist_ok=True)
             program = self._program(spec, files=files, bundle=bundle, port=port)
-            if self._supervisor.put(program) and not reports_replicas(files, spec.replicas):
+            if self._supervisor.put(program) and self._reports_other_replicas(files, spec.replicas):
                 self._supervisor.signal(program.name, "HUP")
             files.write_applied(Applied(self._installation(), spec.fingerprint))
 
@@ -141,16 +143,20 @@ class LocalTarget:
     def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
         """Every server that holds a port: it is claimed before all else, and given back after all else."""
         programs = self._programs()
-        found = {}
-        for deployment_id, port in self._claims.claims().items():
-            for generation in self._generations(deployment_id):
-                files, url = self._files(deployment_id, generation), _url(port)
-                found[ServerKey(deployment_id, generation)] = (
-                    observed_unsupervised(files, url)
-                    if programs is None
-                    else observed(files, url, programs.get(files.program))
-                )
-        return found
+
+        def observe(files: ServerFiles, port: int) -> ServerObservation:
+            if programs is None:
+                return observed_unsupervised(files, _url(port))
+            return observed(files, _url(port), programs.get(files.program))
+
+        # One that hangs is asked at its address, and waited for: some at once, so that many do not hold up the others.
+        with ThreadPoolExecutor(_OBSERVED_AT_ONCE, thread_name_prefix="observe") as pool:
+            asked = {
+                ServerKey(deployment_id, generation): pool.submit(observe, self._files(deployment_id, generation), port)
+                for deployment_id, port in self._claims.claims().items()
+                for generation in self._generations(deployment_id)
+            }
+            return {key: question.result() for key, question in asked.items()}
 
     def retire(self, deployment_id: str, generation: int) -> None:
         """Ask the program to stop, and take its files away when it has; other generations have the socket too."""
@@ -177,6 +183,10 @@ class LocalTarget:
     def read_log(self, deployment_id: str, generation: int, offset: int) -> LogPart:
         """A part of that file."""
         return self._files(deployment_id, generation).log.read(offset)
+
+    def _reports_other_replicas(self, files: ServerFiles, replicas: int) -> bool:
+        program = self._supervisor.state(files.program)
+        return program is not None and reports_other_replicas(files, program, replicas)
 
     def _programs(self) -> Mapping[str, ProgramState] | None:
         """What the supervisor says of each program; None while it does not answer."""

@@ -7,7 +7,6 @@ import httpx
 
 from modelyard.adapters.target.server_files import ServerFiles
 from modelyard.adapters.target.status_file import ServerStatus, read_status
-from modelyard.errors import Unavailable
 from modelyard.ports.target import ServerObservation, ServerState
 from modelyard.supervision.generations import is_alive
 from modelyard.supervision.log_tail import last_reason
@@ -28,12 +27,12 @@ def observed(files: ServerFiles, url: str, program: ProgramState | None) -> Serv
 def observed_unsupervised(files: ServerFiles, url: str) -> ServerObservation:
     """What the status file says while the supervisor does not answer.
 
-    Raises:
-        Unavailable: nothing fresh stands there.
+    A server that says nothing fresh is one to apply again, which starts the supervisor as well: it has no fingerprint.
     """
     status = read_status(files.status)
     if status is None or not _is_fresh(status) or not is_alive(status.pid):
-        raise Unavailable("The process supervisor does not answer.", code="supervisor_unavailable")
+        reason = "The process supervisor does not answer, and the server does not report."
+        return ServerObservation(ServerState.STARTING, url, reason)
     said = _reported(url, status)
     return replace(
         said,
@@ -43,10 +42,14 @@ def observed_unsupervised(files: ServerFiles, url: str) -> ServerObservation:
     )
 
 
-def reports_replicas(files: ServerFiles, replicas: int) -> bool:
-    """Whether the running server has read this number; what has not reported yet may have read another."""
+def reports_other_replicas(files: ServerFiles, program: ProgramState, replicas: int) -> bool:
+    """Whether the process that runs has read another number than this one.
+
+    One that has not reported yet may not handle SIGHUP yet, which would end it. If it has read another number, its
+    first report says so, and the next `apply` compares again.
+    """
     status = read_status(files.status)
-    return status is not None and status.replicas == replicas
+    return status is not None and status.pid == program.pid and status.replicas != replicas
 
 
 def _running(files: ServerFiles, url: str, program: ProgramState) -> ServerObservation:
