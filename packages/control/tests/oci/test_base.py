@@ -86,7 +86,9 @@ class TestImporting:
             import_root_file_system(archive, layout, name="x")
 
     @pytest.mark.parametrize(
-        "content", [b"", b"text", gzip.compress(b"text"), b"\x1f\x8bbroken", b"\xfd7zXZ\x00broken"]
+        "content",
+        [b"", b"text", gzip.compress(b"text", mtime=0), b"\x1f\x8bbroken", b"\xfd7zXZ\x00broken"],
+        ids=["empty", "text", "compressed text", "broken gzip", "broken xz"],
     )
     def test_what_is_no_archive_is_refused(self, layout: Layout, tmp_path: Path, content: bytes) -> None:
         archive = tmp_path / "root.tar"
