@@ -39,7 +39,7 @@ class TestDiagrams:
         page = diagrams.NOUNS_PAGE.read_text()
 
         assert "    deployments --> packaging\n" in page
-        assert "| jobs | `running`, `workflow` |\n" in page
+        assert "| jobs | `log`, `running`, `workflow` |\n" in page
         assert diagrams.redraw_nouns(page.replace("    deployments --> packaging\n", "")) == page
 
     def test_an_arrow_that_follows_from_others_is_left_out(self, diagrams: ModuleType) -> None:

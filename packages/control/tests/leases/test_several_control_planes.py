@@ -120,7 +120,8 @@ def cluster(tmp_path: Path, postgres_url: str, mlflow_server: str, until: Until)
         "MODELYARD_DATABASE_URL": f"{root}/several",
         "MODELYARD_JOBS_DATABASE_URL": f"{root}/several_jobs",
         "MODELYARD_COMPILE_MODELS": "false",
-        "MODELYARD_CONCURRENT_JOBS": "2",
+        # A job that was taken over must not wait for a free slot: the wait would be measured as taking over.
+        "MODELYARD_CONCURRENT_JOBS": str(JOBS),
         "MLFLOW_TRACKING_URI": mlflow_server,
         "JOURNAL": str(tmp_path / "journal"),
     }

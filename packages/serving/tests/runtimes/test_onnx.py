@@ -129,5 +129,5 @@ class TestFeed:
         np.testing.assert_array_equal(absent, np.array([[1.0, np.nan]], dtype=np.float32))
 
     def test_a_graph_of_whole_numbers_has_no_room_for_what_is_missing(self) -> None:
-        with pytest.raises(InvalidInput, match="column 'b' has a missing value, for which the graph"):
+        with pytest.raises(InvalidInput, match="column 'b' has a missing value, which the graph's int64 cannot"):
             self._feed("int64")({"a": np.array([1.0])})
