@@ -8,7 +8,7 @@ from modelyard_serving.batching.batch import Key, batch_key, join, split
 from modelyard_serving.runtimes.base import Tensors
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class BatchCall:
     """One request's call of the model, as a function without arguments that keeps its inputs."""
 

@@ -164,15 +164,17 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """Parser: a piece of the request's target."""
         self._url += url
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._reject_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser: a header. Repeated headers are joined with commas."""
-        key = name.decode("latin-1").lower()
-        self._headers[key] = (
-            f"{self._headers[key]}, {value.decode('latin-1')}" if key in self._headers else value.decode("latin-1")
-        )
-        self._count_head(len(name) + len(value))
+        key, text, headers = name.decode("latin-1").lower(), value.decode("latin-1"), self._headers
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._reject_head()
 
     def on_headers_complete(self) -> None:
         """Parser: the end of the head. A forbidden request is rejected before its body is read."""
@@ -216,9 +218,8 @@ class Connection(asyncio.Protocol):
         if len(self._waiting) >= MAX_PIPELINED:
             self._transport.pause_reading()
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES and not self._is_lingering:
+    def _reject_head(self) -> None:
+        if not self._is_lingering:
             self._reject(ServingError(f"the head is larger than {MAX_HEAD_BYTES} bytes", kind=Kind.TOO_LARGE))
 
     def _handle(self, exchange: _Exchange) -> None:

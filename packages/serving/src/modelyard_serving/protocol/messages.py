@@ -23,7 +23,7 @@ class Tensor:
     array: npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestedOutput:
     """An output that the caller asks for. `binary` None leaves the form to the request's own default."""
 

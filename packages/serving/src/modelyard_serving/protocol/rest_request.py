@@ -248,7 +248,7 @@ def _shape(value: Any, name: str) -> tuple[int, ...]:
 def _outputs(outputs: Any) -> tuple[RequestedOutput, ...]:
     if not isinstance(outputs, (simdjson.Array, list)):
         raise InvalidInput("outputs must be a list")
-    return tuple(_output(output) for output in outputs)
+    return tuple([_output(output) for output in outputs])
 
 
 def _output(output: Any) -> RequestedOutput:
@@ -256,6 +256,8 @@ def _output(output: Any) -> RequestedOutput:
     if fields is None or not isinstance(name := fields.get("name"), str):
         raise InvalidInput("each of outputs must be an object with a name, a string")
     parameters = _parameters(fields, "output", name)
+    if not parameters:
+        return RequestedOutput(name)
     binary = parameters.get("binary_data")
     if binary is not None and not isinstance(binary, bool):
         raise InvalidInput(f"output {name!r}: binary_data must be true or false")

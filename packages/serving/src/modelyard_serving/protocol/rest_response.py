@@ -14,6 +14,7 @@ from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.protocol.messages import InferRequest, InferResponse, Tensor
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
+_NO_NAMES: frozenset[str] = frozenset()
 _NOT_IN_JSON = (Datatype.FP16, Datatype.BF16)
 
 
@@ -44,10 +45,9 @@ def _head(response: InferResponse, outputs: list[dict[str, Any]]) -> dict[str, A
 def _binary_outputs(request: InferRequest, response: InferResponse) -> frozenset[str]:
     by_default = request.parameters.get("binary_data_output") is True if request.parameters else False
     if request.outputs is None:
-        return frozenset(tensor.name for tensor in response.outputs) if by_default else frozenset()
-    return frozenset(
-        output.name for output in request.outputs if (by_default if output.binary is None else output.binary)
-    )
+        return frozenset([tensor.name for tensor in response.outputs]) if by_default else _NO_NAMES
+    names = [output.name for output in request.outputs if (by_default if output.binary is None else output.binary)]
+    return frozenset(names) if names else _NO_NAMES
 
 
 def _output(tensor: Tensor, blobs: list[bytes]) -> dict[str, Any]:
