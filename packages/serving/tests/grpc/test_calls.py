@@ -21,7 +21,7 @@ class Recorder:
     def __init__(self) -> None:
         self.answered: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
 
-    def reply(self, _stream: int, head: bytes, data: bytes, _trailers: bytes) -> None:
+    def send_response(self, _stream: int, head: bytes, data: bytes, _trailers: bytes) -> None:
         self.answered.set_result((head, data))
 
 
