@@ -204,6 +204,45 @@ class TestWhatATargetCannotHonour:
         assert yard.client.post(PATH, json=other).json()["code"] == "resources_fixed"
         assert yard.client.post(PATH, json={**other, "version": 2, "replace": True}).json()["code"] == "resources_fixed"
 
+    def test_resources_are_checked_against_the_target_of_the_deployment_that_serves(
+        self, yard: Yard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(yard.target("there"), "most_cpu", 4.0, raising=False)
+        asked = {"version": 1, "resources": {"cpu": 2}}
+        made = yard.deploy(target="there", **asked)
+        assert yard.deploy(**asked)["deployment_id"] == made["deployment_id"]
+
+    def test_they_are_checked_again_when_the_deployment_is_made(
+        self, yard: Yard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as before:
+            before.setattr(yard.target("there"), "most_cpu", 4.0, raising=False)
+            asked = {"model_name": "iris", "target": "there", "resources": {"cpu": 2}}
+            assert yard.client.post(PATH, json=asked).status_code == 202
+        job = yard.client.get(f"/mlops/jobs/{yard._engine.run_next()}").json()
+        assert (job["status"], job["error"]["code"]) == ("failed", "target_field_unsupported")
+        assert yard.client.get(PATH).json()["deployments"] == []
+
+
+class TestATargetThatIsNotConfiguredAnyMore:
+    def test_its_deployments_say_so_and_cannot_be_changed(
+        self, yard: Yard, settings: Settings, adapters: Adapters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        there = f"{PATH}/{yard.deploy(version=1, target='there')['deployment_id']}"
+        here = f"{PATH}/{yard.deploy(version=1, target='here')['deployment_id']}"
+        left = ControlPlane(settings, replace(adapters, targets={"here": yard.target("here")}))
+        left.deployments.note_unconfigured_targets()
+        client = TestClient(left.app())
+        assert client.get(there).json()["reason"].startswith("the target 'there' is not configured")
+        assert client.get(here).json()["reason"] is None
+        for answer in (client.delete(there), client.patch(there, json={"replicas": 2})):
+            assert (answer.status_code, answer.json()["code"]) == (409, "target_not_configured"), answer.text
+        assert client.delete(here).status_code == 202
+
+        yard.settle()
+        assert yard.client.get(there).json()["reason"] is None
+        left.database.close()
+
 
 class TestConfiguration:
     def test_every_type_of_the_dictionary_can_be_had(self) -> None:

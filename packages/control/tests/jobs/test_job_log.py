@@ -82,3 +82,16 @@ class TestJobLog:
             (folder / "job" / segment).write_bytes(content)
             expected += content
         assert read_all(log) == expected
+
+
+class TestARotatedFile:
+    def test_an_offset_of_the_file_before_reads_the_new_one_from_its_beginning(self, tmp_path: Path) -> None:
+        log = LogFile(tmp_path / "log")
+        log.path.write_bytes(b"before the rotation")
+        offset = log.read(0).next_offset
+        log.path.write_bytes(b"after")
+
+        part = log.read(offset)
+
+        assert (part.content, part.next_offset) == (b"after", 5)
+        assert log.read(part.next_offset).content == b""

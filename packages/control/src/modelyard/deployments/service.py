@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from sqlalchemy import Connection
 
 from modelyard.access.limits import lock_quotas
@@ -27,6 +28,8 @@ from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 
 __all__ = ["DeploymentService", "system_principal"]
+
+logger = structlog.get_logger()
 
 
 class DeploymentService:
@@ -92,6 +95,7 @@ class DeploymentService:
             if serving is not None:
                 return serving
             if store.add(connection, deployment):
+                self._targets.check(deployment.target, resources)  # The settings may have changed since the request.
                 # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
                 self._registry.get_not_deleting(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
@@ -219,7 +223,8 @@ class DeploymentService:
 
         Raises:
             NotFound: code `deployment_not_found`.
-            Conflict: code `deployment_leaving`, when it is being undeployed or was, or `quota_exceeded`.
+            Conflict: code `deployment_leaving`, when it is being undeployed or was, `target_not_configured` or
+                `quota_exceeded`.
         """
         with self._database.write() as connection:
             quotas = lock_quotas(connection, principal.tenant_id)
@@ -229,6 +234,7 @@ class DeploymentService:
                     f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
                     code="deployment_leaving",
                 )
+            self._targets.refuse_unconfigured(before)
             store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
             if replicas > before.replicas:
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
@@ -247,10 +253,12 @@ class DeploymentService:
 
         Raises:
             NotFound: code `deployment_not_found`.
+            Conflict: code `target_not_configured`.
         """
         with self._database.write() as connection:
             deployment = self._locked(connection, principal, deployment_id)
             if deployment.desired_state is DesiredState.RUNNING:
+                self._targets.refuse_unconfigured(deployment)
                 store.change(
                     connection, deployment_id, desired_state=DesiredState.STOPPED, updated_at=self._clock.now()
                 )
@@ -289,6 +297,18 @@ class DeploymentService:
         """Every deployment in a target that is not stopped, of all tenants."""
         with self._database.read() as connection:
             return store.not_stopped(connection, target)
+
+    def note_unconfigured_targets(self) -> None:
+        """Give deployments in targets that are not configured a reason that says so. Their status stays as it was."""
+        with self._database.read() as connection:
+            names = store.targets_of_not_stopped(connection)
+            left = [one for name in names - set(self._targets) for one in store.not_stopped(connection, name)]
+        for deployment in left:
+            reason = f"the target '{deployment.target}' is not configured (MODELYARD_TARGETS): nothing is known of it"
+            logger.warning("target not configured", deployment_id=deployment.deployment_id, target=deployment.target)
+            self.note(
+                deployment, status=deployment.status, reason=reason, url=None, ready_replicas=deployment.ready_replicas
+            )
 
     def current(self, deployment_id: str) -> tuple[Deployment, Replacement | None] | None:
         """A deployment and the replacement of its version that is under way, as of one moment."""

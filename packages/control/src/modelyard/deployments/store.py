@@ -64,6 +64,12 @@ def not_stopped(connection: Connection, target: str) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
+def targets_of_not_stopped(connection: Connection) -> set[str]:
+    """The targets of those, of all tenants."""
+    query = select(deployments.c.target).where(deployments.c.status != DeploymentStatus.STOPPED).distinct()
+    return set(connection.execute(query).scalars())
+
+
 def of_version(connection: Connection, tenant_id: str, model_name: str, number: int | None) -> list[Deployment]:
     """The deployments of a version, or of all versions of a model, that are not stopped; oldest first."""
     query = select(deployments).where(

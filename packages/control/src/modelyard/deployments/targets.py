@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from modelyard.deployments.domain import resources_to_json
-from modelyard.errors import Invalid
+from modelyard.deployments.domain import Deployment, resources_to_json
+from modelyard.errors import Conflict, Invalid
 from modelyard.ports.target import LimitsCpu, LimitsMemory, OffersGpus, Resources, Target
 
 _MEBIBYTE = 1024 * 1024
@@ -29,8 +29,19 @@ class Targets:
         """The target of this name; None of one that is not configured any more."""
         return self._targets.get(name)
 
-    def checked(self, name: str | None, resources: Resources) -> dict[str, object]:
-        """What a job needs to know: the target that was named, if any, and the resources that were asked for.
+    def refuse_unconfigured(self, deployment: Deployment) -> None:
+        """Raises:
+        Conflict: code `target_not_configured`, as nobody can stop or change servers there.
+        """
+        if deployment.target not in self._targets:
+            raise Conflict(
+                f"deployment '{deployment.deployment_id}' is in the target '{deployment.target}', which is not "
+                "configured: add it to MODELYARD_TARGETS, so that its servers can be reached",
+                code="target_not_configured",
+            )
+
+    def check(self, name: str | None, resources: Resources) -> None:
+        """Refuse what the target cannot honour; without a name, the default target.
 
         Raises:
             Invalid: code `target_unknown`, `target_field_unsupported` or `resources_invalid`.
@@ -46,8 +57,12 @@ class Targets:
             )
         for field, asked, most, is_supported in _demands(target, resources):
             _check(known, field, asked, most=most, is_supported=is_supported)
-        wanted = {"target": name, "resources": resources_to_json(resources)}
-        return {field: value for field, value in wanted.items() if value}
+
+
+def placement(name: str | None, resources: Resources) -> dict[str, object]:
+    """The fields of a job's request: the target that was named, if any, and the resources that were requested."""
+    fields = {"target": name, "resources": resources_to_json(resources)}
+    return {field: value for field, value in fields.items() if value}
 
 
 def _demands(target: Target, resources: Resources) -> Iterator[tuple[str, float | None, float | None, bool]]:

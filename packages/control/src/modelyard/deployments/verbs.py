@@ -10,7 +10,7 @@ from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
-from modelyard.deployments.targets import Targets
+from modelyard.deployments.targets import Targets, placement
 from modelyard.errors import Invalid, NotFound
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
@@ -90,7 +90,8 @@ class DeploymentVerbs:
         found = self._registry.version(principal, request.model_name, request.version)
         refuse_deleting(found)
         wanted = checked_deployment(replicas=request.replicas, namespace=request.namespace)
-        wanted |= self._targets.checked(request.target, request.resources)
+        self._targets.check(request.target, DEFAULT_RESOURCES)
+        wanted |= placement(request.target, request.resources)
         placed = wanted | checked_place(another=request.another, replace=request.replace)
         asked = {"version": request.version, **placed}
         namespace = str(wanted["namespace"])
@@ -104,7 +105,9 @@ class DeploymentVerbs:
         serving = (
             None if request.another else self.deployments.serving(principal, found, namespace, target=request.target)
         )
-        if serving is not None:
+        if serving is None:
+            self._targets.check(request.target, request.resources)
+        else:
             refuse_other_resources(serving, request.resources)
         job = self._jobs.create(
             principal,

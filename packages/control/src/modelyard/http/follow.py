@@ -135,6 +135,7 @@ async def _events(offset: int, log: Log, ended: Ended) -> AsyncIterator[bytes]:
         end = await to_thread.run_sync(ended)
         part = await to_thread.run_sync(log.read, offset)
         chunk = part.content
+        offset = part.next_offset - len(chunk)  # Not where it was asked for, where the log was rotated.
         # A line goes out when it is whole; the last one of an ended log need not be.
         whole = chunk if end is not None and chunk else chunk[: chunk.rfind(b"\n") + 1] or _oversized(chunk)
         for line in whole.splitlines(keepends=True):

@@ -186,6 +186,7 @@ class ControlPlane:
         self._access_parts.make_first_token()
         self._context.scratch.sweep()
         self.uploads.sweep_folder()
+        self.deployments.note_unconfigured_targets()
         self.leases.start()
         self._adapters.engine.start()
         self._job_parts.membership.start()

@@ -8,7 +8,8 @@ LARGEST_PART = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LogPart:
-    """The bytes of a log from an offset on; empty where nothing more is there yet."""
+    """The bytes of a log from an offset on; empty where nothing more is there yet. Of a log that is shorter than the
+    offset, as it was rotated, the bytes from its beginning."""
 
     content: bytes
     next_offset: int

@@ -3,7 +3,7 @@
 from typing import Any
 
 from modelyard.deployments.domain import checked_deployment, checked_place
-from modelyard.deployments.targets import Targets
+from modelyard.deployments.targets import Targets, placement
 from modelyard.errors import Invalid
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
@@ -73,7 +73,8 @@ class TrainingService:
         """
         request = self._checked(principal, script, model_name)
         request |= checked_deployment(replicas=replicas, namespace=namespace)
-        request |= self._targets.checked(target, resources)
+        self._targets.check(target, resources)
+        request |= placement(target, resources)
         request |= checked_place(another=False, replace=replace)
         return self._create(principal, ONE_CLICK, script, model_name, request, idempotency_key)
 
