@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import NoDecode
 
+from generated import write_or_check
 from modelyard.setting_group import SettingGroup
 from modelyard.settings import Settings
 
@@ -87,17 +88,5 @@ def _default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def main() -> int:
-    """Rewrite the file, or with `--check` compare it. Gives the exit code."""
-    described = describe()
-    if sys.argv[1:] == ["--check"]:
-        is_current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == described
-        if not is_current:
-            print(f"{PAGE} is not what the code says; run `make configuration`", file=sys.stderr)
-        return int(not is_current)
-    PAGE.write_text(described, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check({PAGE: describe()}, command="configuration"))

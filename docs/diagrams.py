@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import grimp
 
 import modelyard
+from generated import write_or_check
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture" / "02-life-cycles.md"
@@ -114,18 +115,6 @@ def redraw_nouns(page: str) -> str:
     return page
 
 
-def main() -> int:
-    """Rewrite the pages, or with `--check` compare them. Gives the exit code."""
-    drawn = {PAGE: redraw(PAGE.read_text()), NOUNS_PAGE: redraw_nouns(NOUNS_PAGE.read_text())}
-    stale = [page for page, content in drawn.items() if page.read_text() != content]
-    if sys.argv[1:] == ["--check"]:
-        for page in stale:
-            print(f"{page} is not what the code says; run `make diagrams`", file=sys.stderr)
-        return int(bool(stale))
-    for page in stale:
-        page.write_text(drawn[page])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    redrawn = {PAGE: redraw(PAGE.read_text()), NOUNS_PAGE: redraw_nouns(NOUNS_PAGE.read_text())}
+    sys.exit(write_or_check(redrawn, command="diagrams"))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from generated import write_or_check
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
@@ -23,17 +24,5 @@ def describe() -> str:
         return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> int:
-    """Rewrite the file, or with `--check` compare it. Gives the exit code."""
-    described = describe()
-    if sys.argv[1:] == ["--check"]:
-        is_current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == described
-        if not is_current:
-            print(f"{PAGE} is not what the code says; run `make openapi`", file=sys.stderr)
-        return int(not is_current)
-    PAGE.write_text(described, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check({PAGE: describe()}, command="openapi"))

@@ -1,24 +1,12 @@
 """The documentation's diagrams are what the tables in the code say."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
-import pytest
+import diagrams
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "diagrams.py"
-
-
-@pytest.fixture(scope="module")
-def diagrams() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("diagrams", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class TestDiagrams:
@@ -27,7 +15,7 @@ class TestDiagrams:
 
         assert checked.returncode == 0, checked.stderr
 
-    def test_every_life_cycle_of_the_code_is_drawn(self, diagrams: ModuleType) -> None:
+    def test_every_life_cycle_of_the_code_is_drawn(self) -> None:
         page = diagrams.PAGE.read_text()
 
         missing = [noun for noun in diagrams.tables() if f"<!-- life cycle: {noun} -->" not in page]
@@ -35,19 +23,19 @@ class TestDiagrams:
         assert diagrams.tables().keys() >= {"jobs", "deployments", "registry"}
         assert missing == []
 
-    def test_every_noun_is_drawn_with_what_it_imports(self, diagrams: ModuleType) -> None:
+    def test_every_noun_is_drawn_with_what_it_imports(self) -> None:
         page = diagrams.NOUNS_PAGE.read_text()
 
         assert "    deployments --> packaging\n" in page
         assert "| jobs | `log`, `running`, `workflow` |\n" in page
         assert diagrams.redraw_nouns(page.replace("    deployments --> packaging\n", "")) == page
 
-    def test_an_arrow_that_follows_from_others_is_left_out(self, diagrams: ModuleType) -> None:
+    def test_an_arrow_that_follows_from_others_is_left_out(self) -> None:
         imports = {"c": {"a", "b"}, "b": {"a"}, "a": set()}
 
         assert list(diagrams.reduced(imports)) == [("c", "b"), ("b", "a")]
 
-    def test_a_change_of_a_table_changes_the_page(self, diagrams: ModuleType) -> None:
+    def test_a_change_of_a_table_changes_the_page(self) -> None:
         page = diagrams.PAGE.read_text()
         without_a_line = page.replace("    queued --> running\n", "")
 
