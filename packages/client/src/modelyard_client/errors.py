@@ -84,7 +84,7 @@ class WaitTimedOut(ModelyardError):
 
 
 class EndedJob(Protocol):
-    """What an error tells of its job: a `modelyard_client.Job` that has ended."""
+    """What an error holds of its job: a `modelyard_client.Job` that has ended."""
 
     @property
     def job_id(self) -> str:

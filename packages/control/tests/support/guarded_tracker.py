@@ -24,7 +24,6 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.home import Home
-from modelyard.jobs import store
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
 from modelyard.jobs.store import JobStore
@@ -96,10 +95,6 @@ class Tracker:
         with self.database.write() as connection:
             JobStore({TRAINING.name: TRAINING}).add(connection, job, idempotency_key=None, digest="")
         return self.token_of(job_id)
-
-    def change_job(self, job_id: str, **values: Any) -> None:
-        with self.database.write() as connection:
-            store.change(connection, job_id, **values)
 
 
 @pytest.fixture(scope="module")

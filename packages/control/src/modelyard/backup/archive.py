@@ -39,7 +39,7 @@ class Contents:
 
     facts: Facts
     digest: str
-    """SHA-256 of the list of all files: tells one backup from another."""
+    """SHA-256 of the list of all files: identifies the backup."""
     files: int
     size: int
 

@@ -30,12 +30,12 @@ class DataVerdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     UNKNOWN = "unknown"
-    """Some version tells of none."""
+    """Some version names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataRow:
-    """The data for one purpose over the versions, in their order; None where a version tells of none."""
+    """The data for one purpose over the versions, in their order; None where a version names none."""
 
     purpose: str
     values: tuple[tuple[Dataset, ...] | None, ...]
@@ -60,7 +60,7 @@ class DataRow:
 
 
 def data_rows(versions: Sequence[Version]) -> tuple[DataRow, ...]:
-    """One row for each purpose that any of the versions tells of."""
+    """One row for each purpose that any of the versions names."""
     datasets = [_by_purpose(version.datasets or ()) for version in versions]
     purposes = sorted({purpose for one in datasets for purpose in one})
     return tuple(DataRow(purpose, tuple(one.get(purpose) for one in datasets)) for purpose in purposes)

@@ -1,5 +1,5 @@
-"""A number that grows with every committed change of a table that cached responses depend on. It tells, in one short
-query, whether a cached response still holds. It is the database's, so it counts the changes of every process.
+"""A number that grows with every committed change of a table that cached responses depend on. One short query says
+whether a cached response still holds. It is the database's, so it counts the changes of every process.
 
 Each writing transaction increments it in its last statement: who reads a number sees all that was committed before it.
 """

@@ -79,7 +79,7 @@ def refuse_other_resources(deployment: Deployment, asked: Resources) -> None:
 
 
 class Action(StrEnum):
-    """What the reconciler has to tell the target."""
+    """What the reconciler asks of the target."""
 
     NONE = "none"
     APPLY = "apply"

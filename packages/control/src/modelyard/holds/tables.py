@@ -1,4 +1,4 @@
-"""Rows of holds. None is removed: one that was lifted tells by whom."""
+"""Rows of holds. None is removed: one that was lifted has by whom."""
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Table, Text
 

@@ -1,7 +1,6 @@
 """Reads files that users' code wrote: what is a link, a pipe or a device, or lies behind one, is no file here."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,9 +61,3 @@ def _is_regular(name: str, folder: int) -> bool:
         return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return False
-
-
-def copy_regular(folder: Path, path: str, target: Path) -> None:
-    """Copy the regular file at `path` below `folder`. Raises as `open_regular` does."""
-    with open_regular(folder, path) as source, target.open("wb") as copy:
-        shutil.copyfileobj(source, copy)

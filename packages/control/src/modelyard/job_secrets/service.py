@@ -24,7 +24,7 @@ class JobSecrets:
         store.add(connection, job.job_id, sealed)
 
     def digests(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        """What tells two requests apart by their secrets, and shows none of them."""
+        """A digest by which two requests with other secrets differ, and shows none of them."""
         return {name: self._seal.digest(name, value) for name, value in sorted(secrets.items())}
 
     def of(self, job: Job) -> dict[str, str]:

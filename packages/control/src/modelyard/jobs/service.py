@@ -1,4 +1,4 @@
-"""Makes jobs, moves them through their life, and tells of them. It does no job's work: that is its kind's workflow."""
+"""Makes jobs, moves them through their life cycle, and lists them. The work of a job is its kind's workflow."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path

@@ -171,7 +171,7 @@ def _stay(stack: "LocalStack") -> None:
 
 @contextmanager
 def printed_errors() -> Iterator[None]:
-    """Errors of the platform, as a command tells them."""
+    """Errors of the platform, as a command prints them."""
     try:
         yield
     except ModelyardError as error:

@@ -66,7 +66,7 @@ class RegistryParts:
         self.comparisons = ComparisonService(registry=self.registry, policies=self.policies)
 
     def routes(self) -> Sequence[APIRouter]:
-        """The surface `/api/v1/ml/registry`, and the catalogue as `/mlops` tells it."""
+        """The surface `/api/v1/ml/registry`, and the catalogue as `/mlops` lists it."""
         return [
             # Routes are tried in this order: first the ones that are asked all day.
             catalogue_reads(self.reads),

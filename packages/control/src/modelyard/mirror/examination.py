@@ -106,7 +106,7 @@ class Examination:
         elif self._is_shown_elsewhere(tenant_id, model_name, claimed):
             reason = f"a second mirror of version {claimed.version}"
             yield _at(shown, DriftKind.SURPLUS, model_name, reason=reason, version=claimed.version)
-        # Else it is the mirror of a version without a link, which the walk along our own versions tells of.
+        # Else it is the mirror of a version without a link, which the walk along our own versions reports.
 
     def _stranger(self, model_name: str, shown: ShownVersion) -> Drift:
         """A version that was registered in the tracker."""

@@ -1,7 +1,7 @@
 """The import on request as a durable job: fetching all files of many versions takes longer than a caller waits.
 
 A page of models is one step, so after a crash it goes on with the page where it was; what that had imported already is
-not imported again. What the job tells is bounded; how much there was is counted.
+not imported again. What the job reports is bounded; how much there was is counted.
 """
 
 from collections.abc import Sequence

@@ -54,7 +54,7 @@ class MirrorService:
     def deliver(self, payload: Mapping[str, Any]) -> None:
         """Show what a message names; the outbox calls it. A payload without `version` names a whole model.
 
-        What cannot be shown because the tracker has lost it is no message's fault: the reconciler tells of it.
+        What cannot be shown because the tracker has lost it is no message's fault: the reconciler reports it.
         """
         tenant_id, model_name = payload["tenant_id"], payload["model_name"]
         number = payload.get("version")

@@ -294,7 +294,7 @@ def one_click_status(job: Job) -> str:
     if job.is_final:
         return job.status
     if job.phase == Phase.DEPLOYED:
-        return Phase.DEPLOYING  # It is deployed when its job has ended, with all that the answer then tells.
+        return Phase.DEPLOYING  # It is deployed when its job has ended, with all that the answer then has.
     return "training" if job.phase is None else job.phase
 
 

@@ -41,7 +41,7 @@ def write_bundle(
     """Move the version's files from `model` into a bundle at `place`, with `example` where none was logged.
 
     Where there is a translation, in the folder `compiled`, the bundle holds that instead, and of the model only the
-    `MLmodel`, which tells its origin and its signature.
+    `MLmodel`, which has its origin and its signature.
 
     It is written beside `model` and renamed into its place, so that what stands there is whole. What stood there
     before, left by a build that was cut off before it was noted, goes.

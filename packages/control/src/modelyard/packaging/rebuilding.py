@@ -84,5 +84,5 @@ class Rebuilding:
 def _failure_message(build: "Future[Bundle]") -> str:
     if not build.done() or build.cancelled() or (error := build.exception()) is None:
         return "its bundle is not on this machine any more, and is being built again"
-    why = error.message if isinstance(error, ModelyardError) else "an internal error, which the log tells"
+    why = error.message if isinstance(error, ModelyardError) else "an internal error, which is in the log"
     return f"its bundle is not on this machine any more, and could not be built again: {why}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 LogLine = Callable[[str], None]
-"""Where the adapter tells its progress, one line a call, for the job's log."""
+"""Where the adapter reports its progress, one line a call, for the job's log."""
 
 
 PYTHON_LINE = "# python: "

@@ -29,7 +29,7 @@ class ShownVersion:
     name: str
     number: int
     made_at: int
-    """Milliseconds since 1970. A registered model that is deleted and made again counts from 1 again; this tells."""
+    """Milliseconds since 1970. A model that is deleted and made again counts from 1 again; this differs."""
     source: str
     run_id: str | None
     is_ready: bool

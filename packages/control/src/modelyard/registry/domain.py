@@ -49,7 +49,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Data that a version's run says it used. The digest tells it from every other state of it."""
+    """Data that a version's run says it used. The digest identifies its state."""
 
     name: str
     digest: str

@@ -36,7 +36,7 @@ class GivenBody(RequestBody):
 
     description: Description = ""
     tags: Tags = Field(default={})
-    metrics: Metrics = Field(default={}, description="claimed: a policy tells them from those that a run measured")
+    metrics: Metrics = Field(default={}, description="claimed, not measured by a run: policies distinguish the two")
     parameters: Parameters = Field(default={})
 
     def given(self) -> Given:

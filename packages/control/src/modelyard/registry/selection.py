@@ -39,7 +39,7 @@ class Candidate:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As a job's answer tells it."""
+        """As a job's answer has it."""
         return {"name": self.model.name, "model_uri": self.model.uri, "run_id": self.model.run_id}
 
     @property

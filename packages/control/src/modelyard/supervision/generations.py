@@ -1,8 +1,8 @@
 """Which processes a program's last start left behind, so that they can be ended before the next start.
 
 A program runs in a process group that is named by its first process; whoever leaves the group (a training run, a
-daemon) means to outlive the program and is not touched. A record tells a group from another one that got the same
-number later: the kernel gives a number away again only when no process of its group is left, so a group belongs to
+daemon) means to outlive the program and is not touched. A record distinguishes it from a group that got the same number
+later: the kernel gives a number away again only when no process of its group is left, so a group belongs to
 the record if its first process is the recorded one, or is gone while others of the same boot are still there.
 """
 

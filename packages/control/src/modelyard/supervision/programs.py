@@ -143,7 +143,7 @@ def server_program(deployment_id: str, generation: int) -> str:
 
 
 def generation_suffix(generation: int) -> str:
-    """What tells the later generations of a deployment from the first in names of programs and files."""
+    """What distinguishes the later generations of a deployment from the first in names of programs and files."""
     return "" if generation == 1 else f"-g{generation}"
 
 
@@ -154,5 +154,5 @@ def deployment_of(program: str) -> str:
 
 
 def digest_of(content: str) -> str:
-    """What tells one content of a launch file from another."""
+    """A digest of the content of a launch file."""
     return hashlib.sha256(content.encode()).hexdigest()

@@ -31,7 +31,7 @@ _STATUS = {
     Kind.BUSY: (429, "RESOURCE_EXHAUSTED"),
     Kind.UNAVAILABLE: (503, "TEMPORARILY_UNAVAILABLE"),
 }
-"""As MLflow's own errors are, so that its client tells them as it tells those."""
+"""As MLflow's own errors are, so that its client shows them as it shows those."""
 _ASK = {"WWW-Authenticate": 'Basic realm="Modelyard: any user name, and your token as password", charset="UTF-8"'}
 
 

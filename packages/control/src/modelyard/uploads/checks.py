@@ -55,7 +55,7 @@ def check_piece(piece: bytes, checksum: str | None) -> None:
         )
     if hashlib.sha256(piece).digest() != expected:
         raise Invalid(
-            "body: expected the bytes whose digest Upload-Checksum tells, got others: send the piece again",
+            "body: expected the bytes whose digest Upload-Checksum names, got others: send the piece again",
             code="checksum_mismatch",
             field="body",
         )

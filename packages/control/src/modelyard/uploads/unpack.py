@@ -46,7 +46,7 @@ def unpack(archive: Path, folder: Path, *, name: str, max_bytes: int, disk: Disk
     """Write the files of the archive below `folder`, which exists and is empty.
 
     Args:
-        name: the archive's own name, whose end tells its kind.
+        name: the archive's own name, whose extension is its kind.
         max_bytes: of all files together.
         disk: the one that `folder` is on.
 
@@ -117,7 +117,7 @@ class _Unpacker:
 
 
 class _Entry(tarfile.TarInfo):
-    """An entry whose extended headers, which are read at once, are not larger than any that tells a path."""
+    """An entry whose extended headers, which are read at once, are not larger than any that holds a path."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _EXTENDED and self.size > _LARGEST_HEADER:

@@ -62,7 +62,7 @@ class Deliveries:
         return found, event_of(found, None if found.sequence is None else entries[found.sequence])
 
     def test(self, principal: Principal, webhook_id: str) -> Delivery:
-        """Send an event that tells of nothing, to see whether the receiver takes it.
+        """Send an event of no change, to see whether the receiver takes it.
 
         Raises:
             NotFound: code `webhook_not_found`.

@@ -117,7 +117,7 @@ def delivery_routes(deliveries: Deliveries) -> APIRouter:
 
     @router.post("/test", status_code=202)
     def test_webhook(caller: Write, webhook_id: str) -> DeliveryAnswer:
-        """Send an event that tells of nothing; the delivery says what became of it."""
+        """Send an event of no change; the delivery says what became of it."""
         return DeliveryAnswer.of(deliveries.test(caller, webhook_id))
 
     @router.get("/deliveries", dependencies=OF_OWN_TENANT)

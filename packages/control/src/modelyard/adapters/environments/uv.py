@@ -45,7 +45,7 @@ class UvEnvironments:
 
     Args:
         home: keeps the environments, the locks and the wheels of our own server.
-        clock: tells when a lock is too old.
+        clock: by which a lock becomes too old.
         lock_ttl_seconds: how long a lock is used again for the same requirements.
         environment: the operator's; what it says of uv, proxies and certificates is handed down to uv.
         isolation: what stands between a package's own build and everything else.

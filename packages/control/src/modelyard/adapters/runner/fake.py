@@ -121,10 +121,6 @@ class FakeRunner:
         """Let a run that goes on end like this."""
         self._end(run_key, RunOutcome(RunPhase.FINISHED, exit_code=exit_code, reason=reason), output=output)
 
-    def lose(self, run_key: str) -> None:
-        """Let a run vanish without an outcome, as when the machine goes down."""
-        self._runs[run_key] = RunOutcome(RunPhase.LOST)
-
     def _end(self, run_key: str, outcome: RunOutcome, *, output: str) -> None:
         self._logs[run_key] = self._logs.get(run_key, b"") + output.encode()
         self._runs[run_key] = outcome
