@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from reconciling import some_spec
-from rules import follow_nothing
+from registries import registry_service
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
@@ -21,21 +21,18 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus, DesiredState
 from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, Unavailable
-from modelyard.jobs.owners import JobOwners
 from modelyard.leases.service import Leases
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.principals import Principal, Role
-from modelyard.registry.service import RegistryService
 
 ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
 FILES = {"MLmodel": b"flavors: {sklearn: {}}\n", "model.pkl": b"never unpickled here"}
@@ -59,16 +56,13 @@ class DeploymentLaw(RuleBasedStateMachine):
         self.database = Database(f"sqlite:///{self.folder}/modelyard.db")
         self.clock, self.target, self.tracking = ManualClock(), FakeTarget(), FakeTracking()
         self.audit = AuditLog(database=self.database, clock=self.clock)
-        self.registry = RegistryService(
-            database=self.database,
-            clock=self.clock,
+        self.registry = registry_service(
+            self.database,
+            self.clock,
+            self.folder,
             tracking=self.tracking,
             audit=self.audit,
             outbox=Outbox(clock=self.clock),
-            scratch=self.folder / "scratch",
-            jobs=JobOwners(),
-            claims=DeletionClaims(),
-            after_registration=follow_nothing,
         )
         self.packaging = PackagingService(
             database=self.database,

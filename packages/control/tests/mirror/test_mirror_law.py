@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from registries import registry_service
 from rules import follow_nothing
 from sqlalchemy import select
 
@@ -25,15 +26,12 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking import FakeRegisteredModels, FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
-from modelyard.jobs.owners import JobOwners
 from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.mirror.places import Place
 from modelyard.outbox.service import Outbox
 from modelyard.outbox.tables import outbox as messages
 from modelyard.principals import Principal, Role
 from modelyard.registry.editing import Editing
-from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import TRANSITIONS, Stage
 
@@ -96,16 +94,8 @@ class World:
             failures=FailedLogins(clock=clock, most=9),
         )
         access.first_token()
-        self.registry = RegistryService(
-            database=self.database,
-            clock=clock,
-            tracking=self.tracking,
-            audit=audit,
-            outbox=outbox,
-            scratch=folder / "scratch",
-            jobs=JobOwners(),
-            claims=DeletionClaims(),
-            after_registration=follow_nothing,
+        self.registry = registry_service(
+            self.database, clock, folder, tracking=self.tracking, audit=audit, outbox=outbox
         )
         self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
         self.editing = Editing(

@@ -5,20 +5,18 @@ from pathlib import Path
 
 import pytest
 from promotion_yard import Yard
+from registries import registry_service
 from sqlalchemy import Connection
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
-from modelyard.jobs.owners import JobOwners
 from modelyard.outbox.service import Outbox
 from modelyard.promotion.automation import AutoStaging
 from modelyard.promotion.parts import promotion_parts
 from modelyard.registry.domain import Version
 from modelyard.registry.editing import Editing
-from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 
 
@@ -36,16 +34,8 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     def stage(connection: Connection, version: Version) -> Version:
         return auto_staging.apply(connection, version)  # Looked up late, since a test may break it.
 
-    registry = RegistryService(
-        database=database,
-        clock=clock,
-        tracking=tracking,
-        audit=audit,
-        outbox=outbox,
-        scratch=tmp_path / "scratch",
-        jobs=JobOwners(),
-        claims=DeletionClaims(),
-        after_registration=stage,
+    registry = registry_service(
+        database, clock, tmp_path, tracking=tracking, audit=audit, outbox=outbox, after_registration=stage
     )
     parts = promotion_parts(
         database=database,

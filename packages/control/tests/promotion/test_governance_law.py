@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from registries import registry_service
 from sqlalchemy import Connection, select
 
 from modelyard.adapters.clock.manual import ManualClock
@@ -25,9 +26,7 @@ from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.domain import Entry, prove
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
 from modelyard.errors import ModelyardError
-from modelyard.jobs.owners import JobOwners
 from modelyard.outbox.service import Outbox
 from modelyard.principals import Principal, Role
 from modelyard.promotion.automation import AutoStaging
@@ -36,7 +35,6 @@ from modelyard.promotion.policy import MetricRequirement, Policy
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.domain import Manifest, Version
 from modelyard.registry.editing import Editing
-from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import StageMover
 from modelyard.registry.states import TRANSITIONS, Stage
 from modelyard.schema import metadata
@@ -81,15 +79,13 @@ class GovernanceLaw(RuleBasedStateMachine):
         def stage(connection: Connection, version: Version) -> Version:
             return self.auto_staging.apply(connection, version)  # Looked up late, since it may die.
 
-        self.registry = RegistryService(
-            database=self.database,
-            clock=self.clock,
+        self.registry = registry_service(
+            self.database,
+            self.clock,
+            self.folder,
             tracking=self.tracking,
             audit=self.audit,
             outbox=self.outbox,
-            scratch=self.folder / "scratch",
-            jobs=JobOwners(),
-            claims=DeletionClaims(),
             after_registration=stage,
         )
 

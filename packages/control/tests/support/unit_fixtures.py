@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from rules import follow_nothing
+from registries import registry_service
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
@@ -17,13 +17,11 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.targets import Targets
 from modelyard.disk import Disk
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
-from modelyard.jobs.owners import JobOwners
 from modelyard.jobs.service import JobService
 from modelyard.leases.service import Leases
 from modelyard.main.kinds import JOB_KINDS
@@ -128,17 +126,7 @@ def make_registry(
     database: Database, clock: ManualClock, tracking: FakeTracking, audit: AuditLog, outbox: Outbox, tmp_path: Path
 ) -> Callable[[], RegistryService]:
     """The registry of one process; several share the database."""
-    return lambda: RegistryService(
-        database=database,
-        clock=clock,
-        tracking=tracking,
-        audit=audit,
-        outbox=outbox,
-        scratch=tmp_path / "scratch",
-        jobs=JobOwners(),
-        claims=DeletionClaims(),
-        after_registration=follow_nothing,
-    )
+    return lambda: registry_service(database, clock, tmp_path, tracking=tracking, audit=audit, outbox=outbox)
 
 
 @pytest.fixture

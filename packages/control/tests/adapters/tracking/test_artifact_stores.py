@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from rules import follow_nothing
+from registries import registry_service
 
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
@@ -21,9 +21,7 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.tracking import MlflowRegisteredModels, MlflowTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.deletion.claims import DeletionClaims
 from modelyard.home import Home
-from modelyard.jobs.owners import JobOwners
 from modelyard.leases.service import Leases
 from modelyard.mirror.domain import tracker
 from modelyard.mirror.parts import MirrorParts, mirror_parts
@@ -71,17 +69,7 @@ def registry(
     uri: str, database: Database, clock: ManualClock, audit: AuditLog, outbox: Outbox, tmp_path: Path
 ) -> RegistryService:
     tracking = MlflowTracking(uri=uri)
-    return RegistryService(
-        database=database,
-        clock=clock,
-        tracking=tracking,
-        audit=audit,
-        outbox=outbox,
-        scratch=tmp_path / "scratch",
-        jobs=JobOwners(),
-        claims=DeletionClaims(),
-        after_registration=follow_nothing,
-    )
+    return registry_service(database, clock, tmp_path, tracking=tracking, audit=audit, outbox=outbox)
 
 
 @pytest.fixture
