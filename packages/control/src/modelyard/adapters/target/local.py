@@ -73,6 +73,8 @@ class LocalTarget:
         self._range = ports
         self._claims = ServerPorts(home.servers / "ports", host=_HOST)
         self._replica_memory_bytes = replica_memory_bytes
+        # One that hangs is asked at its address, and waited for: some at once, so that many do not hold up the others.
+        self._observers = ThreadPoolExecutor(_OBSERVED_AT_ONCE, thread_name_prefix="observe")
 
     @classmethod
     def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "LocalTarget":
@@ -149,14 +151,14 @@ class LocalTarget:
                 return observed_unsupervised(files, _url(port))
             return observed(files, _url(port), programs.get(files.program))
 
-        # One that hangs is asked at its address, and waited for: some at once, so that many do not hold up the others.
-        with ThreadPoolExecutor(_OBSERVED_AT_ONCE, thread_name_prefix="observe") as pool:
-            asked = {
-                ServerKey(deployment_id, generation): pool.submit(observe, self._files(deployment_id, generation), port)
-                for deployment_id, port in self._claims.claims().items()
-                for generation in self._generations(deployment_id)
-            }
-            return {key: question.result() for key, question in asked.items()}
+        observations = {
+            ServerKey(deployment_id, generation): self._observers.submit(
+                observe, self._files(deployment_id, generation), port
+            )
+            for deployment_id, port in self._claims.claims().items()
+            for generation in self._generations(deployment_id)
+        }
+        return {key: observation.result() for key, observation in observations.items()}
 
     def retire(self, deployment_id: str, generation: int) -> None:
         """Ask the program to stop, and take its files away when it has; other generations have the socket too."""
