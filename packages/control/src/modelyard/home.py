@@ -90,6 +90,11 @@ class Home:
         return self.root / "bundles"
 
     @property
+    def images(self) -> Path:
+        """The OCI layout of images that were built here, and of their bases."""
+        return self.root / "images"
+
+    @property
     def scratch(self) -> Path:
         """A folder for each process, for what is not done yet; that of a process that is gone is taken away."""
         return self.root / "scratch"

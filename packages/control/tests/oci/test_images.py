@@ -15,12 +15,15 @@ import pytest
 from oci_parts import make_base, make_bundle, make_image, make_server_wheel, make_wheel, plenty
 
 from modelyard.errors import Conflict, DiskFull, Invalid
+from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.bundle_layers import bundle_layers, read_bundle
 from modelyard.oci.content import REF_NAME
+from modelyard.oci.export import archive_chunks
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layout import Layout
+from modelyard.ports.target import ArtifactAbsent, ImageArtifact
 
 MEBIBYTE = 1024 * 1024
 BUILDING = """
@@ -245,3 +248,20 @@ class TestMemoryAndCrashes:
         assert str(layout.find("my-model-v1").digest) == digest
         assert layout.collect_garbage() == 0
         layout.close()
+
+
+class TestArchivesForTargets:
+    def test_an_image_is_found_by_the_digest_of_its_reference(self, tmp_path: Path, layout: Layout) -> None:
+        image = make_image(tmp_path, layout)
+        name = "registry.example.com/models:my-model-v1"
+        artifact = ImageArtifact(f"{name}@{image.descriptor.digest}", str(image.manifest.config.digest), name)
+        with LayoutArchives(layout).chunks(artifact) as chunks:
+            assert b"".join(chunks) == b"".join(archive_chunks(layout, image.descriptor, reference=name))
+
+    def test_one_that_is_not_here_is_absent(self, layout: Layout) -> None:
+        artifact = ImageArtifact(f"registry.example.com/models@sha256:{'0' * 64}", "sha256:1", "one:v1")
+        with (
+            pytest.raises(ArtifactAbsent, match="image 'one:v1' is not on this machine"),
+            LayoutArchives(layout).chunks(artifact),
+        ):
+            pass

@@ -114,10 +114,25 @@ def real_dockerd(folder: Path) -> Iterator[list[str]]:
     options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", f"--host={socket}"]
     folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
     docker = [client, "--host", socket]
-    with (folder / "dockerd.log").open("wb") as log, running([program, *options, *folders], log) as process:
+    with (
+        (folder / "dockerd.log").open("wb") as log,
+        _without_mounts(folder),
+        running([program, *options, *folders], log) as process,
+    ):
         deadline = time.monotonic() + 40
         while subprocess.run([*docker, "version"], capture_output=True, check=False).returncode != 0:
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.skip("dockerd does not start here")
             time.sleep(0.2)
         yield docker
+
+
+@contextmanager
+def _without_mounts(folder: Path) -> Iterator[None]:
+    """Takes away, at the end, what an engine leaves mounted below its folder: the folder could not be removed."""
+    try:
+        yield
+    finally:
+        mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for place in reversed([one for one in mounted if Path(one).is_relative_to(folder)]):
+            subprocess.run([need("umount"), "--lazy", place], check=False)

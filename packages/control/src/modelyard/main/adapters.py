@@ -15,6 +15,8 @@ from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.deployments.installation import installation_of
 from modelyard.key_file import kept_key
+from modelyard.oci.archives import LayoutArchives
+from modelyard.oci.layout import Layout
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
 from modelyard.ports.clock import Clock
@@ -95,6 +97,7 @@ def targets_of(settings: Settings) -> Mapping[str, Target]:
         },
         replica_memory_bytes=settings.deployments.replica_memory_bytes,
         server_ports=range(ports.server_port_first, ports.server_port_last + 1),
+        images=LayoutArchives(Layout(settings.storage.places.images)),
     )
     return configured_targets(settings.deployments.targets, context)
 

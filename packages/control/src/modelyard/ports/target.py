@@ -5,7 +5,8 @@ No type here names a place of one machine: an artifact is named by its content, 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,7 +33,11 @@ class ImageArtifact:
     """An OCI image with the server, its environment and the model."""
 
     reference: str
-    """Pinned: `registry.example.com/models@sha256:…`."""
+    """Pinned by the digest of its manifest: `registry.example.com/models@sha256:…`."""
+    image_id: str
+    """The digest of its configuration, `sha256:…`: what an engine without containerd calls the image that it loaded."""
+    name: str
+    """What people call it: `registry.example.com/models:my-model-v1`."""
 
 
 Artifact = BundleArtifact | ImageArtifact
@@ -169,6 +174,26 @@ class ArtifactAbsent(Unavailable):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="artifact_absent")
+
+
+class ImageArchives(Protocol):
+    """What a target that has no registry to pull from loads images from."""
+
+    def chunks(self, artifact: ImageArtifact) -> AbstractContextManager[Iterator[bytes]]:
+        """The image as an archive for `docker load`, piece by piece; nobody removes the image while it is read.
+
+        Raises:
+            ArtifactAbsent: no image of this digest is here.
+        """
+
+
+@runtime_checkable
+class RunsImages(Protocol):
+    """A target whose artifacts are images."""
+
+    @property
+    def pulls(self) -> bool:
+        """Whether it pulls them from the registry of their reference. Else it loads them from `ImageArchives`."""
 
 
 @runtime_checkable

@@ -179,8 +179,10 @@ class TestWhatIsSaid:
         assert target.observe_all() == {}
 
     def test_an_image_is_refused(self, target: LocalTarget, spec: ServerSpec) -> None:
+        models = "registry.example.com/models"
+        image = ImageArtifact(f"{models}@sha256:0", image_id="sha256:1", name=f"{models}:one-v1")
         with pytest.raises(Invalid, match="this target runs bundles, got an image"):
-            target.apply(replace(spec, artifact=ImageArtifact("registry.example.com/models@sha256:0")))
+            target.apply(replace(spec, artifact=image))
 
     def test_a_command_that_is_not_there_is_the_reason_of_the_failure(
         self, target: LocalTarget, spec: ServerSpec, home: Home, until: Until

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from modelyard.errors import Invalid
 from modelyard.home import Home
 from modelyard.isolation import Isolation
-from modelyard.ports.target import Target
+from modelyard.ports.target import ImageArchives, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class TargetContext:
     """The most that a replica may have, and what it gets when nothing less is asked for."""
     server_ports: range
     """Of this machine, for servers."""
+    images: ImageArchives
+    """Of this home, for targets that load images."""
 
 
 class TargetType(Protocol):
