@@ -12,6 +12,7 @@ from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.execution.future import Future, ensure_future
 from modelyard_serving.http.errors import error_response
 from modelyard_serving.http.exchange import HandlerResult, Request, Response
+from modelyard_serving.http.heads import Heads
 from modelyard_serving.http.wire import CONTINUE, render_head
 from modelyard_serving.origin_policy import OriginPolicy
 
@@ -44,6 +45,7 @@ class ConnectionContext:
     date: bytes
     now: float
     """The loop's time, to the second: precise enough for the limits above, and free."""
+    heads: Heads = field(default_factory=Heads)
     connections: set["Connection"] = field(default_factory=set)
     in_flight: int = 0
     """Complete requests without a response."""
@@ -72,6 +74,7 @@ class Connection(asyncio.Protocol):
         "_is_lingering",
         "_is_paused",
         "_is_reading",
+        "_parsed",
         "_parser",
         "_pending",
         "_transport",
@@ -90,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._parsed: _Exchange | None = None
         self._exchange: _Exchange | None = None
         self._pending: Future[Response] | None = None
         self._waiting: deque[_Exchange] = deque()
@@ -128,6 +132,20 @@ class Connection(asyncio.Protocol):
         if self._is_lingering:
             return
         self.deadline = self._context.now + READ_TIMEOUT_S
+        is_continued = self._is_reading
+        if not is_continued and (request := self._context.heads.request(data)) is not None:
+            self.has_received_request = True
+            self._accept(_Exchange(request, keeps_alive=True))
+            return
+        self._parse(data)
+        parsed, self._parsed = self._parsed, None
+        if parsed is not None and not is_continued and self._is_repeatable(parsed):
+            self._context.heads.remember(data, parsed.request)
+
+    def _is_repeatable(self, exchange: _Exchange) -> bool:
+        return exchange.keeps_alive and self._context.sources.is_already_trusted(exchange.request.headers)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -208,8 +226,12 @@ class Connection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("latin-1")
         keeps_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        exchange = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
+        self._parsed = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
         self._body = []
+        self._accept(self._parsed)
+
+    def _accept(self, exchange: _Exchange) -> None:
+        """Handle a complete request, now or when those before it are answered."""
         self._context.in_flight += 1
         if self._exchange is None and not self._waiting and not self._is_paused:
             self._handle(exchange)
