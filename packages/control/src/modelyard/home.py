@@ -110,6 +110,15 @@ class Home:
         return self.root / "servers"
 
     @property
+    def balancer(self) -> Path:
+        """What the balancer of servers that run elsewhere reads and writes."""
+        return self.root / "balancer"
+
+    def target(self, name: str) -> Path:
+        """What a target whose servers run elsewhere keeps of them: records and logs."""
+        return self.root / "targets" / name
+
+    @property
     def supervisor(self) -> Path:
         """What supervisord reads and writes."""
         return self.root / "supervisor"

@@ -22,6 +22,8 @@ CONTROL = "control"
 """The control plane's program."""
 MLFLOW = "mlflow"
 """MLflow's."""
+BALANCER = "balancer"
+"""The Envoy of servers that run elsewhere."""
 SERVER_PREFIX = "server-"
 """What the names of model servers' programs begin with; the deployment's id follows."""
 

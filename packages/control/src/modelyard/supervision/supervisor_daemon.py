@@ -3,7 +3,6 @@
 It is found by its command line, which names the home, so also when it hangs or when the home was deleted under it.
 """
 
-import hashlib
 import os
 import secrets
 import subprocess
@@ -19,8 +18,8 @@ from modelyard.home import Home
 from modelyard.supervision.environment import Scope, inherited
 from modelyard.supervision.generations import Generation, is_alive
 from modelyard.supervision.supervisor_rpc import USER
+from modelyard.supervision.unix_sockets import bindable
 
-_SOCKET_PATH_LIMIT = 90  # A unix socket's path has at most 107 characters, and supervisord adds a dot and its pid.
 _START_SECONDS = 30.0
 
 _CONFIGURATION = """\
@@ -50,15 +49,7 @@ files=conf.d/*.conf
 
 def socket_path(home: Home) -> Path:
     """Where the daemon of this home listens: in the home, or, when that path is too long, in a private folder."""
-    inside = home.supervisor / "supervisor.sock"
-    if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
-        return inside
-    private = Path(f"/tmp/modelyard-{os.getuid()}")  # noqa: S108  # Checked below: ours, and closed to all others.
-    private.mkdir(mode=0o700, exist_ok=True)
-    found = private.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise unavailable(f"needs {private} as a folder that only you can use; it is somebody else's or open to others")
-    return private / f"{hashlib.sha256(os.fsencode(home.root)).hexdigest()[:24]}.sock"
+    return bindable(home.supervisor / "supervisor.sock", key=home.root)
 
 
 def password(home: Home) -> str | None:

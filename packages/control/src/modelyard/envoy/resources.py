@@ -1,0 +1,31 @@
+"""Resources of Envoy as files (xDS over the file system): Envoy reads a file again when another is moved over it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelyard.atomic_file import replace_text
+
+Resource = Mapping[str, Any]
+
+_TYPES = "type.googleapis.com/"
+
+
+def typed(message: str, /, **fields: Any) -> dict[str, Any]:
+    """A message of this type, `envoy.config.cluster.v3.Cluster`, as JSON."""
+    return {"@type": _TYPES + message, **fields}
+
+
+def from_file(path: Path) -> dict[str, Any]:
+    """Where Envoy reads resources."""
+    return {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}
+
+
+def write_resources(path: Path, resources: Sequence[Resource]) -> bool:
+    """Make these all the resources of a file; whether that changed anything."""
+    text = json.dumps({"resources": list(resources)}, sort_keys=True)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    replace_text(path, text)
+    return True
