@@ -6,28 +6,26 @@ run runs. What a script may read and write is the isolation's, which the script'
 
 import json
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
-import psutil
-
-from modelyard.adapters.runner.laid_files import below, lay, placed
+from modelyard.adapters.runner.laid_files import lay, placed
+from modelyard.adapters.runner.processes import Process, all_processes
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
-from modelyard.errors import Invalid, NotFound, Unavailable
+from modelyard.adapters.runner.run_store import RunStore, checked_script_name
+from modelyard.errors import Unavailable
 from modelyard.file_lock import open_lock, try_lock
 from modelyard.isolation import Confinement, Isolation
-from modelyard.isolation.untrusted_files import open_regular, regular_files
-from modelyard.log_file import LogFile
 from modelyard.ports.log import LogPart
-from modelyard.ports.runner import MOST_FILES, RunOutcome, RunPhase, RunSpec
+from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 
 _START_SECONDS = 10.0
 _END_SECONDS = 20.0
@@ -35,7 +33,6 @@ _END_SECONDS = 20.0
 _PAUSE_SECONDS = 0.01
 _TRANSIENT_SECONDS = 24 * 3600
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 class LocalRunner:
@@ -56,14 +53,14 @@ class LocalRunner:
         grace_seconds: float = 10.0,
         isolation: Isolation,
     ) -> None:
-        self._folder = folder
+        self._store = RunStore(folder)
         self._python = python
         self._grace_seconds = grace_seconds
         self._isolation = isolation
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
-        script_name = _checked(spec)
+        script_name = checked_script_name(spec)
         run = self.place(spec.run_key)
         if spec.is_transient:
             self._sweep(run.path.parent)
@@ -82,7 +79,13 @@ class LocalRunner:
 
     def observe(self, run_key: str) -> RunOutcome:
         """Read the run's files, and try its lock."""
-        return _observed(self.place(run_key))
+        if (outcome := self._store.outcome(run_key)) is not None:
+            return outcome
+        run = self.place(run_key)
+        if _is_running(run):
+            return RunOutcome(RunPhase.RUNNING)
+        is_lost = run.started.exists()
+        return self._store.outcome(run_key) or RunOutcome(RunPhase.LOST if is_lost else RunPhase.UNKNOWN)
 
     def cancel(self, run_key: str) -> None:
         """Ask the supervisor to end the run; where there is none any more, end what it left."""
@@ -90,62 +93,46 @@ class LocalRunner:
         if _is_running(run):
             run.cancel.touch()
             self._wait_for_end(run)
-        if _observed(run).phase is RunPhase.LOST:
+        if self.observe(run_key).phase is RunPhase.LOST:
             _kill_left_over(run)
 
     def discard(self, run_key: str) -> None:
         """Remove the folders that the script may write to, and copies of what it was given."""
-        run = self.place(run_key)
-        for folder in (run.work, run.temporary, run.inputs):
-            shutil.rmtree(folder, ignore_errors=True)
+        self._store.discard(run_key)
 
     def forget(self, run_key: str) -> None:
-        """Remove the run's folder, and the one around it when that is empty."""
-        run = self.place(run_key)
-        shutil.rmtree(run.path, ignore_errors=True)
-        with suppress(OSError):
-            run.path.parent.rmdir()
+        """Remove the run's folder."""
+        self._store.forget(run_key)
 
     def log_size(self, run_key: str) -> int:
         """Of the log in the run's folder."""
-        return LogFile(self.place(run_key).log).size()
+        return self._store.log_size(run_key)
 
     def read_log(self, run_key: str, offset: int) -> LogPart:
         """A part of that log. Its supervisor writes nothing after the outcome."""
-        run = self.place(run_key)
-        has_ended = _observed(run).phase in {RunPhase.FINISHED, RunPhase.LOST}
-        return LogFile(run.log).read(offset, is_closed=has_ended)
+        has_ended = self.observe(run_key).phase in {RunPhase.FINISHED, RunPhase.LOST}
+        return self._store.read_log(run_key, offset, has_ended=has_ended)
 
     def files(self, run_key: str, folder: str) -> Sequence[str]:
         """Those in the run's folder."""
-        return regular_files(self.place(run_key).work, str(below(folder)), limit=MOST_FILES)
+        return self._store.files(run_key, folder)
 
-    @contextmanager
-    def open_file(self, run_key: str, path: str) -> Iterator[IO[bytes]]:
+    def open_file(self, run_key: str, path: str) -> AbstractContextManager[IO[bytes]]:
         """The file in the run's folder."""
-        with ExitStack() as opened:
-            try:
-                file = opened.enter_context(open_regular(self.place(run_key).work, str(below(path))))
-            except OSError as exc:
-                raise NotFound(f"the run has no file {path!r}", code="run_file_not_found") from exc
-            yield file
+        return self._store.open_file(run_key, path)
 
     def place(self, run_key: str) -> RunFolder:
         """The run's folder."""
-        name, _, number = run_key.partition("/")
-        if not (_NAME.fullmatch(name) and number.isascii() and number.isdecimal()):
-            raise ValueError(f"A run's key is `<name>/<number>`; {run_key!r} came.")
-        return RunFolder(self._folder / name / f"run-{number}")
+        return self._store.place(run_key)
 
-    @staticmethod
-    def key_of(folder: Path) -> str:
+    def key_of(self, folder: Path) -> str:
         """The key of the run whose folder this is."""
-        return f"{folder.parent.name}/{folder.name.removeprefix('run-')}"
+        return self._store.key_of(folder)
 
     def _sweep(self, ours: Path) -> None:
         """Remove what transient runs left whose starter was killed a day ago or earlier."""
         before = time.time() - _TRANSIENT_SECONDS
-        for folder in self._folder.glob(f"{_name_of_kind(ours.name)}-*"):
+        for folder in self._store.folder.glob(f"{_name_of_kind(ours.name)}-*"):
             with suppress(FileNotFoundError):  # Its own starter has just removed it.
                 if folder != ours and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
@@ -182,8 +169,8 @@ class LocalRunner:
             if time.monotonic() > deadline:  # It hangs: the lock is held, so the process id is still its own.
                 started = read_json(run.started)
                 if started is not None:
-                    with suppress(psutil.NoSuchProcess):
-                        psutil.Process(started["pid"]).kill()
+                    with suppress(ProcessLookupError):
+                        os.kill(started["pid"], signal.SIGKILL)
             time.sleep(_PAUSE_SECONDS)
 
 
@@ -237,40 +224,6 @@ def _start_supervisor(run: RunFolder, lock: int, secrets: Mapping[str, str]) -> 
     threading.Thread(target=process.wait, name=f"run-{process.pid}", daemon=True).start()
 
 
-def _checked(spec: RunSpec) -> str:
-    place = PurePosixPath(spec.script_name)
-    is_below = bool(place.parts) and not place.is_absolute() and not {"..", "."} & set(place.parts)
-    is_plain = not {"\\", "\0"} & set(spec.script_name) and (spec.project is not None or len(place.parts) == 1)
-    if not (is_below and is_plain):
-        raise Invalid(
-            f"script_name: expected a file's name without a folder, got {spec.script_name!r}.",
-            code="script_name_invalid",
-            field="script_name",
-        )
-    return spec.script_name
-
-
-def _observed(run: RunFolder) -> RunOutcome:
-    outcome = _outcome(run)
-    if outcome is not None:
-        return outcome
-    if _is_running(run):
-        return RunOutcome(RunPhase.RUNNING)
-    return _outcome(run) or RunOutcome(RunPhase.LOST if run.started.exists() else RunPhase.UNKNOWN)
-
-
-def _outcome(run: RunFolder) -> RunOutcome | None:
-    ended = read_json(run.outcome)
-    if ended is None:
-        return None
-    return RunOutcome(
-        RunPhase.FINISHED,
-        exit_code=ended["exit_code"],
-        reason=ended["reason"],
-        tracking_uri=ended.get("tracking_uri"),
-    )
-
-
 def _is_running(run: RunFolder) -> bool:
     if not run.lock.exists():
         return False
@@ -284,15 +237,14 @@ def _is_running(run: RunFolder) -> bool:
 def _kill_left_over(run: RunFolder) -> None:
     """Kill what a supervisor that was itself killed could not: every process whose environment names the folder."""
     place = os.fsencode(f"{run.path}{os.sep}")
-    while left := [process for process in psutil.process_iter() if _names(process, place)]:
+    deadline = time.monotonic() + _END_SECONDS
+    while left := [process for process in all_processes() if _names(process, place)]:
         for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=_END_SECONDS)
+            process.send(signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise Unavailable("Processes of a run do not end.", code="runner_unavailable")
+        time.sleep(_PAUSE_SECONDS)
 
 
-def _names(process: psutil.Process, place: bytes) -> bool:
-    try:
-        return any(os.fsencode(value).startswith(place) for value in process.environ().values())
-    except (psutil.Error, OSError):
-        return False
+def _names(process: Process, place: bytes) -> bool:
+    return any(value.startswith(place) for value in process.environment())

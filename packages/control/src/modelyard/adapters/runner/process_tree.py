@@ -10,10 +10,10 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import psutil
+from modelyard.adapters.runner.processes import Process, descendants
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,25 +43,15 @@ def confinement(*, disk_bytes: int) -> Callable[[], None]:
     return confine
 
 
-def descendants() -> list[psutil.Process]:
-    """All processes below this one."""
-    return psutil.Process().children(recursive=True)
-
-
-def resident_bytes(processes: list[psutil.Process]) -> int:
+def resident_bytes(processes: Sequence[Process]) -> int:
     """Resident memory of all of them together."""
-    total = 0
-    for process in processes:
-        with suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
+    return sum(process.resident_bytes() for process in processes)
 
 
 def signal_all(number: signal.Signals) -> None:
     """Send the signal to every process below this one."""
     for process in descendants():
-        with suppress(psutil.Error):
-            process.send_signal(number)
+        process.send(number)
 
 
 def reap() -> dict[int, int]:
@@ -80,8 +70,7 @@ def end_all() -> dict[int, int]:
     while (processes := descendants()) and time.monotonic() < deadline:
         for number in (signal.SIGSTOP, signal.SIGKILL):  # What is stopped has no more children.
             for process in processes:
-                with suppress(psutil.Error):
-                    process.send_signal(number)
+                process.send(number)
         ended |= reap()
         time.sleep(0.002)
     return ended | reap()

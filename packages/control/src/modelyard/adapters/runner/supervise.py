@@ -21,6 +21,7 @@ from modelyard.adapters.runner import process_tree
 from modelyard.adapters.runner.failure import readable_bytes, reason_of, with_isolation_hint
 from modelyard.adapters.runner.masking import Mask
 from modelyard.adapters.runner.output import CappedLog, Output
+from modelyard.adapters.runner.processes import descendants
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, read_note, write_json
 from modelyard.isolation import Confinement, Mechanism, accounts
 
@@ -126,7 +127,7 @@ class Supervision:
             return Breach("The run was cancelled.", is_gentle=True)
         if seconds > self._spec["seconds"]:
             return Breach(f"The script ran longer than its limit of {self._spec['seconds']:g} seconds.", is_gentle=True)
-        processes = process_tree.descendants()
+        processes = descendants()
         if process_tree.resident_bytes(processes) > self._spec["memory_bytes"]:
             limit = readable_bytes(self._spec["memory_bytes"])
             return Breach(f"The script used more memory than its limit of {limit}.", is_gentle=False)
