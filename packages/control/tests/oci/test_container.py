@@ -5,10 +5,7 @@ The base is made of this machine's own Python and libraries, the wheels are the 
 
 import json
 import os
-import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from image_engines import need, real_dockerd, real_registry, run, wait_for
+from machine_base import machine_base
 from oci_parts import make_bundle, plenty
 from onnx import TensorProto, helper
 from ports import find_free_port
@@ -25,8 +23,7 @@ from modelyard.adapters.environments import UvEnvironments
 from modelyard.adapters.wheels import UvWheels
 from modelyard.home import Home
 from modelyard.isolation.mechanism import NO_ISOLATION
-from modelyard.oci.base.bases import Base, open_base
-from modelyard.oci.base.root_file_system import import_root_file_system
+from modelyard.oci.base.bases import Base
 from modelyard.oci.export import export_archive
 from modelyard.oci.images import BuiltImage, ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
@@ -36,8 +33,6 @@ from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.wheels.target import WheelTarget
 
-PYTHON = Path("/usr/bin/python3.11")
-LIBRARY = Path("/usr/lib/python3.11")
 MLMODEL = """\
 flavors:
   onnx: {data: model.onnx, onnx_version: 1.16.0, code: null}
@@ -61,40 +56,6 @@ def make_graph() -> bytes:
     return content
 
 
-def make_root(folder: Path) -> Path:
-    """A root file system with Debian's Python and the libraries that it and the wheels load."""
-    names = [PYTHON, *LIBRARY.glob("lib-dynload/*.so")]
-    listed = subprocess.run(["ldd", *map(str, names)], capture_output=True, text=True, check=True).stdout
-    libraries = {Path(found) for found in re.findall(r"(/\S+\.so\S*)(?= \()", listed)}
-    multiarch = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu"
-    also = (
-        "libstdc++.so.6",
-        "libgcc_s.so.1",
-        "libm.so.6",
-        "librt.so.1",
-        "libdl.so.2",
-        "libpthread.so.0",
-        "libutil.so.1",
-    )
-    libraries |= {multiarch / name for name in also}
-    for library in libraries:
-        place = folder / str(library).lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(library, place)
-        place.chmod(0o755)
-    (folder / "usr/bin").mkdir(parents=True, exist_ok=True)
-    shutil.copy(PYTHON, folder / "usr/bin/python3.11")
-    left_out = shutil.ignore_patterns(
-        "test", "__pycache__", "idlelib", "ensurepip", "config-*", "tkinter", "dist-packages"
-    )
-    shutil.copytree(
-        LIBRARY, folder / "usr/lib/python3.11", ignore=left_out, symlinks=False, ignore_dangling_symlinks=True
-    )
-    for name in ("proc", "sys", "dev", "tmp", "run", "etc"):
-        (folder / name).mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     layout = Layout(tmp_path_factory.mktemp("layout"))
@@ -104,10 +65,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
 
 @pytest.fixture(scope="module")
 def base(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    if not PYTHON.exists() or not LIBRARY.exists() or sys.version_info[:2] != (3, 11):
-        pytest.skip(f"{PYTHON} is not installed (Debian 12 has it)")
-    root = make_root(tmp_path_factory.mktemp("root"))
-    return open_base(layout, import_root_file_system(root, layout, name="base"))
+    return machine_base(layout, tmp_path_factory.mktemp("root"))
 
 
 @pytest.fixture(scope="module")

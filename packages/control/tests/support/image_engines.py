@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,20 +111,27 @@ def real_dockerd(folder: Path) -> Iterator[list[str]]:
     if os.geteuid() != 0:
         pytest.skip("dockerd needs root")
     socket = f"unix://{folder}/docker.sock"
-    options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", f"--host={socket}"]
-    folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
     docker = [client, "--host", socket]
-    with (
-        (folder / "dockerd.log").open("wb") as log,
-        _without_mounts(folder),
-        running([program, *options, *folders], log) as process,
-    ):
-        deadline = time.monotonic() + 40
-        while subprocess.run([*docker, "version"], capture_output=True, check=False).returncode != 0:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.skip("dockerd does not start here")
-            time.sleep(0.2)
+    options = ["--iptables=false", "--ip6tables=false", "--bridge=none", f"--host={socket}"]
+    folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
+    with (folder / "dockerd.log").open("wb") as log, _without_mounts(folder), ExitStack() as started:
+        for driver in ("overlay2", "vfs"):  # The second works on every file system, and copies each layer.
+            engine = started.enter_context(running([program, *options, *folders, f"--storage-driver={driver}"], log))
+            if _answers(docker, engine):
+                break
+        else:
+            pytest.skip("dockerd does not start here")
         yield docker
+
+
+def _answers(docker: Sequence[str], engine: subprocess.Popen[bytes]) -> bool:
+    """Whether an engine comes up."""
+    deadline = time.monotonic() + 40
+    while engine.poll() is None and time.monotonic() < deadline:
+        if subprocess.run([*docker, "version"], capture_output=True, check=False).returncode == 0:
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @contextmanager

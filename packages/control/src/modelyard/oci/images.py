@@ -4,17 +4,14 @@ Nothing in an image depends on when or where it is built, so the same inputs are
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from modelyard.errors import Invalid
 from modelyard.oci.base.bases import Base
-from modelyard.oci.base.root_file_system import PATH
 from modelyard.oci.bundle_layers import MODEL, BundleContent, bundle_layers
-from modelyard.oci.content import AS_OCI, CONFIG, MANIFEST, Descriptor, ImageManifest
-from modelyard.oci.image_config import ImageConfig
+from modelyard.oci.composition import ANNOTATIONS, USER, BuiltImage, compose_image
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer
 from modelyard.oci.layout import Layout
@@ -22,19 +19,9 @@ from modelyard.oci.wheels.environment import LockedWheel, environment_layers
 from modelyard.oci.wheels.installation import ROOT
 
 HTTP_PORT, GRPC_PORT = 8080, 8081
-USER = "65532:65532"
-"""Numeric: Kubernetes' `runAsNonRoot` needs a numeric user."""
-MAX_LAYERS = 127
-"""overlayfs' limit minus the container layer."""
 _GRPC = {"hpack", "protobuf"}
 """The packages with which the model server speaks gRPC."""
-_OVERRIDDEN_CONFIG_KEYS = (
-    *("Entrypoint", "Cmd", "Healthcheck", "ExposedPorts", "Volumes"),
-    *("User", "WorkingDir", "Env", "Labels"),
-)
-_PREFIX = "org.opencontainers.image."
 _LABELS = "io.modelyard."
-_LAYERS = ".layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +39,6 @@ class ImageMetadata:
     """Additional labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltImage:
-    """An image whose blobs are all in the layout."""
-
-    descriptor: Descriptor
-    manifest: ImageManifest
-    layers: Sequence[Layer]
-    """The layers above the base's."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of all that a registry keeps of it."""
-        return self.descriptor.size + sum(blob.size for blob in self.manifest.blobs)
-
-
 class ImageBuilder:
     """Builds images into a layout. Layers are cached and reused by later builds.
 
@@ -75,7 +47,7 @@ class ImageBuilder:
 
     def __init__(self, layout: Layout, *, require_space: Callable[[int], None]) -> None:
         self._layout = layout
-        self._cache = LayerCache(layout.root / _LAYERS, layout.blobs, require_space=require_space)
+        self._cache = LayerCache.of(layout, require_space=require_space)
 
     def build(
         self,
@@ -108,16 +80,17 @@ class ImageBuilder:
             layers = self._build_layers(base, python, wheels, bundle, log)
             annotations = _annotations(bundle, base, metadata)
             has_grpc = {canonicalize_name(wheel.name) for wheel in wheels} >= _GRPC
-            config = _config(base, layers, annotations, bundle=bundle, metadata=metadata, has_grpc=has_grpc)
-            manifest = ImageManifest(
-                config=self._layout.blobs.add(config.to_bytes(), CONFIG),
-                layers=(*map(_as_oci, base.manifest.layers), *(layer.descriptor for layer in layers)),
+            image = compose_image(
+                self._layout,
+                name=name,
+                base=base,
+                layers=layers,
+                run=_run(bundle, metadata, has_grpc=has_grpc),
                 annotations=annotations,
+                created=bundle.created,
             )
-            written = self._layout.blobs.add(manifest.to_bytes(), MANIFEST)
-            descriptor = self._layout.put(replace(written, platform=config.platform), name=name)
-        log(f"built {name}@{descriptor.digest}")
-        return BuiltImage(descriptor, manifest, layers)
+        log(f"built {name}@{image.descriptor.digest}")
+        return image
 
     def _build_layers(
         self,
@@ -133,14 +106,7 @@ class ImageBuilder:
         log(f"environment: {len(wheels)} packages for {interpreter}")
         environment = environment_layers(self._cache, wheels, python=minor, interpreter=interpreter)
         log(f"model: {sum(file.size for file in bundle.files)} bytes in {len(bundle.files)} files")
-        layers = [*environment, *bundle_layers(self._cache, bundle)]
-        if len(layers) + len(base.manifest.layers) > MAX_LAYERS:
-            raise Invalid(
-                f"image: expected at most {MAX_LAYERS} layers, got {len(base.manifest.layers)} of the base and "
-                f"{len(layers)} more",
-                code="image_too_many_layers",
-            )
-        return layers
+        return [*environment, *bundle_layers(self._cache, bundle)]
 
 
 def _annotations(bundle: BundleContent, base: Base, metadata: ImageMetadata) -> dict[str, str]:
@@ -155,78 +121,23 @@ def _annotations(bundle: BundleContent, base: Base, metadata: ImageMetadata) -> 
         "licenses": metadata.licenses,
         "base.digest": str(base.descriptor.digest),
     }
-    return {f"{_PREFIX}{name}": text for name, text in texts.items() if text is not None}
+    return {f"{ANNOTATIONS}{name}": text for name, text in texts.items() if text is not None}
 
 
-def _config(
-    base: Base,
-    layers: Sequence[Layer],
-    annotations: Mapping[str, str],
-    *,
-    bundle: BundleContent,
-    metadata: ImageMetadata,
-    has_grpc: bool,
-) -> ImageConfig:
+def _run(bundle: BundleContent, metadata: ImageMetadata, *, has_grpc: bool) -> Mapping[str, Any]:
+    """How a container of a bundle's image is run."""
     ports = [HTTP_PORT, *([GRPC_PORT] if has_grpc else [])]
     grpc = ["--grpc-port", str(GRPC_PORT)] if has_grpc else []
-    run: dict[str, Any] = {
-        name: value for name, value in base.config.run.items() if name not in _OVERRIDDEN_CONFIG_KEYS
-    }
-    run |= {
+    return {
         "User": USER,
         "WorkingDir": "/",
-        "Env": [f"{name}={value}" for name, value in sorted(_environment(base).items())],
         "Entrypoint": [
             *(f"/{ROOT}/bin/modelyard-serve", f"/{MODEL}", "--host", "0.0.0.0"),  # noqa: S104  # A container's own.
             *("--port", str(HTTP_PORT), *grpc),
         ],
         "ExposedPorts": {f"{port}/tcp": {} for port in ports},
-        "Labels": {
-            **_base_labels(base),
-            **annotations,
-            **_labels(bundle, has_grpc=has_grpc),
-            **metadata.labels,
-        },
+        "Labels": {**_labels(bundle, has_grpc=has_grpc), **metadata.labels},
     }
-    return ImageConfig(
-        platform=base.config.platform,
-        diff_ids=(*base.config.diff_ids, *(layer.diff_id for layer in layers)),
-        run=run,
-        created=bundle.created,
-        history=(
-            *_base_history(base),
-            *({"created": bundle.created, "created_by": "modelyard", "comment": layer.comment} for layer in layers),
-        ),
-    )
-
-
-def _environment(base: Base) -> dict[str, str]:
-    """The base's variables, ours over them. On a read-only root file system `/dev/shm` is what every engine leaves
-    writable, though small; compiled modules are kept where a target gives a `/tmp`, and nowhere else."""
-    path = base.config.environment.get("PATH", PATH)
-    return {
-        **base.config.environment,
-        "PATH": f"/{ROOT}/bin:{path}",
-        "VIRTUAL_ENV": f"/{ROOT}",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONPYCACHEPREFIX": "/tmp/pycache",  # noqa: S108  # The container's own.
-        "HOME": "/dev/shm",  # noqa: S108  # As above.
-        "TMPDIR": "/dev/shm",  # noqa: S108  # As above.
-    }
-
-
-def _base_labels(base: Base) -> dict[str, str]:
-    """The base's labels except OCI's, which describe the base itself."""
-    labels = base.config.run.get("Labels") or {}
-    return {name: text for name, text in labels.items() if not name.startswith(_PREFIX)}
-
-
-def _base_history(base: Base) -> Sequence[Mapping[str, Any]]:
-    """The base's history if it has an entry for each layer, else placeholders."""
-    made = [entry for entry in base.config.history if not entry.get("empty_layer")]
-    if len(made) == len(base.config.diff_ids):
-        return base.config.history
-    return [{"comment": "base"} for _ in base.config.diff_ids]
 
 
 def _labels(bundle: BundleContent, *, has_grpc: bool) -> dict[str, str]:
@@ -241,8 +152,3 @@ def _labels(bundle: BundleContent, *, has_grpc: bool) -> dict[str, str]:
         f"{_LABELS}port.http": str(HTTP_PORT),
         **({f"{_LABELS}port.grpc": str(GRPC_PORT)} if has_grpc else {}),
     }
-
-
-def _as_oci(layer: Descriptor) -> Descriptor:
-    """A layer of the base with OCI's media type and without annotations."""
-    return Descriptor(AS_OCI.get(layer.media_type, layer.media_type), layer.digest, layer.size)

@@ -8,8 +8,10 @@ from modelyard.atomic_file import replace_text
 from modelyard.oci.blobs import Blobs, BlobWriter
 from modelyard.oci.content import Descriptor, Digest
 from modelyard.oci.layers import Layer
+from modelyard.oci.layout import Layout
 from modelyard.oci.strict_json import canonical_json
 
+_FOLDER = ".layers"
 _FORMAT = 1
 """Raised when the same inputs give other bytes than before."""
 
@@ -25,6 +27,11 @@ class LayerCache:
         self._folder = folder
         self._blobs = blobs
         self._require_space = require_space
+
+    @classmethod
+    def of(cls, layout: Layout, *, require_space: Callable[[int], None]) -> "LayerCache":
+        """Those of a layout."""
+        return cls(layout.root / _FOLDER, layout.blobs, require_space=require_space)
 
     def layer(self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int) -> Layer:
         """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
 from modelyard.errors import NotFound
@@ -64,7 +65,7 @@ def spec() -> RunSpec:
     )
 
 
-@pytest.fixture(params=["local", "confined", "fake"])
+@pytest.fixture(params=["local", "confined", "fake", "docker"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     made: Subject = request.getfixturevalue(f"{request.param}_subject")
     return made
@@ -107,6 +108,36 @@ def fake_subject(spec: RunSpec) -> Subject:
         runner.finish(spec.run_key, exit_code=1, reason="ValueError: not good", output="ValueError: not good\n")
 
     return Subject(runner=runner, spec=spec, finish=lambda: runner.finish(spec.run_key, output="good\n"), fail=fail)
+
+
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerRuns]:
+    with container_runs(tmp_path_factory.mktemp("engine")) as runs:
+        yield runs
+
+
+@pytest.fixture
+def docker_subject(containers: ContainerRuns, spec: RunSpec, tmp_path: Path) -> Iterator[Subject]:
+    runner = containers.runner(tmp_path)
+
+    def end(statement: str) -> None:
+        work = f"/work/runs/{spec.run_key.replace('/', '/run-')}/work"
+        while runner.log_size(spec.run_key) == 0:  # It was not sent to its agent yet.
+            runner.observe(spec.run_key)
+        content = (
+            f"import os; open('{work}/beside', 'w').write({statement!r}); os.rename('{work}/beside', '{work}/end')"
+        )
+        containers.execute(containers.containers()[0], content)
+
+    yield Subject(
+        runner=runner,
+        spec=replace(spec, python_environment=EMPTY_LOCK.digest),
+        finish=lambda: end("print('good')"),
+        fail=lambda: end("raise ValueError('not good')"),
+    )
+    runner.cancel(spec.run_key)
+    runner.forget(spec.run_key)
+    assert containers.containers() == []
 
 
 class TestRunner:

@@ -43,6 +43,7 @@ class LocalRunner:
         python: the interpreter of a Python environment, by the digest of its lock.
         grace_seconds: how long a script that is asked to end may take before it is killed.
         isolation: what stands between a script and everything that is not its own.
+        supervisor: the command of a supervisor, to which the run's folder is added.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class LocalRunner:
         python: Callable[[str], Path],
         grace_seconds: float = 10.0,
         isolation: Isolation,
+        supervisor: Sequence[str] = (sys.executable, "-I", "-m", "modelyard.adapters.runner.supervise"),
     ) -> None:
         self._store = RunStore(folder)
         self._python = python
         self._grace_seconds = grace_seconds
         self._isolation = isolation
+        self._supervisor = tuple(supervisor)
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
@@ -75,7 +78,7 @@ class LocalRunner:
                     script.write(spec.script_content)
             run.log.touch(mode=0o600)
             write_json(run.spec, self._written(spec, run))
-            _start_supervisor(run, descriptor, spec.secrets)
+            _start_supervisor(self._supervisor, run, descriptor, spec.secrets)
 
     def observe(self, run_key: str) -> RunOutcome:
         """Read the run's files, and try its lock."""
@@ -200,12 +203,12 @@ def _turn(run: RunFolder) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _start_supervisor(run: RunFolder, lock: int, secrets: Mapping[str, str]) -> None:
+def _start_supervisor(command: Sequence[str], run: RunFolder, lock: int, secrets: Mapping[str, str]) -> None:
     """Start the supervisor and hand it the secrets through a pipe, so that they stand in no file and no argument."""
     try:
         with run.supervisor_log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "modelyard.adapters.runner.supervise", str(run.path)],
+                [*command, str(run.path)],
                 cwd=run.path,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 stdin=subprocess.PIPE,

@@ -10,6 +10,7 @@ cancel         its being there asks the supervisor to end the run
 log            what the script wrote
 outcome.json   written last by the supervisor, when no process is left
 supervisor.log what the supervisor itself had to say
+place.json     of a run that is hosted elsewhere: its being there says that something of it may be there still
 """
 
 import json
@@ -73,6 +74,10 @@ class RunFolder:
     @property
     def supervisor_log(self) -> Path:
         return self.path / "supervisor.log"
+
+    @property
+    def place(self) -> Path:
+        return self.path / "place.json"
 
     def make(self) -> None:
         """Make the folders, private to the user."""

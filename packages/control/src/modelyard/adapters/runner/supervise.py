@@ -191,6 +191,11 @@ def _leave(_number: int, _frame: object) -> NoReturn:
     raise SystemExit(1)  # By way of `finally`, so that no process is left; without an outcome the run counts as lost.
 
 
-if __name__ == "__main__":
+def supervise_run(folder: Path) -> None:
+    """Be the supervisor of the run in this folder."""
     signal.signal(signal.SIGTERM, _leave)
-    supervise(RunFolder(Path(sys.argv[1])))
+    supervise(RunFolder(folder))
+
+
+if __name__ == "__main__":
+    supervise_run(Path(sys.argv[1]))

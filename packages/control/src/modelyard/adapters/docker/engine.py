@@ -1,0 +1,66 @@
+"""One Docker engine: where it is reached, and what its errors mean to us."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from modelyard.errors import Unavailable
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_TIMEOUT_SECONDS = 60
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Where an engine is reached. Without a host, as `docker` itself finds it: DOCKER_HOST, or the local socket."""
+
+    host: str | None = None
+    """`unix:///run/docker.sock`, `tcp://10.0.0.5:2376`"""
+
+
+class EngineAway(Unavailable):
+    """The engine does not answer, or cannot do what it was asked now."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The Docker engine of '{name}' does not answer: {reason}.", code="docker_unavailable")
+
+
+class DockerEngine:
+    """An engine. The SDK is imported, and the engine called, when it is first used.
+
+    Args:
+        name: of the target or the runner, for errors.
+    """
+
+    def __init__(self, name: str, options: EngineOptions) -> None:
+        self._name = name
+        self._options = options
+
+    @cached_property
+    def api(self) -> "APIClient":
+        """The engine's API. Calls are made inside of `translated`."""
+        from docker import APIClient  # noqa: PLC0415  # Slow to import, and only those with an engine need it.
+        from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+        found = kwargs_from_env() if self._options.host is None else {"base_url": self._options.host}
+        return APIClient(version="auto", timeout=_TIMEOUT_SECONDS, **found)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raises EngineAway instead of the SDK's errors; `docker.errors.NotFound` is left to who asks."""
+        from docker.errors import APIError, DockerException, NotFound  # noqa: PLC0415
+        from requests import RequestException  # noqa: PLC0415
+
+        try:
+            yield
+        except NotFound:
+            raise
+        except APIError as error:
+            raise EngineAway(self._name, str(error.explanation or error)[:_LONGEST_REASON]) from error
+        except (DockerException, RequestException) as error:
+            raise EngineAway(self._name, str(error)[:_LONGEST_REASON]) from error

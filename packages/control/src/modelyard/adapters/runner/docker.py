@@ -1,0 +1,188 @@
+"""Runs in containers of a Docker engine: one container for each run, which goes when what it left is copied.
+
+The agent is reached through a port that the engine publishes on loopback; on the network `host`, where nothing is
+published, through the port of loopback that the agent chose and wrote into its output.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from modelyard.adapters.docker import DockerEngine
+from modelyard.adapters.runner.agent.client import AgentAway, AgentClient
+from modelyard.adapters.runner.agent.exchange import GRACE, HOLD, HOST, LISTENING, PORT, TOKEN, WORK_FOLDER
+from modelyard.adapters.runner.failure import readable_bytes
+from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunPlace
+from modelyard.adapters.runner.run_image import AGENT_PORT, RunImage, RunImages
+from modelyard.errors import Conflict, Unavailable
+from modelyard.oci.export import archive_chunks
+from modelyard.ports.environments import Lock
+
+HOST_NETWORK = "host"
+_REPOSITORY = "localhost/modelyard-runs"
+_INSTALLATION, _RUN = "io.modelyard.installation", "io.modelyard.run"
+_AGENT_BYTES = 96 * 1024 * 1024
+"""Memory of the agent and of the supervisor, beside the script's, whose limit the supervisor holds."""
+_MOST_PROCESSES = 1100
+"""Somewhat more than the supervisor lets a script have."""
+_ANSWER_SECONDS = 30.0
+_PORT_LINE = re.compile(rf"{LISTENING}(\d+)".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOptions:
+    """How containers of runs are made."""
+
+    network: str = "bridge"
+    cpus: float | None = None
+    grace_seconds: float = 10.0
+    hold_seconds: float = 24 * 3600.0
+    """How long what a run left waits for a control plane that is away."""
+
+
+class DockerHost:
+    """A Docker engine as a `RunHost`."""
+
+    def __init__(
+        self, engine: DockerEngine, images: RunImages, *, installation: Callable[[], str], options: ContainerOptions
+    ) -> None:
+        self._engine = engine
+        self._images = images
+        self._installation = installation
+        self._options = options
+
+    def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
+        """Build the image, and load it into the engine."""
+        image = self._images.ensure(lock, log=log)
+        name = _name(image)
+        if self._has(name):
+            return
+        log(f"loading {name} into the Docker engine")
+        layout = self._images.layout
+        with layout.shared_lock(), self._engine.translated():
+            for _ in self._engine.api.load_image(archive_chunks(layout, image.descriptor, reference=name)):
+                pass
+
+    def create(self, place: RunPlace) -> None:
+        """Create the container and start it."""
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        image = self._images.find(place.python_environment)
+        name = None if image is None else _name(image)
+        if name is None or not self._has(name):
+            raise Unavailable("The image of the run is not in the Docker engine.", code="run_image_absent")
+        with self._engine.translated():
+            try:
+                found = self._engine.api.inspect_container(place.name)
+            except NotFound:
+                self._engine.api.create_container_from_config(self._config(place, name), name=place.name)
+            else:
+                self._refuse_others(place.name, found["Config"]["Labels"])
+            self._engine.api.start(place.name)
+
+    def find(self, name: str) -> PlaceObservation:
+        """By the state of the container."""
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        with self._engine.translated():
+            try:
+                container = self._engine.api.inspect_container(name)
+            except NotFound:
+                return PlaceObservation(PlaceState.ABSENT)
+        state = container["State"]
+        if state["Running"]:
+            return PlaceObservation(PlaceState.UP)
+        if state["Status"] == "created":
+            return PlaceObservation(PlaceState.PENDING, state.get("Error") or None)
+        if state.get("OOMKilled"):
+            limit = readable_bytes(container["HostConfig"]["Memory"] - _AGENT_BYTES)
+            return PlaceObservation(PlaceState.ENDED, f"The script used more memory than its limit of {limit}.")
+        return PlaceObservation(PlaceState.ENDED)
+
+    def agent(self, name: str, token: str) -> AgentClient:
+        """On loopback."""
+        http = httpx.Client(base_url=f"http://127.0.0.1:{self._port(name)}/", timeout=_ANSWER_SECONDS, trust_env=False)
+        return AgentClient(http, token)
+
+    def remove(self, name: str) -> None:
+        """The container and its volume."""
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        with self._engine.translated():
+            try:
+                labels = self._engine.api.inspect_container(name)["Config"]["Labels"]
+                self._refuse_others(name, labels)
+                self._engine.api.remove_container(name, v=True, force=True)
+            except NotFound:
+                return
+
+    def _has(self, name: str) -> bool:
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        with self._engine.translated():
+            try:
+                self._engine.api.inspect_image(name)
+            except NotFound:
+                return False
+        return True
+
+    def _config(self, place: RunPlace, image: str) -> dict[str, object]:
+        options = self._options
+        on_host = options.network == HOST_NETWORK
+        port = f"{AGENT_PORT}/tcp"
+        variables = {
+            TOKEN: place.token,
+            HOST: "127.0.0.1" if on_host else "0.0.0.0",  # noqa: S104  # A container's own.
+            PORT: "0" if on_host else str(AGENT_PORT),
+            GRACE: str(options.grace_seconds),
+            HOLD: str(options.hold_seconds),
+        }
+        memory = place.limits.memory_bytes + _AGENT_BYTES
+        published = {"PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": ""}]}}
+        gateway = {"ExtraHosts": ["host.docker.internal:host-gateway"]}
+        return {
+            "Image": image,
+            "Env": [f"{name}={value}" for name, value in variables.items()],
+            "Labels": {_INSTALLATION: self._installation(), _RUN: place.run_key},
+            "ExposedPorts": {} if on_host else {port: {}},
+            "HostConfig": {
+                "NetworkMode": options.network,
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges"],
+                "PidsLimit": _MOST_PROCESSES,
+                "Memory": memory,
+                "MemorySwap": memory,
+                "NanoCpus": 0 if options.cpus is None else int(options.cpus * 1e9),
+                "Mounts": [{"Type": "volume", "Target": f"/{WORK_FOLDER}"}],
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}},
+                **({} if on_host else {**published, **gateway}),
+            },
+        }
+
+    def _port(self, name: str) -> int:
+        with self._engine.translated():
+            container = self._engine.api.inspect_container(name)
+            published = (container["NetworkSettings"]["Ports"] or {}).get(f"{AGENT_PORT}/tcp")
+            if published:
+                return int(published[0]["HostPort"])
+            found = _PORT_LINE.search(self._engine.api.logs(name, stdout=True, stderr=False, tail=10))
+        if found is None:
+            raise AgentAway("it has not begun to listen")
+        return int(found[1])
+
+    def _refuse_others(self, name: str, labels: dict[str, str] | None) -> None:
+        """Raises:
+        Conflict: code `container_of_other_installation`.
+        """
+        if (labels or {}).get(_INSTALLATION) != self._installation():
+            raise Conflict(
+                f"the Docker engine has a container '{name}' that is not this installation's",
+                code="container_of_other_installation",
+            )
+
+
+def _name(image: RunImage) -> str:
+    return f"{_REPOSITORY}:{image.tag}"

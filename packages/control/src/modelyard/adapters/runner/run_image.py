@@ -1,0 +1,157 @@
+"""The image of runs with one lock: a base, the environment of the lock, and the run agent.
+
+No model and no script is in it, so it is made once for each lock; its layers of packages are those of models' images.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from modelyard.adapters.runner.agent.exchange import AGENT_FOLDER, WORK_FOLDER
+from modelyard.adapters.runner.agent.modules import agent_files
+from modelyard.errors import Invalid, NotFound
+from modelyard.oci.base.bases import Base
+from modelyard.oci.blobs import BlobWriter
+from modelyard.oci.composition import USER, compose_image
+from modelyard.oci.content import Descriptor
+from modelyard.oci.layer_cache import LayerCache
+from modelyard.oci.layers import Layer, TarLayer
+from modelyard.oci.layout import Layout
+from modelyard.oci.tar_format import Entry, folder
+from modelyard.oci.wheels.environment import environment_layers
+from modelyard.oci.wheels.installation import ROOT
+from modelyard.oci.wheels.source import WheelSource
+from modelyard.oci.wheels.target import WheelTarget
+from modelyard.ports.environments import Lock
+
+AGENT_PORT = 8080
+_OLDEST = (3, 11)
+"""The Python that the agent runs on."""
+_PREFIX = "run/"
+"""How the names of run images in the layout begin."""
+_CREATED = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class RunImage:
+    """An image that is in the layout."""
+
+    descriptor: Descriptor
+
+    @property
+    def tag(self) -> str:
+        """Names it by its content, so that an engine that has the tag has the image."""
+        return self.descriptor.digest.hex[:32]
+
+
+class RunImages:
+    """The run images of one layout.
+
+    Args:
+        base: gives what they are built on; may fetch it.
+        wheels: finds the packages of a lock.
+        require_space: raises DiskFull when there is no space for so many bytes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        base: Callable[[Callable[[str], None]], Base],
+        wheels: WheelSource,
+        require_space: Callable[[int], None],
+    ) -> None:
+        self.layout = layout
+        self._base = base
+        self._wheels = wheels
+        self._cache = LayerCache.of(layout, require_space=require_space)
+
+    def find(self, lock_digest: str) -> RunImage | None:
+        """The image of a lock, if it was built with this release's agent."""
+        try:
+            return RunImage(self.layout.find(self._name(lock_digest)))
+        except NotFound:
+            return None
+
+    def ensure(self, lock: Lock, *, log: Callable[[str], None]) -> RunImage:
+        """The image of a lock; it is built if it is not here.
+
+        Raises:
+            Invalid: code `python_unsupported`, `wheel_missing` or `base_without_python`.
+            Unavailable: the package index or the base's registry does not answer.
+        """
+        if (known := self.find(lock.digest)) is not None:
+            return known
+        python = _checked_python(lock)
+        base = self._base(log)
+        base.facts.interpreter(python)  # Raises where the base has none, before anything is fetched.
+        log(f"building the image of runs with Python {python}")
+        target = WheelTarget(base.config.platform, glibc=base.facts.glibc, python=python)
+        wheels = self._wheels.wheels(lock.text, target, log=log)
+        with self.layout.shared_lock():
+            layers = [
+                *environment_layers(self._cache, wheels, python=python, interpreter=base.facts.interpreter(python)),
+                self._agent_layer(),
+            ]
+            image = compose_image(
+                self.layout,
+                name=self._name(lock.digest),
+                base=base,
+                layers=layers,
+                run=_run(lock),
+                annotations={},
+                created=_CREATED,
+            )
+        log(f"built the image of runs {image.descriptor.digest}")
+        return RunImage(image.descriptor)
+
+    def _agent_layer(self) -> Layer:
+        files = agent_files()
+
+        def write(writer: BlobWriter) -> Layer:
+            layer = TarLayer(writer)
+            for path, content in sorted(files.items(), key=lambda file: file[0].split("/")):
+                layer.add(Entry(f"{AGENT_FOLDER}/{path}", size=len(content)), [content])
+            layer.add(folder(WORK_FOLDER, mode=0o1777))  # What a new volume takes its owner and rights from.
+            return layer.commit("run agent")
+
+        size = sum(map(len, files.values()))
+        return self._cache.layer(["run agent", WORK_FOLDER, _digest(files)], write, size=size)
+
+    def _name(self, lock_digest: str) -> str:
+        return f"{_PREFIX}{lock_digest[:32]}-{_digest(agent_files())[:16]}"
+
+
+def _run(lock: Lock) -> dict[str, object]:
+    """How its containers are run."""
+    return {
+        "User": USER,
+        "WorkingDir": f"/{WORK_FOLDER}",
+        "Entrypoint": [f"/{ROOT}/bin/python", "-I", f"/{AGENT_FOLDER}"],
+        "ExposedPorts": {f"{AGENT_PORT}/tcp": {}},
+        "Labels": {"io.modelyard.run-image": lock.digest},
+    }
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    content = hashlib.sha256()
+    for path, text in sorted(files.items()):
+        content.update(path.encode() + b"\0" + hashlib.sha256(text).digest())
+    return content.hexdigest()
+
+
+def _checked_python(lock: Lock) -> str:
+    """The minor version.
+
+    Raises:
+        Invalid: code `python_unsupported`.
+    """
+    major, minor = (int(part) for part in (lock.python or "3.0").split(".")[:2])
+    if (major, minor) < _OLDEST:
+        raise Invalid(
+            f"requires_python: expected a Python from 3.11 for a run in a container, got {lock.python or 'none'}: run "
+            "it with the local runner, or require another Python",
+            code="python_unsupported",
+            field="requires_python",
+        )
+    return f"{major}.{minor}"
