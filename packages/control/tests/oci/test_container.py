@@ -24,8 +24,9 @@ from modelyard.adapters.wheels import UvWheels
 from modelyard.home import Home
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.oci.base.bases import Base
+from modelyard.oci.composition import BuiltImage
 from modelyard.oci.export import export_archive
-from modelyard.oci.images import BuiltImage, ImageBuilder, ImageMetadata
+from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry

@@ -17,9 +17,9 @@ from oci_parts import make_image, plenty
 from modelyard.errors import Conflict, Invalid
 from modelyard.oci.base.bases import open_base
 from modelyard.oci.bundle_layers import read_bundle
+from modelyard.oci.composition import BuiltImage
 from modelyard.oci.content import INDEX, Platform
 from modelyard.oci.export import export_archive, export_layout
-from modelyard.oci.images import BuiltImage
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.client import Registry

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,15 +37,18 @@ class ContainerRuns:
 
     docker: Sequence[str]
     images: RunImages
+    opened: ExitStack
     installation: str = "installation-1"
 
     def host(self, options: ContainerOptions | None = None) -> DockerHost:
-        return DockerHost(
+        host = DockerHost(
             DockerEngine("docker", EngineOptions(host=self.docker[-1])),
             self.images,
             installation=lambda: self.installation,
             options=options or ContainerOptions(network=HOST_NETWORK, grace_seconds=2),
         )
+        self.opened.callback(host.close)
+        return host
 
     def runner(self, folder: Path, host: DockerHost | None = None) -> HostedRunner:
         return HostedRunner(
@@ -70,9 +73,9 @@ class ContainerRuns:
 @contextmanager
 def container_runs(folder: Path) -> Iterator[ContainerRuns]:
     """A dockerd with the run image of `EMPTY_LOCK`."""
-    with real_dockerd(folder) as docker, closing(Layout(folder / "layout")) as layout:
+    with real_dockerd(folder) as docker, closing(Layout(folder / "layout")) as layout, ExitStack() as opened:
         base = machine_base(layout, folder / "root")
         images = RunImages(layout, base=lambda _: base, wheels=NoWheels(), require_space=plenty)
-        runs = ContainerRuns(docker, images)
+        runs = ContainerRuns(docker, images, opened)
         runs.host().prepare(EMPTY_LOCK, log=print)
         yield runs

@@ -12,7 +12,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from modelyard.oci.base.bases import Base, open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.bundle_layers import BundleContent, read_bundle
-from modelyard.oci.images import BuiltImage, ImageBuilder, ImageMetadata
+from modelyard.oci.composition import BuiltImage
+from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.environment import LockedWheel
 

@@ -50,6 +50,11 @@ class DockerEngine:
         found = kwargs_from_env() if self._options.host is None else {"base_url": self._options.host}
         return APIClient(version="auto", timeout=_TIMEOUT_SECONDS, **found)
 
+    def close(self) -> None:
+        """Close its connections."""
+        if "api" in self.__dict__:
+            self.api.close()
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Raises EngineAway instead of the SDK's errors; `docker.errors.NotFound` is left to who asks."""

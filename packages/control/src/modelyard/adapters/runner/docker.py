@@ -52,6 +52,12 @@ class DockerHost:
         self._images = images
         self._installation = installation
         self._options = options
+        self._http = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False, verify=False)  # noqa: S501  # No TLS here.
+
+    def close(self) -> None:
+        """Close connections to the engine and to agents."""
+        self._engine.close()
+        self._http.close()
 
     def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
         """Build the image, and load it into the engine."""
@@ -103,8 +109,7 @@ class DockerHost:
 
     def agent(self, name: str, token: str) -> AgentClient:
         """On loopback."""
-        http = httpx.Client(base_url=f"http://127.0.0.1:{self._port(name)}/", timeout=_ANSWER_SECONDS, trust_env=False)
-        return AgentClient(http, token)
+        return AgentClient(self._http, f"http://127.0.0.1:{self._port(name)}", token)
 
     def remove(self, name: str) -> None:
         """The container and its volume."""

@@ -32,6 +32,7 @@ _END_SECONDS = 20.0
 """How long a supervisor may take to end a run beyond the script's own grace."""
 _PAUSE_SECONDS = 0.01
 _TRANSIENT_SECONDS = 24 * 3600
+_SUPERVISE = "modelyard.adapters.runner.supervise"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -43,7 +44,7 @@ class LocalRunner:
         python: the interpreter of a Python environment, by the digest of its lock.
         grace_seconds: how long a script that is asked to end may take before it is killed.
         isolation: what stands between a script and everything that is not its own.
-        supervisor: the command of a supervisor, to which the run's folder is added.
+        supervisor: the command of a supervisor, to which the run's folder is added, if it is not this Python's.
     """
 
     def __init__(
@@ -53,13 +54,13 @@ class LocalRunner:
         python: Callable[[str], Path],
         grace_seconds: float = 10.0,
         isolation: Isolation,
-        supervisor: Sequence[str] = (sys.executable, "-I", "-m", "modelyard.adapters.runner.supervise"),
+        supervisor: Sequence[str] | None = None,
     ) -> None:
         self._store = RunStore(folder)
         self._python = python
         self._grace_seconds = grace_seconds
         self._isolation = isolation
-        self._supervisor = tuple(supervisor)
+        self._supervisor = supervisor
 
     def start(self, spec: RunSpec) -> None:
         """Write down what to run, and start its supervisor, which takes the folder's lock over from us."""
@@ -78,7 +79,8 @@ class LocalRunner:
                     script.write(spec.script_content)
             run.log.touch(mode=0o600)
             write_json(run.spec, self._written(spec, run))
-            _start_supervisor(self._supervisor, run, descriptor, spec.secrets)
+            command = self._supervisor or (sys.executable, "-I", "-m", _SUPERVISE)
+            _start_supervisor(command, run, descriptor, spec.secrets)
 
     def observe(self, run_key: str) -> RunOutcome:
         """Read the run's files, and try its lock."""
@@ -128,9 +130,10 @@ class LocalRunner:
         """The run's folder."""
         return self._store.place(run_key)
 
-    def key_of(self, folder: Path) -> str:
+    @staticmethod
+    def key_of(folder: Path) -> str:
         """The key of the run whose folder this is."""
-        return self._store.key_of(folder)
+        return RunStore.key_of(folder)
 
     def _sweep(self, ours: Path) -> None:
         """Remove what transient runs left whose starter was killed a day ago or earlier."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from modelyard.adapters.runner.processes import Process
+from modelyard.adapters.runner.process import Process
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ class AgentClient:
     """The agent at an address.
 
     Args:
-        http: sends requests; its base address is the agent's.
+        http: sends requests.
+        address: of the agent, without a slash at its end.
         token: of the run.
     """
 
-    def __init__(self, http: httpx.Client, token: str) -> None:
+    def __init__(self, http: httpx.Client, address: str, token: str) -> None:
         self._http = http
+        self._address = address
         self._headers = {TOKEN_HEADER: token}
 
     def state(self) -> AgentState:
@@ -96,7 +98,7 @@ class AgentClient:
     def _answer(self, method: str, path: str, **more: Any) -> Iterator[httpx.Response]:
         headers = {**self._headers, **more.pop("headers", {})}
         try:
-            with self._http.stream(method, path.removeprefix("/"), headers=headers, **more) as response:
+            with self._http.stream(method, f"{self._address}{path}", headers=headers, **more) as response:
                 if response.status_code != httpx.codes.OK:
                     raise AgentAway(f"status {response.status_code}")
                 yield response
