@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 from modelyard.errors import Unavailable
-
-if TYPE_CHECKING:
-    from docker import APIClient
 
 _TIMEOUT_SECONDS = 60
 _LONGEST_REASON = 500
@@ -42,8 +39,8 @@ class DockerEngine:
         self._options = options
 
     @cached_property
-    def api(self) -> "APIClient":
-        """The engine's API. Calls are made inside of `translated`."""
+    def api(self) -> Any:
+        """The engine's API, whose calls have no types; they are made inside of `translated`."""
         from docker import APIClient  # noqa: PLC0415  # Slow to import, and only those with an engine need it.
         from docker.utils import kwargs_from_env  # noqa: PLC0415
 
