@@ -16,6 +16,7 @@ from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.adapters.wheels import FakeWheels
 from modelyard.main import Adapters, ControlPlane
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
@@ -104,6 +105,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),
         run_credentials=NoCredentials(),
+        wheels=FakeWheels(home / "wheels"),
     )
     control = ControlPlane(Settings(storage=StorageSettings(home=home)), adapters)
     with served(control) as url, working(engine):

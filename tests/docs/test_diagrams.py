@@ -26,9 +26,9 @@ class TestDiagrams:
     def test_every_noun_is_drawn_with_what_it_imports(self) -> None:
         page = diagrams.NOUNS_PAGE.read_text()
 
-        assert "    deployments --> packaging\n" in page
+        assert "    deployments --> images\n" in page
         assert "| jobs | `log`, `running`, `workflow` |\n" in page
-        assert diagrams.redraw_nouns(page.replace("    deployments --> packaging\n", "")) == page
+        assert diagrams.redraw_nouns(page.replace("    deployments --> images\n", "")) == page
 
     def test_an_arrow_that_follows_from_others_is_left_out(self) -> None:
         imports = {"c": {"a", "b"}, "b": {"a"}, "a": set()}

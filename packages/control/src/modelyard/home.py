@@ -95,6 +95,11 @@ class Home:
         return self.root / "images"
 
     @property
+    def wheelhouse(self) -> Path:
+        """Wheels that were fetched for images, by their sha256."""
+        return self.root / "wheelhouse"
+
+    @property
     def scratch(self) -> Path:
         """A folder for each process, for what is not done yet; that of a process that is gone is taken away."""
         return self.root / "scratch"

@@ -10,6 +10,7 @@ from modelyard.deletion.settings import DeletionSettings
 from modelyard.deployments.settings import DeploymentSettings, LocalTargetSettings
 from modelyard.errors import Invalid
 from modelyard.http.settings import HttpSettings
+from modelyard.images.settings import ImageSettings
 from modelyard.isolation import Isolation, choose_isolation
 from modelyard.job_secrets.settings import SecretsSettings
 from modelyard.jobs.settings import JobSettings
@@ -51,6 +52,7 @@ class Settings:
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     packaging: PackagingSettings = field(default_factory=PackagingSettings)
     deployments: DeploymentSettings = field(default_factory=DeploymentSettings)
+    images: ImageSettings = field(default_factory=ImageSettings)
     local_target: LocalTargetSettings = field(default_factory=LocalTargetSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
@@ -64,6 +66,12 @@ class Settings:
                     "read what it must not",
                     code="setting_invalid",
                 )
+        if unknown := sorted(self.images.repositories.keys() - self.deployments.targets.keys()):
+            raise Invalid(
+                f"MODELYARD_IMAGE_REPOSITORIES: expected names of targets ({', '.join(self.deployments.targets)}, by "
+                f"MODELYARD_TARGETS), got {unknown[0]!r}",
+                code="setting_invalid",
+            )
         if not self.access.auth and not is_loopback(self.http.host):
             raise Invalid(
                 f"MODELYARD_AUTH=false lets in everybody who reaches the address, so MODELYARD_HOST must be loopback, "

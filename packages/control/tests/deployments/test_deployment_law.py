@@ -21,6 +21,7 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
+from modelyard.deployments.artifacts import BundleArtifacts
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
@@ -96,12 +97,9 @@ class DeploymentLaw(RuleBasedStateMachine):
             registry=self.registry,
             targets=Targets({"fake": self.target}),
         )
-        specs = ServerSpecs(
-            deployments=self.deployments,
-            registry=self.registry,
-            packaging=self.packaging,
-            rebuilding=Rebuilding(packaging=self.packaging, clock=self.clock),
-        )
+        rebuilding = Rebuilding(packaging=self.packaging, clock=self.clock)
+        bundles = BundleArtifacts(packaging=self.packaging, rebuilding=rebuilding, registry=self.registry)
+        specs = ServerSpecs(deployments=self.deployments, bundles=bundles, images=bundles)
         self.reconciler = Reconciler(deployments=self.deployments, specs=specs, target_name="fake", target=self.target)
 
     @rule(target=made, replicas=st.integers(1, 3))

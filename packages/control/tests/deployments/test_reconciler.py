@@ -13,6 +13,7 @@ from sqlalchemy import update
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.db import Database
+from modelyard.deployments.artifacts import BundleArtifacts
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.service import DeploymentService
@@ -40,12 +41,9 @@ def make_reconciler(
     made: list[Reconciler] = []
 
     def make(target: FakeTarget) -> Reconciler:
-        specs = ServerSpecs(
-            deployments=deployments,
-            registry=registry,
-            packaging=packaging,
-            rebuilding=Rebuilding(packaging=packaging, clock=clock),
-        )
+        rebuilding = Rebuilding(packaging=packaging, clock=clock)
+        bundles = BundleArtifacts(packaging=packaging, rebuilding=rebuilding, registry=registry)
+        specs = ServerSpecs(deployments=deployments, bundles=bundles, images=bundles)
         reconciler = Reconciler(deployments=deployments, specs=specs, target_name="fake", target=target)
         made.append(reconciler)
         return reconciler

@@ -3,7 +3,6 @@
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
 
 import pytest
 
@@ -37,7 +36,7 @@ def refused(rebuilding: Rebuilding, version: Version) -> str:
 
 
 def settle(rebuilding: Rebuilding) -> None:
-    wait([attempt.build for attempt in rebuilding._attempts.values()], timeout=20)
+    rebuilding.builds.settle(20)
 
 
 class TestRebuilding:
@@ -79,13 +78,15 @@ class TestRebuilding:
         tracking.is_available = False
         refused(rebuilding, lost)
         settle(rebuilding)
-        first = rebuilding._attempts[lost.key]
+        first = rebuilding.builds.last(lost.key)
         assert refused(rebuilding, lost).endswith("could not be built again: The tracker does not answer.")
-        assert rebuilding._attempts[lost.key] is first
+        assert rebuilding.builds.last(lost.key) is first
         clock.sleep(2)
         refused(rebuilding, lost)
         settle(rebuilding)
-        second = rebuilding._attempts[lost.key]
+        second = rebuilding.builds.last(lost.key)
+        assert first is not None
+        assert second is not None
         assert second.not_before - clock.now() > first.not_before - clock.now()
         tracking.is_available = True
         clock.sleep(4)

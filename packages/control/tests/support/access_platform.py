@@ -20,6 +20,7 @@ from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.adapters.wheels import FakeWheels
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.main import Adapters, ControlPlane
 from modelyard.packaging.settings import PackagingSettings
@@ -67,6 +68,7 @@ class Platform:
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),
+            wheels=FakeWheels(home / "wheels"),
         )
         # What is a fake opens no model.
         packaging = PackagingSettings(open_models=runs, compile_models=not runs)

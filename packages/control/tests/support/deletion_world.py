@@ -18,6 +18,7 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.adapters.wheels import FakeWheels
 from modelyard.deletion.domain import DeleteMode, Subject
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.states import DeploymentStatus
@@ -95,6 +96,7 @@ class World:
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),
+            wheels=FakeWheels(self.home / "wheels"),
         )
         settings = Settings(
             storage=StorageSettings(home=self.home, database_url=self.database_url),

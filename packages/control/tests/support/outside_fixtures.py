@@ -13,6 +13,7 @@ from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
+from modelyard.adapters.wheels import FakeWheels
 from modelyard.main import Adapters
 from modelyard.ports.tracking import LoggedModel
 from modelyard.tracking_access.grants import NoCredentials
@@ -70,6 +71,7 @@ def adapters(
     target: FakeTarget,
     tracking: FakeTracking,
     registered: FakeRegisteredModels,
+    tmp_path: Path,
 ) -> Adapters:
     """The world outside, in memory."""
     return Adapters(
@@ -82,6 +84,7 @@ def adapters(
         tracking=tracking,
         registered=registered,
         run_credentials=NoCredentials(),
+        wheels=FakeWheels(tmp_path / "wheels", source_only={"source-only"}),
     )
 
 

@@ -155,16 +155,16 @@ class Reconciler:
         """Apply the spec, or have its artifact made again where it is away.
 
         Raises:
-            Unavailable: code `bundle_rebuilding`, or as the target says.
+            Unavailable: code `bundle_rebuilding`, `image_rebuilding`, or as the target says.
         """
         if desired is None:
-            self._specs.rebuild(deployment, number)
+            self._specs.rebuild(deployment, number, self._target)
             return
         self._renew_lease()
         try:
             self._target.apply(desired)
         except ArtifactAbsent:
-            self._specs.rebuild(deployment, number)
+            self._specs.rebuild(deployment, number, self._target)
             raise
 
     def _remove(self, deployment_id: str) -> None:

@@ -4,18 +4,25 @@ from collections.abc import Iterator, Mapping
 
 from modelyard.deployments.domain import Deployment, resources_to_json
 from modelyard.errors import Conflict, Invalid
-from modelyard.ports.target import LimitsCpu, LimitsMemory, OffersGpus, Resources, Target
+from modelyard.images.domain import LOCAL_IMAGES, Repositories, refuse_without_registry
+from modelyard.oci.reference import Repository
+from modelyard.ports.target import LimitsCpu, LimitsMemory, OffersGpus, Resources, RunsImages, Target
+from modelyard.principals import FIRST_TENANT
 
 _MEBIBYTE = 1024 * 1024
 
 
 class Targets:
-    """Targets by name. The first one is meant where none is named."""
+    """Targets by name. The first one is meant where none is named.
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
+    `repositories` says where images for them are.
+    """
+
+    def __init__(self, targets: Mapping[str, Target], repositories: Repositories = LOCAL_IMAGES) -> None:
         if not targets:
             raise Invalid("MODELYARD_TARGETS: expected at least one target, got none", code="target_options_invalid")
         self._targets = dict(targets)
+        self._repositories = repositories
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._targets)
@@ -28,6 +35,11 @@ class Targets:
     def find(self, name: str) -> Target | None:
         """The target of this name; None of one that is not configured any more."""
         return self._targets.get(name)
+
+    def repository(self, name: str, tenant_id: str) -> Repository | None:
+        """Where a target takes a tenant's images from; None of one that runs no images."""
+        target: object = self._targets.get(name)
+        return self._repositories.of(tenant_id, name) if isinstance(target, RunsImages) else None
 
     def refuse_unconfigured(self, deployment: Deployment) -> None:
         """Raises:
@@ -44,7 +56,8 @@ class Targets:
         """Refuse what the target cannot honour; without a name, the default target.
 
         Raises:
-            Invalid: code `target_unknown`, `target_field_unsupported` or `resources_invalid`.
+            Invalid: code `target_unknown`, `target_field_unsupported`, `resources_invalid`, or
+                `image_repository_local` of a target that pulls images where there is no registry.
         """
         known = self.default if name is None else name
         target = self._targets.get(known)
@@ -55,8 +68,14 @@ class Targets:
                 code="target_unknown",
                 field="target",
             )
+        self._refuse_unpullable(known, target)
         for field, asked, most, is_supported in _demands(target, resources):
             _check(known, field, asked, most=most, is_supported=is_supported)
+
+    def _refuse_unpullable(self, name: str, target: object) -> None:
+        if isinstance(target, RunsImages) and target.pulls:
+            repository = self._repositories.of(FIRST_TENANT, name)
+            refuse_without_registry(repository, why=f"the target '{name}' pulls images from a registry", field="target")
 
 
 def placement(name: str | None, resources: Resources) -> dict[str, object]:

@@ -1,4 +1,5 @@
-"""The steps of a deployment: build the bundle, write down that it shall serve, wait until it does."""
+"""The steps of a deployment: build the bundle, and the image where the target runs images, write down that it shall
+serve, wait until it does."""
 
 from dataclasses import dataclass
 
@@ -7,14 +8,18 @@ from modelyard.deployments.kinds import DEPLOYMENT, Phase
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.states import DeploymentStatus, DesiredState, ReplacementStatus
+from modelyard.deployments.targets import Targets
 from modelyard.errors import ModelyardError
+from modelyard.images.domain import has_registry
+from modelyard.images.workflows import Imaging
 from modelyard.jobs.domain import Job
 from modelyard.jobs.log import AFTER_RUN
 from modelyard.jobs.service import JobService, owner_of
 from modelyard.jobs.workflow import JobSteps, JobWork, Result
+from modelyard.oci.reference import Repository
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
-from modelyard.registry.domain import refuse_deleting
+from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.service import RegistryService
 
 _POLL_SECONDS = 0.2
@@ -28,6 +33,8 @@ class Deploying:
     registry: RegistryService
     packaging: PackagingService
     deployments: DeploymentService
+    imaging: Imaging
+    targets: Targets
     clock: Clock
     ready_seconds: float
 
@@ -44,7 +51,7 @@ class Deploying:
         """From version to answering address: gives `deployment_id`, `deployment_url` and `image`."""
         job = steps.job
         steps.enter(Phase.BUILDING)
-        built = steps.run("build", lambda: self._build(job, version))
+        built = self._build(steps, version)
         steps.enter(Phase.DEPLOYING, **built)
         created = steps.run("deploy", lambda: self._deploy(job, version))
         steps.enter(Phase.DEPLOYING, **created)
@@ -54,18 +61,48 @@ class Deploying:
 
     def undeploy_after_failure(self, job: Job) -> None:
         """Take away the deployment, or end the replacement, of a job that failed or was cancelled."""
+        self.imaging.give_up(job)
         if self.deployments.replacements.give_up(job.job_id, "its job did not succeed") is not None:
             return
         deployment = self.deployments.of_job(job.job_id)
         if deployment is not None:
             self.deployments.undeploy(owner_of(job), deployment.deployment_id, reason="its job did not succeed")
 
-    def _build(self, job: Job, version: int) -> Result:
+    def _build(self, steps: JobSteps, version: int) -> Result:
+        """The bundle, and for a target that runs images the image."""
+        built = dict(steps.run("build", lambda: self._build_bundle(steps.job, version)))
+        if (place := built.pop("image_repository", None)) is None:
+            return built
+        repository = Repository.parse(place)
+        image = self.imaging.build(steps, version=version, repository=repository)
+        if has_registry(repository):
+            image = self.imaging.push(steps, version=version, repository=repository)
+        return {**built, **image}
+
+    def _build_bundle(self, job: Job, version: int) -> Result:
         log = self.jobs.log(job.job_id)
         found = self.registry.version(owner_of(job), job.model_name, version)
         refuse_deleting(found)
         bundle = self.packaging.build(found, log=lambda line: log.write(AFTER_RUN, line))
-        return {"model_version": version, "run_id": found.run_id, "image": bundle.reference}
+        repository = self.targets.repository(self._target(job, found), job.tenant_id)
+        place = {} if repository is None else {"image_repository": str(repository)}
+        return {"model_version": version, "run_id": found.run_id, "image": bundle.reference, **place}
+
+    def _target(self, job: Job, version: Version) -> str:
+        """Where the job's servers will run: in the target that it names, or where the deployment is that is meant."""
+        owner, wanted = owner_of(job), job.request
+        replacement = self.deployments.replacements.of_job(job.job_id)
+        if replacement is not None:
+            return self.deployments.get(owner, replacement.deployment_id).target
+        named, namespace = wanted.get("target"), wanted["namespace"]
+        there = None
+        if wanted.get("replace", False):
+            there = self.deployments.replaceable(owner, job.model_name, namespace, target=named)
+        elif not wanted.get("another", False):
+            there = self.deployments.serving(owner, version, namespace, target=named)
+        if there is not None:
+            return there.target
+        return named or self.targets.default
 
     def _deploy(self, job: Job, version: int) -> Result:
         """Write down what shall be: a replacement, the deployment that serves the version already, or another one."""

@@ -13,10 +13,12 @@ from modelyard.adapters.target import configured_targets
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
+from modelyard.adapters.wheels import UvWheels
 from modelyard.deployments.installation import installation_of
 from modelyard.key_file import kept_key
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.layout import Layout
+from modelyard.oci.wheels.source import WheelSource
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
 from modelyard.ports.clock import Clock
@@ -45,6 +47,7 @@ class Adapters:
     tracking: Tracking
     registered: RegisteredModels
     run_credentials: RunCredentials
+    wheels: WheelSource
 
 
 def real_adapters(settings: Settings) -> Adapters:
@@ -80,6 +83,7 @@ def real_adapters(settings: Settings) -> Adapters:
         ),
         registered=MlflowRegisteredModels(uri=settings.tracking_server.uri, credential=credential),
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
+        wheels=UvWheels(home=places, folder=places.wheelhouse, environment=os.environ),
     )
 
 

@@ -40,7 +40,7 @@ from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
 _SWEEP_SECONDS = 600.0
-"""Interval between sweeps for abandoned uploads and projects."""
+"""Interval between sweeps for abandoned uploads, projects and images."""
 
 
 class ControlPlane:
@@ -96,7 +96,7 @@ class ControlPlane:
 
     def _background_work(self) -> list[BackgroundWork]:
         context, settings = self._context, self._settings
-        mirror, purger = self.mirror.reconciler, self.deletion.purger
+        mirror, purger, images = self.mirror.reconciler, self.deletion.purger, self.deployment_parts.image_removal
         return [
             *(
                 context.in_background(f"reconciler/{one.target_name}", one.make_pass, pause_seconds=RECONCILE_SECONDS)
@@ -107,6 +107,7 @@ class ControlPlane:
             context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
             context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("projects", self.training.projects.make_pass, pause_seconds=_SWEEP_SECONDS),
+            context.in_background("images", images.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]
 
@@ -125,6 +126,7 @@ class ControlPlane:
                 self._job_parts.registering(self.registry).work,
                 self.deletion.deleting.work,
                 self.importing.work,
+                self.deployment_parts.images.steps.work,
             ],
             jobs=self.jobs,
             clock=self._context.clock,
@@ -203,6 +205,7 @@ class ControlPlane:
         for reconciler in self.deployment_parts.reconcilers:
             reconciler.stop()
         self.deployment_parts.rebuilding.stop()
+        self.deployment_parts.image_rebuilding.stop()
         self.deployment_parts.replica_watch.stop()
         self._job_parts.membership.stop()
         self._adapters.engine.stop()

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from modelyard.deletion.bundles import Bundles
+from modelyard.deletion.images import Images
 from modelyard.deletion.planning import Planner
 from modelyard.deletion.purge import Purger
+from modelyard.deletion.pushed_images import OciImages
 from modelyard.deletion.restoring import Restoring
 from modelyard.deletion.service import DeletionService
 from modelyard.deletion.workflows import Deleting
@@ -37,7 +39,8 @@ class DeletionParts:
         self._clock = clock
         self._registry_parts = registry_parts
         self._deployments = serving.deployments
-        self.images = [Bundles(packaging)]
+        self._images = serving.images.images
+        self.images: Sequence[Images] = [Bundles(packaging), OciImages(serving.images.images, serving.image_removal)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
         self.deletions = self._deletion_service(context, jobs, registry_parts, serving, mirror)
         self.restoring = Restoring(
@@ -102,7 +105,7 @@ class DeletionParts:
             self._registry_parts.registration,
             self._registry_parts.editing,
         )
-        surface = Surface(deployments=self._deployments)
+        surface = Surface(deployments=self._deployments, images=self._images)
         return [
             served_model_routes(registry, registration, editing),
             served_version_routes(registry, registration, editing, surface),

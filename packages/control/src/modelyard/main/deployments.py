@@ -5,6 +5,8 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from modelyard.deployments.artifacts import BundleArtifacts, ImageArtifacts
+from modelyard.deployments.image_users import ImageUsers
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
@@ -13,9 +15,11 @@ from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.targets import Targets
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
+from modelyard.images.rebuilding import ImageRebuilding
 from modelyard.jobs.service import JobService
 from modelyard.main.adapters import compiler
 from modelyard.main.context import Context
+from modelyard.main.images import ImageParts
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
@@ -25,7 +29,7 @@ RECONCILE_SECONDS = 0.5
 
 
 class DeploymentParts:
-    """Bundles of versions, and deployments of them."""
+    """Bundles and images of versions, and deployments of them."""
 
     def __init__(self, context: Context, jobs: JobService, registry: RegistryService) -> None:
         settings, adapters, clock = context.settings, context.adapters, context.clock
@@ -43,14 +47,21 @@ class DeploymentParts:
             leases=context.leases,
             require_space=partial(context.disk.require, what="the bundle"),
         )
-        self.targets = Targets(adapters.targets)
+        self.images = ImageParts(context, jobs, registry, self.packaging)
+        self.targets = Targets(adapters.targets, settings.images.named_repositories)
         self.deployments = DeploymentService(
             database=context.database, clock=clock, audit=context.audit, registry=registry, targets=self.targets
         )
         self.replica_watch = ReplicaWatch(self.targets)
         self.rebuilding = Rebuilding(packaging=self.packaging, clock=clock)
+        self.image_rebuilding = ImageRebuilding(making=self.images.making, clock=clock)
+        self.image_removal = self.images.removal(
+            ImageUsers(deployments=self.deployments, images=self.images.images, targets=self.targets).of
+        )
         specs = ServerSpecs(
-            deployments=self.deployments, registry=registry, packaging=self.packaging, rebuilding=self.rebuilding
+            deployments=self.deployments,
+            bundles=BundleArtifacts(packaging=self.packaging, rebuilding=self.rebuilding, registry=registry),
+            images=ImageArtifacts(images=self.images.images, rebuilding=self.image_rebuilding, registry=registry),
         )
         self.reconcilers = [
             Reconciler(
@@ -67,6 +78,8 @@ class DeploymentParts:
             registry=registry,
             packaging=self.packaging,
             deployments=self.deployments,
+            imaging=self.images.steps,
+            targets=self.targets,
             clock=clock,
             ready_seconds=settings.deployments.ready_seconds,
         )
@@ -82,6 +95,7 @@ class DeploymentParts:
         """The surfaces of bundles and deployments."""
         return [
             bundle_routes(self.packaging, self._registry),
+            *self.images.routes(self.image_removal),
             deployment_looks(self._verbs),
             deployment_changes(self._verbs),
             deployment_log_routes(self._verbs),

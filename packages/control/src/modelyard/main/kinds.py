@@ -2,8 +2,9 @@
 
 from modelyard.deletion.kinds import DELETION
 from modelyard.deployments.kinds import DEPLOYMENT
+from modelyard.images.kinds import IMAGE
 from modelyard.mirror.kinds import IMPORT
 from modelyard.training.kinds import ONE_CLICK, TRAINING
 from modelyard.uploads.kinds import REGISTRATION
 
-JOB_KINDS = (TRAINING, ONE_CLICK, DEPLOYMENT, REGISTRATION, DELETION, IMPORT)
+JOB_KINDS = (TRAINING, ONE_CLICK, DEPLOYMENT, REGISTRATION, DELETION, IMPORT, IMAGE)

@@ -285,6 +285,7 @@ class JobKind(StrEnum):
     DELETION = "deletion"
     IMPORT = "import"
     """Of what was registered in MLflow directly."""
+    IMAGE = "image"
 
 
 def one_click_status(job: Job) -> str:

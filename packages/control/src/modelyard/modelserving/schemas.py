@@ -50,7 +50,7 @@ class ModelVersionAnswer(Answer):
     run_id: str | None
     deployment_endpoint: str | None = Field(description="of the first deployment that is ready")
     deployments: list[EndpointAnswer]
-    image_name: str | None
+    image_name: str | None = Field(description="of the newest image, pinned by its digest; null while there is none")
     deletion_job_id: str | None
     created_at: datetime
     created_by: str

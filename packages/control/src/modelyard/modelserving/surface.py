@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
+from modelyard.images.service import ImageService
 from modelyard.modelserving.schemas import ModelVersionAnswer
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
@@ -12,19 +13,20 @@ from modelyard.registry.domain import Version
 class Surface:
     """Puts ModelVersions together from the nouns that own their parts."""
 
-    def __init__(self, *, deployments: DeploymentService) -> None:
+    def __init__(self, *, deployments: DeploymentService, images: ImageService) -> None:
         self._deployments = deployments
+        self._images = images
 
     def version(self, principal: Principal, version: Version) -> ModelVersionAnswer:
         """One version with what hangs on it."""
         return self.page(principal, version.model_name, [version])[0]
 
     def page(self, principal: Principal, model_name: str, versions: Sequence[Version]) -> list[ModelVersionAnswer]:
-        """Versions of one model; their deployments are read together."""
+        """Versions of one model; their deployments and images are read together."""
         number = versions[0].version if len(versions) == 1 else None
         by_version = _by_version(self._deployments.left(principal, model_name, number) if versions else [])
-        # Bundles are not images: those come with their own issue, and until then no version has one.
-        return [ModelVersionAnswer.of(one, by_version.get(one.version, []), None) for one in versions]
+        names = self._images.names(principal, model_name, [one.version for one in versions])
+        return [ModelVersionAnswer.of(one, by_version.get(one.version, []), names.get(one.version)) for one in versions]
 
 
 def _by_version(deployments: Sequence[Deployment]) -> Mapping[int, list[Deployment]]:

@@ -77,7 +77,7 @@ class Reference:
         host, slash, path = named.partition("/")
         if not slash:
             raise _invalid_reference(field, _FORM, text)
-        _check_host(host, field, text)
+        check_host(host, field=field, text=text)
         name, colon, tag = path.partition(":")
         if len(name) > _MAX_REPOSITORY or not all(_COMPONENT.fullmatch(part) for part in name.split("/")):
             raise _invalid_reference(
@@ -106,7 +106,13 @@ class Reference:
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
-def _check_host(host: str, field: str, text: str) -> None:
+def check_host(host: str, *, field: str, text: str | None = None) -> None:
+    """Refuse what is no registry's host; `text` is what it was a part of.
+
+    Raises:
+        Invalid: code `reference_invalid`.
+    """
+    text = host if text is None else text
     found = _HOST.fullmatch(host)
     is_host = found is not None and ("." in host or ":" in host or host == "localhost")
     if not is_host:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard.adapters.target.context import TargetContext, refuse_options
-from modelyard.errors import Conflict, Unavailable
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.ports.log import LogPart
 from modelyard.ports.target import (
     Artifact,
     ArtifactAbsent,
+    ImageArchives,
+    ImageArtifact,
     ReplicaObservation,
     ServerKey,
     ServerObservation,
@@ -195,3 +197,32 @@ def _replicas(server: _Server, state: ServerState) -> list[ReplicaObservation]:
         )
         for index in range(server.spec.replicas)
     ]
+
+
+class FakeImageTarget(FakeTarget):
+    """The same for images: one that pulls them, or loads them from archives."""
+
+    def __init__(
+        self,
+        *,
+        installation: Callable[[], str] = lambda: "this",
+        cluster: FakeCluster | None = None,
+        archives: ImageArchives | None = None,
+    ) -> None:
+        super().__init__(installation=installation, cluster=cluster)
+        self._archives = archives
+
+    @property
+    def pulls(self) -> bool:
+        """Where it has no archives to load from."""
+        return self._archives is None
+
+    def apply(self, spec: ServerSpec) -> None:
+        """Read the image's archive to its end, if there are archives, and do what the other does."""
+        if not isinstance(spec.artifact, ImageArtifact):
+            raise Invalid("it runs images only", code="artifact_unsupported")
+        if self._archives is not None:
+            with self._archives.chunks(spec.artifact) as chunks:
+                for _ in chunks:
+                    pass
+        super().apply(spec)

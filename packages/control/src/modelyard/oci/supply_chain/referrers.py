@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from modelyard.oci.content import EMPTY, MANIFEST, Descriptor, ImageManifest
+from modelyard.oci.content import EMPTY, MANIFEST, REF_NAME, Descriptor, ImageManifest
 from modelyard.oci.layout import Layout
 
 _CREATED = "org.opencontainers.image.created"
@@ -32,3 +32,15 @@ def attach(
     )
     descriptor = layout.blobs.add(manifest.to_bytes(), MANIFEST)
     return layout.put(replace(descriptor, artifact_type=artifact_type))
+
+
+def remove_orphans(layout: Layout) -> None:
+    """Take artifacts out of the index whose subject is not in it any more."""
+    entries = layout.index().manifests
+    named = {entry.digest for entry in entries if REF_NAME in entry.annotations}
+    for entry in entries:
+        if entry.media_type != MANIFEST or REF_NAME in entry.annotations:
+            continue
+        subject = layout.manifest(entry).subject
+        if subject is not None and subject.digest not in named:
+            layout.remove(entry.digest)
