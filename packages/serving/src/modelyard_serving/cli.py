@@ -29,6 +29,8 @@ _HELP = {
     "max_memory_mb": "replace a worker whose resident memory grows over this",
     "hang_timeout_s": "replace a worker whose event loop does not move for so long (30)",
     "start_timeout_s": "give up a worker that is not ready after so long (600)",
+    "start_attempts": "exit with code 1 when no worker is ready and each one failed to start so many times in a row; "
+    "without it the server goes on trying",
     "lame_duck_s": "when stopping: not ready, but answering, for so long (1)",
     "drain_timeout_s": "when stopping: wait so long for requests in flight (30)",
     "max_body_bytes": "the largest body, as sent and unpacked (64 MiB)",

@@ -30,6 +30,7 @@ class Settings:
     max_memory_mb: int | None = None
     hang_timeout_s: float = 30.0
     start_timeout_s: float = 600.0
+    start_attempts: int | None = None
     lame_duck_s: float = 1.0
     drain_timeout_s: float = 30.0
     max_body_bytes: int = 64 * 1024 * 1024
@@ -135,6 +136,7 @@ _MINIMUMS = {
     "max_memory_mb": 16,
     "hang_timeout_s": 0.1,
     "start_timeout_s": 0.1,
+    "start_attempts": 1,
     "lame_duck_s": 0,
     "drain_timeout_s": 0,
     "max_body_bytes": 1,

@@ -109,6 +109,11 @@ class TestCheck:
 
 
 class TestWorkers:
+    def test_a_server_that_may_give_up_exits_with_code_1_and_says_why(self) -> None:
+        ended = run("--port", "0", "--start-attempts", "2", "sample_models:Unloadable")
+        assert ended.returncode == 1
+        assert "giving up after 2 starts: ValueError: the weights are not there" in ended.stderr
+
     def test_a_worker_that_dies_is_replaced_and_the_others_answer(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--workers", "2")
         victim = server.status()["workers"][0]["pid"]

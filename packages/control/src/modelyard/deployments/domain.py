@@ -106,10 +106,11 @@ def decide(deployment: Deployment, observed: ServerObservation, desired: ServerS
 
 
 def matches_spec(observed: ServerObservation, desired: ServerSpec | None) -> bool:
-    """Whether this spec was applied to a server, and nobody else has scaled it since."""
+    """Whether this spec was applied to a server, and it has the number of replicas that it should have."""
     if desired is None:
         return True
-    return observed.fingerprint == desired.fingerprint and len(observed.replicas) in (0, desired.replicas)
+    has_replicas = observed.scaled_by is not None or len(observed.replicas) in (0, desired.replicas)
+    return observed.fingerprint == desired.fingerprint and has_replicas
 
 
 def _leaving(deployment: Deployment, observed: ServerObservation) -> Decision:
@@ -145,7 +146,7 @@ def _running_status(status: DeploymentStatus, state: ServerState) -> DeploymentS
 
 def _reason(observed: ServerObservation) -> str | None:
     if observed.state is ServerState.READY:
-        return None
+        return None if observed.scaled_by is None else observed.reason
     return (
         observed.reason or _last_exit(observed) or (FAILED_TO_START if observed.state is ServerState.FAILED else None)
     )

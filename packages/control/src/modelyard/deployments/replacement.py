@@ -46,7 +46,8 @@ def next_step(deployment: Deployment, observed: ServerObservation, desired: Serv
     if not matches_spec(observed, desired):
         return Step.APPLY
     ready = sum(replica.state == ServerState.READY for replica in observed.replicas)
-    return Step.SWITCH if observed.state is ServerState.READY and ready == deployment.replicas else Step.WAIT
+    wanted = deployment.replicas if observed.scaled_by is None else len(observed.replicas)
+    return Step.SWITCH if observed.state is ServerState.READY and ready == wanted else Step.WAIT
 
 
 def failure(replacement: Replacement, observed: ServerObservation) -> str:

@@ -57,6 +57,16 @@ DEFAULT_RESOURCES = Resources()
 
 
 @dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """Between which numbers of replicas the target itself chooses, by their use of the processor."""
+
+    min_replicas: int
+    max_replicas: int
+    cpu_percent: int
+    """What the replicas shall use on average: of `resources.cpu`, or of one core where that is not set."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """One model server as it shall be. `deployment_id` is its name in the target, and never used twice."""
 
@@ -75,6 +85,8 @@ class ServerSpec:
     """What the server can be found by in the target's own tools, besides the label of this installation."""
     port: int | None = None
     """Where it listens, of a target that `TakesPorts`."""
+    autoscaling: Autoscaling | None = None
+    """Of a target that `Autoscales`; `replicas` is then where it begins."""
 
     @property
     def fingerprint(self) -> str:
@@ -120,6 +132,9 @@ class ServerObservation:
     replicas: Sequence[ReplicaObservation] = ()
     fingerprint: str | None = None
     """Of the spec that was applied last; None where the target does not know it, as of one that was half applied."""
+    scaled_by: str | None = None
+    """Who has chosen the number of replicas since then, where that is neither the spec nor a fault: an autoscaler, or
+    somebody with the target's own tools. The target leaves it as it is until a spec asks for another number."""
 
 
 class ServerKey(NamedTuple):
@@ -145,6 +160,11 @@ class Target(Protocol):
         A change of `replicas` alone loses no request. The address stays the same for the deployment's whole life, also
         over restarts of the target. Where another generation of the deployment runs, both are at that address; who is
         not ready answers nothing there.
+
+        A target may let the replicas of a later generation take the places of an earlier one's as they get ready (a
+        rolling update). The earlier generation is then observed with fewer replicas or none, and READY as long as the
+        address answers in full. Applying it changes nothing until the later one is retired; then its replicas come
+        back in the same way.
 
         Raises:
             ArtifactAbsent: the artifact is not where the target takes it from.
@@ -235,6 +255,18 @@ class LimitsMemory(Protocol):
     @property
     def max_memory_bytes(self) -> int | None:
         """What one replica may have; None for no limit."""
+
+
+@runtime_checkable
+class Autoscales(Protocol):
+    """A target that can choose the number of replicas itself."""
+
+    def why_no_autoscaling(self) -> str | None:
+        """What keeps it from that now, as a phrase; None if nothing does.
+
+        Raises:
+            Unavailable: the target does not answer.
+        """
 
 
 @runtime_checkable

@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes_clusters import (
+    fake_kubernetes,
+    image_spec,
+    kubernetes,
+    make_kubernetes_target,
+    pod_server_image,
+    real_kubeconfig,
+    real_kubernetes,
+    root_file_system,
+)
 
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles
 from modelyard.adapters.target.local import LocalTarget
@@ -14,6 +24,17 @@ from modelyard.home import Home
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.ports.target import BundleArtifact, ServerKey, ServerSpec, Target
 from modelyard.supervision.supervisor import Supervisor
+
+__all__ = [
+    "fake_kubernetes",
+    "image_spec",
+    "kubernetes",
+    "make_kubernetes_target",
+    "pod_server_image",
+    "real_kubeconfig",
+    "real_kubernetes",
+    "root_file_system",
+]
 
 Until = Callable[..., None]
 MakeTarget = Callable[..., LocalTarget]

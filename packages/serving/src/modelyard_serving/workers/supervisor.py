@@ -29,6 +29,7 @@ from modelyard_serving.workers.slot import Slot
 from modelyard_serving.workers.states import Backoff, ServerState, WorkerState, server_state
 from modelyard_serving.workers.status import Exit, Status, write_status
 
+FAILED_EXIT = 1
 USAGE_EXIT = 2
 _TICK_S = 0.25
 _STATUS_EVERY_S = 1.5
@@ -215,7 +216,18 @@ class Supervisor:
             if code == USAGE_EXIT and not self._was_ready:
                 self._exit_code = USAGE_EXIT
                 self._stop.set()
+            elif self._has_failed():
+                _log.error("giving up after %d starts: %s", slot.failures, slot.last_exit.reason)
+                self._exit_code = FAILED_EXIT
+                self._stop.set()
         self._on_change()
+
+    def _has_failed(self) -> bool:
+        """Whether it is time to give up, so that whatever runs this server sees that it failed, and why."""
+        attempts = self._settings.start_attempts
+        return attempts is not None and all(
+            slot.state is WorkerState.BACKOFF and slot.failures >= attempts for slot in self._slots
+        )
 
     def _reason(self, slot: Slot, code: int) -> str:
         if slot.kill_reason is not None:

@@ -13,6 +13,7 @@ from modelyard.ports.target import Target
 
 TARGETS = {
     "fake": "modelyard.adapters.target.fake:FakeTarget",
+    "kubernetes": "modelyard.adapters.target.kubernetes.target:KubernetesTarget",
     "local": "modelyard.adapters.target.local:LocalTarget",
 }
 """From a type's name to its class, which is imported when a target of the type is configured."""
@@ -31,7 +32,16 @@ def target_type(name: str) -> TargetType:
             f"MODELYARD_TARGETS: expected a type of {known}, got {name!r}", code="target_type_unknown", field="type"
         )
     module, _, attribute = place.partition(":")
-    found: TargetType = getattr(import_module(module), attribute)
+    try:
+        found: TargetType = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] == "modelyard":
+            raise
+        raise Invalid(
+            f"MODELYARD_TARGETS: the type '{name}' needs the package {exc.name}: install modelyard[{name}]",
+            code="target_type_unknown",
+            field="type",
+        ) from exc
     return found
 
 

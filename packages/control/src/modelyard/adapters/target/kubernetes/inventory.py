@@ -1,0 +1,79 @@
+"""What of an installation is in a cluster: one list of each kind of objects, sorted by deployment."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from modelyard.adapters.target.kubernetes.cluster_api import DEPLOYMENTS, EVENTS, PODS, SERVICES, ClusterApi, Resource
+from modelyard.adapters.target.kubernetes.observation import Found
+from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, INSTALLATION
+from modelyard.adapters.target.kubernetes.pods import Pod, pod_of, with_event_reasons
+
+Object = Mapping[str, Any]
+
+_EVENTS_SECONDS = 3.0
+
+
+class Inventory:
+    """Reads a cluster, or one namespace of it."""
+
+    def __init__(self, api: ClusterApi, installation: Callable[[], str], namespace: str | None) -> None:
+        self._api = api
+        self._installation = installation
+        self._namespace = namespace
+        self._events: tuple[float, list[Object]] = (float("-inf"), [])
+
+    def all(self) -> Mapping[str, Found]:
+        """Everything that is ours, by deployment."""
+        return self._found(f"{INSTALLATION}={self._installation()}")
+
+    def one(self, deployment_id: str) -> Found:
+        """What there is of one deployment."""
+        return self._found(f"{DEPLOYMENT}={deployment_id}").get(deployment_id, Found(None, None, ()))
+
+    def pods(self, deployment_id: str) -> list[Pod]:
+        """Our pods of one deployment."""
+        ours = f"{INSTALLATION}={self._installation()},{DEPLOYMENT}={deployment_id}"
+        return [pod_of(one) for one in self._list(PODS, ours)]
+
+    def _found(self, labels: str) -> Mapping[str, Found]:
+        deployments, foreign = self._ours(self._list(DEPLOYMENTS, labels))
+        services, also_foreign = self._ours(self._list(SERVICES, labels))
+        pods: dict[str, list[Pod]] = {}
+        for one in self._list(PODS, labels):
+            if one["metadata"]["labels"].get(INSTALLATION) == self._installation():
+                pods.setdefault(one["metadata"]["labels"][DEPLOYMENT], []).append(pod_of(one))
+        if any(_is_unexplained(pod) for some in pods.values() for pod in some):
+            events = self._warnings()
+            pods = {key: with_event_reasons(some, events) for key, some in pods.items()}
+        foreign |= also_foreign
+        return {
+            key: Found(deployments.get(key), services.get(key), tuple(pods.get(key, ())), key in foreign)
+            for key in deployments.keys() | services.keys() | pods.keys() | foreign
+        }
+
+    def _ours(self, objects: Iterable[Object]) -> tuple[dict[str, Object], set[str]]:
+        """Our objects by deployment, and the deployments of which others have objects."""
+        ours, foreign = {}, set()
+        for one in objects:
+            labels = one["metadata"]["labels"]
+            if labels.get(INSTALLATION) == self._installation():
+                ours[labels[DEPLOYMENT]] = one
+            else:
+                foreign.add(labels[DEPLOYMENT])
+        return ours, foreign
+
+    def _list(self, resource: Resource, labels: str) -> list[Object]:
+        return list(self._api.list(resource, labels=labels, namespace=self._namespace))
+
+    def _warnings(self) -> list[Object]:
+        """Of pods; as of the last seconds, as events are many."""
+        now = time.monotonic()
+        if now - self._events[0] > _EVENTS_SECONDS:
+            fields = "involvedObject.kind=Pod,type=Warning"
+            self._events = (now, list(self._api.list(EVENTS, fields=fields, namespace=self._namespace)))
+        return self._events[1]
+
+
+def _is_unexplained(pod: Pod) -> bool:
+    return pod.reason is None and pod.state in {"starting", "backoff"}

@@ -1,0 +1,161 @@
+"""What an operator says of a cluster in MODELYARD_TARGETS. What is not known here is refused by its name."""
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from modelyard.errors import Invalid
+from modelyard.naming import derived_label
+from modelyard.ports.target import Resources
+
+_MEBIBYTE = 1024 * 1024
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = r"^[A-Za-z0-9.:-]{1,253}$"
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Toleration(_Options):
+    """As the field of a pod."""
+
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = Field(default=None, alias="tolerationSeconds")
+
+
+class ServiceOptions(_Options):
+    """How the Services of models are reached."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    annotations: dict[str, str] = {}
+    address: Literal["name", "ip"] = "name"
+    """Of a ClusterIP: its name in the cluster's DNS, or its address."""
+    node_host: str | None = Field(default=None, pattern=_HOST)
+    """Of a NodePort: a host name or an address of the nodes."""
+
+    @model_validator(mode="after")
+    def _know_the_node(self) -> Self:
+        if (self.type == "NodePort") != (self.node_host is not None):
+            raise ValueError("expected node_host with the type NodePort, and only there")
+        return self
+
+
+class DefaultResources(_Options):
+    """What a replica gets where its deployment asks for nothing else."""
+
+    cpu: float | None = Field(default=None, gt=0)
+    memory_mb: float | None = Field(default=None, ge=64)
+    gpus: int | None = Field(default=None, ge=1)
+
+    def resources(self) -> Resources:
+        """As the port has them."""
+        memory = None if self.memory_mb is None else int(self.memory_mb * _MEBIBYTE)
+        return Resources(self.cpu, memory, self.gpus)
+
+
+class WorkloadOptions(_Options):
+    """What is the same for every cluster, however it is reached."""
+
+    namespace: str | None = None
+    """The one namespace of all model servers. Without it, each deployment's namespace is that of the cluster."""
+    allowed_namespaces: tuple[str, ...] = ("default",)
+    """Which namespaces deployments may name; `models-*` is every name that begins so."""
+    create_namespaces: bool = False
+    service: ServiceOptions = ServiceOptions()
+    cluster_domain: str = Field(default="cluster.local", pattern=_HOST)
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    default_resources: DefaultResources = DefaultResources()
+    prometheus: Literal["annotations", "pod-monitor", "off"] = "annotations"
+    routing_seconds: int = Field(default=5, ge=0, le=600)
+    """How long a server that shall go keeps answering as if nothing were, until every node has heard of it."""
+    drain_seconds: int = Field(default=30, ge=1, le=3600)
+    """How long a server has to finish what it is answering."""
+    start_seconds: int = Field(default=600, ge=10, le=7200)
+    """How long a server may load its model."""
+
+    @field_validator("namespace", "allowed_namespaces")
+    @classmethod
+    def _refuse_system_namespaces(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for name in [value] if isinstance(value, str) else value or ():
+            if name.startswith("kube-") or not _NAMESPACE.fullmatch(name.replace("*", "x")):
+                raise ValueError(f"expected names of namespaces that are not the system's, got {name!r}")
+        return value
+
+    def namespace_of(self, asked: str) -> str:
+        """The cluster's namespace of a deployment.
+
+        Raises:
+            Invalid: code `namespace_not_allowed`.
+        """
+        if self.namespace is not None:
+            return self.namespace
+        name = asked if _NAMESPACE.fullmatch(asked) else derived_label(asked)
+        is_system = name.startswith("kube-")
+        if is_system or not any(fnmatchcase(name, pattern) for pattern in self.allowed_namespaces):
+            allowed = ", ".join(f"'{pattern}'" for pattern in self.allowed_namespaces)
+            raise Invalid(
+                f"namespace: expected one that the operator allows ({allowed}), got {name!r}",
+                code="namespace_not_allowed",
+                field="namespace",
+            )
+        return name
+
+    @property
+    def only_namespace(self) -> str | None:
+        """Where all servers are, if they are in one namespace."""
+        if self.namespace is not None:
+            return self.namespace
+        only = self.allowed_namespaces[0] if len(self.allowed_namespaces) == 1 else "*"
+        return None if "*" in only else only
+
+
+class KubernetesOptions(WorkloadOptions):
+    """A cluster that a kubeconfig names, or the one in which the control plane itself runs."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    in_cluster: bool = False
+
+    @model_validator(mode="after")
+    def _name_one_cluster(self) -> Self:
+        if self.in_cluster == (self.kubeconfig is not None):
+            raise ValueError(
+                "expected either kubeconfig (the path of a file), with a context if need be, or in_cluster"
+            )
+        if self.in_cluster and self.context is not None:
+            raise ValueError("expected a context with a kubeconfig only")
+        return self
+
+
+Options = TypeVar("Options", bound=WorkloadOptions)
+
+
+def read_options(kind: type[Options], name: str, given: Mapping[str, Any]) -> Options:
+    """The options of a target.
+
+    Raises:
+        Invalid: code `target_options_invalid`; the message names each setting that is wrong.
+    """
+    try:
+        return kind.model_validate(given)
+    except ValidationError as exc:
+        wrong = "; ".join(_sentence(error["loc"], error["msg"]) for error in exc.errors())
+        raise Invalid(
+            f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
+        ) from exc
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {message}" if place else message

@@ -1,0 +1,165 @@
+"""Clusters for tests: the fake one, and a real one where an environment variable names its kubeconfig.
+
+`MODELYARD_TEST_KUBECONFIG` is not `KUBECONFIG`, which may name somebody's production. `MODELYARD_TEST_IMAGE_LOAD` is
+the command that makes an image archive known to its nodes, `MODELYARD_TEST_ROOT_FS` a root file system with a Python.
+"""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fake_kubernetes.server import FakeCluster, fake_cluster
+from oci_parts import make_bundle, make_wheel, plenty
+
+from modelyard.adapters.target.kubernetes.cluster_api import NAMESPACES, ClusterApi
+from modelyard.adapters.target.kubernetes.connection import connect
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.target import KubernetesTarget
+from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
+from modelyard.oci.base.bases import open_base
+from modelyard.oci.base.root_file_system import import_root_file_system
+from modelyard.oci.export import export_archive
+from modelyard.oci.images import ImageBuilder, ImageMetadata
+from modelyard.oci.layout import Layout
+from modelyard.ports.target import ImageArtifact, ServerSpec
+
+MakeKubernetesTarget = Callable[..., KubernetesTarget]
+
+_IMAGE = "localhost/modelyard-tests:pod-server"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where a test's targets are, and an image that runs there."""
+
+    kubeconfig: Path
+    namespace: str
+    image: str
+    fake: FakeCluster | None = None
+
+
+@pytest.fixture
+def fake_kubernetes() -> Iterator[FakeCluster]:
+    with fake_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kubernetes(fake_kubernetes: FakeCluster, tmp_path: Path) -> Cluster:
+    """The fake cluster; a class of tests may override it by `real_kubernetes`."""
+    kubeconfig = fake_kubernetes.write_kubeconfig(tmp_path / "kubeconfig")
+    return Cluster(kubeconfig, "default", "localhost/models@sha256:1", fake_kubernetes)
+
+
+@pytest.fixture
+def real_kubernetes(real_kubeconfig: Path, pod_server_image: str) -> Iterator[Cluster]:
+    """A namespace of a real cluster, which is deleted with all that is in it."""
+    namespace = f"modelyard-{uuid4().hex[:8]}"
+    yield Cluster(real_kubeconfig, namespace, pod_server_image)
+    options = read_options(KubernetesOptions, "tests", {"kubeconfig": real_kubeconfig})
+    with closing(ClusterApi(connect("tests", options))) as api:
+        api.delete(NAMESPACES, namespace)
+
+
+@pytest.fixture(scope="session")
+def real_kubeconfig() -> Path:
+    """Of the cluster that the environment names."""
+    named = os.environ.get("MODELYARD_TEST_KUBECONFIG")
+    if named is None:
+        pytest.skip("MODELYARD_TEST_KUBECONFIG names no cluster")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def root_file_system() -> Path:
+    """One with a Python, for the bases of images that run."""
+    named = os.environ.get("MODELYARD_TEST_ROOT_FS")
+    if named is None:
+        pytest.skip("MODELYARD_TEST_ROOT_FS names no root file system")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def pod_server_image(root_file_system: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image of a server of tests, made by our own writer and known to the nodes."""
+    folder = tmp_path_factory.mktemp("pod-server")
+    layout = Layout(folder / "layout")
+    source = Path(__file__).with_name("pod_server.py").read_bytes()
+    wheel = make_wheel(
+        folder,
+        "modelyard-serving",
+        "0.1.0",
+        files={"modelyard_serving/__init__.py": b"", "modelyard_serving/cli.py": source},
+        scripts={"modelyard-serve": "modelyard_serving.cli:main"},
+    )
+    image = ImageBuilder(layout, require_space=plenty).build(
+        name="pod-server",
+        base=open_base(layout, import_root_file_system(root_file_system, layout, name="base")),
+        python="3.11",
+        wheels=[wheel],
+        bundle=make_bundle(folder / "bundle"),
+        metadata=ImageMetadata(licenses="Apache-2.0"),
+    )
+    export_archive(layout, image.descriptor, folder / "image.tar", reference=_IMAGE)
+    load_image(folder / "image.tar")
+    layout.close()
+    (folder / "image.tar").unlink()
+    return _IMAGE
+
+
+def load_image(archive: Path) -> None:
+    """Make an image known to the nodes of the real cluster."""
+    command = os.environ.get("MODELYARD_TEST_IMAGE_LOAD")
+    if command is None:
+        pytest.skip("MODELYARD_TEST_IMAGE_LOAD names no command")
+    subprocess.run([*shlex.split(command), str(archive)], check=True, timeout=300)
+
+
+@pytest.fixture
+def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[MakeKubernetesTarget]:
+    """Targets of one cluster, each of an installation."""
+    made: list[KubernetesTarget] = []
+
+    def make(installation: str = "this", memory_bytes: int | None = None, **options: Any) -> KubernetesTarget:
+        given = {
+            "kubeconfig": kubernetes.kubeconfig,
+            "namespace": kubernetes.namespace,
+            "create_namespaces": True,
+            "image_pull_policy": "Never",
+            "service": {"address": "ip"},
+            "routing_seconds": 1,
+        }
+        read = read_options(KubernetesOptions, "tests", given | options)
+        target = KubernetesTarget(
+            ClusterApi(connect("tests", read)),
+            WorkloadDefaults(read, {"mlflow_uri": "http://mlflow:5000"}, memory_bytes),
+            installation=lambda: installation,
+            logs=tmp_path / f"logs-{installation}",
+        )
+        made.append(target)
+        return target
+
+    yield make
+    for target in made:
+        target.close()
+
+
+@pytest.fixture
+def image_spec(kubernetes: Cluster) -> ServerSpec:
+    """A server whose artifact is an image."""
+    return ServerSpec(
+        deployment_id="d-1",
+        generation=1,
+        model_name="my_model",
+        version=1,
+        artifact=ImageArtifact(kubernetes.image, "sha256:0", "registry.example.com/models:my-model-v1"),
+        replicas=1,
+        namespace="asgard",
+    )
