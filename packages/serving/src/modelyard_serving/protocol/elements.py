@@ -23,11 +23,17 @@ class _ElementError(Exception):
 
 _ARRAYS = frozenset({simdjson.Array, list})
 _NAMED_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_BUFFERS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
+_KINDS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
     "f": ("d", np.dtype("f8")),
     "i": ("i", np.dtype("i8")),
     "u": ("u", np.dtype("u8")),
 }
+_BUFFERS = {
+    datatype: (*_KINDS[datatype.numpy_dtype.kind], datatype.numpy_dtype)
+    for datatype in Datatype
+    if datatype.numpy_dtype.kind in _KINDS
+}
+"""Of a datatype of numbers: what the parser's buffer is asked for, its dtype, and the datatype's own."""
 
 
 def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base64: bool = False) -> npt.NDArray[Any]:
@@ -47,7 +53,7 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
         raise InvalidInput(f"input {name!r}: data must be a list, not {describe_value(data)}")
     count = math.prod(shape)
     is_nested = _check_nesting(data, shape=shape, count=count, name=name)
-    array = _fast(data, datatype) if isinstance(data, simdjson.Array) else None
+    array = buffered(data, datatype) if isinstance(data, simdjson.Array) else None
     if array is None:
         depth = len(shape) if is_nested else 1
         array = _exact(data, datatype=datatype, depth=depth, name=name, is_base64=is_base64)
@@ -59,17 +65,17 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
         raise InvalidInput(f"input {name!r}: shape {list(shape)} is too large") from error
 
 
-def _fast(data: simdjson.Array, datatype: Datatype) -> npt.NDArray[Any] | None:
-    """The array from the parser's buffer, or None when an element needs the exact path."""
-    dtype = datatype.numpy_dtype
-    if dtype.kind not in _BUFFERS:
+def buffered(data: simdjson.Array, datatype: Datatype) -> npt.NDArray[Any] | None:
+    """The numbers of an array, flat, from the parser's buffer; None when one of them needs the exact path."""
+    numbers = _BUFFERS.get(datatype)
+    if numbers is None:
         return None
-    kind, wide = _BUFFERS[dtype.kind]
+    kind, wide, dtype = numbers
     try:
         array = np.frombuffer(data.as_buffer(of_type=kind), wide)
     except (TypeError, ValueError):
         return None
-    if dtype == wide:
+    if dtype is wide:
         return array
     if dtype.kind == "f":
         return _narrow_floats(array, dtype)

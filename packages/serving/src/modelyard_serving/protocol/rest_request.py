@@ -21,10 +21,10 @@ from modelyard_serving.protocol.messages import (
     RequestedOutput,
     Tensor,
 )
-from modelyard_serving.protocol.rank import check_rank
+from modelyard_serving.protocol.rank import checked_shape
+from modelyard_serving.protocol.regular_request import MAX_BYTES, read_regular
 from modelyard_serving.signature import Signature
 
-_MAX_DIMENSION = 2**63 - 1
 _REUSED_PARSER_BYTES = 1024 * 1024
 """A parser keeps buffers of the largest document that it saw; a larger one gets a parser of its own."""
 _LONG_BYTES = 4096
@@ -45,6 +45,8 @@ class RestReader:
             InvalidInput: it is not JSON, a field is missing or has the wrong form, or sizes disagree.
         """
         text = body if json_length is None else body[:json_length]
+        if len(body) <= MAX_BYTES and json_length is None and (regular := read_regular(text, self._parser)) is not None:
+            return regular
         reading = _Reading(None if json_length is None else _Blob(memoryview(body)[json_length:]))
         request = reading.request(self._parse(text))
         reading.check_is_complete(text)
@@ -236,13 +238,7 @@ def _shape(value: Any, name: str) -> tuple[int, ...]:
         value = value.as_list()
     if not isinstance(value, list):
         raise InvalidInput(f"input {name!r}: shape must be a list of whole numbers")
-    check_rank(len(value), name)
-    for dimension in value:
-        if type(dimension) is not int or not 0 <= dimension <= _MAX_DIMENSION:
-            raise InvalidInput(f"input {name!r}: each dimension of shape must be a whole number of at least 0")
-    if math.prod(value) > _MAX_DIMENSION:
-        raise InvalidInput(f"input {name!r}: shape {value} has too many elements")
-    return tuple(value)
+    return checked_shape(value, name)
 
 
 def _outputs(outputs: Any) -> tuple[RequestedOutput, ...]:
