@@ -95,12 +95,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of an application that all tests of this module share."""
     home = tmp_path_factory.mktemp("home")
     tracking, engine = FakeTracking(), InlineJobEngine()
+    runner = FakeRunner(Scripts(tracking))
     adapters = Adapters(
         clock=SystemClock(),
         engine=engine,
         environments=FakeEnvironments(home / "environments"),
         receivers=FakeReceivers(),
-        runner=FakeRunner(Scripts(tracking)),
+        runner=runner,
+        runners={"local": runner},
         targets={"fake": FakeTarget()},
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),

@@ -242,6 +242,7 @@ class Deployments:
         logged_model: str | None = None,
         best_of: str | None = None,
         timeout_seconds: float | None = None,
+        runner: str | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
     ) -> Submission:
@@ -256,6 +257,7 @@ class Deployments:
             logged_model=logged_model,
             best_of=best_of,
             timeout_seconds=timeout_seconds,
+            runner=runner,
         )
         body |= {
             "model_name": model_name or program.model_name,

@@ -12,6 +12,7 @@ _KEYS: dict[str, tuple[type, str]] = {
     "experiment": (str, "a text"),
     "logged-model": (str, "a text"),
     "timeout-seconds": (float, "a number"),
+    "runner": (str, "a text"),
     "arguments": (list, "a list of texts"),
     "secrets": (list, "a list of names"),
     "environment": (dict, "a table of texts"),
@@ -27,6 +28,7 @@ class ProjectSettings:
     experiment: str | None = None
     logged_model: str | None = None
     timeout_seconds: float | None = None
+    runner: str | None = None
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ class Training:
         logged_model: str | None = None,
         best_of: str | None = None,
         timeout_seconds: float | None = None,
+        runner: str | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
     ) -> Submission:
@@ -48,6 +49,7 @@ class Training:
             logged_model: which of several logged models to register: its name, its id, or `<run>/<name>`.
             best_of: the metric by which the best of several is registered, like `accuracy` or `min:rmse`.
             timeout_seconds: the longest that the script may run.
+            runner: one of the runners that the operator has configured; None for the first of them.
             idempotency_key: the same request with the same key is the same job; a new key when None, so that the
                 request can be repeated safely when the connection breaks.
             progress: hears how much of a project's archive was sent.
@@ -67,6 +69,7 @@ class Training:
             logged_model=logged_model,
             best_of=best_of,
             timeout_seconds=timeout_seconds,
+            runner=runner,
         )
         if program.archive is not None:
             send_project(self._transport, program.archive, progress=progress)
@@ -94,6 +97,7 @@ def run_body(
     logged_model: str | None,
     best_of: str | None,
     timeout_seconds: float | None,
+    runner: str | None,
 ) -> dict[str, Any]:
     """The part of a request that says what is run and how; what is given goes before what the project says."""
     settings = program.settings
@@ -106,6 +110,7 @@ def run_body(
         "logged_model": logged_model or settings.logged_model,
         "best_of": best_of,
         "timeout_seconds": settings.timeout_seconds if timeout_seconds is None else timeout_seconds,
+        "runner": runner or settings.runner,
     }
 
 

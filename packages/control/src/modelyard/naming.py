@@ -14,6 +14,7 @@ from modelyard.errors import Invalid
 
 MAX_NAME = 255
 MAX_TARGET = 40
+MAX_RUNNER = 40
 """Of the name of a target of deployments."""
 MAX_LABEL = 50
 """So that a DNS label holds it with what is put behind it, like `-inference`."""

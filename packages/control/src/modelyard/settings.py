@@ -21,7 +21,7 @@ from modelyard.projects.settings import ProjectSettings
 from modelyard.registry.settings import RegistrySettings
 from modelyard.storage import StorageSettings
 from modelyard.tracking_server import TrackingServerSettings
-from modelyard.training.settings import RunSettings
+from modelyard.training.settings import RunnerSettings, RunSettings
 from modelyard.trusted_sources import is_loopback
 from modelyard.uploads.settings import UploadSettings
 from modelyard.webhooks.settings import WebhookSettings
@@ -49,6 +49,7 @@ class Settings:
     projects: ProjectSettings = field(default_factory=ProjectSettings)
     secrets: SecretsSettings = field(default_factory=SecretsSettings)
     runs: RunSettings = field(default_factory=RunSettings)
+    runners: RunnerSettings = field(default_factory=RunnerSettings)
     environments: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     packaging: PackagingSettings = field(default_factory=PackagingSettings)
     deployments: DeploymentSettings = field(default_factory=DeploymentSettings)
@@ -70,6 +71,12 @@ class Settings:
             raise Invalid(
                 f"MODELYARD_IMAGE_REPOSITORIES: expected names of targets ({', '.join(self.deployments.targets)}, by "
                 f"MODELYARD_TARGETS), got {unknown[0]!r}",
+                code="setting_invalid",
+            )
+        if not self.access.auth and not is_loopback(self.tracking_server.host):
+            raise Invalid(
+                "MODELYARD_AUTH=false lets in everybody who reaches the address, so MODELYARD_MLFLOW_HOST must be "
+                f"loopback, not {self.tracking_server.host}",
                 code="setting_invalid",
             )
         if not self.access.auth and not is_loopback(self.http.host):

@@ -2,11 +2,13 @@
 
 import importlib.metadata
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from modelyard.home import Home
 from modelyard.setting_group import SettingGroup
+
+_HOSTS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  # Which of them is the operator's choice.
 
 
 class TrackingServerSettings(SettingGroup):
@@ -16,6 +18,8 @@ class TrackingServerSettings(SettingGroup):
 
     port: int = 5000
     """Where the local stack's own tracking server listens, on loopback."""
+    host: str = "127.0.0.1"
+    """Where it listens. `0.0.0.0` lets runs in containers and pods reach it; it takes requests with a token only."""
     tracking_uri: str | None = Field(
         default=None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "MODELYARD_MLFLOW_TRACKING_URI")
     )
@@ -25,6 +29,13 @@ class TrackingServerSettings(SettingGroup):
     and does not hand them out itself needs it: from nowhere else are files fetched."""
     backend_uri: str | None = None
     """MLflow's own database, to remove records of purged runs from it; that of our own server when it is not set."""
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        if host not in _HOSTS:
+            raise ValueError(f"expected one of {', '.join(_HOSTS)}: the control plane calls it on loopback")
+        return host
 
     @property
     def is_own(self) -> bool:

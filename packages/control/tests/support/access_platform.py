@@ -54,16 +54,18 @@ class Platform:
         self.registered = FakeRegisteredModels(self.tracking)
         self.engine = InlineJobEngine()
         self.receivers = FakeReceivers()
+        runner = (
+            LocalRunner(home / "jobs", python=lambda _: Path(sys.executable), grace_seconds=1, isolation=NO_ISOLATION)
+            if runs
+            else FakeRunner(_not_run)
+        )
         adapters = Adapters(
             clock=SystemClock() if runs else self.clock,
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
-            runner=LocalRunner(
-                home / "jobs", python=lambda _: Path(sys.executable), grace_seconds=1, isolation=NO_ISOLATION
-            )
-            if runs
-            else FakeRunner(_not_run),
+            runner=runner,
+            runners={"local": runner},
             targets={"fake": FakeTarget()},
             tracking=self.tracking,
             registered=self.registered,

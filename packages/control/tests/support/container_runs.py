@@ -55,6 +55,7 @@ class ContainerRuns:
             RunStore(folder),
             host or self.host(),
             installation=lambda: self.installation,
+            tracking_uri=lambda: "http://127.0.0.1:5000",
             grace_seconds=2,
             start_seconds=60,
         )

@@ -92,6 +92,7 @@ class World:
             environments=FakeEnvironments(self.home / "environments"),
             receivers=FakeReceivers(),
             runner=FakeRunner(),
+            runners={"local": FakeRunner()},
             targets={"fake": self.target},
             tracking=self.tracking,
             registered=self.registered,

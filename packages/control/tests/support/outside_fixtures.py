@@ -80,6 +80,7 @@ def adapters(
         environments=environments,
         receivers=receivers,
         runner=runner,
+        runners={"local": runner},
         targets={"fake": target},
         tracking=tracking,
         registered=registered,

@@ -37,6 +37,7 @@ from modelyard.projects.service import ProjectService
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.training.runners import Runners
 from modelyard.training.service import TrainingService
 
 TRIAL_LIMITS = Limits(seconds=60, memory_bytes=1 << 30, output_bytes=1 << 20, disk_bytes=1 << 30)
@@ -114,10 +115,16 @@ def targets(target: FakeTarget) -> Targets:
 
 @pytest.fixture
 def training_service(
-    jobs: JobService, secrets: JobSecrets, projects: ProjectService, targets: Targets
+    jobs: JobService, secrets: JobSecrets, projects: ProjectService, targets: Targets, runner: FakeRunner
 ) -> TrainingService:
     return TrainingService(
-        metric_rules=lambda *_: {}, jobs=jobs, secrets=secrets, projects=projects, targets=targets, most_seconds=3600
+        metric_rules=lambda *_: {},
+        jobs=jobs,
+        secrets=secrets,
+        projects=projects,
+        targets=targets,
+        runners=Runners({"local": runner, "far": runner}),
+        most_seconds=3600,
     )
 
 

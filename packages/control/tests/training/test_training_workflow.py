@@ -27,7 +27,7 @@ from modelyard.jobs.states import JobStatus
 from modelyard.jobs.workflow import workflow
 from modelyard.packaging.opening import Failure
 from modelyard.packaging.service import PackagingService
-from modelyard.ports.environments import LogLine, pinned
+from modelyard.ports.environments import Lock, LogLine, pinned
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
@@ -41,6 +41,7 @@ from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.kinds import TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
+from modelyard.training.runners import Runners
 from modelyard.training.scripts import GitState, Script
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
@@ -97,6 +98,33 @@ def runner(script: Scripted) -> FakeRunner:
     return FakeRunner(script)
 
 
+class FarRunner(FakeRunner):
+    """One that needs an image for each lock, and sees the tracking server elsewhere."""
+
+    tracking_uri = "http://tracker.far:5000"
+
+    def __init__(self, script: Scripted) -> None:
+        super().__init__(script)
+        self.prepared: list[str] = []
+        self.refusal: Invalid | None = None
+
+    def prepare(self, lock: Lock, *, log: LogLine) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        log(f"preparing {lock.digest}")
+        self.prepared.append(lock.digest)
+
+
+@pytest.fixture
+def far_runner(script: Scripted) -> FarRunner:
+    return FarRunner(script)
+
+
+@pytest.fixture
+def runners(runner: FakeRunner, far_runner: FarRunner) -> Runners:
+    return Runners({"local": runner, "far": far_runner})
+
+
 class FakeOpening:
     """Opens everything, unless it is reported what to find; it sees what it is handed."""
 
@@ -120,7 +148,7 @@ def training(
     registry: RegistryService,
     packaging: PackagingService,
     environments: FakeEnvironments,
-    runner: FakeRunner,
+    runners: Runners,
     tracking: FakeTracking,
     clock: ManualClock,
     engine: InlineJobEngine,
@@ -134,16 +162,14 @@ def training(
         registry=registry,
         packaging=packaging,
         environments=environments,
-        runner=runner,
+        runners=runners,
         tracking=tracking,
         clock=clock,
         limits=LIMITS,
         secrets=secrets,
         projects=projects,
         logged=LoggedByJobs(tracking, registry.job_runs),
-        opening=OpeningModels(
-            tracking=tracking, runner=runner, packaging=packaging, opening=opening, scratch=tmp_path / "scratch"
-        ),
+        opening=OpeningModels(tracking=tracking, packaging=packaging, opening=opening, scratch=tmp_path / "scratch"),
         metric_rules=no_rules,
         tracking_requirement="mlflow==3.17.2",
         credentials=NoCredentials(),
@@ -234,6 +260,59 @@ class TestTraining:
         script.behaviours = [behave]
 
         assert work().status is JobStatus.SUCCEEDED
+
+
+class TestRunners:
+    def test_the_runner_that_is_named_runs_it_with_what_it_needs(
+        self, work: Callable[..., Job], runner: FakeRunner, far_runner: FarRunner, jobs: JobService
+    ) -> None:
+        job = work(runner="far")
+
+        assert job.status is JobStatus.SUCCEEDED
+        (spec,) = far_runner.started
+        assert spec.environment["MLFLOW_TRACKING_URI"] == "http://tracker.far:5000"
+        assert set(far_runner.prepared) == {spec.python_environment}
+        assert f"preparing {spec.python_environment}".encode() in jobs.log(job.job_id).read(0).content
+        assert runner.started == []
+
+    def test_a_job_that_names_none_is_run_by_the_first(self, work: Callable[..., Job], runner: FakeRunner) -> None:
+        job = work()
+
+        assert "runner" not in job.request
+        assert len(runner.started) == 1
+
+    def test_a_job_keeps_its_runner_when_another_becomes_the_first(
+        self, runner: FakeRunner, far_runner: FarRunner
+    ) -> None:
+        assert Runners({"far": far_runner, "local": runner}).chosen(None) == {"runner": "far"}
+        assert Runners({"far": far_runner, "local": runner}).chosen("local") == {}
+
+    def test_an_unknown_runner_is_refused_by_name(self, work: Callable[..., Job], runner: FakeRunner) -> None:
+        with pytest.raises(Invalid, match=r"runner: expected one of .*'local', 'far'.*, got 'moon'") as refused:
+            work(runner="moon")
+        assert (refused.value.code, refused.value.field) == ("runner_unknown", "runner")
+        assert runner.started == []
+
+    def test_a_job_whose_runner_is_not_configured_any_more_fails_with_that_reason(
+        self, training: Training, work: Callable[..., Job], runner: FakeRunner
+    ) -> None:
+        object.__setattr__(training, "runners", Runners({"local": runner}))
+        job = work(runner="far")
+
+        assert job.status is JobStatus.FAILED
+        assert job.error is not None
+        assert job.error.code == "runner_not_configured"
+
+    def test_a_lock_that_a_runner_cannot_run_ends_the_job_before_anything_is_built(
+        self, work: Callable[..., Job], far_runner: FarRunner, environments: FakeEnvironments
+    ) -> None:
+        far_runner.refusal = Invalid("an image holds wheels only", code="wheel_missing")
+        job = work(runner="far")
+
+        assert job.error is not None
+        assert job.error.code == "wheel_missing"
+        assert far_runner.started == []
+        assert environments.builds == []
 
 
 class TestFailures:

@@ -20,6 +20,7 @@ from modelyard_client.cli.options import (
     OutputOption,
     RequirementsFileOption,
     RequirementsOption,
+    RunnerOption,
     TimeoutOption,
     UrlOption,
     VersionOption,
@@ -102,6 +103,7 @@ def deploy(
     logged_model: LoggedModelOption = None,
     best_of: BestOfOption = None,
     timeout: TimeoutOption = None,
+    runner: RunnerOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
     follow: FollowOption = False,
@@ -138,7 +140,7 @@ def deploy(
         idempotency_key=idempotency_key,
     )
     training = _Training(
-        requirement, requirements_file, env, secret, file, experiment, logged_model, best_of, timeout, arguments
+        requirement, requirements_file, env, secret, file, experiment, logged_model, best_of, timeout, runner, arguments
     )
     if what is not None and _is_script(what, version=version):
         _refuse({"--version": version, "--another": another}, because="a script makes a new version")
@@ -180,6 +182,7 @@ class _Training:
     logged_model: str | None
     best_of: str | None
     timeout: float | None
+    runner: str | None
     arguments: list[str] | None
 
     def options(self) -> Mapping[str, object]:
@@ -208,6 +211,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
                 logged_model=training.logged_model,
                 best_of=training.best_of,
                 timeout_seconds=training.timeout,
+                runner=training.runner,
                 progress=progress,
                 **shape,
             )

@@ -79,6 +79,10 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", min=1, callback=finite, help="Seconds that the script may run.", metavar="N"),
 ]
+RunnerOption = Annotated[
+    str | None,
+    typer.Option("--runner", help="One of the runners that the operator has configured.", metavar="NAME"),
+]
 KeyOption = Annotated[
     str | None,
     typer.Option("--idempotency-key", help="The same request with the same key is the same job.", metavar="KEY"),

@@ -14,6 +14,7 @@ from modelyard_client.cli.options import (
     OutputOption,
     RequirementsFileOption,
     RequirementsOption,
+    RunnerOption,
     ScriptArgument,
     TimeoutOption,
     UrlOption,
@@ -46,6 +47,7 @@ def train(
     logged_model: LoggedModelOption = None,
     best_of: BestOfOption = None,
     timeout: TimeoutOption = None,
+    runner: RunnerOption = None,
     wait: WaitOption = True,
     wait_seconds: WaitSecondsOption = None,
     follow: FollowOption = False,
@@ -87,6 +89,7 @@ def train(
                 logged_model=logged_model,
                 best_of=best_of,
                 timeout_seconds=timeout,
+                runner=runner,
                 idempotency_key=idempotency_key,
                 progress=progress,
             )

@@ -1,8 +1,8 @@
 """MLflow's tracking server with its UI, in one process: `python -m modelyard.local.mlflow_server`.
 
 `mlflow server` imports MLflow in the command and again in a child that it starts; this does the same with one import,
-so it is ready in half the time. Always on loopback, and behind our access: MLflow asks nobody who they are. Artifacts
-go through the server, so neither scripts nor model servers need credentials of the artifact store.
+so it is ready in half the time. On loopback unless runs elsewhere need it, and behind our access: MLflow asks nobody
+who they are. Artifacts go through the server, so neither scripts nor model servers need credentials of their store.
 """
 
 import os
@@ -19,8 +19,6 @@ from modelyard.local.tracking_door import guarded
 from modelyard.settings import Settings
 from modelyard.tracker_names import JOB_TAG
 
-HOST = "127.0.0.1"
-
 
 def serve(settings: Settings) -> None:
     """Make the database if there is none, then serve until SIGTERM."""
@@ -30,8 +28,8 @@ def serve(settings: Settings) -> None:
         connection.execute("PRAGMA journal_mode=WAL")  # Kept by the file: readers then do not wait for a writer.
     app, facts = _application(backend=f"sqlite:///{database}", artifacts=artifacts)
     uvicorn.run(
-        guarded(app, settings=settings, facts=facts, listens_on=HOST),
-        host=HOST,
+        guarded(app, settings=settings, facts=facts, listens_on=settings.tracking_server.host),
+        host=settings.tracking_server.host,
         port=settings.tracking_server.port,
         log_level="warning",
         access_log=False,

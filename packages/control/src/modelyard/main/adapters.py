@@ -3,12 +3,16 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import urlsplit
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.receiver.http import HttpReceivers
+from modelyard.adapters.runner.configured import RunnerContext, configured_runners
 from modelyard.adapters.runner.home import local_runner
+from modelyard.adapters.runner.run_image import RunImages
 from modelyard.adapters.target import configured_targets
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.tracking.mlflow import MlflowTracking
@@ -16,6 +20,7 @@ from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.adapters.wheels import UvWheels
 from modelyard.deployments.installation import installation_of
 from modelyard.key_file import kept_key
+from modelyard.main.image_sources import bases_of, registries_of
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.source import WheelSource
@@ -32,6 +37,7 @@ from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
 from modelyard.tracking_access.grants import NoCredentials, RunCredentials, SignedCredentials
 from modelyard.tracking_access.signing import TrackingSigner
+from modelyard.trusted_sources import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,9 @@ class Adapters:
     environments: Environments
     receivers: Receivers
     runner: Runner
+    """For trials of models, which are made on this machine."""
+    runners: Mapping[str, Runner]
+    """For scripts, by the operator's names."""
     targets: Mapping[str, Target]
     tracking: Tracking
     registered: RegisteredModels
@@ -55,6 +64,7 @@ def real_adapters(settings: Settings) -> Adapters:
     places = settings.storage.places
     clock = SystemClock()
     isolation = settings.isolation
+    wheels = UvWheels(home=places, folder=places.wheelhouse, environment=os.environ)
     signer = _tracking_signer(settings)
     credential = None if signer is None else signer.platform_token()
     return Adapters(
@@ -74,6 +84,7 @@ def real_adapters(settings: Settings) -> Adapters:
             authorities=settings.webhooks.ca_file,
         ),
         runner=local_runner(places, isolation=isolation),
+        runners=runners_of(settings, wheels),
         targets=targets_of(settings),
         tracking=MlflowTracking(
             uri=settings.tracking_server.uri,
@@ -83,7 +94,7 @@ def real_adapters(settings: Settings) -> Adapters:
         ),
         registered=MlflowRegisteredModels(uri=settings.tracking_server.uri, credential=credential),
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
-        wheels=UvWheels(home=places, folder=places.wheelhouse, environment=os.environ),
+        wheels=wheels,
     )
 
 
@@ -104,6 +115,26 @@ def targets_of(settings: Settings) -> Mapping[str, Target]:
         images=LayoutArchives(Layout(settings.storage.places.images)),
     )
     return configured_targets(settings.deployments.targets, context)
+
+
+def runners_of(settings: Settings, wheels: WheelSource) -> Mapping[str, Runner]:
+    """The runners that the operator has configured."""
+    places, tracker = settings.storage.places, settings.tracking_server
+    require_space = partial(settings.storage.disk.require, what="the image of runs")
+    layout = Layout(places.images)
+    registries = registries_of(settings.images)
+    bases = bases_of(settings.images, layout, registries, require_space=require_space)
+    context = RunnerContext(
+        home=places,
+        isolation=settings.isolation,
+        installation=installation_of(settings.storage.database),
+        images=RunImages(layout, base=lambda log: bases.open(log=log), wheels=wheels, require_space=require_space),
+        open_registry=registries.open,
+        tracking_uri=tracker.uri,
+        is_tracker_ours=tracker.is_own,
+        is_tracker_local=is_loopback(tracker.host if tracker.is_own else urlsplit(tracker.uri).hostname or ""),
+    )
+    return configured_runners(settings.runners.runners, context)
 
 
 def _tracking_signer(settings: Settings) -> TrackingSigner | None:

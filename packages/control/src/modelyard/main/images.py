@@ -1,15 +1,12 @@
 """Puts the noun of images together over the layout of this home."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
 from fastapi import APIRouter
 
-from modelyard.images.bases import Bases
 from modelyard.images.building import ImageBuilding
 from modelyard.images.making import ImageMaking
-from modelyard.images.registries import Registries
 from modelyard.images.removal import ImageRemoval, Users
 from modelyard.images.requests import ImageRequests
 from modelyard.images.routes import image_changes, image_looks
@@ -17,6 +14,7 @@ from modelyard.images.service import ImageService
 from modelyard.images.workflows import Imaging
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
+from modelyard.main.image_sources import bases_of, registries_of
 from modelyard.oci.layout import Layout
 from modelyard.packaging.service import PackagingService
 from modelyard.registry.service import RegistryService
@@ -31,18 +29,10 @@ class ImageParts:
         settings = context.settings.images
         self._context = context
         self._registry = registry
-        registries = Registries(
-            settings.docker_config_file(), environment=os.environ, plain_http=frozenset(settings.plain_http)
-        )
+        registries = registries_of(settings)
         require_space = partial(context.disk.require, what="the image")
         layout = Layout(context.settings.storage.places.images)
-        bases = Bases(
-            layout,
-            source=settings.base_source,
-            platform=settings.target_platform,
-            registries=registries,
-            require_space=require_space,
-        )
+        bases = bases_of(settings, layout, registries, require_space=require_space)
         self.images = ImageService(
             database=context.database,
             clock=context.clock,

@@ -36,7 +36,7 @@ class JobParts:
             audit=context.audit,
             folder=settings.storage.places.jobs,
             kinds=JOB_KINDS,
-            run_logs=RunLogsOfJobs(adapters.runner).of,
+            run_logs=RunLogsOfJobs(tuple(adapters.runners.values())).of,
             at_end=self.secrets.forget,
         )
         engine = adapters.engine

@@ -16,6 +16,7 @@ from modelyard.projects.service import ProjectService
 from modelyard.training.afterwards import RegisteringAfterwards
 from modelyard.training.logged import LoggedByJobs
 from modelyard.training.opening import OpeningModels
+from modelyard.training.runners import Runners
 from modelyard.training.service import TrainingService
 from modelyard.training.workflows import Training
 
@@ -26,7 +27,7 @@ class TrainingParts:
     def __init__(
         self, context: Context, jobs: JobParts, registry_parts: RegistryParts, serving: DeploymentParts
     ) -> None:
-        settings = context.settings
+        settings, runners = context.settings, Runners(context.adapters.runners)
         self._jobs = jobs.jobs
         self._registration = registry_parts.registration
         metric_rules = registry_parts.policies.metric_rules
@@ -43,12 +44,13 @@ class TrainingParts:
             secrets=jobs.secrets,
             projects=self.projects,
             targets=serving.targets,
+            runners=runners,
             metric_rules=metric_rules,
             most_seconds=settings.runs.seconds,
         )
         logged = LoggedByJobs(context.adapters.tracking, registry_parts.registry.job_runs)
         self._afterwards = RegisteringAfterwards(self._jobs, registry_parts.registry, logged, metric_rules)
-        self.steps = _steps(context, jobs, registry_parts, serving.packaging, self.projects, logged)
+        self.steps = _steps(context, jobs, registry_parts, serving.packaging, self.projects, runners, logged)
 
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of training and of registering what it made."""
@@ -66,6 +68,7 @@ def _steps(
     registry_parts: RegistryParts,
     packaging: PackagingService,
     projects: ProjectService,
+    runners: Runners,
     logged: LoggedByJobs,
 ) -> Training:
     settings, adapters = context.settings, context.adapters
@@ -74,7 +77,7 @@ def _steps(
         registry=registry_parts.registry,
         packaging=packaging,
         environments=adapters.environments,
-        runner=adapters.runner,
+        runners=runners,
         tracking=adapters.tracking,
         clock=context.clock,
         limits=settings.runs.limits,
@@ -83,7 +86,6 @@ def _steps(
         logged=logged,
         opening=OpeningModels(
             tracking=adapters.tracking,
-            runner=adapters.runner,
             packaging=packaging,
             opening=opening(settings, adapters),
             scratch=context.scratch.folder,

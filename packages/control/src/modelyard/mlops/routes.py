@@ -70,7 +70,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                         **_each(("requirements", "constraints", "arguments"), type="array", items={"type": "string"}),
                         **_each(("environment", "secrets"), type="string", format="json"),
                         **_each(
-                            ("experiment_name", "model_name", "logged_model", "best_of", "requires_python"),
+                            ("experiment_name", "model_name", "logged_model", "best_of", "requires_python", "runner"),
                             type="string",
                         ),
                         "timeout_seconds": {"type": "number"},

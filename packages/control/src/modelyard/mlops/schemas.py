@@ -16,6 +16,7 @@ from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
 from modelyard.registry.schemas import Answer, GivenBody
 from modelyard.training.domain import script_sha256
+from modelyard.training.runners import name_of
 from modelyard.training.scripts import GitState, Script
 
 _BEST_OF = "the metric by which the best of several is taken: `accuracy`, `min:rmse`, `max:gain`"
@@ -70,6 +71,10 @@ class ScriptRequest(RequestBody):
     )
     best_of: str | None = Field(default=None, max_length=260, description=_BEST_OF)
     timeout_seconds: float | None = None
+    runner: str | None = Field(
+        default=None,
+        description="one of the operator's runners, such as `local`; the first of them where none is named",
+    )
 
     @model_validator(mode="after")
     def _name_one_thing_to_run(self) -> Self:
@@ -178,6 +183,7 @@ class SourceAnswer(Answer):
     requirements: list[str]
     constraints: list[str]
     requires_python: str
+    runner: str = Field(description="which of the operator's runners runs it")
     git_commit: str | None
     git_is_dirty: bool | None
 
@@ -197,6 +203,7 @@ class SourceAnswer(Answer):
             requirements=request.get("requirements", []),
             constraints=request.get("constraints", []),
             requires_python=request.get("requires_python", ""),
+            runner=name_of(job),
             git_commit=git.get("commit"),
             git_is_dirty=git.get("is_dirty"),
         )

@@ -14,7 +14,7 @@ from modelyard.errors import Invalid
 from modelyard.mlops.schemas import TrainingRequest
 from modelyard.training.scripts import MAX_SCRIPT_BYTES
 
-_TEXT_FIELDS = ("experiment_name", "model_name", "logged_model", "best_of", "requires_python")
+_TEXT_FIELDS = ("experiment_name", "model_name", "logged_model", "best_of", "requires_python", "runner")
 _LINE_FIELDS = ("requirements", "constraints")
 _JSON_FIELDS = ("environment", "secrets")
 _REPEATED = frozenset({*_LINE_FIELDS, "arguments"})

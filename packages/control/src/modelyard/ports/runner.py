@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
+from modelyard.ports.environments import Lock, LogLine
 from modelyard.ports.files import FileTree
 from modelyard.ports.log import LogPart
 
@@ -87,7 +88,8 @@ class Runner(Protocol):
     """
 
     def start(self, spec: RunSpec) -> None:
-        """Start the run, if none was started with this key. Returns at once.
+        """Start the run, if none was started with this key. Returns at once. A run in a place that has to be made first
+        begins there as soon as whoever started it observes it.
 
         Raises:
             Unavailable: no process can be started now.
@@ -95,7 +97,9 @@ class Runner(Protocol):
         """
 
     def observe(self, run_key: str) -> RunOutcome:
-        """What the run does now. Never raises for a run that is not there: that is UNKNOWN."""
+        """What the run does now. Never raises for a run that is not there: that is UNKNOWN. It is RUNNING while what it
+        runs on does not answer.
+        """
 
     def cancel(self, run_key: str) -> None:
         """End the run and every process that it started: SIGTERM first, SIGKILL later. Returns when none is left.
@@ -116,8 +120,8 @@ class Runner(Protocol):
         """A part of that, in the order in which it was written; its end is known once the run has ended."""
 
     def files(self, run_key: str, folder: str) -> Sequence[str]:
-        """The regular files below a folder of the run's working directory, as paths from there, sorted. No link is
-        followed, and of more than `MOST_FILES` it names as many.
+        """The regular files below a folder of the working directory of a run that has ended, as paths from there,
+        sorted. No link is followed, and of more than `MOST_FILES` it names as many.
         """
 
     def open_file(self, run_key: str, path: str) -> AbstractContextManager[IO[bytes]]:
@@ -126,3 +130,25 @@ class Runner(Protocol):
         Raises:
             NotFound: code `run_file_not_found`.
         """
+
+
+@runtime_checkable
+class PreparesRuns(Protocol):
+    """A runner that needs more than an environment on this machine before it can start runs."""
+
+    def prepare(self, lock: Lock, *, log: LogLine) -> None:
+        """Make what runs with this lock need, if it is not there. Idempotent; may take minutes.
+
+        Raises:
+            Invalid: runs with this lock cannot be had; the sentence says what can be done.
+            Unavailable: what it needs does not answer.
+        """
+
+
+@runtime_checkable
+class HasOwnTrackingAddress(Protocol):
+    """A runner whose scripts reach the tracking server at another address than the control plane does."""
+
+    @property
+    def tracking_uri(self) -> str:
+        """That address. Raises Unavailable where it is asked of something that does not answer."""

@@ -10,7 +10,6 @@ from modelyard.errors import NotFound
 from modelyard.packaging.opening import ModelOpening, refuse
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import LogLine
-from modelyard.ports.runner import Runner
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.training.project_code import RunFiles, add_module
 
@@ -23,12 +22,11 @@ class OpeningModels:
     """Opens what scripts logged."""
 
     tracking: Tracking
-    runner: Runner
     packaging: PackagingService
     opening: ModelOpening
     scratch: Path
 
-    def prove(self, logged: LoggedModel, *, lock_digest: str, run_key: str, script_name: str, log: LogLine) -> None:
+    def prove(self, logged: LoggedModel, *, lock_digest: str, run: RunFiles, script_name: str, log: LogLine) -> None:
         """Open the model; a module that only the run's own folder has is added to the model's files first.
 
         Raises:
@@ -43,7 +41,6 @@ class OpeningModels:
                 self.tracking.download(logged.uri, model)
             except NotFound as exc:
                 raise NotFound(f"the files of '{logged.uri}' are gone", code="artifact_missing") from exc
-            run = RunFiles(self.runner, run_key)
             added = self._open(model, Path(name), lock_digest=lock_digest, run=run, script_name=script_name, log=log)
             if added:
                 self.tracking.add_files(logged.uri, _only(model, added, Path(name) / "added"))

@@ -17,26 +17,27 @@ def run_key_of(job_id: str, attempt: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """What one run writes to stdout and stderr."""
+    """What one run writes to stdout and stderr. One of the runners has it."""
 
-    runner: Runner
+    runners: Sequence[Runner]
     run_key: str
 
     def size(self) -> int:
         """How many bytes are there now."""
-        return self.runner.log_size(self.run_key)
+        return max(runner.log_size(self.run_key) for runner in self.runners)
 
     def read(self, offset: int) -> LogPart:
         """The part from an offset on."""
-        return self.runner.read_log(self.run_key, offset)
+        has_it = next((one for one in self.runners if one.log_size(self.run_key)), self.runners[0])
+        return has_it.read_log(self.run_key, offset)
 
 
 @dataclass(frozen=True, slots=True)
 class RunLogsOfJobs:
     """The logs of all runs."""
 
-    runner: Runner
+    runners: Sequence[Runner]
 
     def of(self, job_id: str) -> Sequence[RunLog]:
         """Those of a job, also of runs that were not begun."""
-        return [RunLog(self.runner, run_key_of(job_id, attempt)) for attempt in range(1, MAX_RUNS + 1)]
+        return [RunLog(self.runners, run_key_of(job_id, attempt)) for attempt in range(1, MAX_RUNS + 1)]

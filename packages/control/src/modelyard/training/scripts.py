@@ -51,6 +51,8 @@ class Script:
     project: str | None = None
     """The sha256 of a project's archive, instead of the script's text."""
     git: GitState | None = None
+    runner: str | None = None
+    """One of those that the operator has configured."""
 
 
 def request_of(script: Script, project: Path | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from modelyard.projects.service import ProjectService
 from modelyard.registry.selection import MetricRules, parse_best_of
 from modelyard.tracker_names import mirror_name
 from modelyard.training.kinds import ONE_CLICK, TRAINING
+from modelyard.training.runners import Runners
 from modelyard.training.scripts import Script, request_of
 
 
@@ -32,6 +33,7 @@ class TrainingService:
         secrets: JobSecrets,
         projects: ProjectService,
         targets: Targets,
+        runners: Runners,
         metric_rules: MetricRules,
         most_seconds: float,
     ) -> None:
@@ -39,6 +41,7 @@ class TrainingService:
         self._secrets = secrets
         self._projects = projects
         self._targets = targets
+        self._runners = runners
         self._metric_rules = metric_rules
         self._most_seconds = most_seconds
 
@@ -109,7 +112,7 @@ class TrainingService:
         if script.best_of is not None:
             parse_best_of(script.best_of, self._metric_rules(principal, model_name))
         self._check_timeout(script.timeout_seconds)
-        return request | {"experiment_name": experiment_name}
+        return request | self._runners.chosen(script.runner) | {"experiment_name": experiment_name}
 
     def _check_timeout(self, seconds: float | None) -> None:
         if seconds is not None and not 0 < seconds <= self._most_seconds:

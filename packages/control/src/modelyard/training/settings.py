@@ -1,14 +1,18 @@
 """What a run of a user's code may take, and what it may see."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from modelyard.isolation import IsolationChoice
+from modelyard.naming import MAX_RUNNER
 from modelyard.ports.runner import Limits
 from modelyard.setting_group import COMMA_SEPARATED, MEBIBYTE, SettingGroup
+
+_RUNNER = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_RUNNER - 1}}}")
 
 
 class RunSettings(SettingGroup):
@@ -46,3 +50,22 @@ class RunSettings(SettingGroup):
             output_bytes=self.output_mb * MEBIBYTE,
             disk_bytes=self.disk_mb * MEBIBYTE,
         )
+
+
+class RunnerSettings(SettingGroup):
+    """Where scripts run."""
+
+    runners: dict[str, dict[str, Any]] = Field(default={"local": {}})
+    """Where scripts may run, as JSON: `{"local": {}, "big": {"type": "docker", …}}`. The first one is meant where none
+    is named; without a type, the name is the type."""
+
+    @field_validator("runners")
+    @classmethod
+    def _check_runners(cls, runners: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        wrong = [name for name in runners if not _RUNNER.fullmatch(name)]
+        if wrong or not runners:
+            raise ValueError(
+                f"expected one runner or more by names of lower-case letters, digits and '-', at most {MAX_RUNNER} "
+                f"characters, got {wrong[0] if wrong else 'none'!r}"
+            )
+        return runners

@@ -14,8 +14,16 @@ from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.packaging.python import refuse_unservable_python
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.clock import Clock
-from modelyard.ports.environments import Environments
-from modelyard.ports.runner import Limits, Runner, RunOutcome, RunPhase, RunSpec
+from modelyard.ports.environments import Environments, Lock, LogLine
+from modelyard.ports.runner import (
+    HasOwnTrackingAddress,
+    Limits,
+    PreparesRuns,
+    Runner,
+    RunOutcome,
+    RunPhase,
+    RunSpec,
+)
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.projects.service import ProjectService
 from modelyard.registry.provenance import Provenance, Source
@@ -27,6 +35,8 @@ from modelyard.training.domain import own_tracking_uri, script_environment, scri
 from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
+from modelyard.training.project_code import RunFiles
+from modelyard.training.runners import Runners
 from modelyard.training.runs import MAX_RUNS, run_key_of
 
 _KEPT = ". What it had logged before is kept, and can be registered without training again"
@@ -43,7 +53,7 @@ class Training:
     registry: RegistryService
     packaging: PackagingService
     environments: Environments
-    runner: Runner
+    runners: Runners
     tracking: Tracking
     clock: Clock
     limits: Limits
@@ -84,20 +94,17 @@ class Training:
 
     def stop(self, job: Job) -> None:
         """End what runs for the job; on a full disk its files go too, but for the log."""
+        runner = self.runners.of(job)
         for attempt in range(1, MAX_RUNS + 1):
             run_key = run_key_of(job.job_id, attempt)
-            self.runner.cancel(run_key)
+            runner.cancel(run_key)
             try:
                 self.check_space()
             except DiskFull:
-                self.runner.discard(run_key)
+                runner.discard(run_key)
 
     def _environment(self, job: Job) -> Result:
-        log = self.jobs.log(job.job_id)
-
-        def say(line: str) -> None:
-            log.write(BEFORE_RUN, line)
-
+        say = self._say_before(job)
         requirements = with_tracking_client(job.request["requirements"], self.tracking_requirement)
         request = job.request
         lock = self.environments.lock(
@@ -108,16 +115,20 @@ class Training:
         )
         if job.kind == ONE_CLICK:
             refuse_unservable_python(lock.python)
+        _prepare(self.runners.of(job), lock, say)
         self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)
         return {"lock": lock.digest}
 
     def _train(self, job: Job, lock_digest: str) -> Result:
         self.tracking.ensure_experiment(_experiment(job))
+        runner = self.runners.of(job)
         for attempt in range(1, MAX_RUNS + 1):
             run_key = run_key_of(job.job_id, attempt)
-            self.runner.start(self._spec(job, run_key=run_key, lock_digest=lock_digest))
-            if (outcome := self._wait(job, run_key)) is not None:
+            # Again: what was prepared may be gone by now, as images that nobody used.
+            _prepare(runner, Lock(self.packaging.lock_text(lock_digest), lock_digest), self._say_before(job))
+            runner.start(self._spec(job, runner, run_key=run_key, lock_digest=lock_digest))
+            if (outcome := self._wait(job, runner, run_key)) is not None:
                 return {
                     "run_key": run_key,
                     "tracking_uri": outcome.tracking_uri,
@@ -125,12 +136,12 @@ class Training:
                 }
         raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
 
-    def _wait(self, job: Job, run_key: str) -> RunOutcome | None:
+    def _wait(self, job: Job, runner: Runner, run_key: str) -> RunOutcome | None:
         """Wait for the run's end; None when it was lost with its machine."""
         while True:
-            outcome = self.runner.observe(run_key)
+            outcome = runner.observe(run_key)
             if outcome.phase is RunPhase.LOST:
-                self.runner.cancel(run_key)  # What it had started may be there still.
+                runner.cancel(run_key)  # What it had started may be there still.
                 return None
             if outcome.phase is RunPhase.UNKNOWN:
                 raise Unavailable("the run did not begin", code="runner_unavailable")
@@ -140,7 +151,7 @@ class Training:
             self.check_space()
             self.clock.sleep(_POLL_SECONDS)
 
-    def _spec(self, job: Job, *, run_key: str, lock_digest: str) -> RunSpec:
+    def _spec(self, job: Job, runner: Runner, *, run_key: str, lock_digest: str) -> RunSpec:
         request: Mapping[str, Any] = job.request
         limits = self.limits
         if request.get("timeout_seconds") is not None:
@@ -156,7 +167,7 @@ class Training:
             script_name=request["script_name"],
             script_content=request["script_content"],
             environment=script_environment(
-                tracking_uri=self.tracking.uri,
+                tracking_uri=runner.tracking_uri if isinstance(runner, HasOwnTrackingAddress) else self.tracking.uri,
                 experiment_name=_experiment(job),
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
                 given=request.get("environment", {}),
@@ -203,7 +214,7 @@ class Training:
         self.opening.prove(
             self._chosen(job, selected),
             lock_digest=lock_digest,
-            run_key=run_key,
+            run=RunFiles(self.runners.of(job), run_key),
             script_name=job.request["script_name"],
             log=lambda line: self._say(job, line),
         )
@@ -212,6 +223,11 @@ class Training:
     def _chosen(self, job: Job, selected: Result) -> LoggedModel:
         candidates = self.logged.candidates(job.job_id)
         return next(one.model for one in candidates if one.model.uri == selected["model_uri"])
+
+    def _say_before(self, job: Job) -> LogLine:
+        """Writes lines that stand before what the run prints."""
+        log = self.jobs.log(job.job_id)
+        return lambda line: log.write(BEFORE_RUN, line)
 
     def _say(self, job: Job, line: str) -> None:
         self.jobs.log(job.job_id).write(AFTER_RUN, line)
@@ -232,6 +248,11 @@ class Training:
             "experiment_name": version.experiment_name,
             "selection": selected["selection"],
         }
+
+
+def _prepare(runner: Runner, lock: Lock, log: LogLine) -> None:
+    if isinstance(runner, PreparesRuns):
+        runner.prepare(lock, log=log)
 
 
 def _failure(outcome: RunOutcome) -> str | None:

@@ -111,6 +111,29 @@ class DockerHost:
         """On loopback."""
         return AgentClient(self._http, f"http://127.0.0.1:{self._port(name)}", token)
 
+    def gateway(self) -> str:
+        """The address of this machine on the containers' network.
+
+        Raises:
+            Unavailable: the engine does not answer, or does not say it.
+        """
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        with self._engine.translated():
+            try:
+                network = self._engine.api.inspect_network(self._options.network)
+            except NotFound as error:
+                raise Unavailable(
+                    f"The Docker engine has no network '{self._options.network}'.", code="docker_network_absent"
+                ) from error
+        found = [each["Gateway"] for each in network["IPAM"]["Config"] or [] if each.get("Gateway")]
+        if not found:
+            raise Unavailable(
+                f"The network '{self._options.network}' has no gateway: set the runner's tracking_uri.",
+                code="docker_network_absent",
+            )
+        return str(found[0])
+
     def remove(self, name: str) -> None:
         """The container and its volume."""
         from docker.errors import NotFound  # noqa: PLC0415

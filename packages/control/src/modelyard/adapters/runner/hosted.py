@@ -39,6 +39,7 @@ class HostedRunner:
         store: the folders of the runs.
         host: the engine.
         installation: the id of this installation.
+        tracking_uri: the tracking server as its places reach it.
         grace_seconds: how long a script that is asked to end may take before it is killed.
         start_seconds: how long a place may take until its agent answers.
     """
@@ -49,16 +50,23 @@ class HostedRunner:
         host: RunHost,
         *,
         installation: Callable[[], str],
+        tracking_uri: Callable[[], str],
         grace_seconds: float,
         start_seconds: float,
     ) -> None:
         self._store = store
         self._host = host
         self._installation = installation
+        self._tracking_uri = tracking_uri
         self._grace_seconds = grace_seconds
         self._start_seconds = start_seconds
         self._to_send: dict[str, RunSpec] = {}
         """Runs whose agent has not got them yet. A control plane that is started anew is asked to start them anew."""
+
+    @property
+    def tracking_uri(self) -> str:
+        """The tracking server as scripts reach it."""
+        return self._tracking_uri()
 
     def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
         """Have the image of runs with this lock."""
