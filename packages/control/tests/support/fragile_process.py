@@ -19,6 +19,7 @@ import uvicorn
 
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.runner import FakeRunner
+from modelyard.adapters.wheels import FakeWheels
 from modelyard.logs import configure_logs
 from modelyard.main import ControlPlane, real_adapters
 from modelyard.ports.job_engine import JobEngine, Steps, Workflow
@@ -116,6 +117,7 @@ def serve(moment: str) -> None:
         environments=FakeEnvironments(settings.storage.places.environments),
         runner=FakeRunner(),
         targets={"folder": FolderTarget(settings.storage.places.root / "running")},
+        wheels=FakeWheels(settings.storage.places.wheelhouse),
     )
     control_plane = ControlPlane(settings, adapters)
     uvicorn.run(

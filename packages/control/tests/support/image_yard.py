@@ -69,8 +69,10 @@ class ImageYard:
         if has_base:
             self.parts.building.bases.import_root(make_root(home.parent / "root"), name="small")
         self.api = TestClient(self.control.app(), raise_server_exceptions=False)
-        if (token := self.control.access.first_token()) is not None:
-            self.api.headers["Authorization"] = f"Bearer {token}"
+        token = home / "token"
+        if (first := self.control.access.first_token()) is not None:
+            token.write_text(first)
+        self.api.headers["Authorization"] = f"Bearer {token.read_text()}"
 
     @contextmanager
     def working(self) -> Iterator["ImageYard"]:
@@ -99,11 +101,11 @@ class ImageYard:
             pass
 
     def make(self, version: int = 1, *, name: str = "my_model", **body: Any) -> Any:
-        """Have an image made: its newest one, as it is listed."""
+        """Have an image made; as it is listed."""
         job_id = self.ask(version, name=name, **body)["job_id"]
         self.work()
         assert self.job(job_id)["status"] == "succeeded", self.job(job_id)["error"]
-        return self.images(name=name, version=version)[0]
+        return next(one for one in self.images(name=name, version=version) if one["job_id"] == job_id)
 
     def images(self, *, name: str = "my_model", version: int = 1) -> list[Any]:
         """The images of a version, newest first."""

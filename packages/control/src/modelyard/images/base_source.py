@@ -30,7 +30,7 @@ class BaseSource:
             Invalid: code `base_invalid` or `reference_invalid`.
         """
         if text.startswith(_LAYOUT):
-            folder, colon, name = text.removeprefix(_LAYOUT).rpartition(":")
+            folder, colon, name = text.removeprefix(_LAYOUT).partition(":")
             if not colon or not name or not PurePosixPath(folder).is_absolute():
                 raise _invalid_base("oci:<absolute path of a layout>:<name of an image in it>", text)
             return cls(layout=(folder, name))

@@ -15,9 +15,8 @@ from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.pull import pull_image
 
-PREFIX = "base/"
+_IMPORTED, _COPIED = "base/imported/", "base/copied/"
 """How names of bases in the layout begin. No image's name does, since those begin with a host."""
-_IMPORTED, _COPIED = f"{PREFIX}imported/", f"{PREFIX}copied/"
 _WHAT_TO_DO = (
     "run `modelyard images base import FOLDER` on this machine with a root file system that has Python, or set "
     "MODELYARD_IMAGE_BASE to an image by its digest (registry.example.com/python@sha256:…) or to an OCI layout "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import NotFound
-from modelyard.images.bases import PREFIX, Bases
+from modelyard.images.bases import Bases
 from modelyard.images.domain import Image, ImageContent, ImageLayer
 from modelyard.images.registries import Registries
 from modelyard.oci.base.bases import Base
@@ -15,7 +15,7 @@ from modelyard.oci.content import REF_NAME, Descriptor, Digest
 from modelyard.oci.export import archive_chunks
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
-from modelyard.oci.reference import Reference
+from modelyard.oci.reference import Reference, is_reference
 from modelyard.oci.registry.push import Pushed, delete_image, push_image
 from modelyard.oci.supply_chain import Origin, attach, inventory, provenance_statement, remove_orphans
 from modelyard.oci.supply_chain.provenance import IN_TOTO
@@ -164,7 +164,9 @@ class ImageBuilding:
         self.layout.remove(Digest(digest), name=name)
 
     def keep_only(self, names: set[str]) -> int:
-        """Take all images out of the layout but those of these names, and delete what nothing leads to any more.
+        """Take all images of versions out of the layout but those of these names, and delete what nothing leads to.
+
+        Images of versions are named by references; bases and whatever else is in the layout are not.
 
         Returns:
             how many bytes were deleted.
@@ -174,7 +176,7 @@ class ImageBuilding:
         """
         for entry in self.layout.index().manifests:
             name = entry.annotations.get(REF_NAME)
-            if name is not None and not name.startswith(PREFIX) and name not in names:
+            if name is not None and name not in names and is_reference(name):
                 self.layout.remove(entry.digest, name=name)
         remove_orphans(self.layout)
         return self.layout.collect_garbage()

@@ -106,6 +106,15 @@ class Reference:
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
+def is_reference(text: str) -> bool:
+    """Whether this names an image at a registry."""
+    try:
+        Reference.parse(text)
+    except Invalid:
+        return False
+    return True
+
+
 def check_host(host: str, *, field: str, text: str | None = None) -> None:
     """Refuse what is no registry's host; `text` is what it was a part of.
 

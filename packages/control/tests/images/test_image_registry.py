@@ -1,0 +1,152 @@
+"""Images in a registry that nobody here wrote: pushed, read by skopeo, deleted, and what a new version sends."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_engines import RealRegistry, need, real_registry, run
+from image_yard import ALICE, REGISTRY, ImageYard
+
+from modelyard.errors import Unavailable
+from modelyard.oci.content import Digest
+from modelyard.oci.reference import Repository
+
+MakeYard = Callable[..., ImageYard]
+MEBIBYTE = 1024 * 1024
+
+
+def inspect(reference: str, *options: str) -> Any:
+    """What skopeo says of an image in a registry."""
+    return json.loads(run(need("skopeo"), "inspect", "--tls-verify=false", *options, f"docker://{reference}"))
+
+
+class TestPushing:
+    def test_skopeo_reads_what_a_job_has_pushed(self, make_yard: MakeYard, docker_registry: RealRegistry) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/models")
+        yard.register()
+        image = yard.make()
+        assert (image["state"], image["image_name"]) == ("pushed", f"{docker_registry.host}/models:my-model-v1")
+        found = inspect(image["image_name"])
+        assert found["Digest"] == image["digest"]
+        assert found["Layers"] == [layer["digest"] for layer in image["layers"]]
+        assert found["Labels"]["org.opencontainers.image.version"] == "1"
+        raw = inspect(f"{docker_registry.host}/models@{image['digest']}", "--raw")
+        assert raw["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+        assert yard.actions() == ["image.building", "image.built", "image.pushed"]
+        log = yard.log(image["job_id"])
+        assert "sent " in log
+        assert " bytes; " in log
+
+    def test_its_inventory_and_provenance_are_in_the_registry(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/described")
+        yard.register()
+        image = yard.make()
+        with yard.parts.building._registries.open(docker_registry.host) as registry:
+            repository = Repository(docker_registry.host, "described")
+            kinds = {one.artifact_type for one in registry.referrers(repository, Digest(image["digest"]))}
+        assert kinds == {"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}
+
+    def test_a_new_version_sends_its_model_and_what_describes_it(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/growing")
+        first, second = (bytes([number]) * (17 * MEBIBYTE) for number in (1, 2))
+        yard.register(model_pkl=first, big_bin=bytes(17 * MEBIBYTE))
+        yard.register(model_pkl=second, big_bin=bytes(17 * MEBIBYTE))
+        yard.make()
+        before = docker_registry.stored_bytes()
+        yard.make(2)
+        grown = docker_registry.stored_bytes() - before
+        assert 17 * MEBIBYTE < grown < 17 * MEBIBYTE + 64 * 1024
+
+    def test_a_built_image_is_pushed_later(self, make_yard: MakeYard, docker_registry: RealRegistry) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/later")
+        yard.register()
+        built = yard.make(push=False)
+        assert built["state"] == "built"
+        pushed = yard.make(push=True)
+        assert (pushed["state"], pushed["digest"]) == ("pushed", built["digest"])
+        assert [one["image_id"] for one in yard.images()] == [pushed["image_id"]]
+
+    def test_each_target_has_the_repository_that_is_configured_for_it(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        yard = make_yard(repositories={"pulling": f"{docker_registry.host}/far"})
+        yard.register()
+        assert yard.make()["image_name"] == "localhost/modelyard:my-model-v1"
+        assert yard.make(target="pulling")["image_name"] == f"{docker_registry.host}/far:my-model-v1"
+        assert {one["state"] for one in yard.images()} == {"built", "pushed"}
+
+    def test_a_registry_that_refuses_ends_the_job_with_its_reason(self, make_yard: MakeYard, tmp_path: Path) -> None:
+        user = "user:$2y$05$tvNOLpTrMYoXR4AhPQkwD.JSCRBeb6EYqlIgpZTMWiyfxjLkcD0jm\n"
+        with real_registry(tmp_path / "closed", htpasswd=user) as closed:
+            yard = make_yard(repository=f"{closed.host}/models", docker_config=str(tmp_path / "none"))
+            yard.register()
+            job_id = yard.ask()["job_id"]
+            yard.work()
+        (image,) = yard.images()
+        assert image["state"] == "failed"
+        assert image["digest"] is not None
+        assert yard.job(job_id)["error"]["message"] == image["reason"]
+        assert closed.host in image["reason"]
+
+
+class TestDeleting:
+    def test_it_goes_from_the_registry_too(self, make_yard: MakeYard, docker_registry: RealRegistry) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/going")
+        yard.register()
+        image = yard.make()
+        answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}")
+        assert answer.json()["deleted"][0]["is_left_in_registry"] is False
+        assert self.digest_there(yard, image) is None
+        assert yard.images() == []
+
+    def test_it_goes_from_the_registry_with_its_version(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/with-version")
+        yard.register()
+        image = yard.make()
+        yard.api.delete("/api/v1/modelserving/models/my_model/versions/1", params={"delete_mode": 0})
+        yard.work()
+        assert self.digest_there(yard, image) is None
+
+    def test_a_registry_that_deletes_nothing_keeps_it_and_the_answer_says_so(
+        self, make_yard: MakeYard, tmp_path: Path
+    ) -> None:
+        with real_registry(tmp_path / "keeping", deletes=False) as keeping:
+            yard = make_yard(repository=f"{keeping.host}/models")
+            yard.register()
+            image = yard.make()
+            answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}")
+            assert answer.json() == {"deleted": [{"reference": image["reference"], "is_left_in_registry": True}]}
+            assert yard.images() == []
+            assert self.digest_there(yard, image) == image["digest"]
+
+    def test_while_the_registry_is_away_nothing_is_forgotten(self, make_yard: MakeYard, tmp_path: Path) -> None:
+        with real_registry(tmp_path / "going") as going:
+            yard = make_yard(repository=f"{going.host}/models")
+            yard.register()
+            image = yard.make()
+        registries = yard.parts.building._registries
+        registries._access = replace(registries._access, attempts=1)
+        answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "registry_unavailable")
+        assert going.host in answer.json()["error"]
+        assert yard.images() == [image]
+        version = yard.control.registry.version(ALICE, "my_model", 1)
+        with pytest.raises(Unavailable, match=going.host):
+            yard.control.deployment_parts.image_removal.remove_version(ALICE, version, reason="a test")
+
+    @staticmethod
+    def digest_there(yard: ImageYard, image: Any) -> str | None:
+        host, _, rest = image["image_name"].partition("/")
+        name, _, tag = rest.partition(":")
+        with yard.parts.building._registries.open(host) as registry:
+            found = registry.digest_of(Repository(host, name).tagged(tag))
+        return None if found is None else str(found)
