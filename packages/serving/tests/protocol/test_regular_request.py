@@ -109,6 +109,7 @@ class TestUsualForm:
         assert regular(body) is None
 
     @given(texts())
+    @example(b'{"inputs":[{"name":"x","shape":[0],"datatype":"FP16","data":[]}]}')
     @example(b'{"inputs" :[],"id":"a","id":"b"}')
     @example(json.dumps({"inputs": [{**ROW, "data": [1, [2]]}]}).encode())
     def test_what_it_reads_is_what_the_careful_reader_reads(self, text: bytes) -> None:

@@ -23,6 +23,7 @@ class _ElementError(Exception):
 
 _ARRAYS = frozenset({simdjson.Array, list})
 _NAMED_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_NOT_IN_JSON = (Datatype.FP16, Datatype.BF16)
 _KINDS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
     "f": ("d", np.dtype("f8")),
     "i": ("i", np.dtype("i8")),
@@ -31,7 +32,7 @@ _KINDS: dict[str, tuple[Literal["d", "i", "u"], np.dtype[Any]]] = {
 _BUFFERS = {
     datatype: (*_KINDS[datatype.numpy_dtype.kind], datatype.numpy_dtype)
     for datatype in Datatype
-    if datatype.numpy_dtype.kind in _KINDS
+    if datatype.numpy_dtype.kind in _KINDS and datatype not in _NOT_IN_JSON
 }
 """Of a datatype of numbers: what the parser's buffer is asked for, its dtype, and the datatype's own."""
 
@@ -47,7 +48,7 @@ def elements(data: Any, *, datatype: Datatype, shape: Shape, name: str, is_base6
     Raises:
         InvalidInput: the count, the nesting or an element does not fit; FP16 and BF16, which JSON cannot carry.
     """
-    if datatype in (Datatype.FP16, Datatype.BF16):
+    if datatype in _NOT_IN_JSON:
         raise InvalidInput(f"input {name!r} is {datatype}, which JSON cannot carry: send it as a binary tensor")
     if not isinstance(data, (simdjson.Array, list)):
         raise InvalidInput(f"input {name!r}: data must be a list, not {describe_value(data)}")
