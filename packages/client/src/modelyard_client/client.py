@@ -9,6 +9,7 @@ from modelyard_client.clock import Clock
 from modelyard_client.comparison import Comparisons
 from modelyard_client.deletions import Deletions
 from modelyard_client.deployments import Deployments
+from modelyard_client.images import Images
 from modelyard_client.jobs import Jobs
 from modelyard_client.members import Members
 from modelyard_client.mirror import Mirror
@@ -55,6 +56,7 @@ class Client:
         self.mirror = Mirror(self._transport)
         self.promotion = Promotion(self._transport)
         self.comparisons = Comparisons(self._transport)
+        self.images = Images(self._transport)
         self.deployments = Deployments(self._transport)
         self.status = Status(self._transport)
         self.members = Members(self._transport)

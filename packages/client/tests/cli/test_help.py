@@ -14,6 +14,7 @@ class TestHelp:
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),
             *("audit list", "audit verify", "audit export", "audit production", "webhooks list", "webhooks create"),
             *("webhooks show", "webhooks test", "webhooks deliveries", "webhooks replay", "webhooks dead-letters"),
+            *("images list", "images build", "images push", "images show", "images delete", "images export"),
             *("webhooks rotate", "webhooks pause", "webhooks resume", "webhooks delete"),
         ],
     )

@@ -15,6 +15,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.target.fake import FakeImageTarget, FakeTarget
 from modelyard.deployments.settings import DeploymentSettings
 from modelyard.http.settings import HttpSettings
+from modelyard.images.imported_bases import ImportedBases
 from modelyard.images.settings import ImageSettings
 from modelyard.main import Adapters, ControlPlane
 from modelyard.oci.archives import LayoutArchives
@@ -67,7 +68,7 @@ class ImageYard:
         self.control.database.migrate()
         self.parts = self.control.deployment_parts.images
         if has_base:
-            self.parts.building.bases.import_root(make_root(home.parent / "root"), name="small")
+            ImportedBases(self.layout).add(make_root(home.parent / "root"), name="small")
         self.api = TestClient(self.control.app(), raise_server_exceptions=False)
         token = home / "token"
         if (first := self.control.access.first_token()) is not None:

@@ -6,13 +6,15 @@ from pathlib import Path
 from deletion_world import ALICE, World
 from oci_parts import make_root
 
+from modelyard.images.imported_bases import ImportedBases
+
 
 def main(folder: Path) -> None:
     """Register a version, and make its image."""
     world = World(folder / "home")
     world.control.database.migrate()
     parts = world.control.deployment_parts.images
-    parts.building.bases.import_root(make_root(folder / "root"), name="small")
+    ImportedBases(parts.building.layout).add(make_root(folder / "root"), name="small")
     version = world.register()
     repository = parts.images.repositories.of("default")
     image = parts.making.restore(ALICE, version, repository, log=lambda _: None)

@@ -13,6 +13,7 @@ from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
 from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.holds import app as holds
+from modelyard_client.cli.images import app as images
 from modelyard_client.cli.jobs import app as jobs
 from modelyard_client.cli.lineage import lineage
 from modelyard_client.cli.logs import logs
@@ -82,6 +83,7 @@ models.command()(lineage)
 app.add_typer(models, name="models")
 app.add_typer(versions, name="versions")
 app.command()(register)
+app.add_typer(images, name="images")
 app.add_typer(deployments, name="deployments")
 for verb in (compare, promote, approve, reject, withdraw, rollback):
     app.command()(verb)

@@ -13,21 +13,30 @@ COMMANDS = "modelyard.commands"
 """The entry point group of commands: functions with Typer's annotations, or whole Typer applications."""
 
 
-class RootGroup(TyperGroup):
+class OpenGroup(TyperGroup):
     """The commands of this distribution, and those that others register. A command here is never replaced by one."""
+
+    entry_points: str
+    """The entry point group of the others."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Their names; own ones first."""
         own = super().list_commands(ctx)
-        return [*own, *sorted(name for name in _plug_ins() if name not in own)]
+        return [*own, *sorted(name for name in _plug_ins(self.entry_points) if name not in own)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command with this name; a plug-in is loaded only now."""
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        plug_in = _plug_ins().get(cmd_name)
+        plug_in = _plug_ins(self.entry_points).get(cmd_name)
         return None if plug_in is None else _load(plug_in)
+
+
+class RootGroup(OpenGroup):
+    """All commands."""
+
+    entry_points = COMMANDS
 
 
 class NounGroup(TyperGroup):
@@ -40,8 +49,14 @@ class NounGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def _plug_ins() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=COMMANDS)}
+class ImagesGroup(OpenGroup, NounGroup):
+    """Commands on images: those of the control plane's machine are registered by the control plane."""
+
+    entry_points = f"{COMMANDS}.images"
+
+
+def _plug_ins(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
 
 
 def _load(entry: EntryPoint) -> Any:

@@ -1,40 +1,26 @@
 """The base of images: found by the operator's setting, and brought into the layout before the first build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.errors import Conflict, Invalid, NotFound
-from modelyard.images.base_source import BaseSource, checked_base_name
+from modelyard.images.base_source import BaseSource
+from modelyard.images.imported_bases import ImportedBases
 from modelyard.images.registries import Registries
 from modelyard.oci.base.bases import Base, copy_image, open_base
-from modelyard.oci.base.root_file_system import import_root_file_system
-from modelyard.oci.content import INDEXES, REF_NAME, Descriptor, Digest, Platform
+from modelyard.oci.content import INDEXES, Descriptor, Digest, Platform
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.pull import pull_image
 
-_IMPORTED, _COPIED = "base/imported/", "base/copied/"
-"""How names of bases in the layout begin. No image's name does, since those begin with a host."""
+_COPIED = "base/copied/"
+"""How names of bases in the layout begin that came from elsewhere."""
 _WHAT_TO_DO = (
     "run `modelyard images base import FOLDER` on this machine with a root file system that has Python, or set "
     "MODELYARD_IMAGE_BASE to an image by its digest (registry.example.com/python@sha256:…) or to an OCI layout "
     "(oci:/srv/bases:python)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedBase:
-    """A base that was imported on this machine."""
-
-    name: str
-    digest: str
-    platform: str
-    glibc: str
-    pythons: Sequence[str]
-    """`3.11`"""
-    size: int
 
 
 class Bases:
@@ -55,6 +41,7 @@ class Bases:
         require_space: Callable[[int], None],
     ) -> None:
         self._layout = layout
+        self._imported_bases = ImportedBases(layout)
         self._source = source
         self._platform = platform
         self._registries = registries
@@ -93,24 +80,6 @@ class Bases:
             )
         return base
 
-    def import_root(self, source: Path, *, name: str) -> ImportedBase:
-        """Make a base of a root file system, a folder or a tar archive, in place of one that has the name.
-
-        Raises:
-            Invalid: code `base_invalid`, `root_file_system_invalid` or `base_unsupported`.
-        """
-        place = f"{_IMPORTED}{checked_base_name(name)}"
-        descriptor = import_root_file_system(source, self._layout, name=place)
-        try:
-            return self._describe(name, descriptor)
-        except Invalid:
-            self._layout.remove(descriptor.digest, name=place)
-            raise
-
-    def imported(self) -> list[ImportedBase]:
-        """All that were imported, by name."""
-        return [self._describe(name, entry) for name, entry in sorted(self._entries().items())]
-
     def _descriptor(self, log: Callable[[str], None]) -> Descriptor:
         if self._source is not None and self._source.reference is not None:
             return self._pulled(self._source.reference, log)
@@ -119,7 +88,7 @@ class Bases:
         return self._imported()
 
     def _imported(self) -> Descriptor:
-        entries = self._entries()
+        entries = self._imported_bases.descriptors()
         name = None if self._source is None else self._source.name
         if name is not None and name in entries:
             return entries[name]
@@ -170,18 +139,3 @@ class Bases:
             return self._layout.find(name)
         except NotFound:
             return None
-
-    def _entries(self) -> dict[str, Descriptor]:
-        named = ((entry.annotations.get(REF_NAME, ""), entry) for entry in self._layout.index().manifests)
-        return {name.removeprefix(_IMPORTED): entry for name, entry in named if name.startswith(_IMPORTED)}
-
-    def _describe(self, name: str, descriptor: Descriptor) -> ImportedBase:
-        base = open_base(self._layout, descriptor)
-        return ImportedBase(
-            name=name,
-            digest=str(descriptor.digest),
-            platform=str(base.config.platform),
-            glibc=base.facts.glibc,
-            pythons=sorted(base.facts.pythons, key=lambda text: int(text.partition(".")[2])),
-            size=sum(blob.size for blob in base.manifest.blobs),
-        )

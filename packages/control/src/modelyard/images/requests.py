@@ -9,6 +9,7 @@ from modelyard.images.kinds import IMAGE
 from modelyard.images.service import ImageService
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
+from modelyard.oci.reference import Repository
 from modelyard.principals import Principal
 from modelyard.registry.domain import refuse_deleting
 from modelyard.registry.service import RegistryService
@@ -57,11 +58,7 @@ class ImageRequests:
         """
         found = self._registry.version(principal, name, number)
         refuse_deleting(found)
-        self._check_target(command.target)
-        repository = self._images.repositories.of(principal.tenant_id, command.target)
-        if command.push:
-            refuse_without_registry(repository, why="an image is pushed to a registry", field="push")
-        self._bases.refuse_missing()
+        repository = self.refuse_impossible(principal, command)
         pushes = has_registry(repository) if command.push is None else command.push
 
         attempt = self._images.new(principal, found, repository=repository, job_id=None)
@@ -78,6 +75,19 @@ class ImageRequests:
             ),
         )
         return job, f"{job.request['repository']}:{attempt.tag}"
+
+    def refuse_impossible(self, principal: Principal, command: ImageCommand) -> Repository:
+        """Refuse what cannot be made of any version; else the repository that is meant.
+
+        Raises:
+            Invalid, Conflict: as `make`.
+        """
+        self._check_target(command.target)
+        repository = self._images.repositories.of(principal.tenant_id, command.target)
+        if command.push:
+            refuse_without_registry(repository, why="an image is pushed to a registry", field="push")
+        self._bases.refuse_missing()
+        return repository
 
     def _check_target(self, name: str | None) -> None:
         if name is not None and name not in self._targets:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,18 +12,21 @@ from modelyard.images.requests import ImageCommand
 from modelyard.jobs.domain import Job
 from modelyard.naming import MAX_TARGET
 
+TARGET: Any = Field(
+    default=None,
+    max_length=MAX_TARGET,
+    description="whose repository is meant, where the operator has configured several; the default one else",
+)
+PUSH: Any = Field(
+    default=None, description="whether it is pushed; if its repository has a registry, when it is not given"
+)
+
 
 class ImageRequest(RequestBody):
     """An image that shall be made."""
 
-    target: str | None = Field(
-        default=None,
-        max_length=MAX_TARGET,
-        description="whose repository is meant, where the operator has configured several; the default one else",
-    )
-    push: bool | None = Field(
-        default=None, description="whether it is pushed; if its repository has a registry, when it is not given"
-    )
+    target: str | None = TARGET
+    push: bool | None = PUSH
 
     def command(self) -> ImageCommand:
         """As the noun has it."""

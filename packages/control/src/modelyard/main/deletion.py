@@ -19,6 +19,7 @@ from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 from modelyard.main.registry import RegistryParts
 from modelyard.mirror.service import MirrorService
+from modelyard.modelserving.image_routes import served_image_routes
 from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
 from modelyard.modelserving.surface import Surface
 
@@ -40,6 +41,7 @@ class DeletionParts:
         self._registry_parts = registry_parts
         self._deployments = serving.deployments
         self._images = serving.images.images
+        self._image_requests = serving.images.requests
         self.images: Sequence[Images] = [Bundles(packaging), OciImages(serving.images.images, serving.image_removal)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
         self.deletions = self._deletion_service(context, jobs, registry_parts, serving, mirror)
@@ -109,6 +111,7 @@ class DeletionParts:
         return [
             served_model_routes(registry, registration, editing),
             served_version_routes(registry, registration, editing, surface),
+            served_image_routes(registration, self._image_requests),
             deletion_routes(self.deletions, self.restoring, registry, surface),
             hold_routes(self.holds, registry, self._clock),
         ]

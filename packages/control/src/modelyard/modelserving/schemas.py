@@ -8,6 +8,8 @@ from pydantic import Field
 from modelyard.deletion.states import VersionState
 from modelyard.deployments.domain import Deployment
 from modelyard.http.bodies import RequestBody
+from modelyard.images.requests import ImageCommand
+from modelyard.images.schemas import PUSH, TARGET
 from modelyard.registry.domain import Model, Version
 from modelyard.registry.schemas import Answer, Description, GivenBody, Tags
 
@@ -27,6 +29,17 @@ class VersionBody(GivenBody):
         description="the id of a run, a logged model (`m-…`, `model-…`), an upload or a job, or a model's address",
         max_length=500,
     )
+
+
+class ImageOfArtifactBody(VersionBody):
+    """An image of a trained artifact, of which the model's next version is made where it has none."""
+
+    target: str | None = TARGET
+    push: bool | None = PUSH
+
+    def command(self) -> ImageCommand:
+        """The image that is asked for."""
+        return ImageCommand(target=self.target, push=self.push)
 
 
 class EndpointAnswer(Answer):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from modelyard.errors import Invalid, NotFound
 from modelyard.naming import validate_model_name
+from modelyard.paging import MAX_LIMIT
 from modelyard.plain import plain_json
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import NOT_TRACKED, no_model, no_run
@@ -112,6 +113,23 @@ class Registration:
                 when nothing came of the upload or the job.
         """
         run_id, model_uri = self._source(principal, artifact_id)
+        return self.by_hand(principal, name=name, run_id=run_id, model_uri=model_uri, given=given)
+
+    def artifact_once(self, principal: Principal, *, name: str, artifact_id: str, given: Given) -> Version:
+        """The newest version of the model that was made of this artifact; registered now if there is none.
+
+        Raises:
+            As `artifact`.
+        """
+        validate_model_name(name, field="name")
+        run_id, model_uri = self._source(principal, artifact_id)
+        try:
+            known = self._registry.page_of_versions(principal, name, limit=MAX_LIMIT).items
+        except NotFound:
+            known = []
+        for version in known:
+            if version.model_uri == model_uri or (run_id is not None and version.run_id == run_id):
+                return version
         return self.by_hand(principal, name=name, run_id=run_id, model_uri=model_uri, given=given)
 
     def _source(self, principal: Principal, artifact_id: str) -> tuple[str | None, str | None]:
