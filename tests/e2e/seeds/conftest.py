@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from oci_parts import make_root
 from ports import find_free_port
 from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
 from tests.e2e.stack import Json, Stack, end_all
@@ -39,6 +40,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         options=["--no-auth"],
     )
     try:
+        base = make_root(tmp_path_factory.mktemp("base") / "root")
+        platform.run("images", "base", "import", str(base))
         platform.up()
         yield platform
         platform.close()

@@ -62,10 +62,15 @@ class TestModelVersion:
     def test_its_job_tells_its_status(self, anyone: httpx.Client, my_model: Json) -> None:
         assert anyone.get(f"/mlops/jobs/{my_model['job_id']}").json()["status"] == "succeeded"
 
-    @later("container images are not built yet")
     @pytest.mark.parametrize("place", ["/my_model/image", "/my_model/versions/1/image"])
     def test_an_image_is_created(self, anyone: httpx.Client, my_model: Json, place: str) -> None:
-        assert _accepted(anyone, place, {"artifact_id": my_model["run_id"]} if "versions" not in place else {})
+        body = {"artifact_id": my_model["run_id"]} if "versions" not in place else {}
+        accepted = anyone.post(f"{MODELS}{place}", json=body)
+        assert (accepted.status_code, accepted.json()["model_version"]) == (202, 1)
+        job = _ended(anyone, accepted.json()["job_id"])
+        assert (job["status"], job["error"]) == ("succeeded", None)
+        version = anyone.get(f"{MODELS}/my_model/versions/1").json()
+        assert version["image_name"].startswith("localhost/modelyard:my-model-v1@sha256:")
 
     @later("deployments to Azure Container Instances and to Kubernetes are not built yet")
     @pytest.mark.parametrize("target", ["ACI", "AKS"])

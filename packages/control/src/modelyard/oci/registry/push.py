@@ -67,7 +67,7 @@ def push_image(
     sizes = dict.fromkeys(UploadOutcome, 0)
     for blob, arrival in arrivals:
         sizes[arrival] += blob.size
-    log(f"pushed {reference}@{image.digest}")
+    log(f"pushed {reference.pinned(image.digest)}")
     return Pushed(
         reference.pinned(image.digest),
         sizes[UploadOutcome.UPLOADED],
