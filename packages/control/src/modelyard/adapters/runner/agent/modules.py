@@ -9,7 +9,7 @@ _MAIN = "import sys\n\nfrom modelyard.adapters.runner.agent.server import main\n
 _MODULES = (
     *("__init__", "errors", "file_lock", "file_tree", "log_file"),
     *("adapters/__init__", "adapters/runner/__init__"),
-    *("ports/__init__", "ports/files", "ports/log", "ports/runner"),
+    *("ports/__init__", "ports/environments", "ports/files", "ports/log", "ports/runner"),
     *(f"isolation/{name}" for name in ("__init__", "accounts", "confinement", "landlock", "mechanism")),
     *(f"isolation/{name}" for name in ("private_mounts", "syscalls", "system_places", "untrusted_files")),
     *(f"adapters/runner/{name}" for name in ("entry", "failure", "fake", "laid_files", "local", "masking", "output")),
