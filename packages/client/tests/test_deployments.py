@@ -2,6 +2,7 @@ import pytest
 from modelyard_standin import TOKEN, StandIn, deployment
 
 from modelyard_client import Client, Script
+from modelyard_client.autoscaling import Autoscaling
 from modelyard_client.errors import Conflict, NotFound, Unavailable
 
 SCRIPT = Script("train_churn.py", "print('hi')\n")
@@ -78,6 +79,14 @@ class TestScaleAndRemove:
         )
         assert (ready.replicas, ready.ready_replicas) == (3, 3)
         assert reported == [("ready", 1), ("degraded", 2), ("ready", 3)]
+
+    def test_a_target_that_chooses_how_many_is_ready_with_any_number(self, standin: StandIn, client: Client) -> None:
+        standin.deployments["dep-1"] = [deployment(ready_replicas=4)]
+        bounds = Autoscaling(min_replicas=2, max_replicas=6)
+        assert client.deployments.autoscale("dep-1", bounds).autoscaling == bounds
+        assert standin.seen[-1].json == {"autoscaling": {"min_replicas": 2, "max_replicas": 6, "cpu_percent": 80}}
+        assert client.deployments.wait_until_ready("dep-1").ready_replicas == 4
+        assert client.deployments.autoscale("dep-1", None).autoscaling is None
 
     def test_a_deployment_that_fails_ends_the_wait(self, standin: StandIn, client: Client) -> None:
         standin.deployments["dep-1"] = [deployment(status="starting"), deployment(status="failed", reason="killed")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelyard_client.release import __version__ as __version__
 
 if TYPE_CHECKING:
+    from modelyard_client.autoscaling import Autoscaling as Autoscaling
     from modelyard_client.client import Client as Client
     from modelyard_client.deployments import Deployment as Deployment
     from modelyard_client.deployments import Replica as Replica
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from modelyard_client.status import PlatformStatus as PlatformStatus
 
 _MODULES = {
+    "autoscaling": ("Autoscaling",),
     "client": ("Client",),
     "deployments": ("Deployment", "Replica"),
     "errors": (

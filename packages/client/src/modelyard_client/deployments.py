@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modelyard_client.autoscaling import Autoscaling
 from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
 from modelyard_client.log import LogLine, follow, read
@@ -84,7 +85,8 @@ class Deployment:
     """A deployed version as it was when it was read.
 
     `status` is pending, starting, ready, degraded, draining, stopped or failed; `reason` says why it is not ready.
-    `replicas` are wanted, `ready_replicas` answer. `url` is the model server's address once there is one.
+    `replicas` are wanted, `ready_replicas` answer; with `autoscaling` the target chooses how many. `url` is the model
+    server's address once there is one.
     """
 
     deployment_id: str
@@ -95,6 +97,7 @@ class Deployment:
     status: str
     reason: str | None
     replicas: int
+    autoscaling: Autoscaling | None
     ready_replicas: int
     url: str | None
     created_at: datetime | None
@@ -106,8 +109,8 @@ class Deployment:
 
     @property
     def is_as_wanted(self) -> bool:
-        """Whether all wanted replicas answer, and no others."""
-        return self.status == "ready" and self.ready_replicas == self.replicas
+        """Whether all wanted replicas answer, and no others; with autoscaling, all that the target wants."""
+        return self.status == "ready" and (self.autoscaling is not None or self.ready_replicas == self.replicas)
 
     @property
     def is_over(self) -> bool:
@@ -119,6 +122,7 @@ class Deployment:
         """Read a deployment of the API."""
         fields = Fields(value, noun="deployment")
         replacement = fields.optional_mapping("replacement")
+        autoscaling = fields.optional_mapping("autoscaling")
         return cls(
             deployment_id=fields.text("deployment_id"),
             model_name=fields.text("model_name"),
@@ -128,6 +132,7 @@ class Deployment:
             status=fields.text("status"),
             reason=fields.optional_text("reason"),
             replicas=fields.integer("replicas"),
+            autoscaling=None if autoscaling is None else Autoscaling.from_json(autoscaling),
             ready_replicas=fields.optional_integer("ready_replicas") or 0,
             url=fields.optional_text("url"),
             created_at=fields.optional_time("created_at"),
@@ -191,6 +196,7 @@ class Deployments:
         namespace: str | None = None,
         target: str | None = None,
         resources: Resources | None = None,
+        autoscaling: Autoscaling | None = None,
         another: bool = False,
         replace: bool = False,
         idempotency_key: str | None = None,
@@ -204,6 +210,7 @@ class Deployments:
             target: one of the targets that the operator has configured; None for the first of them, or for wherever
                 the deployment is that is there.
             resources: of each replica; a deployment that is there keeps its own.
+            autoscaling: let the target choose the number of replicas, beginning with `replicas`.
             another: make a further deployment, also of a version that serves already.
             replace: take the place, at the same address, of the version that serves in the namespace.
 
@@ -219,6 +226,7 @@ class Deployments:
             "namespace": namespace,
             "target": target,
             "resources": None if resources is None else resources.to_json(),
+            "autoscaling": None if autoscaling is None else autoscaling.to_json(),
             "another": another or None,
             "replace": replace or None,
         }
@@ -238,6 +246,7 @@ class Deployments:
         namespace: str | None = None,
         target: str | None = None,
         resources: Resources | None = None,
+        autoscaling: Autoscaling | None = None,
         replace: bool = False,
         logged_model: str | None = None,
         best_of: str | None = None,
@@ -265,6 +274,7 @@ class Deployments:
             "namespace": namespace,
             "target": target,
             "resources": None if resources is None else resources.to_json(),
+            "autoscaling": None if autoscaling is None else autoscaling.to_json(),
             "replace": replace or None,
         }
         if program.archive is not None:
@@ -274,6 +284,15 @@ class Deployments:
     def scale(self, deployment_id: str, *, replicas: int) -> Deployment:
         """Want another number of replicas; it takes effect in the background, see `wait_until_ready`."""
         return Deployment.from_json(self._transport.patch(_path(deployment_id), {"replicas": replicas}))
+
+    def autoscale(self, deployment_id: str, autoscaling: Autoscaling | None) -> Deployment:
+        """Let the target choose the number of replicas; None ends that, and the wanted number holds again.
+
+        Raises:
+            Invalid: the target cannot do that; the error says why.
+        """
+        body = {"autoscaling": None if autoscaling is None else autoscaling.to_json()}
+        return Deployment.from_json(self._transport.patch(_path(deployment_id), body))
 
     def replace(self, deployment_id: str, *, version: int, replicas: int | None = None) -> Deployment:
         """Let another version take the place of the one that serves, at the same address; no request is lost.

@@ -129,6 +129,18 @@ class TestDeployments:
         assert ended.exit_code == 1
         assert ended.err.splitlines()[-1] == "modelyard: deployment dep-1 failed: killed by signal 9"
 
+    def test_a_target_may_choose_how_many(self, standin: StandIn, run: Run) -> None:
+        standin.deployments["dep-1"] = [deployment()]
+        run("scale", "churn", "--max-replicas", "8", "--cpu-percent", "60", "--no-wait")
+        assert standin.seen[-1].json == {"autoscaling": {"min_replicas": 1, "max_replicas": 8, "cpu_percent": 60}}
+        run("scale", "churn", "--no-autoscaling", "--replicas", "3", "--no-wait")
+        assert [seen.json for seen in standin.seen[-2:]] == [{"autoscaling": None}, {"replicas": 3}]
+
+    def test_how_many_and_who_chooses_is_one_question(self, standin: StandIn, run: Run) -> None:
+        for options in ([], ["--replicas", "2", "--max-replicas", "3"], ["--min-replicas", "2"]):
+            assert run("scale", "dep-1", *options).exit_code == 2
+        assert standin.seen == []
+
     def test_no_replicas_are_a_usage_error(self, standin: StandIn, run: Run) -> None:
         assert (run("scale", "dep-1", "--replicas", "0").exit_code, standin.seen) == (2, [])
 

@@ -187,10 +187,15 @@ class TestDeploy:
     def test_where_and_with_what_it_shall_run_is_said_for_a_version_and_for_a_script(
         self, standin: StandIn, run: Run, script: str
     ) -> None:
-        options = ("--target", "eu", "--cpu", "0.5", "--memory-mb", "512", "--gpus", "1", "--no-wait")
+        options = ["--target", "eu", "--cpu", "0.5", "--memory-mb", "512", "--gpus", "1", "--no-wait"]
+        options += ["--min-replicas", "2", "--max-replicas", "4"]
         run("deploy", "churn", *options)
         run("deploy", script, *options)
-        wanted = {"target": "eu", "resources": {"cpu": 0.5, "memory_mb": 512.0, "gpus": 1}}
+        wanted = {
+            "target": "eu",
+            "resources": {"cpu": 0.5, "memory_mb": 512.0, "gpus": 1},
+            "autoscaling": {"min_replicas": 2, "max_replicas": 4, "cpu_percent": 80},
+        }
         assert standin.seen[0].json == {"model_name": "churn"} | wanted
         assert standin.seen[1].json.items() >= wanted.items()
 

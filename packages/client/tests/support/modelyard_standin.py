@@ -304,7 +304,7 @@ def _log(standin: StandIn, request: Seen, key: str) -> Reply:
 def _scale(standin: StandIn, request: Seen, key: str) -> Reply:
     if key not in standin.deployments:
         return NO_SUCH
-    changed = {name: value for name, value in request.json.items() if name == "replicas"}
+    changed = {name: value for name, value in request.json.items() if name in {"replicas", "autoscaling"}}
     if (version := request.json.get("version")) not in {None, standin.deployments[key][0]["model_version"]}:
         changed["replacement"] = {
             "from_version": standin.deployments[key][0]["model_version"],

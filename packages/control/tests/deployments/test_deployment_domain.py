@@ -27,6 +27,7 @@ WANTED = Deployment(
     target="fake",
     replicas=2,
     resources=DEFAULT_RESOURCES,
+    autoscaling=None,
     generation=1,
     desired_state=DesiredState.RUNNING,
     status=S.PENDING,

@@ -44,6 +44,7 @@ def deployment(deployment_id: str) -> Deployment:
         target="fake",
         replicas=1,
         resources=DEFAULT_RESOURCES,
+        autoscaling=None,
         generation=1,
         desired_state=DesiredState.RUNNING,
         status=DeploymentStatus.READY,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,12 +14,14 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.target import TARGETS, target_type
 from modelyard.adapters.target.fake import FakeTarget
+from modelyard.deployments import store
 from modelyard.deployments.installation import installation_of
 from modelyard.deployments.settings import DeploymentSettings
 from modelyard.deployments.targets import Targets
 from modelyard.errors import Invalid
 from modelyard.main import Adapters, ControlPlane
 from modelyard.main.adapters import targets_of
+from modelyard.ports.target import Autoscaling
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
 from modelyard.settings import Settings
@@ -283,3 +285,65 @@ class TestLogs:
         monkeypatch.setattr(Targets, "find", lambda *_: None)
         answer = yard.client.get(f"{PATH}/{made['deployment_id']}/logs")
         assert (answer.status_code, answer.json()["code"]) == (404, "log_not_kept")
+
+
+class TestAutoscaling:
+    BOUNDS: ClassVar[Json] = {"min_replicas": 2, "max_replicas": 5, "cpu_percent": 60}
+
+    @pytest.fixture
+    def scaling_yard(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Yard:
+        """One whose targets can choose a number of replicas."""
+        monkeypatch.setattr(FakeTarget, "why_no_autoscaling", lambda _: None, raising=False)
+        return yard
+
+    def test_a_target_that_cannot_choose_refuses_it_by_name(self, yard: Yard) -> None:
+        answer = yard.client.post(PATH, json={"model_name": "iris", "autoscaling": self.BOUNDS}).json()
+        assert (answer["code"], answer["field"]) == ("target_field_unsupported", "autoscaling")
+        asked = {**TRAIN, "autoscaling": self.BOUNDS}
+        assert yard.client.post("/mlops/deploy", json=asked).json()["code"] == "target_field_unsupported"
+
+    def test_one_that_cannot_now_says_why(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(FakeTarget, "why_no_autoscaling", lambda _: "its cluster is too old", raising=False)
+        answer = yard.client.post(PATH, json={"model_name": "iris", "autoscaling": self.BOUNDS}).json()
+        assert answer["error"] == "autoscaling: the target 'here' cannot honour it: its cluster is too old"
+
+    def test_bounds_that_are_none_are_refused(self, scaling_yard: Yard) -> None:
+        for bounds in (
+            {"min_replicas": 3, "max_replicas": 2},
+            {"max_replicas": 65},
+            {"min_replicas": 1},
+            {"max_replicas": 0},
+        ):
+            answer = scaling_yard.client.post(PATH, json={"model_name": "iris", "autoscaling": bounds})
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["field"].startswith("autoscaling")
+
+    def test_the_spec_has_the_bounds_until_they_are_taken_away(self, scaling_yard: Yard) -> None:
+        yard = scaling_yard
+        made = yard.deploy(version=1, replicas=2, autoscaling=self.BOUNDS)
+        where = f"{PATH}/{made['deployment_id']}"
+        assert made["autoscaling"] == self.BOUNDS
+        spec = yard.target("here").spec(made["deployment_id"], 1)
+        assert spec.autoscaling == Autoscaling(2, 5, 60)
+        refused = yard.client.patch(where, json={"replicas": 3})
+        assert (refused.status_code, refused.json()["code"]) == (409, "deployment_autoscaled")
+        changed = yard.client.patch(where, json={"autoscaling": {"max_replicas": 9}}).json()
+        assert changed["autoscaling"] == {"min_replicas": 1, "max_replicas": 9, "cpu_percent": 80}
+        for beside in ({"replicas": 3}, {"version": 2}):
+            answer = yard.client.patch(where, json={"autoscaling": self.BOUNDS, **beside}).json()
+            assert answer["code"] == "change_contradictory"
+        ended = yard.client.patch(where, json={"autoscaling": None, "replicas": 3}).json()
+        assert (ended["autoscaling"], ended["replicas"]) == (None, 3)
+        yard.settle()
+        assert yard.target("here").spec(made["deployment_id"], 1).autoscaling is None
+
+    def test_a_deployment_that_is_there_gets_the_bounds_of_the_request(self, scaling_yard: Yard) -> None:
+        made = scaling_yard.deploy(version=1)
+        again = scaling_yard.deploy(version=1, autoscaling=self.BOUNDS)
+        assert again["deployment_id"] == made["deployment_id"]
+        assert again["autoscaling"] == self.BOUNDS
+
+    def test_a_quota_counts_the_most_that_there_may_be(self, scaling_yard: Yard, alice: Principal) -> None:
+        scaling_yard.deploy(version=1, replicas=2, autoscaling=self.BOUNDS)
+        with scaling_yard.control.database.read() as connection:
+            assert store.count_replicas(connection, alice.tenant_id) == 5

@@ -22,6 +22,7 @@ READY = Deployment(
     status="ready",
     reason=None,
     replicas=1,
+    autoscaling=None,
     ready_replicas=1,
     url="http://127.0.0.1:20000",
     created_at=NOW,

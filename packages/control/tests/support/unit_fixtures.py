@@ -110,7 +110,7 @@ def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
 
 @pytest.fixture
 def targets(target: FakeTarget) -> Targets:
-    return Targets({"fake": target})
+    return Targets({"fake": target, "docker": FakeTarget()})
 
 
 @pytest.fixture

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypedDict
 
 import typer
 
+from modelyard_client.cli.autoscaling_options import (
+    CpuPercentOption,
+    MaxReplicasOption,
+    MinReplicasOption,
+    autoscaling_of,
+)
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.job_end import tell_accepted, tell_end
 from modelyard_client.cli.options import (
@@ -40,6 +46,7 @@ from modelyard_client.cli.run_options import (
 from modelyard_client.cli.terminal import say
 
 if TYPE_CHECKING:
+    from modelyard_client.autoscaling import Autoscaling
     from modelyard_client.client import Client
     from modelyard_client.jobs import Submission
     from modelyard_client.resources import Resources
@@ -92,6 +99,9 @@ def deploy(
     cpu: CpuOption = None,
     memory_mb: MemoryOption = None,
     gpus: GpusOption = None,
+    min_replicas: MinReplicasOption = None,
+    max_replicas: MaxReplicasOption = None,
+    cpu_percent: CpuPercentOption = None,
     another: AnotherOption = False,
     replace: ReplaceOption = False,
     requirement: RequirementsOption = None,
@@ -126,6 +136,7 @@ def deploy(
       modelyard deploy churn
       modelyard deploy churn --version 3 --replace
       modelyard deploy churn --target local --memory-mb 512
+      modelyard deploy churn --target eu --cpu 1 --min-replicas 2 --max-replicas 8
       modelyard deploy --model churn --version 3 --output json
     """
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
@@ -136,6 +147,7 @@ def deploy(
         namespace=namespace,
         target=target,
         resources=_resources(cpu=cpu, memory_mb=memory_mb, gpus=gpus),
+        autoscaling=autoscaling_of(min_replicas=min_replicas, max_replicas=max_replicas, cpu_percent=cpu_percent),
         replace=replace,
         idempotency_key=idempotency_key,
     )
@@ -165,6 +177,7 @@ class _Shape(TypedDict):
     namespace: str | None
     target: str | None
     resources: "Resources | None"
+    autoscaling: "Autoscaling | None"
     replace: bool
     idempotency_key: str | None
 
@@ -249,6 +262,7 @@ def _replacement(deployment_id: str, version: int | None, *, shape: _Shape) -> "
             "--namespace": shape["namespace"],
             "--target": shape["target"],
             "--cpu, --memory-mb and --gpus": shape["resources"],
+            "--max-replicas": shape["autoscaling"],
             "--idempotency-key": shape["idempotency_key"],
         },
         because="a deployment is named by its id",

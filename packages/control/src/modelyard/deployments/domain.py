@@ -1,14 +1,14 @@
 """A deployment, and what to do for it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.errors import Conflict, Invalid
 from modelyard.naming import validate_namespace
-from modelyard.ports.target import DEFAULT_RESOURCES, Resources, ServerObservation, ServerSpec, ServerState
+from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, Resources, ServerObservation, ServerSpec, ServerState
 
 FAILED_TO_START = "no replica could start"
 MAX_REPLICAS = 64
@@ -28,6 +28,8 @@ class Deployment:
     replicas: int
     resources: Resources
     """Of each replica."""
+    autoscaling: Autoscaling | None
+    """Between which numbers of replicas the target chooses; `replicas` is then where it began."""
     generation: int
     """Of the servers that serve: 1, and another one with each version that takes its predecessor's place."""
     desired_state: DesiredState
@@ -61,6 +63,54 @@ def resources_of_json(content: Mapping[str, float | int] | None) -> Resources:
         memory_bytes=None if memory is None else int(memory),
         gpus=None if gpus is None else int(gpus),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalingChange:
+    """That a deployment shall have these bounds, or none."""
+
+    autoscaling: Autoscaling | None
+
+
+def autoscaling_to_json(autoscaling: Autoscaling | None) -> dict[str, int] | None:
+    """The bounds, by name."""
+    return None if autoscaling is None else asdict(autoscaling)
+
+
+def autoscaling_of_json(content: Mapping[str, int] | None) -> Autoscaling | None:
+    """The same, read."""
+    return None if content is None else Autoscaling(**content)
+
+
+def checked_autoscaling(autoscaling: Autoscaling | None) -> None:
+    """Raises:
+    Invalid: code `autoscaling_invalid`.
+    """
+    if autoscaling is None:
+        return
+    least, most = autoscaling.min_replicas, autoscaling.max_replicas
+    if not 1 <= least <= most <= MAX_REPLICAS:
+        raise Invalid(
+            f"autoscaling: expected 1 <= min_replicas <= max_replicas <= {MAX_REPLICAS}, got {least} and {most}",
+            code="autoscaling_invalid",
+            field="autoscaling",
+        )
+
+
+def refuse_autoscaled(deployment: Deployment) -> None:
+    """Nobody scales what an autoscaler scales.
+
+    Raises:
+        Conflict: code `deployment_autoscaled`.
+    """
+    if deployment.autoscaling is not None:
+        bounds = f"between {deployment.autoscaling.min_replicas} and {deployment.autoscaling.max_replicas}"
+        raise Conflict(
+            f"replicas: an autoscaler chooses those of deployment '{deployment.deployment_id}', {bounds}; change its "
+            "bounds, or end it (autoscaling)",
+            code="deployment_autoscaled",
+            field="replicas",
+        )
 
 
 def refuse_other_resources(deployment: Deployment, asked: Resources) -> None:

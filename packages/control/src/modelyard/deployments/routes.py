@@ -83,6 +83,7 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
                 namespace=body.namespace,
                 target=body.target,
                 resources=body.wanted_resources(),
+                autoscaling=body.wanted_autoscaling(),
                 another=body.another,
                 replace=body.replace,
             ),
@@ -99,12 +100,18 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
 
     @router.patch("/{deployment_id}")
     def change(caller: Write, deployment_id: str, body: DeploymentChange) -> DeploymentAnswer:
-        """Set the number of replicas, or replace the version at the same address; no request is lost.
+        """Set the number of replicas or who chooses it, or replace the version at the same address; no request is lost.
 
         A replacement goes on in the job that `replacement` names: the new version is ready before the old one drains,
         and until then, or when it does not get ready, the old one serves.
         """
-        changed = verbs.change(caller, deployment_id, replicas=body.replicas, version=body.version)
+        changed = verbs.change(
+            caller,
+            deployment_id,
+            replicas=body.replicas,
+            version=body.version,
+            autoscaling=body.wanted_autoscaling(),
+        )
         return _answer(verbs, changed)
 
     @router.delete("/{deployment_id}", status_code=202)

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.deployments.domain import Deployment, resources_to_json
+from modelyard.deployments.domain import AutoscalingChange, Deployment, autoscaling_to_json, resources_to_json
 from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
 from modelyard.naming import MAX_TARGET
-from modelyard.ports.target import DEFAULT_RESOURCES, ReplicaObservation, Resources
+from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, ReplicaObservation, Resources
 
 _MEBIBYTE = 1024 * 1024
 
@@ -26,6 +26,20 @@ class ResourcesBody(RequestBody):
         return Resources(cpu=self.cpu, memory_bytes=memory, gpus=self.gpus)
 
 
+class AutoscalingBody(RequestBody):
+    """Between which numbers of replicas the target itself chooses, by their use of the processor."""
+
+    min_replicas: int = Field(default=1, ge=1)
+    max_replicas: int = Field(ge=1)
+    cpu_percent: int = Field(
+        default=80, ge=1, le=1000, description="of `resources.cpu`, or of one core where that is not set"
+    )
+
+    def autoscaling(self) -> Autoscaling:
+        """As the port has it."""
+        return Autoscaling(self.min_replicas, self.max_replicas, self.cpu_percent)
+
+
 class PlacedRequest(RequestBody):
     """Where a deployment shall run, and with what."""
 
@@ -36,10 +50,17 @@ class PlacedRequest(RequestBody):
         "of them when it is not given, or wherever the deployment is that is there",
     )
     resources: ResourcesBody | None = None
+    autoscaling: AutoscalingBody | None = Field(
+        default=None, description="`replicas` is where it begins; a deployment that is there gets it anew"
+    )
 
     def wanted_resources(self) -> Resources:
         """As the port has it; nothing when none is asked for."""
         return DEFAULT_RESOURCES if self.resources is None else self.resources.resources()
+
+    def wanted_autoscaling(self) -> Autoscaling | None:
+        """As the port has it."""
+        return None if self.autoscaling is None else self.autoscaling.autoscaling()
 
 
 class DeploymentRequest(PlacedRequest):
@@ -60,10 +81,17 @@ class DeploymentRequest(PlacedRequest):
 
 
 class DeploymentChange(RequestBody):
-    """What shall be otherwise: how many replicas, or which version, at the same address."""
+    """What shall be otherwise: how many replicas, who chooses that, or which version, at the same address."""
 
     replicas: int | None = None
     version: int | None = Field(default=None, ge=1)
+    autoscaling: AutoscalingBody | None = Field(default=None, description="null ends it")
+
+    def wanted_autoscaling(self) -> AutoscalingChange | None:
+        """None where nothing is said of it."""
+        if "autoscaling" not in self.model_fields_set:
+            return None
+        return AutoscalingChange(None if self.autoscaling is None else self.autoscaling.autoscaling())
 
 
 class AcceptedDeployment(BaseModel):
@@ -144,6 +172,7 @@ class DeploymentAnswer(BaseModel):
     model_version: int
     target: str
     resources: dict[str, float | int]
+    autoscaling: dict[str, int] | None
     status: str
     reason: str | None
     replicas: int
@@ -169,6 +198,7 @@ class DeploymentAnswer(BaseModel):
             model_version=deployment.version,
             target=deployment.target,
             resources=resources_to_json(deployment.resources),
+            autoscaling=autoscaling_to_json(deployment.autoscaling),
             status=deployment.status,
             reason=deployment.reason,
             replicas=deployment.replicas,

@@ -11,7 +11,7 @@ from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments import replacement_store, store
-from modelyard.deployments.domain import Deployment
+from modelyard.deployments.domain import Deployment, autoscaling_to_json, refuse_autoscaled
 from modelyard.deployments.port_book import PortBook
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
@@ -22,7 +22,7 @@ from modelyard.errors import Conflict, NotFound
 from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
-from modelyard.ports.target import DEFAULT_RESOURCES, Resources
+from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, Resources
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
@@ -56,6 +56,7 @@ class DeploymentService:
         job_id: str,
         target: str | None = None,
         resources: Resources = DEFAULT_RESOURCES,
+        autoscaling: Autoscaling | None = None,
         is_another: bool = True,
     ) -> Deployment:
         """Write down that a version shall serve. The second call for the same job gives the deployment of the first.
@@ -76,6 +77,7 @@ class DeploymentService:
             target=target or self._targets.default,
             replicas=replicas,
             resources=resources,
+            autoscaling=autoscaling,
             generation=1,
             desired_state=DesiredState.RUNNING,
             status=DeploymentStatus.PENDING,
@@ -95,11 +97,13 @@ class DeploymentService:
             if serving is not None:
                 return serving
             if store.add(connection, deployment):
-                self._targets.check(deployment.target, resources)  # The settings may have changed since the request.
+                # The settings may have changed since the request.
+                self._targets.check(deployment.target, resources, namespace=namespace)
                 # A deletion holds the tenant's row too when it begins: so either it sees this one, or this one sees it.
                 self._registry.get_not_deleting(connection, principal, version.model_name, version.version)
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-                wanted = {"replicas": replicas, "namespace": namespace, "target": deployment.target}
+                wanted: dict[str, Any] = {"replicas": replicas, "namespace": namespace, "target": deployment.target}
+                wanted |= {} if autoscaling is None else {"autoscaling": autoscaling_to_json(autoscaling)}
                 self._records.write(connection, principal, "deployment.created", deployment, after=wanted)
                 return deployment
             earlier = store.find_of_job(connection, job_id)
@@ -223,18 +227,13 @@ class DeploymentService:
 
         Raises:
             NotFound: code `deployment_not_found`.
-            Conflict: code `deployment_leaving`, when it is being undeployed or was, `target_not_configured` or
-                `quota_exceeded`.
+            Conflict: code `deployment_leaving`, when it is being undeployed or was, `deployment_autoscaled`,
+                `target_not_configured` or `quota_exceeded`.
         """
         with self._database.write() as connection:
             quotas = lock_quotas(connection, principal.tenant_id)
-            before = self._locked(connection, principal, deployment_id)
-            if before.desired_state is DesiredState.STOPPED:
-                raise Conflict(
-                    f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
-                    code="deployment_leaving",
-                )
-            self._targets.refuse_unconfigured(before)
+            before = self._scalable(connection, principal, deployment_id)
+            refuse_autoscaled(before)
             store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
             if replicas > before.replicas:
                 quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
@@ -247,6 +246,43 @@ class DeploymentService:
                 after={"replicas": replicas},
             )
             return self._locked(connection, principal, deployment_id)
+
+    def autoscale(self, principal: Principal, deployment_id: str, autoscaling: Autoscaling | None) -> Deployment:
+        """Let the target choose the number of replicas within bounds; None: the number that is asked for holds again.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+            Conflict: as `scale`.
+            Invalid, Unavailable: as `Targets.check_autoscaling`.
+        """
+        self._targets.check_autoscaling(self.get(principal, deployment_id).target, autoscaling)
+        with self._database.write() as connection:
+            quotas = lock_quotas(connection, principal.tenant_id)
+            before = self._scalable(connection, principal, deployment_id)
+            if before.autoscaling == autoscaling:
+                return before
+            content = autoscaling_to_json(autoscaling)
+            store.change(connection, deployment_id, autoscaling=content, updated_at=self._clock.now())
+            quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
+            self._records.write(
+                connection,
+                principal,
+                "deployment.autoscaled",
+                before,
+                before={"autoscaling": autoscaling_to_json(before.autoscaling)},
+                after={"autoscaling": content},
+            )
+            return self._locked(connection, principal, deployment_id)
+
+    def _scalable(self, connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
+        deployment = self._locked(connection, principal, deployment_id)
+        if deployment.desired_state is DesiredState.STOPPED:
+            raise Conflict(
+                f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
+                code="deployment_leaving",
+            )
+        self._targets.refuse_unconfigured(deployment)
+        return deployment
 
     def undeploy(self, principal: Principal, deployment_id: str, *, reason: str = "") -> Deployment:
         """Write down that it shall go: it drains, then stops. Again: nothing more happens.

@@ -34,6 +34,7 @@ class ServerSpecs:
             namespace=deployment.namespace,
             resources=deployment.resources,
             labels=labels_of(deployment, model_label=packaged.label, version=number),
+            autoscaling=deployment.autoscaling,
             port=self._deployments.ports.claim(deployment, target) if isinstance(target, TakesPorts) else None,
         )
 

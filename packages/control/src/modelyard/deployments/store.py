@@ -5,7 +5,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, desc, func, select, tuple_, update
 
 from modelyard.db.statements import insert_new
-from modelyard.deployments.domain import Deployment, resources_of_json, resources_to_json
+from modelyard.deployments.domain import (
+    Deployment,
+    autoscaling_of_json,
+    autoscaling_to_json,
+    resources_of_json,
+    resources_to_json,
+)
 from modelyard.deployments.states import DeploymentStatus, DesiredState
 from modelyard.deployments.tables import deployments
 from modelyard.paging import Page, decode_time_cursor, encode_time_cursor
@@ -24,6 +30,7 @@ def add(connection: Connection, deployment: Deployment) -> bool:
         target=deployment.target,
         replicas=deployment.replicas,
         resources=resources_to_json(deployment.resources),
+        autoscaling=autoscaling_to_json(deployment.autoscaling),
         generation=deployment.generation,
         desired_state=deployment.desired_state,
         status=deployment.status,
@@ -110,13 +117,16 @@ def desired_running(
 
 
 def count_replicas(connection: Connection, tenant_id: str) -> int:
-    """How many replicas the tenant's deployments shall have together, less those that leave."""
-    query = select(func.coalesce(func.sum(deployments.c.replicas), 0)).where(
+    """How many replicas the tenant's deployments may have together, less those that leave."""
+    query = select(deployments.c.replicas, deployments.c.autoscaling).where(
         deployments.c.tenant_id == tenant_id,
         deployments.c.desired_state == DesiredState.RUNNING,
         deployments.c.status != DeploymentStatus.STOPPED,
     )
-    return int(connection.execute(query).scalar_one())
+    return sum(
+        row.replicas if row.autoscaling is None else int(row.autoscaling["max_replicas"])
+        for row in connection.execute(query)
+    )
 
 
 def count_by_status(connection: Connection, tenant_id: str) -> dict[str, int]:
@@ -168,6 +178,7 @@ def _deployment(row: Row[Any]) -> Deployment:
         target=row.target,
         replicas=row.replicas,
         resources=resources_of_json(row.resources),
+        autoscaling=autoscaling_of_json(row.autoscaling),
         generation=row.generation,
         desired_state=DesiredState(row.desired_state),
         status=DeploymentStatus(row.status),

@@ -17,6 +17,7 @@ deployments = Table(
     Column("target", String(40), nullable=False),
     Column("replicas", Integer, nullable=False),
     Column("resources", Json, nullable=False, server_default="{}"),
+    Column("autoscaling", Json),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("desired_state", String(20), nullable=False, server_default="running"),
     Column("status", String(20), nullable=False),

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 
-from modelyard.deployments.domain import Deployment, resources_to_json
+from modelyard.deployments.domain import Deployment, autoscaling_to_json, checked_autoscaling, resources_to_json
 from modelyard.errors import Conflict, Invalid
 from modelyard.images.domain import LOCAL_IMAGES, Repositories, refuse_without_registry
 from modelyard.oci.reference import Repository
-from modelyard.ports.target import LimitsCpu, LimitsMemory, OffersGpus, Resources, RunsImages, Target
+from modelyard.ports.target import (
+    Autoscales,
+    Autoscaling,
+    LimitsCpu,
+    LimitsMemory,
+    LimitsNamespaces,
+    OffersGpus,
+    Resources,
+    RunsImages,
+    Target,
+)
 from modelyard.principals import FIRST_TENANT
 
 _MEBIBYTE = 1024 * 1024
@@ -52,11 +62,11 @@ class Targets:
                 code="target_not_configured",
             )
 
-    def check(self, name: str | None, resources: Resources) -> None:
+    def check(self, name: str | None, resources: Resources, *, namespace: str | None = None) -> None:
         """Refuse what the target cannot honour; without a name, the default target.
 
         Raises:
-            Invalid: code `target_unknown`, `target_field_unsupported`, `resources_invalid`, or
+            Invalid: code `target_unknown`, `target_field_unsupported`, `resources_invalid`, `namespace_not_allowed`, or
                 `image_repository_local` of a target that pulls images where there is no registry.
         """
         known = self.default if name is None else name
@@ -71,6 +81,30 @@ class Targets:
         self._refuse_unpullable(known, target)
         for field, asked, most, is_supported in _demands(target, resources):
             _check(known, field, asked, most=most, is_supported=is_supported)
+        if namespace is not None and isinstance(target, LimitsNamespaces):
+            target.check_namespace(namespace)
+
+    def check_autoscaling(self, name: str | None, autoscaling: Autoscaling | None) -> None:
+        """Refuse bounds that are none, and a target that cannot choose the number of replicas; it may be asked.
+
+        Raises:
+            Invalid: code `autoscaling_invalid` or `target_field_unsupported`.
+            Unavailable: the target does not answer.
+        """
+        if autoscaling is None:
+            return
+        checked_autoscaling(autoscaling)
+        known = self.default if name is None else name
+        target: object = self._targets.get(known)
+        why = (
+            target.why_no_autoscaling() if isinstance(target, Autoscales) else "its number of replicas is what is asked"
+        )
+        if why is not None:
+            raise Invalid(
+                f"autoscaling: the target '{known}' cannot honour it: {why}",
+                code="target_field_unsupported",
+                field="autoscaling",
+            )
 
     def _refuse_unpullable(self, name: str, target: object) -> None:
         if isinstance(target, RunsImages) and target.pulls:
@@ -78,9 +112,13 @@ class Targets:
             refuse_without_registry(repository, why=f"the target '{name}' pulls images from a registry", field="target")
 
 
-def placement(name: str | None, resources: Resources) -> dict[str, object]:
-    """The fields of a job's request: the target that was named, if any, and the resources that were requested."""
-    fields = {"target": name, "resources": resources_to_json(resources)}
+def placement(name: str | None, resources: Resources, autoscaling: Autoscaling | None) -> dict[str, object]:
+    """The fields of a job's request: the target that was named, if any, and what was requested of it."""
+    fields = {
+        "target": name,
+        "resources": resources_to_json(resources),
+        "autoscaling": autoscaling_to_json(autoscaling),
+    }
     return {field: value for field, value in fields.items() if value}
 
 

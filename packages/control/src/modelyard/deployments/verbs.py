@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from modelyard.deployments.domain import Deployment, checked_deployment, checked_place, refuse_other_resources
+from modelyard.deployments.domain import (
+    AutoscalingChange,
+    Deployment,
+    checked_deployment,
+    checked_place,
+    refuse_other_resources,
+)
 from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
@@ -15,7 +21,7 @@ from modelyard.errors import Invalid, NotFound
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
 from modelyard.ports.log import LogPart
-from modelyard.ports.target import DEFAULT_RESOURCES, KeepsLogs, ReplicaObservation, Resources
+from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, KeepsLogs, ReplicaObservation, Resources
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version, refuse_deleting
 from modelyard.registry.service import RegistryService
@@ -31,6 +37,7 @@ class DeploymentCommand:
     namespace: str | None
     target: str | None = None
     resources: Resources = DEFAULT_RESOURCES
+    autoscaling: Autoscaling | None = None
     another: bool = False
     replace: bool = False
 
@@ -91,7 +98,7 @@ class DeploymentVerbs:
         refuse_deleting(found)
         wanted = checked_deployment(replicas=request.replicas, namespace=request.namespace)
         self._targets.check(request.target, DEFAULT_RESOURCES)
-        wanted |= placement(request.target, request.resources)
+        wanted |= placement(request.target, request.resources, request.autoscaling)
         placed = wanted | checked_place(another=request.another, replace=request.replace)
         asked = {"version": request.version, **placed}
         namespace = str(wanted["namespace"])
@@ -99,6 +106,7 @@ class DeploymentVerbs:
             replaced = self.deployments.replaceable(principal, request.model_name, namespace, target=request.target)
             if replaced is not None and replaced.version != found.version:
                 refuse_other_resources(replaced, request.resources)
+                self._targets.check_autoscaling(replaced.target, request.autoscaling)
                 return self._replace(
                     principal, replaced, found, wanted=placed, asked=asked, idempotency_key=idempotency_key
                 )
@@ -106,9 +114,10 @@ class DeploymentVerbs:
             None if request.another else self.deployments.serving(principal, found, namespace, target=request.target)
         )
         if serving is None:
-            self._targets.check(request.target, request.resources)
+            self._targets.check(request.target, request.resources, namespace=namespace)
         else:
             refuse_other_resources(serving, request.resources)
+        self._targets.check_autoscaling(request.target if serving is None else serving.target, request.autoscaling)
         job = self._jobs.create(
             principal,
             kind=DEPLOYMENT,
@@ -128,18 +137,30 @@ class DeploymentVerbs:
         )
 
     def change(
-        self, principal: Principal, deployment_id: str, *, replicas: int | None, version: int | None
+        self,
+        principal: Principal,
+        deployment_id: str,
+        *,
+        replicas: int | None,
+        version: int | None,
+        autoscaling: AutoscalingChange | None = None,
     ) -> Deployment:
-        """Set how many replicas shall run, or which version shall take the place of the one that serves.
+        """Set how many replicas shall run or who chooses that, or which version shall take the place of the one that
+        serves.
 
         Raises:
             NotFound: there is no such deployment or version.
-            Invalid: code `change_empty`, when neither is given, or a field is not what it should be.
+            Invalid: code `change_empty`, when nothing is given, `change_contradictory`, or a field is not what it
+                should be.
             Conflict: code `deployment_leaving`, `deployment_replacing`, `version_deleting` or `quota_exceeded`.
         """
         wanted = checked_deployment(replicas=replicas, namespace=None)
-        if replicas is None and version is None:
+        if replicas is None and version is None and autoscaling is None:
             raise Invalid("expected replicas, or a version, got neither", code="change_empty", field="replicas")
+        if autoscaling is not None:
+            _refuse_beside_autoscaling(autoscaling, replicas=replicas, version=version)
+            changed = self.deployments.autoscale(principal, deployment_id, autoscaling.autoscaling)
+            return changed if replicas is None else self.deployments.scale(principal, deployment_id, replicas)
         if version is not None:
             deployment = self.deployments.get(principal, deployment_id)
             found = self._registry.version(principal, deployment.model_name, version)
@@ -206,3 +227,16 @@ class DeploymentVerbs:
         if not isinstance(target, KeepsLogs):
             raise NotFound(f"the target '{deployment.target}' keeps no logs of servers", code="log_not_kept")
         return ServerLog(target, deployment.deployment_id, generation)
+
+
+def _refuse_beside_autoscaling(change: AutoscalingChange, *, replicas: int | None, version: int | None) -> None:
+    """An autoscaler chooses the replicas that somebody asks for in the same breath; a version is a job of its own."""
+    others = [name for name, value in (("replicas", replicas), ("version", version)) if value is not None]
+    if change.autoscaling is None and version is None:
+        return
+    if others:
+        raise Invalid(
+            f"autoscaling: expected it alone, or null with replicas, got it with {' and '.join(others)}",
+            code="change_contradictory",
+            field="autoscaling",
+        )

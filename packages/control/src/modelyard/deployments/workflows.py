@@ -3,7 +3,7 @@ serve, wait until it does."""
 
 from dataclasses import dataclass
 
-from modelyard.deployments.domain import refuse_other_resources, resources_of_json
+from modelyard.deployments.domain import autoscaling_of_json, refuse_other_resources, resources_of_json
 from modelyard.deployments.kinds import DEPLOYMENT, Phase
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.service import DeploymentService
@@ -107,6 +107,7 @@ class Deploying:
     def _deploy(self, job: Job, version: int) -> Result:
         """Write down what shall be: a replacement, the deployment that serves the version already, or another one."""
         owner, wanted = owner_of(job), job.request
+        autoscaling = autoscaling_of_json(wanted.get("autoscaling"))
         replacement = self._replacement(job, version)
         if replacement is not None:
             self.deployments.replacements.start(job.job_id)
@@ -120,13 +121,16 @@ class Deploying:
                 namespace=wanted["namespace"],
                 target=wanted.get("target"),
                 resources=resources,
+                autoscaling=autoscaling,
                 job_id=job.job_id,
                 is_another=wanted.get("another", False),
             )
             if deployment.job_id != job.job_id:
                 refuse_other_resources(deployment, resources)
                 self._say(job, f"version {version} already serves as '{deployment.deployment_id}'")
-        if wanted["replicas"] not in {None, deployment.replicas}:
+        if autoscaling not in {None, deployment.autoscaling}:
+            self.deployments.autoscale(owner, deployment.deployment_id, autoscaling)
+        elif wanted["replicas"] not in {None, deployment.replicas}:
             self.deployments.scale(owner, deployment.deployment_id, wanted["replicas"])
         return {"deployment_id": deployment.deployment_id}
 

@@ -134,6 +134,7 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
             namespace=body.namespace,
             target=body.target,
             resources=body.wanted_resources(),
+            autoscaling=body.wanted_autoscaling(),
             replace=body.replace,
             idempotency_key=idempotency_key,
         )

@@ -270,6 +270,16 @@ class Autoscales(Protocol):
 
 
 @runtime_checkable
+class LimitsNamespaces(Protocol):
+    """A target that does not take deployments of every namespace."""
+
+    def check_namespace(self, namespace: str) -> None:
+        """Raises:
+        Invalid: code `namespace_not_allowed`; the message names those that are.
+        """
+
+
+@runtime_checkable
 class OffersGpus(Protocol):
     """A target that can give replicas GPUs of their own."""
 

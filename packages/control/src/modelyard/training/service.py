@@ -9,7 +9,7 @@ from modelyard.job_secrets.service import JobSecrets
 from modelyard.jobs.domain import Job, JobKind
 from modelyard.jobs.service import JobService
 from modelyard.naming import validate_experiment_name, validate_model_name
-from modelyard.ports.target import DEFAULT_RESOURCES, Resources
+from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, Resources
 from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.selection import MetricRules, parse_best_of
@@ -66,6 +66,7 @@ class TrainingService:
         namespace: str | None,
         target: str | None = None,
         resources: Resources = DEFAULT_RESOURCES,
+        autoscaling: Autoscaling | None = None,
         replace: bool = False,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -76,8 +77,9 @@ class TrainingService:
         """
         request = self._checked(principal, script, model_name)
         request |= checked_deployment(replicas=replicas, namespace=namespace)
-        self._targets.check(target, resources)
-        request |= placement(target, resources)
+        self._targets.check(target, resources, namespace=str(request["namespace"]))
+        self._targets.check_autoscaling(target, autoscaling)
+        request |= placement(target, resources, autoscaling)
         request |= checked_place(another=False, replace=replace)
         return self._create(principal, ONE_CLICK, script, model_name, request, idempotency_key)
 

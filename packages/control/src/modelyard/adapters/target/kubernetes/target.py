@@ -92,6 +92,10 @@ class KubernetesTarget:
         """A cluster before 1.23 has no `autoscaling/v2`."""
         return None if self._api.offers(AUTOSCALERS) else f"its cluster does not offer {AUTOSCALERS.api_version}"
 
+    def check_namespace(self, namespace: str) -> None:
+        """By the settings of the target."""
+        self._options.namespace_of(namespace)
+
     def apply(self, spec: ServerSpec) -> None:
         """Server-side apply of all its objects; of a generation whose place a later one has taken, nothing."""
         image = _image_of(spec.artifact)
