@@ -64,7 +64,7 @@ def real_kubernetes(real_kubeconfig: Path, pod_server_image: str) -> Iterator[Cl
     namespace = f"modelyard-{uuid4().hex[:8]}"
     yield Cluster(real_kubeconfig, namespace, pod_server_image)
     options = read_options(KubernetesOptions, "tests", {"kubeconfig": real_kubeconfig})
-    with closing(ClusterApi(connect("tests", options))) as api:
+    with closing(ClusterApi(lambda: connect("tests", options))) as api:
         api.delete(NAMESPACES, namespace)
 
 
@@ -138,7 +138,7 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
         }
         read = read_options(KubernetesOptions, "tests", given | options)
         target = KubernetesTarget(
-            ClusterApi(connect("tests", read)),
+            ClusterApi(lambda: connect("tests", read)),
             WorkloadDefaults(read, {"mlflow_uri": "http://mlflow:5000"}, memory_bytes),
             installation=lambda: installation,
             logs=tmp_path / f"logs-{installation}",

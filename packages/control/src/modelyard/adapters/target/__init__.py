@@ -12,6 +12,7 @@ from modelyard.errors import Invalid
 from modelyard.ports.target import Target
 
 TARGETS = {
+    "aks": "modelyard.adapters.target.kubernetes.aks:AksTarget",
     "fake": "modelyard.adapters.target.fake:FakeTarget",
     "kubernetes": "modelyard.adapters.target.kubernetes.target:KubernetesTarget",
     "local": "modelyard.adapters.target.local:LocalTarget",

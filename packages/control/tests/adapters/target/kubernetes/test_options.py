@@ -62,6 +62,13 @@ class TestConnecting:
         with pytest.raises(Invalid, match=r"'eu': kubeconfig \(.*nowhere\): .* not found"):
             connect("eu", read(kubeconfig=tmp_path / "nowhere"))
 
+    @pytest.mark.parametrize("content", ["", "[]", "clusters: 1", "{", "clusters: [{name: a}]"])
+    def test_a_file_that_is_no_kubeconfig_is_refused(self, tmp_path: Path, content: str) -> None:
+        path = tmp_path / "kubeconfig"
+        path.write_text(content)
+        with pytest.raises(Invalid, match="expected the configuration of a cluster"):
+            connect("eu", read(kubeconfig=path))
+
     def test_a_context_that_is_not_in_it_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "kubeconfig"
         path.write_text(yaml.safe_dump({"clusters": [], "contexts": [], "users": []}))

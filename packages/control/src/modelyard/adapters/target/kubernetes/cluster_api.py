@@ -6,8 +6,9 @@ ask which APIs a cluster offers, and objects are plain mappings here; so request
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -46,15 +47,22 @@ POD_MONITORS = Resource("monitoring.coreos.com/v1", "podmonitors")
 
 
 class ClusterApi:
-    """Calls that take seconds at most. Several threads may call at once."""
+    """Calls that take seconds at most. Several threads may call at once.
 
-    def __init__(self, client: httpx2.Client) -> None:
-        self._client = client
+    Args:
+        connect: makes the client when it is first needed. What it raises goes to the caller, and it is called again.
+    """
+
+    def __init__(self, connect: Callable[[], httpx2.Client]) -> None:
+        self._connect = connect
+        self._client: httpx2.Client | None = None
+        self._connecting = Lock()
         self._offered: dict[Resource, tuple[float, bool]] = {}
 
     def close(self) -> None:
         """Close its connections."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
 
     def find(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object | None:
         """One object; None where there is none."""
@@ -150,6 +158,12 @@ class ClusterApi:
             known = self._offered[resource] = (now, is_there)
         return known[1]
 
+    def _connected(self) -> httpx2.Client:
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
     def _request(
         self,
         method: str,
@@ -160,10 +174,11 @@ class ClusterApi:
         content_type: str = "application/json",
     ) -> httpx2.Response | None:
         """The answer; None where what is asked for is not there."""
+        client = self._connected()
         body = None if content is None else json.dumps(content)
         headers = {} if body is None else {"Content-Type": content_type}
         try:
-            answer = self._client.request(method, path, params=query, content=body, headers=headers)
+            answer = client.request(method, path, params=query, content=body, headers=headers)
         except (httpx2.HTTPError, OSError) as exc:
             raise Unavailable(
                 f"the cluster does not answer: {type(exc).__name__}: {exc}"[:_SHOWN], code="target_unavailable"

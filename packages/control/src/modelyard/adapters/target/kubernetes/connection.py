@@ -1,6 +1,7 @@
 """How a cluster is reached: the client that its kubeconfig or its service account describes."""
 
 import httpx2
+import yaml
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError
@@ -8,7 +9,10 @@ from lightkube.core.exceptions import ConfigError
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.errors import Invalid
 
-_TIMEOUT = httpx2.Timeout(10, connect=3)
+TIMEOUT = httpx2.Timeout(10, connect=3)
+"""Of a call."""
+UNREADABLE = (ConfigError, AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError)
+"""What lightkube raises of a kubeconfig that is none."""
 
 
 def connect(name: str, options: KubernetesOptions) -> httpx2.Client:
@@ -18,8 +22,8 @@ def connect(name: str, options: KubernetesOptions) -> httpx2.Client:
         Invalid: code `target_options_invalid`.
     """
     try:
-        return Client(_config(options), ConnectionParams(timeout=_TIMEOUT))
-    except (ConfigError, OSError, LookupError, ValueError, TypeError) as exc:
+        return Client(_config(options), ConnectionParams(timeout=TIMEOUT))
+    except (*UNREADABLE, OSError) as exc:
         place = "in_cluster" if options.in_cluster else f"kubeconfig ({options.kubeconfig})"
         raise Invalid(
             f"MODELYARD_TARGETS: the target '{name}': {place}: expected the configuration of a cluster: {exc}",
@@ -33,7 +37,15 @@ def _config(options: KubernetesOptions) -> SingleConfig:
         config = KubeConfig.from_service_account()
     else:
         config = KubeConfig.from_file(options.kubeconfig)
-    found = config.get(options.context)
-    if found is None or found.user is None:
+    return with_user(config.get(options.context))
+
+
+def with_user(config: SingleConfig | None) -> SingleConfig:
+    """A configuration that names its user.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if config is None or config.user is None:
         raise ConfigError("its context names no user")
-    return found
+    return config

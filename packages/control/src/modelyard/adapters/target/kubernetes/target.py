@@ -7,8 +7,9 @@ takes the place of an earlier one by a rolling update (docs/decisions/0630-a-gen
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
+import httpx2
 import structlog
 
 from modelyard.adapters.target.context import TargetContext
@@ -18,7 +19,7 @@ from modelyard.adapters.target.kubernetes.cluster_api import AUTOSCALERS, DEPLOY
 from modelyard.adapters.target.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.inventory import Inventory
 from modelyard.adapters.target.kubernetes.observation import Found, observed
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions, WorkloadOptions, read_options
 from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_name
 from modelyard.adapters.target.kubernetes.pod_logs import PodLogs
 from modelyard.adapters.target.kubernetes.pods import Pod
@@ -56,9 +57,17 @@ class KubernetesTarget:
     def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "KubernetesTarget":
         """The target of the cluster that the options name."""
         read = read_options(KubernetesOptions, name, options)
+        client = connect(name, read)
+        return cls.reached_by(lambda: client, name, read, context)
+
+    @classmethod
+    def reached_by(
+        cls, connect: Callable[[], httpx2.Client], name: str, options: WorkloadOptions, context: TargetContext
+    ) -> Self:
+        """The target of a cluster that this reaches."""
         return cls(
-            ClusterApi(connect(name, read)),
-            WorkloadDefaults(read, context.server_settings, context.replica_memory_bytes),
+            ClusterApi(connect),
+            WorkloadDefaults(options, context.server_settings, context.replica_memory_bytes),
             installation=context.installation,
             logs=context.home.target(name) / "logs",
         )

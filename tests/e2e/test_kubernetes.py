@@ -1,0 +1,139 @@
+"""A script, deployed to a real cluster by one command: an image of our own writer, pulled by a node, in real pods.
+
+It runs against the cluster that MODELYARD_TEST_KUBECONFIG names, whose nodes are this machine.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from image_engines import real_registry
+from kubernetes_clusters import real_kubeconfig, root_file_system
+from ports import find_free_port
+from tests.e2e.stack import EXAMPLES, Json, Stack, end_all, wait_for
+
+from modelyard.oci.base.root_file_system import import_root_file_system
+from modelyard.oci.layout import Layout
+
+__all__ = ["real_kubeconfig", "root_file_system"]
+
+NAMESPACE = f"asgard-{uuid4().hex[:6]}"
+
+
+def kubectl(kubeconfig: Path, *arguments: str) -> str:
+    """What the real command prints."""
+    command = [str(Path(sys.executable).with_name("kubectl")), f"--kubeconfig={kubeconfig}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def platform(
+    real_kubeconfig: Path, root_file_system: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack with this machine and the cluster as its targets, and a registry from which nodes pull."""
+    folder = tmp_path_factory.mktemp("kubernetes")
+    layout = Layout(folder / "bases")
+    import_root_file_system(root_file_system, layout, name="base")
+    layout.close()
+    port, mlflow_port, first = (find_free_port() for _ in range(3))
+    cluster = {
+        "type": "kubernetes",
+        "kubeconfig": str(real_kubeconfig),
+        "namespace": NAMESPACE,
+        "create_namespaces": True,
+        "service": {"address": "ip"},
+        "routing_seconds": 1,
+    }
+    with real_registry(folder / "registry") as registry:
+        platform = Stack(
+            home=folder / "home",
+            port=port,
+            mlflow_port=mlflow_port,
+            settings={
+                "MODELYARD_TARGETS": json.dumps({"local": {}, "kubernetes": cluster}),
+                "MODELYARD_IMAGE_REPOSITORY": f"{registry.host}/models",
+                "MODELYARD_IMAGE_BASE": f"oci:{folder / 'bases'}:base",
+                "MODELYARD_SERVER_PORT_FIRST": str(first),
+                "MODELYARD_SERVER_PORT_LAST": str(min(first + 200, 65535)),
+                "MODELYARD_REPLICA_MEMORY_MB": "1024",
+            },
+        )
+        try:
+            platform.up()
+            yield platform
+            platform.undeploy("my_model")
+            platform.close()
+            platform.down()
+        finally:
+            left = end_all(platform)
+            kubectl(real_kubeconfig, "delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found")
+    assert not left, f"`modelyard down` left processes: {left}"
+
+
+@pytest.fixture(scope="module")
+def job(platform: Stack) -> Json:
+    """The one-click job that deployed the example to the cluster."""
+    arguments = ["--model", "my_model", "--target", "kubernetes", "--replicas", "2", "--output", "json"]
+    done = platform.run("deploy", str(EXAMPLES / "breast_cancer" / "train.py"), *arguments, timeout=500)
+    return platform.get(f"/mlops/deployments/{json.loads(done.stdout)['job_id']}")
+
+
+class TestOnPods:
+    def test_it_answers_as_the_same_version_does_here(self, platform: Stack, job: Json) -> None:
+        assert job["status"] == "deployed"
+        assert job["external_ip"] == httpx.URL(job["deployment_url"]).host
+        assert job["ecr_image"].endswith("/models:my-model-v1")
+        here = platform.run("deploy", "my_model", "--version", "1", "--target", "local", "--output", "json")
+        local = platform.get(f"/mlops/deployments/{json.loads(here.stdout)['job_id']}")["deployment_url"]
+        rows = platform.anyone.get(f"{local}/v2/models/my_model").json()["inputs"]
+        inputs = {column["name"]: [0.5, 1.5, 20.0] for column in rows}
+        assert platform.predict(job["deployment_url"], inputs) == platform.predict(local, inputs)
+        health = platform.anyone.get(f"{job['deployment_url']}/health").json()
+        assert health == {
+            "status": "healthy",
+            "model": {"name": "my_model", "version": "1", "run_id": job["run_id"]},
+        }
+
+    def test_every_line_of_our_users_document_gives_what_it_shows(
+        self, platform: Stack, job: Json, real_kubeconfig: Path
+    ) -> None:
+        here = ["-n", NAMESPACE]
+        services = kubectl(real_kubeconfig, "get", "svc", *here, "-l", "app.kubernetes.io/component=inference")
+        assert services.splitlines()[1].split()[:2] == ["my-model-inference", "ClusterIP"]
+        pods = kubectl(real_kubeconfig, "get", "pods", *here, "-l", "app=my-model-inference")
+        assert [line.split()[1:3] for line in pods.splitlines()[1:]] == [["1/1", "Running"]] * 2
+        logs = kubectl(real_kubeconfig, "logs", *here, "-l", "app=my-model-inference", "--tail=50")
+        assert "ready" in logs
+        scaled = kubectl(real_kubeconfig, "scale", "deployment", "my-model-inference", *here, "--replicas=3")
+        assert scaled == "deployment.apps/my-model-inference scaled\n"
+
+        def deployment() -> Json:
+            found = platform.get("/api/v1/deployments", model_name="my_model", target="kubernetes")["deployments"]
+            return dict(found[0])
+
+        wait_for(lambda: deployment()["ready_replicas"] == 3, timeout=90, what=lambda: f"3 replicas: {deployment()}")
+        assert "2 were asked for here" in deployment()["reason"]
+
+    def test_its_log_is_here_and_a_deleted_deployment_comes_back(
+        self, platform: Stack, job: Json, real_kubeconfig: Path
+    ) -> None:
+        found = platform.get("/api/v1/deployments", model_name="my_model", target="kubernetes")["deployments"][0]
+        assert "my-model-inference-" in platform.run("logs", found["deployment_id"]).stdout
+        kubectl(real_kubeconfig, "delete", "deployment", "my-model-inference", "-n", NAMESPACE, "--wait=false")
+        url = f"{job['deployment_url']}/v2/health/ready"
+
+        def answers() -> bool:
+            try:
+                return platform.anyone.get(url, timeout=2).is_success
+            except httpx.TransportError:
+                return False
+
+        wait_for(lambda: not answers(), timeout=60, what=lambda: "the pods to go")
+        wait_for(answers, timeout=90, what=lambda: f"pods at {url}")
