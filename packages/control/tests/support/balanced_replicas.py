@@ -90,7 +90,8 @@ class Load:
         with httpx.Client(timeout=30) as client:
             while not self._stop.is_set():
                 try:
-                    answer = str(client.post(self.url, content=b"{}").status_code)
+                    got = client.post(self.url, content=b"{}")
+                    answer = "200" if got.is_success else f"{got.status_code}: {got.text}"
                 except httpx.HTTPError as exc:
                     answer = repr(exc)
                 self.answers[answer] = self.answers.get(answer, 0) + 1

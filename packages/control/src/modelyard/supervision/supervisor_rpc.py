@@ -2,10 +2,11 @@
 
 import base64
 import http.client
-import socket
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
+
+from modelyard.supervision.unix_sockets import UnixConnection
 
 USER = "modelyard"
 """Whom supervisord knows."""
@@ -55,21 +56,6 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._timeout = timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = _UnixConnection(self._path, self._timeout)
+        connection = UnixConnection(self._path, timeout=self._timeout)
         self._connection = host, connection  # What `close` closes.
         return connection
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("supervisor", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(str(self._path))
-        except OSError:
-            self.close()
-            raise

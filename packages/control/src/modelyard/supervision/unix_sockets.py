@@ -1,7 +1,10 @@
-"""Where a program of the stack may bind a unix socket, whose path the kernel limits to 107 characters."""
+"""Unix sockets of programs of the stack: where they may be bound, as the kernel limits their path to 107 characters,
+and HTTP over them."""
 
 import hashlib
+import http.client
 import os
+import socket
 from pathlib import Path
 
 from modelyard.errors import Unavailable
@@ -27,3 +30,21 @@ def bindable(path: Path, *, key: Path) -> Path:
             code="supervisor_unavailable",
         )
     return private / f"{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.sock"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the socket at a path."""
+
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect; nothing stays open when nobody listens."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(str(self._path))
+        except OSError:
+            self.close()
+            raise

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -40,10 +41,8 @@ def supervisor(home: Home) -> Iterator[Supervisor]:
 
 
 @pytest.fixture(scope="module")
-def balancer(home: Home, supervisor: Supervisor) -> Iterator[Balancer]:
-    balancer = Balancer(home, supervisor)
-    yield balancer
-    balancer.close()
+def balancer(home: Home, supervisor: Supervisor) -> Balancer:
+    return Balancer(home, supervisor)
 
 
 @pytest.fixture
@@ -114,7 +113,9 @@ class TestAddresses:
             until(lambda: balancer.health()[HOST, first.server_port].active_requests > 0)
             balancer.put("d-1", HOST, port, [endpoint(first), endpoint(second)])
             until(lambda: second.requests > 5)
-            assert balancer.drain("d-1", [endpoint(first)])
+            assert balancer.receiving("d-1") == {(HOST, one.server_port) for one in replicas}
+            balancer.put("d-1", HOST, port, [replace(endpoint(first), is_draining=True), endpoint(second)])
+            until(lambda: balancer.receiving("d-1") == {(HOST, second.server_port)})
             begun = first.requests
             time.sleep(0.3)
             assert first.requests == begun

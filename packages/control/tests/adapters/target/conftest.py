@@ -1,11 +1,17 @@
 """A bundle whose environment has the stand-in as its `modelyard-serve`, and local targets of one home."""
 
+import hashlib
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from container_world import ContainerWorld, container_world
 from kubernetes_clusters import (
     fake_kubernetes,
     image_spec,
@@ -18,6 +24,7 @@ from kubernetes_clusters import (
 )
 
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles
+from modelyard.adapters.target.docker import DockerTarget
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.bundle_digest import bundle_digest
 from modelyard.home import Home
@@ -38,8 +45,11 @@ __all__ = [
 
 Until = Callable[..., None]
 MakeTarget = Callable[..., LocalTarget]
+MakeDockerTarget = Callable[..., DockerTarget]
 Remove = Callable[[Target, str], None]
 Retire = Callable[[Target, str, int], None]
+
+FIRST_CONTAINER_PORT = 28_050 + os.getpid() % 36 * 50
 
 
 @pytest.fixture
@@ -100,6 +110,36 @@ def make_target(home: Home, supervisor: Supervisor, first_port: int, remove: Rem
     for target in made:
         for deployment_id in {key.deployment_id for key in target.observe_all()}:
             remove(target, deployment_id)
+
+
+@pytest.fixture(scope="session")
+def containers() -> Iterator[ContainerWorld]:
+    """A dockerd of this process's own; skipped by name where there can be none."""
+    with (
+        tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder,
+        container_world(Path(folder), first_port=FIRST_CONTAINER_PORT) as world,
+    ):
+        yield world
+
+
+@pytest.fixture
+def make_docker_target(
+    containers: ContainerWorld, request: pytest.FixtureRequest, remove: Remove
+) -> Iterator[MakeDockerTarget]:
+    """Docker targets of this test's own name, whose servers are removed after the test."""
+    name = f"t-{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]}"
+    containers.made.clear()
+    yield partial(containers.target, name)
+    for target in containers.made:
+        for deployment_id in {key.deployment_id for key in target.observe_all()}:
+            remove(target, deployment_id)
+        target.close()
+
+
+@pytest.fixture
+def container_spec(containers: ContainerWorld, spec: ServerSpec) -> ServerSpec:
+    """The spec of a server whose artifact is an image."""
+    return replace(spec, artifact=containers.artifact, port=FIRST_CONTAINER_PORT)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ What shall be is in files; Envoy reads them, outlives the control plane, and is 
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from modelyard.adapters.balancer.addresses import Address, AddressFiles, Endpoint
@@ -25,9 +25,6 @@ from modelyard.home import Home
 from modelyard.supervision.programs import BALANCER
 from modelyard.supervision.server_ports import ServerPorts
 from modelyard.supervision.supervisor import Supervisor
-from modelyard.supervision.waiting import until
-
-_TAKEN_OVER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,9 @@ class EndpointHealth:
     """What the balancer knows of an endpoint."""
 
     is_ready: bool
-    """Whether it said so when it was asked last, and gets requests."""
+    """Whether it said so when it was asked last."""
+    takes_requests: bool
+    """Whether it gets those that come, while it is ready."""
     active_requests: int
 
 
@@ -60,7 +59,7 @@ class Balancer:
     def put(self, name: str, host: str, port: int, endpoints: Sequence[Endpoint]) -> None:
         """Make these the endpoints of an address, which is taken if it is new; Envoy runs after this.
 
-        No request is lost: one that leaves gets no new ones, and ends those that it has.
+        No request is lost when one that leaves is marked as draining first, and stays until it is not `receiving`.
 
         Raises:
             Unavailable: code `port_taken`, when somebody else has the port; `envoy_missing`, `supervisor_unavailable`.
@@ -71,20 +70,6 @@ class Balancer:
             self._claims(host).claim(name, port)
             self._addresses.write(name, wanted)
             self._write(name, wanted)
-
-    def drain(self, name: str, leaving: Sequence[Endpoint]) -> bool:
-        """Give endpoints no new requests; whether that is so. They stay listed until `put` is called without them."""
-        gone = {(endpoint.host, endpoint.port) for endpoint in leaving}
-        with self._locked():
-            address = self._addresses.find(name)
-            if address is None:
-                return True
-            marked = tuple(
-                replace(one, is_draining=one.is_draining or (one.host, one.port) in gone) for one in address.endpoints
-            )
-            self._addresses.write(name, replace(address, endpoints=marked))
-            self._write(name, replace(address, endpoints=marked))
-        return until(lambda: not self._receiving(name) & gone, seconds=_TAKEN_OVER_SECONDS)
 
     def remove(self, name: str) -> None:
         """Give the address back. One that is not there: nothing to do. Its endpoints have drained before."""
@@ -101,34 +86,28 @@ class Balancer:
             self._claims(address.host).release(name)
 
     def health(self) -> Mapping[tuple[str, int], EndpointHealth]:
-        """Of every endpoint, by its host and port of HTTP.
+        """Of every endpoint, by its host and port, of HTTP and of gRPC.
 
         Raises:
             Unavailable: code `envoy_unavailable`: it does not run, or starts.
         """
-        found: dict[tuple[str, int], EndpointHealth] = {}
-        for name, host in self._hosts():
-            place = host["address"]["socket_address"]
-            if name.endswith(".http"):
-                found[place["address"], place["port_value"]] = EndpointHealth(_is_ready(host), _active(host))
-        return found
+        return {
+            _place(host): EndpointHealth(_is_ready(host), _takes_requests(host), _active(host))
+            for _, host in self._hosts()
+        }
+
+    def receiving(self, name: str) -> frozenset[tuple[str, int]]:
+        """Which endpoints of an address get new requests, by host and port; none while Envoy does not run."""
+        clusters = cluster_names(name)
+        try:
+            hosts = [host for cluster, host in self._hosts() if cluster in clusters]
+        except Unavailable:
+            return frozenset()
+        return frozenset(_place(host) for host in hosts if _takes_requests(host))
 
     def listening(self) -> frozenset[str]:
         """The names of the addresses where Envoy listens. Raises as `health`."""
         return self._admin.listeners()
-
-    def close(self) -> None:
-        """Close the connection to Envoy, which goes on."""
-        self._admin.close()
-
-    def _receiving(self, name: str) -> set[tuple[str, int]]:
-        http, _ = cluster_names(name)
-        try:
-            hosts = [host for cluster, host in self._hosts() if cluster == http]
-        except Unavailable:
-            return set()  # Nobody gets requests.
-        places = [host["address"]["socket_address"] for host in hosts if _takes_requests(host)]
-        return {(place["address"], place["port_value"]) for place in places}
 
     def _hosts(self) -> list[tuple[str, dict[str, Any]]]:
         return [
@@ -159,11 +138,14 @@ class Balancer:
         return locked(self._folder / "lock")
 
 
+def _place(host: Mapping[str, Any]) -> tuple[str, int]:
+    place = host["address"]["socket_address"]
+    return place["address"], place["port_value"]
+
+
 def _is_ready(host: Mapping[str, Any]) -> bool:
     status = host.get("health_status", {})
-    return status.get("eds_health_status") == "HEALTHY" and not any(
-        status.get(why) for why in ("failed_active_health_check", "pending_active_hc")
-    )
+    return not any(status.get(why) for why in ("failed_active_health_check", "pending_active_hc"))
 
 
 def _takes_requests(host: Mapping[str, Any]) -> bool:

@@ -4,12 +4,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from modelyard.errors import Unavailable
 
-_TIMEOUT_SECONDS = 60
+ANSWER_SECONDS = 60
+"""How long a call may be silent."""
+
 _LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Who an engine on another machine must be, and who we are there."""
+
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,7 @@ class EngineOptions:
 
     host: str | None = None
     """`unix:///run/docker.sock`, `tcp://10.0.0.5:2376`"""
+    tls: TlsFiles | None = None
 
 
 class EngineAway(Unavailable):
@@ -27,6 +40,14 @@ class EngineAway(Unavailable):
         super().__init__(f"The Docker engine of '{name}' does not answer: {reason}.", code="docker_unavailable")
 
 
+class EngineRefused(EngineAway):
+    """The engine answers that it does not do it. The message is its own."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.message = reason
+
+
 class DockerEngine:
     """An engine. The SDK is imported, and the engine called, when it is first used.
 
@@ -34,18 +55,24 @@ class DockerEngine:
         name: of the target or the runner, for errors.
     """
 
-    def __init__(self, name: str, options: EngineOptions) -> None:
+    def __init__(self, name: str, options: EngineOptions, *, answer_seconds: int = ANSWER_SECONDS) -> None:
         self._name = name
         self._options = options
+        self._answer_seconds = answer_seconds
 
     @cached_property
     def api(self) -> Any:
         """The engine's API, whose calls have no types; they are made inside of `translated`."""
         from docker import APIClient  # noqa: PLC0415  # Slow to import, and only those with an engine need it.
+        from docker.tls import TLSConfig  # noqa: PLC0415
         from docker.utils import kwargs_from_env  # noqa: PLC0415
 
         found = kwargs_from_env() if self._options.host is None else {"base_url": self._options.host}
-        return APIClient(version="auto", timeout=_TIMEOUT_SECONDS, **found)
+        tls = self._options.tls
+        if tls is not None:
+            client = (str(tls.cert_file), str(tls.key_file))
+            found["tls"] = TLSConfig(client_cert=client, ca_cert=str(tls.ca_file), verify=True)
+        return APIClient(version="auto", timeout=self._answer_seconds, **found)
 
     def close(self) -> None:
         """Close its connections."""
@@ -63,6 +90,6 @@ class DockerEngine:
         except NotFound:
             raise
         except APIError as error:
-            raise EngineAway(self._name, str(error.explanation or error)[:_LONGEST_REASON]) from error
-        except (DockerException, RequestException) as error:
+            raise EngineRefused(self._name, str(error.explanation or error).strip()[:_LONGEST_REASON]) from error
+        except (DockerException, RequestException, OSError) as error:
             raise EngineAway(self._name, str(error)[:_LONGEST_REASON]) from error

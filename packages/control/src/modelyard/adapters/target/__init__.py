@@ -13,6 +13,7 @@ from modelyard.ports.target import Target
 
 TARGETS = {
     "aks": "modelyard.adapters.target.kubernetes.aks:AksTarget",
+    "docker": "modelyard.adapters.target.docker:DockerTarget",
     "fake": "modelyard.adapters.target.fake:FakeTarget",
     "kubernetes": "modelyard.adapters.target.kubernetes.target:KubernetesTarget",
     "local": "modelyard.adapters.target.local:LocalTarget",
