@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -70,6 +70,13 @@ class TestPortBook:
 
     def test_two_deployments_have_two(self, book: PortBook, deploy: Deploy, ports: Ports) -> None:
         assert book.claim(deploy(), ports) != book.claim(deploy(), ports)
+
+    def test_two_targets_of_this_machine_share_no_port(self, book: PortBook, deploy: Deploy, ports: Ports) -> None:
+        first = deploy()
+        port = book.claim(first, ports)
+        assert book.claim(replace(deploy("pine"), target="another"), ports) != port
+        stopped = replace(first, deployment_id="d-later", target="another")
+        assert book.claim(stopped, ports) != port  # The same model, but callers of the first target know the address.
 
     def test_a_port_where_another_program_listens_is_left_out(
         self, book: PortBook, deploy: Deploy, ports: Ports

@@ -42,7 +42,7 @@ class PortBook:
             for port in filter(target.is_free, _returned(connection, deployment, target.ports)):
                 if _take_again(connection, deployment, port):
                     return port
-            for port in filter(target.is_free, _never_used(connection, deployment.target, target.ports)):
+            for port in filter(target.is_free, _never_used(connection, target.ports)):
                 if _take(connection, deployment, port):
                     return port
         raise Unavailable(
@@ -78,8 +78,9 @@ def _returned(connection: Connection, deployment: Deployment, within: range) -> 
     return [port for port in connection.execute(query.order_by(ports.c.port)).scalars() if port in within]
 
 
-def _never_used(connection: Connection, target: str, within: range) -> Iterable[int]:
-    used = set(connection.execute(select(ports.c.port).where(ports.c.target == target)).scalars())
+def _never_used(connection: Connection, within: range) -> Iterable[int]:
+    """Of all targets: their ports are this machine's."""
+    used = set(connection.execute(select(ports.c.port)).scalars())
     return (port for port in within if port not in used)
 
 

@@ -84,7 +84,10 @@ class TestContainers:
         environment = httpx.get(f"{url}/environment").text
         assert "'A': 'b c'" in environment
         assert "MODELYARD" not in environment
-        assert httpx.get(f"{url}/arguments").text.endswith("--mlflow-uri http://127.0.0.1:5000 --max-memory-mb 180")
+        arguments = (
+            "--allowed-hosts 127.0.0.1 --mlflow-uri http://127.0.0.1:5000 --start-attempts 3 --max-memory-mb 180"
+        )
+        assert httpx.get(f"{url}/arguments").text.endswith(arguments)
         host = inspected(containers, own_names(containers)[0])["HostConfig"]
         assert host["Memory"] == host["MemorySwap"] == 200 * MEBIBYTE
         assert host["CpuQuota"] / host["CpuPeriod"] == 0.5

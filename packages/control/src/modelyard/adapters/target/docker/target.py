@@ -5,6 +5,7 @@ from typing import Any
 
 from modelyard.adapters.balancer import Balancer
 from modelyard.adapters.target.balanced import BalancedTarget
+from modelyard.adapters.target.balanced.server_arguments import server_arguments
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.docker.engine import Engine
 from modelyard.adapters.target.docker.images import EngineImages
@@ -15,7 +16,6 @@ from modelyard.errors import Invalid, Unavailable
 from modelyard.supervision.supervisor import Supervisor
 
 _MEBIBYTE = 1024 * 1024
-_ARGUMENTS = {"mlflow_uri": "--mlflow-uri", "allowed_hosts": "--allowed-hosts", "allowed_origins": "--allowed-origins"}
 
 
 class DockerTarget(BalancedTarget):
@@ -29,7 +29,7 @@ class DockerTarget(BalancedTarget):
             context.replica_memory_bytes if options.memory_mb is None else options.memory_mb * _MEBIBYTE
         )
         folder = context.home.target(name)
-        settings = context.server_settings
+        url_host = options.url_host or str(options.balancer_host)
         super().__init__(
             DockerReplicas(
                 self._engine,
@@ -38,12 +38,7 @@ class DockerTarget(BalancedTarget):
                 target=name,
                 options=options,
                 folder=folder,
-                arguments=[
-                    part
-                    for setting, flag in _ARGUMENTS.items()
-                    if (value := settings.get(setting)) is not None
-                    for part in (flag, value)
-                ],
+                arguments=server_arguments(context.server_settings, url_host=url_host),
                 memory_bytes=self._memory_bytes,
             ),
             Balancer(context.home, Supervisor(context.home)),
@@ -51,7 +46,7 @@ class DockerTarget(BalancedTarget):
             folder=folder,
             ports=context.server_ports,
             balancer_host=str(options.balancer_host),
-            url_host=options.url_host or str(options.balancer_host),
+            url_host=url_host,
         )
 
     @classmethod
