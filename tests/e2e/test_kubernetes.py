@@ -4,6 +4,7 @@ It runs against the cluster that MODELYARD_TEST_KUBECONFIG names, whose nodes ar
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,14 +14,15 @@ from uuid import uuid4
 import httpx
 import pytest
 from image_engines import real_registry
-from kubernetes_clusters import real_kubeconfig, root_file_system
+from kubernetes_clusters import real_kubeconfig
+from machine_base import machine_base
 from ports import find_free_port
+from tests.e2e.seeds.documents import KUBECTL_LINES, bash
 from tests.e2e.stack import EXAMPLES, Json, Stack, end_all, wait_for
 
-from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.layout import Layout
 
-__all__ = ["real_kubeconfig", "root_file_system"]
+__all__ = ["real_kubeconfig"]
 
 NAMESPACE = f"asgard-{uuid4().hex[:6]}"
 
@@ -34,13 +36,11 @@ def kubectl(kubeconfig: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def platform(
-    real_kubeconfig: Path, root_file_system: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
+def platform(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with this machine and the cluster as its targets, and a registry from which nodes pull."""
     folder = tmp_path_factory.mktemp("kubernetes")
     layout = Layout(folder / "bases")
-    import_root_file_system(root_file_system, layout, name="base")
+    machine_base(layout, folder / "root")
     layout.close()
     port, mlflow_port, first = (find_free_port() for _ in range(3))
     cluster = {
@@ -101,25 +101,28 @@ class TestOnPods:
             "model": {"name": "my_model", "version": "1", "run_id": job["run_id"]},
         }
 
-    def test_every_line_of_our_users_document_gives_what_it_shows(
-        self, platform: Stack, job: Json, real_kubeconfig: Path
+    @pytest.mark.parametrize("line", KUBECTL_LINES)
+    def test_a_line_of_our_users_document_gives_what_it_shows(
+        self, job: Json, real_kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, line: str
     ) -> None:
-        here = ["-n", NAMESPACE]
-        services = kubectl(real_kubeconfig, "get", "svc", *here, "-l", "app.kubernetes.io/component=inference")
-        assert services.splitlines()[1].split()[:2] == ["my-model-inference", "ClusterIP"]
-        pods = kubectl(real_kubeconfig, "get", "pods", *here, "-l", "app=my-model-inference")
-        assert [line.split()[1:3] for line in pods.splitlines()[1:]] == [["1/1", "Running"]] * 2
-        logs = kubectl(real_kubeconfig, "logs", *here, "-l", "app=my-model-inference", "--tail=50")
-        assert "ready" in logs
-        scaled = kubectl(real_kubeconfig, "scale", "deployment", "my-model-inference", *here, "--replicas=3")
-        assert scaled == "deployment.apps/my-model-inference scaled\n"
+        monkeypatch.setenv("KUBECONFIG", str(real_kubeconfig))
+        monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if " top " in line and "metrics.k8s.io" not in kubectl(real_kubeconfig, "api-versions"):
+            pytest.skip("the cluster has no metrics server")
+        printed = bash(line, {"asgard": NAMESPACE})
+        assert "my-model-inference" in printed or "modelyard_serving" in printed, printed
+        if " get pods " in line:
+            assert [row.split()[1:3] for row in printed.splitlines()[1:]] == [["1/1", "Running"]] * 2
 
+    def test_what_kubectl_has_scaled_is_shown_and_stays(self, platform: Stack, job: Json) -> None:
         def deployment() -> Json:
             found = platform.get("/api/v1/deployments", model_name="my_model", target="kubernetes")["deployments"]
             return dict(found[0])
 
-        wait_for(lambda: deployment()["ready_replicas"] == 3, timeout=90, what=lambda: f"3 replicas: {deployment()}")
+        wait_for(lambda: deployment()["ready_replicas"] == 5, timeout=90, what=lambda: f"5 replicas: {deployment()}")
         assert "2 were asked for here" in deployment()["reason"]
+        platform.run("scale", deployment()["deployment_id"], "--replicas", "1")
+        assert deployment()["reason"] is None
 
     def test_its_log_is_here_and_a_deleted_deployment_comes_back(
         self, platform: Stack, job: Json, real_kubeconfig: Path

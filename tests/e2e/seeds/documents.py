@@ -18,6 +18,16 @@ REQUIREMENTS = ["scikit-learn", "pandas"]
 MANAGEMENT = "http://localhost:8000"
 """Where the documents have the management API."""
 
+KUBECTL_LINES = (
+    "kubectl get services -n asgard -l app.kubernetes.io/component=inference",
+    "kubectl get svc -n asgard -l app.kubernetes.io/component=inference",
+    "kubectl get pods -n asgard -l app=my-model-inference",
+    "kubectl logs -n asgard -l app=my-model-inference --tail=50",
+    "kubectl top pods -n asgard -l app=my-model-inference",
+    "kubectl scale deployment my-model-inference -n asgard --replicas=5",
+)
+"""Of the document on the separation of inference; `tests/e2e/test_kubernetes.py` runs them where there is a cluster."""
+
 
 def later(reason: str) -> pytest.MarkDecorator:
     """What is not built yet, in words. The mark fails as soon as the test passes, and where a fixture fails."""

@@ -93,14 +93,6 @@ curl -X POST $MODEL_URL/predict \
   -H "Content-Type: application/json" \
   -d '{"inputs": {"feature1": [1, 2, 3]}}'
 """
-KUBERNETES = [
-    "kubectl scale deployment my-model-inference -n asgard --replicas=5",
-    "kubectl get services -n asgard -l app.kubernetes.io/component=inference",
-    "kubectl get svc -n asgard -l app.kubernetes.io/component=inference",
-    "kubectl get pods -n asgard -l app=my-model-inference",
-    "kubectl logs -n asgard -l app=my-model-inference --tail=50",
-    "kubectl top pods -n asgard -l app=my-model-inference",
-]
 
 
 @pytest.fixture(scope="module")
@@ -215,12 +207,6 @@ class TestWorkflows:
         output = bash(TEST, {**here, "...}": f"{rest}}}"})
         assert "Status: deployed" in output
         assert json.loads(output[output.rindex('{"predictions"') :]) == {"predictions": [0, 1, 1]}
-
-    @later("deployments on Kubernetes are not built yet")
-    @pytest.mark.parametrize("line", KUBERNETES)
-    @pytest.mark.usefixtures("my_model")
-    def test_kubectl_sees_the_deployment(self, line: str) -> None:
-        assert bash(line, {})
 
 
 class TestEndpoints:

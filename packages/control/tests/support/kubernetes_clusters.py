@@ -1,7 +1,7 @@
 """Clusters for tests: the fake one, and a real one where an environment variable names its kubeconfig.
 
 `MODELYARD_TEST_KUBECONFIG` is not `KUBECONFIG`, which may name somebody's production. `MODELYARD_TEST_IMAGE_LOAD` is
-the command that makes an image archive known to its nodes, `MODELYARD_TEST_ROOT_FS` a root file system with a Python.
+the command that makes an image archive known to its nodes.
 """
 
 import os
@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 from fake_kubernetes.server import FakeCluster, fake_cluster
+from machine_base import machine_base
 from oci_parts import make_bundle, make_wheel, plenty
 
 from modelyard.adapters.target.kubernetes.cluster_api import NAMESPACES, ClusterApi
@@ -23,8 +24,6 @@ from modelyard.adapters.target.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
-from modelyard.oci.base.bases import open_base
-from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.export import export_archive
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
@@ -78,16 +77,7 @@ def real_kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
-def root_file_system() -> Path:
-    """One with a Python, for the bases of images that run."""
-    named = os.environ.get("MODELYARD_TEST_ROOT_FS")
-    if named is None:
-        pytest.skip("MODELYARD_TEST_ROOT_FS names no root file system")
-    return Path(named)
-
-
-@pytest.fixture(scope="session")
-def pod_server_image(root_file_system: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def pod_server_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The image of a server of tests, made by our own writer and known to the nodes."""
     folder = tmp_path_factory.mktemp("pod-server")
     layout = Layout(folder / "layout")
@@ -101,7 +91,7 @@ def pod_server_image(root_file_system: Path, tmp_path_factory: pytest.TempPathFa
     )
     image = ImageBuilder(layout, require_space=plenty).build(
         name="pod-server",
-        base=open_base(layout, import_root_file_system(root_file_system, layout, name="base")),
+        base=machine_base(layout, folder / "root"),
         python="3.11",
         wheels=[wheel],
         bundle=make_bundle(folder / "bundle"),

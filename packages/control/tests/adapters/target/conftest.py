@@ -20,7 +20,6 @@ from kubernetes_clusters import (
     pod_server_image,
     real_kubeconfig,
     real_kubernetes,
-    root_file_system,
 )
 
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles
@@ -40,7 +39,6 @@ __all__ = [
     "pod_server_image",
     "real_kubeconfig",
     "real_kubernetes",
-    "root_file_system",
 ]
 
 Until = Callable[..., None]

@@ -62,7 +62,7 @@ class Applying:
         ownership = ownership_of(deployment, self._api.apply(SERVICES, service, manager=MANAGER))
         self._apply_budget(spec, place)
         self._apply_autoscaler(spec, place)
-        if self._defaults.options.prometheus == "pod-monitor" and self._api.offers(POD_MONITORS):
+        if self._makes_monitors() and self._api.offers(POD_MONITORS):
             self._api.apply(POD_MONITORS, pod_monitor_object(spec, place), manager=MANAGER)
         replicas = self._replicas_to_set(spec, applied)
         if replicas is not None:
@@ -82,8 +82,10 @@ class Applying:
     def delete_companions(self, place: Place) -> None:
         """What would bring pods back or name pods that are gone; not the address."""
         self._delete(AUTOSCALERS, place)
-        for resource in (*_BUDGETS, POD_MONITORS):
+        for resource in _BUDGETS:
             self._delete(resource, place)
+        if self._makes_monitors():
+            self._delete(POD_MONITORS, place)
 
     def delete_service(self, place: Place) -> None:
         """Give back the address."""
@@ -104,6 +106,10 @@ class Applying:
             self._api.apply(AUTOSCALERS, autoscaler_object(spec, place), manager=MANAGER)
         else:
             self._delete(AUTOSCALERS, place)
+
+    def _makes_monitors(self) -> bool:
+        """Whether to touch them at all: an account need not have rights on what nobody wants."""
+        return self._defaults.options.prometheus == "pod-monitor"
 
     def _delete(self, resource: Resource, place: Place) -> None:
         if self._api.offers(resource):
