@@ -33,6 +33,7 @@ _BY_STATUS: dict[int, type[ModelyardError]] = {
     415: Invalid,
     422: Invalid,
     429: Busy,
+    501: Invalid,
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,

@@ -12,7 +12,7 @@ from image_yard import ALICE, REGISTRY, ImageYard
 
 from modelyard.errors import Unavailable
 from modelyard.oci.content import Digest
-from modelyard.oci.reference import Repository
+from modelyard.oci.reference import Reference, Repository
 
 MakeYard = Callable[..., ImageYard]
 MEBIBYTE = 1024 * 1024
@@ -142,6 +142,27 @@ class TestDeleting:
         version = yard.control.registry.version(ALICE, "my_model", 1)
         with pytest.raises(Unavailable, match=going.host):
             yard.control.deployment_parts.image_removal.remove_version(ALICE, version, reason="a test")
+
+    def test_the_deletion_of_a_version_waits_for_the_registry_and_says_so(
+        self, make_yard: MakeYard, docker_registry: RealRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/waited-for")
+        yard.register()
+        image = yard.make()
+        delete, away = yard.parts.building.delete_from_registry, [1, 2]
+
+        def delete_later(reference: Reference) -> bool:
+            if away:
+                away.pop()
+                raise Unavailable("the registry does not answer", code="registry_unavailable")
+            return delete(reference)
+
+        monkeypatch.setattr(yard.parts.building, "delete_from_registry", delete_later)
+        answer = yard.api.delete("/api/v1/modelserving/models/my_model/versions/1", params={"delete_mode": 0})
+        yard.work()
+        assert self.digest_there(yard, image) is None
+        assert yard.job(answer.json()["job_id"])["status"] == "succeeded"
+        assert yard.log(answer.json()["job_id"]).count("waiting: the registry does not answer") == 2
 
     @staticmethod
     def digest_there(yard: ImageYard, image: Any) -> str | None:

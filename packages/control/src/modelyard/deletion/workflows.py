@@ -13,6 +13,7 @@ from modelyard.deletion.images import Images
 from modelyard.deletion.kinds import DELETION, Phase
 from modelyard.deletion.service import DeletionService, subject_of
 from modelyard.deployments.service import DeploymentService
+from modelyard.errors import Unavailable
 from modelyard.jobs.domain import Job
 from modelyard.jobs.log import AFTER_RUN
 from modelyard.jobs.service import JobService, owner_of
@@ -82,7 +83,11 @@ class Deleting:
                 for image in place.built(version):
                     self._say(job, f"removing image {image.name}")
                     count += 1
-                place.remove(version)
+                try:
+                    place.remove(version)
+                except Unavailable as away:
+                    self._say(job, f"waiting: {away.message}")
+                    raise
         return {"images": count}
 
     def _delete_versions(self, steps: JobSteps) -> Result:

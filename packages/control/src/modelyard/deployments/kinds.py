@@ -13,4 +13,11 @@ class Phase(StrEnum):
     DEPLOYED = "deployed"
 
 
+class UndeployPhase(StrEnum):
+    """What a job that undeploys is at."""
+
+    UNDEPLOYING = "undeploying"
+
+
 DEPLOYMENT = JobKind("deployment", tuple(Phase))
+UNDEPLOYMENT = JobKind("undeployment", tuple(UndeployPhase), takes_space=False)

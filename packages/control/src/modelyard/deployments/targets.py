@@ -51,6 +51,22 @@ class Targets:
         target: object = self._targets.get(name)
         return self._repositories.of(tenant_id, name) if isinstance(target, RunsImages) else None
 
+    def named(self, name: str | None) -> str:
+        """The name of the target that is meant.
+
+        Raises:
+            Invalid: code `target_unknown`.
+        """
+        known = self.default if name is None else name
+        if known not in self._targets:
+            there = ", ".join(f"'{one}'" for one in self._targets)
+            raise Invalid(
+                f"target: expected one of the configured targets ({there}), got {known[:80]!r}",
+                code="target_unknown",
+                field="target",
+            )
+        return known
+
     def refuse_unconfigured(self, deployment: Deployment) -> None:
         """Raises:
         Conflict: code `target_not_configured`, as nobody can stop or change servers there.
@@ -69,15 +85,8 @@ class Targets:
             Invalid: code `target_unknown`, `target_field_unsupported`, `resources_invalid`, `namespace_not_allowed`, or
                 `image_repository_local` of a target that pulls images where there is no registry.
         """
-        known = self.default if name is None else name
-        target = self._targets.get(known)
-        if target is None:
-            there = ", ".join(f"'{one}'" for one in self._targets)
-            raise Invalid(
-                f"target: expected one of the configured targets ({there}), got {known[:80]!r}",
-                code="target_unknown",
-                field="target",
-            )
+        known = self.named(name)
+        target = self._targets[known]
         self._refuse_unpullable(known, target)
         for field, asked, most, is_supported in _demands(target, resources):
             _check(known, field, asked, most=most, is_supported=is_supported)

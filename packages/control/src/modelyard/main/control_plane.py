@@ -127,6 +127,7 @@ class ControlPlane:
                 self.deletion.deleting.work,
                 self.importing.work,
                 self.deployment_parts.images.steps.work,
+                self.deployment_parts.undeploying.work,
             ],
             jobs=self.jobs,
             clock=self._context.clock,

@@ -21,6 +21,8 @@ from modelyard.main.registry import RegistryParts
 from modelyard.mirror.service import MirrorService
 from modelyard.modelserving.image_routes import served_image_routes
 from modelyard.modelserving.routes import deletion_routes, served_model_routes, served_version_routes
+from modelyard.modelserving.serving import Serving
+from modelyard.modelserving.serving_routes import serving_routes
 from modelyard.modelserving.surface import Surface
 
 
@@ -42,6 +44,14 @@ class DeletionParts:
         self._deployments = serving.deployments
         self._images = serving.images.images
         self._image_requests = serving.images.requests
+        self._jobs = jobs
+        self._serving = Serving(
+            verbs=serving.verbs,
+            undeploying=serving.undeploying,
+            registry=registry,
+            targets=serving.targets,
+            images=serving.images.images,
+        )
         self.images: Sequence[Images] = [Bundles(packaging), OciImages(serving.images.images, serving.image_removal)]
         self.holds = HoldService(database=database, clock=clock, audit=audit, registry=registry)
         self.deletions = self._deletion_service(context, jobs, registry_parts, serving, mirror)
@@ -112,6 +122,7 @@ class DeletionParts:
             served_model_routes(registry, registration, editing),
             served_version_routes(registry, registration, editing, surface),
             served_image_routes(registration, self._image_requests),
+            serving_routes(self._serving, self._jobs),
             deletion_routes(self.deletions, self.restoring, registry, surface),
             hold_routes(self.holds, registry, self._clock),
         ]

@@ -13,6 +13,7 @@ from modelyard.deployments.routes import deployment_changes, deployment_log_rout
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.targets import Targets
+from modelyard.deployments.undeploying import Undeploying
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
 from modelyard.images.rebuilding import ImageRebuilding
@@ -83,7 +84,8 @@ class DeploymentParts:
             clock=clock,
             ready_seconds=settings.deployments.ready_seconds,
         )
-        self._verbs = DeploymentVerbs(
+        self.undeploying = Undeploying(jobs=jobs, deployments=self.deployments, clock=clock)
+        self.verbs = DeploymentVerbs(
             deployments=self.deployments,
             jobs=jobs,
             registry=registry,
@@ -96,7 +98,7 @@ class DeploymentParts:
         return [
             bundle_routes(self.packaging, self._registry),
             *self.images.routes(self.image_removal),
-            deployment_looks(self._verbs),
-            deployment_changes(self._verbs),
-            deployment_log_routes(self._verbs),
+            deployment_looks(self.verbs),
+            deployment_changes(self.verbs),
+            deployment_log_routes(self.verbs),
         ]

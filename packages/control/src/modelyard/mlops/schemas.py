@@ -293,6 +293,7 @@ class JobKind(StrEnum):
     IMPORT = "import"
     """Of what was registered in MLflow directly."""
     IMAGE = "image"
+    UNDEPLOYMENT = "undeployment"
 
 
 def one_click_status(job: Job) -> str:

@@ -1,0 +1,86 @@
+"""The routes that deploy, undeploy and retrain ModelVersions, and the jobs of this surface."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+
+from modelyard.deployments.verbs import DeploymentCommand
+from modelyard.http.errors import ErrorBody
+from modelyard.http.guard import Requires
+from modelyard.jobs.service import JobService
+from modelyard.modelserving.serving import Serving
+from modelyard.modelserving.serving_schemas import (
+    AcceptedJob,
+    DeployBody,
+    InferenceBody,
+    ServedJobAnswer,
+    UndeployBody,
+)
+from modelyard.principals import Permission, Principal
+
+Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
+WriteJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_WRITE))]
+ReadJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_READ))]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+_PREFIX = "/api/v1/modelserving"
+_VERSION = "/models/{name}/versions/{version}"
+_NOT_IMPLEMENTED: dict[int | str, dict[str, Any]] = {
+    501: {"model": ErrorBody, "description": "This release runs no notebooks"}
+}
+
+
+def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
+    """What ends in a job, and the jobs."""
+    router = APIRouter(prefix=_PREFIX, tags=["modelserving"])
+
+    @router.post(f"{_VERSION}/deploy", status_code=202)
+    def deploy(
+        caller: Write, name: str, version: int, body: DeployBody, idempotency_key: IdempotencyKey = None
+    ) -> AcceptedJob:
+        """Deploy a version to a target. Where that runs images, the version's image has to be built before."""
+        command = DeploymentCommand(
+            model_name=name,
+            version=version,
+            replicas=body.replicas,
+            namespace=body.namespace,
+            target=body.target,
+            resources=body.wanted_resources(),
+            another=body.another,
+            replace=body.replace,
+        )
+        accepted = serving.deploy(caller, command, idempotency_key=idempotency_key)
+        return AcceptedJob.of(accepted.job, accepted.message)
+
+    @router.post(f"{_VERSION}/undeploy", status_code=202)
+    def undeploy(
+        caller: Write,
+        name: str,
+        version: int,
+        body: UndeployBody | None = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> AcceptedJob:
+        """Undeploy a version that is deployed; the job ends when its servers are gone."""
+        place = body or UndeployBody()
+        job = serving.undeploy(
+            caller,
+            name,
+            version,
+            target=place.target,
+            namespace=place.namespace,
+            idempotency_key=idempotency_key,
+        )
+        return AcceptedJob.of(job, f"the undeployment of version {version} of '{name}' was accepted")
+
+    @router.post(f"{_VERSION}/inference", status_code=202, responses=_NOT_IMPLEMENTED)
+    def inference(caller: WriteJobs, name: str, version: int, body: InferenceBody | None = None) -> AcceptedJob:  # noqa: ARG001  # The contract's.
+        """Train a new model by a notebook: not in this release."""
+        serving.infer(caller, name, version)
+        raise AssertionError("an inference is refused")
+
+    @router.get("/jobs/{job_id}")
+    def job_status(caller: ReadJobs, job_id: str) -> ServedJobAnswer:
+        """Any job of this surface as it stands: images, deployments, undeployments, deletions."""
+        return ServedJobAnswer.of(jobs.get(caller, job_id))
+
+    return router
