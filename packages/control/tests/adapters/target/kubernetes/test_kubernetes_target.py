@@ -68,6 +68,10 @@ class TestReasons:
                 "loading\nTraceback:\n  x\nValueError: the weights are spoilt\nstopping\n",
                 "CrashLoopBackOff: it ended with code 1: ValueError: the weights are spoilt",
             ),
+            (
+                '{"level":"error","message":"giving up after 3 starts: ValueError: no weights"}\nhalf a line"}\n',
+                "CrashLoopBackOff: it ended with code 1: giving up after 3 starts: ValueError: no weights",
+            ),
         ],
     )
     def test_a_server_that_ends(
@@ -265,6 +269,17 @@ class TestAutoscaling:
             5,
             4,
         ]
+
+    def test_an_autoscaler_that_was_deleted_is_made_again(
+        self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster
+    ) -> None:
+        scaled = replace(spec, autoscaling=self.AUTOSCALED)
+        target.apply(scaled)
+        assert target.observe_all()[FIRST].fingerprint == scaled.fingerprint
+        fake_kubernetes.store.drop(KIND["HorizontalPodAutoscaler"], "default", "my-model-inference")
+        assert target.observe_all()[FIRST].fingerprint is None
+        target.apply(scaled)
+        assert len(fake_kubernetes.objects("HorizontalPodAutoscaler")) == 1
 
     def test_a_new_deployment_begins_within_the_bounds(
         self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster

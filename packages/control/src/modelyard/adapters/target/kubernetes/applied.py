@@ -33,6 +33,11 @@ class Applied:
     """How many were asked for; None where an autoscaler chooses."""
     servers: Mapping[int, AppliedServer] = field(default_factory=dict)
 
+    @property
+    def is_autoscaled(self) -> bool:
+        """Whether an autoscaler chooses the number of replicas."""
+        return self.ownership is not None and self.replicas is None
+
     def with_server(self, generation: int, fingerprint: str) -> "Applied":
         """A generation was applied, so it is not retired."""
         return replace(self, servers={**self.servers, generation: AppliedServer(fingerprint)})

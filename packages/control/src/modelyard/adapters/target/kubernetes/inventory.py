@@ -4,8 +4,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from modelyard.adapters.target.kubernetes.cluster_api import DEPLOYMENTS, EVENTS, PODS, SERVICES, ClusterApi, Resource
-from modelyard.adapters.target.kubernetes.observation import Found
+from modelyard.adapters.target.kubernetes.applied import applied_of
+from modelyard.adapters.target.kubernetes.cluster_api import (
+    AUTOSCALERS,
+    DEPLOYMENTS,
+    EVENTS,
+    PODS,
+    SERVICES,
+    ClusterApi,
+    Resource,
+)
+from modelyard.adapters.target.kubernetes.observation import Found, annotations
 from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, INSTALLATION
 from modelyard.adapters.target.kubernetes.pods import Pod, pod_of, with_event_reasons
 
@@ -39,6 +48,22 @@ class Inventory:
     def _found(self, labels: str) -> Mapping[str, Found]:
         deployments, foreign = self._ours(self._list(DEPLOYMENTS, labels))
         services, also_foreign = self._ours(self._list(SERVICES, labels))
+        foreign |= also_foreign
+        autoscalers = self._autoscalers(deployments, labels)
+        pods = self._pods(labels)
+        return {
+            key: Found(
+                deployments.get(key),
+                services.get(key),
+                tuple(pods.get(key, ())),
+                has_autoscaler=key in autoscalers,
+                is_foreign=key in foreign,
+            )
+            for key in deployments.keys() | services.keys() | pods.keys() | foreign
+        }
+
+    def _pods(self, labels: str) -> dict[str, list[Pod]]:
+        """Our pods by deployment, with the reasons of those that are not ready."""
         pods: dict[str, list[Pod]] = {}
         for one in self._list(PODS, labels):
             if one["metadata"]["labels"].get(INSTALLATION) == self._installation():
@@ -46,11 +71,14 @@ class Inventory:
         if any(_is_unexplained(pod) for some in pods.values() for pod in some):
             events = self._warnings()
             pods = {key: with_event_reasons(some, events) for key, some in pods.items()}
-        foreign |= also_foreign
-        return {
-            key: Found(deployments.get(key), services.get(key), tuple(pods.get(key, ())), key in foreign)
-            for key in deployments.keys() | services.keys() | pods.keys() | foreign
-        }
+        return pods
+
+    def _autoscalers(self, deployments: Mapping[str, Object], labels: str) -> set[str]:
+        """The deployments that have one; they are listed only where one should have."""
+        if not any(applied_of(annotations(one)).is_autoscaled for one in deployments.values()):
+            return set()
+        found, _ = self._ours(self._list(AUTOSCALERS, labels))
+        return set(found)
 
     def _ours(self, objects: Iterable[Object]) -> tuple[dict[str, Object], set[str]]:
         """Our objects by deployment, and the deployments of which others have objects."""

@@ -21,6 +21,7 @@ class Found:
     deployment: Object | None
     service: Object | None
     pods: Sequence[Pod]
+    has_autoscaler: bool = False
     is_foreign: bool = False
     """Whether another installation has a deployment of this id."""
 
@@ -126,7 +127,9 @@ def _was_changed(found: Found, number: int) -> bool:
         return False
     if number != found.current:
         return found.applied.is_retired(found.current)
-    return found.service is None or ownership_of(found.deployment, found.service) != found.applied.ownership
+    if found.service is None or (found.applied.is_autoscaled and not found.has_autoscaler):
+        return True
+    return ownership_of(found.deployment, found.service) != found.applied.ownership
 
 
 def _wanted(deployment: Object) -> int:
@@ -138,7 +141,7 @@ def _scaler(found: Found) -> str | None:
     """Who else has set the number of replicas."""
     if found.deployment is None or found.applied.ownership is None:
         return None
-    if found.applied.replicas is None:
+    if found.applied.is_autoscaled:
         return _AUTOSCALER
     if found.applied.replicas == _wanted(found.deployment):
         return None

@@ -1,5 +1,6 @@
 """What a pod is doing, and why it is not ready, in one plain sentence. Pure."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,8 +139,19 @@ def _end(ended: Object) -> str:
     if ended.get("reason") == "OOMKilled":
         return "OOMKilled: it took more memory than it may have"
     lines = [line.rstrip() for line in (ended.get("message") or "").splitlines() if line.strip()]
-    said = next((line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1] if lines else "")
+    errors = [_logged_error(line) or (line if _EXCEPTION.match(line) else None) for line in reversed(lines)]
+    said = next((error for error in errors if error is not None), lines[-1] if lines else "")
     return _sentence(f"it ended with code {ended.get('exitCode')}", said)
+
+
+def _logged_error(line: str) -> str | None:
+    """The message of an error, where the line is one of our model server's log."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    is_error = isinstance(content, dict) and content.get("level") == "error"
+    return str(content.get("message")) if is_error else None
 
 
 def _sentence(word: str | None, text: str) -> str:
