@@ -1,11 +1,13 @@
 """Which MLflow tracking server is used: the local stack's own, or one that its users have already."""
 
 import importlib.metadata
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from modelyard.home import Home
+from modelyard.key_file import kept_key
 from modelyard.setting_group import SettingGroup
 
 _HOSTS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  # Which of them is the operator's choice.
@@ -20,6 +22,12 @@ class TrackingServerSettings(SettingGroup):
     """Where the local stack's own tracking server listens, on loopback."""
     host: str = "127.0.0.1"
     """Where it listens. `0.0.0.0` lets runs in containers and pods reach it; it takes requests with a token only."""
+    service_url: str | None = None
+    """Where it is called when it runs in a container or pod of its own, `http://mlflow:5000`; on loopback when it is
+    not set."""
+    key: SecretStr | None = Field(default=None, min_length=32)
+    """With which tokens of runs for it are signed; a file in the home when it is not set. The control planes and the
+    server of one installation need the same."""
     tracking_uri: str | None = Field(
         default=None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "MODELYARD_MLFLOW_TRACKING_URI")
     )
@@ -45,12 +53,22 @@ class TrackingServerSettings(SettingGroup):
     @property
     def uri(self) -> str:
         """The tracking server's address."""
-        return self.tracking_uri or f"http://127.0.0.1:{self.port}"
+        return self.tracking_uri or self.service_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def called_host(self) -> str:
+        """Where others than the control plane have to call it: the host of its address, or where ours listens."""
+        listens_here = self.is_own and self.service_url is None
+        return self.host if listens_here else urlsplit(self.uri).hostname or ""
 
     @property
     def foreign_artifacts(self) -> str | None:
         """Where artifacts are fetched besides from the tracking server; ours hands all of them out itself."""
         return None if self.is_own else self.artifact_root
+
+    def signing_key(self, home: Home) -> str:
+        """With which tokens of runs are signed."""
+        return kept_key(home.tracking_key_file) if self.key is None else self.key.get_secret_value()
 
     @property
     def requirement(self) -> str:
@@ -58,7 +76,7 @@ class TrackingServerSettings(SettingGroup):
         return f"mlflow=={importlib.metadata.version('mlflow')}"
 
     def backend(self, home: Home) -> str | None:
-        """The tracking server's own database, where we know it."""
+        """The tracking server's own database, where it is known."""
         if self.backend_uri is None and self.is_own:
             return f"sqlite:///{home.mlflow / 'mlflow.db'}"
         return self.backend_uri

@@ -7,6 +7,7 @@ who they are. Artifacts go through the server, so neither scripts nor model serv
 
 import os
 import sqlite3
+import sys
 import uuid
 import warnings
 from contextlib import closing
@@ -21,12 +22,20 @@ from modelyard.tracker_names import JOB_TAG
 
 
 def serve(settings: Settings) -> None:
-    """Make the database if there is none, then serve until SIGTERM."""
-    database = settings.storage.places.mlflow / "mlflow.db"
-    artifacts = settings.tracking_server.artifact_root or str(settings.storage.places.mlflow / "artifacts")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # Kept by the file: readers then do not wait for a writer.
-    app, facts = _application(backend=f"sqlite:///{database}", artifacts=artifacts)
+    """Make the database if there is none, then serve until SIGTERM.
+
+    The database is `MODELYARD_MLFLOW_BACKEND_URI`, or a file of the home.
+    """
+    places = settings.storage.places
+    places.make()
+    artifacts = settings.tracking_server.artifact_root or str(places.mlflow / "artifacts")
+    backend = settings.tracking_server.backend(places)
+    if backend is None or not settings.tracking_server.is_own:
+        sys.exit("MLFLOW_TRACKING_URI names another tracking server: ours is not started.")
+    if settings.tracking_server.backend_uri is None:
+        with closing(sqlite3.connect(places.mlflow / "mlflow.db")) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # Kept by the file: readers then do not wait for a writer.
+    app, facts = _application(backend=backend, artifacts=artifacts)
     uvicorn.run(
         guarded(app, settings=settings, facts=facts, listens_on=settings.tracking_server.host),
         host=settings.tracking_server.host,

@@ -11,7 +11,6 @@ from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.jobs.running import RunningJobs
-from modelyard.key_file import kept_key
 from modelyard.local.federation import federation
 from modelyard.settings import Settings
 from modelyard.tracking_access.callers import Callers
@@ -29,7 +28,7 @@ def guarded(app: ASGIApp, *, settings: Settings, facts: TrackedFacts, listens_on
     audit = AuditLog(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, audit=audit)
     callers = Callers(
-        signer=TrackingSigner(kept_key(settings.storage.places.tracking_key_file)),
+        signer=TrackingSigner(settings.tracking_server.signing_key(settings.storage.places)),
         access=AccessService(
             database=database,
             clock=clock,

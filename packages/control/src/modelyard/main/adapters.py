@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urlsplit
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
@@ -19,7 +18,6 @@ from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.adapters.wheels import UvWheels
 from modelyard.deployments.installation import installation_of
-from modelyard.key_file import kept_key
 from modelyard.main.image_sources import bases_of, registries_of
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.layout import Layout
@@ -132,7 +130,7 @@ def runners_of(settings: Settings, wheels: WheelSource) -> Mapping[str, Runner]:
         open_registry=registries.open,
         tracking_uri=tracker.uri,
         is_tracker_ours=tracker.is_own,
-        is_tracker_local=is_loopback(tracker.host if tracker.is_own else urlsplit(tracker.uri).hostname or ""),
+        is_tracker_local=is_loopback(tracker.called_host),
     )
     return configured_runners(settings.runners.runners, context)
 
@@ -142,7 +140,7 @@ def _tracking_signer(settings: Settings) -> TrackingSigner | None:
     if not settings.tracking_server.is_own:
         return None
     settings.storage.places.make()
-    return TrackingSigner(kept_key(settings.storage.places.tracking_key_file))
+    return TrackingSigner(settings.tracking_server.signing_key(settings.storage.places))
 
 
 def opening(settings: Settings, adapters: Adapters) -> ModelOpening:

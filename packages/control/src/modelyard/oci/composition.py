@@ -5,6 +5,7 @@ Nothing in it depends on when or where that is done, so the same inputs are the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from modelyard.errors import Invalid
@@ -52,12 +53,14 @@ def compose_image(
     run: Mapping[str, Any],
     annotations: Mapping[str, str],
     created: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> BuiltImage:
     """Write the image's documents into the layout, which has the layers, and name it there.
 
     Args:
         run: of its configuration, as the specification names the fields; labels of the base and annotations are added,
             and the variables of an environment.
+        environment: variables in place of ours and of the base's.
 
     Raises:
         Invalid: code `image_too_many_layers`.
@@ -68,7 +71,7 @@ def compose_image(
             f"{len(layers)} more",
             code="image_too_many_layers",
         )
-    config = _config(base, layers, run, annotations=annotations, created=created)
+    config = _config(base, layers, run, annotations=annotations, created=created, environment=environment)
     manifest = ImageManifest(
         config=layout.blobs.add(config.to_bytes(), CONFIG),
         layers=(*map(_as_oci, base.manifest.layers), *(layer.descriptor for layer in layers)),
@@ -80,11 +83,17 @@ def compose_image(
 
 
 def _config(
-    base: Base, layers: Sequence[Layer], run: Mapping[str, Any], *, annotations: Mapping[str, str], created: str
+    base: Base,
+    layers: Sequence[Layer],
+    run: Mapping[str, Any],
+    *,
+    annotations: Mapping[str, str],
+    created: str,
+    environment: Mapping[str, str],
 ) -> ImageConfig:
     kept = {name: value for name, value in base.config.run.items() if name not in _OVERRIDDEN_CONFIG_KEYS}
     own = {
-        "Env": [f"{name}={value}" for name, value in sorted(_environment(base).items())],
+        "Env": [f"{name}={value}" for name, value in sorted({**_environment(base), **environment}.items())],
         "Labels": {**_base_labels(base), **annotations, **run["Labels"]},
     }
     return ImageConfig(

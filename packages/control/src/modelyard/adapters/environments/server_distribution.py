@@ -1,5 +1,5 @@
-"""Where an environment gets our own model server from: the package index, or a wheel that is built from the sources
-beside us while `modelyard-serving` is installed for development. A wheel is built once for each content."""
+"""Where an environment gets our own distributions from: the package index, or a wheel that is built from the sources
+beside us while they are installed for development. A wheel is built once for each content."""
 
 import hashlib
 import importlib.metadata
@@ -16,7 +16,7 @@ from modelyard.adapters.environments.uv_command import Uv
 from modelyard.ports.environments import LogLine
 from modelyard.scratch import Scratch
 
-_NAME = "modelyard-serving"
+SERVER = "modelyard-serving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +29,30 @@ class ServerRequirement:
 
 
 class ServerDistribution:
-    """Finds or builds the model server's distribution.
+    """Finds or builds one of our distributions.
 
     Args:
+        name: of the distribution; the model server's if not given.
         uv: builds the wheel.
         wheels: folder that keeps the built wheels, one folder for each content.
         scratch: folder of scratch folders, on the file system of `wheels`.
         source: the distribution's project folder; None when it comes from the index.
     """
 
-    def __init__(self, *, uv: Uv, wheels: Path, scratch: Path, source: Path | None) -> None:
+    def __init__(self, *, uv: Uv, wheels: Path, scratch: Path, source: Path | None, name: str = SERVER) -> None:
+        self._name = name
         self._uv = uv
         self._wheels = wheels
         self._scratch = scratch
         self._source = source
 
     def requirement(self, extras: Sequence[str], *, log: LogLine) -> ServerRequirement:
-        """What to require so that an environment holds the model server in our own version, with these extras.
+        """What to require so that an environment holds it in our own version, with these extras.
 
         Raises:
             UvFailure: the wheel does not build.
         """
-        named = f"{_NAME}[{','.join(sorted(extras))}]" if extras else _NAME
+        named = f"{self._name}[{','.join(sorted(extras))}]" if extras else self._name
         requirement = f"{named}=={importlib.metadata.version('modelyard')}"
         if self._source is None:
             return ServerRequirement(requirement=requirement, wheel_folder=None, content="")
@@ -77,7 +79,7 @@ class ServerDistribution:
                 _rename(built, folder)
 
 
-def editable_source(distribution: str = _NAME) -> Path | None:
+def editable_source(distribution: str = SERVER) -> Path | None:
     """The project folder of a distribution that is installed as editable; None for any other, and for none."""
     try:
         text = importlib.metadata.distribution(distribution).read_text("direct_url.json")

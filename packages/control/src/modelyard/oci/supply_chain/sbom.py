@@ -1,7 +1,7 @@
 """The inventory of an image (a software bill of materials) in CycloneDX's JSON: its packages with their licences, its
 base, and the model. It is a function of the image: no time of its own, and a serial number that follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,12 +18,11 @@ _VERSION = "1.6"
 
 
 def inventory(image: Descriptor, *, base: Descriptor, wheels: Sequence[LockedWheel], bundle: BundleContent) -> bytes:
-    """The inventory of an image.
+    """The inventory of the image of a version.
 
     Raises:
         Invalid: code `wheel_invalid`.
     """
-    packages = [_package(wheel) for wheel in sorted(wheels, key=lambda wheel: wheel.order)]
     model: dict[str, Any] = {
         "type": "machine-learning-model",
         "bom-ref": "model",
@@ -31,7 +30,22 @@ def inventory(image: Descriptor, *, base: Descriptor, wheels: Sequence[LockedWhe
         "version": bundle.model_version,
         "hashes": [{"alg": "SHA-256", "content": bundle.manifest_digest}],
     }
-    components = [_base(base), model, *packages]
+    components = [_base(base), model, *_packages(wheels)]
+    return _document(image, components, name=bundle.model_name, created=bundle.created)
+
+
+def packages_inventory(
+    image: Descriptor, *, base: Descriptor, wheels: Sequence[LockedWheel], name: str, created: str
+) -> bytes:
+    """The inventory of an image of packages alone.
+
+    Raises:
+        Invalid: code `wheel_invalid`.
+    """
+    return _document(image, [_base(base), *_packages(wheels)], name=name, created=created)
+
+
+def _document(image: Descriptor, components: Sequence[Mapping[str, Any]], *, name: str, created: str) -> bytes:
     return canonical_json(
         {
             "bomFormat": "CycloneDX",
@@ -39,18 +53,17 @@ def inventory(image: Descriptor, *, base: Descriptor, wheels: Sequence[LockedWhe
             "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, str(image.digest))}",
             "version": 1,
             "metadata": {
-                "timestamp": bundle.created,
-                "component": {
-                    "type": "container",
-                    "bom-ref": "image",
-                    "name": bundle.model_name,
-                    "version": str(image.digest),
-                },
+                "timestamp": created,
+                "component": {"type": "container", "bom-ref": "image", "name": name, "version": str(image.digest)},
             },
             "components": components,
             "dependencies": [{"ref": "image", "dependsOn": [component["bom-ref"] for component in components]}],
         }
     )
+
+
+def _packages(wheels: Sequence[LockedWheel]) -> list[dict[str, Any]]:
+    return [_package(wheel) for wheel in sorted(wheels, key=lambda wheel: wheel.order)]
 
 
 def _base(base: Descriptor) -> dict[str, Any]:

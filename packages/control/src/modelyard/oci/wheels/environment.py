@@ -1,5 +1,5 @@
 """The layers of a Python environment: the folder that makes it one, large wheels each in a layer of their own, the
-others together, and the model server last.
+others together, and our own last.
 
 A layer is a function of its wheels and the minor version of Python: two models that need the same NumPy share its
 layer, at the registry and on every node.
@@ -21,6 +21,7 @@ from modelyard.oci.tar_format import Entry, link
 from modelyard.oci.wheels.installation import ROOT, InstalledFile, Prefix, Wheel
 
 SERVER = "modelyard-serving"
+OURS = frozenset({"modelyard", "modelyard-client", SERVER})
 _LARGE = 4 * 1024 * 1024
 _MOST_ALONE = 40
 """Layers of one wheel each; an image may have 127 layers in all."""
@@ -57,14 +58,14 @@ def environment_layers(
     """
     prefix = Prefix(python)
     ordered = sorted(wheels, key=lambda wheel: wheel.order)
-    server = [wheel for wheel in ordered if canonicalize_name(wheel.name) == SERVER]
-    others = [wheel for wheel in ordered if wheel not in server]
+    ours = [wheel for wheel in ordered if canonicalize_name(wheel.name) in OURS]
+    others = [wheel for wheel in ordered if wheel not in ours]
     by_size = sorted(others, key=lambda wheel: (-wheel.path.stat().st_size, wheel.order))
     alone = [wheel for wheel in by_size[:_MOST_ALONE] if wheel.path.stat().st_size >= _LARGE]
     groups = [
         *([wheel] for wheel in others if wheel in alone),
         [wheel for wheel in others if wheel not in alone],
-        server,
+        ours,
     ]
     layers = [_skeleton(cache, prefix, interpreter)]
     return layers + [_wheels(cache, group, prefix) for group in groups if group]

@@ -164,8 +164,8 @@ def _plan_installation(archive: ZipFile, prefix: Prefix) -> tuple[InstalledFile,
     if len(archive.infolist()) > _MAX_FILES:
         raise _invalid_wheel(str(archive.filename), f"expected at most {_MAX_FILES} files")
     for member in archive.infolist():
-        if _is_read_whole(member) and member.file_size > _MAX_IN_MEMORY:
-            raise _invalid_wheel(str(archive.filename), f"expected at most {_MAX_IN_MEMORY} bytes in {member.filename}")
+        if member.filename.partition("/")[0].endswith(".dist-info"):
+            _refuse_large(member, archive)  # It is read whole.
         if member.flag_bits & _ENCRYPTED or member.compress_type not in {ZIP_DEFLATED, ZIP_STORED}:
             raise _invalid_wheel(
                 str(archive.filename), f"expected files that are deflated or stored ({member.filename} is neither)"
@@ -177,9 +177,9 @@ def _plan_installation(archive: ZipFile, prefix: Prefix) -> tuple[InstalledFile,
     return tuple(sorted(destination.files.values(), key=lambda file: file.path))
 
 
-def _is_read_whole(member: ZipInfo) -> bool:
-    folder, _, rest = member.filename.partition("/")
-    return folder.endswith(".dist-info") or (folder.endswith(".data") and rest.startswith("scripts/"))
+def _refuse_large(member: ZipInfo, archive: ZipFile) -> None:
+    if member.file_size > _MAX_IN_MEMORY:
+        raise _invalid_wheel(str(archive.filename), f"expected at most {_MAX_IN_MEMORY} bytes in {member.filename}")
 
 
 class _Destination(WheelDestination):
@@ -203,6 +203,7 @@ class _Destination(WheelDestination):
         if member is None:
             return self._generate(scheme, name, stream.read(), is_executable=is_executable)
         if scheme == "scripts" and stream.readline(_MAX_SHEBANG).startswith(_SHEBANG):
+            _refuse_large(member, self._archive)
             content = f"#!{self._prefix.interpreter}\n".encode() + stream.read()
             return self._generate(scheme, name, content, is_executable=True)
         target = self._target_path(scheme, name)

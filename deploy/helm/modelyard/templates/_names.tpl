@@ -1,0 +1,91 @@
+{{- define "modelyard.name" -}}
+{{- if contains "modelyard" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-modelyard" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "modelyard.labels" -}}
+{{ include "modelyard.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "modelyard.selector" -}}
+app.kubernetes.io/name: modelyard
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "modelyard.image" -}}
+{{- with .Values.image }}{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}{{ end }}
+{{- end }}
+
+{{/* What restricted pod security asks of a pod, and of its containers. */}}
+{{- define "modelyard.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "modelyard.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "modelyard.secretVariable" -}}
+- name: {{ .name }}
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
+{{- end }}
+
+{{/* Variables that the control planes, MLflow and the migration have in common. */}}
+{{- define "modelyard.variables" -}}
+{{ include "modelyard.secretVariable" (dict "name" "MODELYARD_DATABASE_URL" "secret" .Values.database.existingSecret "key" .Values.database.urlKey) }}
+{{ include "modelyard.secretVariable" (dict "name" "MODELYARD_MLFLOW_KEY" "secret" .Values.keys.existingSecret "key" .Values.keys.trackingKey) }}
+- name: MODELYARD_ALLOWED_HOSTS
+  value: {{ include "modelyard.hosts" . | quote }}
+{{- if .Values.mlflow.enabled }}
+- name: MODELYARD_MLFLOW_SERVICE_URL
+  value: http://{{ include "modelyard.name" . }}-mlflow.{{ .Release.Namespace }}.svc:5000
+{{ include "modelyard.secretVariable" (dict "name" "MODELYARD_MLFLOW_BACKEND_URI" "secret" .Values.database.existingSecret "key" .Values.database.mlflowUrlKey) }}
+{{- else }}
+- name: MLFLOW_TRACKING_URI
+  value: {{ required "mlflow.trackingUri: expected the address of a tracking server when mlflow.enabled is false" .Values.mlflow.trackingUri | quote }}
+{{- end }}
+{{- with .Values.mlflow.artifactRoot }}
+- name: MLFLOW_ARTIFACT_ROOT
+  value: {{ . | quote }}
+{{- end }}
+{{- range $name, $value := omit .Values.settings "MODELYARD_ALLOWED_HOSTS" }}
+- name: {{ $name }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Names by which the API and MLflow are called inside of the cluster, and from outside. */}}
+{{- define "modelyard.hosts" -}}
+{{- $name := include "modelyard.name" . -}}
+{{- $hosts := list -}}
+{{- range list $name (printf "%s-mlflow" $name) -}}
+{{- $hosts = concat $hosts (list . (printf "%s.%s" . $.Release.Namespace) (printf "%s.%s.svc" . $.Release.Namespace) (printf "%s.%s.svc.cluster.local" . $.Release.Namespace)) -}}
+{{- end -}}
+{{- with .Values.ingress.host }}{{ $hosts = append $hosts . }}{{ end -}}
+{{- with .Values.settings.MODELYARD_ALLOWED_HOSTS }}{{ $hosts = append $hosts . }}{{ end -}}
+{{- join "," $hosts -}}
+{{- end }}
+
+{{- define "modelyard.claim" -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ .name }}
+  labels: {{- include "modelyard.labels" .root | nindent 4 }}
+  annotations: { helm.sh/resource-policy: keep }
+spec:
+  accessModes: {{ toJson .claim.accessModes }}
+  {{- with .claim.storageClass }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources: { requests: { storage: {{ .claim.size }} } }
+{{- end }}

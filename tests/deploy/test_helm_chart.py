@@ -1,0 +1,150 @@
+"""The chart, rendered by the real Helm and judged by Kubernetes' own schemas: what it makes, and what it refuses."""
+
+import json
+from collections.abc import Mapping
+
+import kubernetes_validate
+import pytest
+from charts import CHART, NEEDED, helm, one_of, pod_templates, rendered, run_helm
+from settings_variables import variables
+
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
+
+EVERYTHING = {
+    "replicas": "2",
+    "home.accessModes": "{ReadWriteMany}",
+    "namespaces": "{models,other}",
+    "ingress.enabled": "true",
+    "ingress.host": "models.example.com",
+    "ingress.tlsSecret": "tls",
+    "image.pullSecrets": "{pull}",
+    "registry.existingSecret": "registry",
+    "registry.repository": "registry.example.com/models",
+    "registry.base": "registry.example.com/python@sha256:" + "0" * 64,
+    "objectStore.existingSecret": "store",
+    "mlflow.artifactRoot": "s3://bucket/artifacts",
+    "settings.MODELYARD_RUN_SECONDS": "60",
+    "settings.MODELYARD_ALLOWED_HOSTS": "api.example.com",
+    "target.service.type": "LoadBalancer",
+    "runner.namespace": "models",
+}
+"""Values that switch everything on."""
+CLUSTERS = ["1.25", "1.30", "1.37"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _helm() -> None:
+    helm()
+
+
+class TestObjects:
+    @pytest.mark.parametrize("cluster", CLUSTERS)
+    @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["as it comes", "everything"])
+    def test_they_are_what_the_clusters_schemas_want(self, values: Mapping[str, str], cluster: str) -> None:
+        for one in rendered(values, cluster=cluster):
+            kubernetes_validate.validate(one, cluster, strict=True)
+
+    def test_pods_meet_restricted_pod_security(self) -> None:
+        for pod in pod_templates(rendered(EVERYTHING)):
+            assert pod["securityContext"]["runAsNonRoot"] is True
+            assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert all("hostPath" not in volume for volume in pod["volumes"])
+            assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+            for container in pod["containers"]:
+                context = container["securityContext"]
+                assert context["allowPrivilegeEscalation"] is False
+                assert context["readOnlyRootFilesystem"] is True
+                assert context["capabilities"] == {"drop": ["ALL"]}
+                assert "memory" in container["resources"]["limits"]
+
+    def test_only_the_control_plane_has_a_token_of_the_cluster(self) -> None:
+        with_token = [pod for pod in pod_templates(rendered()) if pod["automountServiceAccountToken"]]
+        assert [pod["serviceAccountName"] for pod in with_token] == ["mine-modelyard"]
+
+    def test_it_may_write_in_the_namespaces_of_models_alone_and_read_no_secret(self) -> None:
+        objects = rendered(EVERYTHING)
+        roles = [one for one in objects if one["kind"] == "Role"]
+        assert [role["metadata"]["namespace"] for role in roles] == ["models", "other"]
+        (cluster_role,) = [one for one in objects if one["kind"] == "ClusterRole"]
+        assert {verb for rule in cluster_role["rules"] for verb in rule["verbs"]} == {"list"}
+        for rule in [rule for role in (*roles, cluster_role) for rule in role["rules"]]:
+            assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
+            if "secrets" in rule["resources"]:
+                assert set(rule["verbs"]) == {"create", "delete"}
+
+    def test_with_one_namespace_it_has_no_right_on_the_cluster(self) -> None:
+        assert not [one for one in rendered({"namespaces": "{models}"}) if one["kind"].startswith("Cluster")]
+
+    def test_a_digest_counts_more_than_a_tag(self) -> None:
+        digest = "sha256:" + "a" * 64
+        images = {
+            container["image"]
+            for pod in pod_templates(rendered({"image.digest": digest, "image.tag": "latest"}))
+            for container in pod["containers"]
+        }
+        assert images == {f"registry.example.com/modelyard@{digest}"}
+
+    def test_an_old_cluster_gets_the_budget_that_it_knows(self) -> None:
+        result = run_helm(
+            *("template", "mine", str(CHART), "--kube-version", "1.20"),
+            **{**NEEDED, "replicas": "2", "home.accessModes": "{ReadWriteMany}"},
+        )
+        assert "apiVersion: policy/v1beta1" in result.stdout
+
+
+class TestSettings:
+    def test_every_variable_is_one_of_the_control_planes(self) -> None:
+        known = variables() | {"PYTHONPYCACHEPREFIX"}
+        for pod in pod_templates(rendered(EVERYTHING)):
+            for container in pod["containers"]:
+                names = [variable["name"] for variable in container["env"]]
+                assert set(names) <= known
+                assert len(names) == len(set(names))
+
+    def test_secrets_come_from_secrets(self) -> None:
+        for pod in pod_templates(rendered(EVERYTHING)):
+            for variable in pod["containers"][0]["env"]:
+                is_secret = any(word in variable["name"] for word in ("_KEY", "DATABASE_URL", "BACKEND_URI"))
+                assert is_secret == ("valueFrom" in variable)
+
+    def test_the_target_is_this_cluster_with_its_namespaces(self) -> None:
+        deployment = one_of(rendered(EVERYTHING), "Deployment", "mine-modelyard")
+        env = {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+        target = json.loads(env["MODELYARD_TARGETS"])["cluster"]
+        assert target.pop("type") == "kubernetes"
+        options = KubernetesOptions.model_validate(target)
+        assert options.in_cluster
+        assert options.allowed_namespaces == ("models", "other")
+        assert options.service.type == "LoadBalancer"
+
+    def test_the_control_planes_call_mlflow_and_it_knows_its_name(self) -> None:
+        deployment = one_of(rendered(EVERYTHING), "Deployment", "mine-modelyard-mlflow")
+        env = {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+        host = env["MODELYARD_MLFLOW_SERVICE_URL"].removeprefix("http://").removesuffix(":5000")
+        assert host in env["MODELYARD_ALLOWED_HOSTS"].split(",")
+        assert {"models.example.com", "api.example.com"} <= set(env["MODELYARD_ALLOWED_HOSTS"].split(","))
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("values", "reported"),
+        [
+            ({"image.repository": ""}, "/image/repository"),
+            ({"database.existingSecret": ""}, "/database/existingSecret"),
+            ({"replicas": "0"}, "/replicas"),
+            ({"replicas": "2"}, "home.accessModes: expected ReadWriteMany"),
+            ({"image.digest": "latest"}, "/image/digest"),
+            ({"namespaces": "{kube-system}"}, "/namespaces/0"),
+            ({"replica": "2"}, "additional properties 'replica' not allowed"),
+            ({"mlflow.enabled": "false"}, "mlflow.trackingUri: expected the address"),
+            ({"ingress.enabled": "true"}, "ingress.host: expected the name"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_by_its_name(self, values: Mapping[str, str], reported: str) -> None:
+        result = run_helm("template", "mine", str(CHART), **{**NEEDED, **values})
+        assert result.returncode != 0
+        assert reported in result.stderr
+
+    def test_the_linter_has_nothing_to_say(self) -> None:
+        result = run_helm("lint", "--strict", str(CHART), **NEEDED)
+        assert result.returncode == 0, result.stdout + result.stderr
