@@ -35,14 +35,14 @@ def requirements() -> Iterator[Requirement]:
     for name in ("modelyard", "modelyard-client"):
         for text in importlib.metadata.distribution(name).requires or ():
             requirement = Requirement(text)
-            is_wanted = requirement.marker is None or any(requirement.marker.evaluate({"extra": one}) for one in EXTRAS)
-            if is_wanted and not requirement.name.startswith("modelyard"):
+            is_needed = requirement.marker is None or any(requirement.marker.evaluate({"extra": one}) for one in EXTRAS)
+            if is_needed and not requirement.name.startswith("modelyard"):
                 yield requirement
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """What uv is told of an index that has these wheels and no others."""
+    """The settings of uv for an index that has these wheels and no others."""
     folder = tmp_path_factory.mktemp("index")
     for requirement in requirements():
         lowest = next(one.version for one in requirement.specifier if one.operator in {">=", "==", "~="})
