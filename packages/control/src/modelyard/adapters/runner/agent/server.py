@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,6 +49,8 @@ _MOST_BYTES = 1024 * 1024 * 1024
 """Of the files that are given at the end. A run's models are with the tracker; these are modules and small results."""
 _CHECK_SECONDS = 5.0
 _SUPERVISE = "supervise"
+_NAMED = {"USER": "modelyard"}
+"""For `getpass.getuser()`: the user of a container has a number and no name."""
 
 
 class Agent:
@@ -74,7 +77,7 @@ class Agent:
             shutil.rmtree(self._received, ignore_errors=True)
             self._received.mkdir(parents=True)
             spec = receive_run(body, self._received)
-            self._runner.start(spec)
+            self._runner.start(replace(spec, environment={**_NAMED, **spec.environment}))
             shutil.rmtree(self._received / "project", ignore_errors=True)  # The run has a copy of its own.
             self._key = spec.run_key
 
