@@ -12,7 +12,7 @@ import httpx
 import pytest
 from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
 
-from modelyard.adapters.runner.agent.client import AgentClient
+from modelyard.adapters.runner.agent.client import AgentClient, HttpLine
 from modelyard.adapters.runner.docker import HOST_NETWORK, ContainerOptions, DockerHost
 from modelyard.adapters.runner.hosted import HostedRunner
 from modelyard.errors import Conflict, Unavailable
@@ -130,7 +130,8 @@ for place in pathlib.Path("/work").rglob("*"):
         runner.start(make_spec(WAITING))
         until(runner, lambda _: log_of(runner) == "started\n")
         agent: AgentClient = containers.host().agent(containers.containers()[0], "wrong")
-        address = agent._address
+        assert isinstance(agent._line, HttpLine)
+        address = agent._line._address
         for method, path in (("GET", "state"), ("GET", "log?offset=0"), ("GET", "files"), ("POST", "cancel")):
             assert httpx.request(method, f"{address}/{path}", headers={"X-Modelyard-Run-Token": "x"}).status_code == 401
             assert httpx.request(method, f"{address}/{path}").status_code == 401

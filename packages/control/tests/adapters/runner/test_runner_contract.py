@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
+from pod_runs import PodRuns, pod_runs
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
 from modelyard.errors import NotFound
@@ -46,7 +47,7 @@ class Subject:
 
     def ended(self) -> RunOutcome:
         """Wait for the run's end."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (outcome := self.runner.observe(self.key)).phase is RunPhase.RUNNING:
             assert time.monotonic() < deadline, "the run does not end"
             time.sleep(0.01)
@@ -65,7 +66,7 @@ def spec() -> RunSpec:
     )
 
 
-@pytest.fixture(params=["local", "confined", "fake", "docker"])
+@pytest.fixture(params=["local", "confined", "fake", "docker", "kubernetes"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     made: Subject = request.getfixturevalue(f"{request.param}_subject")
     return made
@@ -110,6 +111,13 @@ def fake_subject(spec: RunSpec) -> Subject:
     return Subject(runner=runner, spec=spec, finish=lambda: runner.finish(spec.run_key, output="good\n"), fail=fail)
 
 
+def asking_for_end(spec: RunSpec, statement: str) -> str:
+    """A program that, where an agent runs the run, lets its script end with a statement."""
+    work = f"/work/runs/{spec.run_key.replace('/', '/run-')}/work"
+    write = f"open('{work}/beside', 'w').write({statement!r})"
+    return f"import os; {write}; os.rename('{work}/beside', '{work}/end')"
+
+
 @pytest.fixture(scope="module")
 def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerRuns]:
     with container_runs(tmp_path_factory.mktemp("engine")) as runs:
@@ -138,6 +146,33 @@ def docker_subject(containers: ContainerRuns, spec: RunSpec, tmp_path: Path) -> 
     runner.cancel(spec.run_key)
     runner.forget(spec.run_key)
     assert containers.containers() == []
+
+
+@pytest.fixture(scope="module")
+def pods(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodRuns]:
+    with pod_runs(real_kubeconfig, tmp_path_factory.mktemp("cluster")) as runs:
+        yield runs
+
+
+@pytest.fixture
+def kubernetes_subject(pods: PodRuns, spec: RunSpec, tmp_path: Path) -> Iterator[Subject]:
+    runner = pods.runner(tmp_path)
+
+    def end(statement: str) -> None:
+        while runner.log_size(spec.run_key) == 0:  # It was not sent to its agent yet.
+            runner.observe(spec.run_key)
+            time.sleep(0.1)
+        pods.execute(asking_for_end(spec, statement))
+
+    yield Subject(
+        runner=runner,
+        spec=replace(spec, python_environment=EMPTY_LOCK.digest),
+        finish=lambda: end("print('good')"),
+        fail=lambda: end("raise ValueError('not good')"),
+    )
+    runner.cancel(spec.run_key)
+    runner.forget(spec.run_key)
+    assert pods.left() == []
 
 
 class TestRunner:

@@ -20,6 +20,7 @@ from modelyard.ports.runner import Runner
 
 RUNNERS = {
     "docker": "modelyard.adapters.runner.docker_runner:docker_runner",
+    "kubernetes": "modelyard.adapters.runner.kubernetes_runner:kubernetes_runner",
     "local": "modelyard.adapters.runner.configured:_local",
 }
 """From a type's name to what makes its runners, which is imported when one is configured."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from modelyard.adapters.docker import DockerEngine
-from modelyard.adapters.runner.agent.client import AgentAway, AgentClient
+from modelyard.adapters.runner.agent.client import AgentAway, AgentClient, HttpLine
 from modelyard.adapters.runner.agent.exchange import GRACE, HOLD, HOST, LISTENING, PORT, TOKEN, WORK_FOLDER
 from modelyard.adapters.runner.failure import readable_bytes
 from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunPlace
@@ -109,7 +109,7 @@ class DockerHost:
 
     def agent(self, name: str, token: str) -> AgentClient:
         """On loopback."""
-        return AgentClient(self._http, f"http://127.0.0.1:{self._port(name)}", token)
+        return AgentClient(HttpLine(self._http, f"http://127.0.0.1:{self._port(name)}"), token)
 
     def gateway(self) -> str:
         """The address of this machine on the containers' network.

@@ -42,6 +42,7 @@ class HostedRunner:
         tracking_uri: the tracking server as its places reach it.
         grace_seconds: how long a script that is asked to end may take before it is killed.
         start_seconds: how long a place may take until its agent answers.
+        poll_seconds: how long an observation of a run holds until the engine is asked again.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class HostedRunner:
         tracking_uri: Callable[[], str],
         grace_seconds: float,
         start_seconds: float,
+        poll_seconds: float = 0.0,
     ) -> None:
         self._store = store
         self._host = host
@@ -60,6 +62,9 @@ class HostedRunner:
         self._tracking_uri = tracking_uri
         self._grace_seconds = grace_seconds
         self._start_seconds = start_seconds
+        self._poll_seconds = poll_seconds
+        self._asked: dict[str, float] = {}
+        """When the engine was last asked of a run that runs."""
         self._to_send: dict[str, RunSpec] = {}
         """Runs whose agent has not got them yet. A control plane that is started anew is asked to start them anew."""
 
@@ -93,12 +98,16 @@ class HostedRunner:
         if (outcome := self._ended(run_key)) is not None:
             return outcome
         with _turn(run) as is_ours:
-            if not is_ours:
+            if not is_ours or time.monotonic() - self._asked.get(run_key, float("-inf")) < self._poll_seconds:
                 return RUNNING
             try:
-                return self._advance(run_key, run)
+                outcome = self._advance(run_key, run)
             except Unavailable:
-                return RUNNING
+                outcome = RUNNING
+        self._asked[run_key] = time.monotonic()
+        if outcome is not RUNNING:
+            self._asked.pop(run_key, None)
+        return outcome
 
     def cancel(self, run_key: str) -> None:
         """Ask the agent to end the run; a place whose agent does not do so in time is removed."""
@@ -185,22 +194,26 @@ class HostedRunner:
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_NOT_STARTED, reason=reason))
         if found.state is PlaceState.ENDED and found.reason is not None:
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_KILLED, reason=found.reason))
-        return RUNNING if found.state is PlaceState.PENDING else RunOutcome(RunPhase.LOST)
+        is_first = found.state is PlaceState.PENDING and not run.sent.exists()
+        return RUNNING if is_first else RunOutcome(RunPhase.LOST)
 
     def _follow(self, run_key: str, run: RunFolder, agent: AgentClient, *, most: int) -> RunOutcome:
         """Send the run, or copy what is new of it."""
         state = agent.state()
         if state.outcome is None:
+            if run.sent.exists():  # This is another agent, in a place that was made anew.
+                return RunOutcome(RunPhase.LOST)
             if (spec := self._to_send.get(run_key)) is not None:
                 agent.begin(spec)
                 self._to_send.pop(run_key, None)
             return RUNNING
+        run.sent.touch(mode=0o600)
         with run.log.open("ab") as log:
             agent.copy_log(log, size=min(state.log_size, most))
         if state.outcome.phase is RunPhase.FINISHED:
             self._copy_files(run, agent)
             return self._end(run_key, run, state.outcome)
-        return RunOutcome(state.outcome.phase)
+        return RUNNING if state.outcome.phase is RunPhase.RUNNING else RunOutcome(RunPhase.LOST)
 
     def _copy_files(self, run: RunFolder, agent: AgentClient) -> None:
         """Those of an earlier, interrupted copy are removed first. What cannot be read is left out."""
@@ -220,7 +233,7 @@ class HostedRunner:
             with suppress(Unavailable):
                 agent = self._agent(run_key, run)
                 if agent.state().outcome is None:  # Nothing was sent to it.
-                    return False
+                    return self.observe(run_key).phase is not RunPhase.RUNNING
                 agent.cancel()
             if self.observe(run_key).phase is not RunPhase.RUNNING:
                 return True

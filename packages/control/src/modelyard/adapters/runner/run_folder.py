@@ -11,6 +11,7 @@ log            what the script wrote
 outcome.json   written last by the supervisor, when no process is left
 supervisor.log what the supervisor itself had to say
 place.json     of a run that is hosted elsewhere: its being there says that something of it may be there still
+sent           of such a run: its being there says that its agent has got it
 """
 
 import json
@@ -78,6 +79,10 @@ class RunFolder:
     @property
     def place(self) -> Path:
         return self.path / "place.json"
+
+    @property
+    def sent(self) -> Path:
+        return self.path / "sent"
 
     def make(self) -> None:
         """Make the folders, private to the user."""

@@ -1,11 +1,12 @@
 """Asks a run agent over the connection that its engine offers. Its answers are bounded: a script may have made them."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO, Any, Protocol
 
 import httpx
 
@@ -17,6 +18,7 @@ from modelyard.ports.runner import MOST_FILES, RunOutcome, RunPhase, RunSpec
 _MOST_BYTES = 1024 * 1024 * 1024
 _LONGEST_REASON = 4000
 _LARGEST_ANSWER = 1024 * 1024
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class AgentAway(Unavailable):
@@ -34,18 +36,64 @@ class AgentState:
     log_size: int
 
 
-class AgentClient:
-    """The agent at an address.
+class Answer(Protocol):
+    """What an agent answers, of a request that succeeded."""
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Its body, piece by piece."""
+
+
+class AgentLine(Protocol):
+    """How an agent is reached."""
+
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str], content: Iterator[bytes] | None
+    ) -> AbstractContextManager[Answer]:
+        """Send a request. What breaks off the reading of its answer is raised as AgentAway too.
+
+        Raises:
+            AgentAway: it does not answer, or not with success.
+        """
+
+
+class HttpLine:
+    """An agent at an address of HTTP.
 
     Args:
         http: sends requests.
         address: of the agent, without a slash at its end.
+    """
+
+    def __init__(self, http: httpx.Client, address: str) -> None:
+        self._http = http
+        self._address = address
+
+    @contextmanager
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str], content: Iterator[bytes] | None
+    ) -> Iterator[httpx.Response]:
+        """Send a request."""
+        try:
+            with self._http.stream(
+                method, f"{self._address}{path}", headers=dict(headers), content=content
+            ) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise AgentAway(f"status {response.status_code}")
+                yield response
+        except httpx.HTTPError as error:
+            raise AgentAway(str(error) or type(error).__name__) from error
+
+
+class AgentClient:
+    """The agent of one run.
+
+    Args:
+        line: to the agent.
         token: of the run.
     """
 
-    def __init__(self, http: httpx.Client, address: str, token: str) -> None:
-        self._http = http
-        self._address = address
+    def __init__(self, line: AgentLine, token: str) -> None:
+        self._line = line
         self._headers = {TOKEN_HEADER: token}
 
     def state(self) -> AgentState:
@@ -94,22 +142,16 @@ class AgentClient:
             except (ValueError, KeyError, TypeError) as error:
                 raise Invalid("the files that the run left cannot be read", code="run_files_invalid") from error
 
-    @contextmanager
-    def _answer(self, method: str, path: str, **more: Any) -> Iterator[httpx.Response]:
-        headers = {**self._headers, **more.pop("headers", {})}
-        try:
-            with self._http.stream(method, f"{self._address}{path}", headers=headers, **more) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise AgentAway(f"status {response.status_code}")
-                yield response
-        except httpx.HTTPError as error:
-            raise AgentAway(str(error) or type(error).__name__) from error
+    def _answer(
+        self, method: str, path: str, *, content: Iterator[bytes] | None = None, headers: Mapping[str, str] = _NONE
+    ) -> AbstractContextManager[Answer]:
+        return self._line.request(method, path, headers={**self._headers, **headers}, content=content)
 
 
 class _Stream:
     """The body of an answer, as a file is read."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: Answer) -> None:
         self._chunks = response.iter_bytes()
         self._held = b""
 
@@ -130,7 +172,7 @@ class _Stream:
         return content
 
 
-def _bounded(response: httpx.Response) -> bytes:
+def _bounded(response: Answer) -> bytes:
     content = b""
     for chunk in response.iter_bytes():
         content += chunk
@@ -139,7 +181,7 @@ def _bounded(response: httpx.Response) -> bytes:
     return content
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
+def _json(response: Answer) -> dict[str, Any]:
     try:
         content = json.loads(_bounded(response))
     except ValueError:

@@ -7,6 +7,7 @@ ask which APIs a cluster offers, and objects are plain mappings here; so request
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -40,6 +41,8 @@ class Resource:
 NAMESPACES = Resource("v1", "namespaces")
 SERVICES = Resource("v1", "services")
 PODS = Resource("v1", "pods")
+SECRETS = Resource("v1", "secrets")
+JOBS = Resource("batch/v1", "jobs")
 EVENTS = Resource("v1", "events")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 AUTOSCALERS = Resource("autoscaling/v2", "horizontalpodautoscalers")
@@ -145,6 +148,32 @@ class ClusterApi:
         except Invalid:  # Its container has not started yet, or has no previous one.
             return b""
         return b"" if answer is None else answer.content
+
+    @contextmanager
+    def through_pod(
+        self,
+        method: str,
+        pod: str,
+        path: str,
+        *,
+        namespace: str,
+        port: int,
+        headers: Mapping[str, str],
+        content: Iterator[bytes] | None,
+    ) -> Iterator[httpx2.Response]:
+        """What a pod answers at one of its ports, through the API server's proxy; the body is not read yet.
+
+        Raises:
+            Unavailable: the cluster or the pod does not answer, or the answer breaks off.
+        """
+        address = f"{PODS.root}/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}:{port}/proxy{path}"
+        try:
+            with self._connected().stream(method, address, headers=dict(headers), content=content) as answer:
+                yield answer
+        except httpx2.HTTPError as exc:
+            raise Unavailable(
+                f"the pod does not answer: {type(exc).__name__}: {exc}"[:_SHOWN], code="pod_unavailable"
+            ) from exc
 
     def offers(self, resource: Resource) -> bool:
         """Whether the cluster has this kind of objects, as of the last minute."""
