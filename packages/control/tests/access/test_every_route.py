@@ -7,9 +7,11 @@ import pytest
 from access_platform import Platform
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import Client, Response
+from oci_parts import make_root
 
 from modelyard.http.guard import _permissions
 from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.images.imported_bases import ImportedBases
 from modelyard.principals import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
 
 COMMENT = {"comment": "because"}
@@ -22,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/webhooks/{webhook_id}/replay": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
     "POST /api/v1/modelserving/models/{name}/versions": {"artifact_id": "0" * 32},
+    "POST /api/v1/modelserving/models/{name}/image": {"artifact_id": "0" * 32},
     "POST /api/v1/ml/registry/models/{name}/versions/{version}/holds": {"reason": "law"},
     "POST /api/v1/ml/registry/models/{name}/holds/{hold_id}/lift": {"reason": "done"},
 }
@@ -74,7 +77,7 @@ def routes_of(platform: Platform) -> list[Route]:
 
 
 @pytest.fixture(scope="module")
-def things(platform: Platform) -> dict[str, str]:
+def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """One of each thing that a path can name, of the first tenant, by the parameter that names it."""
     owner = platform.operator
     for _ in range(2):
@@ -85,8 +88,11 @@ def things(platform: Platform) -> dict[str, str]:
     asked = owner.post(stage, json={"stage": "production", **COMMENT})
     deployed = owner.post("/api/v1/deployments", json={"model_name": "iris", "version": 1})
     assert (asked.status_code, deployed.status_code) == (202, 202)
+    layout = platform.control.deployment_parts.images.building.layout
+    ImportedBases(layout).add(make_root(tmp_path_factory.mktemp("base") / "root"), name="small")
+    assert owner.post("/api/v1/ml/registry/models/iris/versions/1/image").status_code == 202
     while platform.engine.run_next():
-        pass  # Imports that earlier tests have begun, and the deployment.
+        pass  # Imports that earlier tests have begun, the deployment and the image.
     held = owner.post("/api/v1/ml/registry/models/iris/versions/1/holds", json={"reason": "law"})
     assert held.status_code == 201
     script = {"script_name": "train.py", "script_content": "log()", "requirements": []}
@@ -115,6 +121,7 @@ def things(platform: Platform) -> dict[str, str]:
         "hold_id": held.json()["hold_id"],
         "webhook_id": hook,
         "delivery_id": delivery["delivery_id"],
+        "image": owner.get("/api/v1/ml/registry/images").json()["images"][0]["image_id"],
         "sha256": "0" * 64,
     }
 
@@ -136,6 +143,7 @@ MISSING = {
     "webhook_id": "hook-0",
     "sha256": "0" * 64,
     "delivery_id": "dlv-0",
+    "image": "img-0",
 }
 
 

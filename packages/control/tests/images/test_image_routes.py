@@ -125,7 +125,7 @@ class TestRefusals:
             assert yard.api.get(f"{REGISTRY}/images/{key}").status_code == 404
         assert yard.api.delete(f"{REGISTRY}/images/sha256:{'0' * 64}").status_code == 404
         answer = yard.api.delete(f"{REGISTRY}/images/latest")
-        assert (answer.status_code, answer.json()["code"]) == (400, "digest_invalid")
+        assert (answer.status_code, answer.json()["code"]) == (404, "image_not_found")
 
 
 class TestFailing:
@@ -187,6 +187,14 @@ class TestDeleting:
         assert yard.api.get(version).status_code == 404
         assert yard.api.get(f"{REGISTRY}/images").json()["images"] == []
         assert not yard.parts.building.has(image["image_name"], image["digest"])
+
+    def test_an_attempt_that_failed_goes_by_its_id(self, yard: ImageYard) -> None:
+        yard.register(requirements_txt=b"source-only==1.0\n")
+        yard.ask()
+        yard.work()
+        (failed,) = yard.images()
+        assert yard.api.delete(f"{REGISTRY}/images/{failed['image_id']}").status_code == 200
+        assert yard.images() == []
 
 
 class TestExporting:

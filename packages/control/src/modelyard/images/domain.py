@@ -6,7 +6,6 @@ from datetime import datetime
 
 from modelyard.errors import Invalid
 from modelyard.images.states import ImageState
-from modelyard.oci.content import Digest
 from modelyard.oci.reference import Repository
 from modelyard.ports.target import ImageArtifact
 from modelyard.principals import FIRST_TENANT
@@ -137,12 +136,3 @@ def refuse_without_registry(repository: Repository, *, why: str, field: str) -> 
             code="image_repository_local",
             field=field,
         )
-
-
-def require_digest(text: str) -> str:
-    """The digest that somebody sent.
-
-    Raises:
-        Invalid: code `digest_invalid`.
-    """
-    return str(Digest(text))

@@ -34,15 +34,15 @@ class ImageRemoval:
         self._leases = leases
         self._users = users
 
-    def delete(self, principal: Principal, digest: str, *, reason: str) -> Sequence[tuple[Image, bool]]:
-        """Delete the images of a digest; each with whether it is left in its registry, which allows no deletion.
+    def delete(self, principal: Principal, key: str, *, reason: str) -> Sequence[tuple[Image, bool]]:
+        """Delete the images of a digest, or the one of an id; each with whether its registry keeps it all the same.
 
         Raises:
             NotFound: code `image_not_found`.
             Conflict: code `image_in_use`.
             Unavailable: code `registry_unavailable`; nothing of that image is forgotten.
         """
-        found = self._images.with_digest(principal, digest)
+        found = self._images.named(principal, key)
         self._refuse_used(found)
         return [(image, self._remove(principal, image, reason=reason)) for image in found]
 

@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.images.building import ImageBuilding
-from modelyard.images.domain import require_digest
 from modelyard.images.removal import ImageRemoval
 from modelyard.images.requests import ImageRequests
 from modelyard.images.schemas import AcceptedImage, DeletedImagesAnswer, ImageAnswer, ImageRequest, ImagesAnswer
@@ -24,7 +23,6 @@ Write = Annotated[Principal, Depends(Requires(Permission.MODELS_WRITE))]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 Key = Annotated[str, Path(max_length=100, description="the id of an image, or its digest")]
-DigestKey = Annotated[str, Path(max_length=100, description="sha256:…, of the manifest")]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 _PREFIX = "/api/v1/ml/registry"
@@ -89,9 +87,9 @@ def image_changes(requests: ImageRequests, removal: ImageRemoval) -> APIRouter:
 
     @router.delete("/images/{image}")
     def delete_image(
-        caller: Write, image: DigestKey, reason: Annotated[str, Query(max_length=2000)] = ""
+        caller: Write, image: Key, reason: Annotated[str, Query(max_length=2000)] = ""
     ) -> DeletedImagesAnswer:
-        """Delete the images of a digest, in their registries too where those allow it."""
-        return DeletedImagesAnswer.of(removal.delete(caller, require_digest(image), reason=reason))
+        """Delete the images of a digest, or one by its id, in their registries too where those allow it."""
+        return DeletedImagesAnswer.of(removal.delete(caller, image, reason=reason))
 
     return router

@@ -114,24 +114,23 @@ class ImageService:
         Raises:
             NotFound: code `image_not_found`.
         """
-        if not key.startswith(_ID):
-            return self.with_digest(principal, key)[0]
-        with self._database.read() as connection:
-            found = store.find(connection, key)
-        if found is None or found.tenant_id != principal.tenant_id:
-            raise _not_found(key)
-        return found
+        return self.named(principal, key)[0]
 
-    def with_digest(self, principal: Principal, digest: str) -> Sequence[Image]:
-        """The images of the caller's tenant with a digest, one for each repository, newest first.
+    def named(self, principal: Principal, key: str) -> Sequence[Image]:
+        """The images of the caller's tenant that an id or a digest names, newest first; of a digest there is one for
+        each repository.
 
         Raises:
             NotFound: code `image_not_found`.
         """
         with self._database.read() as connection:
-            found = store.with_digest(connection, principal.tenant_id, digest)
+            if key.startswith(_ID):
+                one = store.find(connection, key)
+                found = [] if one is None or one.tenant_id != principal.tenant_id else [one]
+            else:
+                found = store.with_digest(connection, principal.tenant_id, key)
         if not found:
-            raise _not_found(digest)
+            raise _not_found(key)
         return found
 
     def find(self, image_id: str) -> Image | None:

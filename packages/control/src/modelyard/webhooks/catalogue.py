@@ -50,6 +50,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "image.deleted": "An image of a version was deleted.",
     "deployment.created": "A deployment was asked for.",
     "deployment.scaled": "A deployment was given another number of replicas.",
+    "deployment.autoscaled": "A deployment's replicas were left to its target, within bounds.",
     "deployment.replace_requested": "Somebody asked that another version take the place of a deployment's version.",
     "deployment.replaced": "A deployment serves another version at the same address.",
     "deployment.replace_failed": "A deployment's version was not replaced; the earlier one goes on serving.",
