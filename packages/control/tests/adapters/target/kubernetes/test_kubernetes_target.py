@@ -316,6 +316,61 @@ class TestRefusals:
         target.apply(spec)
 
 
+class TestMonitors:
+    @pytest.mark.parametrize("is_offered", [True, False])
+    def test_there_is_one_where_the_operator_of_prometheus_is(
+        self,
+        make_kubernetes_target: MakeKubernetesTarget,
+        spec: ServerSpec,
+        fake_kubernetes: FakeCluster,
+        until: Until,
+        *,
+        is_offered: bool,
+    ) -> None:
+        target = make_kubernetes_target(prometheus="pod-monitor")
+        if not is_offered:
+            fake_kubernetes.hidden.add("monitoring.coreos.com/v1")
+        target.apply(spec)
+        assert len(fake_kubernetes.objects("PodMonitor")) == is_offered
+
+        def is_gone() -> bool:
+            target.remove("d-1")
+            return target.observe_all() == {}
+
+        until(is_gone)
+        assert fake_kubernetes.objects("PodMonitor") == []
+
+
+class TestLogs:
+    def test_each_line_is_copied_once_whatever_pod_it_is_of(
+        self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster, until: Until
+    ) -> None:
+        target.apply(spec)
+        until(lambda: target.log_size("d-1", 1) > 0)
+        (uid,) = fake_kubernetes.behaviour.logs
+        first = target.read_log("d-1", 1, 0)
+        stamp = "2099-01-01T00:00:00"
+        fake_kubernetes.behaviour.logs[uid] += f"{stamp}.1Z one\n{stamp}.12Z two\n{stamp}.120000001Z three\n"
+        until(lambda: target.log_size("d-1", 1) > first.next_offset)
+        fake_kubernetes.behaviour.logs[uid] += f"{stamp}.120000002Z four\n"
+        until(lambda: target.read_log("d-1", 1, 0).content.endswith(b"four\n"))
+        assert target.read_log("d-1", 1, first.next_offset).content == b"one\ntwo\nthree\nfour\n"
+
+    def test_a_disk_that_takes_no_copy_leaves_what_is_there_readable(
+        self, target: KubernetesTarget, spec: ServerSpec, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target.apply(spec)
+        until(lambda: target.log_size("d-1", 1) > 0)
+        whole = target.read_log("d-1", 1, 0)
+
+        def full(*_: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(target._logs, "is_fresh", lambda _: False)
+        monkeypatch.setattr("modelyard.adapters.target.kubernetes.pod_logs.replace_text", full)
+        assert target.read_log("d-1", 1, 0) == whole
+
+
 class TestManyObjects:
     def test_lists_are_read_page_by_page(
         self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster, monkeypatch: pytest.MonkeyPatch

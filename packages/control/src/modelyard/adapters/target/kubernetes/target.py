@@ -199,8 +199,8 @@ class KubernetesTarget:
             pods = [pod for pod in self._inventory.pods(key.deployment_id) if pod.generation == key.generation]
             if not self._logs.is_fresh(pods):
                 self._logs.copy(key, pods)
-        except Unavailable as exc:
-            logger.warning("logs of pods could not be copied", deployment_id=key.deployment_id, reason=exc.message)
+        except (Unavailable, OSError) as exc:  # A full disk takes no copies, and what is there can be read.
+            logger.warning("logs of pods could not be copied", deployment_id=key.deployment_id, reason=str(exc))
         return self._logs.file(key)
 
     def _new_place(self, spec: ServerSpec, namespace: str) -> Place:
