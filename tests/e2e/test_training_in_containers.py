@@ -40,7 +40,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerStac
     with closing(Layout(folder / "bases")) as layout:
         machine_base(layout, folder / "root")
     with real_dockerd(folder) as docker:
-        runners = {"docker": {"host": docker[-1], "network": "host"}, "local": {}}
+        runners = {"docker": {"engine": docker[-1], "network": "host"}, "local": {}}
         stack = Stack(
             home=folder / "home",
             port=find_free_port(),

@@ -36,6 +36,7 @@ class ContainerOptions:
     """How containers of runs are made."""
 
     network: str = "bridge"
+    publish_host: str = "127.0.0.1"
     cpus: float | None = None
     grace_seconds: float = 10.0
     hold_seconds: float = 24 * 3600.0
@@ -108,8 +109,9 @@ class DockerHost:
         return PlaceObservation(PlaceState.ENDED)
 
     def agent(self, name: str, token: str) -> AgentClient:
-        """On loopback."""
-        return AgentClient(HttpLine(self._http, f"http://127.0.0.1:{self._port(name)}"), token)
+        """At its published port, or at the one of loopback that it has chosen."""
+        host = "127.0.0.1" if self._options.network == HOST_NETWORK else self._options.publish_host
+        return AgentClient(HttpLine(self._http, f"http://{host}:{self._port(name)}"), token)
 
     def gateway(self) -> str:
         """The address of this machine on the containers' network.
@@ -168,7 +170,7 @@ class DockerHost:
             HOLD: str(options.hold_seconds),
         }
         memory = place.limits.memory_bytes + _AGENT_BYTES
-        published = {"PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": ""}]}}
+        published = {"PortBindings": {port: [{"HostIp": options.publish_host, "HostPort": ""}]}}
         gateway = {"ExtraHosts": ["host.docker.internal:host-gateway"]}
         return {
             "Image": image,

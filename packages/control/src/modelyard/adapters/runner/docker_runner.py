@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from modelyard.adapters.docker import DockerEngine, EngineOptions
+from modelyard.adapters.docker import DockerEngine, EngineOptions, TlsFiles
 from modelyard.adapters.runner.configured import RunnerContext, RunnerOptions, invalid_options, read_options
 from modelyard.adapters.runner.docker import HOST_NETWORK, ContainerOptions, DockerHost
 from modelyard.adapters.runner.hosted import HostedRunner
@@ -16,8 +16,12 @@ from modelyard.adapters.runner.run_store import RunStore
 class DockerRunnerOptions(RunnerOptions):
     """`{"docker": {}}` is the engine that `docker` finds, with its own network."""
 
-    host: str | None = Field(default=None, pattern=r"(unix|tcp)://.+")
-    """Where the engine is. Its containers' ports must be reachable on this machine's loopback."""
+    engine: str | None = Field(default=None, pattern=r"(unix|tcp)://.+")
+    """Where the engine is; as `docker` finds it when it is not given."""
+    tls: TlsFiles | None = None
+    """Of an engine on another machine."""
+    publish_host: str = Field(default="127.0.0.1", pattern=r"[A-Za-z0-9.:-]{1,253}")
+    """The address of the engine's machine where agents are published: one that this machine reaches."""
     network: str = Field(default="bridge", min_length=1)
     """A network of the engine. On `host` a script reaches what listens on this machine, loopback included."""
     tracking_uri: str | None = Field(default=None, pattern=r"https?://.+")
@@ -44,11 +48,15 @@ def docker_runner(name: str, options: Mapping[str, Any], context: RunnerContext)
             "where they reach it, or `network` to `host`",
         )
     host = DockerHost(
-        DockerEngine(name, EngineOptions(host=given.host)),
+        DockerEngine(name, EngineOptions(host=given.engine, tls=given.tls)),
         context.images,
         installation=context.installation,
         options=ContainerOptions(
-            network=given.network, cpus=given.cpus, grace_seconds=given.grace_seconds, hold_seconds=given.hold_seconds
+            network=given.network,
+            publish_host=given.publish_host,
+            cpus=given.cpus,
+            grace_seconds=given.grace_seconds,
+            hold_seconds=given.hold_seconds,
         ),
     )
 
