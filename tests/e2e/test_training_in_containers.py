@@ -87,7 +87,7 @@ def test_an_example_trains_in_a_container_while_the_control_plane_is_killed(plat
     log = stack.job_log(job_id)
     assert log.count("at the gate") == log.count("through the gate") == 1
     (version,) = stack.get("/mlops/models/in_container")["versions"]
-    assert (version["version"], version["run_id"]) == (job["model_version"], job["run_id"])
+    assert (str(version["version"]), version["run_id"]) == (job["model_version"], job["run_id"])
     tracked = stack.tracker.get("/api/2.0/mlflow/runs/get", params={"run_id": job["run_id"]}).json()
     assert tracked["run"]["info"]["status"] == "FINISHED"
 

@@ -112,5 +112,5 @@ def test_an_example_trains_in_a_pod_while_the_control_plane_is_killed(platform: 
     assert job["source"]["runner"] == "cluster"
     assert platform.left() == []
     (version,) = stack.get("/mlops/models/in_pod")["versions"]
-    assert (version["version"], version["run_id"]) == (job["model_version"], job["run_id"])
+    assert (str(version["version"]), version["run_id"]) == (job["model_version"], job["run_id"])
     assert stack.job_log(job_id).count("View run logistic-regression") == 1
