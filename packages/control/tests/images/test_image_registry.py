@@ -13,6 +13,7 @@ from image_yard import ALICE, REGISTRY, ImageYard
 from modelyard.errors import Unavailable
 from modelyard.oci.content import Digest
 from modelyard.oci.reference import Reference, Repository
+from modelyard.oci.registry.push import Pushed
 
 MakeYard = Callable[..., ImageYard]
 MEBIBYTE = 1024 * 1024
@@ -94,6 +95,24 @@ class TestPushing:
         assert image["digest"] is not None
         assert yard.job(job_id)["error"]["message"] == image["reason"]
         assert closed.host in image["reason"]
+
+    def test_a_registry_that_is_away_delays_the_job(
+        self, make_yard: MakeYard, docker_registry: RealRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        yard = make_yard(repository=f"{docker_registry.host}/delayed")
+        yard.register()
+        push, states = yard.parts.building.push, list[str]()
+
+        def push_later(reference: Reference, *, log: Callable[[str], None]) -> Pushed:
+            states.append(yard.images()[0]["state"])
+            if len(states) < 3:
+                raise Unavailable("the registry does not answer", code="registry_unavailable")
+            return push(reference, log=log)
+
+        monkeypatch.setattr(yard.parts.building, "push", push_later)
+        assert yard.make()["state"] == "pushed"
+        assert states == ["built"] * 3
+        assert yard.actions() == ["image.building", "image.built", "image.pushed"]
 
 
 class TestDeleting:

@@ -4,9 +4,11 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from datetime import timedelta
 
 from image_yard import MALLORY, REGISTRY, ImageYard
 
+from modelyard.leases.service import Leases
 from modelyard.oci.content import REF_NAME
 
 MakeYard = Callable[..., ImageYard]
@@ -155,6 +157,31 @@ class TestFailing:
         yard.work()
         made = yard.make()
         assert [one["image_id"] for one in yard.images()] == [made["image_id"]]
+
+
+class TestTwoControlPlanes:
+    def test_they_do_not_make_the_images_of_a_version_at_once(self, yard: ImageYard) -> None:
+        yard.register()
+        image = yard.make()
+        other = Leases(
+            database=yard.control.database, clock=yard.clock, holder="the other one", lasts=timedelta(seconds=600)
+        )
+        lease = other.claim("image/default/models/my_model/versions/1")
+        assert lease is not None
+        answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "image_busy")
+        begun = yard.clock.now()
+        states = set()
+
+        def look() -> None:
+            states.add(tuple(sorted(one["state"] for one in yard.images())))
+            if yard.clock.now() - begun > timedelta(seconds=2):
+                other.release(lease)
+
+        yard.clock.meanwhile = look
+        yard.make()
+        assert states == {("built", "pending")}
+        assert yard.clock.now() - begun > timedelta(seconds=2)
 
 
 class TestDeleting:

@@ -62,9 +62,9 @@ class ImageYard:
             deployments=DeploymentSettings(targets={name: {} for name in targets}),
             images=ImageSettings(**images),
         )
-        clock = WorldClock()
-        self.control = ControlPlane(settings, replace(adapters, targets=targets, clock=clock))
-        clock.meanwhile = self.settle
+        self.clock = WorldClock()
+        self.control = ControlPlane(settings, replace(adapters, targets=targets, clock=self.clock))
+        self.clock.meanwhile = self.settle
         self.control.database.migrate()
         self.parts = self.control.deployment_parts.images
         if has_base:

@@ -1,7 +1,7 @@
 """Makes the image of a bundle in the layout, with its inventory and provenance, and takes it to a registry and away."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from modelyard.errors import NotFound
@@ -163,10 +163,11 @@ class ImageBuilding:
         """Take an image out of the layout. Its bytes go with the next `collect`. None there: nothing to do."""
         self.layout.remove(Digest(digest), name=name)
 
-    def keep_only(self, names: set[str]) -> int:
+    def keep_only(self, names: Callable[[], Collection[str]]) -> int:
         """Take all images of versions out of the layout but those of these names, and delete what nothing leads to.
 
-        Images of versions are named by references; bases and whatever else is in the layout are not.
+        Images of versions are named by references; bases and whatever else is in the layout are not. An image is
+        written down before it is in the layout, so the names are asked for after the layout was read.
 
         Returns:
             how many bytes were deleted.
@@ -174,9 +175,11 @@ class ImageBuilding:
         Raises:
             Conflict: code `layout_in_use`.
         """
-        for entry in self.layout.index().manifests:
+        entries = self.layout.index().manifests
+        kept = names()
+        for entry in entries:
             name = entry.annotations.get(REF_NAME)
-            if name is not None and name not in names and is_reference(name):
+            if name is not None and name not in kept and is_reference(name):
                 self.layout.remove(entry.digest, name=name)
         remove_orphans(self.layout)
         return self.layout.collect_garbage()

@@ -39,12 +39,12 @@ class ImageRemoval:
 
         Raises:
             NotFound: code `image_not_found`.
-            Conflict: code `image_in_use`.
+            Conflict: code `image_in_use`, or `image_busy` while a job makes an image of the version.
             Unavailable: code `registry_unavailable`; nothing of that image is forgotten.
         """
         found = self._images.named(principal, key)
         self._refuse_used(found)
-        return [(image, self._remove(principal, image, reason=reason)) for image in found]
+        return [(image, self._remove_now(principal, image, reason=reason)) for image in found]
 
     def remove_version(self, principal: Principal, version: Version, *, reason: str) -> None:
         """Take away all images of a version; one that is just being made is waited for.
@@ -53,12 +53,13 @@ class ImageRemoval:
             Unavailable: code `registry_unavailable`.
         """
         for image in self._images.of_version(version):
-            self._remove(principal, image, reason=reason)
+            with self._leases.exclusively(lease_name(image)):
+                self._remove(principal, image, reason=reason)
 
     def sweep(self) -> None:
         """Delete what is in the layout of this machine and no record names. While the layout is in use, not now."""
         try:
-            freed = self._building.keep_only(self._images.names_in_layout())
+            freed = self._building.keep_only(self._images.names_in_layout)
         except Conflict as busy:
             logger.info("the layout of images is not swept", reason=busy.message)
             return
@@ -77,15 +78,28 @@ class ImageRemoval:
             named = ", ".join(f"'{user}'" for user in users)
             raise Conflict(f"the image is used by {named}: undeploy first", code="image_in_use")
 
+    def _remove_now(self, principal: Principal, image: Image, *, reason: str) -> bool:
+        """As `_remove`; who asks over HTTP does not wait for a build."""
+        lease = self._leases.claim(lease_name(image))
+        if lease is None:
+            raise Conflict(
+                f"an image of version {image.version} of '{image.model_name}' is being made or deleted: try it later",
+                code="image_busy",
+            )
+        try:
+            with self._leases.guarding(lease):
+                return self._remove(principal, image, reason=reason)
+        finally:
+            self._leases.release(lease)
+
     def _remove(self, principal: Principal, image: Image, *, reason: str) -> bool:
         """Whether it is left in its registry. What is gone already is no error, so it may be repeated."""
-        with self._leases.exclusively(lease_name(image)):
-            is_left = False
-            if image.content is not None:
-                is_left = self._take_from_registry(image)
-                self._building.remove(image.name, image.content.digest)
-            self._images.remove(principal, image, reason=reason, is_left_in_registry=is_left)
-            return is_left
+        is_left = False
+        if image.content is not None:
+            is_left = self._take_from_registry(image)
+            self._building.remove(image.name, image.content.digest)
+        self._images.remove(principal, image, reason=reason, is_left_in_registry=is_left)
+        return is_left
 
     def _take_from_registry(self, image: Image) -> bool:
         reference = reference_of(image)
