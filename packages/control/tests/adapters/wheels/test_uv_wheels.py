@@ -92,6 +92,24 @@ class TestFinding:
         assert source(tmp_path, settings).wheels(locked(*wheels), TARGET, log=lines.append) == found
         assert not [line for line in lines if line.startswith("fetching")]
 
+    def test_those_of_a_lock_that_was_met_before_need_no_index(
+        self, tmp_path: Path, index: Path, settings: dict[str, str]
+    ) -> None:
+        lock = locked(make_wheel(index, "apple").path)
+        found = source(tmp_path, settings).wheels(lock, TARGET, log=quiet)
+        shutil.rmtree(index)
+        assert source(tmp_path, settings).wheels(lock, TARGET, log=quiet) == found
+        newer = WheelTarget(TARGET.platform, glibc="2.36", python="3.11")
+        with pytest.raises((Invalid, Unavailable)):
+            source(tmp_path, settings).wheels(lock, newer, log=quiet)
+
+    def test_one_that_is_gone_is_fetched_again(self, tmp_path: Path, index: Path, settings: dict[str, str]) -> None:
+        lock = locked(make_wheel(index, "apple").path)
+        (found,) = source(tmp_path, settings).wheels(lock, TARGET, log=quiet)
+        found.path.unlink()
+        assert source(tmp_path, settings).wheels(lock, TARGET, log=quiet) == [found]
+        assert found.path.exists()
+
     def test_of_several_the_one_that_the_base_runs_is_taken(
         self, tmp_path: Path, index: Path, settings: dict[str, str]
     ) -> None:

@@ -1,9 +1,11 @@
 """Wheels as uv finds them: uv resolves where the files of a lock are, on the operator's indexes and in their folders.
 
-The file is chosen here, by the base's C library and Python; each is fetched once and stored by its sha256.
+The file is chosen here, by the base's C library and Python; each is fetched once and stored by its sha256. What was
+chosen for a lock is kept, so that the next image of the same environment needs neither uv nor an index.
 """
 
 import hashlib
+import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from modelyard.adapters.environments.server_distribution import ServerDistribution, editable_source
 from modelyard.adapters.environments.uv_command import Uv, UvFailure
 from modelyard.adapters.wheels.index_access import index_auth
+from modelyard.atomic_file import replace_text
 from modelyard.errors import Invalid, Unavailable
 from modelyard.home import Home
 from modelyard.oci.wheels.environment import LockedWheel
@@ -26,6 +29,7 @@ from modelyard.oci.wheels.target import WheelTarget
 from modelyard.scratch import Scratch
 
 _CHUNK = 1024 * 1024
+_CHOSEN = "chosen"
 _WHAT_TO_DO = (
     "build a wheel of it and put it into a folder that UV_FIND_LINKS names, require a version that has one, or take a "
     "base with another Python or a newer C library"
@@ -63,9 +67,30 @@ class UvWheels:
         """Find all of them, then fetch those that are not here."""
         self._home.make()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = self._folder / _CHOSEN / f"{_key(lock_text, target)}.json"
+        known = self._known(record)
+        if known is not None:
+            return known
         with closing(Scratch(self._home.scratch)) as scratch:
             chosen = self._chosen(self._packages(lock_text, target, scratch, log), lock_text, target)
-            return [self._fetched(package, file, scratch, log) for package, file in chosen]
+            wheels = [self._fetched(package, file, scratch, log) for package, file in chosen]
+        record.parent.mkdir(mode=0o700, exist_ok=True)
+        replace_text(record, json.dumps([[one.name, one.version, one.sha256, one.path.name] for one in wheels]))
+        return wheels
+
+    def _known(self, record: Path) -> list[LockedWheel] | None:
+        """What was chosen before, if all of it is here."""
+        try:
+            chosen = json.loads(record.read_bytes())
+        except FileNotFoundError:
+            return None
+        wheels = [
+            LockedWheel(name, version, sha256, self._place(sha256, file)) for name, version, sha256, file in chosen
+        ]
+        return wheels if all(wheel.path.exists() for wheel in wheels) else None
+
+    def _place(self, sha256: str, file_name: str) -> Path:
+        return self._folder / sha256 / file_name
 
     def _packages(
         self, lock_text: str, target: WheelTarget, scratch: Scratch, log: Callable[[str], None]
@@ -114,7 +139,7 @@ class UvWheels:
         self, package: Mapping[str, Any], file: _File, scratch: Scratch, log: Callable[[str], None]
     ) -> LockedWheel:
         name = canonicalize_name(str(package["name"]))
-        place = self._folder / file.sha256 / file.file_name
+        place = self._place(file.sha256, file.file_name)
         if not place.exists():
             log(f"fetching {file.file_name}")
             part = scratch.folder / file.sha256
@@ -127,6 +152,12 @@ class UvWheels:
             place.parent.mkdir(mode=0o700, exist_ok=True)
             part.rename(place)
         return LockedWheel(name, str(package["version"]), file.sha256, place)
+
+
+def _key(lock_text: str, target: WheelTarget) -> str:
+    """Of a choice: what is chosen depends on nothing else but on what there is to choose from."""
+    text = json.dumps([lock_text, str(target.platform), target.glibc, target.python])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _files(package: Mapping[str, Any]) -> list[_File]:
