@@ -70,6 +70,26 @@ class TestConfiguredRunners:
             ({"local": {"cpus": 1}}, "the runner 'local': cpus: Extra inputs are not permitted"),
             ({"docker": {"network": "host", "cpus": 0}}, "the runner 'docker': cpus: Input should be greater than 0"),
             ({"docker": {"tracking_uri": "file:///x"}}, "the runner 'docker': tracking_uri: String should match"),
+            ({"kubernetes": {"in_cluster": True}}, "the runner 'kubernetes': repository: Field required"),
+            (
+                {"kubernetes": {"repository": "localhost:5000/runs", "in_cluster": True}},
+                "pods cannot reach the tracking",
+            ),
+            (
+                {"eu": {"type": "kubernetes", "repository": "localhost:5000/runs", "tracking_uri": "http://t:5000"}},
+                "the runner 'eu': expected either kubeconfig",
+            ),
+            (
+                {
+                    "eu": {
+                        "type": "kubernetes",
+                        "repository": "localhost:5000/runs",
+                        "tracking_uri": "http://t:5000",
+                        "kubeconfig": "/no/such/file",
+                    }
+                },
+                "MODELYARD_RUNNERS: the runner 'eu': kubeconfig .*expected the configuration of a cluster",
+            ),
             ({"docker": {}}, "cannot reach the tracking server, which listens on loopback only: set MODELYARD_MLFLOW"),
         ],
     )

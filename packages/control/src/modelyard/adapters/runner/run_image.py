@@ -13,7 +13,7 @@ from modelyard.errors import Invalid, NotFound
 from modelyard.oci.base.bases import Base
 from modelyard.oci.blobs import BlobWriter
 from modelyard.oci.composition import USER, compose_image
-from modelyard.oci.content import Descriptor
+from modelyard.oci.content import REF_NAME, Descriptor
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer, TarLayer
 from modelyard.oci.layout import Layout
@@ -102,8 +102,17 @@ class RunImages:
                 annotations={},
                 created=_CREATED,
             )
+        self._remove_older()
         log(f"built the image of runs {image.descriptor.digest}")
         return RunImage(image.descriptor)
+
+    def _remove_older(self) -> None:
+        """Take run images with the agent of another release out of the layout's index."""
+        own = self._name("").removeprefix(_PREFIX)
+        for entry in self.layout.index().manifests:
+            name = entry.annotations.get(REF_NAME, "")
+            if name.startswith(_PREFIX) and not name.endswith(own):
+                self.layout.remove(entry.digest, name=name)
 
     def _agent_layer(self) -> Layer:
         files = agent_files()

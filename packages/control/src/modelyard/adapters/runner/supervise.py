@@ -146,7 +146,8 @@ class Supervision:
     def _judged(self, exit_code: int) -> tuple[int, str | None]:
         if self._breach is None:
             reason = reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
-            is_confined = self._confinement.mechanism is not Mechanism.NONE
+            # In a container nothing of ours is hidden, and the operator opens no folders.
+            is_confined = self._confinement.mechanism is not Mechanism.NONE and bool(self._confinement.hidden)
             return exit_code, with_isolation_hint(reason) if reason and is_confined else reason
         return exit_code or -signal.SIGTERM, self._breach.reason  # Ended from outside is never ended well.
 

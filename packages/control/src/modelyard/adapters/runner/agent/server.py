@@ -58,7 +58,8 @@ class Agent:
 
     def __init__(self, folder: Path, *, grace_seconds: float) -> None:
         self._received = folder / "received"
-        isolation = choose_isolation(IsolationChoice.AUTO)
+        # The container is a view of its own already; within it Landlock keeps the agent's files from the script.
+        isolation = replace(choose_isolation(IsolationChoice.AUTO), has_private_mounts=False)
         self._runner = LocalRunner(
             folder / "runs",
             python=lambda _: Path(sys.executable),
