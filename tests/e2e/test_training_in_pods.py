@@ -19,7 +19,8 @@ from tests.e2e.test_outages import CONTROL
 
 from modelyard.adapters.target.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi, Resource
 from modelyard.adapters.target.kubernetes.connection import connect
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
+from modelyard.adapters.target.options import read_options
 from modelyard.oci.layout import Layout
 
 __all__ = ["real_kubeconfig"]

@@ -16,11 +16,11 @@ class Replica(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.is_ready = True
         self.keeps_alive = True
         self.requests = 0
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(address, _Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def end(self) -> None:

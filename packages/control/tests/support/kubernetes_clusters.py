@@ -21,9 +21,10 @@ from oci_parts import make_bundle, make_wheel, plenty
 
 from modelyard.adapters.target.kubernetes.cluster_api import NAMESPACES, ClusterApi
 from modelyard.adapters.target.kubernetes.connection import connect
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
+from modelyard.adapters.target.options import read_options
 from modelyard.oci.export import export_archive
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout

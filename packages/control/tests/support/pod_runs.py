@@ -20,7 +20,8 @@ from modelyard.adapters.runner.run_image import RunImages
 from modelyard.adapters.runner.run_store import RunStore
 from modelyard.adapters.target.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi
 from modelyard.adapters.target.kubernetes.connection import connect
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
+from modelyard.adapters.target.options import read_options
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry

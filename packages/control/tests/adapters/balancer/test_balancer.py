@@ -93,6 +93,17 @@ class TestAddresses:
         second.is_ready = True
         until(lambda: {answer(port) for _ in range(30)} == {str(one.server_port) for one in replicas})
 
+    def test_one_that_is_said_to_be_ready_answers_at_once(
+        self, balancer: Balancer, replicas: tuple[Replica, Replica], port: int, until: Until
+    ) -> None:
+        balancer.put("d-1", HOST, port, [])
+        until(lambda: answer(port) == 503)
+        for replica in replicas:
+            balancer.put("d-1", HOST, port, [endpoint(replica)])
+            place = (HOST, replica.server_port)
+            until(lambda place=place: place in balancer.health() and balancer.health()[place].is_ready)
+            assert answer(port) == str(replica.server_port)
+
     def test_without_a_replica_that_is_ready_nobody_gets_the_request(
         self, balancer: Balancer, replicas: tuple[Replica, Replica], port: int, until: Until
     ) -> None:

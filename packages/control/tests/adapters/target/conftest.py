@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure_world import ARTIFACT, AzureWorld, azure_world
 from container_world import ContainerWorld, container_world
 from kubernetes_clusters import (
     fake_kubernetes,
@@ -22,6 +23,7 @@ from kubernetes_clusters import (
     real_kubernetes,
 )
 
+from modelyard.adapters.target.aci import AciTarget
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles
 from modelyard.adapters.target.docker import DockerTarget
 from modelyard.adapters.target.local import LocalTarget
@@ -44,6 +46,7 @@ __all__ = [
 Until = Callable[..., None]
 MakeTarget = Callable[..., LocalTarget]
 MakeDockerTarget = Callable[..., DockerTarget]
+MakeAciTarget = Callable[..., AciTarget]
 Remove = Callable[[Target, str], None]
 Retire = Callable[[Target, str, int], None]
 
@@ -132,6 +135,36 @@ def make_docker_target(
         for deployment_id in {key.deployment_id for key in target.observe_all()}:
             remove(target, deployment_id)
         target.close()
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[AzureWorld]:
+    """Azure's resource manager, as tests have it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder,
+        azure_world(Path(folder), first_port=FIRST_CONTAINER_PORT) as world,
+    ):
+        yield world
+
+
+@pytest.fixture
+def make_aci_target(azure: AzureWorld, request: pytest.FixtureRequest, remove: Remove) -> Iterator[MakeAciTarget]:
+    """Targets of this test's own name, whose servers are removed after the test."""
+    name = f"t-{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]}"
+    azure.made.clear()
+    azure.service.puts.clear()
+    yield partial(azure.target, name)
+    azure.service.refusal, azure.service.throttles = None, False
+    for target in azure.made:
+        for deployment_id in {key.deployment_id for key in target.observe_all()}:
+            remove(target, deployment_id)
+        target.close()
+
+
+@pytest.fixture
+def group_spec(spec: ServerSpec) -> ServerSpec:
+    """The spec of a server whose artifact is an image of a registry."""
+    return replace(spec, artifact=ARTIFACT, port=FIRST_CONTAINER_PORT)
 
 
 @pytest.fixture

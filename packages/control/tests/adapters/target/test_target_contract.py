@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from azure_world import ReconciledAciTarget
 from kubernetes_clusters import Cluster, MakeKubernetesTarget
 
+from modelyard.adapters.target.aci import AciTarget
 from modelyard.adapters.target.docker import DockerTarget
 from modelyard.adapters.target.fake import FakeCluster, FakeTarget
 from modelyard.adapters.target.local import LocalTarget
@@ -15,6 +17,7 @@ from modelyard.ports.target import KeepsLogs, Resources, ServerKey, ServerSpec, 
 Until = Callable[..., None]
 MakeTarget = Callable[..., LocalTarget]
 MakeDockerTarget = Callable[..., DockerTarget]
+MakeAciTarget = Callable[..., AciTarget]
 Remove = Callable[[Target, str], None]
 Retire = Callable[[Target, str, int], None]
 
@@ -231,6 +234,22 @@ class TestDockerTarget(TargetContract):
     @pytest.fixture
     def foreign(self, make_docker_target: MakeDockerTarget) -> Target:
         return make_docker_target(installation="another")
+
+
+class TestAciTarget(TargetContract):
+    """Over a resource manager with the behaviours that Azure's documents have."""
+
+    @pytest.fixture
+    def spec(self, group_spec: ServerSpec) -> ServerSpec:
+        return group_spec
+
+    @pytest.fixture
+    def target(self, make_aci_target: MakeAciTarget) -> Target:
+        return make_aci_target(kind=ReconciledAciTarget)
+
+    @pytest.fixture
+    def foreign(self, make_aci_target: MakeAciTarget) -> Target:
+        return make_aci_target(installation="another", kind=ReconciledAciTarget)
 
 
 class TestFingerprints:

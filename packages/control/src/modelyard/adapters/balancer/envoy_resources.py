@@ -81,7 +81,8 @@ def clusters(name: str, folder: Path) -> Iterator[dict[str, Any]]:
             connect_timeout="2s",
             lb_policy="LEAST_REQUEST",
             # No endpoint that is not ready gets a request, also when none is; and one that leaves is gone at once.
-            common_lb_config={"healthy_panic_threshold": {"value": 0}},
+            # What the admin interface says holds for requests: by default, changes of health reach them a second later.
+            common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": _NEVER},
             ignore_health_on_host_removal=True,
             health_checks=[_HEALTH_CHECK],
             circuit_breakers={

@@ -13,7 +13,7 @@ from modelyard.adapters.runner.run_store import RunStore
 from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
 from modelyard.adapters.target.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
-from modelyard.adapters.target.kubernetes.options import read_options as read_target_options
+from modelyard.adapters.target.options import read_options as read_target_options
 from modelyard.errors import Invalid
 from modelyard.oci.reference import Repository
 

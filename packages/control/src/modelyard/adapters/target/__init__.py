@@ -12,6 +12,7 @@ from modelyard.errors import Invalid
 from modelyard.ports.target import Target
 
 TARGETS = {
+    "aci": "modelyard.adapters.target.aci:AciTarget",
     "aks": "modelyard.adapters.target.kubernetes.aks:AksTarget",
     "docker": "modelyard.adapters.target.docker:DockerTarget",
     "fake": "modelyard.adapters.target.fake:FakeTarget",

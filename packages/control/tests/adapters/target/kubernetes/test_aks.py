@@ -15,8 +15,8 @@ from fake_kubernetes.server import FakeCluster
 
 from modelyard.adapters.target.kubernetes.aks import AksOptions, AksTarget, aks_connection
 from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
-from modelyard.adapters.target.kubernetes.options import read_options
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
+from modelyard.adapters.target.options import read_options
 from modelyard.errors import Invalid, Unavailable
 from modelyard.ports.target import ServerSpec, ServerState
 

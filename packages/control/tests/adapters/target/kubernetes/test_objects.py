@@ -21,9 +21,10 @@ from modelyard.adapters.target.kubernetes.companions import (
     pod_monitor_object,
     service_object,
 )
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_name
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults, deployment_object
+from modelyard.adapters.target.options import read_options
 from modelyard.ports.target import Autoscaling, ImageArtifact, Resources, ServerSpec
 
 GOLDEN = Path(__file__).with_name("golden")

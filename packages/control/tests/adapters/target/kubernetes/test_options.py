@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from modelyard.adapters.target.kubernetes.connection import connect
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions
+from modelyard.adapters.target.options import read_options
 from modelyard.errors import Invalid
 
 

@@ -4,6 +4,6 @@ A `ReplicaPlatform` makes, stops and lists replicas; `BalancedTarget` decides wh
 """
 
 from modelyard.adapters.target.balanced.platform import Phase, Replica, ReplicaPlatform
-from modelyard.adapters.target.balanced.target import BalancedTarget
+from modelyard.adapters.target.balanced.target import BalancedTarget, require_balancer
 
-__all__ = ["BalancedTarget", "Phase", "Replica", "ReplicaPlatform"]
+__all__ = ["BalancedTarget", "Phase", "Replica", "ReplicaPlatform", "require_balancer"]

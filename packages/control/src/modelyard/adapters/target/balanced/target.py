@@ -15,7 +15,8 @@ from modelyard.adapters.target.balanced.observation import observation
 from modelyard.adapters.target.balanced.plan import Plan, plan
 from modelyard.adapters.target.balanced.platform import Phase, Replica, ReplicaPlatform
 from modelyard.adapters.target.balanced.records import Record, Records
-from modelyard.errors import Conflict, Unavailable
+from modelyard.envoy.binary import envoy_binary
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.file_lock import locked
 from modelyard.ports.log import LogPart
 from modelyard.ports.target import ServerKey, ServerObservation, ServerSpec, ServerState
@@ -28,6 +29,22 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _SILENT = "the balancer does not answer at its address"
 
 Health = Mapping[tuple[str, int], EndpointHealth]
+
+
+def require_balancer(name: str) -> None:
+    """For the target of this name, when it is configured.
+
+    Raises:
+        Invalid: code `target_options_invalid`: there is no Envoy for this platform.
+    """
+    try:
+        envoy_binary()
+    except Unavailable as exc:
+        raise Invalid(
+            f"MODELYARD_TARGETS: the target '{name}': {exc.message}",
+            code="target_options_invalid",
+            field=f"targets.{name}",
+        ) from exc
 
 
 class BalancedTarget:

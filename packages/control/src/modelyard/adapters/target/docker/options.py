@@ -1,14 +1,11 @@
 """The settings of a Docker target, as MODELYARD_TARGETS has them."""
 
-from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from modelyard.errors import Invalid
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _LOCAL = {"unix", "npipe"}
 IpAddress = IPv4Address | IPv6Address
@@ -78,21 +75,3 @@ class DockerOptions(BaseModel):
     def is_local(self) -> bool:
         """Whether the engine's machine is this one."""
         return urlsplit(self.engine).scheme in _LOCAL
-
-    @classmethod
-    def read(cls, name: str, options: Mapping[str, Any]) -> "DockerOptions":
-        """The settings of the target of this name.
-
-        Raises:
-            Invalid: code `target_options_invalid`.
-        """
-        try:
-            return cls.model_validate(options)
-        except ValidationError as exc:
-            first = exc.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise Invalid(
-                f"MODELYARD_TARGETS: {name}{'.' if place else ''}{place}: {first['msg'].removeprefix('Value error, ')}",
-                code="target_options_invalid",
-                field=f"targets.{name}",
-            ) from exc

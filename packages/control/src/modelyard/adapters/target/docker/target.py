@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelyard.adapters.balancer import Balancer
-from modelyard.adapters.target.balanced import BalancedTarget
+from modelyard.adapters.target.balanced import BalancedTarget, require_balancer
 from modelyard.adapters.target.balanced.server_arguments import server_arguments
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.docker.engine import Engine
 from modelyard.adapters.target.docker.images import EngineImages
 from modelyard.adapters.target.docker.options import DockerOptions
 from modelyard.adapters.target.docker.replicas import DockerReplicas
-from modelyard.envoy.binary import envoy_binary
-from modelyard.errors import Invalid, Unavailable
+from modelyard.adapters.target.options import read_options
 from modelyard.supervision.supervisor import Supervisor
 
 _MEBIBYTE = 1024 * 1024
@@ -52,13 +51,8 @@ class DockerTarget(BalancedTarget):
     @classmethod
     def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "DockerTarget":
         """The engine is not asked: it may be away when the control plane starts."""
-        read = DockerOptions.read(name, options)
-        try:
-            envoy_binary()
-        except Unavailable as exc:
-            raise Invalid(
-                f"MODELYARD_TARGETS: {name}: {exc.message}", code="target_options_invalid", field=f"targets.{name}"
-            ) from exc
+        read = read_options(DockerOptions, name, options)
+        require_balancer(name)
         return cls(name, read, context) if read.gpus is None else GpuDockerTarget(name, read, context)
 
     @property

@@ -5,22 +5,23 @@ control plane asks for the token itself, as whatever identity it has.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 import yaml
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.identity import DefaultAzureCredential
 from azure.mgmt.containerservice import ContainerServiceClient
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import User
 from pydantic import Field
 
+from modelyard.adapters.azure import Credential, managed_credential, said_by
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.kubernetes.connection import TIMEOUT, UNREADABLE, with_user
-from modelyard.adapters.target.kubernetes.options import WorkloadOptions, read_options
+from modelyard.adapters.target.kubernetes.options import WorkloadOptions
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
+from modelyard.adapters.target.options import read_options
 from modelyard.errors import Unavailable
 
 _SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
@@ -41,13 +42,6 @@ class AksOptions(WorkloadOptions):
     """Of another cloud than the public one."""
 
 
-class Credential(Protocol):
-    """What azure-identity gives."""
-
-    def get_token(self, *scopes: str, **options: Any) -> Any:
-        """An access token, from its cache while it is valid."""
-
-
 class AksTarget(KubernetesTarget):
     """Model servers of one AKS cluster."""
 
@@ -55,7 +49,7 @@ class AksTarget(KubernetesTarget):
     def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "AksTarget":
         """The target of the cluster that the options name; Azure is asked when it is first used."""
         read = read_options(AksOptions, name, options)
-        credential = _credential(read.client_id)
+        credential = managed_credential(read.client_id)
         return cls.reached_by(aks_connection(read, credential), name, read, context)
 
 
@@ -69,29 +63,17 @@ def aks_connection(options: AksOptions, credential: Credential, **arm: Any) -> C
         try:
             content = _kubeconfig(options, credential, arm)
         except ClientAuthenticationError as exc:
-            raise Unavailable(f"Azure does not let us in: {_said(exc)}", code="target_forbidden") from exc
+            raise Unavailable(f"Azure does not let us in: {said_by(exc)}", code="target_forbidden") from exc
         except HttpResponseError as exc:
             code = "target_forbidden" if exc.status_code == httpx2.codes.FORBIDDEN else "target_unavailable"
-            raise Unavailable(f"Azure does not give the cluster '{options.cluster}': {_said(exc)}", code=code) from exc
+            raise Unavailable(
+                f"Azure does not give the cluster '{options.cluster}': {said_by(exc)}", code=code
+            ) from exc
         except AzureError as exc:
-            raise Unavailable(f"Azure does not answer: {_said(exc)}", code="target_unavailable") from exc
+            raise Unavailable(f"Azure does not answer: {said_by(exc)}", code="target_unavailable") from exc
         return _client(content, credential)
 
     return connect
-
-
-def _credential(client_id: str | None) -> Credential:
-    """Workload identity, managed identity, or the variables of a service principal; nothing that runs a program."""
-    credential: Credential = DefaultAzureCredential(
-        managed_identity_client_id=client_id,
-        exclude_cli_credential=True,
-        exclude_developer_cli_credential=True,
-        exclude_powershell_credential=True,
-        exclude_visual_studio_code_credential=True,
-        exclude_shared_token_cache_credential=True,
-        exclude_interactive_browser_credential=True,
-    )
-    return credential
 
 
 def _kubeconfig(options: AksOptions, credential: Credential, arm: Mapping[str, Any]) -> bytes:
@@ -129,11 +111,6 @@ class _EntraAuth(httpx2.Auth):
         try:
             token = self._credential.get_token(_SERVER).token
         except AzureError as exc:
-            raise Unavailable(f"Azure gives no token for the cluster: {_said(exc)}", code="target_forbidden") from exc
+            raise Unavailable(f"Azure gives no token for the cluster: {said_by(exc)}", code="target_forbidden") from exc
         request.headers["Authorization"] = f"Bearer {token}"
         yield request
-
-
-def _said(exc: Exception) -> str:
-    """Its first line, which names no secret."""
-    return str(exc).strip().partition("\n")[0][:_SHOWN]

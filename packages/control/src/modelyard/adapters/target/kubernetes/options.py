@@ -1,12 +1,11 @@
 """What an operator says of a cluster in MODELYARD_TARGETS. What is not known here is refused by its name."""
 
 import re
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from modelyard.errors import Invalid
 from modelyard.naming import derived_label
@@ -136,26 +135,3 @@ class KubernetesOptions(WorkloadOptions):
         if self.in_cluster and self.context is not None:
             raise ValueError("expected a context with a kubeconfig only")
         return self
-
-
-Options = TypeVar("Options", bound=WorkloadOptions)
-
-
-def read_options(kind: type[Options], name: str, given: Mapping[str, Any]) -> Options:
-    """The options of a target.
-
-    Raises:
-        Invalid: code `target_options_invalid`; the message names each setting that is wrong.
-    """
-    try:
-        return kind.model_validate(given)
-    except ValidationError as exc:
-        wrong = "; ".join(_sentence(error["loc"], error["msg"]) for error in exc.errors())
-        raise Invalid(
-            f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
-        ) from exc
-
-
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{'.'.join(map(str, place))}: {message}" if place else message

@@ -19,11 +19,12 @@ from modelyard.adapters.target.kubernetes.cluster_api import AUTOSCALERS, DEPLOY
 from modelyard.adapters.target.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.inventory import Inventory
 from modelyard.adapters.target.kubernetes.observation import Found, observed
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions, WorkloadOptions, read_options
+from modelyard.adapters.target.kubernetes.options import KubernetesOptions, WorkloadOptions
 from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_name
 from modelyard.adapters.target.kubernetes.pod_logs import PodLogs
 from modelyard.adapters.target.kubernetes.pods import Pod
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
+from modelyard.adapters.target.options import read_options
 from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.log_file import LogFile
 from modelyard.ports.log import LogPart

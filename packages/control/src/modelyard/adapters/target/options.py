@@ -1,0 +1,30 @@
+"""Reads what an operator says of a target in MODELYARD_TARGETS."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from modelyard.errors import Invalid
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def read_options(kind: type[Options], name: str, given: Mapping[str, Any]) -> Options:
+    """The options of a target.
+
+    Raises:
+        Invalid: code `target_options_invalid`; the message names each setting that is wrong.
+    """
+    try:
+        return kind.model_validate(given)
+    except ValidationError as exc:
+        wrong = "; ".join(_sentence(error["loc"], error["msg"]) for error in exc.errors())
+        raise Invalid(
+            f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
+        ) from exc
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {message}" if place else message
