@@ -434,6 +434,21 @@ class TestRetries:
                 uploads(registry, repository, layout).put(blob)
             assert [request.method for request in server.seen].count("POST") == 3
 
+    def test_a_blob_of_one_chunk_is_sent_with_the_request_that_ends_its_upload(self, layout: Layout) -> None:
+        blob = layout.blobs.add(b"content", LAYER)
+
+        def respond(request: Request) -> Reply:
+            replies = {"HEAD": Reply(404), "POST": Reply(202, {"Location": "/v2/u"}), "PUT": Reply(201)}
+            return replies[request.method]
+
+        with talking(respond) as (registry, repository, server):
+            assert uploads(registry, repository, layout).put(blob) is UploadOutcome.UPLOADED
+            assert [(request.method, request.body) for request in server.seen] == [
+                ("HEAD", b""),
+                ("POST", b""),
+                ("PUT", b"content"),
+            ]
+
     @pytest.mark.parametrize("range_", ["0-99999999999", "5-9", "nonsense", "0-0"])
     def test_an_upload_that_does_not_grow_or_grows_too_much_is_refused(self, layout: Layout, range_: str) -> None:
         blob = layout.blobs.add(b"content", LAYER)
@@ -443,7 +458,10 @@ class TestRetries:
                 return Reply(404)
             return Reply(202, {"Location": "/v2/u", "Range": range_})
 
-        with talking(respond) as (registry, repository, _), pytest.raises(Invalid, match="sent an invalid response"):
+        with (
+            talking(respond, chunk_bytes=4) as (registry, repository, _),
+            pytest.raises(Invalid, match="sent an invalid response"),
+        ):
             uploads(registry, repository, layout).put(blob)
 
 

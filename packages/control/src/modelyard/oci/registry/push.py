@@ -4,7 +4,9 @@ Whoever sees the tag can pull all of it. A repeated push does not send blobs aga
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from modelyard.oci.content import INDEX, Descriptor, Digest, ImageIndex, ImageManifest
 from modelyard.oci.layout import Layout
@@ -14,6 +16,7 @@ from modelyard.oci.registry.upload_sessions import UploadSessions
 from modelyard.oci.registry.uploads import BlobUploads, UploadOutcome
 
 _UPLOADS = ".uploads"
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,15 @@ def delete_image(registry: Registry, repository: Repository, digest: Digest) -> 
 def _put_blobs(
     uploads: BlobUploads, manifest: ImageManifest, log: Callable[[str], None]
 ) -> list[tuple[Descriptor, UploadOutcome]]:
-    return [(blob, uploads.put(blob, log=log)) for blob in manifest.blobs]
+    """Some at once: each is a few short requests, for which the registry writes to its disk."""
+    held = Lock()
+
+    def say(line: str) -> None:
+        with held:
+            log(line)
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="push") as pool:
+        return list(zip(manifest.blobs, pool.map(lambda blob: uploads.put(blob, log=say), manifest.blobs), strict=True))
 
 
 def _put(layout: Layout, descriptor: Descriptor, reference: Reference, registry: Registry) -> bool:

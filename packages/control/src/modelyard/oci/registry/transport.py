@@ -3,10 +3,12 @@
 A registry is not trusted: its responses are bounded, and credentials go to its own origin only.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 
@@ -52,6 +54,12 @@ class Response:
     address: str
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Certificate authorities, read once: reading them takes longer than a push of a small model."""
+    return httpx.create_ssl_context()
+
+
 class Transport:
     """Sends requests to one registry. Safe from several threads."""
 
@@ -60,7 +68,10 @@ class Transport:
         self.access = access
         self._root = access.addresses.root(host)
         self._http = httpx.Client(
-            headers=_AGENT, follow_redirects=False, timeout=httpx.Timeout(access.timeout_seconds, connect=10)
+            headers=_AGENT,
+            follow_redirects=False,
+            timeout=httpx.Timeout(access.timeout_seconds, connect=10),
+            verify=_authorities(),
         )
         self._authorization = Authorization(
             host, credentials=access.credentials, addresses=access.addresses, exchange=self._exchange

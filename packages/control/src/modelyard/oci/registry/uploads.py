@@ -1,4 +1,5 @@
-"""Puts blobs into a repository: mounts them from another one where that is possible, else uploads them in chunks.
+"""Puts blobs into a repository: mounts them from another one where that is possible, else uploads them, large ones in
+chunks.
 
 A chunk whose request failed is not sent again blindly: the registry is queried for the bytes that it has, and the
 upload is resumed there, also in another process. Where the registry lost the upload session, a new one is started.
@@ -113,6 +114,9 @@ class BlobUploads:
 
     def _send_chunks(self, blob: Descriptor, session: UploadSession) -> None:
         location, offset = self._start_or_resume(blob, session)
+        if offset == 0 and blob.size <= self._access.chunk_bytes:
+            self._finish(blob, location, has_all=False)
+            return
         failures = 0
         while offset < blob.size:
             try:
@@ -179,7 +183,8 @@ class BlobUploads:
         moved = self._location(response) if "Location" in response.headers else location
         return moved, self._received_bytes(response, blob, otherwise=0)
 
-    def _finish(self, blob: Descriptor, location: str) -> None:
+    def _finish(self, blob: Descriptor, location: str, *, has_all: bool = True) -> None:
+        """End the upload. Unless the registry has all bytes, they are sent with this request."""
         separator = "&" if "?" in location else "?"
         try:
             response = self._registry.transport.request(
@@ -187,7 +192,8 @@ class BlobUploads:
                 f"{location}{separator}digest={quote(str(blob.digest))}",
                 scope=self._scope,
                 expected={201, 204, *_SESSION_LOST_STATUSES},
-                headers={"Content-Type": _BINARY, "Content-Length": "0"},
+                headers={"Content-Type": _BINARY, "Content-Length": "0" if has_all else str(blob.size)},
+                content=None if has_all else lambda: self._pieces(blob.digest, 0, blob.size),
                 attempts=1,
             )
         except Unavailable:
