@@ -127,7 +127,7 @@ class TestDeployAModel:
         assert len(answer["run_id"]) == 32
         assert isinstance(answer["duration_seconds"], int | float)
 
-    @later("container images, and their references in a registry, are not built yet")
+    @later("this stack deploys bundles to the local target; on one that runs images it is the image's name")
     def test_its_status_tells_the_image(self, my_model: Json) -> None:
         assert my_model["ecr_image"].endswith("/asgard-model:my-model-v1")
 

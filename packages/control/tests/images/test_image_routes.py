@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -57,6 +58,12 @@ class TestMaking:
         second = yard.make()
         assert second["digest"] == first["digest"]
         assert [one["image_id"] for one in yard.images()] == [second["image_id"]]
+
+    def test_whoever_empties_the_cache_of_layers_breaks_nothing(self, yard: ImageYard) -> None:
+        yard.register()
+        first = yard.make()
+        shutil.rmtree(yard.layout.root / ".layers")
+        assert yard.make()["digest"] == first["digest"]
 
     def test_a_version_shows_its_image_on_every_surface(self, yard: ImageYard) -> None:
         yard.register()

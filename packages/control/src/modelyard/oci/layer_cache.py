@@ -23,7 +23,6 @@ class LayerCache:
     """
 
     def __init__(self, folder: Path, blobs: Blobs, *, require_space: Callable[[int], None]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._blobs = blobs
         self._require_space = require_space
@@ -47,6 +46,7 @@ class LayerCache:
             "diff_id": str(layer.diff_id),
             "comment": layer.comment,
         }
+        self._folder.mkdir(parents=True, exist_ok=True)  # Somebody may have emptied the cache meanwhile.
         replace_text(path, json.dumps(document))
         return layer
 
