@@ -94,11 +94,25 @@ class TestASentence:
         with pytest.raises(Invalid, match=r"^MODELYARD_OIDC_AUDIENCE must be set with MODELYARD_OIDC_ISSUER: "):
             Settings()
 
-    def test_it_ends_the_control_plane_without_a_traceback(self, tmp_path: Path) -> None:
-        environment = {**os.environ, "MODELYARD_HOME": str(tmp_path), "MODELYARD_PORT": "eighty"}
+    @pytest.mark.parametrize(
+        ("variable", "given", "said"),
+        [
+            ("MODELYARD_PORT", "eighty", "MODELYARD_PORT: Input should be a valid integer"),
+            ("MODELYARD_TARGETS", '{"moon": {}}', "MODELYARD_TARGETS: expected a type of"),
+            (
+                "MODELYARD_RUNNERS",
+                '{"docker": {"cpu": 1}}',
+                "MODELYARD_RUNNERS: the runner 'docker': cpu: Extra inputs",
+            ),
+        ],
+    )
+    def test_it_ends_the_control_plane_without_a_traceback(
+        self, tmp_path: Path, variable: str, given: str, said: str
+    ) -> None:
+        environment = {**os.environ, "MODELYARD_HOME": str(tmp_path), variable: given}
         ended = subprocess.run(
             [sys.executable, "-m", "modelyard"], env=environment, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 1
-        assert ended.stderr.startswith("MODELYARD_PORT: Input should be a valid integer")
+        assert ended.stderr.startswith(said)
         assert ended.stderr.count("\n") == 1

@@ -20,9 +20,10 @@ def main() -> None:
     configure_logs(sys.stderr)
     try:
         settings = Settings()
+        adapters = real_adapters(settings)  # Targets and runners check their own settings.
     except Invalid as exc:
         sys.exit(exc.message)
-    control_plane = ControlPlane(settings, real_adapters(settings))
+    control_plane = ControlPlane(settings, adapters)
     uvicorn.run(
         control_plane.app(),
         host=settings.http.host,
