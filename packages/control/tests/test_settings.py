@@ -102,7 +102,7 @@ class TestASentence:
             (
                 "MODELYARD_RUNNERS",
                 '{"docker": {"cpu": 1}}',
-                "MODELYARD_RUNNERS: the runner 'docker': cpu: Extra inputs",
+                "MODELYARD_RUNNERS: the runner 'docker': cpu: Extra",
             ),
         ],
     )

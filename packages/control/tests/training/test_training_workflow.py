@@ -107,6 +107,11 @@ class FarRunner(FakeRunner):
         super().__init__(script)
         self.prepared: list[str] = []
         self.refusal: Invalid | None = None
+        self.waits: list[str] = []
+        """Why a run has not begun yet, observation by observation."""
+
+    def observe(self, run_key: str) -> RunOutcome:
+        return RunOutcome(RunPhase.RUNNING, reason=self.waits.pop(0)) if self.waits else super().observe(run_key)
 
     def prepare(self, lock: Lock, *, log: LogLine) -> None:
         if self.refusal is not None:
@@ -274,6 +279,20 @@ class TestRunners:
         assert set(far_runner.prepared) == {spec.python_environment}
         assert f"preparing {spec.python_environment}".encode() in jobs.log(job.job_id).read(0).content
         assert runner.started == []
+
+    def test_why_a_run_has_not_begun_is_in_the_log_once(
+        self, work: Callable[..., Job], far_runner: FarRunner, jobs: JobService
+    ) -> None:
+        no_node = "Unschedulable: no node"
+        far_runner.waits = [no_node, no_node, "ImagePullBackOff", no_node]
+        job = work(runner="far")
+
+        log = jobs.log(job.job_id).read(0).content.decode()
+        assert job.status is JobStatus.SUCCEEDED
+        assert [line for line in log.splitlines() if "waits" in line] == [
+            "the run waits to begin: Unschedulable: no node",
+            "the run waits to begin: ImagePullBackOff",
+        ]
 
     def test_a_job_that_names_none_is_run_by_the_first(self, work: Callable[..., Job], runner: FakeRunner) -> None:
         job = work()

@@ -68,7 +68,7 @@ class RunPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What one sees of a run. `reason` is one sentence for people when the run did not end well, else None."""
+    """What one sees of a run. `reason` is one sentence for people: why it did not end well, or has not begun yet."""
 
     phase: RunPhase
     exit_code: int | None = None

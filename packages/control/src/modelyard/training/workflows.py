@@ -138,8 +138,12 @@ class Training:
 
     def _wait(self, job: Job, runner: Runner, run_key: str) -> RunOutcome | None:
         """Wait for the run's end; None when it was lost with its machine."""
+        said = set[str | None]([None])
         while True:
             outcome = runner.observe(run_key)
+            if outcome.phase is RunPhase.RUNNING and outcome.reason not in said:
+                self._say_before(job)(f"the run waits to begin: {outcome.reason}")
+                said.add(outcome.reason)
             if outcome.phase is RunPhase.LOST:
                 runner.cancel(run_key)  # What it had started may be there still.
                 return None

@@ -79,6 +79,13 @@ class TestObservedPod:
             (
                 {
                     "phase": "Pending",
+                    "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}],
+                },
+                None,
+            ),
+            (
+                {
+                    "phase": "Pending",
                     "conditions": [
                         {
                             "type": "PodScheduled",

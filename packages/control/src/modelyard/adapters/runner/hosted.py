@@ -104,8 +104,9 @@ class HostedRunner:
                 outcome = self._advance(run_key, run)
             except Unavailable:
                 outcome = RUNNING
-        self._asked[run_key] = time.monotonic()
-        if outcome is not RUNNING:
+        if outcome.phase is RunPhase.RUNNING:
+            self._asked[run_key] = time.monotonic()
+        else:
             self._asked.pop(run_key, None)
         return outcome
 
@@ -195,7 +196,7 @@ class HostedRunner:
         if found.state is PlaceState.ENDED and found.reason is not None:
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_KILLED, reason=found.reason))
         is_first = found.state is PlaceState.PENDING and not run.sent.exists()
-        return RUNNING if is_first else RunOutcome(RunPhase.LOST)
+        return RunOutcome(RunPhase.RUNNING, reason=found.reason) if is_first else RunOutcome(RunPhase.LOST)
 
     def _follow(self, run_key: str, run: RunFolder, agent: AgentClient, *, most: int) -> RunOutcome:
         """Send the run, or copy what is new of it."""

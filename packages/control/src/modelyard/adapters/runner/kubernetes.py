@@ -32,6 +32,7 @@ _MANAGER = "modelyard-runs"
 _REMOVAL_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 _LONGEST_REASON = 300
+_ON_ITS_WAY = {"ContainerCreating", "PodInitializing"}
 
 
 class KubernetesHost:
@@ -188,6 +189,8 @@ def observed_pod(pod: Object) -> PlaceObservation:
 
 def _waiting_reason(status: Object, state: Object) -> str | None:
     waiting = state.get("waiting", {})
+    if waiting.get("reason") in _ON_ITS_WAY:
+        return None
     if waiting:
         said = f"{waiting.get('reason', 'waiting')}: {waiting.get('message', '')}".rstrip(": ")
         return said[:_LONGEST_REASON]
