@@ -65,6 +65,8 @@ class RunImages:
         self._base = base
         self._wheels = wheels
         self._cache = LayerCache.of(layout, require_space=require_space)
+        self._agent = agent_files()
+        self._agent_digest = _digest(self._agent)
 
     def find(self, lock_digest: str) -> RunImage | None:
         """The image of a lock, if it was built with this release's agent."""
@@ -115,7 +117,7 @@ class RunImages:
                 self.layout.remove(entry.digest, name=name)
 
     def _agent_layer(self) -> Layer:
-        files = agent_files()
+        files = self._agent
 
         def write(writer: BlobWriter) -> Layer:
             layer = TarLayer(writer)
@@ -125,10 +127,10 @@ class RunImages:
             return layer.commit("run agent")
 
         size = sum(map(len, files.values()))
-        return self._cache.layer(["run agent", WORK_FOLDER, _digest(files)], write, size=size)
+        return self._cache.layer(["run agent", WORK_FOLDER, self._agent_digest], write, size=size)
 
     def _name(self, lock_digest: str) -> str:
-        return f"{_PREFIX}{lock_digest[:32]}-{_digest(agent_files())[:16]}"
+        return f"{_PREFIX}{lock_digest[:32]}-{self._agent_digest[:16]}"
 
 
 def _run(lock: Lock) -> dict[str, object]:
