@@ -136,6 +136,15 @@ class TestDeployments:
         run("scale", "churn", "--no-autoscaling", "--replicas", "3", "--no-wait")
         assert [seen.json for seen in standin.seen[-2:]] == [{"autoscaling": None}, {"replicas": 3}]
 
+    def test_the_bounds_of_an_autoscaler_are_shown(self, standin: StandIn, run: Run) -> None:
+        bounds = {"min_replicas": 2, "max_replicas": 8, "cpu_percent": 60}
+        standin.deployments["dep-1"] = [deployment(ready_replicas=4, autoscaling=bounds)]
+        lines = run("deployments", "show", "churn").out.splitlines()
+        assert [line.split(maxsplit=1) for line in lines if line.startswith(("ready", "autoscaling"))] == [
+            ["ready", "4"],
+            ["autoscaling", "2 to 8 replicas, at 60 % of the processor"],
+        ]
+
     def test_how_many_and_who_chooses_is_one_question(self, standin: StandIn, run: Run) -> None:
         for options in ([], ["--replicas", "2", "--max-replicas", "3"], ["--min-replicas", "2"]):
             assert run("scale", "dep-1", *options).exit_code == 2

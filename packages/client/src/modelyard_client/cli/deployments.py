@@ -87,6 +87,20 @@ def _replacement(deployment: "Deployment") -> str | None:
     return f"version {last.from_version} by {last.version}, {last.status} ({last.job_id}){why}"
 
 
+def _ready(deployment: "Deployment") -> str:
+    """How many answer, and of how many, where that is not the target's to choose."""
+    if deployment.autoscaling is not None:
+        return str(deployment.ready_replicas)
+    return f"{deployment.ready_replicas} of {deployment.replicas}"
+
+
+def _autoscaling(deployment: "Deployment") -> str | None:
+    bounds = deployment.autoscaling
+    if bounds is None:
+        return None
+    return f"{bounds.min_replicas} to {bounds.max_replicas} replicas, at {bounds.cpu_percent} % of the processor"
+
+
 def print_one(deployment: "Deployment", output: Output) -> None:
     """One deployment, on stdout."""
     if output is Output.JSON:
@@ -99,7 +113,8 @@ def print_one(deployment: "Deployment", output: Output) -> None:
             "version": deployment.model_version,
             "status": deployment.status,
             "reason": deployment.reason,
-            "ready": f"{deployment.ready_replicas} of {deployment.replicas}",
+            "ready": _ready(deployment),
+            "autoscaling": _autoscaling(deployment),
             "url": deployment.url,
             "target": deployment.target,
             "namespace": deployment.namespace,

@@ -10,8 +10,27 @@ from fake_kubernetes.store import KINDS
 from kubernetes_clusters import MakeKubernetesTarget
 
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
+from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, Invalid, Unavailable
-from modelyard.ports.target import Autoscaling, BundleArtifact, ImageArtifact, ServerKey, ServerSpec, ServerState
+from modelyard.images.domain import Repositories
+from modelyard.oci.reference import Repository
+from modelyard.ports.target import (
+    DEFAULT_RESOURCES,
+    Autoscales,
+    Autoscaling,
+    BundleArtifact,
+    ImageArtifact,
+    KeepsLogs,
+    LimitsCpu,
+    LimitsMemory,
+    LimitsNamespaces,
+    OffersGpus,
+    RunsImages,
+    ServerKey,
+    ServerSpec,
+    ServerState,
+    TakesPorts,
+)
 
 Until = Callable[..., None]
 
@@ -297,6 +316,23 @@ class TestAutoscaling:
         target.apply(replace(spec, replicas=2))
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         target.remove("d-1")
+
+
+class TestAbilities:
+    def test_what_may_be_asked_of_it_is_derived_from_what_it_can(self, target: KubernetesTarget) -> None:
+        for ability in (Autoscales, KeepsLogs, LimitsCpu, LimitsMemory, LimitsNamespaces, OffersGpus, RunsImages):
+            assert isinstance(target, ability), ability
+        assert not isinstance(target, TakesPorts)
+
+    def test_a_namespace_that_is_not_allowed_is_refused_with_the_request(
+        self, make_kubernetes_target: MakeKubernetesTarget
+    ) -> None:
+        target = make_kubernetes_target(namespace=None, allowed_namespaces=["asgard"])
+        repositories = Repositories(Repository("registry.example.com", "models"))
+        targets = Targets({"eu": target}, repositories)
+        targets.check("eu", DEFAULT_RESOURCES, namespace="asgard")
+        with pytest.raises(Invalid, match="namespace: expected one that the operator allows"):
+            targets.check("eu", DEFAULT_RESOURCES, namespace="kube-system")
 
 
 class TestRefusals:

@@ -27,7 +27,7 @@ def kubernetes(real_kubernetes: Cluster) -> Cluster:
 
 @pytest.fixture
 def target(make_kubernetes_target: MakeKubernetesTarget) -> KubernetesTarget:
-    return make_kubernetes_target(routing_seconds=3)
+    return make_kubernetes_target(routing_seconds=8)  # This one node is busy with tests, and slow to hear.
 
 
 @pytest.fixture
@@ -94,7 +94,8 @@ class TestRollingUpdates:
 
             until(is_back, seconds=90)
         assert all(end.startswith("my-model-inference-") for end in load.ends), load.ends
-        assert len(load.ends) >= 5
+        templates = {end.rpartition("-")[0] for end in load.ends}
+        assert len(templates) == 2, load.ends
 
 
 class TestReasons:
@@ -126,3 +127,6 @@ class TestDrift:
         assert target.observe("d-1", 1).fingerprint is None
         with pytest.raises(Conflict, match=r'\[name="server"\]\.image: conflict with "kubectl-set"'):
             target.apply(spec)
+        kubectl(kubernetes, "rollout", "undo", "deployment/my-model-inference")
+        target.apply(spec)
+        assert target.observe("d-1", 1).fingerprint == spec.fingerprint

@@ -77,7 +77,8 @@ class WorkloadOptions(_Options):
     default_resources: DefaultResources = DefaultResources()
     prometheus: Literal["annotations", "pod-monitor", "off"] = "annotations"
     routing_seconds: int = Field(default=5, ge=0, le=600)
-    """How long a server that shall go keeps answering as if nothing were, until every node has heard of it."""
+    """How long every node may take to hear of a change: a server that shall go keeps answering for so long, and a new
+    one is ready for so long before another goes for it."""
     drain_seconds: int = Field(default=30, ge=1, le=3600)
     """How long a server has to finish what it is answering."""
     start_seconds: int = Field(default=600, ge=10, le=7200)

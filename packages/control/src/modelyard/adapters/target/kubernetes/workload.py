@@ -44,6 +44,8 @@ def deployment_object(spec: ServerSpec, image: ImageArtifact, place: Place, defa
         "spec": {
             "selector": {"matchLabels": place.selector},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            # A pod has been ready for as long as nodes take to hear of it before another one goes for it.
+            "minReadySeconds": defaults.options.routing_seconds,
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": defaults.options.start_seconds + 60,
             "template": {
