@@ -102,6 +102,7 @@ class FarRunner(FakeRunner):
     """One that needs an image for each lock, and sees the tracking server elsewhere."""
 
     tracking_uri = "http://tracker.far:5000"
+    start_seconds = 1000.0
 
     def __init__(self, script: Scripted) -> None:
         super().__init__(script)
@@ -279,6 +280,22 @@ class TestRunners:
         assert set(far_runner.prepared) == {spec.python_environment}
         assert f"preparing {spec.python_environment}".encode() in jobs.log(job.job_id).read(0).content
         assert runner.started == []
+
+    def test_the_token_of_a_run_that_may_wait_for_its_place_is_good_until_its_end(
+        self, training: Training, work: Callable[..., Job]
+    ) -> None:
+        asked: list[float] = []
+
+        class Credentials:
+            def secrets(self, run_key: str, *, seconds: float) -> dict[str, str]:
+                asked.append(seconds)
+                return {}
+
+        object.__setattr__(training, "credentials", Credentials())
+        work(runner="far", timeout_seconds=5)
+        work(runner="local", timeout_seconds=5)
+
+        assert asked == [1005, 5]
 
     def test_why_a_run_has_not_begun_is_in_the_log_once(
         self, work: Callable[..., Job], far_runner: FarRunner, jobs: JobService

@@ -152,3 +152,12 @@ class HasOwnTrackingAddress(Protocol):
     @property
     def tracking_uri(self) -> str:
         """That address. Raises Unavailable where it is asked of something that does not answer."""
+
+
+@runtime_checkable
+class StartsLater(Protocol):
+    """A runner whose runs wait for a place before they begin."""
+
+    @property
+    def start_seconds(self) -> float:
+        """How long at most."""

@@ -23,6 +23,7 @@ from modelyard.ports.runner import (
     RunOutcome,
     RunPhase,
     RunSpec,
+    StartsLater,
 )
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.projects.service import ProjectService
@@ -165,6 +166,7 @@ class Training:
                 output_bytes=limits.output_bytes,
                 disk_bytes=limits.disk_bytes,
             )
+        waits = runner.start_seconds if isinstance(runner, StartsLater) else 0
         return RunSpec(
             run_key=run_key,
             python_environment=lock_digest,
@@ -178,7 +180,7 @@ class Training:
             ),
             limits=limits,
             arguments=tuple(request.get("arguments", ())),
-            secrets={**self.secrets.of(job), **self.credentials.secrets(run_key, seconds=limits.seconds)},
+            secrets={**self.secrets.of(job), **self.credentials.secrets(run_key, seconds=waits + limits.seconds)},
             project=self._project(job),
         )
 

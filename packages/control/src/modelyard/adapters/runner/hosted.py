@@ -61,7 +61,7 @@ class HostedRunner:
         self._installation = installation
         self._tracking_uri = tracking_uri
         self._grace_seconds = grace_seconds
-        self._start_seconds = start_seconds
+        self.start_seconds = start_seconds
         self._poll_seconds = poll_seconds
         self._asked: dict[str, float] = {}
         """When the engine was last asked of a run that runs."""
@@ -184,14 +184,14 @@ class HostedRunner:
         if (outcome := self._store.outcome(run_key)) is not None:
             self._remove(run_key, run)
             return outcome
-        started = read_json(run.started) or {}
+        started = {"at": 0.0, "output_bytes": 0} | (read_json(run.started) or {})
         found = self._host.find(self._name(run_key))
         if found.state is PlaceState.UP:
             agent = self._agent(run_key, run)
             return self._follow(run_key, run, agent, most=started["output_bytes"] + _LOG_SPARE)
-        if found.state is PlaceState.PENDING and time.time() - started["at"] > self._start_seconds:
+        if found.state is PlaceState.PENDING and time.time() - started["at"] > self.start_seconds:
             said = f": {found.reason}" if found.reason else ""
-            reason = f"The run did not begin in {self._start_seconds:g} seconds{said}."
+            reason = f"The run did not begin in {self.start_seconds:g} seconds{said}."
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_NOT_STARTED, reason=reason))
         if found.state is PlaceState.ENDED and found.reason is not None:
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_KILLED, reason=found.reason))
