@@ -18,6 +18,7 @@ from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
 from modelyard.adapters.wheels import FakeWheels
 from modelyard.main import Adapters, ControlPlane
+from modelyard.packaging.settings import PackagingSettings
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.settings import Settings
 from modelyard.storage import StorageSettings
@@ -109,7 +110,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         run_credentials=NoCredentials(),
         wheels=FakeWheels(home / "wheels"),
     )
-    control = ControlPlane(Settings(storage=StorageSettings(home=home)), adapters)
+    packaging = PackagingSettings(open_models=False)  # What is a fake opens no model.
+    control = ControlPlane(Settings(storage=StorageSettings(home=home), packaging=packaging), adapters)
     with served(control) as url, working(engine):
         token = (home / "token").read_text().strip()
         with Client(url, token) as opened:

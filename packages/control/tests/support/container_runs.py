@@ -50,14 +50,14 @@ class ContainerRuns:
         self.opened.callback(host.close)
         return host
 
-    def runner(self, folder: Path, host: DockerHost | None = None) -> HostedRunner:
+    def runner(self, folder: Path, host: DockerHost | None = None, *, start_seconds: float = 60) -> HostedRunner:
         return HostedRunner(
             RunStore(folder),
             host or self.host(),
             installation=lambda: self.installation,
             tracking_uri=lambda: "http://127.0.0.1:5000",
             grace_seconds=2,
-            start_seconds=60,
+            start_seconds=start_seconds,
         )
 
     def containers(self) -> list[str]:

@@ -12,10 +12,11 @@ import httpx
 import pytest
 from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
 
+from modelyard.adapters.docker import DockerEngine, EngineOptions
 from modelyard.adapters.runner.agent.client import AgentClient, HttpLine
 from modelyard.adapters.runner.docker import HOST_NETWORK, ContainerOptions, DockerHost
 from modelyard.adapters.runner.hosted import HostedRunner
-from modelyard.errors import Conflict, Unavailable
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.file_tree import MemoryTree
 from modelyard.ports.environments import Lock
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
@@ -268,6 +269,39 @@ class TestOthers:
         assert refused.value.code == "run_image_absent"
         assert runner.observe(KEY) == RunOutcome(RunPhase.UNKNOWN)
         runner.forget(KEY)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (ContainerOptions(network="no-such-network"), "network no-such-network not found"),
+            (ContainerOptions(network=HOST_NETWORK, cpus=5000), "CPUs"),
+        ],
+    )
+    def test_what_the_engine_refuses_ends_the_job_with_its_words(
+        self, containers: ContainerRuns, runner: HostedRunner, tmp_path: Path, options: ContainerOptions, said: str
+    ) -> None:
+        with pytest.raises(Invalid, match=f"the Docker engine refuses the run's container: .*{said}"):
+            containers.runner(tmp_path, containers.host(options)).start(make_spec(WAITING))
+        assert runner.observe(KEY).phase is RunPhase.UNKNOWN
+
+    def test_an_agent_that_cannot_be_reached_ends_the_run_with_that_reason(
+        self, containers: ContainerRuns, runner: HostedRunner, tmp_path: Path
+    ) -> None:
+        class Unreachable(DockerHost):
+            def _port(self, name: str) -> int:
+                return 1
+
+        options = ContainerOptions(network=HOST_NETWORK, grace_seconds=2)
+        engine = DockerEngine("docker", EngineOptions(host=containers.docker[-1]))
+        host = Unreachable(engine, containers.images, installation=lambda: containers.installation, options=options)
+        lost = containers.runner(tmp_path, host, start_seconds=2)
+        lost.start(make_spec(WAITING))
+        outcome = ended(lost)
+        host.close()
+        assert outcome.phase is RunPhase.FINISHED
+        assert outcome.reason is not None
+        assert outcome.reason.startswith("The run did not begin in 2 seconds")
+        assert containers.containers() == []
 
     def test_inputs_are_read_only_and_their_variables_name_them(self, runner: HostedRunner) -> None:
         script = """

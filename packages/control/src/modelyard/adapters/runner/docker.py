@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import httpx
 
-from modelyard.adapters.docker import DockerEngine
+from modelyard.adapters.docker import DockerEngine, EngineRefused
 from modelyard.adapters.runner.agent.client import AgentAway, AgentClient, HttpLine
 from modelyard.adapters.runner.agent.exchange import GRACE, HOLD, HOST, LISTENING, PORT, TOKEN, WORK_FOLDER
 from modelyard.adapters.runner.failure import readable_bytes
 from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunPlace
 from modelyard.adapters.runner.run_image import AGENT_PORT, RunImage, RunImages
-from modelyard.errors import Conflict, Unavailable
+from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.oci.export import archive_chunks
 from modelyard.ports.environments import Lock
 
@@ -25,8 +25,8 @@ _REPOSITORY = "localhost/modelyard-runs"
 _INSTALLATION, _RUN = "io.modelyard.installation", "io.modelyard.run"
 _AGENT_BYTES = 96 * 1024 * 1024
 """Memory of the agent and of the supervisor, beside the script's, whose limit the supervisor holds."""
-_MOST_PROCESSES = 1100
-"""Somewhat more than the supervisor lets a script have."""
+_MOST_TASKS = 16 * 1024
+"""Threads count too. How many processes a script may have is the supervisor's to say."""
 _ANSWER_SECONDS = 30.0
 _PORT_LINE = re.compile(rf"{LISTENING}(\d+)".encode())
 
@@ -73,21 +73,21 @@ class DockerHost:
                 pass
 
     def create(self, place: RunPlace) -> None:
-        """Create the container and start it."""
-        from docker.errors import NotFound  # noqa: PLC0415
+        """Create the container and start it.
 
+        Raises:
+            Invalid: code `run_refused`: the engine does not take what it shall be.
+        """
         image = self._images.find(place.python_environment)
         name = None if image is None else _name(image)
         if name is None or not self._has(name):
             raise Unavailable("The image of the run is not in the Docker engine.", code="run_image_absent")
-        with self._engine.translated():
-            try:
-                found = self._engine.api.inspect_container(place.name)
-            except NotFound:
-                self._engine.api.create_container_from_config(self._config(place, name), name=place.name)
-            else:
-                self._refuse_others(place.name, found["Config"]["Labels"])
-            self._engine.api.start(place.name)
+        try:
+            self._start(place, name)
+        except EngineRefused as error:
+            raise Invalid(
+                f"the Docker engine refuses the run's container: {error.message}", code="run_refused"
+            ) from error
 
     def find(self, name: str) -> PlaceObservation:
         """By the state of the container."""
@@ -148,6 +148,25 @@ class DockerHost:
             except NotFound:
                 return
 
+    def _start(self, place: RunPlace, image: str) -> None:
+        from docker.errors import NotFound  # noqa: PLC0415
+
+        with self._engine.translated():
+            try:
+                found = self._engine.api.inspect_container(place.name)
+            except NotFound:
+                found = None
+            if found is not None:
+                self._refuse_others(place.name, found["Config"]["Labels"])
+            try:
+                if found is None:
+                    self._engine.api.create_container_from_config(self._config(place, image), name=place.name)
+                self._engine.api.start(place.name)
+            except NotFound as error:  # As of a network.
+                raise Invalid(
+                    f"the Docker engine refuses the run's container: {error.explanation}", code="run_refused"
+                ) from error
+
     def _has(self, name: str) -> bool:
         from docker.errors import NotFound  # noqa: PLC0415
 
@@ -182,7 +201,7 @@ class DockerHost:
                 "ReadonlyRootfs": True,
                 "CapDrop": ["ALL"],
                 "SecurityOpt": ["no-new-privileges"],
-                "PidsLimit": _MOST_PROCESSES,
+                "PidsLimit": _MOST_TASKS,
                 "Memory": memory,
                 "MemorySwap": memory,
                 "NanoCpus": 0 if options.cpus is None else int(options.cpus * 1e9),

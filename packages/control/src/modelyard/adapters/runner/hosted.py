@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO
 
-from modelyard.adapters.runner.agent.client import AgentClient
+from modelyard.adapters.runner.agent.client import AgentAway, AgentClient
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_json
-from modelyard.adapters.runner.run_host import PlaceState, RunHost, RunPlace
+from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunHost, RunPlace
 from modelyard.adapters.runner.run_store import RunStore, checked_script_name
 from modelyard.errors import Invalid, Unavailable
 from modelyard.file_lock import locked, open_lock, try_lock
@@ -29,6 +29,8 @@ _CANCELLED = RunOutcome(RunPhase.FINISHED, exit_code=-15, reason="The run was ca
 _NOT_STARTED, _KILLED = 127, -9
 _LOG_SPARE = 4096
 """What an agent adds to a log that is full."""
+_USUAL_SECONDS = 15
+"""How long an agent may take to answer until that is worth a word."""
 _PAUSE_SECONDS = 0.2
 
 
@@ -87,7 +89,8 @@ class HostedRunner:
                 return
             if not run.started.exists():
                 self._create(spec, run)
-            self._to_send[spec.run_key] = spec
+            if not run.sent.exists():
+                self._to_send[spec.run_key] = spec
         self.observe(spec.run_key)
 
     def observe(self, run_key: str) -> RunOutcome:
@@ -186,10 +189,16 @@ class HostedRunner:
             return outcome
         started = {"at": 0.0, "output_bytes": 0} | (read_json(run.started) or {})
         found = self._host.find(self._name(run_key))
+        waited = time.time() - started["at"]
         if found.state is PlaceState.UP:
-            agent = self._agent(run_key, run)
-            return self._follow(run_key, run, agent, most=started["output_bytes"] + _LOG_SPARE)
-        if found.state is PlaceState.PENDING and time.time() - started["at"] > self.start_seconds:
+            try:
+                return self._follow(run_key, run, most=started["output_bytes"] + _LOG_SPARE)
+            except AgentAway as away:
+                if run.sent.exists():
+                    raise
+                reason = away.message.rstrip(".") if waited > _USUAL_SECONDS else None
+                found = PlaceObservation(PlaceState.PENDING, reason)
+        if found.state is PlaceState.PENDING and waited > self.start_seconds:
             said = f": {found.reason}" if found.reason else ""
             reason = f"The run did not begin in {self.start_seconds:g} seconds{said}."
             return self._end(run_key, run, RunOutcome(RunPhase.FINISHED, exit_code=_NOT_STARTED, reason=reason))
@@ -198,8 +207,9 @@ class HostedRunner:
         is_first = found.state is PlaceState.PENDING and not run.sent.exists()
         return RunOutcome(RunPhase.RUNNING, reason=found.reason) if is_first else RunOutcome(RunPhase.LOST)
 
-    def _follow(self, run_key: str, run: RunFolder, agent: AgentClient, *, most: int) -> RunOutcome:
+    def _follow(self, run_key: str, run: RunFolder, *, most: int) -> RunOutcome:
         """Send the run, or copy what is new of it."""
+        agent = self._agent(run_key, run)
         state = agent.state()
         if state.outcome is None:
             if run.sent.exists():  # This is another agent, in a place that was made anew.
