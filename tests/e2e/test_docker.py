@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ import pytest
 from bridged_engine import BridgedEngine, bridged_engine
 from machine_base import make_root
 from ports import find_free_port
-from tests.e2e.stack import EXAMPLES, Stack, end_all, wait_for
+from tests.e2e.stack import BIN, EXAMPLES, Stack, end_all, wait_for
 from tests.e2e.test_examples import holdout_of
 
 from modelyard.home import Home
@@ -92,6 +93,9 @@ def test_containers_answer_as_processes_do_and_nothing_is_left(stack: Stack, eng
     answers = stack.predict(url, rows)
     assert answers == stack.predict(local["url"], rows)
     assert len(answers) > 100
+
+    checked = subprocess.run([BIN / "modelyard-conformance", url], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
 
     names = sorted(engine.names())
     assert len(names) == 2
