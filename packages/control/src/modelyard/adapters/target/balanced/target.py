@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from modelyard.adapters.balancer import Balancer, Endpoint, EndpointHealth
+from modelyard.adapters.balancer import Address, Balancer, Endpoint, EndpointHealth
 from modelyard.adapters.target.balanced.observation import observation
 from modelyard.adapters.target.balanced.plan import Plan, plan
 from modelyard.adapters.target.balanced.platform import Phase, Replica, ReplicaPlatform
@@ -228,7 +228,8 @@ class BalancedTarget:
         records, address = self._own_records(deployment_id), self._balancer.address(deployment_id)
         planned = plan(records, replicas, lambda one: _is_ready(one, health))
         is_listening = deployment_id in (listening or ())
-        is_balanced = is_listening and address is not None and set(address.endpoints) == set(_endpoints(planned))
+        wanted = None if address is None else Address(self._host, address.port, tuple(_endpoints(planned)))
+        is_balanced = is_listening and address == wanted
         return {
             ServerKey(deployment_id, generation): observation(
                 records.get(generation),
@@ -270,7 +271,8 @@ def _endpoints(planned: Plan) -> list[Endpoint]:
     """Of those that stay, and of those that leave while they run, marked."""
     staying = [one.endpoint for one in planned.staying if one.endpoint is not None]
     leaving = [one.endpoint for one in planned.leaving if one.endpoint is not None and one.phase is Phase.RUNNING]
-    return [*staying, *(replace(endpoint, is_draining=True) for endpoint in leaving)]
+    every = [*staying, *(replace(endpoint, is_draining=True) for endpoint in leaving)]
+    return sorted(every, key=lambda endpoint: (endpoint.host, endpoint.port))
 
 
 def _is_ready(replica: Replica, health: Health) -> bool:

@@ -72,6 +72,6 @@ class DockerOptions(BaseModel):
         return self
 
     @property
-    def is_local(self) -> bool:
-        """Whether the engine's machine is this one."""
-        return urlsplit(self.engine).scheme in _LOCAL
+    def publishes_here(self) -> bool:
+        """Whether ports of containers are ports of this machine; not so for a control plane in a container."""
+        return urlsplit(self.engine).scheme in _LOCAL and self.publish_host.is_loopback

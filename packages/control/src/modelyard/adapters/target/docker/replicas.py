@@ -187,7 +187,7 @@ class DockerReplicas:
         every = list(range(options.replica_port_first, options.replica_port_last + 1))
         start = random.randrange(len(every))  # noqa: S311  # Another engine's target may be choosing at the same time.
         candidates = (port for port in every[start:] + every[:start] if port not in used)
-        free = (port for port in candidates if not options.is_local or is_free(str(options.publish_host), port))
+        free = (port for port in candidates if not options.publishes_here or is_free(str(options.publish_host), port))
         try:
             return PublishedPorts(next(free), next(free) if has_grpc else None)
         except StopIteration:
