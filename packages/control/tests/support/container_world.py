@@ -21,6 +21,8 @@ from modelyard.oci.layout import Layout
 from modelyard.ports.target import ImageArchives, ImageArtifact
 from modelyard.supervision.supervisor import Supervisor
 
+KEPT = "localhost/kept:1"
+"""A name that keeps the image in the engine."""
 _SERVER = Path(__file__).with_name("stand_in_container.py")
 
 
@@ -34,6 +36,14 @@ class ContainerWorld:
     artifact: ImageArtifact
     first_port: int
     made: list[DockerTarget] = field(default_factory=list)
+
+    def keep_image(self, archive: Path) -> None:
+        """Load the image under another name as well, so that targets find it as long as it has that."""
+        with archive.open("wb") as file, self.archives.chunks(self.artifact) as chunks:
+            file.writelines(chunks)
+        loaded = self.engine.docker("load", "--input", str(archive))
+        assert loaded.returncode == 0, loaded.stderr
+        self.engine.docker("tag", self.artifact.name, KEPT)
 
     def target(self, name: str, *, installation: str = "this", **options: Any) -> DockerTarget:
         """A Docker target, as the settings would make it."""
@@ -61,7 +71,9 @@ def container_world(folder: Path, *, first_port: int) -> Iterator[ContainerWorld
     with closing(Layout(home.images)) as layout, bridged_engine(engine_folder) as engine:
         artifact = image_artifact(layout, build_stand_in(layout, folder), name="localhost/models:stand-in-v1")
         try:
-            yield ContainerWorld(engine, home, LayoutArchives(layout), artifact, first_port)
+            world = ContainerWorld(engine, home, LayoutArchives(layout), artifact, first_port)
+            world.keep_image(folder / "image.tar")
+            yield world
         finally:
             supervisor.shut_down(timeout_seconds=10)
 

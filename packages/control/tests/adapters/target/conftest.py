@@ -1,7 +1,6 @@
 """A bundle whose environment has the stand-in as its `modelyard-serve`, and local targets of one home."""
 
 import hashlib
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from kubernetes_clusters import (
     real_kubeconfig,
     real_kubernetes,
 )
+from ports import find_free_port
 
 from modelyard.adapters.target.aci import AciTarget
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles
@@ -49,8 +49,6 @@ MakeDockerTarget = Callable[..., DockerTarget]
 MakeAciTarget = Callable[..., AciTarget]
 Remove = Callable[[Target, str], None]
 Retire = Callable[[Target, str, int], None]
-
-FIRST_CONTAINER_PORT = 28_050 + os.getpid() % 36 * 50
 
 
 @pytest.fixture
@@ -118,7 +116,7 @@ def containers() -> Iterator[ContainerWorld]:
     """A dockerd of this process's own; skipped by name where there can be none."""
     with (
         tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder,
-        container_world(Path(folder), first_port=FIRST_CONTAINER_PORT) as world,
+        container_world(Path(folder), first_port=find_free_port()) as world,
     ):
         yield world
 
@@ -142,7 +140,7 @@ def azure() -> Iterator[AzureWorld]:
     """Azure's resource manager, as tests have it."""
     with (
         tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder,
-        azure_world(Path(folder), first_port=FIRST_CONTAINER_PORT) as world,
+        azure_world(Path(folder), first_port=find_free_port()) as world,
     ):
         yield world
 
@@ -164,13 +162,13 @@ def make_aci_target(azure: AzureWorld, request: pytest.FixtureRequest, remove: R
 @pytest.fixture
 def group_spec(spec: ServerSpec) -> ServerSpec:
     """The spec of a server whose artifact is an image of a registry."""
-    return replace(spec, artifact=ARTIFACT, port=FIRST_CONTAINER_PORT)
+    return replace(spec, artifact=ARTIFACT, port=find_free_port())
 
 
 @pytest.fixture
 def container_spec(containers: ContainerWorld, spec: ServerSpec) -> ServerSpec:
     """The spec of a server whose artifact is an image."""
-    return replace(spec, artifact=containers.artifact, port=FIRST_CONTAINER_PORT)
+    return replace(spec, artifact=containers.artifact, port=find_free_port())
 
 
 @pytest.fixture

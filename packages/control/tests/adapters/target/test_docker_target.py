@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from balanced_replicas import Load
-from container_world import ContainerWorld
+from container_world import KEPT, ContainerWorld
 
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.docker import DockerTarget
@@ -131,7 +131,7 @@ class TestWhatIsNotOurs:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until, remove: Remove
     ) -> None:
         run = ("run", "--detach", "--entrypoint", "/usr/bin/python3.11")
-        sleep = (containers.artifact.name, "-c", "import time; time.sleep(600)")
+        sleep = (KEPT, "-c", "import time; time.sleep(600)")
         until(lambda: is_as_specified(target, spec))
         (name,) = own_names(containers)
         for other in ("stranger", "look-alike"):
@@ -223,7 +223,7 @@ class TestRestarts:
         containers.engine.start()
         until(lambda: is_as_specified(target, two), seconds=60)
         assert target.observe("d-1", 1).url == url
-        assert httpx.get(f"{url}/").text == "1"
+        until(lambda: httpx.get(f"{url}/").text == "1")  # The balancer may not have asked the restarted one yet.
         assert len(own_names(containers)) == 2
 
 
@@ -231,11 +231,13 @@ class TestImages:
     def test_an_image_goes_with_its_last_container_and_is_loaded_again(
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until, remove: Remove
     ) -> None:
+        containers.engine.docker("rmi", containers.artifact.name, KEPT)
         until(lambda: is_as_specified(target, spec))
         assert containers.engine.docker("image", "inspect", containers.artifact.name).returncode == 0
         remove(target, "d-1")
         assert containers.engine.docker("image", "inspect", containers.artifact.name).returncode == 1
         until(lambda: is_as_specified(target, spec))
+        containers.engine.docker("tag", containers.artifact.name, KEPT)
 
     def test_an_image_that_is_not_on_this_machine_is_absent(self, target: DockerTarget, spec: ServerSpec) -> None:
         digest = f"sha256:{'0' * 64}"
@@ -278,7 +280,7 @@ class TestOptions:
     )
     def test_what_is_wrong_is_refused_with_the_name_of_the_target(self, options: dict[str, Any], said: str) -> None:
         context: TargetContext = None  # type: ignore[assignment]  # It is not looked at before the options.
-        with pytest.raises(Invalid, match="MODELYARD_TARGETS: box") as refused:
+        with pytest.raises(Invalid, match="MODELYARD_TARGETS: the target 'box'") as refused:
             DockerTarget.configured("box", options, context)
         assert said in refused.value.message
 

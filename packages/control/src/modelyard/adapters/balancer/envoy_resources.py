@@ -118,7 +118,7 @@ _HEALTH_CHECK = {
     "no_traffic_interval": "1s",
     "unhealthy_interval": "0.5s",
     "no_traffic_healthy_interval": "1s",
-    "unhealthy_threshold": 3,  # Of no answer; what answers that it is not ready gets nothing at once.
+    "unhealthy_threshold": 2,  # Of no answer; what answers that it is not ready gets nothing at once.
     "healthy_threshold": 1,
     "http_health_check": {"host": "localhost", "path": "/v2/health/ready"},
 }
