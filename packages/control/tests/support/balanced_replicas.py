@@ -19,7 +19,7 @@ class Replica(http.server.ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.is_ready = True
         self.keeps_alive = True
-        self.requests = 0
+        self.requests = self.slow_requests = 0
         super().__init__(address, _Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -41,6 +41,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         if self.path.startswith("/slow/"):
+            self.server.slow_requests += 1
             time.sleep(float(self.path.rpartition("/")[2]))
         return self._answer(200)
 

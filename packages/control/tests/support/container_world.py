@@ -16,9 +16,10 @@ from modelyard.home import Home
 from modelyard.isolation.mechanism import NO_ISOLATION
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.composition import BuiltImage
+from modelyard.oci.content import Descriptor
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
-from modelyard.ports.target import ImageArchives, ImageArtifact
+from modelyard.ports.target import ImageArtifact
 from modelyard.supervision.supervisor import Supervisor
 
 KEPT = "localhost/kept:1"
@@ -32,14 +33,15 @@ class ContainerWorld:
 
     engine: BridgedEngine
     home: Home
-    archives: ImageArchives
+    layout: Layout
+    image: Descriptor
     artifact: ImageArtifact
     first_port: int
     made: list[DockerTarget] = field(default_factory=list)
 
     def keep_image(self, archive: Path) -> None:
         """Load the image under another name as well, so that targets find it as long as it has that."""
-        with archive.open("wb") as file, self.archives.chunks(self.artifact) as chunks:
+        with archive.open("wb") as file, LayoutArchives(self.layout).chunks(self.artifact) as chunks:
             file.writelines(chunks)
         loaded = self.engine.docker("load", "--input", str(archive))
         assert loaded.returncode == 0, loaded.stderr
@@ -54,7 +56,7 @@ class ContainerWorld:
             server_settings={"mlflow_uri": "http://127.0.0.1:5000", "allowed_hosts": None},
             replica_memory_bytes=256 * 1024 * 1024,
             server_ports=range(self.first_port, self.first_port + 50),
-            images=self.archives,
+            images=LayoutArchives(self.layout),
         )
         target = DockerTarget.configured(name, {"engine": self.engine.address} | options, context)
         self.made.append(target)
@@ -69,9 +71,10 @@ def container_world(folder: Path, *, first_port: int) -> Iterator[ContainerWorld
     home.make()
     supervisor = Supervisor(home)
     with closing(Layout(home.images)) as layout, bridged_engine(engine_folder) as engine:
-        artifact = image_artifact(layout, build_stand_in(layout, folder), name="localhost/models:stand-in-v1")
+        image = build_stand_in(layout, folder)
+        artifact = image_artifact(image, name="localhost/models:stand-in-v1")
         try:
-            world = ContainerWorld(engine, home, LayoutArchives(layout), artifact, first_port)
+            world = ContainerWorld(engine, home, layout, image.descriptor, artifact, first_port)
             world.keep_image(folder / "image.tar")
             yield world
         finally:
@@ -99,7 +102,7 @@ def build_stand_in(layout: Layout, folder: Path, *, version: int = 1) -> BuiltIm
     )
 
 
-def image_artifact(layout: Layout, image: BuiltImage, *, name: str) -> ImageArtifact:
+def image_artifact(image: BuiltImage, *, name: str) -> ImageArtifact:
     """As a spec names it."""
     repository = name.rpartition(":")[0]
     return ImageArtifact(

@@ -119,9 +119,9 @@ class TestAddresses:
         first, second = replicas
         balancer.put("d-1", HOST, port, [endpoint(first)])
         until(lambda: answer(port) == str(first.server_port))
-        with Load(f"http://{HOST}:{port}/") as load, ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor() as pool, Load(f"http://{HOST}:{port}/") as load:
             slow = pool.submit(answer, port, "/slow/1.5")
-            until(lambda: balancer.health()[HOST, first.server_port].active_requests > 0)
+            until(lambda: first.slow_requests == 1)
             balancer.put("d-1", HOST, port, [endpoint(first), endpoint(second)])
             until(lambda: second.requests > 5)
             assert balancer.receiving("d-1") == {(HOST, one.server_port) for one in replicas}

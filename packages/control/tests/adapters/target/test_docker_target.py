@@ -5,17 +5,23 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from balanced_replicas import Load
 from container_world import KEPT, ContainerWorld
+from image_engines import real_registry
 
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.docker import DockerTarget
 from modelyard.adapters.target.docker.images import EngineImages
 from modelyard.errors import Conflict, Invalid, Unavailable
+from modelyard.oci.reference import Repository
+from modelyard.oci.registry.client import Registry
+from modelyard.oci.registry.push import push_image
+from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.ports.target import (
     ArtifactAbsent,
     BundleArtifact,
@@ -244,6 +250,32 @@ class TestImages:
         absent = ImageArtifact(f"localhost/models@{digest}", digest, "localhost/models:absent")
         with pytest.raises(ArtifactAbsent, match="image 'localhost/models:absent' is not on this machine"):
             target.apply(replace(spec, artifact=absent))
+
+    def test_an_engine_that_pulls_takes_it_from_its_registry_by_digest(
+        self,
+        make_docker_target: MakeDockerTarget,
+        containers: ContainerWorld,
+        spec: ServerSpec,
+        until: Until,
+        remove: Remove,
+        tmp_path: Path,
+    ) -> None:
+        with real_registry(tmp_path / "registry") as server, Registry(server.host, RegistryAccess()) as registry:
+            pushed = push_image(
+                containers.layout, containers.image, Repository(server.host, "models").tagged("v1"), registry
+            ).reference
+            artifact = replace(
+                containers.artifact,
+                reference=f"{pushed.repository}@{pushed.digest}",
+                name=f"{pushed.repository}:v1",
+            )
+            containers.engine.docker("rmi", containers.artifact.name, KEPT)
+            target = make_docker_target(images="pull")
+            until(lambda: is_as_specified(target, replace(spec, artifact=artifact)), seconds=60)
+            assert server.requests("GET")
+            containers.engine.docker("tag", containers.artifact.image_id, KEPT)
+            remove(target, "d-1")
+            assert containers.engine.docker("image", "inspect", artifact.reference).returncode == 1
 
     def test_one_that_cannot_be_pulled_says_why(self, make_docker_target: MakeDockerTarget, spec: ServerSpec) -> None:
         digest = f"sha256:{'0' * 64}"

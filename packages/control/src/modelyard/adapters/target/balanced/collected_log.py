@@ -33,7 +33,7 @@ class CollectedLog:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.path.with_suffix(".lock")):
             size, positions = self._positions()
-            last = positions.get(replica, "")
+            before = last = positions.get(replica, "")
             self._rotate_if_large(size)
             with self.path.open("ab") as file:
                 if size <= file.tell():  # What was appended and not written down, when the process was killed.
@@ -44,7 +44,8 @@ class CollectedLog:
                         last = time
                 file.flush()
                 size = file.tell()
-            replace_text(self._places, json.dumps({"size": size, "replicas": {**positions, replica: last}}))
+            if last != before:
+                replace_text(self._places, json.dumps({"size": size, "replicas": {**positions, replica: last}}))
 
     def size(self) -> int:
         """How many bytes are here."""

@@ -126,6 +126,7 @@ class DockerReplicas:
         try:
             self._engine.start(container)
         except EngineRefused as exc:
+            self._collect(ServerKey(spec.deployment_id, spec.generation), name)
             self._engine.remove(container)
             raise Unavailable(f"a container cannot be started: {exc.message}", code="engine_refused") from exc
 
