@@ -104,8 +104,13 @@ class TestGroups:
         until(lambda: reconcile(target, spec) is ServerState.FAILED)
         assert target.observe("d-1", 1).reason == "Error: it ended with exit code 3"
 
-    def test_one_that_cannot_start_shows_the_warning_of_azure(
-        self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until
+    def test_one_that_cannot_be_made_shows_the_warning_of_azure_and_is_replaced(
+        self,
+        target: AciTarget,
+        azure: AzureWorld,
+        spec: ServerSpec,
+        until: Until,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         until(lambda: is_as_specified(target, spec))
         (group,) = azure.service.groups.values()
@@ -114,6 +119,9 @@ class TestGroups:
         group.events = [{"type": "Warning", "name": "FailedMount", "message": "the volume is not there"}]
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
         assert target.observe("d-1", 1).reason == "FailedMount: the volume is not there"
+        monkeypatch.setattr("modelyard.adapters.target.aci.replicas._GIVEN_UP_SECONDS", 0)
+        until(lambda: is_as_specified(target, spec))  # By another group: Azure does not try it again.
+        assert [one is not group for one in azure.service.groups.values()] == [True]
 
     def test_one_that_somebody_stops_is_started_again_and_never_put_again(
         self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until

@@ -72,7 +72,13 @@ class DockerEngine:
         if tls is not None:
             client = (str(tls.cert_file), str(tls.key_file))
             found["tls"] = TLSConfig(client_cert=client, ca_cert=str(tls.ca_file), verify=True)
-        return APIClient(version="auto", timeout=self._answer_seconds, **found)
+
+        class Client(APIClient):
+            """Takes the authority from our options: else REQUESTS_CA_BUNDLE of the environment would win over it."""
+
+            trust_env = property(lambda _: False, lambda *_: None)
+
+        return Client(version="auto", timeout=self._answer_seconds, **found)
 
     def close(self) -> None:
         """Close its connections."""

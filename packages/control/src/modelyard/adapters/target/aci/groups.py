@@ -124,6 +124,11 @@ def group_of(
     )
 
 
+def has_failed_to_be_made(group: Any) -> bool:
+    """Whether Azure has given up to make it; its containers may wait."""
+    return bool(group.provisioning_state == "Failed")
+
+
 def replica_of(group: Any, failure: str | None) -> Replica | None:
     """What Azure says of one of our groups; None for one whose tags somebody has made up.
 
@@ -160,9 +165,8 @@ def _endpoint(group: Any) -> Endpoint | None:
 
 
 def _phase(group: Any) -> Phase:
-    """A group may have failed to be made while its containers wait."""
     state = None if group.instance_view is None else group.instance_view.state
-    if group.provisioning_state == "Failed" or state == "Failed":
+    if has_failed_to_be_made(group) or state == "Failed":
         return Phase.FAILED
     if state == "Stopped":
         return Phase.MADE

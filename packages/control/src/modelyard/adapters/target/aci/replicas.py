@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from modelyard.adapters.target.aci.groups import (
     TARGET,
     group_name,
     group_of,
+    has_failed_to_be_made,
     name_prefix,
     replica_of,
     tags_of,
@@ -24,6 +26,8 @@ from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.ports.log import LogPart
 from modelyard.ports.target import ImageArtifact, ServerKey, ServerSpec
 from modelyard.supervision.programs import generation_suffix
+
+_GIVEN_UP_SECONDS = 60
 
 
 class AciReplicas:
@@ -49,14 +53,18 @@ class AciReplicas:
         self._folder = folder
         self._clock = clock
         self._seen: tuple[float, Sequence[Any]] | None = None
+        self._failed_at: dict[str, float] = {}
         self._logs_read: dict[ServerKey, float] = {}
 
     def replicas(self, deployment_id: str | None = None) -> Sequence[Replica]:
         """By their tags. What was read a moment ago holds, so that Azure is not asked all the time."""
         mine = (self._installation(), self._target)
         own = [one for one in self._read() if (_tag(one, INSTALLATION), _tag(one, TARGET)) == mine]
+        self._failed_at = {str(one.name): self._failed_since(one) for one in own if has_failed_to_be_made(one)}
         found = [replica_of(group, self._groups.failure(str(group.name))) for group in own]
-        return [one for one in found if one is not None and deployment_id in {None, one.key.deployment_id}]
+        return [
+            self._given_up(one) for one in found if one is not None and deployment_id in {None, one.key.deployment_id}
+        ]
 
     def has_foreign(self, deployment_id: str) -> bool:
         """Whether a group of this deployment has the id of another installation."""
@@ -112,6 +120,15 @@ class AciReplicas:
     def clean(self, deployment_id: str) -> None:
         """Forget what Azure was asked for."""
         self._groups.forget(name_prefix(deployment_id))
+
+    def _failed_since(self, group: Any) -> float:
+        return self._failed_at.get(str(group.name), self._clock())
+
+    def _given_up(self, replica: Replica) -> Replica:
+        """Azure tries no group again that it has failed to make: after a while another one takes its place."""
+        since = self._failed_at.get(replica.name)
+        is_given_up = since is not None and self._clock() - since > _GIVEN_UP_SECONDS
+        return replace(replica, phase=Phase.STOPPED) if is_given_up else replica
 
     def _read(self) -> Sequence[Any]:
         """What a group does is not in the list of all."""
