@@ -69,7 +69,7 @@ class TestGroups:
             environment={"KEY": "of-the-model"},
             labels={"app.kubernetes.io/name": "x-inference", "modelyard.installation": "another"},
         )
-        until(lambda: is_as_specified(target, asked))
+        until(lambda: is_as_specified(target, asked), seconds=60)
         (group,) = azure.service.groups.values()
         assert group.body["tags"]["app.kubernetes.io.name"] == "x-inference"
         assert group.body["tags"]["modelyard.installation"] == "this"
@@ -98,7 +98,7 @@ class TestGroups:
     def test_one_whose_container_ends_says_how(
         self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until
     ) -> None:
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         (group,) = azure.service.groups.values()
         group.crash(3)
         until(lambda: reconcile(target, spec) is ServerState.FAILED)
@@ -112,7 +112,7 @@ class TestGroups:
         until: Until,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         (group,) = azure.service.groups.values()
         group.end()
         group.provisioning = "Failed"
@@ -120,16 +120,16 @@ class TestGroups:
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
         assert target.observe("d-1", 1).reason == "FailedMount: the volume is not there"
         monkeypatch.setattr("modelyard.adapters.target.aci.replicas._GIVEN_UP_SECONDS", 0)
-        until(lambda: is_as_specified(target, spec))  # By another group: Azure does not try it again.
+        until(lambda: is_as_specified(target, spec), seconds=60)  # By another group: Azure does not try it again.
         assert [one is not group for one in azure.service.groups.values()] == [True]
 
     def test_one_that_somebody_stops_is_started_again_and_never_put_again(
         self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until
     ) -> None:
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         (name,) = azure.service.groups
         azure.service.stop(name)
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         assert azure.service.puts.count(name) == 1
 
     def test_groups_of_others_are_not_touched(
@@ -137,7 +137,7 @@ class TestGroups:
     ) -> None:
         body = {"location": "westeurope", "properties": {"containers": [], "ipAddress": {"type": "Public"}}}
         azure.service.put("stranger", body)
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         assert {key.deployment_id for key in target.observe_all()} == {"d-1"}
         remove(target, "d-1")
         assert set(azure.service.groups) == {"stranger"}
@@ -148,13 +148,13 @@ class TestChanges:
     def test_a_replacement_is_a_new_group_before_the_old_one_goes_and_no_request_is_lost(
         self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until
     ) -> None:
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         second = replace(spec, generation=2, version=2)
         with Load(f"{target.observe('d-1', 1).url}/predict") as load:
-            until(lambda: is_as_specified(target, replace(spec, replicas=2)))
-            until(lambda: is_as_specified(target, spec))
-            until(lambda: is_as_specified(target, replace(spec, resources=Resources(cpu=2))), seconds=40)
-            until(lambda: is_as_specified(target, second))
+            until(lambda: is_as_specified(target, replace(spec, replicas=2)), seconds=60)
+            until(lambda: is_as_specified(target, spec), seconds=60)
+            until(lambda: is_as_specified(target, replace(spec, resources=Resources(cpu=2))), seconds=60)
+            until(lambda: is_as_specified(target, second), seconds=60)
 
             def is_retired() -> bool:
                 target.retire("d-1", 1)
@@ -169,7 +169,7 @@ class TestAzureAway:
     def test_one_that_asks_to_be_asked_later_is_left_alone_for_so_long(
         self, target: AciTarget, azure: AzureWorld, spec: ServerSpec, until: Until
     ) -> None:
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         url = target.observe("d-1", 1).url
         azure.service.throttles = True
         with pytest.raises(Unavailable, match="TooManyRequests"):

@@ -79,7 +79,7 @@ class TestContainers:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         limited = replace(spec, resources=Resources(cpu=0.5, memory_bytes=200 * MEBIBYTE), environment={"A": "b c"})
-        until(lambda: is_as_specified(target, limited))
+        until(lambda: is_as_specified(target, limited), seconds=60)
         url = target.observe("d-1", 1).url
         assert url is not None
         assert httpx.get(f"{url}/write/etc/x").text == "Read-only file system"
@@ -108,7 +108,7 @@ class TestContainers:
             "modelyard.dev/generation": "not a number",
             "a b\n=\"'$(x)": "\U0001f642 --privileged\n",
         }
-        until(lambda: is_as_specified(target, replace(spec, labels=labels)))
+        until(lambda: is_as_specified(target, replace(spec, labels=labels)), seconds=60)
         there = inspected(containers, own_names(containers)[0])["Config"]["Labels"]
         assert there["modelyard.dev/installation"] == "this"
         assert there["modelyard.dev/generation"] == "1"
@@ -138,7 +138,7 @@ class TestWhatIsNotOurs:
     ) -> None:
         run = ("run", "--detach", "--entrypoint", "/usr/bin/python3.11")
         sleep = (KEPT, "-c", "import time; time.sleep(600)")
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         (name,) = own_names(containers)
         for other in ("stranger", "look-alike"):
             labels = ("--label", "modelyard.dev/deployment=d-1") if other == "look-alike" else ()
@@ -157,7 +157,7 @@ class TestWhatIsNotOurs:
         self, make_docker_target: MakeDockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         target, other = make_docker_target(), containers.target("other")
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         assert other.observe_all() == {}
 
 
@@ -166,21 +166,21 @@ class TestChanges:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         first = replace(spec, environment={"STAND_IN_ANSWER_SECONDS": "0.05"})
-        until(lambda: is_as_specified(target, first))
+        until(lambda: is_as_specified(target, first), seconds=60)
         second = replace(
             first, generation=2, version=2, environment={**first.environment, "STAND_IN_READY_SECONDS": "1"}
         )
         with Load(f"{target.observe('d-1', 1).url}/predict") as load:
-            until(lambda: is_as_specified(target, replace(first, replicas=3)), seconds=40)
-            until(lambda: is_as_specified(target, first), seconds=40)
-            until(lambda: is_as_specified(target, replace(first, labels={"a": "b"})), seconds=40)
-            until(lambda: is_as_specified(target, second), seconds=40)
+            until(lambda: is_as_specified(target, replace(first, replicas=3)), seconds=60)
+            until(lambda: is_as_specified(target, first), seconds=60)
+            until(lambda: is_as_specified(target, replace(first, labels={"a": "b"})), seconds=60)
+            until(lambda: is_as_specified(target, second), seconds=60)
 
             def is_retired() -> bool:
                 target.retire("d-1", 1)
                 return ServerKey("d-1", 1) not in target.observe_all()
 
-            until(is_retired, seconds=40)
+            until(is_retired, seconds=60)
             time.sleep(0.5)
         assert load.lost == {}
         assert load.answers["200"] > 100
@@ -189,12 +189,12 @@ class TestChanges:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         two = replace(spec, replicas=2)
-        until(lambda: is_as_specified(target, two))
+        until(lambda: is_as_specified(target, two), seconds=60)
         removed, stopped = own_names(containers)
         containers.engine.docker("rm", "--force", removed)
         containers.engine.docker("stop", "--time", "2", stopped)
         assert target.observe("d-1", 1).fingerprint is None
-        until(lambda: is_as_specified(target, two), seconds=40)
+        until(lambda: is_as_specified(target, two), seconds=60)
         assert own_names(containers) == [removed, stopped]
 
 
@@ -203,7 +203,7 @@ class TestRestarts:
         self, make_docker_target: MakeDockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         target = make_docker_target()
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         before = target.observe_all()
         again = make_docker_target()
         assert again.observe_all() == before
@@ -219,7 +219,7 @@ class TestRestarts:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until
     ) -> None:
         two = replace(spec, replicas=2)
-        until(lambda: is_as_specified(target, two))
+        until(lambda: is_as_specified(target, two), seconds=60)
         url = target.observe("d-1", 1).url
         containers.engine.kill()
         for ask in (target.observe_all, lambda: target.apply(two), lambda: target.remove("d-1")):
@@ -238,11 +238,11 @@ class TestImages:
         self, target: DockerTarget, containers: ContainerWorld, spec: ServerSpec, until: Until, remove: Remove
     ) -> None:
         containers.engine.docker("rmi", containers.artifact.name, KEPT)
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         assert containers.engine.docker("image", "inspect", containers.artifact.name).returncode == 0
         remove(target, "d-1")
         assert containers.engine.docker("image", "inspect", containers.artifact.name).returncode == 1
-        until(lambda: is_as_specified(target, spec))
+        until(lambda: is_as_specified(target, spec), seconds=60)
         containers.engine.docker("tag", containers.artifact.name, KEPT)
 
     def test_an_image_that_is_not_on_this_machine_is_absent(self, target: DockerTarget, spec: ServerSpec) -> None:
