@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
         "_body_bytes",
         "_context",
         "_exchange",
+        "_has_last",
         "_head_bytes",
         "_headers",
         "_is_lingering",
@@ -98,6 +99,8 @@ class Connection(asyncio.Protocol):
         self._pending: Future[Response] | None = None
         self._waiting: deque[_Exchange] = deque()
         self._is_reading = False
+        self._has_last = False
+        """Whether a request came that ends the connection: what follows it is refused by the parser."""
         self._is_lingering = False
         self._is_paused = False
         self.deadline = context.now + READ_TIMEOUT_S
@@ -133,7 +136,7 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = self._context.now + READ_TIMEOUT_S
         is_continued = self._is_reading
-        if not is_continued and (request := self._context.heads.request(data)) is not None:
+        if not (is_continued or self._has_last) and (request := self._context.heads.request(data)) is not None:
             self.has_received_request = True
             self._accept(_Exchange(request, keeps_alive=True))
             return
@@ -226,6 +229,7 @@ class Connection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("latin-1")
         keeps_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        self._has_last = not keeps_alive
         self._parsed = _Exchange(Request(method, path, self._headers, body, query), keeps_alive)
         self._body = []
         self._accept(self._parsed)
