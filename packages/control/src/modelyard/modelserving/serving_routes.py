@@ -1,11 +1,10 @@
 """The routes that deploy, undeploy and retrain ModelVersions, and the jobs of this surface."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 
 from modelyard.deployments.verbs import DeploymentCommand
-from modelyard.http.errors import ErrorBody
 from modelyard.http.guard import Requires
 from modelyard.jobs.service import JobService
 from modelyard.modelserving.serving import Serving
@@ -25,9 +24,6 @@ IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 _PREFIX = "/api/v1/modelserving"
 _VERSION = "/models/{name}/versions/{version}"
-_NOT_IMPLEMENTED: dict[int | str, dict[str, Any]] = {
-    501: {"model": ErrorBody, "description": "This release runs no notebooks"}
-}
 
 
 def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
@@ -72,7 +68,7 @@ def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
         )
         return AcceptedJob.of(job, f"the undeployment of version {version} of '{name}' was accepted")
 
-    @router.post(f"{_VERSION}/inference", status_code=202, responses=_NOT_IMPLEMENTED)
+    @router.post(f"{_VERSION}/inference", status_code=202)
     def inference(caller: WriteJobs, name: str, version: int, body: InferenceBody | None = None) -> AcceptedJob:  # noqa: ARG001  # The contract's.
         """Train a new model by a notebook: not in this release."""
         serving.infer(caller, name, version)
