@@ -170,6 +170,7 @@ class TestRoutes:
         assert job.json()["source"] == {
             "script_name": "train.py",
             "script_sha256": digest(b"print()"),
+            "runner": "local",
             "project": sha256,
             "arguments": ["--epochs", "3"],
             "environment": {"A": "b"},
