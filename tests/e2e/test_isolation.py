@@ -113,8 +113,9 @@ class TestOneThatBreaks:
             wait_for(lambda: is_well(stack, fragile), what=lambda: "the fragile model to come back")
 
         assert wrong == []
-        (replica,) = stack.get(f"/api/v1/deployments/{fragile['deployment_id']}")["replica_states"]
-        assert "memory" in replica["last_exit"]
+        # A replica that is on its way out may be listed beside the one that took its place.
+        replicas = stack.get(f"/api/v1/deployments/{fragile['deployment_id']}")["replica_states"]
+        assert any("memory" in (replica["last_exit"] or "") for replica in replicas)
 
     def test_one_that_hangs_keeps_no_other_waiting(self, stack: Stack, steady: list[Json], fragile: Json) -> None:
         wait_for(lambda: is_well(stack, fragile), what=lambda: "the fragile model")

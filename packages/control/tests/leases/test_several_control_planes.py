@@ -145,10 +145,10 @@ class TestSeveralControlPlanes:
         jobs = [_deploy(cluster.members[number % count], model, number) for number in range(JOBS)]
         for _ in range(count):
             victim = cluster.members[0]
-            cluster.until(partial(cluster.is_working, victim), seconds=60)
+            cluster.until(partial(cluster.is_working, victim), seconds=120)
             cluster.kill(victim)
             cluster.begin()
-        cluster.until(lambda: cluster.statuses(jobs) == {"succeeded"}, seconds=120)
+        cluster.until(lambda: cluster.statuses(jobs) == {"succeeded"}, seconds=240)
 
         assert _overlaps(cluster) == []
         assert max(_take_over_seconds(cluster), default=0.0) <= TAKE_OVER_SECONDS

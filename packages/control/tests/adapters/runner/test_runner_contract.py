@@ -46,8 +46,8 @@ class Subject:
         return self.runner.read_log(self.key, 0).content.decode()
 
     def ended(self) -> RunOutcome:
-        """Wait for the run's end."""
-        deadline = time.monotonic() + 60
+        """Wait for the run's end. In a pod of a busy machine its start alone takes half a minute."""
+        deadline = time.monotonic() + 180
         while (outcome := self.runner.observe(self.key)).phase is RunPhase.RUNNING:
             assert time.monotonic() < deadline, "the run does not end"
             time.sleep(0.01)
