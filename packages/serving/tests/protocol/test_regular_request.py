@@ -48,7 +48,11 @@ tensors = st.fixed_dictionaries(
         "name": st.sampled_from(["x", "y", "a:b", "ü", "[", "\\", 1]),
         "shape": st.sampled_from([[2], [1, 2], [2, 1], [0], [], [2.0], [-1], [True, 2], [2**63], [1] * 40, None]),
         "datatype": st.sampled_from([*Datatype, "FLOAT", 7]),
-        "data": st.one_of(st.lists(values, max_size=3), st.sampled_from([5, "ab", None, {}])),
+        "data": st.one_of(
+            st.lists(values, max_size=3),
+            st.lists(st.lists(values, max_size=2), max_size=2),
+            st.sampled_from([5, "ab", None, {}]),
+        ),
     },
     optional={"parameters": st.sampled_from([None, {}, {"content_type": "base64"}]), "more": values},
 )
@@ -94,10 +98,14 @@ class TestUsualForm:
         assert request.inputs[0].array.dtype == Datatype(datatype).numpy_dtype
         assert request.inputs[0].array.tolist() == [data]
 
+    def test_so_are_rows_in_lists_of_their_own(self) -> None:
+        request = regular({"inputs": [{**ROW, "shape": [2, 2], "data": [[1, 2], [3, 4]]}]})
+        assert request is not None
+        assert request.inputs[0].array.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
     @pytest.mark.parametrize(
         "body",
         [
-            {"inputs": [{**ROW, "data": [[1, 2]]}]},
             {"inputs": [{**ROW, "data": [1, [2]]}]},
             {"inputs": [{**ROW, "parameters": {"binary_data_size": 16}}]},
             {"inputs": [ROW], "more": 1},

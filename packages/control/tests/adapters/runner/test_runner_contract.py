@@ -12,6 +12,7 @@ from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
 from pod_runs import PodRuns, pod_runs
 
 from modelyard.adapters.runner import FakeRunner, LocalRunner
+from modelyard.adapters.runner.agent.exchange import WORK_FOLDER
 from modelyard.errors import NotFound
 from modelyard.file_tree import MemoryTree
 from modelyard.isolation import IsolationChoice, choose_isolation
@@ -113,7 +114,7 @@ def fake_subject(spec: RunSpec) -> Subject:
 
 def asking_for_end(spec: RunSpec, statement: str) -> str:
     """A program that, where an agent runs the run, lets its script end with a statement."""
-    work = f"/work/runs/{spec.run_key.replace('/', '/run-')}/work"
+    work = f"/{WORK_FOLDER}/runs/{spec.run_key.replace('/', '/run-')}/work"
     write = f"open('{work}/beside', 'w').write({statement!r})"
     return f"import os; {write}; os.rename('{work}/beside', '{work}/end')"
 
@@ -129,7 +130,7 @@ def docker_subject(containers: ContainerRuns, spec: RunSpec, tmp_path: Path) -> 
     runner = containers.runner(tmp_path)
 
     def end(statement: str) -> None:
-        work = f"/work/runs/{spec.run_key.replace('/', '/run-')}/work"
+        work = f"/{WORK_FOLDER}/runs/{spec.run_key.replace('/', '/run-')}/work"
         while runner.log_size(spec.run_key) == 0:  # It was not sent to its agent yet.
             runner.observe(spec.run_key)
         content = (

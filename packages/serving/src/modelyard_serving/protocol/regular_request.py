@@ -14,7 +14,7 @@ import simdjson
 
 from modelyard_serving.errors import InvalidInput
 from modelyard_serving.protocol.datatypes import Datatype
-from modelyard_serving.protocol.elements import buffered, elements
+from modelyard_serving.protocol.elements import arrays_in, buffered, elements
 from modelyard_serving.protocol.messages import InferRequest, RequestedOutput, Tensor
 from modelyard_serving.protocol.rank import checked_shape
 
@@ -41,7 +41,7 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class _UnusualError(Exception):
-    """Data that is nested, or whose texts have brackets."""
+    """Data that is no list, that hides a list in another, or whose texts have brackets."""
 
 
 _DECODER = msgspec.json.Decoder(_Request)
@@ -80,8 +80,13 @@ def _is_regular(text: bytes, decoded: _Request) -> bool:
 def _array(tensor: _Input, parser: simdjson.Parser) -> npt.NDArray[Any]:
     shape = checked_shape(tensor.shape, tensor.name)
     data = parser.parse(tensor.data)
-    if not isinstance(data, simdjson.Array) or bytes(tensor.data).rfind(b"[") != 0:
+    if not isinstance(data, simdjson.Array):
         raise _UnusualError
+    text = bytes(tensor.data)
+    if text.rfind(b"[") != 0:
+        if text.count(b"[") != arrays_in(data, shape):
+            raise _UnusualError
+        return elements(data, datatype=tensor.datatype, shape=shape, name=tensor.name)
     array = buffered(data, tensor.datatype)
     if array is not None and array.size == math.prod(shape):
         return array.reshape(shape)
