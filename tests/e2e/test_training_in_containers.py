@@ -16,6 +16,7 @@ from ports import find_free_port
 from tests.e2e.stack import EXAMPLES, Stack, end_all, wait_for
 from tests.e2e.test_outages import CONTROL
 
+from modelyard.adapters.runner.agent.exchange import WORK_FOLDER
 from modelyard.oci.layout import Layout
 
 EXAMPLE = EXAMPLES / "breast_cancer" / "train.py"
@@ -77,7 +78,7 @@ def test_an_example_trains_in_a_container_while_the_control_plane_is_killed(plat
     (container,) = platform.containers()
     pid = stack.pid(CONTROL)
     os.kill(pid, signal.SIGKILL)
-    gate = f"open('/work/runs/{job_id}/run-1/work/end', 'w')"
+    gate = f"open('/{WORK_FOLDER}/runs/{job_id}/run-1/work/end', 'w')"
     subprocess.run([*platform.docker, "exec", container, "/opt/modelyard/bin/python", "-c", gate], check=True)
 
     job = stack.succeeded(job_id, timeout=300)

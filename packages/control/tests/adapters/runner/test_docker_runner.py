@@ -14,6 +14,7 @@ from container_runs import EMPTY_LOCK, ContainerRuns, container_runs
 
 from modelyard.adapters.docker import DockerEngine, EngineOptions
 from modelyard.adapters.runner.agent.client import AgentClient, HttpLine
+from modelyard.adapters.runner.agent.exchange import WORK_FOLDER
 from modelyard.adapters.runner.docker import HOST_NETWORK, ContainerOptions, DockerHost
 from modelyard.adapters.runner.hosted import HostedRunner
 from modelyard.errors import Conflict, Invalid, Unavailable
@@ -64,16 +65,20 @@ def ended(runner: HostedRunner) -> RunOutcome:
     return until(runner, lambda outcome: outcome.phase is not RunPhase.RUNNING)
 
 
+RUN = f"/{WORK_FOLDER}/runs/{KEY.replace('/', '/run-')}"
+"""The folder of the run in its container."""
+
+
 def log_of(runner: HostedRunner) -> str:
     return runner.read_log(KEY, 0).content.decode()
 
 
 class TestPrivacy:
     def test_a_script_is_no_root_and_writes_only_to_its_own_folders(self, runner: HostedRunner) -> None:
-        script = """
+        script = f"""
 import os, pathlib, tempfile
 print(os.getuid(), os.getcwd() == os.environ["HOME"], tempfile.gettempdir() == os.environ["TMPDIR"])
-for place in ("/x", "/opt/modelyard/x", "/opt/modelyard-agent/x", "/work/x", "/work/runs/job-1/run-1/outcome.json"):
+for place in ("/x", "/opt/modelyard/x", "/opt/modelyard-agent/x", "/{WORK_FOLDER}/x", "{RUN}/outcome.json"):
     try:
         pathlib.Path(place).write_text("x")
         print("wrote", place)
@@ -175,7 +180,7 @@ pathlib.Path("features/ratio.py").write_text("VALUE = 1")
 """
         runner.start(make_spec(script))
         until(runner, lambda _: log_of(runner) == "before\n")
-        containers.execute(containers.containers()[0], "open('/work/runs/job-1/run-1/work/end', 'w')")
+        containers.execute(containers.containers()[0], f"open('{RUN}/work/end', 'w')")
         time.sleep(2)  # The run ends while no control plane looks.
 
         anew = containers.runner(tmp_path)
@@ -216,9 +221,9 @@ pathlib.Path("features/ratio.py").write_text("VALUE = 1")
     ) -> None:
         runner.start(make_spec(WAITING))
         until(runner, lambda _: log_of(runner) == "started\n")
-        killing = """
+        killing = f"""
 import json, os
-os.kill(json.load(open('/work/runs/job-1/run-1/started.json'))['pid'], 9)
+os.kill(json.load(open('{RUN}/started.json'))['pid'], 9)
 """
         containers.execute(containers.containers()[0], killing)
         assert ended(runner) == RunOutcome(RunPhase.LOST)
