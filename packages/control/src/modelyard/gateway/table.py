@@ -176,6 +176,8 @@ class Route:
     action: Action
     api_id: str | None = None
     """None of a stable address of a model."""
+    model_name: str | None = None
+    """Whose stable address it is; None of an API. A subscription is scoped to the one or the other."""
     access: Access = OPEN
     response_headers: Mapping[str, str] = field(default_factory=dict)
     """Set on every answer of this route, also on those that the gateway itself gives."""
