@@ -33,6 +33,11 @@ class Permission(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     """Saying who hears of the tenant's events."""
+    GATEWAY_READ = "gateway:read"
+    GATEWAY_WRITE = "gateway:write"
+    """Version sets, APIs and their revisions."""
+    RELEASES_WRITE = "releases:write"
+    """Saying which revision of an API answers, and how much of its traffic goes where."""
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     """Members of one's tenant, and the tokens of all of them."""
@@ -60,6 +65,8 @@ _DEVELOPER = _VIEWER | {
     Permission.MODELS_WRITE,
     Permission.JOBS_WRITE,
     Permission.DEPLOYMENTS_WRITE,
+    Permission.GATEWAY_WRITE,
+    Permission.RELEASES_WRITE,
     Permission.TOKENS_WRITE,
 }
 PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -6,6 +6,7 @@ from modelyard.db import changes as change_tables
 from modelyard.db.types import metadata
 from modelyard.deletion import tables as deletion_tables
 from modelyard.deployments import tables as deployment_tables
+from modelyard.gateway import tables as gateway_tables
 from modelyard.holds import tables as hold_tables
 from modelyard.images import tables as image_tables
 from modelyard.job_secrets import tables as job_secret_tables
@@ -25,6 +26,7 @@ __all__ = [
     "change_tables",
     "deletion_tables",
     "deployment_tables",
+    "gateway_tables",
     "hold_tables",
     "image_tables",
     "job_secret_tables",
