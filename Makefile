@@ -30,8 +30,9 @@ setup: $(STAMP)  ## Make .venv with all three distributions installed. Safe to r
 demo: setup  ## Train, register, package, deploy and ask the breast-cancer example; no other service is needed.
 	$(BIN)/python examples/demo.py
 
+# Hundreds of processes import the same libraries, and each would compile them where nobody may write their bytecode.
 test: setup  ## Run all tests. Those that need an engine which is not there say so.
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: setup  ## Lint, format check, vocabulary, types, import contracts.
 	$(BIN)/ruff check $(SOURCES)
