@@ -31,6 +31,11 @@ class Home:
         return self.root / "tracking.key"
 
     @property
+    def gateway_key_file(self) -> Path:
+        """With which nodes of the gateway log in; mode 0600."""
+        return self.root / "gateway.key"
+
+    @property
     def secrets_key_file(self) -> Path:
         """With which the secrets of jobs are encrypted; mode 0600."""
         return self.root / "secrets.key"
@@ -118,6 +123,11 @@ class Home:
     def balancer(self) -> Path:
         """What the balancer of servers that run elsewhere reads and writes."""
         return self.root / "balancer"
+
+    @property
+    def gateway(self) -> Path:
+        """What the gateway's node of this machine reads and writes."""
+        return self.root / "gateway"
 
     def target(self, name: str) -> Path:
         """What a target whose servers run elsewhere keeps of them: records and logs."""

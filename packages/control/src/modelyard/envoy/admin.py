@@ -6,6 +6,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from modelyard.errors import Unavailable
 from modelyard.supervision.unix_sockets import UnixConnection
@@ -30,12 +31,32 @@ class EnvoyAdmin:
 
     def active_requests(self, prefix: str) -> int:
         """How many requests listeners with this `stat_prefix` have begun and not ended."""
-        path = f"/stats?filter=^http\\.{prefix}\\.downstream_rq_active$&format=json"
-        return sum(each.get("value", 0) for each in json.loads(self._request("GET", path))["stats"])
+        return sum(int(value) for value in self.stats(rf"^http\.{prefix}\.downstream_rq_active$").values())
+
+    def stats(self, pattern: str) -> dict[str, int | str]:
+        """The values of the statistics whose names match: counters, gauges, and texts like a resource's version."""
+        listed = json.loads(self._request("GET", f"/stats?filter={quote(pattern)}&format=json"))["stats"]
+        return {each["name"]: each["value"] for each in listed if "value" in each}
+
+    def is_live(self) -> bool:
+        """Whether it has read its first resources and listens."""
+        return bool(json.loads(self._request("GET", "/server_info"))["state"] == "LIVE")
+
+    def version(self) -> str:
+        """Of the program: `1.40.0`."""
+        return str(json.loads(self._request("GET", "/server_info"))["version"].split("/")[1])
+
+    def fail_health_check(self) -> None:
+        """Say from now on that it is not ready, and ask callers to connect elsewhere."""
+        self._request("POST", "/healthcheck/fail")
 
     def stop_listening(self) -> None:
         """Take no new connection. Those that are open go on."""
         self._request("POST", "/drain_listeners")
+
+    def reopen_logs(self) -> None:
+        """Open the files of access logs anew, after they were moved."""
+        self._request("POST", "/reopen_logs")
 
     def _request(self, method: str, path: str) -> bytes:
         with closing(UnixConnection(self._socket, timeout=_ANSWER_SECONDS)) as connection:

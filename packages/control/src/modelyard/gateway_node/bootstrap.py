@@ -1,0 +1,103 @@
+"""The bootstrap of a node's Envoy, and one with everything in it that a configuration can be tried with. Pure."""
+
+from typing import Any
+
+from modelyard.envoy.resources import from_file, typed
+from modelyard.gateway_node.configuration import Configuration
+from modelyard.gateway_node.filters import FILTERS
+from modelyard.gateway_node.folder import NodeFolder
+from modelyard.gateway_node.listeners import ADMIN_CLUSTER, listeners
+from modelyard.gateway_node.settings import GatewayNodeSettings
+
+_SOCKET_MODE = 0o600
+_ADMIN_PATHS = (
+    *("/ready", "/stats", "/config_dump", "/clusters", "/listeners", "/server_info"),
+    *("/drain_listeners", "/healthcheck/fail", "/reopen_logs"),
+)
+
+
+def bootstrap(folder: NodeFolder, settings: GatewayNodeSettings) -> dict[str, Any]:
+    """What Envoy is started with. It changes with the node's settings only."""
+    return {
+        "node": {"id": settings.node, "cluster": "modelyard-gateway"},
+        "admin": {
+            "address": {"pipe": {"path": str(folder.socket), "mode": _SOCKET_MODE}},
+            "allow_paths": [{"prefix": path} for path in _ADMIN_PATHS],
+        },
+        "dynamic_resources": {"cds_config": from_file(folder.clusters)},
+        "static_resources": {
+            "listeners": list(listeners(folder, settings)),
+            "clusters": [_admin_cluster(folder)],
+        },
+    }
+
+
+def with_sources(cluster: dict[str, Any], folder: NodeFolder) -> dict[str, Any]:
+    """The cluster with the file where its endpoints are, if they are in one."""
+    if cluster.get("type") != "EDS":
+        return cluster
+    return {**cluster, "eds_cluster_config": {"eds_config": from_file(folder.endpoints(cluster["name"]))}}
+
+
+def proof(configuration: Configuration) -> dict[str, Any]:
+    """A bootstrap that holds a whole configuration, so that Envoy checks what refers to what. It listens nowhere."""
+    assigned = {each["cluster_name"]: each for each in configuration.endpoints}
+    manager = typed(
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="proof",
+        http_filters=[
+            *({"name": each.name, "typed_config": filter_message(configuration, each.name)} for each in FILTERS),
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": typed("envoy.extensions.filters.http.router.v3.Router"),
+            },
+        ],
+        route_config={"validate_clusters": True, **_untyped(configuration.routes)},
+    )
+    return {
+        "static_resources": {
+            "clusters": [_static(dict(cluster), assigned) for cluster in configuration.clusters],
+            "listeners": [
+                {
+                    "name": "proof",
+                    "address": {"pipe": {"path": "@modelyard-gateway-proof"}},
+                    "filter_chains": [
+                        {
+                            "filters": [
+                                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+                            ]
+                        }
+                    ],
+                }
+            ],
+        }
+    }
+
+
+def filter_message(configuration: Configuration, name: str) -> dict[str, Any]:
+    """The settings of one of `FILTERS`."""
+    idle = next(each for each in FILTERS if each.name == name)
+    return dict(configuration.filters.get(name) or typed(idle.message, **idle.idle))
+
+
+def _static(cluster: dict[str, Any], assigned: dict[str, Any]) -> dict[str, Any]:
+    """A cluster whose endpoints stand in it."""
+    if cluster.get("type") != "EDS":
+        return _untyped(cluster)
+    endpoints = assigned.get(cluster["name"], {"cluster_name": cluster["name"]})
+    return {**_untyped(cluster), "type": "STATIC", "load_assignment": _untyped(endpoints)}
+
+
+def _untyped(message: Any) -> dict[str, Any]:
+    """The same where the type is known by its place."""
+    return {name: value for name, value in message.items() if name != "@type"}
+
+
+def _admin_cluster(folder: NodeFolder) -> dict[str, Any]:
+    """For the listener of metrics."""
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(folder.socket)}}}}
+    return {
+        "name": ADMIN_CLUSTER,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": ADMIN_CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }

@@ -1,0 +1,70 @@
+"""Whether Envoy took what was written: its statistics name the version of every subscription, and count refusals.
+
+`/ready` says nothing of it: an Envoy that refused its newest routes serves with those of before, and is LIVE.
+"""
+
+import re
+import time
+from pathlib import Path
+
+from modelyard.envoy.admin import EnvoyAdmin
+from modelyard.errors import Conflict
+from modelyard.gateway_node.resource_files import Versions
+from modelyard.supervision.log_tail import last_lines
+
+_SECONDS = 15.0
+_PAUSE_SECONDS = 0.01
+_REFUSALS = ("update_rejected", "update_failure")
+_WARMING = "cluster_manager.warming_clusters"
+_REFUSED_LINE = re.compile(r"config update (?:rejected|failed?)|update for .* (?:rejected|failed)|[Ee]rror adding")
+_LINE_HEAD = re.compile(r"^(?:\[[^\]]*\]\s*)+(?:Filesystem config update rejected:\s*)?")
+
+
+class RefusedError(Conflict):
+    """Envoy does not take a configuration: code `configuration_refused`; the message is what Envoy says of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, code="configuration_refused")
+
+
+class Confirmation:
+    """Watches the subscriptions of one Envoy."""
+
+    def __init__(self, admin: EnvoyAdmin, log: Path) -> None:
+        self._admin = admin
+        self._log = log
+
+    def refusals(self) -> int:
+        """How many updates were refused so far."""
+        return sum(int(value) for value in self._admin.stats(rf"\.({'|'.join(_REFUSALS)})$").values())
+
+    def wait(self, versions: Versions, *, refusals: int) -> None:
+        """Return when every subscription is at its version, and no cluster waits for its first endpoints or health.
+
+        Args:
+            refusals: how many there were before the files were written.
+
+        Raises:
+            RefusedError: it refused one, with what it says of it; or it takes too long.
+            Unavailable: code `envoy_unavailable`: it ended.
+        """
+        deadline = time.monotonic() + _SECONDS
+        wanted = {f"{subscription}.version_text": version for subscription, version in versions.items()}
+        while True:
+            found = self._admin.stats(r"(\.version_text|\.update_rejected|\.update_failure|\.warming_clusters)$")
+            missing = [name for name, version in wanted.items() if found.get(name) != version]
+            if not missing and not found.get(_WARMING):
+                return
+            count = sum(int(value) for name, value in found.items() if name.endswith(_REFUSALS))
+            if count > refusals:
+                raise RefusedError(self._reason())
+            if time.monotonic() > deadline:
+                what = missing[0].removesuffix(".version_text") if missing else "a cluster"
+                raise RefusedError(f"{what} is not ready after {_SECONDS:.0f} s")
+            time.sleep(_PAUSE_SECONDS)
+
+    def _reason(self) -> str:
+        """What Envoy says of the update that it refused last."""
+        lines = last_lines(self._log, 20)
+        said = next((line for line in reversed(lines) if _REFUSED_LINE.search(line)), lines[-1] if lines else "refused")
+        return _LINE_HEAD.sub("", said).replace(f"{self._log.parent}/", "")

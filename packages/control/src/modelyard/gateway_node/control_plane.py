@@ -1,0 +1,93 @@
+"""What a node asks of the control plane, and tells it. Each call is a request with the node's own credential."""
+
+import ssl
+from dataclasses import asdict, dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+import httpx
+
+from modelyard.errors import Unavailable
+from modelyard.gateway_node.configuration import Configuration
+
+WAIT_SECONDS = 25
+"""How long a request for a newer configuration may wait for one."""
+CREDENTIAL_PREFIX = "mg_"
+"""Begins the token of nodes, so that it is not taken for a member's."""
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """What a node says of itself."""
+
+    running: str | None
+    """The digest of the configuration that its Envoy has confirmed."""
+    refused: str | None = None
+    """The digest of one that it does not run."""
+    reason: str | None = None
+    """Why not."""
+    is_serving: bool
+    """Whether it takes requests."""
+    host: str
+    port: int
+    tls_port: int | None
+    envoy_version: str | None
+    problem: str | None
+    """What else is wrong with it: a certificate that cannot be read."""
+
+
+class ControlPlaneOfNode(Protocol):
+    """The control plane, as a node sees it."""
+
+    def newer(self, seen: str | None) -> Configuration | None:
+        """The newest configuration, once it is another one than `seen`; None when none comes in a while.
+
+        Raises:
+            Unavailable: it does not answer, or refuses the node.
+            Invalid: code `configuration_invalid`.
+        """
+
+    def report(self, report: NodeReport) -> None:
+        """Say what the node runs.
+
+        Raises:
+            Unavailable: as above.
+        """
+
+
+class HttpControlPlane:
+    """The same over HTTP."""
+
+    def __init__(self, url: str, *, node: str, key: str) -> None:
+        self._path = f"/api/v1/gateway/nodes/{quote(node, safe='')}"
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {CREDENTIAL_PREFIX}{key}"},
+            timeout=httpx.Timeout(_ANSWER_SECONDS, read=WAIT_SECONDS + _ANSWER_SECONDS),
+            verify=ssl.create_default_context() if url.startswith("https:") else False,
+            trust_env=False,
+        )
+
+    def newer(self, seen: str | None) -> Configuration | None:
+        """See the port."""
+        asked = {"wait_seconds": WAIT_SECONDS} | ({} if seen is None else {"seen": seen})
+        answer = self._ask(self._client.build_request("GET", f"{self._path}/configuration", params=asked))
+        return Configuration.read(answer.text) if answer.status_code == httpx.codes.OK else None
+
+    def report(self, report: NodeReport) -> None:
+        """See the port."""
+        self._ask(self._client.build_request("PUT", self._path, json=asdict(report)))
+
+    def _ask(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = self._client.send(request)
+        except httpx.HTTPError as exc:
+            raise _unavailable(f"does not answer: {exc!r}") from exc
+        if not answer.is_success:
+            raise _unavailable(f"answers {answer.status_code}: {answer.text[:300]}")
+        return answer
+
+
+def _unavailable(what: str) -> Unavailable:
+    return Unavailable(f"the control plane {what}", code="control_plane_unavailable")

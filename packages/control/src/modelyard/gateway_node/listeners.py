@@ -1,0 +1,146 @@
+"""Envoy's listeners for a gateway: HTTP/1.1, HTTP/2 and gRPC on one port, the same over TLS, and metrics. Pure.
+
+They are static, so no push changes them. What they refer to (routes, filters, the certificate) comes from files.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelyard.envoy.resources import from_file, typed
+from modelyard.gateway_node.access_log import access_log
+from modelyard.gateway_node.configuration import ROUTES_NAME
+from modelyard.gateway_node.filters import FILTERS, SPOOFABLE_HEADERS, HttpFilter
+from modelyard.gateway_node.folder import NodeFolder
+from modelyard.gateway_node.local_replies import LOCAL_REPLIES
+from modelyard.gateway_node.settings import GatewayNodeSettings
+
+STAT_PREFIX = "gateway"
+"""Of the listeners that callers use."""
+CERTIFICATE = "gateway"
+"""The name of the secret with the certificate."""
+READY_PATH = "/-/ready"
+"""Answers 200 while the gateway takes requests, and 503 while it stops."""
+ADMIN_CLUSTER = "envoy-admin"
+_METRICS_PREFIX = "metrics"
+_NEVER = "0s"
+_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_MOST_HEADER_KIB = 64
+_MOST_HEADERS = 100
+
+
+def listeners(folder: NodeFolder, settings: GatewayNodeSettings) -> Iterator[dict[str, Any]]:
+    """All listeners of a node."""
+    yield _listener("http", settings.host, settings.port, _public(folder, settings, is_tls=False))
+    if settings.has_tls:
+        manager = _public(folder, settings, is_tls=True)
+        yield _listener("https", settings.host, settings.tls_port, manager, transport=_tls(folder))
+    if settings.metrics_port is not None:
+        yield _listener("metrics", settings.host, settings.metrics_port, _metrics())
+
+
+def _listener(
+    name: str, host: str, port: int, manager: Mapping[str, Any], transport: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    chain: dict[str, Any] = {"filters": [_filter("envoy.filters.network.http_connection_manager", manager)]}
+    if transport is not None:
+        chain["transport_socket"] = transport
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": host, "port_value": port}},
+        "enable_reuse_port": False,  # So that no other program can listen there too.
+        "tcp_backlog_size": 4096,
+        "filter_chains": [chain],
+    }
+
+
+def _public(folder: NodeFolder, settings: GatewayNodeSettings, *, is_tls: bool) -> dict[str, Any]:
+    return typed(
+        _MANAGER,
+        stat_prefix=STAT_PREFIX,
+        codec_type="AUTO",
+        http_protocol_options={"accept_http_10": True},
+        server_header_transformation="PASS_THROUGH",
+        # Who calls, and by which scheme: what a caller says of itself does not count.
+        use_remote_address=True,
+        xff_num_trusted_hops=settings.trusted_hops,
+        internal_address_config={"cidr_ranges": []},
+        scheme_header_transformation={"scheme_to_overwrite": "https" if is_tls else "http"},
+        early_header_mutation_extensions=[_filter("envoy.http.early_header_mutation.header_mutation", _STRIPPED)],
+        # One spelling of a path, so that a rule cannot be walked around.
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action="REJECT_REQUEST",
+        max_request_headers_kb=_MOST_HEADER_KIB,
+        common_http_protocol_options={"max_headers_count": _MOST_HEADERS, "headers_with_underscores_action": "ALLOW"},
+        generate_request_id=True,
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
+        request_headers_timeout="30s",
+        stream_idle_timeout=_NEVER,  # A prediction takes as long as it takes.
+        local_reply_config=LOCAL_REPLIES,
+        access_log=[access_log(folder.access_log)],
+        rds={"route_config_name": ROUTES_NAME, "config_source": from_file(folder.routes)},
+        http_filters=[
+            _filter("envoy.filters.http.health_check", _READINESS),
+            *(_discovered(folder, each) for each in FILTERS),
+            _filter("envoy.filters.http.router", typed("envoy.extensions.filters.http.router.v3.Router")),
+        ],
+    )
+
+
+def _metrics() -> dict[str, Any]:
+    route = {
+        "match": {"path": "/metrics"},
+        "route": {"cluster": ADMIN_CLUSTER, "prefix_rewrite": "/stats/prometheus?usedonly"},
+    }
+    return typed(
+        _MANAGER,
+        stat_prefix=_METRICS_PREFIX,
+        codec_type="AUTO",
+        http_filters=[_filter("envoy.filters.http.router", typed("envoy.extensions.filters.http.router.v3.Router"))],
+        route_config={
+            "name": _METRICS_PREFIX,
+            "virtual_hosts": [{"name": _METRICS_PREFIX, "domains": ["*"], "routes": [route]}],
+        },
+    )
+
+
+def _tls(folder: NodeFolder) -> dict[str, Any]:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed(
+            "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            common_tls_context={
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                "tls_certificate_sds_secret_configs": [
+                    {"name": CERTIFICATE, "sds_config": from_file(folder.certificate)}
+                ],
+            },
+        ),
+    }
+
+
+def _discovered(folder: NodeFolder, each: HttpFilter) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "config_discovery": {
+            "type_urls": [f"type.googleapis.com/{each.message}"],
+            "config_source": from_file(folder.filter(each.name)),
+        },
+    }
+
+
+def _filter(name: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "typed_config": configuration}
+
+
+_STRIPPED = typed(
+    "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+    mutations=[{"remove": name} for name in SPOOFABLE_HEADERS],
+)
+_READINESS = typed(
+    "envoy.extensions.filters.http.health_check.v3.HealthCheck",
+    pass_through_mode=False,
+    headers=[{"name": ":path", "string_match": {"exact": READY_PATH}}],
+)

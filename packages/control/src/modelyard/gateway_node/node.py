@@ -1,0 +1,206 @@
+"""The node: keeps one Envoy at the newest configuration, with or without the control plane.
+
+One thread works with Envoy and its files; another one asks the control plane for configurations; a third one reports.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from modelyard.atomic_file import replace_text
+from modelyard.envoy.admin import EnvoyAdmin
+from modelyard.errors import Invalid, ModelyardError, Unavailable
+from modelyard.gateway_node.applying import Applying
+from modelyard.gateway_node.certificate import Certificate
+from modelyard.gateway_node.configuration import Configuration
+from modelyard.gateway_node.confirmation import RefusedError
+from modelyard.gateway_node.control_plane import ControlPlaneOfNode, NodeReport
+from modelyard.gateway_node.folder import NodeFolder
+from modelyard.gateway_node.log_rotation import LogRotation
+from modelyard.gateway_node.process import NodeEnvoy
+from modelyard.gateway_node.proof import prove
+from modelyard.gateway_node.settings import GatewayNodeSettings
+
+logger = structlog.get_logger()
+
+_LOOK_SECONDS = 0.25
+_REPORT_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+
+
+class Node:
+    """One node of the gateway. `run` works until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        folder: NodeFolder,
+        settings: GatewayNodeSettings,
+        envoy: NodeEnvoy,
+        applying: Applying,
+        control_plane: ControlPlaneOfNode,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._envoy = envoy
+        self._applying = applying
+        self._control_plane = control_plane
+        self._certificate = Certificate(settings, folder)
+        self._logs = LogRotation(folder.access_log, reopen=envoy.admin.reopen_logs)
+        self._running: Configuration | None = None
+        self._refused: tuple[str, str] | None = None
+        self._newest: Configuration | None = None
+        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        self._is_reported = False
+
+    def run(self) -> None:
+        """Serve until `stop`, and drain.
+
+        Raises:
+            Invalid: the certificate cannot be used.
+            Unavailable: Envoy does not start.
+        """
+        self._certificate.load()
+        self._start_with_last_good()
+        for work in (self._fetch, self._report):
+            threading.Thread(target=work, name=f"gateway{work.__name__}", daemon=True).start()
+        while not self._stopped.is_set():
+            self._make_pass()
+        self._envoy.stop()
+
+    def stop(self) -> None:
+        """Begin to stop. Safe in a signal's handler."""
+        self._stopped.set()
+
+    def _make_pass(self) -> None:
+        """Apply what came, and look after everything that runs. Waits a moment for something to come."""
+        with self._changed:
+            if self._newest is None:
+                self._changed.wait(_LOOK_SECONDS)
+            newest, self._newest = self._newest, None
+        if newest is not None and newest.digest != (self._running and self._running.digest):
+            self._take(newest)
+        if self._running is None:
+            return
+        if not self._envoy.is_running():
+            logger.warning("the gateway's Envoy ended, and is started again")
+            self._start(self._running)
+        self._look_after(self._running)
+
+    def _look_after(self, running: Configuration) -> None:
+        try:
+            self._applying.remove_left(running)
+            self._certificate.refresh()
+            self._logs.rotate()
+            self._envoy.limit_log()
+        except (Unavailable, RefusedError) as exc:
+            logger.warning("the gateway's Envoy is not looked after", reason=exc.message)
+
+    def _start_with_last_good(self) -> None:
+        try:
+            last = Configuration.read(self._folder.last_good.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            last = None
+        except Invalid as exc:  # Of another version of this program.
+            logger.warning("the last configuration is not used", reason=exc.message)
+            last = None
+        is_running = self._envoy.adopt()
+        if last is None:
+            if is_running:
+                self._envoy.stop()
+            return
+        if is_running:
+            self._applying.change(last, back=None)
+            self._running = last
+        else:
+            self._start(last)
+
+    def _start(self, configuration: Configuration) -> None:
+        self._applying.write(configuration)
+        self._envoy.start()
+        self._running = configuration
+
+    def _take(self, newest: Configuration) -> None:
+        """Run this configuration from now on, or say why not."""
+        try:
+            prove(newest, self._folder)
+            if self._running is None:
+                self._start(newest)
+            else:
+                self._applying.change(newest, back=self._running)
+        except RefusedError as exc:
+            logger.warning("a configuration is refused", digest=newest.digest, reason=exc.message)
+            self._refused = (newest.digest, exc.message)
+        except Unavailable as exc:
+            if self._envoy.is_running() or self._running is None:
+                raise
+            logger.warning("Envoy ended while it took a configuration", digest=newest.digest, reason=exc.message)
+            self._refused = (newest.digest, exc.message)
+        else:
+            replace_text(self._folder.last_good, newest.text)
+            self._running, self._refused = newest, None
+        with self._changed:
+            self._is_reported = False
+            self._changed.notify_all()
+
+    def _fetch(self) -> None:
+        """Ask for newer configurations for ever."""
+        seen = None if self._running is None else self._running.digest
+
+        def ask() -> None:
+            nonlocal seen
+            newer = self._control_plane.newer(seen)
+            if newer is not None:
+                seen = newer.digest
+                with self._changed:
+                    self._newest = newer
+                    self._changed.notify_all()
+
+        self._for_ever(ask)
+
+    def _report(self) -> None:
+        """Report what runs whenever that changes, and every few seconds."""
+
+        def report() -> None:
+            with self._changed:
+                if self._is_reported:
+                    self._changed.wait(_REPORT_SECONDS)
+                self._is_reported = True
+            self._control_plane.report(self._state())
+
+        self._for_ever(report)
+
+    def _for_ever(self, work: Callable[[], None]) -> None:
+        was_away = False
+        while not self._stopped.is_set():
+            try:
+                work()
+                was_away = False
+            except ModelyardError as exc:
+                if not was_away:
+                    logger.warning("the gateway goes on without the control plane", reason=exc.message)
+                was_away = True
+                self._stopped.wait(_RETRY_SECONDS)
+
+    def _state(self) -> NodeReport:
+        refused, reason = self._refused or (None, None)
+        return NodeReport(
+            running=None if self._running is None else self._running.digest,
+            refused=refused,
+            reason=reason,
+            is_serving=self._running is not None and not self._stopped.is_set(),
+            host=self._settings.host,
+            port=self._settings.port,
+            tls_port=self._settings.tls_port if self._settings.has_tls else None,
+            envoy_version=_version(self._envoy.admin),
+            problem=self._certificate.problem,
+        )
+
+
+def _version(admin: EnvoyAdmin) -> str | None:
+    try:
+        return admin.version()
+    except Unavailable:
+        return None
