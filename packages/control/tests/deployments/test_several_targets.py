@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from fastapi.testclient import TestClient
 from reconciling import reconcile
+from sqlite_schema import lay_schema
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.job_engine.inline import InlineJobEngine
@@ -86,8 +87,8 @@ def yard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Yard]:
     """Two versions of `iris`, none deployed."""
+    lay_schema(settings.storage.places)
     control = ControlPlane(settings, replace(adapters, targets=targets_of(settings)))
-    control.database.migrate()
     for _ in range(2):
         control.registry.register(alice, model_name="iris", logged=log_model())
     yard = Yard(control, engine)

@@ -7,6 +7,7 @@ import pytest
 from promotion_yard import Yard
 from registries import registry_service
 from sqlalchemy import Connection
+from sqlite_schema import empty_database
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -22,8 +23,9 @@ from modelyard.registry.stages import StageMover
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
-    database = Database(f"sqlite:///{tmp_path}/yard.db")
-    database.migrate()
+    path = tmp_path / "yard.db"
+    path.write_bytes(empty_database())
+    database = Database(f"sqlite:///{path}")
     clock = ManualClock()
     audit = AuditLog(database=database, clock=clock)
     outbox = Outbox(clock=clock)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 import uvicorn
+from sqlite_schema import lay_schema
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.clock.system import SystemClock
@@ -75,7 +76,9 @@ class Platform:
         # What is a fake opens no model.
         packaging = PackagingSettings(open_models=runs, compile_models=not runs)
         groups = {"storage": StorageSettings(home=home), "packaging": packaging, **groups}
-        self.control = ControlPlane(Settings(**groups), adapters)
+        settings = Settings(**groups)
+        lay_schema(settings.storage.places)
+        self.control = ControlPlane(settings, adapters)
         self.app = self.control.app()
         self._token_file = home / "token"
         self._clients = ExitStack()

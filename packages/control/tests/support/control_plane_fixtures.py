@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi.testclient import TestClient
+from sqlite_schema import lay_schema
 
 from modelyard.db import Database
 from modelyard.http.settings import HttpSettings
@@ -22,8 +23,9 @@ def _settings(**storage: Any) -> Settings:
 @pytest.fixture
 def sqlite_control_plane(adapters: Adapters, tmp_path: Path) -> Iterator[ControlPlane]:
     """The whole control plane over its own new home; nothing works in the background."""
-    control_plane = ControlPlane(_settings(home=tmp_path / "home"), adapters)
-    control_plane.database.migrate()
+    settings = _settings(home=tmp_path / "home")
+    lay_schema(settings.storage.places)
+    control_plane = ControlPlane(settings, adapters)
     yield control_plane
     control_plane.database.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from empty_postgres import empty
 from ports import find_free_port
+from sqlite_schema import empty_database
 
 from modelyard.db import Database
 
@@ -41,9 +42,7 @@ def postgres_url() -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that holds the schema and no rows."""
     path = tmp_path_factory.mktemp("schema") / "modelyard.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
+    path.write_bytes(empty_database())
     return path
 
 

@@ -10,6 +10,7 @@ from anyio.from_thread import start_blocking_portal
 from deletion_world import WorldClock
 from fastapi.testclient import TestClient
 from oci_parts import make_root
+from sqlite_schema import lay_schema
 
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.target.fake import FakeImageTarget, FakeTarget
@@ -63,9 +64,9 @@ class ImageYard:
             images=ImageSettings(**images),
         )
         self.clock = WorldClock()
+        lay_schema(settings.storage.places)
         self.control = ControlPlane(settings, replace(adapters, targets=targets, clock=self.clock))
         self.clock.meanwhile = self.settle
-        self.control.database.migrate()
         self.parts = self.control.deployment_parts.images
         if has_base:
             ImportedBases(self.layout).add(make_root(home.parent / "root"), name="small")
