@@ -17,6 +17,8 @@ from modelyard.outbox import tables as outbox_tables
 from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
+from modelyard.rollouts import tables as rollout_tables
+from modelyard.traffic import tables as traffic_tables
 from modelyard.uploads import tables as upload_tables
 from modelyard.webhooks import tables as webhook_tables
 
@@ -38,6 +40,8 @@ __all__ = [
     "packaging_tables",
     "promotion_tables",
     "registry_tables",
+    "rollout_tables",
+    "traffic_tables",
     "upload_tables",
     "webhook_tables",
 ]

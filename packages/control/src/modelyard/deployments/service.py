@@ -11,12 +11,7 @@ from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments import replacement_store, store
-from modelyard.deployments.domain import (
-    Deployment,
-    autoscaling_to_json,
-    reason_of_unconfigured,
-    refuse_autoscaled,
-)
+from modelyard.deployments.domain import Deployment, autoscaling_to_json, refuse_autoscaled
 from modelyard.deployments.port_book import PortBook
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
@@ -345,7 +340,7 @@ class DeploymentService:
             names = store.targets_of_not_stopped(connection)
             left = [one for name in names - set(self._targets) for one in store.not_stopped(connection, name)]
         for deployment in left:
-            reason = reason_of_unconfigured(deployment.target)
+            reason = f"the target '{deployment.target}' is not configured (MODELYARD_TARGETS): nothing is known of it"
             logger.warning("target not configured", deployment_id=deployment.deployment_id, target=deployment.target)
             self.note(
                 deployment, status=deployment.status, reason=reason, url=None, ready_replicas=deployment.ready_replicas
@@ -406,6 +401,12 @@ class DeploymentService:
     @staticmethod
     def _locked(connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
         return _visible(store.lock(connection, deployment_id), principal, deployment_id)
+
+
+def ready_versions(connection: Connection, tenant_id: str, model_name: str) -> frozenset[int]:
+    """The versions of a model that a deployment serves now, in the caller's transaction."""
+    every = store.of_version(connection, tenant_id, model_name, None)
+    return frozenset(one.version for one in every if one.status is DeploymentStatus.READY)
 
 
 def _visible(deployment: Deployment | None, principal: Principal, deployment_id: str) -> Deployment:

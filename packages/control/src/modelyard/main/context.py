@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, Listener
 from modelyard.db import Database
 from modelyard.disk import Disk
 from modelyard.leases.background import BackgroundWork
@@ -11,8 +11,11 @@ from modelyard.leases.service import Leases
 from modelyard.main.adapters import Adapters
 from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
+from modelyard.rollouts.book import RolloutBook
+from modelyard.rollouts.starter import RolloutStarter
 from modelyard.scratch import Scratch
 from modelyard.settings import Settings
+from modelyard.traffic.book import TrafficBook
 from modelyard.webhooks.listener import WebhookListener
 
 
@@ -42,21 +45,29 @@ class Context:
     def of(cls, settings: Settings, adapters: Adapters) -> "Context":
         """Make the home's folders, and build on them. Nothing is read or written in the database yet."""
         settings.storage.places.make()
-        database = Database(settings.storage.database)
+        database, clock = Database(settings.storage.database), adapters.clock
+        webhooks = WebhookListener(clock).on_entry
         return cls(
             settings=settings,
             adapters=adapters,
             database=database,
             audit=AuditLog(
-                database=database, clock=adapters.clock, listeners=[WebhookListener(adapters.clock).on_entry]
+                database=database, clock=clock, listeners=[webhooks, _rollout_starter(database, clock, webhooks)]
             ),
-            outbox=Outbox(clock=adapters.clock),
+            outbox=Outbox(clock=clock),
             scratch=Scratch(settings.storage.places.scratch),
             disk=settings.storage.disk,
             leases=Leases(
                 database=database,
-                clock=adapters.clock,
+                clock=clock,
                 holder=adapters.engine.process,
                 lasts=settings.leases.lasts,
             ),
         )
+
+
+def _rollout_starter(database: Database, clock: Clock, webhooks: Listener) -> Listener:
+    """What it writes itself starts no roll-out, so its log has one listener less."""
+    audit = AuditLog(database=database, clock=clock, listeners=[webhooks])
+    book = RolloutBook(clock=clock, audit=audit, traffic=TrafficBook(clock=clock, audit=audit))
+    return RolloutStarter(audit=audit, book=book).on_entry

@@ -23,6 +23,7 @@ from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
 from modelyard.main.jobs import JobParts
 from modelyard.main.registry import RegistryParts
+from modelyard.main.rollouts import ROLLOUT_SECONDS, RolloutParts
 from modelyard.main.training import TrainingParts
 from modelyard.main.webhooks import WebhookParts
 from modelyard.mirror.import_job import Importing
@@ -36,6 +37,7 @@ from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.reads.fast_path import RegistryFastPath
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
+from modelyard.rollouts.watching import NothingMeasured
 from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
@@ -65,6 +67,7 @@ class ControlPlane:
         )
         self.deployment_parts = DeploymentParts(context, self.jobs, self.registry)
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
+        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, NothingMeasured())
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
@@ -102,6 +105,7 @@ class ControlPlane:
                 context.in_background(f"reconciler/{one.target_name}", one.make_pass, pause_seconds=RECONCILE_SECONDS)
                 for one in self.deployment_parts.reconcilers
             ),
+            context.in_background("rollouts", self.rollout_parts.reconciler.make_pass, pause_seconds=ROLLOUT_SECONDS),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
             context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
@@ -159,6 +163,7 @@ class ControlPlane:
                 *self.training.routes(),
                 *self._job_parts.routes(),
                 *self.deployment_parts.routes(),
+                *self.rollout_parts.routes(),
                 lineage_routes(self._lineage()),
                 status_routes(self.platform),
                 mirror_routes(self.mirror.reconciliation, self.importing),

@@ -59,12 +59,7 @@ def template_of(spec: ServerSpec, limits: Limits, options: DockerOptions) -> str
 
 def container_name(spec: ServerSpec, index: int, template: str) -> str:
     """One name for one replica, so that it is not made twice."""
-    return f"{name_prefix(spec.deployment_id)}g{spec.generation}-r{index}-{template[:8]}"
-
-
-def name_prefix(deployment_id: str) -> str:
-    """How the names of a deployment's containers begin."""
-    return f"modelyard-{deployment_id}-"
+    return f"modelyard-{spec.deployment_id}-g{spec.generation}-r{index}-{template[:8]}"
 
 
 def labels_of(

@@ -1,1 +1,0 @@
-"""Who may call which API of the gateway, with which key or token, and how often."""

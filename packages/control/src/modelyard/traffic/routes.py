@@ -1,0 +1,50 @@
+"""The routes of splits."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from modelyard.http.guard import Requires
+from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.principals import Permission, Principal
+from modelyard.traffic.domain import Traffic
+from modelyard.traffic.schemas import TrafficAnswer, TrafficBody, TrafficsAnswer
+from modelyard.traffic.service import TrafficService
+
+Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]
+Release = Annotated[Principal, Depends(Requires(Permission.RELEASES_WRITE))]
+
+
+def traffic_routes(traffic: TrafficService) -> APIRouter:
+    """Weights, stickiness and shadows of models' stable addresses."""
+    router = APIRouter(prefix="/api/v1/gateway/traffic", tags=["traffic"])
+
+    @router.get("", dependencies=OF_OWN_TENANT)
+    def list_traffic(caller: Read) -> TrafficsAnswer:
+        """The models whose requests are divided."""
+        return TrafficsAnswer(traffic=[TrafficAnswer.of(one) for one in traffic.of_tenant(caller)])
+
+    @router.get("/{name}")
+    def get_traffic(caller: Read, name: str, response: Response) -> TrafficAnswer:
+        """How the requests of a model are divided."""
+        return _answer(traffic.get(caller, name), response)
+
+    @router.put("/{name}")
+    def set_traffic(
+        caller: Release, name: str, body: TrafficBody, expected: ExpectedRevision, response: Response
+    ) -> TrafficAnswer:
+        """Divide the requests of a model between versions."""
+        return _answer(traffic.set(caller, name, body.split(), revision=expected, reason=body.reason), response)
+
+    @router.delete("/{name}", status_code=204)
+    def remove_traffic(caller: Release, name: str, expected: ExpectedRevision, reason: str = "") -> None:
+        """Send all requests of a model to the version in production again."""
+        traffic.remove(caller, name, revision=expected, reason=reason)
+
+    return router
+
+
+def _answer(traffic: Traffic, response: Response) -> TrafficAnswer:
+    set_etag(response, traffic.revision)
+    return TrafficAnswer.of(traffic)
