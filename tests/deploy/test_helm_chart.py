@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import kubernetes_validate
 import pytest
-from charts import CHART, NEEDED, helm, one_of, pod_templates, rendered, run_helm
+from charts import CHART, NEEDED, Object, helm, one_of, pod_templates, rendered, run_helm
 from settings_variables import variables
 
+from modelyard.adapters.runner.kubernetes_runner import KubernetesRunnerOptions
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 
 EVERYTHING = {
@@ -27,6 +29,8 @@ EVERYTHING = {
     "settings.MODELYARD_ALLOWED_HOSTS": "api.example.com",
     "target.service.type": "LoadBalancer",
     "runner.namespace": "models",
+    "hostAliases[0].ip": "10.0.0.5",
+    "hostAliases[0].hostnames": "{postgres.internal}",
 }
 """Values that switch everything on."""
 CLUSTERS = ["1.25", "1.30", "1.37"]
@@ -84,13 +88,6 @@ class TestObjects:
         }
         assert images == {f"registry.example.com/modelyard@{digest}"}
 
-    def test_an_old_cluster_gets_the_budget_that_it_knows(self) -> None:
-        result = run_helm(
-            *("template", "mine", str(CHART), "--kube-version", "1.20"),
-            **{**NEEDED, "replicas": "2", "home.accessModes": "{ReadWriteMany}"},
-        )
-        assert "apiVersion: policy/v1beta1" in result.stdout
-
 
 class TestSettings:
     def test_every_variable_is_one_of_the_control_planes(self) -> None:
@@ -108,14 +105,28 @@ class TestSettings:
                 assert is_secret == ("valueFrom" in variable)
 
     def test_the_target_is_this_cluster_with_its_namespaces(self) -> None:
-        deployment = one_of(rendered(EVERYTHING), "Deployment", "mine-modelyard")
-        env = {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
-        target = json.loads(env["MODELYARD_TARGETS"])["cluster"]
+        target = _variable(rendered(EVERYTHING), "MODELYARD_TARGETS")["cluster"]
         assert target.pop("type") == "kubernetes"
         options = KubernetesOptions.model_validate(target)
         assert options.in_cluster
         assert options.allowed_namespaces == ("models", "other")
         assert options.service.type == "LoadBalancer"
+
+    def test_runs_of_this_cluster_find_their_registry_and_their_tracker(self) -> None:
+        values = {**EVERYTHING, "runner.namespace": "other", "runner.cpus": "2"}
+        objects = rendered(values)
+        runner = _variable(objects, "MODELYARD_RUNNERS")["cluster"]
+        assert runner.pop("type") == "kubernetes"
+        options = KubernetesRunnerOptions.model_validate(runner)
+        assert options.repository == "registry.example.com/models/runs"
+        assert options.tracking_uri == "http://mine-modelyard-mlflow.platform.svc:5000"
+        assert (options.namespace, options.cpus, options.in_cluster) == ("other", 2, True)
+        may_run = {
+            role["metadata"]["namespace"]
+            for role in objects
+            if role["kind"] == "Role" and any("jobs" in rule["resources"] for rule in role["rules"])
+        }
+        assert may_run == {"other"}
 
     def test_the_control_planes_call_mlflow_and_it_knows_its_name(self) -> None:
         deployment = one_of(rendered(EVERYTHING), "Deployment", "mine-modelyard-mlflow")
@@ -138,6 +149,8 @@ class TestValues:
             ({"replica": "2"}, "additional properties 'replica' not allowed"),
             ({"mlflow.enabled": "false"}, "mlflow.trackingUri: expected the address"),
             ({"ingress.enabled": "true"}, "ingress.host: expected the name"),
+            ({"runner.cpus": "2"}, "runner.repository: expected"),
+            ({"runner.repository": "r.example.com/runs", "runner.namespace": "x"}, "runner.namespace: expected one of"),
         ],
     )
     def test_what_cannot_work_is_refused_by_its_name(self, values: Mapping[str, str], reported: str) -> None:
@@ -148,3 +161,11 @@ class TestValues:
     def test_the_linter_has_nothing_to_say(self) -> None:
         result = run_helm("lint", "--strict", str(CHART), **NEEDED)
         assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _variable(objects: list[Object], name: str) -> dict[str, Any]:
+    """What a variable of the control plane says."""
+    deployment = one_of(objects, "Deployment", "mine-modelyard")
+    env = {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+    content: dict[str, Any] = json.loads(env[name])
+    return content

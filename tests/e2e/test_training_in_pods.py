@@ -17,8 +17,8 @@ from ports import find_free_port
 from tests.e2e.stack import EXAMPLES, Stack, end_all, wait_for
 from tests.e2e.test_outages import CONTROL
 
-from modelyard.adapters.target.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi, Resource
-from modelyard.adapters.target.kubernetes.connection import connect
+from modelyard.adapters.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi, Resource
+from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.options import read_options
 from modelyard.oci.layout import Layout
@@ -52,7 +52,7 @@ def platform(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) ->
         machine_base(layout, folder / "root")
     with (
         real_registry(folder / "registry") as registry,
-        closing(ClusterApi(lambda: connect("tests", options))) as api,
+        closing(ClusterApi(lambda: connect(options))) as api,
     ):
         content = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         api.apply(NAMESPACES, content, manager="tests")

@@ -89,3 +89,16 @@ spec:
   {{- end }}
   resources: { requests: { storage: {{ .claim.size }} } }
 {{- end }}
+
+{{/* The options of the runner: what values.yaml says of it, and what the chart knows. */}}
+{{- define "modelyard.runner" -}}
+{{- $known := dict "type" "kubernetes" "in_cluster" true "namespace" (first .Values.namespaces) -}}
+{{- with .Values.registry.repository }}{{ $_ := set $known "repository" (printf "%s/runs" .) }}{{ end -}}
+{{- if .Values.mlflow.enabled }}
+{{- $_ := set $known "tracking_uri" (printf "http://%s-mlflow.%s.svc:5000" (include "modelyard.name" .) .Release.Namespace) -}}
+{{- end -}}
+{{- $runner := merge (deepCopy .Values.runner) $known -}}
+{{- if not $runner.repository }}{{ fail "runner.repository: expected where images of runs are pushed to, or registry.repository" }}{{ end -}}
+{{- if not (has $runner.namespace .Values.namespaces) }}{{ fail (printf "runner.namespace: expected one of namespaces, got %s" $runner.namespace) }}{{ end -}}
+{{- toJson $runner -}}
+{{- end }}

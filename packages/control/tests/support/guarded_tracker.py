@@ -97,6 +97,10 @@ class Tracker:
         return self.token_of(job_id)
 
 
+SERVICE = "modelyard-mlflow.platform.svc"
+"""A name that the operator has allowed."""
+
+
 @pytest.fixture(scope="module")
 def tracker() -> Iterator[Tracker]:
     """Shared by the tests of a file: they use jobs and experiments of their own."""
@@ -106,7 +110,11 @@ def tracker() -> Iterator[Tracker]:
         database = Database(f"sqlite:///{home.database_file}")
         database.migrate()
         port = find_free_port()
-        settings = {"MODELYARD_HOME": str(home.root), "MODELYARD_MLFLOW_PORT": str(port)}
+        settings = {
+            "MODELYARD_HOME": str(home.root),
+            "MODELYARD_MLFLOW_PORT": str(port),
+            "MODELYARD_ALLOWED_HOSTS": SERVICE,
+        }
         found = Tracker(f"http://127.0.0.1:{port}", database, TrackingSigner(kept_key(home.tracking_key_file)))
         _invite(found)
         command = [sys.executable, "-P", "-m", "modelyard.local.mlflow_server"]

@@ -19,8 +19,8 @@ from fake_kubernetes.server import FakeCluster, fake_cluster
 from machine_base import machine_base
 from oci_parts import make_bundle, make_wheel, plenty
 
-from modelyard.adapters.target.kubernetes.cluster_api import NAMESPACES, ClusterApi
-from modelyard.adapters.target.kubernetes.connection import connect
+from modelyard.adapters.kubernetes.cluster_api import NAMESPACES, ClusterApi
+from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
@@ -64,7 +64,7 @@ def real_kubernetes(real_kubeconfig: Path, pod_server_image: str) -> Iterator[Cl
     namespace = f"modelyard-{uuid4().hex[:8]}"
     yield Cluster(real_kubeconfig, namespace, pod_server_image)
     options = read_options(KubernetesOptions, "tests", {"kubeconfig": real_kubeconfig})
-    with closing(ClusterApi(lambda: connect("tests", options))) as api:
+    with closing(ClusterApi(lambda: connect(options))) as api:
         api.delete(NAMESPACES, namespace)
 
 
@@ -129,7 +129,7 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
         }
         read = read_options(KubernetesOptions, "tests", given | options)
         target = KubernetesTarget(
-            ClusterApi(lambda: connect("tests", read)),
+            ClusterApi(lambda: connect(read)),
             WorkloadDefaults(read, {"mlflow_uri": "http://mlflow:5000"}, memory_bytes),
             installation=lambda: installation,
             logs=tmp_path / f"logs-{installation}",

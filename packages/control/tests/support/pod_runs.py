@@ -13,13 +13,13 @@ from image_engines import real_registry
 from machine_base import machine_base
 from oci_parts import plenty
 
+from modelyard.adapters.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi
+from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.runner.hosted import HostedRunner
 from modelyard.adapters.runner.kubernetes import KubernetesHost
 from modelyard.adapters.runner.kubernetes_job import JobOptions
 from modelyard.adapters.runner.run_image import RunImages
 from modelyard.adapters.runner.run_store import RunStore
-from modelyard.adapters.target.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi
-from modelyard.adapters.target.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.options import read_options
 from modelyard.oci.layout import Layout
@@ -82,7 +82,7 @@ def pod_runs(kubeconfig: Path, folder: Path) -> Iterator[PodRuns]:
     with ExitStack() as opened:
         layout = opened.enter_context(closing(Layout(folder / "layout")))
         registry = opened.enter_context(real_registry(folder / "registry"))
-        api = opened.enter_context(closing(ClusterApi(lambda: connect("tests", options))))
+        api = opened.enter_context(closing(ClusterApi(lambda: connect(options))))
         base = machine_base(layout, folder / "root")
         images = RunImages(layout, base=lambda _: base, wheels=NoWheels(), require_space=plenty)
         content = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}

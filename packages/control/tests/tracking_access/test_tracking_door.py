@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import mlflow
 import pytest
-from guarded_tracker import API, Tracker, tracker
+from guarded_tracker import API, SERVICE, Tracker, tracker
 
 from modelyard.jobs.states import JobStatus
 from modelyard.tracker_names import JOB_TAG
@@ -116,6 +116,16 @@ class TestTheDoor:
         answer = tracker.ask(tracker.people["operator"], "POST", f"{API}/runs/create", headers=headers, json={})
 
         assert answer.status_code == 403
+
+    @pytest.mark.parametrize("headers", [{}, {"Origin": f"http://{SERVICE}"}])
+    def test_a_name_that_the_operator_allows_is_a_name_of_the_tracker(
+        self, tracker: Tracker, headers: dict[str, str]
+    ) -> None:
+        named = {"Host": SERVICE, **headers}
+        body = {"name": f"from-{len(headers)}"}
+        answer = tracker.ask(tracker.people["operator"], "POST", f"{API}/experiments/create", headers=named, json=body)
+
+        assert answer.status_code == 200, answer.text
 
 
 class TestAHostileRun:

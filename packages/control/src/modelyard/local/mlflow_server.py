@@ -59,6 +59,9 @@ def _application(*, backend: str, artifacts: str) -> tuple[Any, MlflowStoreFacts
         "_MLFLOW_SGI_NAME": "uvicorn",
         "MLFLOW_ENABLE_WORKSPACES": "false",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Hosts and pages are checked in front of it, by our settings; MLflow's own check knows private addresses alone.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "http*://*",
     }
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():

@@ -9,8 +9,8 @@ import pytest
 from container_runs import EMPTY_LOCK
 from pod_runs import PodRuns, pod_runs
 
+from modelyard.adapters.kubernetes.cluster_api import PODS
 from modelyard.adapters.runner.hosted import HostedRunner
-from modelyard.adapters.target.kubernetes.cluster_api import PODS
 from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
 
 KEY = "job-1/1"

@@ -259,8 +259,8 @@ def selects(labels: str, fields: str, content: Object) -> bool:
     """Whether an object is one of those that the selectors name."""
     has = content["metadata"].get("labels") or {}
     for one in filter(None, labels.split(",")):
-        name, _, value = one.partition("=")
-        if has.get(name) != value.lstrip("="):
+        name, equals, value = one.partition("=")
+        if name not in has or (equals and has[name] != value.lstrip("=")):
             return False
     for one in filter(None, fields.split(",")):
         path, _, value = one.partition("=")

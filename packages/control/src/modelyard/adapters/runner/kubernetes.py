@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import httpx2
 
+from modelyard.adapters.kubernetes.cluster_api import JOBS, PODS, SECRETS, ClusterApi
 from modelyard.adapters.runner.agent.client import AgentAway, AgentClient
 from modelyard.adapters.runner.failure import readable_bytes
 from modelyard.adapters.runner.kubernetes_job import (
@@ -21,7 +22,6 @@ from modelyard.adapters.runner.kubernetes_job import (
 )
 from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunPlace
 from modelyard.adapters.runner.run_image import AGENT_PORT, RunImages
-from modelyard.adapters.target.kubernetes.cluster_api import JOBS, PODS, SECRETS, ClusterApi
 from modelyard.errors import Conflict, Unavailable
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry
@@ -73,7 +73,7 @@ class KubernetesHost:
             push_image(self._images.layout, image.descriptor, tagged, registry, log=log)
 
     def create(self, place: RunPlace) -> None:
-        """Apply the Job, and then the Secret for which its pod waits."""
+        """Apply the Job, and then make the Secret for which its pod waits; each attempt makes the same."""
         image = self._images.find(place.python_environment)
         if image is None:
             raise Unavailable("The image of the run is not in the registry.", code="run_image_absent")
@@ -84,7 +84,7 @@ class KubernetesHost:
             made = job_of(place, reference, self._options, installation=installation)
             job = self._api.apply(JOBS, made, manager=_MANAGER)
         secret = secret_of(place, self._options, installation=installation, job_uid=job["metadata"]["uid"])
-        self._api.apply(SECRETS, secret, manager=_MANAGER)
+        self._api.create(SECRETS, secret)
 
     def find(self, name: str) -> PlaceObservation:
         """By the state of the Job and of its pod."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
+from modelyard.adapters.kubernetes.options import Toleration
 from modelyard.adapters.runner.agent.exchange import GRACE, HOLD, HOST, PORT, TOKEN, WORK_FOLDER
 from modelyard.adapters.runner.configured import RunnerOptions
 from modelyard.adapters.runner.run_host import RunPlace
 from modelyard.adapters.runner.run_image import AGENT_PORT
-from modelyard.adapters.target.kubernetes.options import Toleration
 
 INSTALLATION, RUN = "modelyard.dev/installation", "modelyard.dev/run"
 CONTAINER = "run"

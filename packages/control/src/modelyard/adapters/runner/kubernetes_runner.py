@@ -5,27 +5,23 @@ from typing import Any
 
 from pydantic import Field
 
+from modelyard.adapters.kubernetes.cluster_api import ClusterApi
+from modelyard.adapters.kubernetes.connection import connect
+from modelyard.adapters.kubernetes.options import ClusterOptions
 from modelyard.adapters.runner.configured import RunnerContext, invalid_options, read_options
 from modelyard.adapters.runner.hosted import HostedRunner
 from modelyard.adapters.runner.kubernetes import KubernetesHost
 from modelyard.adapters.runner.kubernetes_job import JobOptions
 from modelyard.adapters.runner.run_store import RunStore
-from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
-from modelyard.adapters.target.kubernetes.connection import connect
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions
-from modelyard.adapters.target.options import read_options as read_target_options
 from modelyard.errors import Invalid
 from modelyard.oci.reference import Repository
 
 _POLL_SECONDS = 1.0
 
 
-class KubernetesRunnerOptions(JobOptions):
-    """A cluster that a kubeconfig names, or the one in which the control plane itself runs."""
+class KubernetesRunnerOptions(ClusterOptions, JobOptions):
+    """What an operator says of the runs of a cluster."""
 
-    kubeconfig: str | None = None
-    context: str | None = None
-    in_cluster: bool = False
     repository: str
     """Where run images are pushed to, and the nodes pull them from: `registry.example.com/modelyard/runs`."""
     tracking_uri: str | None = Field(default=None, pattern=r"https?://.+")
@@ -43,10 +39,9 @@ def kubernetes_runner(name: str, options: Mapping[str, Any], context: RunnerCont
         )
     try:
         repository = Repository.parse(given.repository)
-        cluster = {"kubeconfig": given.kubeconfig, "context": given.context, "in_cluster": given.in_cluster}
-        client = connect(name, read_target_options(KubernetesOptions, name, cluster))
+        client = connect(given)
     except Invalid as error:
-        raise invalid_options(name, error.message.rpartition(f"'{name}': ")[2]) from error
+        raise invalid_options(name, error.message) from error
     host = KubernetesHost(
         ClusterApi(lambda: client),
         context.images,

@@ -20,9 +20,14 @@ def read_options(kind: type[Options], name: str, given: Mapping[str, Any]) -> Op
         return kind.model_validate(given)
     except ValidationError as exc:
         wrong = "; ".join(_sentence(error["loc"], error["msg"]) for error in exc.errors())
-        raise Invalid(
-            f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
-        ) from exc
+        raise invalid_options(name, wrong) from exc
+
+
+def invalid_options(name: str, wrong: str) -> Invalid:
+    """The error of a target whose options cannot work."""
+    return Invalid(
+        f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
+    )
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:

@@ -13,8 +13,8 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure_clusters import PATH, SUBSCRIPTION, ResourceManager, resource_manager
 from fake_kubernetes.server import FakeCluster
 
+from modelyard.adapters.kubernetes.cluster_api import ClusterApi
 from modelyard.adapters.target.kubernetes.aks import AksOptions, AksTarget, aks_connection
-from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
 from modelyard.adapters.target.options import read_options
 from modelyard.errors import Invalid, Unavailable

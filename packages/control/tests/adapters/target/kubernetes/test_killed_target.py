@@ -8,7 +8,7 @@ import pytest
 from fake_kubernetes.server import FakeCluster
 from kubernetes_clusters import MakeKubernetesTarget
 
-from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
+from modelyard.adapters.kubernetes.cluster_api import ClusterApi
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.ports.target import Autoscaling, ServerKey, ServerSpec, ServerState
 

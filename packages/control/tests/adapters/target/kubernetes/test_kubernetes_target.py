@@ -9,6 +9,7 @@ from fake_kubernetes.server import FakeCluster
 from fake_kubernetes.store import KINDS
 from kubernetes_clusters import MakeKubernetesTarget
 
+from modelyard.adapters.target.kubernetes.place import INSTALLATION
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.deployments.targets import Targets
 from modelyard.errors import Conflict, Invalid, Unavailable
@@ -175,6 +176,25 @@ class TestDrift:
         target.apply(spec)
         assert target.observe("d-1", 1).fingerprint == spec.fingerprint
 
+    @pytest.mark.parametrize("kind", ["PodDisruptionBudget", "PodMonitor", "HorizontalPodAutoscaler"])
+    def test_what_stands_beside_it_comes_back_too(
+        self,
+        make_kubernetes_target: MakeKubernetesTarget,
+        spec: ServerSpec,
+        fake_kubernetes: FakeCluster,
+        kind: str,
+    ) -> None:
+        target = make_kubernetes_target(prometheus="pod-monitor")
+        asked = replace(spec, replicas=2, autoscaling=Autoscaling(min_replicas=2, max_replicas=4, cpu_percent=60))
+        target.apply(asked)
+        assert target.observe("d-1", 1).fingerprint == asked.fingerprint
+        (made,) = fake_kubernetes.objects(kind)
+        fake_kubernetes.store.delete(KIND[kind], "default", made["metadata"]["name"], {})
+        assert target.observe("d-1", 1).fingerprint is None
+        target.apply(asked)
+        assert len(fake_kubernetes.objects(kind)) == 1
+        assert target.observe_all()[FIRST].fingerprint == asked.fingerprint
+
     def test_a_field_that_somebody_has_taken_is_a_conflict_that_names_both(
         self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster
     ) -> None:
@@ -224,6 +244,17 @@ class TestNames:
         target.apply(spec)
         target.remove("d-1")
         assert fake_kubernetes.store.find(KIND["Service"], "default", "my-model-inference") == theirs
+
+    def test_the_pod_of_a_training_run_beside_it_is_none_of_its_own(
+        self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster
+    ) -> None:
+        target.apply(spec)
+        labels = {INSTALLATION: fake_kubernetes.objects("Deployment")[0]["metadata"]["labels"][INSTALLATION]}
+        run = {"name": "run-1", "namespace": "default", "labels": labels}
+        containers = [{"name": "run", "image": "registry.example.com/run"}]
+        content = {"apiVersion": "v1", "kind": "Pod", "metadata": run, "spec": {"containers": containers}}
+        fake_kubernetes.store.create(KIND["Pod"], content, manager="modelyard")
+        assert set(target.observe_all()) == {FIRST}
 
     def test_a_namespace_that_is_not_there_is_named_or_made(
         self, make_kubernetes_target: MakeKubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster
@@ -411,7 +442,7 @@ class TestManyObjects:
     def test_lists_are_read_page_by_page(
         self, target: KubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("modelyard.adapters.target.kubernetes.cluster_api._PAGE", 2)
+        monkeypatch.setattr("modelyard.adapters.kubernetes.cluster_api._PAGE", 2)
         for number in range(5):
             target.apply(replace(spec, deployment_id=f"d-{number}", model_name=f"model_{number}"))
         assert len(target.observe_all()) == 5

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelyard.adapters.target.kubernetes.connection import connect
+from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.options import read_options
 from modelyard.errors import Invalid
@@ -60,22 +60,22 @@ class TestOptions:
 
 class TestConnecting:
     def test_a_kubeconfig_that_is_not_there_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(Invalid, match=r"'eu': kubeconfig \(.*nowhere\): .* not found"):
-            connect("eu", read(kubeconfig=tmp_path / "nowhere"))
+        with pytest.raises(Invalid, match=r"kubeconfig \(.*nowhere\): .* not found"):
+            connect(read(kubeconfig=tmp_path / "nowhere"))
 
     @pytest.mark.parametrize("content", ["", "[]", "clusters: 1", "{", "clusters: [{name: a}]"])
     def test_a_file_that_is_no_kubeconfig_is_refused(self, tmp_path: Path, content: str) -> None:
         path = tmp_path / "kubeconfig"
         path.write_text(content)
         with pytest.raises(Invalid, match="expected the configuration of a cluster"):
-            connect("eu", read(kubeconfig=path))
+            connect(read(kubeconfig=path))
 
     def test_a_context_that_is_not_in_it_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "kubeconfig"
         path.write_text(yaml.safe_dump({"clusters": [], "contexts": [], "users": []}))
         with pytest.raises(Invalid, match="Context 'us' not found"):
-            connect("eu", read(kubeconfig=path, context="us"))
+            connect(read(kubeconfig=path, context="us"))
 
     def test_outside_of_a_cluster_there_is_no_service_account(self) -> None:
         with pytest.raises(Invalid, match="in_cluster"):
-            connect("eu", read(in_cluster=True))
+            connect(read(in_cluster=True))

@@ -17,8 +17,8 @@ from lightkube.config.models import User
 from pydantic import Field
 
 from modelyard.adapters.azure import Credential, managed_credential, said_by
+from modelyard.adapters.kubernetes.connection import TIMEOUT, UNREADABLE, with_user
 from modelyard.adapters.target.context import TargetContext
-from modelyard.adapters.target.kubernetes.connection import TIMEOUT, UNREADABLE, with_user
 from modelyard.adapters.target.kubernetes.options import WorkloadOptions
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
 from modelyard.adapters.target.options import read_options

@@ -9,16 +9,16 @@ says what was applied, and is last.
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard.adapters.target.kubernetes.applied import ANNOTATION, MANAGER, Applied, applied_of, ownership_of
-from modelyard.adapters.target.kubernetes.cluster_api import (
+from modelyard.adapters.kubernetes.cluster_api import (
     AUTOSCALERS,
     DEPLOYMENTS,
     NAMESPACES,
-    POD_MONITORS,
     SERVICES,
     ClusterApi,
     Resource,
 )
+from modelyard.adapters.target.kubernetes.applied import ANNOTATION, MANAGER, Applied, applied_of, ownership_of
+from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.companions import (
     autoscaler_object,
     disruption_budget_object,
@@ -35,15 +35,15 @@ Object = Mapping[str, Any]
 
 _REPLICAS_MANAGER = "modelyard-replicas"
 _APPLIED_MANAGER = "modelyard-applied"
-_BUDGETS = (Resource("policy/v1", "poddisruptionbudgets"), Resource("policy/v1beta1", "poddisruptionbudgets"))
 
 
 class Applying:
     """Writes the objects of deployments to one cluster."""
 
-    def __init__(self, api: ClusterApi, defaults: WorkloadDefaults) -> None:
+    def __init__(self, api: ClusterApi, defaults: WorkloadDefaults, kinds: CompanionKinds) -> None:
         self._api = api
         self._defaults = defaults
+        self._kinds = kinds
 
     def make_namespace(self, name: str) -> None:
         """Make a namespace that is not there; one that is there is left as it is."""
@@ -58,17 +58,15 @@ class Applying:
             DEPLOYMENTS, deployment_object(spec, image, place, self._defaults), manager=MANAGER
         )
         applied = applied_of(annotations(deployment))
-        service = service_object(spec, place, self._defaults.options.service)
-        ownership = ownership_of(deployment, self._api.apply(SERVICES, service, manager=MANAGER))
-        self._apply_budget(spec, place)
-        self._apply_autoscaler(spec, place)
-        if self._makes_monitors() and self._api.offers(POD_MONITORS):
-            self._api.apply(POD_MONITORS, pod_monitor_object(spec, place), manager=MANAGER)
+        service = self._api.apply(
+            SERVICES, service_object(spec, place, self._defaults.options.service), manager=MANAGER
+        )
+        companions = self._apply_companions(spec, place)
         replicas = self._replicas_to_set(spec, applied)
         if replicas is not None:
             self._set_replicas(place, replicas)
         applied = Applied(
-            ownership=ownership,
+            ownership=ownership_of(deployment, service, *companions),
             replicas=None if spec.autoscaling is not None else spec.replicas,
             servers=applied.servers,
         )
@@ -81,39 +79,33 @@ class Applying:
 
     def delete_companions(self, place: Place) -> None:
         """What would bring pods back or name pods that are gone; not the address."""
-        self._delete(AUTOSCALERS, place)
-        for resource in _BUDGETS:
-            self._delete(resource, place)
-        if self._makes_monitors():
-            self._delete(POD_MONITORS, place)
+        for kind in self._kinds:
+            self._delete(kind, place)
 
     def delete_service(self, place: Place) -> None:
         """Give back the address."""
         self._api.delete(SERVICES, place.name, namespace=place.namespace)
 
-    def _apply_budget(self, spec: ServerSpec, place: Place) -> None:
-        resource = next((one for one in _BUDGETS if self._api.offers(one)), None)
-        if resource is None:
-            return
-        if has_budget(spec):
-            budget = disruption_budget_object(spec, place, resource.api_version)
-            self._api.apply(resource, budget, manager=MANAGER)
-        else:
-            self._api.delete(resource, place.name, namespace=place.namespace)
-
-    def _apply_autoscaler(self, spec: ServerSpec, place: Place) -> None:
+    def _apply_companions(self, spec: ServerSpec, place: Place) -> list[Object]:
+        """Those that the spec asks for; one that it asks for no more is deleted. An autoscaler that the cluster cannot
+        have is its refusal; a budget or a monitor that it cannot have is none."""
+        made: list[Object] = []
+        if (budgets := self._kinds.budgets()) is not None:
+            if has_budget(spec):
+                budget = disruption_budget_object(spec, place, budgets.api_version)
+                made.append(self._api.apply(budgets, budget, manager=MANAGER))
+            else:
+                self._delete(budgets, place)
         if spec.autoscaling is not None:
-            self._api.apply(AUTOSCALERS, autoscaler_object(spec, place), manager=MANAGER)
-        else:
-            self._delete(AUTOSCALERS, place)
-
-    def _makes_monitors(self) -> bool:
-        """Whether to touch them at all: an account need not have rights on what nobody wants."""
-        return self._defaults.options.prometheus == "pod-monitor"
+            made.append(self._api.apply(AUTOSCALERS, autoscaler_object(spec, place), manager=MANAGER))
+        elif (autoscalers := self._kinds.autoscalers()) is not None:
+            self._delete(autoscalers, place)
+        if (monitors := self._kinds.monitors()) is not None:
+            made.append(self._api.apply(monitors, pod_monitor_object(spec, place), manager=MANAGER))
+        return made
 
     def _delete(self, resource: Resource, place: Place) -> None:
-        if self._api.offers(resource):
-            self._api.delete(resource, place.name, namespace=place.namespace)
+        self._api.delete(resource, place.name, namespace=place.namespace)
 
     @staticmethod
     def _replicas_to_set(spec: ServerSpec, applied: Applied) -> int | None:

@@ -1,11 +1,10 @@
 """What of an installation is in a cluster: one list of each kind of objects, sorted by deployment."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from modelyard.adapters.target.kubernetes.applied import applied_of
-from modelyard.adapters.target.kubernetes.cluster_api import (
+from modelyard.adapters.kubernetes.cluster_api import (
     AUTOSCALERS,
     DEPLOYMENTS,
     EVENTS,
@@ -14,6 +13,8 @@ from modelyard.adapters.target.kubernetes.cluster_api import (
     ClusterApi,
     Resource,
 )
+from modelyard.adapters.target.kubernetes.applied import applied_of
+from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.observation import Found, annotations
 from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, INSTALLATION
 from modelyard.adapters.target.kubernetes.pods import Pod, pod_of, with_event_reasons
@@ -26,15 +27,18 @@ _EVENTS_SECONDS = 3.0
 class Inventory:
     """Reads a cluster, or one namespace of it."""
 
-    def __init__(self, api: ClusterApi, installation: Callable[[], str], namespace: str | None) -> None:
+    def __init__(
+        self, api: ClusterApi, kinds: CompanionKinds, installation: Callable[[], str], namespace: str | None
+    ) -> None:
         self._api = api
+        self._kinds = kinds
         self._installation = installation
         self._namespace = namespace
         self._events: tuple[float, list[Object]] = (float("-inf"), [])
 
     def all(self) -> Mapping[str, Found]:
-        """Everything that is ours, by deployment."""
-        return self._found(f"{INSTALLATION}={self._installation()}")
+        """Everything that is ours, by deployment. The pod of a training run is of no deployment."""
+        return self._found(f"{INSTALLATION}={self._installation()},{DEPLOYMENT}")
 
     def one(self, deployment_id: str) -> Found:
         """What there is of one deployment."""
@@ -49,14 +53,14 @@ class Inventory:
         deployments, foreign = self._ours(self._list(DEPLOYMENTS, labels))
         services, also_foreign = self._ours(self._list(SERVICES, labels))
         foreign |= also_foreign
-        autoscalers = self._autoscalers(deployments, labels)
+        companions = self._companions(deployments, labels)
         pods = self._pods(labels)
         return {
             key: Found(
                 deployments.get(key),
                 services.get(key),
                 tuple(pods.get(key, ())),
-                has_autoscaler=key in autoscalers,
+                companions=companions.get(key, ()),
                 is_foreign=key in foreign,
             )
             for key in deployments.keys() | services.keys() | pods.keys() | foreign
@@ -73,12 +77,18 @@ class Inventory:
             pods = {key: with_event_reasons(some, events) for key, some in pods.items()}
         return pods
 
-    def _autoscalers(self, deployments: Mapping[str, Object], labels: str) -> set[str]:
-        """The deployments that have one; they are listed only where one should have."""
-        if not any(applied_of(annotations(one)).is_autoscaled for one in deployments.values()):
-            return set()
-        found, _ = self._ours(self._list(AUTOSCALERS, labels))
-        return set(found)
+    def _companions(self, deployments: Mapping[str, Object], labels: str) -> Mapping[str, Sequence[Object]]:
+        """What stands beside the Deployments. Autoscalers are listed only where one should be."""
+        if not deployments:
+            return {}
+        is_autoscaled = any(applied_of(annotations(one)).is_autoscaled for one in deployments.values())
+        companions: dict[str, list[Object]] = {}
+        for kind in self._kinds:
+            if kind != AUTOSCALERS or is_autoscaled:
+                found, _ = self._ours(self._list(kind, labels))
+                for key, one in found.items():
+                    companions.setdefault(key, []).append(one)
+        return companions
 
     def _ours(self, objects: Iterable[Object]) -> tuple[dict[str, Object], set[str]]:
         """Our objects by deployment, and the deployments of which others have objects."""

@@ -21,7 +21,8 @@ class Found:
     deployment: Object | None
     service: Object | None
     pods: Sequence[Pod]
-    has_autoscaler: bool = False
+    companions: Sequence[Object] = ()
+    """Its budget, autoscaler and monitor, as far as there are such, in the order of their kinds."""
     is_foreign: bool = False
     """Whether another installation has a deployment of this id."""
 
@@ -127,9 +128,9 @@ def _was_changed(found: Found, number: int) -> bool:
         return False
     if number != found.current:
         return found.applied.is_retired(found.current)
-    if found.service is None or (found.applied.is_autoscaled and not found.has_autoscaler):
+    if found.service is None:
         return True
-    return ownership_of(found.deployment, found.service) != found.applied.ownership
+    return ownership_of(found.deployment, found.service, *found.companions) != found.applied.ownership
 
 
 def _wanted(deployment: Object) -> int:

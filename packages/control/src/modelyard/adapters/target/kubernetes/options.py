@@ -2,11 +2,11 @@
 
 import re
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from modelyard.adapters.kubernetes.options import ClusterOptions, Toleration
 from modelyard.errors import Invalid
 from modelyard.naming import derived_label
 from modelyard.ports.target import Resources
@@ -18,16 +18,6 @@ _HOST = r"^[A-Za-z0-9.:-]{1,253}$"
 
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Toleration(_Options):
-    """As the field of a pod."""
-
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = Field(default=None, alias="tolerationSeconds")
 
 
 class ServiceOptions(_Options):
@@ -120,19 +110,5 @@ class WorkloadOptions(_Options):
         return None if "*" in only else only
 
 
-class KubernetesOptions(WorkloadOptions):
-    """A cluster that a kubeconfig names, or the one in which the control plane itself runs."""
-
-    kubeconfig: Path | None = None
-    context: str | None = None
-    in_cluster: bool = False
-
-    @model_validator(mode="after")
-    def _name_one_cluster(self) -> Self:
-        if self.in_cluster == (self.kubeconfig is not None):
-            raise ValueError(
-                "expected either kubeconfig (the path of a file), with a context if need be, or in_cluster"
-            )
-        if self.in_cluster and self.context is not None:
-            raise ValueError("expected a context with a kubeconfig only")
-        return self
+class KubernetesOptions(ClusterOptions, WorkloadOptions):
+    """What an operator says of a cluster with a kubeconfig, or of the control plane's own."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from modelyard.adapters.target.kubernetes.cluster_api import ClusterApi
+from modelyard.adapters.kubernetes.cluster_api import ClusterApi
 from modelyard.adapters.target.kubernetes.pods import Pod
 from modelyard.adapters.target.kubernetes.workload import CONTAINER
 from modelyard.atomic_file import replace_text

@@ -12,11 +12,12 @@ from typing import Any, Self
 import httpx2
 import structlog
 
+from modelyard.adapters.kubernetes.cluster_api import AUTOSCALERS, DEPLOYMENTS, SERVICES, ClusterApi
+from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.kubernetes.addresses import url_of
 from modelyard.adapters.target.kubernetes.applying import Applying
-from modelyard.adapters.target.kubernetes.cluster_api import AUTOSCALERS, DEPLOYMENTS, SERVICES, ClusterApi
-from modelyard.adapters.target.kubernetes.connection import connect
+from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.inventory import Inventory
 from modelyard.adapters.target.kubernetes.observation import Found, observed
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions, WorkloadOptions
@@ -24,7 +25,7 @@ from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_
 from modelyard.adapters.target.kubernetes.pod_logs import PodLogs
 from modelyard.adapters.target.kubernetes.pods import Pod
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
-from modelyard.adapters.target.options import read_options
+from modelyard.adapters.target.options import invalid_options, read_options
 from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.log_file import LogFile
 from modelyard.ports.log import LogPart
@@ -48,8 +49,9 @@ class KubernetesTarget:
         self._api = api
         self._options = defaults.options
         self._installation = installation
-        self._applying = Applying(api, defaults)
-        self._inventory = Inventory(api, installation, self._options.only_namespace)
+        kinds = CompanionKinds(api, self._options)
+        self._applying = Applying(api, defaults, kinds)
+        self._inventory = Inventory(api, kinds, installation, self._options.only_namespace)
         self._logs = PodLogs(api, logs)
         self._memory_bytes = defaults.memory_bytes
         self._naming = Lock()
@@ -58,7 +60,10 @@ class KubernetesTarget:
     def configured(cls, name: str, options: Mapping[str, Any], context: TargetContext) -> "KubernetesTarget":
         """The target of the cluster that the options name."""
         read = read_options(KubernetesOptions, name, options)
-        client = connect(name, read)
+        try:
+            client = connect(read)
+        except Invalid as exc:
+            raise invalid_options(name, exc.message) from exc
         return cls.reached_by(lambda: client, name, read, context)
 
     @classmethod

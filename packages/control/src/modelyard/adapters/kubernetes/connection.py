@@ -6,7 +6,7 @@ from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError
 
-from modelyard.adapters.target.kubernetes.options import KubernetesOptions
+from modelyard.adapters.kubernetes.options import ClusterOptions
 from modelyard.errors import Invalid
 
 TIMEOUT = httpx2.Timeout(10, connect=3)
@@ -15,24 +15,22 @@ UNREADABLE = (ConfigError, AttributeError, LookupError, TypeError, ValueError, y
 """What lightkube raises of a kubeconfig that is none."""
 
 
-def connect(name: str, options: KubernetesOptions) -> httpx2.Client:
-    """The client of a target's cluster, which is not asked for anything yet.
+def connect(options: ClusterOptions) -> httpx2.Client:
+    """The client of a cluster, which is not asked for anything yet.
 
     Raises:
-        Invalid: code `target_options_invalid`.
+        Invalid: code `cluster_options_invalid`; it names the setting.
     """
     try:
         return Client(_config(options), ConnectionParams(timeout=TIMEOUT))
     except (*UNREADABLE, OSError) as exc:
         place = "in_cluster" if options.in_cluster else f"kubeconfig ({options.kubeconfig})"
         raise Invalid(
-            f"MODELYARD_TARGETS: the target '{name}': {place}: expected the configuration of a cluster: {exc}",
-            code="target_options_invalid",
-            field=f"targets.{name}",
+            f"{place}: expected the configuration of a cluster: {exc}", code="cluster_options_invalid"
         ) from exc
 
 
-def _config(options: KubernetesOptions) -> SingleConfig:
+def _config(options: ClusterOptions) -> SingleConfig:
     if options.kubeconfig is None:
         config = KubeConfig.from_service_account()
     else:

@@ -1,4 +1,4 @@
-"""The API server of one cluster: get, list, apply, delete, logs. It turns its errors into ours, and knows no model.
+"""The API server of one cluster: objects, and logs and ports of pods. It turns errors into ours, and knows no model.
 
 lightkube finds and authenticates the cluster. Its own client has no `sinceTime` and `previous` for logs and no way to
 ask which APIs a cluster offers, and objects are plain mappings here; so requests are made here, over its HTTP client.
@@ -89,6 +89,16 @@ class ClusterApi:
                 return
             query = {**query, "continue": following}
 
+    def create(self, resource: Resource, content: Object) -> None:
+        """Make an object; one of this name that is there is left as it is. For what an account may not read."""
+        metadata = content["metadata"]
+        try:
+            answer = self._request("POST", _path(resource, metadata["namespace"]), content=content)
+        except Conflict:
+            return
+        if answer is None:
+            raise _no_place(resource, metadata["namespace"])
+
     def apply(self, resource: Resource, content: Object, *, manager: str, is_forced: bool = False) -> Object:
         """Server-side apply: the fields in `content` become those of the manager.
 
@@ -105,10 +115,7 @@ class ClusterApi:
             content_type=_APPLY,
         )
         if answer is None:
-            raise Unavailable(
-                f"the cluster has no place for {resource.plural} of namespace '{metadata.get('namespace')}'",
-                code="target_refused",
-            )
+            raise _no_place(resource, metadata.get("namespace"))
         return _object(answer)
 
     def delete(
@@ -227,6 +234,12 @@ def _path(resource: Resource, namespace: str | None, name: str | None = None) ->
     return "/".join([*parts, *([] if name is None else [quote(name, safe="")])])
 
 
+def _no_place(resource: Resource, namespace: str | None) -> Unavailable:
+    return Unavailable(
+        f"the cluster has no place for {resource.plural} of namespace '{namespace}'", code="target_refused"
+    )
+
+
 def _object(answer: httpx2.Response) -> Object:
     try:
         content: Object = answer.json()
@@ -237,7 +250,7 @@ def _object(answer: httpx2.Response) -> Object:
 
 def _names_namespace(answer: httpx2.Response) -> bool:
     """Whether it is a namespace that is missing, which is an error, not an absence."""
-    return answer.request.method == "PATCH" and _status(answer).get("details", {}).get("kind") == "namespaces"
+    return answer.request.method in {"PATCH", "POST"} and _status(answer).get("details", {}).get("kind") == "namespaces"
 
 
 def _status(answer: httpx2.Response) -> Object:

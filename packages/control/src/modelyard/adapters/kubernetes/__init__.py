@@ -1,0 +1,1 @@
+"""The connection to a Kubernetes cluster, for every adapter that uses one."""
