@@ -44,6 +44,7 @@ class Stack:
     home: Path
     port: int
     mlflow_port: int
+    gateway_port: int
 
     @property
     def mlflow_url(self) -> str:
@@ -64,7 +65,8 @@ class Stack:
 
     def up(self) -> None:
         """Start it."""
-        self.modelyard("up", "--detach", "--port", str(self.port), "--mlflow-port", str(self.mlflow_port))
+        ports = {"--port": self.port, "--mlflow-port": self.mlflow_port, "--gateway-port": self.gateway_port}
+        self.modelyard("up", "--detach", *(word for flag, port in ports.items() for word in (flag, str(port))))
 
     def log_ends(self) -> Iterator[tuple[str, str]]:
         """The end of each of its logs, by name."""
@@ -75,8 +77,9 @@ class Stack:
 @contextmanager
 def running_stack(*, keep: bool) -> Iterator[Stack]:
     """A stack that runs. Afterwards nothing of it is left, unless it is to be kept."""
-    port, mlflow_port = free_ports(2)
-    stack = Stack(home=Path(tempfile.mkdtemp(prefix="modelyard-demo-")), port=port, mlflow_port=mlflow_port)
+    port, mlflow_port, gateway_port = free_ports(3)
+    home = Path(tempfile.mkdtemp(prefix="modelyard-demo-"))
+    stack = Stack(home=home, port=port, mlflow_port=mlflow_port, gateway_port=gateway_port)
     try:
         with console.status("starting the stack: control plane and MLflow"):
             stack.up()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+from ports import find_free_port
 
 from modelyard.home import Home
 from modelyard.supervision.supervisor_daemon import password, socket_path
@@ -37,6 +38,7 @@ class Stack:
     home: Path
     port: int
     mlflow_port: int
+    gateway_port: int = field(default_factory=find_free_port)
     settings: Mapping[str, str] = field(default_factory=dict)
     options: Sequence[str] = ()
     """Of `modelyard up`, besides the ports."""
@@ -50,6 +52,11 @@ class Stack:
     def mlflow_url(self) -> str:
         """The tracking server."""
         return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway."""
+        return f"http://127.0.0.1:{self.gateway_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,7 +80,9 @@ class Stack:
 
     def up(self) -> None:
         """Start it, or bring it back."""
-        self.run("up", "--detach", "--port", str(self.port), "--mlflow-port", str(self.mlflow_port), *self.options)
+        ports = {"--port": self.port, "--mlflow-port": self.mlflow_port, "--gateway-port": self.gateway_port}
+        words = [word for flag, port in ports.items() for word in (flag, str(port))]
+        self.run("up", "--detach", *words, *self.options)
 
     def down(self) -> None:
         """Stop it; the home stays."""

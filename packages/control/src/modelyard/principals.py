@@ -5,13 +5,15 @@ from enum import StrEnum
 
 FIRST_TENANT = "default"
 """The tenant of the platform's operators."""
+GATEWAY_SUBJECT = "gateway"
+"""Who the nodes of the gateway are."""
 TRACKER_SUBJECT = "mlflow"
 """Whom the audit log names when somebody did it in MLflow, which does not know who."""
 LOCAL_SUBJECT = "local (no authentication)"
 """Whom the audit log names when nobody is asked who they are. No member and no identity provider can name one so."""
 UNAUTHENTICATED_SUBJECTS = frozenset({LOCAL_SUBJECT, "anonymous"})
 """That one, and its name before 0.2."""
-RESERVED_SUBJECTS = frozenset({"anonymous", "modelyard", "policy", TRACKER_SUBJECT})
+RESERVED_SUBJECTS = frozenset({"anonymous", GATEWAY_SUBJECT, "modelyard", "policy", TRACKER_SUBJECT})
 """Whom the audit log names when nobody logged in, nobody asked, or a rule decided."""
 
 
@@ -38,6 +40,8 @@ class Permission(StrEnum):
     """Version sets, APIs and their revisions."""
     RELEASES_WRITE = "releases:write"
     """Saying which revision of an API answers, and how much of its traffic goes where."""
+    GATEWAY_SERVE = "gateway:serve"
+    """Fetching what the whole gateway routes by, and reporting what a node of it runs."""
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     """Members of one's tenant, and the tokens of all of them."""
@@ -75,7 +79,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.APPROVER: _DEVELOPER | {Permission.MODELS_APPROVE},
     Role.ADMIN: frozenset(Permission),
 }
-_OPERATORS_ONLY = frozenset({Permission.TENANTS_WRITE})
+_OPERATORS_ONLY = frozenset({Permission.TENANTS_WRITE, Permission.GATEWAY_SERVE})
 _ALWAYS = frozenset({Permission.IDENTITY_READ})
 
 

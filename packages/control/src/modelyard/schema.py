@@ -7,6 +7,7 @@ from modelyard.db.types import metadata
 from modelyard.deletion import tables as deletion_tables
 from modelyard.deployments import tables as deployment_tables
 from modelyard.gateway import tables as gateway_tables
+from modelyard.gateway.publishing import tables as gateway_publishing_tables
 from modelyard.holds import tables as hold_tables
 from modelyard.images import tables as image_tables
 from modelyard.job_secrets import tables as job_secret_tables
@@ -28,6 +29,7 @@ __all__ = [
     "change_tables",
     "deletion_tables",
     "deployment_tables",
+    "gateway_publishing_tables",
     "gateway_tables",
     "hold_tables",
     "image_tables",

@@ -9,6 +9,8 @@ from modelyard.access.settings import AccessSettings, OidcSettings
 from modelyard.deletion.settings import DeletionSettings
 from modelyard.deployments.settings import DeploymentSettings, LocalTargetSettings
 from modelyard.errors import Invalid
+from modelyard.gateway.publishing.settings import PublishingSettings
+from modelyard.gateway_node.settings import GatewayNodeSettings
 from modelyard.http.settings import HttpSettings
 from modelyard.images.settings import ImageSettings
 from modelyard.isolation import Isolation, choose_isolation
@@ -55,6 +57,8 @@ class Settings:
     deployments: DeploymentSettings = field(default_factory=DeploymentSettings)
     images: ImageSettings = field(default_factory=ImageSettings)
     local_target: LocalTargetSettings = field(default_factory=LocalTargetSettings)
+    gateway: PublishingSettings = field(default_factory=PublishingSettings)
+    gateway_node: GatewayNodeSettings = field(default_factory=GatewayNodeSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     def __post_init__(self) -> None:

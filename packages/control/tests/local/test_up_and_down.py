@@ -38,6 +38,7 @@ class Stack:
     home: Home
     port: int
     mlflow_port: int
+    gateway_port: int
     environment: dict[str, str]
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -68,7 +69,8 @@ class Stack:
 
     @property
     def ports(self) -> tuple[str, ...]:
-        return "--port", str(self.port), "--mlflow-port", str(self.mlflow_port)
+        ports = {"--port": self.port, "--mlflow-port": self.mlflow_port, "--gateway-port": self.gateway_port}
+        return tuple(word for flag, port in ports.items() for word in (flag, str(port)))
 
     @property
     def token(self) -> str:
@@ -80,12 +82,15 @@ class Stack:
 
     def is_ready(self) -> bool:
         try:
-            return self.ask("/health/ready").status_code == 200 and self.mlflow_answers()
+            return self.ask("/health/ready").status_code == 200 and self.mlflow_answers() and self.gateway_answers()
         except httpx.HTTPError:
             return False
 
     def mlflow_answers(self) -> bool:
         return httpx.get(f"http://127.0.0.1:{self.mlflow_port}/health", trust_env=False).status_code == 200
+
+    def gateway_answers(self) -> bool:
+        return httpx.get(f"http://127.0.0.1:{self.gateway_port}/-/ready", trust_env=False).status_code == 200
 
     def pids(self) -> dict[str, int]:
         return {process["name"]: process["pid"] for process in local_processes(self.home.root)}
@@ -95,7 +100,7 @@ def stack_of(home: Home) -> Stack:
     unwanted = ("MODELYARD_", "MLFLOW_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment["MODELYARD_HOME"] = str(home.root)
-    return Stack(home, find_free_port(), find_free_port(), environment)
+    return Stack(home, find_free_port(), find_free_port(), find_free_port(), environment)
 
 
 @pytest.fixture
@@ -122,6 +127,7 @@ class TestARunningStack:
         stack, said = running
         assert f"http://127.0.0.1:{stack.port}\n" in said
         assert f"http://127.0.0.1:{stack.mlflow_port}\n" in said
+        assert f"http://127.0.0.1:{stack.gateway_port}\n" in said
         assert stack.token in said
         assert stack.home.token_file.stat().st_mode & 0o777 == 0o600
         assert stack.is_ready()
@@ -150,6 +156,7 @@ class TestARunningStack:
         rows: list[dict[str, Any]] = json.loads(done.stdout)["processes"]
         processes = {row["name"]: row for row in rows}
         assert processes["control"]["url"] == f"http://127.0.0.1:{stack.port}"
+        assert processes["gateway"]["url"] == f"http://127.0.0.1:{stack.gateway_port}"
         assert processes["mlflow"]["url"] == f"http://127.0.0.1:{stack.mlflow_port}"
         assert {row["state"] for row in rows} == {"running"}
         assert all(psutil.pid_exists(row["pid"]) and Path(row["log_file"]).exists() for row in rows)
@@ -191,11 +198,11 @@ class TestUp:
         assert token not in done.stdout
         assert stack.ask("/mlops/status", token).status_code == 200
 
-    @pytest.mark.parametrize("flag", ["--port", "--mlflow-port"])
+    @pytest.mark.parametrize("flag", ["--port", "--mlflow-port", "--gateway-port"])
     def test_a_busy_port_is_refused_with_its_flag_and_its_owner(
         self, stack: Stack, processes: Processes, flag: str
     ) -> None:
-        port = stack.port if flag == "--port" else stack.mlflow_port
+        port = int(stack.ports[stack.ports.index(flag) + 1])
         with socket.create_server(("127.0.0.1", port)):
             done = stack.run("up", "--detach", *stack.ports)
         assert done.returncode == 6
@@ -227,7 +234,7 @@ class TestUp:
         stack.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
         done = stack.up()
         assert "http://127.0.0.1:9" in done.stdout
-        assert set(stack.pids()) == {"supervisor", "control"}
+        assert set(stack.pids()) == {"supervisor", "control", "gateway"}
 
     @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
     def test_in_the_foreground_it_stays_and_takes_the_stack_down_when_it_is_ended(
@@ -270,13 +277,15 @@ class TestDown:
         pids = stack.pids()
         kill(pids["supervisor"])
         kill(pids["mlflow"])
+        kill(pids["gateway"])  # Its Envoy goes on until somebody takes it over, or ends it.
+        assert stack.gateway_answers()
         assert is_alive(pids["control"])
         assert "Modelyard is down" in stack.run("down").stderr
         assert processes() == []
 
 
 class TestCrashes:
-    @pytest.mark.parametrize("name", ["control", "mlflow"])
+    @pytest.mark.parametrize("name", ["control", "mlflow", "gateway"])
     def test_a_killed_service_comes_back_at_its_address(self, stack: Stack, until: Until, name: str) -> None:
         stack.up()
         before = stack.pids()
@@ -297,7 +306,7 @@ class TestCrashes:
         after = stack.pids()
         assert not [name for name, pid in before.items() if is_alive(pid)]
         assert set(after) == set(before)
-        assert len(processes()) == 3
+        assert len(processes()) == 4 + 1  # And the gateway's Envoy.
         assert Supervisor(home).is_running()
 
 

@@ -1,5 +1,6 @@
 """Opens the door to who has a valid token, and makes the first one. A secret leaves it once and is never stored."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,9 +16,10 @@ from modelyard.access.quotas import Quotas
 from modelyard.access.tokens import Tokens
 from modelyard.db import Database
 from modelyard.errors import Forbidden, Unauthenticated, Unavailable
+from modelyard.gateway_node.control_plane import CREDENTIAL_PREFIX
 from modelyard.ports.clock import Clock
 from modelyard.ports.identity import IdentityProvider
-from modelyard.principals import FIRST_TENANT, LOCAL_SUBJECT, Principal, Role
+from modelyard.principals import FIRST_TENANT, GATEWAY_SUBJECT, LOCAL_SUBJECT, Permission, Principal, Role
 
 logger = structlog.get_logger()
 
@@ -37,6 +39,9 @@ class AccessService:
     """Authentication. With `is_open` (loopback only) who sends no token is the first tenant's administrator.
 
     A token that is sent counts there too: one that is not valid is refused.
+
+    Args:
+        gateway_key: with which nodes of the gateway log in; none does without one.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class AccessService:
         is_open: bool,
         failures: FailedLogins,
         federation: Federation | None = None,
+        gateway_key: str | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -55,6 +61,7 @@ class AccessService:
         self._is_open = is_open
         self._failures = failures
         self._federation = federation
+        self._gateway_key = gateway_key
         self._cache = PrincipalCache()
 
     def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
@@ -101,6 +108,8 @@ class AccessService:
         origin, beginning = address_key(address), f"token:{secret[:_PREFIX_LENGTH]}"
         self._failures.refuse(origin)
         try:
+            if secret.startswith(CREDENTIAL_PREFIX):
+                return self._gateway_node(secret.removeprefix(CREDENTIAL_PREFIX))
             if self._federation is not None and not secret.startswith(TOKEN_PREFIX):
                 return Authenticated(self._federated(self._federation, secret), until=None)
             return self._own(secret)
@@ -139,6 +148,12 @@ class AccessService:
             _, secret = self._tokens.give_first(connection, maker, admin)
             keep(secret)
         return secret
+
+    def _gateway_node(self, key: str) -> Authenticated:
+        if self._gateway_key is None or not hmac.compare_digest(key.encode(), self._gateway_key.encode()):
+            raise _invalid()
+        scopes = frozenset({Permission.GATEWAY_SERVE})
+        return Authenticated(Principal(FIRST_TENANT, GATEWAY_SUBJECT, Role.ADMIN, scopes=scopes), until=None)
 
     def _own(self, secret: str) -> Authenticated:
         now = self._clock.now()

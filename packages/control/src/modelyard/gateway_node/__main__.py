@@ -45,7 +45,7 @@ def _node(settings: GatewayNodeSettings, folder: NodeFolder, *, key: str) -> Nod
         settings=settings,
         envoy=envoy,
         applying=Applying(ResourceFiles(folder), Confirmation(envoy.admin, folder.log), is_running=envoy.is_running),
-        control_plane=HttpControlPlane(settings.control_url, node=settings.node, key=key),
+        control_plane=HttpControlPlane(settings.control_url, node=settings.name, key=key),
     )
 
 

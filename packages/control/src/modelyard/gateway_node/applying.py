@@ -11,8 +11,9 @@ from typing import Any
 import structlog
 
 from modelyard.envoy.resources import Resource, typed
+from modelyard.errors import ModelyardError
 from modelyard.gateway_node.configuration import Configuration
-from modelyard.gateway_node.confirmation import Confirmation, RefusedError
+from modelyard.gateway_node.confirmation import Confirmation
 from modelyard.gateway_node.resource_files import ResourceFiles
 
 logger = structlog.get_logger()
@@ -102,8 +103,8 @@ class Applying:
     def _take_back(self, back: Configuration) -> None:
         try:
             self._change(back)
-        except RefusedError as exc:  # What it took before. It runs it still: Envoy keeps what it has.
-            logger.warning("Envoy does not confirm what it ran before", reason=exc.message)
+        except (ModelyardError, OSError) as exc:  # It runs it still: Envoy keeps what it has.
+            logger.warning("Envoy does not confirm what it ran before", reason=str(exc))
 
     def _confirmed(self, write: Callable[[], dict[str, str]]) -> None:
         if not self._is_running():

@@ -19,7 +19,7 @@ _ADMIN_PATHS = (
 def bootstrap(folder: NodeFolder, settings: GatewayNodeSettings) -> dict[str, Any]:
     """What Envoy is started with. It changes with the node's settings only."""
     return {
-        "node": {"id": settings.node, "cluster": "modelyard-gateway"},
+        "node": {"id": settings.name, "cluster": "modelyard-gateway"},
         "admin": {
             "address": {"pipe": {"path": str(folder.socket), "mode": _SOCKET_MODE}},
             "allow_paths": [{"prefix": path} for path in _ADMIN_PATHS],

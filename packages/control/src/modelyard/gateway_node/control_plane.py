@@ -15,6 +15,7 @@ WAIT_SECONDS = 25
 CREDENTIAL_PREFIX = "mg_"
 """Begins the token of nodes, so that it is not taken for a member's."""
 _ANSWER_SECONDS = 10.0
+_PREFIX = "/api/v1/gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class HttpControlPlane:
     """The same over HTTP."""
 
     def __init__(self, url: str, *, node: str, key: str) -> None:
-        self._path = f"/api/v1/gateway/nodes/{quote(node, safe='')}"
+        self._report_path = f"{_PREFIX}/nodes/{quote(node, safe='')}"
         self._client = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {CREDENTIAL_PREFIX}{key}"},
@@ -72,12 +73,12 @@ class HttpControlPlane:
     def newer(self, seen: str | None) -> Configuration | None:
         """See the port."""
         asked = {"wait_seconds": WAIT_SECONDS} | ({} if seen is None else {"seen": seen})
-        answer = self._ask(self._client.build_request("GET", f"{self._path}/configuration", params=asked))
+        answer = self._ask(self._client.build_request("GET", f"{_PREFIX}/configuration", params=asked))
         return Configuration.read(answer.text) if answer.status_code == httpx.codes.OK else None
 
     def report(self, report: NodeReport) -> None:
         """See the port."""
-        self._ask(self._client.build_request("PUT", self._path, json=asdict(report)))
+        self._ask(self._client.build_request("PUT", self._report_path, json=asdict(report)))
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         try:

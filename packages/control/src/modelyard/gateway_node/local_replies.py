@@ -38,6 +38,7 @@ def _mapper(code: str, *filters: Mapping[str, Any], error: str = "%LOCAL_REPLY_B
         "body_format_override": {
             "content_type": "application/json",
             "json_format": {"error": error, "code": code, "request_id": "%REQ(X-REQUEST-ID)%"},
+            "omit_empty_values": True,
         },
     }
 

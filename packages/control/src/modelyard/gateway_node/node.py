@@ -80,7 +80,7 @@ class Node:
             if self._newest is None:
                 self._changed.wait(_LOOK_SECONDS)
             newest, self._newest = self._newest, None
-        if newest is not None and newest.digest != (self._running and self._running.digest):
+        if newest is not None:
             self._take(newest)
         if self._running is None:
             return
@@ -125,11 +125,15 @@ class Node:
     def _take(self, newest: Configuration) -> None:
         """Run this configuration from now on, or say why not."""
         try:
+            if self._running is not None and self._running.digest == newest.digest:
+                self._refused = None
+                return
             prove(newest, self._folder)
             if self._running is None:
                 self._start(newest)
             else:
                 self._applying.change(newest, back=self._running)
+            replace_text(self._folder.last_good, newest.text)
         except RefusedError as exc:
             logger.warning("a configuration is refused", digest=newest.digest, reason=exc.message)
             self._refused = (newest.digest, exc.message)
@@ -138,12 +142,22 @@ class Node:
                 raise
             logger.warning("Envoy ended while it took a configuration", digest=newest.digest, reason=exc.message)
             self._refused = (newest.digest, exc.message)
+        except OSError as exc:  # The disk is full, for example.
+            logger.warning("a configuration cannot be written", digest=newest.digest, reason=str(exc))
+            self._refused = (newest.digest, f"its files cannot be written: {exc.strerror}")
+            self._try_later(newest)
         else:
-            replace_text(self._folder.last_good, newest.text)
             self._running, self._refused = newest, None
+        finally:
+            with self._changed:
+                self._is_reported = False
+                self._changed.notify_all()
+
+    def _try_later(self, configuration: Configuration) -> None:
+        """Take it again after a while, unless a newer one has come."""
+        self._stopped.wait(_RETRY_SECONDS)
         with self._changed:
-            self._is_reported = False
-            self._changed.notify_all()
+            self._newest = self._newest or configuration
 
     def _fetch(self) -> None:
         """Ask for newer configurations for ever."""
@@ -168,7 +182,11 @@ class Node:
                 if self._is_reported:
                     self._changed.wait(_REPORT_SECONDS)
                 self._is_reported = True
-            self._control_plane.report(self._state())
+            try:
+                self._control_plane.report(self._state())
+            except ModelyardError:
+                self._is_reported = False
+                raise
 
         self._for_ever(report)
 

@@ -36,6 +36,19 @@ _MOST_LOG_BYTES = 20 * 1024 * 1024
 _FLUSH_MILLISECONDS = "1000"
 
 
+def left_envoy(folder: NodeFolder) -> Generation | None:
+    """The Envoy that runs in this folder, if one does."""
+    left = Generation.read(folder.record)
+    return left if left is not None and left.is_led() else None
+
+
+def end_left_envoy(folder: NodeFolder) -> None:
+    """End the Envoy of a node that was killed, and that no other node takes over."""
+    left = left_envoy(folder)
+    if left is not None:
+        left.end(timeout_seconds=_END_SECONDS)
+
+
 class NodeEnvoy:
     """One Envoy in a folder whose resources are written."""
 
@@ -50,8 +63,8 @@ class NodeEnvoy:
     def adopt(self) -> bool:
         """Take over the one that an earlier node left, if it was started as this one would; one of other settings is
         drained and ended. Whether one runs."""
-        left = Generation.read(self._folder.record)
-        if left is None or not left.is_led():
+        left = left_envoy(self._folder)
+        if left is None:
             return False
         self._generation = left
         if left.digest == self._digest() and self._answers():

@@ -42,7 +42,7 @@ class GatewayNodeSettings(SettingGroup):
     notice_seconds: int = Field(default=0, ge=0, le=600)
     """How long it still takes new connections after it began to say that it is not ready, so that a load balancer
     notices before."""
-    node: str = Field(default_factory=socket.gethostname, min_length=1, max_length=100)
+    node: str | None = Field(default=None, min_length=1, max_length=100)
     """The node's name; that of the machine when it is not set."""
     control_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^/?#]+$")
     """Where the control plane is called."""
@@ -62,6 +62,11 @@ class GatewayNodeSettings(SettingGroup):
                 "MODELYARD_GATEWAY_PORT, MODELYARD_GATEWAY_TLS_PORT and MODELYARD_GATEWAY_METRICS_PORT must differ"
             )
         return self
+
+    @property
+    def name(self) -> str:
+        """The node's."""
+        return self.node or socket.gethostname()
 
     @property
     def has_tls(self) -> bool:

@@ -41,6 +41,27 @@ MlflowPortOption = Annotated[
         "--mlflow-port", envvar="MODELYARD_MLFLOW_PORT", min=1, max=65535, help="Of MLflow; 5000 at first.", metavar="N"
     ),
 ]
+GatewayPortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--gateway-port",
+        envvar="MODELYARD_GATEWAY_PORT",
+        min=1,
+        max=65535,
+        help="Of the gateway; 8080 at first.",
+        metavar="N",
+    ),
+]
+GatewayHostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gateway-host", envvar="MODELYARD_GATEWAY_HOST", help="Of the gateway; loopback at first.", metavar="ADDRESS"
+    ),
+]
+GatewayOption = Annotated[
+    bool | None,
+    typer.Option("--gateway/--no-gateway", help="Start the gateway, or do not.", show_default=False),
+]
 HostOption = Annotated[
     str | None,
     typer.Option(
@@ -63,11 +84,14 @@ def up(
     port: PortOption = None,
     mlflow_port: MlflowPortOption = None,
     host: HostOption = None,
+    gateway: GatewayOption = None,
+    gateway_host: GatewayHostOption = None,
+    gateway_port: GatewayPortOption = None,
     auth: AuthOption = None,
     detach: DetachOption = False,
     wait: WaitOption = True,
 ) -> None:
-    """Start the local stack: the management API, MLflow and the model servers.
+    """Start the local stack: the management API, MLflow, the gateway and the model servers.
 
     All state is in one folder; `up` on the same folder brings everything back, deployments included. Without --detach
     it shows the log of the management API, and Ctrl-C takes the stack down. Options that are not given are as they were
@@ -84,7 +108,16 @@ def up(
     stack = stack_of(home)
     token_is_old = stack.home.token_file.exists()
     tracking_uri = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MODELYARD_MLFLOW_TRACKING_URI")
-    wanted = Wanted(host=host, port=port, mlflow_port=mlflow_port, auth=auth, tracking_uri=tracking_uri)
+    wanted = Wanted(
+        host=host,
+        port=port,
+        mlflow_port=mlflow_port,
+        auth=auth,
+        tracking_uri=tracking_uri,
+        gateway=gateway,
+        gateway_host=gateway_host,
+        gateway_port=gateway_port,
+    )
     started = time.monotonic()
     with printed_errors(), _interruptible():
         running, is_new = stack.up(wanted, tell=say)
@@ -140,7 +173,8 @@ def _deployed(stack: "Stack", home: "Home", *, waits: bool) -> str:
 
 def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
     addresses = {"management API": stack.url, "its documentation": f"{stack.url}/docs", "MLflow": stack.mlflow_url}
-    print_facts({**addresses, "home": home.root})
+    gateway = {} if stack.gateway_url is None else {"gateway": stack.gateway_url}
+    print_facts({**addresses, **gateway, "home": home.root})
     if stack.auth and stack.tracking_uri is None:
         say("MLflow wants the token too: as MLFLOW_TRACKING_TOKEN, or as the password in a browser")
     if not stack.auth:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+from itertools import combinations
 from urllib.parse import urlsplit
 
 from modelyard.errors import DiskFull, Invalid
@@ -33,14 +34,20 @@ def check_home(home: Home) -> None:
 
 
 def check_stack(stack: Stack) -> None:
-    """Everybody is let in on loopback only, and the two services have a port each."""
+    """Everybody is let in on loopback only, and each service has a port of its own."""
     if not stack.auth and not is_loopback(stack.host):
         raise Invalid(
             f"--no-auth lets in everybody who reaches the address, so it is for loopback only, not for {stack.host}.",
             code="open_beyond_loopback",
         )
-    if stack.port == stack.mlflow_port and stack.tracking_uri is None:
-        raise Invalid(f"--port and --mlflow-port are both {stack.port}; they must differ.", code="ports_equal")
+    ports = {"--port": stack.port}
+    if stack.tracking_uri is None:
+        ports["--mlflow-port"] = stack.mlflow_port
+    if stack.gateway:
+        ports["--gateway-port"] = stack.gateway_port
+    for (one, port), (other, same) in combinations(ports.items(), 2):
+        if port == same:
+            raise Invalid(f"{one} and {other} are both {port}; they must differ.", code="ports_equal")
 
 
 def check_settings() -> None:

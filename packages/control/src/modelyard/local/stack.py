@@ -1,12 +1,19 @@
-"""The stack of one home: starts the control plane and MLflow under a supervisor, and takes everything down again."""
+"""The stack of one home: starts the control plane, MLflow and the gateway under a supervisor, and takes everything down
+again."""
 
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
+from modelyard.envoy.binary import envoy_binary
 from modelyard.errors import Conflict, Unavailable
 from modelyard.file_lock import locked
+from modelyard.gateway_node.folder import NodeFolder
+from modelyard.gateway_node.listeners import READY_PATH
+from modelyard.gateway_node.process import end_left_envoy, left_envoy
+from modelyard.gateway_node.settings import GatewayNodeSettings
 from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
 from modelyard.local.preflight import check_disk, check_home, check_settings, check_stack
@@ -14,7 +21,7 @@ from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
 from modelyard.local.stack_file import Stack, Wanted
 from modelyard.supervision.environment import Scope
-from modelyard.supervision.programs import CONTROL, MLFLOW, Program
+from modelyard.supervision.programs import CONTROL, GATEWAY, MLFLOW, Program
 from modelyard.supervision.supervisor import Supervisor
 
 Tell = Callable[[str], None]
@@ -23,6 +30,8 @@ Tell = Callable[[str], None]
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 20
 _SERVER_STOP_SECONDS = 60
+_BEYOND_DRAIN_SECONDS = 15
+"""What the gateway has to stop besides the time in which requests end."""
 
 
 class LocalStack:
@@ -31,6 +40,7 @@ class LocalStack:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._supervisor = Supervisor(home)
+        self._gateway_folder = NodeFolder(home.gateway)
 
     @property
     def home(self) -> Home:
@@ -44,7 +54,8 @@ class LocalStack:
     def is_down(self) -> bool:
         """Whether nothing of it runs, also no orphan of a supervisor that was killed."""
         try:
-            return not self._supervisor.is_running() and not self._supervisor.has_orphans()
+            has_orphans = self._supervisor.has_orphans() or left_envoy(self._gateway_folder) is not None
+            return not self._supervisor.is_running() and not has_orphans
         except Unavailable:  # It is there, and slow.
             return False
 
@@ -63,7 +74,7 @@ class LocalStack:
         self._home.make()
         with locked(self._home.supervisor / "stack.lock"):
             is_new = not self.is_up()
-            stack = self._start(wanted) if is_new else self._running(wanted)
+            stack = self._start(wanted, tell) if is_new else self._running(wanted)
         try:
             self._await_ready(stack, tell=tell)
         except BaseException:
@@ -73,7 +84,8 @@ class LocalStack:
         return stack, is_new
 
     def down(self, *, tell: Tell) -> bool:
-        """Stop the control plane, runs, model servers (which finish what they answer), MLflow, the supervisor.
+        """Stop the control plane, runs, the gateway and model servers (which finish what they answer), MLflow, the
+        supervisor.
 
         Does with parts that are gone or hang. Returns when no process is left; False when there was none.
         """
@@ -87,15 +99,17 @@ class LocalStack:
             if runs:
                 tell(f"Interrupted {runs} running script{'s' if runs > 1 else ''}; the next up starts them again")
             self._supervisor.shut_down(timeout_seconds=_STOP_SECONDS)
+            end_left_envoy(self._gateway_folder)
             return was_running or runs > 0
 
-    def _start(self, wanted: Wanted) -> Stack:
-        stack = wanted.after(Stack.read(self._home))
+    def _start(self, wanted: Wanted, tell: Tell) -> Stack:
+        stack = _with_possible_gateway(wanted.after(Stack.read(self._home)), tell)
         check_stack(stack)
         check_settings()
         check_disk(self._home)
         if not self._supervisor.is_running():
             self._supervisor.end_orphans(timeout_seconds=_STOP_SECONDS)
+            end_left_envoy(self._gateway_folder)
         refuse_busy_port(stack.host, stack.port, flag="--port")
         programs = [self._control(stack)]
         if stack.tracking_uri is not None:
@@ -104,6 +118,12 @@ class LocalStack:
             programs.insert(0, self._mlflow(stack))
             if not (self._supervisor.is_running() and self._runs(MLFLOW)):
                 refuse_busy_port("127.0.0.1", stack.mlflow_port, flag="--mlflow-port")
+        if not stack.gateway:
+            self._supervisor.remove(GATEWAY, timeout_seconds=_gateway_stop_seconds())
+        else:
+            programs.append(self._gateway(stack))
+            if not (self._supervisor.is_running() and self._runs(GATEWAY)):
+                refuse_busy_port(stack.gateway_host, stack.gateway_port, flag="--gateway-port")
         stack.write(self._home)
         for program in programs:
             self._supervisor.put(program)
@@ -127,6 +147,8 @@ class LocalStack:
         awaited = [Awaited(CONTROL, "The control plane", stack.local_host, stack.port, "/health/ready")]
         if stack.tracking_uri is None:
             awaited.append(Awaited(MLFLOW, "MLflow", "127.0.0.1", stack.mlflow_port, "/health"))
+        if stack.gateway:
+            awaited.append(Awaited(GATEWAY, "The gateway", stack.local_gateway_host, stack.gateway_port, READY_PATH))
         await_ready(
             self._supervisor,
             awaited,
@@ -139,7 +161,9 @@ class LocalStack:
             return
         self._supervisor.stop(CONTROL, timeout_seconds=_STOP_SECONDS)
         tell("The control plane has stopped")
-        servers = [state.name for state in self._supervisor.states() if state.name not in {CONTROL, MLFLOW}]
+        self._supervisor.stop(GATEWAY, timeout_seconds=_gateway_stop_seconds())
+        ours = {CONTROL, GATEWAY, MLFLOW}
+        servers = [state.name for state in self._supervisor.states() if state.name not in ours]
         with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
             list(pool.map(lambda name: self._supervisor.stop(name, timeout_seconds=_SERVER_STOP_SECONDS), servers))
         if servers:
@@ -151,6 +175,23 @@ class LocalStack:
 
     def _mlflow(self, stack: Stack) -> Program:
         return self._program(MLFLOW, "modelyard.local.mlflow_server", stack, priority=100, nice=2)
+
+    def _gateway(self, stack: Stack) -> Program:
+        return Program(
+            name=GATEWAY,
+            command=(sys.executable, "-P", "-m", "modelyard.gateway_node"),
+            folder=self._home.root,
+            log=self._home.logs / f"{GATEWAY}.log",
+            scope=Scope.SERVICE,
+            environment={
+                "MODELYARD_HOME": str(self._home.root),
+                "MODELYARD_GATEWAY_HOST": stack.gateway_host,
+                "MODELYARD_GATEWAY_PORT": str(stack.gateway_port),
+                "MODELYARD_GATEWAY_CONTROL_URL": stack.url,
+            },
+            priority=850,  # It stops before the servers that it leads to.
+            stop_seconds=_gateway_stop_seconds(),
+        )
 
     def _program(self, name: str, module: str, stack: Stack, *, priority: int, nice: int) -> Program:
         return Program(
@@ -170,3 +211,20 @@ class LocalStack:
             priority=priority,
             stop_seconds=_STOP_SECONDS,
         )
+
+
+def _with_possible_gateway(stack: Stack, tell: Tell) -> Stack:
+    """The stack without a gateway where Envoy is not to be had."""
+    if not stack.gateway:
+        return stack
+    try:
+        envoy_binary()
+    except Unavailable as exc:
+        tell(f"The gateway is not started: {exc.message} Everything else works without it.")
+        return replace(stack, gateway=False)
+    return stack
+
+
+def _gateway_stop_seconds() -> int:
+    settings = GatewayNodeSettings()
+    return settings.drain_seconds + settings.notice_seconds + _BEYOND_DRAIN_SECONDS

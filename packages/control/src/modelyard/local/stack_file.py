@@ -20,19 +20,24 @@ class Stack:
     auth: bool = True
     tracking_uri: str | None = None
     """A tracking server that is not ours; none is started then."""
+    gateway: bool = True
+    """Whether the gateway is started."""
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8080
 
     @classmethod
     def read(cls, home: Home) -> "Stack | None":
         """As the last `up` left it; None if there was none."""
         try:
             content = json.loads(home.stack_file.read_text(encoding="utf-8"))
-            return cls(**{field.name: content[field.name] for field in fields(cls)})
+            # One of an older version says nothing of what came later.
+            return cls(**{field.name: content[field.name] for field in fields(cls) if field.name in content})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def write(self, home: Home) -> None:
         """Keep it."""
-        addresses = {"url": self.url, "mlflow_url": self.mlflow_url}
+        addresses = {"url": self.url, "mlflow_url": self.mlflow_url, "gateway_url": self.gateway_url}
         replace_text(home.stack_file, json.dumps(addresses | asdict(self), indent=2) + "\n")
 
     @property
@@ -43,7 +48,17 @@ class Stack:
     @property
     def url(self) -> str:
         """The management API."""
-        return f"http://{f'[{self.local_host}]' if ':' in self.local_host else self.local_host}:{self.port}"
+        return _url(self.local_host, self.port)
+
+    @property
+    def local_gateway_host(self) -> str:
+        """Where this machine reaches the gateway."""
+        return _ANY_ADDRESS.get(self.gateway_host, self.gateway_host)
+
+    @property
+    def gateway_url(self) -> str | None:
+        """The gateway, if it is started."""
+        return _url(self.local_gateway_host, self.gateway_port) if self.gateway else None
 
     @property
     def mlflow_url(self) -> str:
@@ -60,6 +75,9 @@ class Wanted:
     mlflow_port: int | None = None
     auth: bool | None = None
     tracking_uri: str | None = None
+    gateway: bool | None = None
+    gateway_host: str | None = None
+    gateway_port: int | None = None
 
     def after(self, last: Stack | None) -> Stack:
         """The stack to start: as asked for, else as the last one; but whether tokens are needed is never remembered."""
@@ -72,3 +90,7 @@ class Wanted:
 
     def _asked(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

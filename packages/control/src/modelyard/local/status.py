@@ -1,5 +1,6 @@
 """The processes of a local stack as data, for `modelyard status`. It asks the supervisor, and changes nothing."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from modelyard.errors import Unavailable
 from modelyard.home import Home
 from modelyard.local.stack_file import Stack
-from modelyard.supervision.programs import CONTROL, MLFLOW, deployment_of
+from modelyard.supervision.programs import CONTROL, GATEWAY, MLFLOW, deployment_of
 from modelyard.supervision.server_ports import ServerPorts
 from modelyard.supervision.supervisor import ProcessState, ProgramState, Supervisor
 
@@ -43,11 +44,11 @@ def local_processes(home: Path) -> list[dict[str, Any]]:
         for one in states
         if (deployment := deployment_of(one.name)) in ports
     }
-    urls = {CONTROL: stack.url, MLFLOW: stack.mlflow_url} | servers
+    urls = {CONTROL: stack.url, MLFLOW: stack.mlflow_url, GATEWAY: stack.gateway_url} | servers
     return [_row("supervisor", "running", pid=pid, log=log), *(_program_row(state, urls) for state in states)]
 
 
-def _program_row(program: ProgramState, urls: dict[str, str]) -> dict[str, Any]:
+def _program_row(program: ProgramState, urls: Mapping[str, str | None]) -> dict[str, Any]:
     return _row(
         program.name,
         _WORDS.get(program.state, "stopped"),

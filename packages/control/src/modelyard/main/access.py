@@ -35,6 +35,7 @@ class AccessParts:
             is_open=not context.settings.access.auth,
             failures=FailedLogins(clock=clock, most=context.settings.access.failed_logins_per_minute),
             federation=federation(context.settings.oidc),
+            gateway_key=context.settings.gateway_node.credential(context.settings.storage.places),
         )
 
     def make_first_token(self) -> None:

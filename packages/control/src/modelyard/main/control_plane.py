@@ -1,6 +1,7 @@
 """One process of the control plane: its nouns, the surface over them, and what works in the background."""
 
 import gc
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
+from modelyard.gateway.publishing.empty import empty_configuration
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflows
@@ -22,6 +24,7 @@ from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
 from modelyard.main.jobs import JobParts
+from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
 from modelyard.main.rollouts import ROLLOUT_SECONDS, RolloutParts
 from modelyard.main.training import TrainingParts
@@ -93,6 +96,11 @@ class ControlPlane:
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
+        self.stopping = threading.Event()
+        """Set when the process begins to stop: requests that wait for something end then."""
+        self.gateway = PublishingParts(
+            context, fingerprint=lambda: 1, compile_configuration=empty_configuration, stopping=self.stopping
+        )
         self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()
         adapters.engine.register(self._workflows())
@@ -107,6 +115,7 @@ class ControlPlane:
             ),
             context.in_background("rollouts", self.rollout_parts.reconciler.make_pass, pause_seconds=ROLLOUT_SECONDS),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
+            context.in_background("gateway", self.gateway.publishing.make_pass, pause_seconds=PUBLISH_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
             context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
             context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),
@@ -168,6 +177,7 @@ class ControlPlane:
                 status_routes(self.platform),
                 mirror_routes(self.mirror.reconciliation, self.importing),
                 *self._access_parts.routes(),
+                *self.gateway.routes(),
                 *self.webhooks.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),

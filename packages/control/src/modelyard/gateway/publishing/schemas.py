@@ -1,0 +1,90 @@
+"""The status of the gateway, and what its nodes say, on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from modelyard.gateway.publishing.domain import GatewayNode, PublicationState
+from modelyard.gateway.publishing.service import GatewayStatus
+from modelyard.gateway_node.control_plane import NodeReport
+from modelyard.http.bodies import RequestBody
+
+_MOST_REASON = 8_000
+
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class NodeReportRequest(RequestBody):
+    """What a node says of itself."""
+
+    running: _Digest | None
+    refused: _Digest | None
+    reason: str | None
+    is_serving: bool
+    host: Annotated[str, Field(max_length=255)]
+    port: _Port
+    tls_port: _Port | None
+    envoy_version: Annotated[str, Field(max_length=40)] | None
+    problem: str | None
+
+    def report(self) -> NodeReport:
+        """The same as the node has it; a long reason is cut."""
+        values = self.model_dump()
+        cut = {name: values[name] and values[name][:_MOST_REASON] for name in ("reason", "problem")}
+        return NodeReport(**(values | cut))
+
+
+class NodeAnswer(BaseModel):
+    """A node."""
+
+    name: str
+    running: str | None
+    refused: str | None
+    reason: str | None
+    host: str
+    port: int
+    tls_port: int | None
+    envoy_version: str | None
+    problem: str | None
+    seen_at: datetime
+
+    @classmethod
+    def of(cls, node: GatewayNode) -> "NodeAnswer":
+        """The node on the wire."""
+        return cls(**{name: getattr(node, name) for name in cls.model_fields})
+
+
+class ConfigurationAnswer(BaseModel):
+    """The newest configuration. `applied`: every node runs it; `refused`: a node runs the former one."""
+
+    state: PublicationState
+    number: int | None
+    digest: str | None
+    published_at: datetime | None
+
+    @classmethod
+    def of(cls, status: GatewayStatus) -> "ConfigurationAnswer":
+        """The configuration on the wire."""
+        newest = status.newest
+        if newest is None:
+            return cls(state=status.state, number=None, digest=None, published_at=None)
+        return cls(state=status.state, number=newest.number, digest=newest.digest, published_at=newest.published_at)
+
+
+class GatewayStatusAnswer(BaseModel):
+    """Where the gateway is called, and what it runs. Nodes are shown to the platform's operators."""
+
+    addresses: list[str]
+    configuration: ConfigurationAnswer
+    nodes: list[NodeAnswer]
+
+    @classmethod
+    def of(cls, status: GatewayStatus, *, addresses: list[str], shows_nodes: bool) -> "GatewayStatusAnswer":
+        """The status on the wire."""
+        return cls(
+            addresses=addresses,
+            configuration=ConfigurationAnswer.of(status),
+            nodes=[NodeAnswer.of(node) for node in status.nodes] if shows_nodes else [],
+        )
