@@ -194,7 +194,8 @@ class TestTenants:
                 continue
             theirs = _reported(route.ask(other, things), route, things)
             nobodys = _reported(route.ask(other, MISSING), route, MISSING)
-            expected = 403 if route.permission is Permission.TENANTS_WRITE else 404
+            is_operators = route.permission in {Permission.TENANTS_WRITE, Permission.GATEWAY_SERVE}
+            expected = 403 if is_operators else 404
             expected = BY_CONTENT.get(route.title, expected)
             assert theirs == nobodys, route.title
             assert theirs[0] == expected, f"{route.title}: {theirs}"

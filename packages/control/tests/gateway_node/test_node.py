@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +13,13 @@ import httpx
 import psutil
 import pytest
 from balanced_replicas import Replica
+from cryptography.x509 import load_pem_x509_certificate
 from gateway_nodes import RunningNode, cluster, configuration, route
 from ports import find_free_port
+from tls_pairs import write_pair
 
 from modelyard.envoy.resources import typed
-from modelyard.errors import Unavailable
+from modelyard.errors import Invalid, Unavailable
 from modelyard.gateway_node import Configuration
 from modelyard.supervision.generations import Generation, is_alive
 
@@ -198,6 +201,53 @@ class TestLives:
             assert is_alive(os.getpid())
 
 
+class TestTls:
+    def test_another_certificate_is_used_without_a_restart_and_a_broken_one_is_not(
+        self, replicas: tuple[Replica, Replica], tmp_path: Path, until: Until
+    ) -> None:
+        certificate, key = write_pair(tmp_path, 1)
+        tls_port = find_free_port()
+        files = {"tls_port": tls_port, "tls_certificate": certificate, "tls_key": key}
+        with RunningNode(tmp_path / "gateway", find_free_port(), **files) as node:
+            node.publish(to(replicas[0]))
+            before = envoys(tmp_path)
+            assert serial(tls_port) == 2
+            write_pair(tmp_path, 2)
+            until(lambda: serial(tls_port) == 3, seconds=10)
+            key.write_text("no key")
+            until(lambda: node.node._state().problem is not None)
+            assert "MODELYARD_GATEWAY_TLS_KEY" in str(node.node._state().problem)
+            assert serial(tls_port) == 3
+            write_pair(tmp_path, 3)
+            until(lambda: serial(tls_port) == 4 and node.node._state().problem is None, seconds=10)
+            assert envoys(tmp_path) == before
+            with httpx.Client(http2=False, verify=False) as client:
+                assert client.get(f"https://127.0.0.1:{tls_port}/").text == str(replicas[0].server_port)
+            private = key.read_text().splitlines()[1]
+            assert private not in node.envoy.admin._request("GET", "/config_dump").decode()
+
+    def test_a_certificate_that_cannot_be_used_stops_the_start(self, tmp_path: Path) -> None:
+        certificate, key = write_pair(tmp_path, 1)
+        key.write_text("no key")
+        with RunningNode(tmp_path / "gateway", find_free_port(), tls_certificate=certificate, tls_key=key) as node:
+            node._thread.join(10)
+        assert isinstance(node.failure, Invalid)
+        assert "MODELYARD_GATEWAY_TLS_KEY" in node.failure.message
+
+
+class TestMetrics:
+    def test_prometheus_finds_them_at_a_port_of_their_own(
+        self, replicas: tuple[Replica, Replica], tmp_path: Path
+    ) -> None:
+        metrics_port = find_free_port()
+        with RunningNode(tmp_path / "gateway", find_free_port(), metrics_port=metrics_port) as node:
+            node.publish(to(replicas[0]))
+            answer(node)
+            got = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics")
+            assert 'envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="a"}' in got.text
+            assert httpx.get(f"http://127.0.0.1:{metrics_port}/config_dump").status_code == 404
+
+
 class TestTheLog:
     def test_it_has_a_line_for_each_request_without_the_query(
         self, node: RunningNode, replicas: tuple[Replica, Replica], until: Until
@@ -211,6 +261,12 @@ class TestTheLog:
         assert (line["path"], line["status"], line["request_id"], line["backend"]) == ("/a/b", 200, "mine", "a")
         assert "subscription" not in line
         assert "secret" not in node.folder.access_log.read_text()
+
+
+def serial(port: int) -> int:
+    """Of the certificate that a new connection gets."""
+    pem = ssl.get_server_certificate(("127.0.0.1", port))
+    return load_pem_x509_certificate(pem.encode()).serial_number
 
 
 def answers(node: RunningNode) -> bool:

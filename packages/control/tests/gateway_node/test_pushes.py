@@ -6,7 +6,6 @@ The whole of it, 1,000 pushes: `MODELYARD_TEST_PUSHES=1000 pytest packages/contr
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -251,9 +250,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url).is_success
     except httpx.TransportError:
         return False
-
-
-def test_a_stopped_node_leaves_nothing(installation: Installation) -> None:
-    """A node that is ended before it has ever served."""
-    installation.processes["node"].send_signal(signal.SIGTERM)
-    assert installation.processes["node"].wait(20) == 0

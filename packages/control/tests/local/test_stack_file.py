@@ -36,6 +36,13 @@ class TestStack:
         assert content["url"] == "http://127.0.0.1:8001"
         assert content["mlflow_url"] == "http://127.0.0.1:5000"
 
+    def test_one_of_a_version_without_a_gateway_comes_back_too(self, home: Home) -> None:
+        Stack(port=8001).write(home)
+        content = json.loads(home.stack_file.read_text())
+        older = {name: value for name, value in content.items() if "gateway" not in name}
+        home.stack_file.write_text(json.dumps(older))
+        assert Stack.read(home) == Stack(port=8001)
+
     def test_a_version_6_address_stands_in_brackets(self) -> None:
         assert Stack(host="::").url == "http://[::1]:8000"
 

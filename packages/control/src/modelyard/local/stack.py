@@ -121,7 +121,7 @@ class LocalStack:
         if not stack.gateway:
             self._supervisor.remove(GATEWAY, timeout_seconds=_gateway_stop_seconds())
         else:
-            programs.append(self._gateway(stack))
+            programs.insert(0, self._gateway(stack))
             if not (self._supervisor.is_running() and self._runs(GATEWAY)):
                 refuse_busy_port(stack.gateway_host, stack.gateway_port, flag="--gateway-port")
         stack.write(self._home)

@@ -7,6 +7,8 @@ from typing import Any
 from modelyard.atomic_file import replace_text
 from modelyard.home import Home
 
+_SINCE_0_2 = frozenset({"gateway", "gateway_host", "gateway_port"})
+"""What the file of an older version does not say."""
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # Compared with, not bound to.
 
 
@@ -30,8 +32,8 @@ class Stack:
         """As the last `up` left it; None if there was none."""
         try:
             content = json.loads(home.stack_file.read_text(encoding="utf-8"))
-            # One of an older version says nothing of what came later.
-            return cls(**{field.name: content[field.name] for field in fields(cls) if field.name in content})
+            named = [field.name for field in fields(cls) if field.name in content or field.name not in _SINCE_0_2]
+            return cls(**{name: content[name] for name in named})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
