@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -207,7 +208,7 @@ class TestTls:
     ) -> None:
         certificate, key = write_pair(tmp_path, 1)
         tls_port = find_free_port()
-        files = {"tls_port": tls_port, "tls_certificate": certificate, "tls_key": key}
+        files: dict[str, Any] = {"tls_port": tls_port, "tls_certificate": certificate, "tls_key": key}
         with RunningNode(tmp_path / "gateway", find_free_port(), **files) as node:
             node.publish(to(replicas[0]))
             before = envoys(tmp_path)

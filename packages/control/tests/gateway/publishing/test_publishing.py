@@ -27,9 +27,9 @@ A, B = (
 
 def report(running: Configuration | None = None, refused: Configuration | None = None) -> NodeReport:
     return NodeReport(
-        running=running and running.digest,
-        refused=refused and refused.digest,
-        reason=refused and "route: unknown cluster 'b'",
+        running=None if running is None else running.digest,
+        refused=None if refused is None else refused.digest,
+        reason=None if refused is None else "route: unknown cluster 'b'",
         is_serving=True,
         host="0.0.0.0",
         port=8080,
@@ -162,7 +162,7 @@ class TestOverHttp:
         got = client.get(CONFIGURATION, headers=node)
         assert Configuration.read(got.text) == empty_configuration()
         digest = empty_configuration().digest
-        known = {"seen": digest, "wait_seconds": 0.3}
+        known: dict[str, str | float] = {"seen": digest, "wait_seconds": 0.3}
         assert client.get(CONFIGURATION, params=known, headers=node).status_code == 204
         said = report(empty_configuration())
         body = {name: getattr(said, name) for name in said.__slots__}
