@@ -45,8 +45,8 @@ def docker(folder: Path) -> Iterator[Callable[..., str]]:
     folder.mkdir()
     address = f"unix://{folder}/docker.sock"
     places = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
-    network = ["--iptables=false", "--ip6tables=false", "--bridge=none"]
-    with _process(["dockerd", "--storage-driver=overlay2", f"--host={address}", *network, *places], folder / "log"):
+    options = ["--storage-driver=overlay2", f"--host={address}", "--iptables=false", "--ip6tables=false", *places]
+    with _bridge() as bridge, _process(["dockerd", *options, f"--bridge={bridge}"], folder / "log"):
         _wait(lambda: run("docker", "--host", address, "version"))
         try:
             yield lambda *words: run("docker", "--host", address, *words)
@@ -54,6 +54,18 @@ def docker(folder: Path) -> Iterator[Callable[..., str]]:
             for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
                 if line.split()[1].startswith(str(folder)):
                     subprocess.run(["umount", "--lazy", line.split()[1]], check=False)
+
+
+@contextmanager
+def _bridge() -> Iterator[str]:
+    """A dockerd without a bridge of its own would delete `docker0`, which is the machine's own engine's."""
+    name = f"my-{os.getpid()}"
+    run("ip", "link", "add", "name", name, "type", "bridge")
+    try:
+        run("ip", "address", "add", "10.212.0.1/24", "dev", name)
+        yield name
+    finally:
+        run("ip", "link", "delete", name)
 
 
 @contextmanager

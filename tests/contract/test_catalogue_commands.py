@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from access_platform import Platform
+from cli_run import known_command
 
 from modelyard_client import Client, Unavailable
 from modelyard_client.archive import Source
@@ -34,6 +35,7 @@ def run(platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.setenv("MODELYARD_URL", str(platform.at(None).base_url))
         monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "elsewhere"))
         monkeypatch.setenv("MODELYARD_TOKEN", platform.operator_token)
+        monkeypatch.setattr("typer.main.get_command", known_command)
         monkeypatch.setattr(sys, "argv", ["modelyard", *arguments])
         capsys.readouterr()  # What the application wrote to its log before.
         with pytest.raises(SystemExit) as ended:

@@ -3,7 +3,6 @@ digests."""
 
 import hashlib
 import re
-import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from datetime import datetime
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from modelyard_client.errors import Conflict, UnexpectedAnswer
 from modelyard_client.jobs import Submission
 from modelyard_client.transport import Transport, path
+from modelyard_client.whole_files import draft_of
 from modelyard_client.wire import Fields
 
 _ROOT = ("api", "v1", "ml", "registry")
@@ -187,15 +186,10 @@ class Images:
 
     def export_archive(self, key: str, file: Path, *, arrived: Arrived = _quiet) -> None:
         """Write the image as a tar archive for `docker load`, `podman load` and `skopeo copy`; a file is replaced."""
-        part = file.with_name(f".{file.name}.{uuid4().hex}")
-        try:
-            with part.open("xb") as written, self._archive(key) as chunks:
-                for chunk in chunks:
-                    written.write(chunk)
-                    arrived(len(chunk))
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
+        with draft_of(file) as draft, draft.open("xb") as written, self._archive(key) as chunks:
+            for chunk in chunks:
+                written.write(chunk)
+                arrived(len(chunk))
 
     def export_layout(self, key: str, folder: Path, *, arrived: Arrived = _quiet) -> None:
         """Write the image as an OCI layout, into a folder that does not exist yet.
@@ -206,14 +200,11 @@ class Images:
         """
         if folder.exists():
             raise Conflict(f"{folder} exists already", code="export_exists")
-        part = folder.with_name(f".{folder.name}.{uuid4().hex}")
-        try:
-            (part / "blobs" / "sha256").mkdir(parents=True)
+        with draft_of(folder) as draft:
+            draft.mkdir()
+            (draft / "blobs" / "sha256").mkdir(parents=True)
             with self._archive(key) as chunks:
-                _unpack(_Reader(chunks, arrived), part)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+                _unpack(_Reader(chunks, arrived), draft)
 
     def _archive(self, key: str) -> Any:
         return self._transport.stream(path(*_ROOT, "images", key, "archive"), headers={"Accept": "*/*"})

@@ -9,6 +9,7 @@ from typing import Any
 from modelyard_client.errors import Internal, UnexpectedAnswer
 from modelyard_client.models import Version
 from modelyard_client.transport import Transport, path
+from modelyard_client.whole_files import draft_of
 from modelyard_client.wire import Fields
 
 _ROOT = ("api", "v1", "ml", "registry", "models")
@@ -147,11 +148,10 @@ class Versions:
         """
         place = folder / _below(artifact.path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name}.part")
         where, digest = path(*_ROOT, name, "versions", version, "artifacts", "file"), hashlib.sha256()
-        try:
+        with draft_of(place) as draft:
             with (
-                part.open("wb") as file,
+                draft.open("xb") as file,
                 self._transport.stream(where, query={"path": artifact.path}, headers={}) as chunks,
             ):
                 for chunk in chunks:
@@ -160,9 +160,6 @@ class Versions:
                     arrived(len(chunk))
             if digest.hexdigest() != artifact.sha256:
                 raise Internal(f"{artifact.path}: other bytes came than were registered", code="artifact_corrupted")
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
         return place
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Ended, Run
+from cli_run import Ended, Run, known_command
 from modelyard_standin import TOKEN, StandIn
 
 from modelyard_client.cli import main
@@ -23,6 +23,8 @@ def environment(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def run(environment: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr("typer.main.get_command", known_command)
+
     def run_command(*arguments: str, stdin: bytes = b"") -> Ended:
         monkeypatch.setattr(sys, "argv", ["modelyard", *arguments])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))

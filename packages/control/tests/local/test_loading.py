@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from modelyard.deployments.domain import reason_of_unconfigured
 from modelyard.local import loading
 from modelyard.local.loading import Loading, describe_deployments
 from modelyard_client.deployments import Deployment, Deployments, Replica
@@ -45,6 +46,10 @@ class TestLoading:
         assert Loading.of([FAILED], waited=1).loading == [FAILED]
         assert Loading.of([FAILED], waited=10).failed == [FAILED]
 
+    def test_one_of_a_target_that_is_not_configured_is_not_waited_for(self) -> None:
+        lost = replace(READY, target="docker", reason=reason_of_unconfigured("docker"), replica_states=())
+        assert Loading.of([READY, lost], waited=0).failed == [lost]
+
     def test_one_that_leaves_is_not_waited_for(self) -> None:
         assert Loading.of([replace(LOADING, status="draining")], waited=0).count == 0
 
@@ -70,6 +75,11 @@ class TestDescription:
                 [[READY, FAILED]],
                 True,
                 "1 of 2 deployments serve; churn (dep-3) failed: ValueError: no weights",
+            ),
+            (
+                [[READY, replace(LOADING, target="eu", reason=reason_of_unconfigured("eu"))]],
+                True,
+                f"1 of 2 deployments serve; churn (dep-2): {reason_of_unconfigured('eu')}",
             ),
         ],
     )

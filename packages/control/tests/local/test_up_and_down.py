@@ -140,6 +140,7 @@ class TestARunningStack:
         again = stack.run("up")
         assert again.returncode == 0
         assert "running already" in again.stderr
+        assert "It has the settings that it was started with: `modelyard down`, and `up`" in again.stderr
         assert stack.token not in again.stdout
         assert stack.pids() == before
 

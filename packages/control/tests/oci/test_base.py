@@ -1,5 +1,6 @@
 """Root file systems as bases, and what a base offers."""
 
+import errno
 import gzip
 import io
 import lzma
@@ -8,6 +9,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from oci_parts import make_base, make_root
@@ -106,6 +108,33 @@ class TestImporting:
             written.addfile(member)
         with pytest.raises(Invalid, match="hard links"):
             import_root_file_system(archive, layout, name="x")
+
+    @pytest.mark.parametrize("unreadable", ["etc/shadow", "root"])
+    def test_what_this_account_may_not_read_is_named_with_what_to_do(
+        self, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str
+    ) -> None:
+        root = make_root(tmp_path / "root")
+        (root / "etc").mkdir(exist_ok=True)
+        (root / "etc" / "shadow").write_text("root:*:")
+        (root / "root").mkdir()
+        before_open, before_scan = Path.open, os.scandir
+
+        def refuse(path: object) -> None:  # Root, who may run these tests, reads everything.
+            if Path(str(path)) == root / unreadable:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+        def open_file(path: Path, *arguments: Any, **named: Any) -> Any:
+            refuse(path)
+            return before_open(path, *arguments, **named)
+
+        def scan(path: str) -> Any:
+            refuse(path)
+            return before_scan(path)
+
+        monkeypatch.setattr(Path, "open", open_file)
+        monkeypatch.setattr(os, "scandir", scan)
+        with pytest.raises(Invalid, match=rf"as root, `tar .*got {unreadable} \(Permission denied\)"):
+            import_root_file_system(root, layout, name="base")
 
 
 class TestInspecting:

@@ -464,6 +464,26 @@ class TestRetries:
         ):
             uploads(registry, repository, layout).put(blob)
 
+    def test_a_registry_that_neither_mounts_nor_lets_uploads_be_cancelled_is_sent_the_blob(
+        self, layout: Layout
+    ) -> None:
+        blob = layout.blobs.add(b"layer", LAYER)
+
+        def respond(request: Request) -> Reply:
+            if request.method == "HEAD":
+                return Reply(404)
+            if request.method == "DELETE":
+                return Reply(403)
+            return Reply(202, {"Location": "/v2/u/1"}) if request.method == "POST" else Reply(201)
+
+        with talking(respond) as (registry, repository, server):
+            sessions = UploadSessions(layout.root / ".uploads")
+            base = Repository(repository.host, "base")
+            uploads = BlobUploads(registry, repository, blobs=layout.blobs, sessions=sessions, mount_from=[base])
+            assert uploads.put(blob) is UploadOutcome.UPLOADED
+        assert [one.method for one in server.seen] == ["HEAD", "POST", "DELETE", "POST", "PUT"]
+        assert server.seen[-1].body == b"layer"
+
 
 class TestReferrers:
     SUBJECT = Digest.of(b"image")

@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from azure_resource_manager import ResourceManagerHandler, resource_manager
 from balanced_replicas import Replica
 
 SUBSCRIPTION = "6f1e5f0a-0000-4000-8000-000000000001"
 RESOURCE_GROUP = "ml"
-TOKEN = "token-of-tests"
 _ROOT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/"
 _PROVIDER = "providers/Microsoft.ContainerInstance/containerGroups"
 _GROUP = re.compile(rf"{re.escape(_ROOT)}(?P<rg>[^/]+)/{_PROVIDER}(?:/(?P<name>[^/]+)(?P<rest>/.*)?)?")
@@ -164,56 +162,33 @@ class ContainerGroupService:
 @contextmanager
 def container_group_service() -> Iterator[ContainerGroupService]:
     """One on a free port of loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    service = ContainerGroupService(f"http://127.0.0.1:{server.server_port}")
-    server.service = service  # type: ignore[attr-defined]  # Its handlers find it there.
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield service
-    finally:
-        server.shutdown()
-        server.server_close()
-        for group in service.groups.values():
-            group.end()
+    service = ContainerGroupService()
+    with resource_manager(_Handler, service) as url:
+        service.url = url
+        try:
+            yield service
+        finally:
+            for group in service.groups.values():
+                group.end()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
+class _Handler(ResourceManagerHandler):
     @property
     def service(self) -> ContainerGroupService:
-        service: ContainerGroupService = self.server.service  # type: ignore[attr-defined]  # As above.
+        service: ContainerGroupService = self.server.service  # type: ignore[attr-defined]  # `resource_manager` says so.
         return service
 
-    def do_GET(self) -> None:
-        self._handle()
+    @property
+    def throttles(self) -> bool:
+        return self.service.throttles
 
-    def do_PUT(self) -> None:
-        self._handle()
-
-    def do_DELETE(self) -> None:
-        self._handle()
-
-    def do_POST(self) -> None:
-        self._handle()
-
-    def _handle(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        address = urlsplit(self.path)
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self._refuse(401, "AuthenticationFailed", "The access token is invalid.")
-        elif self.service.throttles:
-            self._refuse(429, "TooManyRequests", "The request is being throttled.", **{"Retry-After": "1"})
-        elif "api-version" not in parse_qs(address.query):
-            self._refuse(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
-        elif address.path.startswith("/operations/"):
-            self._answer(200, self.service.operations[address.path.rpartition("/")[2]])
-        elif (found := _GROUP.fullmatch(address.path)) is None:
-            self._refuse(404, "NotFound", "There is no such resource.")
+    def act(self, path: str, query: dict[str, list[str]], content: bytes) -> None:
+        if path.startswith("/operations/"):
+            self.answer(200, self.service.operations[path.rpartition("/")[2]])
+        elif (found := _GROUP.fullmatch(path)) is None:
+            self.refuse(404, "NotFound", "There is no such resource.")
         elif found["rg"] != RESOURCE_GROUP:
-            self._refuse(404, "ResourceGroupNotFound", f"Resource group '{found['rg']}' could not be found.")
+            self.refuse(404, "ResourceGroupNotFound", f"Resource group '{found['rg']}' could not be found.")
         else:
             with self.service.lock:
                 self._act(found["name"], found["rest"] or "", content)
@@ -221,59 +196,40 @@ class _Handler(BaseHTTPRequestHandler):
     def _act(self, name: str | None, rest: str, content: bytes) -> None:
         if name is None:
             listed = [group.view(with_instance=False) for group in self.service.groups.values()]
-            return self._answer(200, {"value": listed})
+            return self.answer(200, {"value": listed})
         group = self.service.groups.get(name)
         if self.command == "PUT":
             return self._put(name, json.loads(content), is_new=group is None)
         if self.command == "DELETE":
-            return self._answer(204, None) if group is None else self._accept(self.service.delete(name))
+            return self.answer(204, None) if group is None else self._accept(self.service.delete(name))
         if group is None:
             said = f"The Resource '{_PROVIDER}/{name}' under resource group '{RESOURCE_GROUP}' was not found."
-            return self._refuse(404, "ResourceNotFound", said)
+            return self.refuse(404, "ResourceNotFound", said)
         return self._read(name, group, rest)
 
     def _read(self, name: str, group: Group, rest: str) -> None:
         if rest == "/start":
             self._accept(self.service.start(name))
         elif rest == "/containers/server/logs":
-            self._answer(200, {"content": group.log})
+            self.answer(200, {"content": group.log})
         else:
-            self._answer(200, group.view(with_instance=True))
+            self.answer(200, group.view(with_instance=True))
 
     def _put(self, name: str, body: dict[str, Any], *, is_new: bool) -> None:
         properties = body.get("properties", {})
         names_a_network = properties.get("ipAddress", {}).get("type") == "Public" or properties.get("subnetIds")
         if not _NAME.fullmatch(name) or not properties.get("containers") or not names_a_network:
-            return self._refuse(400, "InvalidRequest", "The container group is not valid.")
+            return self.refuse(400, "InvalidRequest", "The container group is not valid.")
         if any(set(tag) & set("<>%&\\?/") for tag in body.get("tags", {})):
-            return self._refuse(400, "InvalidTagNameCharacters", "The tag names have invalid characters.")
+            return self.refuse(400, "InvalidTagNameCharacters", "The tag names have invalid characters.")
         operation = self.service.put(name, body)
         headers = {"Azure-AsyncOperation": self._operation(operation), "Retry-After": "0"}
-        return self._answer(201 if is_new else 200, self.service.groups[name].view(with_instance=True), **headers)
+        return self.answer(201 if is_new else 200, self.service.groups[name].view(with_instance=True), **headers)
 
     def _accept(self, operation: str) -> None:
-        self._answer(
+        self.answer(
             202, None, Location=self._operation(operation), **{"Azure-AsyncOperation": self._operation(operation)}
         )
 
     def _operation(self, number: str) -> str:
         return f"{self.service.url}/operations/{number}?api-version=2018-06-01"
-
-    def _refuse(self, status: int, code: str, message: str, **headers: str) -> None:
-        self._answer(status, {"error": {"code": code, "message": message}}, **headers)
-
-    def _answer(self, status: int, content: Any, **headers: str) -> None:
-        body = b"" if content is None else json.dumps(content).encode()
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        if status == 401:
-            self.send_header("WWW-Authenticate", 'Bearer authorization_uri="https://login.example"')
-        self.send_header("Content-Type", "application/json")
-        if status != 204:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        """Nothing is logged for a request."""

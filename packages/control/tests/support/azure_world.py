@@ -8,7 +8,8 @@ from typing import Any
 
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure_containers import RESOURCE_GROUP, SUBSCRIPTION, TOKEN, ContainerGroupService, container_group_service
+from azure_containers import RESOURCE_GROUP, SUBSCRIPTION, ContainerGroupService, container_group_service
+from azure_resource_manager import TOKEN
 
 from modelyard.adapters.target.aci.options import AciOptions
 from modelyard.adapters.target.aci.target import AciTarget

@@ -1,6 +1,5 @@
 """A dockerd with a bridge of its own, which a test may kill and start again."""
 
-import itertools
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 from image_engines import _without_mounts, need, wait_for
+from own_bridges import own_bridge
 
-_PREFIX = "my-"
-_NUMBERS = itertools.count()
 _CONTAINERD = """\
 version = 2
 root = "{folder}/containerd/root"
@@ -92,18 +90,8 @@ def bridged_engine(folder: Path) -> Iterator[BridgedEngine]:
     need("dockerd")
     if os.geteuid() != 0:
         pytest.skip("dockerd needs root")
-    _delete_bridges_of_killed_tests()
-    bridge, subnet = f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}", _free_subnet()
-    for command in (
-        ("link", "add", "name", bridge, "type", "bridge"),
-        ("address", "add", f"{subnet}.1/24", "dev", bridge),
-        ("link", "set", bridge, "up"),
-    ):
-        made = subprocess.run([need("ip"), *command], capture_output=True, text=True, check=False)
-        if made.returncode != 0:
-            pytest.skip(f"no bridge can be made here: {made.stderr.strip()}")
-    engine = BridgedEngine(folder, bridge)
-    try:
+    with own_bridge() as bridge:
+        engine = BridgedEngine(folder, bridge)
         with _without_mounts(folder):
             try:
                 engine.start()
@@ -113,19 +101,3 @@ def bridged_engine(folder: Path) -> Iterator[BridgedEngine]:
                     engine.docker("rm", "--force", *left)
             finally:
                 engine.stop()
-    finally:
-        subprocess.run([need("ip"), "link", "delete", bridge], check=False)
-
-
-def _free_subnet() -> str:
-    taken = {one.address.rpartition(".")[0] for found in psutil.net_if_addrs().values() for one in found}
-    every = [f"10.213.{number}" for number in range(256)]
-    start = os.getpid() % 256
-    return next(subnet for subnet in every[start:] + every[:start] if subnet not in taken)
-
-
-def _delete_bridges_of_killed_tests() -> None:
-    for name in psutil.net_if_addrs():
-        pid = name.removeprefix(_PREFIX).partition("-")[0]
-        if name.startswith(_PREFIX) and pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            subprocess.run([need("ip"), "link", "delete", name], check=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from own_bridges import own_bridge
 from ports import find_free_port
 
 _CONFIG = """\
@@ -112,9 +113,10 @@ def real_dockerd(folder: Path) -> Iterator[list[str]]:
         pytest.skip("dockerd needs root")
     socket = f"unix://{folder}/docker.sock"
     docker = [client, "--host", socket]
-    options = ["--iptables=false", "--ip6tables=false", "--bridge=none", f"--host={socket}"]
+    options = ["--iptables=false", "--ip6tables=false", f"--host={socket}"]
     folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
     with (folder / "dockerd.log").open("wb") as log, _without_mounts(folder), ExitStack() as started:
+        options.append(f"--bridge={started.enter_context(own_bridge())}")
         for driver in ("overlay2", "vfs"):  # The second works on every file system, and copies each layer.
             engine = started.enter_context(running([program, *options, *folders, f"--storage-driver={driver}"], log))
             if _answers(docker, engine):

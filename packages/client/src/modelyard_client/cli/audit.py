@@ -10,6 +10,7 @@ from modelyard_client.cli.errors import ExitCode
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
 from modelyard_client.cli.terminal import print_facts, print_json, print_table, say
+from modelyard_client.whole_files import draft_of
 
 app = typer.Typer(
     cls=NounGroup, rich_markup_mode=None, help="The audit log: list (the default), verify, export, production."
@@ -121,13 +122,8 @@ def export(
     """
     form = "csv" if file.suffix == ".csv" else "jsonl"
     which = {"model": model, "actor": actor, "action": action, "since": since, "until": until}
-    draft = file.with_name(f".{file.name}.part")
-    try:
-        with connect(url, home) as client, draft.open("wb") as target:
-            target.writelines(client.audit.export(form, **which))
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
+    with draft_of(file) as draft, draft.open("xb") as target, connect(url, home) as client:
+        target.writelines(client.audit.export(form, **which))
     say(f"{file} is written.")
 
 

@@ -207,6 +207,11 @@ def _last_exit(observed: ServerObservation) -> str | None:
     return exits[-1] if exits else None
 
 
+def reason_of_unconfigured(target: str) -> str:
+    """The reason of a deployment whose target the operator does not name any more."""
+    return f"the target '{target}' is not configured (MODELYARD_TARGETS): nothing is known of it"
+
+
 def checked_deployment(*, replicas: int | None, namespace: str | None) -> dict[str, object]:
     """What a job needs to know of a deployment."""
     if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:

@@ -11,7 +11,12 @@ from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.deployments import replacement_store, store
-from modelyard.deployments.domain import Deployment, autoscaling_to_json, refuse_autoscaled
+from modelyard.deployments.domain import (
+    Deployment,
+    autoscaling_to_json,
+    reason_of_unconfigured,
+    refuse_autoscaled,
+)
 from modelyard.deployments.port_book import PortBook
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
@@ -340,7 +345,7 @@ class DeploymentService:
             names = store.targets_of_not_stopped(connection)
             left = [one for name in names - set(self._targets) for one in store.not_stopped(connection, name)]
         for deployment in left:
-            reason = f"the target '{deployment.target}' is not configured (MODELYARD_TARGETS): nothing is known of it"
+            reason = reason_of_unconfigured(deployment.target)
             logger.warning("target not configured", deployment_id=deployment.deployment_id, target=deployment.target)
             self.note(
                 deployment, status=deployment.status, reason=reason, url=None, ready_replicas=deployment.ready_replicas

@@ -152,13 +152,19 @@ def _check(target: str, field: str, asked: float | None, *, most: float | None, 
         return
     if not is_supported:
         raise Invalid(
-            f"{field}: the target '{target}' cannot honour it, got {asked:g}",
+            f"{field}: the target '{target}' cannot honour it, got {_number(asked)}",
             code="target_field_unsupported",
             field=field,
         )
     if most is not None and asked > most:
         raise Invalid(
-            f"{field}: expected at most {most:g}, which the target '{target}' gives a replica, got {asked:g}",
+            f"{field}: expected at most {_number(most)}, which the target '{target}' gives a replica, "
+            f"got {_number(asked)}",
             code="resources_invalid",
             field=field,
         )
+
+
+def _number(value: float) -> str:
+    """Without the exponent of a large number, and without the point of a whole one."""
+    return f"{value:f}".rstrip("0").rstrip(".")

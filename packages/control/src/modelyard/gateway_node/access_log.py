@@ -25,6 +25,7 @@ _FIELDS = {
     "backend": "%UPSTREAM_CLUSTER%",
     "endpoint": "%UPSTREAM_HOST%",
     "subscription": "%REQ(MODELYARD-SUBSCRIPTION)%",
+    "over_limit": "%REQ(MODELYARD-OVER-LIMIT)%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "milliseconds": "%DURATION%",
     "backend_milliseconds": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",

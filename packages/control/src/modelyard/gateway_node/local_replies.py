@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelyard.gateway_node.access_log import ROUTE_METADATA
+from modelyard.gateway_node.filters import FILTER_METADATA
 
 _IS_NOT_GRPC = {
     "header_filter": {
@@ -20,6 +21,14 @@ _IS_NOT_GRPC = {
 }
 _CODE_OF_ROUTE = f"%METADATA(ROUTE:{ROUTE_METADATA}:code)%"
 """Of a route that answers in place of a server."""
+_REFUSAL = f"%DYNAMIC_METADATA({FILTER_METADATA}:refusal)%"
+_IS_REFUSAL = {
+    "metadata_filter": {
+        "matcher": {"filter": FILTER_METADATA, "path": [{"key": "refusal"}], "value": {"present_match": True}},
+        "match_if_key_not_found": False,
+    }
+}
+"""Whether a filter refused the request, and said why."""
 
 
 def _status(operator: str, value: int) -> dict[str, Any]:
@@ -44,6 +53,10 @@ def _mapper(code: str, *filters: Mapping[str, Any], error: str = "%LOCAL_REPLY_B
 
 
 _MAPPERS: Sequence[Mapping[str, Any]] = (
+    _mapper(_REFUSAL, _IS_REFUSAL),
+    _mapper(
+        "rate_limit_exceeded", _status("EQ", 429), error="more requests than the rate limit allows; try again later"
+    ),
     _mapper("request_timeout", _flagged("UT"), error="the model did not answer in time"),
     _mapper("backend_overloaded", _flagged("UO"), error="the model has more requests than it takes; try again"),
     _mapper("backend_unavailable", _flagged("UH", "NC"), error="no server of the model is ready; try again"),

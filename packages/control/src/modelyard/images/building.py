@@ -103,16 +103,15 @@ class ImageBuilding:
         """
         digest = "" if image.content is None else image.content.digest
         if not digest or not self.has(image.name, digest):
-            raise NotFound(
-                f"the image '{image.image_id}' is not on this machine: it is {image.state}", code="image_not_here"
-            )
-        return self._archive(image.name, digest)
+            raise _not_here(image)
+        return self._archive(image, digest)
 
-    def _archive(self, name: str, digest: str) -> Iterator[bytes]:
+    def _archive(self, image: Image, digest: str) -> Iterator[bytes]:
         with self.layout.shared_lock():
-            descriptor = self._find(name, digest)
-            if descriptor is not None:
-                yield from archive_chunks(self.layout, descriptor, reference=name)
+            descriptor = self._find(image.name, digest)
+            if descriptor is None:  # It was deleted just now. What has no end is no archive to whoever reads it.
+                raise _not_here(image)
+            yield from archive_chunks(self.layout, descriptor, reference=image.name)
 
     def push(self, reference: Reference, *, log: LogLine) -> Pushed:
         """Push an image of the layout to its repository, the tag last.
@@ -213,6 +212,10 @@ class ImageBuilding:
             (statement, IN_TOTO, "provenance.intoto.json"),
         ):
             attach(self.layout, image.descriptor, content, artifact_type=kind, title=title, created=bundle.created)
+
+
+def _not_here(image: Image) -> NotFound:
+    return NotFound(f"the image '{image.image_id}' is not on this machine: it is {image.state}", code="image_not_here")
 
 
 def _name(reference: Reference) -> str:

@@ -130,6 +130,7 @@ def up(
         raise
     if not is_new:
         say(f"Modelyard is running already{deployed and '; '}{deployed}")
+        say("It has the settings that it was started with: `modelyard down`, and `up`, gives it those of this shell")
     else:
         say(f"Modelyard is ready after {time.monotonic() - started:.1f} s{deployed and ': '}{deployed}")
     _show(running, stack.home, shows_token=running.auth and not token_is_old)

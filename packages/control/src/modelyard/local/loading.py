@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from modelyard.deployments.domain import reason_of_unconfigured
 from modelyard_client import Client
 from modelyard_client.cli.terminal import is_watched, say
 from modelyard_client.deployments import Deployment
@@ -34,7 +35,7 @@ class Loading:
         """The stored status of a deployment is outdated until its replicas report, so they are counted."""
         ready = [one for one in deployments if _is_ready(one)]
         rest = [one for one in deployments if one not in ready and one.status != "draining"]
-        failed = [one for one in rest if one.status == "failed" and waited > _FAILED_SECONDS]
+        failed = [one for one in rest if _has_failed(one, waited=waited)]
         return cls(ready, failed, [one for one in rest if one not in failed])
 
     @property
@@ -68,9 +69,17 @@ def describe_deployments(url: str, token: str | None, *, waits: bool) -> str:
     if found.loading:
         sentence += f", {len(found.loading)} still load (`modelyard deployments` shows them)"
     for one in found.failed:
+        failed = " failed" if one.status == "failed" else ""
         reason = f": {one.reason}" if one.reason else ""
-        sentence += f"; {one.model_name} ({one.deployment_id}) failed{reason}"
+        sentence += f"; {one.model_name} ({one.deployment_id}){failed}{reason}"
     return sentence
+
+
+def _has_failed(deployment: Deployment, *, waited: float) -> bool:
+    """Whether there is nothing to wait for; of a target that is not configured nobody will ever say more."""
+    if deployment.target is not None and deployment.reason == reason_of_unconfigured(deployment.target):
+        return True
+    return deployment.status == "failed" and waited > _FAILED_SECONDS
 
 
 def _is_ready(deployment: Deployment) -> bool:

@@ -1,6 +1,6 @@
 """One Docker engine: where it is reached, and what its errors mean to us."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +84,19 @@ class DockerEngine:
         """Close its connections."""
         if "api" in self.__dict__:
             self.api.close()
+
+    def transfer(self, begin: Callable[[Any], Iterator[Mapping[str, Any]]]) -> None:
+        """Read the engine's reports of a load or a pull to their end; one of them may be an error.
+
+        Raises:
+            EngineRefused: the engine says that it failed.
+            EngineAway: it does not answer any more.
+        """
+        with self.translated():
+            for report in begin(self.api):
+                said = report.get("error") or report.get("message")  # `message`: of a request that was refused whole.
+                if said is not None:
+                    raise EngineRefused(self._name, str(said)[:_LONGEST_REASON])
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -68,9 +68,9 @@ class DockerHost:
             return
         log(f"loading {name} into the Docker engine")
         layout = self._images.layout
-        with layout.shared_lock(), self._engine.translated():
-            for _ in self._engine.api.load_image(archive_chunks(layout, image.descriptor, reference=name)):
-                pass
+        with layout.shared_lock():
+            archive = archive_chunks(layout, image.descriptor, reference=name)
+            self._engine.transfer(lambda api: api.load_image(archive))
 
     def create(self, place: RunPlace) -> None:
         """Create the container and start it.

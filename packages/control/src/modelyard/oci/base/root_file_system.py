@@ -14,8 +14,9 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NoReturn, cast
 from uuid import uuid4
 
 from modelyard.errors import Invalid
@@ -117,7 +118,7 @@ def _decompressed(source: Path, layout: Layout, opened: ExitStack) -> Path:
 
 
 def _of_folder(source: Path) -> Iterator[_File]:
-    for root, folders, names in os.walk(source):
+    for root, folders, names in os.walk(source, onerror=partial(_refuse_unreadable, source)):
         for name in (*folders, *names):
             path = Path(root) / name
             found = path.lstat()
@@ -135,7 +136,7 @@ def _of_folder(source: Path) -> Iterator[_File]:
                 gid=found.st_gid,
                 mtime=max(0, int(found.st_mtime)),
             )
-            yield _File(entry, (found.st_dev, found.st_ino), _opener(path) if kind is Kind.FILE else None)
+            yield _File(entry, (found.st_dev, found.st_ino), _opener(source, path) if kind is Kind.FILE else None)
 
 
 def _of_archive(source: Path, archive: tarfile.TarFile) -> Iterator[_File]:
@@ -233,8 +234,25 @@ def _kind_of_member(member: tarfile.TarInfo) -> Kind | None:
     return Kind.SYMLINK if member.issym() else None
 
 
-def _opener(path: Path) -> Callable[[], IO[bytes]]:
-    return lambda: path.open("rb")
+def _opener(source: Path, path: Path) -> Callable[[], IO[bytes]]:
+    def open_file() -> IO[bytes]:
+        try:
+            return path.open("rb")
+        except PermissionError as error:
+            _refuse_unreadable(source, error)
+
+    return open_file
+
+
+def _refuse_unreadable(source: Path, error: OSError) -> NoReturn:
+    """What an image would lack. Its owner and its mode are the file system's own, so root is who reads all of it."""
+    path = Path(str(error.filename)).relative_to(source)
+    raise _invalid_file_system(
+        source,
+        f"files that this account may read; as root, `tar --create --file rootfs.tar --directory {source.name} .` "
+        "makes an archive that can be imported instead",
+        f"{path} ({error.strerror})",
+    ) from error
 
 
 def _member_opener(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], IO[bytes]]:

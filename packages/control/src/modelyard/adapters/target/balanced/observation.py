@@ -32,7 +32,7 @@ def observation(
     return ServerObservation(
         state=state,
         url=url,
-        reason=None if state is ServerState.READY else trouble or _reason(observed),
+        reason=None if state is ServerState.READY else trouble or _reason(observed) or _silence_of(shown, is_ready),
         replicas=observed,
         fingerprint=record.fingerprint if record is not None and is_settled else None,
     )
@@ -59,6 +59,14 @@ def _observed(replica: Replica, *, is_ready: bool) -> ReplicaObservation:
     )
 
 
+def _silence(replica: Replica) -> str | None:
+    """What is to be said of one that its platform runs, and that the balancer does not find ready."""
+    if replica.phase is not Phase.RUNNING or replica.endpoint is None:
+        return None
+    place = f"{replica.endpoint.host}:{replica.endpoint.port}"
+    return f"replica {replica.index} runs and is not ready: it loads its model, or cannot be reached at {place}"
+
+
 def _has_failed(replica: Replica) -> bool:
     return replica.phase is Phase.FAILED or (replica.restarts > 0 and replica.last_exit is not None)
 
@@ -70,6 +78,10 @@ def _state(replicas: Sequence[ReplicaObservation], wanted: int) -> ServerState:
     if ready:
         return ServerState.DEGRADED
     return ServerState.FAILED if any(one.state == _BACKOFF for one in replicas) else ServerState.STARTING
+
+
+def _silence_of(replicas: Sequence[Replica], is_ready: Callable[[Replica], bool]) -> str | None:
+    return next((said for one in replicas if not is_ready(one) and (said := _silence(one)) is not None), None)
 
 
 def _reason(replicas: Sequence[ReplicaObservation]) -> str | None:

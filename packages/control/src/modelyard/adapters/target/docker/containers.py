@@ -59,7 +59,12 @@ def template_of(spec: ServerSpec, limits: Limits, options: DockerOptions) -> str
 
 def container_name(spec: ServerSpec, index: int, template: str) -> str:
     """One name for one replica, so that it is not made twice."""
-    return f"modelyard-{spec.deployment_id}-g{spec.generation}-r{index}-{template[:8]}"
+    return f"{name_prefix(spec.deployment_id)}g{spec.generation}-r{index}-{template[:8]}"
+
+
+def name_prefix(deployment_id: str) -> str:
+    """How the names of a deployment's containers begin."""
+    return f"modelyard-{deployment_id}-"
 
 
 def labels_of(

@@ -28,7 +28,6 @@ class Engine:
     def __init__(self, name: str, options: DockerOptions) -> None:
         tls = None if options.tls is None else TlsFiles(**dict(options.tls))
         place = EngineOptions(options.engine, tls)
-        self._name = name
         self._asked = DockerEngine(name, place, answer_seconds=_ANSWER_SECONDS)
         self._transferring = DockerEngine(name, place, answer_seconds=_TRANSFER_SECONDS)
 
@@ -86,11 +85,11 @@ class Engine:
 
     def load_image(self, archive: Iterator[bytes]) -> None:
         """Load an archive of `docker save`."""
-        self._transfer(lambda api: api.load_image(archive, quiet=True))
+        self._transferring.transfer(lambda api: api.load_image(archive, quiet=True))
 
     def pull_image(self, reference: str) -> None:
         """Pull it from its registry, with the credentials of this process's Docker configuration."""
-        self._transfer(lambda api: api.pull(reference, stream=True, decode=True))
+        self._transferring.transfer(lambda api: api.pull(reference, stream=True, decode=True))
 
     def untag_image(self, name: str) -> None:
         """Take one name from an image, which is deleted with its last. In use, or not there: nothing to do."""
@@ -101,14 +100,6 @@ class Engine:
         """Close the connections."""
         self._asked.close()
         self._transferring.close()
-
-    def _transfer(self, begin: Callable[[Any], Iterator[Mapping[str, Any]]]) -> None:
-        """Read the reports of the engine to their end; one of them may be an error."""
-        with self._transferring.translated():
-            for report in begin(self._transferring.api):
-                said = report.get("error") or report.get("message")  # `message`: of a request that was refused whole.
-                if said is not None:
-                    raise EngineRefused(self._name, str(said))
 
     def _call(self, ask: Callable[[Any], T]) -> T:
         """Raises NotFound besides, for what is not there."""

@@ -22,13 +22,15 @@ from modelyard.adapters.target.docker.containers import (
     configuration_of,
     container_name,
     labels_of,
+    name_prefix,
     places_in_use,
     replica_of,
     template_of,
 )
 from modelyard.adapters.target.docker.engine import Engine
-from modelyard.adapters.target.docker.images import EngineImages
+from modelyard.adapters.target.docker.images import EngineImage, EngineImages
 from modelyard.adapters.target.docker.options import DockerOptions
+from modelyard.adapters.target.docker.refusals import Refusals
 from modelyard.errors import Conflict, Invalid, Unavailable
 from modelyard.ports.log import LogPart
 from modelyard.ports.target import ImageArtifact, ServerKey, ServerSpec
@@ -67,6 +69,7 @@ class DockerReplicas:
         self._arguments = arguments
         self._memory_bytes = memory_bytes
         self._choosing_ports = threading.Lock()
+        self._refusals = Refusals()
         self._exits: dict[str, str] = {}
         """Why containers ended, which the engine forgets when it starts them again."""
 
@@ -99,6 +102,22 @@ class DockerReplicas:
             raise Unavailable("the image of the server is not in the engine any more", code="image_unavailable")
         template = self.template(spec)
         name = container_name(spec, index, template)
+        self._refusals.check(name)
+        try:
+            container = self._create(spec, index, image, template=template, name=name)
+        except EngineRefused as exc:
+            raise self._refusals.note(name, f"a container cannot be made: {exc.message}") from exc
+        self._refuse_other(container, name)
+        try:
+            self._engine.start(container)
+        except EngineRefused as exc:
+            self._collect(ServerKey(spec.deployment_id, spec.generation), name)
+            self._engine.remove(container)
+            raise self._refusals.note(name, f"a container cannot be started: {exc.message}") from exc
+        self._refusals.forget(name)
+
+    def _create(self, spec: ServerSpec, index: int, image: EngineImage, *, template: str, name: str) -> str:
+        """Its id. One at a time, so that no two choose the same ports."""
         with self._choosing_ports:
             ports = self._free_ports(has_grpc=image.has_grpc)
             labels = labels_of(
@@ -121,14 +140,7 @@ class DockerReplicas:
                 labels=labels,
                 arguments=self._arguments,
             )
-            container = self._engine.create(name, image.image_id, **configuration)
-        self._refuse_other(container, name)
-        try:
-            self._engine.start(container)
-        except EngineRefused as exc:
-            self._collect(ServerKey(spec.deployment_id, spec.generation), name)
-            self._engine.remove(container)
-            raise Unavailable(f"a container cannot be started: {exc.message}", code="engine_refused") from exc
+            return self._engine.create(name, image.image_id, **configuration)
 
     def stop(self, replica: Replica) -> None:
         """SIGTERM; the server finishes what it has begun, and takes further ones as the first."""
@@ -139,8 +151,9 @@ class DockerReplicas:
         self._collect(replica.key, replica.name)
         container = self._engine.inspect(replica.name)
         self._engine.remove(replica.name)
-        if container is not None:
-            self._images.drop(container["Config"]["Labels"][IMAGE])
+        image = None if container is None else container["Config"]["Labels"].get(IMAGE)
+        if image is not None:
+            self._images.drop(image)
         self._exits.pop(replica.name, None)
 
     def log_size(self, key: ServerKey) -> int:
@@ -154,7 +167,8 @@ class DockerReplicas:
         return self._log(key).read(offset)
 
     def clean(self, deployment_id: str) -> None:
-        """Nothing: containers are all that is made for a deployment, and an image is shared."""
+        """Containers are all that is made for a deployment, and an image is shared."""
+        self._refusals.forget(name_prefix(deployment_id))
 
     def _collect_all(self, key: ServerKey) -> None:
         """Where the engine is away, what was collected before is all that can be read."""

@@ -1,0 +1,1 @@
+"""Who may call which API of the gateway, with which key or token, and how often."""
