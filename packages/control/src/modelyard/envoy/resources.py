@@ -9,6 +9,17 @@ from modelyard.atomic_file import replace_text
 
 Resource = Mapping[str, Any]
 
+LAYERED_RUNTIME = {
+    "layers": [
+        {
+            "name": "modelyard",
+            # A header that came twice is one list (RFC 9110, 5.3). Matched one by one, the value that suits a rule
+            # would hide the other.
+            "static_layer": {"envoy.reloadable_features.match_headers_individually": False},
+        }
+    ]
+}
+"""For the bootstrap of an Envoy that routes by headers."""
 _TYPES = "type.googleapis.com/"
 
 

@@ -45,32 +45,39 @@ class MatchKind(StrEnum):
 
     EXACT = "exact"
     EXACT_IGNORING_CASE = "exact_ignoring_case"
+    PATTERN = "pattern"
+    """A regular expression (RE2) that the whole value matches; one that is not given is compared as an empty one."""
     PRESENT = "present"
     ABSENT = "absent"
     REPEATED = "repeated"
-    """Given more than once."""
+    """Given more than once; of a header also as one value with commas, which means the same (RFC 9110, 5.3)."""
+    MISSPELLED = "misspelled"
+    """Of a query parameter: its name is given in another case, which is another name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueMatch:
-    """A condition on one header or one query parameter."""
+    """A condition on one header or one query parameter. Both are compared as they came, not decoded."""
 
     name: str
+    """Of a header in lower case; `:authority` is the host that was asked for."""
     kind: MatchKind
     value: str | None = None
-    """Of EXACT and EXACT_IGNORING_CASE."""
+    """Of EXACT, EXACT_IGNORING_CASE and PATTERN."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """All conditions hold. The path is compared by whole segments: `/a/v1` matches `/a/v1/x` too, not `/a/v10`."""
+    """All conditions hold. The path is compared by whole segments: `/a/v1` matches `/a/v1/x` too, not `/a/v10`.
+
+    What is compared is the normal form (RFC 3986, 6.2.2): without dot segments and empty ones, and with unreserved
+    characters as they are.
+    """
 
     path: str = "/"
     """As a request line has it, percent-encoded; `/` matches every path."""
-    segment: str | None = None
-    """A regular expression (RE2) that the segment after `path` matches as a whole."""
-    is_exact: bool = False
-    """Whether nothing may follow `path`."""
+    segments: tuple[str, ...] = ()
+    """Regular expressions (RE2): the segments after `path` match them as a whole, one each."""
     grpc: bool | None = None
     """Whether the request is gRPC; None: either."""
     methods: frozenset[str] = frozenset()
@@ -123,8 +130,8 @@ class Forward:
     """Send the request on."""
 
     destinations: tuple[Destination, ...]
-    strip: str = ""
-    """What is taken from the beginning of the path; the rest begins with `/`."""
+    strip: int = 0
+    """How many segments are taken from the beginning of the path; what is left begins with `/`."""
     sticky: Sticky | None = None
     mirrors: tuple[Mirror, ...] = ()
     timeout_seconds: float | None = None
@@ -145,7 +152,7 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToHttps:
-    """Send the caller to the same address with TLS."""
+    """Send the caller to the same address with TLS (308). Where the gateway has none, the request is refused."""
 
 
 Action = Forward | Respond | RedirectToHttps
@@ -180,7 +187,8 @@ class Route:
     """Whose stable address it is; None of an API. A subscription is scoped to the one or the other."""
     access: Access = OPEN
     response_headers: Mapping[str, str] = field(default_factory=dict)
-    """Set on every answer of this route, also on those that the gateway itself gives."""
+    """Set on every answer of this route, also on those that the gateway itself gives; `Vary` and `Link` stand beside
+    those of the server."""
     reason: str = ""
     """In one sentence, why this rule is there: `modelyard explain` shows it."""
 

@@ -1,0 +1,142 @@
+"""The route configuration: one virtual host with the table's routes, in their order."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from modelyard.envoy.resources import typed
+from modelyard.gateway.envoy.clusters import cluster_name
+from modelyard.gateway.envoy.matches import route_match
+from modelyard.gateway.envoy.metadata import route_metadata
+from modelyard.gateway.table import Forward, Mirror, RedirectToHttps, Respond, Route, RouteTable, Sticky, StickyBy
+from modelyard.gateway_node import ROUTES_NAME
+
+CLIENT_HEADER = "modelyard-subscription"
+"""Who calls, as the filter of keys says it; no caller can set it."""
+SHADOW_HEADER = "modelyard-shadow"
+_NEVER = "0s"
+_RETRIES = {
+    # Where nothing of the request was sent, or the server said that it did not begin: a prediction is made once.
+    "retry_on": "connect-failure,refused-stream,reset-before-request",
+    "num_retries": 3,
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+        }
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
+_LISTS = frozenset({"vary", "link"})
+_GRPC_STATUS = {400: "3", 401: "16", 403: "7", 404: "5", 410: "5", 503: "14"}
+"""INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, NOT_FOUND, UNAVAILABLE: Envoy would say others."""
+_UNKNOWN = "2"
+_HUNDRED_PERCENT = 1_000_000
+_NO_TLS = Respond(403, "https_required", "this API takes https only, and this gateway has no certificate")
+
+
+def route_configuration(table: RouteTable, *, tls_port: int | None) -> dict[str, Any]:
+    """`RouteConfiguration` of a table.
+
+    Args:
+        tls_port: where the gateway takes TLS; None: nowhere, so that nobody is sent there.
+    """
+    routes = [_route(route, table, tls_port) for route in table.routes]
+    return typed(
+        "envoy.config.route.v3.RouteConfiguration",
+        name=ROUTES_NAME,
+        # So that `OVERWRITE` holds for what the more general level adds too.
+        most_specific_header_mutations_wins=True,
+        virtual_hosts=[{"name": ROUTES_NAME, "domains": ["*"], "routes": routes}],
+    )
+
+
+def _route(route: Route, table: RouteTable, tls_port: int | None) -> dict[str, Any]:
+    action = route.action
+    if isinstance(action, RedirectToHttps) and tls_port is None:
+        action = _NO_TLS
+    found: dict[str, Any] = {
+        "name": route.name,
+        "match": route_match(route.match),
+        "metadata": route_metadata(route, table),
+        "response_headers_to_add": [_header(name, value) for name, value in route.response_headers.items()],
+    }
+    match action:
+        case Forward():
+            return found | {"route": _forward(action, table, is_grpc=bool(route.match.grpc))} | _request_headers(action)
+        case RedirectToHttps():
+            redirect = {"https_redirect": True, "port_redirect": tls_port, "response_code": "PERMANENT_REDIRECT"}
+            return found | {"redirect": redirect}
+        case Respond():
+            if route.match.grpc:
+                status = _GRPC_STATUS.get(action.status, _UNKNOWN)
+                found["response_headers_to_add"].append(_header("grpc-status", status))
+            return found | {"direct_response": {"status": action.status, "body": {"inline_string": action.message}}}
+
+
+def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, Any]:
+    backend = table.backends[action.destinations[0].backend]
+    timeout = _NEVER if action.timeout_seconds is None else f"{action.timeout_seconds:g}s"
+    forward: dict[str, Any] = {"timeout": timeout, "idle_timeout": _NEVER, "retry_policy": _RETRIES}
+    if len(action.destinations) == 1:
+        forward["cluster"] = cluster_name(action.destinations[0].backend, is_grpc=is_grpc)
+    else:
+        forward["weighted_clusters"] = {
+            "clusters": [
+                {"name": cluster_name(each.backend, is_grpc=is_grpc), "weight": each.weight}
+                for each in action.destinations
+            ],
+            **({} if action.sticky is None else {"use_hash_policy": True}),
+        }
+    if action.sticky is not None:
+        forward["hash_policy"] = _hash_policy(action.sticky)
+    if action.mirrors:
+        forward["request_mirror_policies"] = [_mirror(mirror, is_grpc=is_grpc) for mirror in action.mirrors]
+    if action.strip or backend.path:
+        forward["regex_rewrite"] = {
+            "pattern": {"regex": rf"^(?:/[^/]+){{{action.strip}}}(?:/|$)"},
+            "substitution": f"{backend.path}/",
+        }
+    if backend.host is not None:
+        forward["host_rewrite_literal"] = backend.host
+    return forward
+
+
+def _request_headers(action: Forward) -> dict[str, Any]:
+    if not action.request_headers:
+        return {}
+    return {"request_headers_to_add": [_header(name, value) for name, value in action.request_headers.items()]}
+
+
+def _hash_policy(sticky: Sticky) -> list[Mapping[str, Any]]:
+    """The salt is in what is hashed, so that two experiments divide the same callers in different ways."""
+    match sticky.by:
+        case StickyBy.HEADER:
+            return [_hashed_header(str(sticky.name), sticky.salt)]
+        case StickyBy.COOKIE:
+            pattern = rf"(?:^|.*;\s*){re.escape(str(sticky.name))}=([^;]*).*"
+            return [_hashed_header("cookie", sticky.salt, pattern)]
+        case StickyBy.CLIENT:
+            by_address = {"connection_properties": {"source_ip": True}}
+            return [_hashed_header(CLIENT_HEADER, sticky.salt) | {"terminal": True}, by_address]
+
+
+def _hashed_header(name: str, salt: str, pattern: str = "^(.*)$") -> dict[str, Any]:
+    rewrite = {"pattern": {"regex": pattern}, "substitution": rf"{salt}:\1"}
+    return {"header": {"header_name": name, "regex_rewrite": rewrite}}
+
+
+def _mirror(mirror: Mirror, *, is_grpc: bool) -> dict[str, Any]:
+    share = {"numerator": round(mirror.percent * _HUNDRED_PERCENT / 100), "denominator": "MILLION"}
+    return {
+        "cluster": cluster_name(mirror.backend, is_grpc=is_grpc),
+        "runtime_fraction": {"default_value": share},
+        "disable_shadow_host_suffix_append": True,
+        "request_headers_mutations": [{"append": _header(SHADOW_HEADER, "1")}],
+    }
+
+
+def _header(name: str, value: str) -> dict[str, Any]:
+    action = "APPEND_IF_EXISTS_OR_ADD" if name in _LISTS else "OVERWRITE_IF_EXISTS_OR_ADD"
+    # A percent sign begins a command of Envoy's; two are one sign.
+    return {"header": {"key": name, "value": value.replace("%", "%%")}, "append_action": action}
