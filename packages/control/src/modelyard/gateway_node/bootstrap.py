@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelyard.envoy.resources import from_file, typed
+from modelyard.envoy.resources import LAYERED_RUNTIME, from_file, typed
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.filters import FILTERS
 from modelyard.gateway_node.folder import NodeFolder
@@ -20,6 +20,7 @@ def bootstrap(folder: NodeFolder, settings: GatewayNodeSettings) -> dict[str, An
     """What Envoy is started with. It changes with the node's settings only."""
     return {
         "node": {"id": settings.name, "cluster": "modelyard-gateway"},
+        "layered_runtime": LAYERED_RUNTIME,
         "admin": {
             "address": {"pipe": {"path": str(folder.socket), "mode": _SOCKET_MODE}},
             "allow_paths": [{"prefix": path} for path in _ADMIN_PATHS],

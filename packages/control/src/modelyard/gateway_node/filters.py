@@ -77,7 +77,6 @@ OVER_LIMIT_HEADER = "modelyard-over-limit"
 
 SPOOFABLE_HEADERS: tuple[str, ...] = (
     "x-envoy-original-path",
-    "modelyard-api",
     "modelyard-client",
     OVER_LIMIT_HEADER,
     "modelyard-route-reason",
