@@ -238,7 +238,7 @@ class TestStableAddresses:
     def test_grpc_is_routed_by_metadata_or_by_the_authority(self) -> None:
         two = [deployment(1, 1), deployment(2, 2)]
         grpc = {"content-type": ["application/grpc"]}
-        call = {"method": "POST", "path": "/inference.GRPCInferenceService/ModelInfer"}
+        call: dict[str, Any] = {"method": "POST", "path": "/inference.GRPCInferenceService/ModelInfer"}
         named = grpc | {"modelyard-model": ["churn"]}
         assert backend(self.found(two, production=1, **call, headers=named)) == "dep-1"
         assert backend(self.found(two, **call, headers=named | {"modelyard-version": ["1"]})) == "dep-1"

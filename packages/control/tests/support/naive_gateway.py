@@ -44,7 +44,6 @@ class NaiveGateway:
 
     def __init__(self, state: GatewayState) -> None:
         self._state = state
-        self._tenants = {each.tenant_id for each in [*state.deployments, *state.apis]} | {"default"}
 
     def outcome(self, request: Request) -> Outcome:
         """What this request gets."""
