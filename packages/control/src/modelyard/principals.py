@@ -42,6 +42,9 @@ class Permission(StrEnum):
     """Saying which revision of an API answers, and how much of its traffic goes where."""
     GATEWAY_SERVE = "gateway:serve"
     """Fetching what the whole gateway routes by, and reporting what a node of it runs."""
+    SUBSCRIPTIONS_READ = "subscriptions:read"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
+    """Saying who may call the gateway, with which keys, how often."""
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     """Members of one's tenant, and the tokens of all of them."""
@@ -61,9 +64,11 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-# Addresses of receivers often hold a secret of theirs, so they are for administrators.
+# Addresses of receivers often hold a secret of theirs, and subscriptions say who the callers are: both are for
+# administrators.
 _VIEWER = frozenset(permission for permission in Permission if permission.value.endswith(":read")) - {
-    Permission.WEBHOOKS_READ
+    Permission.SUBSCRIPTIONS_READ,
+    Permission.WEBHOOKS_READ,
 }
 _DEVELOPER = _VIEWER | {
     Permission.MODELS_WRITE,

@@ -35,8 +35,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
 }
 
-BY_CONTENT = {"PUT /mlops/projects/{sha256}": 400}
-"""Routes whose id is the digest of what is sent, so it names nobody's thing; what is sent here is of another digest."""
+BY_CONTENT = {"PUT /mlops/projects/{sha256}": 400, "PUT /api/v1/gateway/token-issuers/{issuer_id}": 400}
+"""Routes whose id is the digest of what is sent, or that make what they name; what is sent here makes nothing."""
 HEADERS = {"PATCH /api/v1/ml/registry/uploads/{upload_id}": {"Upload-Offset": "0"}}
 
 
@@ -105,6 +105,10 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
     hook = owner.post("/api/v1/webhooks", json={"url": "https://hooks.example.com/"}).json()["webhook"]["webhook_id"]
     delivery = owner.post(f"/api/v1/webhooks/{hook}/test").json()
     deployment = owner.get("/api/v1/deployments").json()["deployments"][0]
+    gold = {"product_id": "gold", "display_name": "Gold"}
+    assert owner.post("/api/v1/gateway/products", json=gold).status_code == 201
+    subscribed = {"display_name": "Shop", "scope": {"kind": "all"}}
+    subscription = owner.post("/api/v1/gateway/subscriptions", json=subscribed).json()["subscription"]
     return {
         "name": "iris",
         "model_name": "iris",
@@ -121,6 +125,11 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "hold_id": held.json()["hold_id"],
         "webhook_id": hook,
         "delivery_id": delivery["delivery_id"],
+        "product_id": "gold",
+        "key_name": "primary",
+        "api_id": "nosuch",
+        "subscription_id": subscription["subscription_id"],
+        "issuer_id": "nosuch",
         "image": owner.get("/api/v1/ml/registry/images").json()["images"][0]["image_id"],
         "sha256": "0" * 64,
     }
@@ -144,6 +153,11 @@ MISSING = {
     "sha256": "0" * 64,
     "delivery_id": "dlv-0",
     "image": "img-0",
+    "product_id": "nosuch",
+    "key_name": "primary",
+    "api_id": "nosuch",
+    "subscription_id": "sub-0",
+    "issuer_id": "nosuch",
 }
 
 

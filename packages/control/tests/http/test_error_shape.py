@@ -21,6 +21,8 @@ from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
+from modelyard.subscriptions.domain import Scope, ScopeKind
+from modelyard.subscriptions.limits import UNLIMITED
 from modelyard.training.kinds import TRAINING
 
 WORDS = [
@@ -116,6 +118,12 @@ def known(
     )
     images = control_plane.deployment_parts.images.images
     image = images.add(alice, images.new(alice, version, repository=images.repositories.of("default"), job_id=None))
+    product = control_plane.subscriptions.products.create(
+        admin, product_id="gold", display_name="Gold", description="", api_ids=[], is_open=False, limits=UNLIMITED
+    )
+    subscription, _ = control_plane.subscriptions.subscriptions.create(
+        admin, display_name="Shop", scope=Scope(ScopeKind.ALL), expires_at=None, client=None, limits=UNLIMITED
+    )
     of_member, _ = control_plane.tokens.create(admin, subject=member.subject, name="ci")
     return {
         "name": "iris",
@@ -134,6 +142,11 @@ def known(
         "delivery_id": control_plane.webhooks.deliveries.test(admin, hook.webhook_id).delivery_id,
         "sha256": "0" * 64,
         "image": image.image_id,
+        "product_id": product.product_id,
+        "subscription_id": subscription.subscription_id,
+        "key_name": "primary",
+        "issuer_id": "entra",
+        "api_id": "churn",
     }
 
 

@@ -27,6 +27,7 @@ from modelyard.main.jobs import JobParts
 from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
 from modelyard.main.rollouts import ROLLOUT_SECONDS, RolloutParts
+from modelyard.main.subscriptions import SubscriptionParts
 from modelyard.main.training import TrainingParts
 from modelyard.main.webhooks import WebhookParts
 from modelyard.mirror.import_job import Importing
@@ -93,6 +94,7 @@ class ControlPlane:
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
         self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
         self.webhooks = WebhookParts(context)
+        self.subscriptions = SubscriptionParts(context)
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
@@ -121,6 +123,7 @@ class ControlPlane:
             context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("projects", self.training.projects.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("images", images.make_pass, pause_seconds=_SWEEP_SECONDS),
+            context.in_background("usage", self.subscriptions.usage.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]
 
@@ -179,6 +182,7 @@ class ControlPlane:
                 *self._access_parts.routes(),
                 *self.gateway.routes(),
                 *self.webhooks.routes(),
+                *self.subscriptions.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),
                 *self.deletion.routes(),

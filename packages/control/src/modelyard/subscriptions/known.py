@@ -1,0 +1,36 @@
+"""What products and subscriptions may name: APIs of the gateway and models, which other nouns own."""
+
+from typing import Protocol
+
+from modelyard.errors import Invalid
+from modelyard.principals import Principal
+
+
+class KnownTargets(Protocol):
+    """Knows the APIs and models of a tenant. May read the database."""
+
+    def has_api(self, principal: Principal, api_id: str) -> bool:
+        """Whether the caller's tenant has this API."""
+
+    def has_model(self, principal: Principal, model_name: str) -> bool:
+        """Whether the caller's tenant has this model."""
+
+
+def check_api(known: KnownTargets, principal: Principal, api_id: str, *, field: str) -> None:
+    """Refuse an API that there is not.
+
+    Raises:
+        Invalid: code `api_unknown`.
+    """
+    if not known.has_api(principal, api_id):
+        raise Invalid(f"{field}: there is no API {api_id[:90]!r}", code="api_unknown", field=field)
+
+
+def check_model(known: KnownTargets, principal: Principal, model_name: str, *, field: str) -> None:
+    """Refuse a model that there is not.
+
+    Raises:
+        Invalid: code `model_unknown`.
+    """
+    if not known.has_model(principal, model_name):
+        raise Invalid(f"{field}: there is no model {model_name[:90]!r}", code="model_unknown", field=field)

@@ -1,0 +1,53 @@
+"""The noun of subscriptions, built as `main` builds it."""
+
+from dataclasses import dataclass
+
+from modelyard.adapters.clock.manual import ManualClock
+from modelyard.audit.service import AuditLog
+from modelyard.db import Database
+from modelyard.principals import Principal
+from modelyard.subscriptions.access_tables import AccessTables
+from modelyard.subscriptions.products import Products
+from modelyard.subscriptions.rules import Issuers, LimitsOfApis
+from modelyard.subscriptions.service import Subscriptions
+from modelyard.subscriptions.usage import Usage
+
+
+class Known:
+    """Every tenant has these APIs and these models."""
+
+    def has_api(self, principal: Principal, api_id: str) -> bool:
+        """See the port."""
+        return api_id in {"churn", "risk"}
+
+    def has_model(self, principal: Principal, model_name: str) -> bool:
+        """See the port."""
+        return model_name == "iris"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All of the noun."""
+
+    products: Products
+    subscriptions: Subscriptions
+    issuers: Issuers
+    limits: LimitsOfApis
+    usage: Usage
+    tables: AccessTables
+    audit: AuditLog
+
+
+def subscription_parts(database: Database, clock: ManualClock) -> Parts:
+    """Over one database."""
+    audit, known = AuditLog(database=database, clock=clock), Known()
+    usage = Usage(database=database, clock=clock)
+    return Parts(
+        products=Products(database=database, clock=clock, audit=audit, known=known),
+        subscriptions=Subscriptions(database=database, clock=clock, audit=audit, known=known),
+        issuers=Issuers(database=database, clock=clock, audit=audit),
+        limits=LimitsOfApis(database=database, clock=clock, audit=audit, known=known),
+        usage=usage,
+        tables=AccessTables(database=database, clock=clock, usage=usage),
+        audit=audit,
+    )
