@@ -16,6 +16,7 @@ from modelyard_client.mirror import Mirror
 from modelyard_client.models import Models
 from modelyard_client.promotion import Promotion
 from modelyard_client.retry import Retry
+from modelyard_client.rollouts import Rollouts, TrafficSplits
 from modelyard_client.settings import Settings
 from modelyard_client.status import Status
 from modelyard_client.tenants import Tenants
@@ -58,6 +59,8 @@ class Client:
         self.comparisons = Comparisons(self._transport)
         self.images = Images(self._transport)
         self.deployments = Deployments(self._transport)
+        self.rollouts = Rollouts(self._transport)
+        self.traffic = TrafficSplits(self._transport)
         self.status = Status(self._transport)
         self.members = Members(self._transport)
         self.tenants = Tenants(self._transport)

@@ -15,6 +15,16 @@ class TestHelp:
             *("audit list", "audit verify", "audit export", "audit production", "webhooks list", "webhooks create"),
             *("webhooks show", "webhooks test", "webhooks deliveries", "webhooks replay", "webhooks dead-letters"),
             *("images list", "images build", "images push", "images show", "images delete", "images export"),
+            *(
+                "rollouts list",
+                "rollouts show",
+                "rollouts start",
+                "rollouts watch",
+                "rollouts pause",
+                "rollouts resume",
+            ),
+            *("rollouts promote", "rollouts abort", "rollouts plan"),
+            *("traffic list", "traffic show", "traffic set", "traffic remove"),
             *("webhooks rotate", "webhooks pause", "webhooks resume", "webhooks delete"),
         ],
     )

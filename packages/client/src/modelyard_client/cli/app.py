@@ -25,11 +25,13 @@ from modelyard_client.cli.predict import predict
 from modelyard_client.cli.promote import promote, rollback
 from modelyard_client.cli.register import register
 from modelyard_client.cli.requests import app as requests
+from modelyard_client.cli.rollouts import app as rollouts
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
 from modelyard_client.cli.tenants import app as tenants
 from modelyard_client.cli.tokens import app as tokens
 from modelyard_client.cli.tombstones import tombstones
+from modelyard_client.cli.traffic import app as traffic
 from modelyard_client.cli.train import train
 from modelyard_client.cli.undeploy import undeploy
 from modelyard_client.cli.versions import app as versions
@@ -93,6 +95,8 @@ app.command()(tombstones)
 app.add_typer(holds, name="holds")
 app.add_typer(requests, name="requests")
 app.add_typer(policy, name="policy")
+app.add_typer(rollouts, name="rollouts")
+app.add_typer(traffic, name="traffic")
 app.add_typer(mirror, name="mirror")
 app.command()(status)
 app.add_typer(tenants, name="tenants")
