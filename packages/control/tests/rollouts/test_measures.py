@@ -22,7 +22,7 @@ PLAN = Plan()
 
 
 def _read(version: int, requests: int, errors: int = 0, *, slow: int = 0, source: str = "node") -> Reading:
-    return Reading(source, version, requests, errors, ((10.0, requests // 2), (50.0, slow), (100.0, slow)))
+    return Reading(source, version, requests, errors, requests, ((10.0, requests // 2), (50.0, slow), (100.0, slow)))
 
 
 def _look(progress: Progress, *readings: Reading, comparisons: tuple[Comparison, ...] = ()) -> Progress:

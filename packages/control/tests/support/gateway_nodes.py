@@ -13,6 +13,7 @@ from modelyard.gateway_node import ROUTES_NAME, Configuration
 from modelyard.gateway_node.applying import Applying
 from modelyard.gateway_node.confirmation import Confirmation
 from modelyard.gateway_node.control_plane import NodeReport
+from modelyard.gateway_node.counters import BackendCounters
 from modelyard.gateway_node.folder import NodeFolder
 from modelyard.gateway_node.node import Node
 from modelyard.gateway_node.process import NodeEnvoy
@@ -82,6 +83,7 @@ class QueueControlPlane:
 
     def __init__(self) -> None:
         self.reports: list[NodeReport] = []
+        self.counted: Sequence[BackendCounters] = ()
         self.is_away = False
         self._newest: Configuration | None = None
         self._changed = threading.Condition()
@@ -105,6 +107,11 @@ class QueueControlPlane:
         """See the port."""
         self._refuse_away()
         self.reports.append(report)
+
+    def count(self, counters: Sequence[BackendCounters]) -> None:
+        """See the port."""
+        self._refuse_away()
+        self.counted = counters
 
     def _refuse_away(self) -> None:
         if self.is_away:

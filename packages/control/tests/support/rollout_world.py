@@ -49,6 +49,7 @@ class ScriptedMeter:
                 version=version,
                 requests=self.requests.get(version, 0),
                 errors=self.errors.get(version, 0),
+                timed=self.requests.get(version, 0),
                 slower=((100.0, self.slower.get(version, 0)),),
             )
             for version in (rollout.former, rollout.candidate)

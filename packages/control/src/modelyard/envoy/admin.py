@@ -38,6 +38,11 @@ class EnvoyAdmin:
         listed = json.loads(self._request("GET", f"/stats?filter={quote(pattern)}&format=json"))["stats"]
         return {each["name"]: each["value"] for each in listed if "value" in each}
 
+    def stats_with_buckets(self, pattern: str) -> list[dict[str, Any]]:
+        """The same as Envoy gives them, with the cumulative counts of histograms' buckets."""
+        query = f"filter={quote(pattern)}&format=json&histogram_buckets=cumulative"
+        return list(json.loads(self._request("GET", f"/stats?{query}"))["stats"])
+
     def is_live(self) -> bool:
         """Whether it has read its first resources and listens."""
         return bool(json.loads(self._request("GET", "/server_info"))["state"] == "LIVE")

@@ -1,6 +1,7 @@
 """What a node asks of the control plane, and tells it. Each call is a request with the node's own credential."""
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import httpx
 
 from modelyard.errors import Unavailable
 from modelyard.gateway_node.configuration import Configuration
+from modelyard.gateway_node.counters import BackendCounters
 
 WAIT_SECONDS = 25
 """How long a request for a newer configuration may wait for one."""
@@ -56,6 +58,13 @@ class ControlPlaneOfNode(Protocol):
             Unavailable: as above.
         """
 
+    def count(self, counters: Sequence[BackendCounters]) -> None:
+        """Say what its Envoy has counted since it started.
+
+        Raises:
+            Unavailable: as above.
+        """
+
 
 class HttpControlPlane:
     """The same over HTTP."""
@@ -79,6 +88,11 @@ class HttpControlPlane:
     def report(self, report: NodeReport) -> None:
         """See the port."""
         self._ask(self._client.build_request("PUT", self._report_path, json=asdict(report)))
+
+    def count(self, counters: Sequence[BackendCounters]) -> None:
+        """See the port."""
+        content = {"counters": [asdict(each) for each in counters]}
+        self._ask(self._client.build_request("PUT", f"{self._report_path}/counters", json=content))
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         try:

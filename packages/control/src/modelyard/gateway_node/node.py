@@ -4,7 +4,7 @@ One thread works with Envoy and its files; another one asks the control plane fo
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -16,6 +16,7 @@ from modelyard.gateway_node.certificate import Certificate
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.confirmation import RefusedError
 from modelyard.gateway_node.control_plane import ControlPlaneOfNode, NodeReport
+from modelyard.gateway_node.counters import BackendCounters, read_counters
 from modelyard.gateway_node.folder import NodeFolder
 from modelyard.gateway_node.log_rotation import LogRotation
 from modelyard.gateway_node.process import NodeEnvoy
@@ -26,6 +27,7 @@ logger = structlog.get_logger()
 
 _LOOK_SECONDS = 0.25
 _REPORT_SECONDS = 5.0
+_COUNT_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
 
@@ -64,7 +66,7 @@ class Node:
         """
         self._certificate.load()
         self._start_with_last_good()
-        for work in (self._fetch, self._report):
+        for work in (self._fetch, self._report, self._count):
             threading.Thread(target=work, name=f"gateway{work.__name__}", daemon=True).start()
         while not self._stopped.is_set():
             self._make_pass()
@@ -189,6 +191,22 @@ class Node:
                 raise
 
         self._for_ever(report)
+
+    def _count(self) -> None:
+        """Report what Envoy counts of each deployment while that changes."""
+        last: Sequence[BackendCounters] = ()
+
+        def count() -> None:
+            nonlocal last
+            self._stopped.wait(_COUNT_SECONDS)
+            if self._running is None:
+                return
+            counters = read_counters(self._envoy.admin)
+            if counters != last:
+                self._control_plane.count(counters)
+                last = counters
+
+        self._for_ever(count)
 
     def _for_ever(self, work: Callable[[], None]) -> None:
         was_away = False

@@ -41,7 +41,7 @@ from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.reads.fast_path import RegistryFastPath
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
-from modelyard.rollouts.watching import NothingMeasured
+from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
@@ -71,7 +71,6 @@ class ControlPlane:
         )
         self.deployment_parts = DeploymentParts(context, self.jobs, self.registry)
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
-        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, NothingMeasured())
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
@@ -102,6 +101,13 @@ class ControlPlane:
         """Set when the process begins to stop: requests that wait for something end then."""
         self.gateway = PublishingParts(
             context, fingerprint=lambda: 1, compile_configuration=empty_configuration, stopping=self.stopping
+        )
+        self.rollout_parts = RolloutParts(
+            context,
+            self.jobs,
+            registry_parts,
+            self.deployment_parts,
+            GatewayMeter(deployments=self.deployments, counters=self.gateway.counting),
         )
         self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from fastapi import APIRouter
 
+from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.routes import node_routes, status_route
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.gateway_node import Configuration
@@ -32,10 +33,11 @@ class PublishingParts:
             fingerprint=fingerprint,
             compile_configuration=compile_configuration,
         )
+        self.counting = Counting(database=context.database, clock=context.clock)
 
     def routes(self) -> Sequence[APIRouter]:
         """The status, and the requests of nodes."""
         return [
             status_route(self.publishing, url=self._url),
-            node_routes(self.publishing, is_stopping=self._stopping.is_set),
+            node_routes(self.publishing, self.counting, is_stopping=self._stopping.is_set),
         ]

@@ -26,6 +26,8 @@ class Reading:
     version: int
     requests: int
     errors: int
+    timed: int = 0
+    """How many of them have a time; it is known a little later than their number."""
     slower: tuple[tuple[float, int], ...] = ()
     """Bounds in milliseconds, ascending, and how many answers were slower than each."""
 
@@ -39,6 +41,7 @@ class Reading:
         return {
             "requests": self.requests,
             "errors": self.errors,
+            "timed": self.timed,
             **{f"slower/{bound:g}": count for bound, count in self.slower},
         }
 
@@ -176,7 +179,7 @@ def slow_bound(rail: LatencyGuardrail, readings: Iterable[Reading]) -> float | N
     """The smallest bound that is at least `slack` times the quantile of these requests; None while it is not known."""
     requests, slower = 0, dict[float, int]()
     for reading in readings:
-        requests += reading.requests
+        requests += reading.timed
         for bound, count in reading.slower:
             slower[bound] = slower.get(bound, 0) + count
     if requests < _LEAST_FOR_QUANTILE or not slower:
@@ -219,7 +222,7 @@ def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
 def _of(rail: Guardrail, total: Mapping[str, int], slow_ms: float | None) -> Counts:
     if rail is Guardrail.ERRORS:
         return _counts(total, "requests", "errors")
-    return NONE if slow_ms is None else _counts(total, "requests", f"slower/{slow_ms:g}")
+    return NONE if slow_ms is None else _counts(total, "timed", f"slower/{slow_ms:g}")
 
 
 def _counts(total: Mapping[str, int], trials: str, events: str) -> Counts:

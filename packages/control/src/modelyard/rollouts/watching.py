@@ -27,15 +27,6 @@ class Meter(Protocol):
         at most."""
 
 
-class NothingMeasured:
-    """A meter where no gateway runs: every analysis has too little data."""
-
-    def measure(self, rollout: Rollout) -> Measured:
-        """See the port."""
-        del rollout
-        return Measured()
-
-
 class Watching:
     """Gathers facts. It changes nothing."""
 

@@ -9,7 +9,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from modelyard.gateway.publishing.addresses import public_addresses
-from modelyard.gateway.publishing.schemas import GatewayStatusAnswer, NodeReportRequest
+from modelyard.gateway.publishing.counting import Counting
+from modelyard.gateway.publishing.schemas import CountersRequest, GatewayStatusAnswer, NodeReportRequest
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.gateway_node.control_plane import WAIT_SECONDS
 from modelyard.http.guard import Requires
@@ -40,7 +41,7 @@ def status_route(publishing: Publishing, *, url: str | None) -> APIRouter:
     return router
 
 
-def node_routes(publishing: Publishing, *, is_stopping: Callable[[], bool]) -> APIRouter:
+def node_routes(publishing: Publishing, counting: Counting, *, is_stopping: Callable[[], bool]) -> APIRouter:
     """For nodes alone. A request that waits ends as soon as this process stops."""
     serves = [Depends(Requires(Permission.GATEWAY_SERVE))]
     router = APIRouter(prefix=PREFIX, dependencies=serves, include_in_schema=False)
@@ -59,5 +60,10 @@ def node_routes(publishing: Publishing, *, is_stopping: Callable[[], bool]) -> A
     def report(name: Name, body: NodeReportRequest) -> None:
         """Keep what the node says of itself."""
         publishing.note_report(name, body.report())
+
+    @router.put("/nodes/{name}/counters", status_code=204)
+    def count(name: Name, body: CountersRequest) -> None:
+        """Keep what the node has counted of each deployment's requests."""
+        counting.note(name, [each.counters() for each in body.counters])
 
     return router

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field
 from modelyard.gateway.publishing.domain import GatewayNode, PublicationState
 from modelyard.gateway.publishing.service import GatewayStatus
 from modelyard.gateway_node.control_plane import NodeReport
+from modelyard.gateway_node.counters import BackendCounters
 from modelyard.http.bodies import RequestBody
 
 _MOST_REASON = 8_000
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -34,6 +36,26 @@ class NodeReportRequest(RequestBody):
         values = self.model_dump()
         cut = {name: values[name] and values[name][:_MOST_REASON] for name in ("reason", "problem")}
         return NodeReport(**(values | cut))
+
+
+class BackendCountersRequest(RequestBody):
+    """What a node has counted of one deployment."""
+
+    backend: Annotated[str, Field(max_length=100)]
+    requests: _Count
+    errors: _Count
+    timed: _Count
+    slower: Annotated[list[tuple[float, _Count]], Field(max_length=100, strict=False)]
+
+    def counters(self) -> BackendCounters:
+        """As the node has them."""
+        return BackendCounters(**{**self.model_dump(), "slower": tuple(self.slower)})
+
+
+class CountersRequest(RequestBody):
+    """What a node has counted since its Envoy started."""
+
+    counters: Annotated[list[BackendCountersRequest], Field(max_length=10_000)]
 
 
 class NodeAnswer(BaseModel):

@@ -1,9 +1,9 @@
-"""Rows of published configurations, and of the nodes of the gateway."""
+"""Rows of published configurations, of the nodes of the gateway, and of what these have counted."""
 
 from sqlalchemy import Boolean, Column, Integer, String, Table, Text
 
 from modelyard.db.changes import VOLATILE
-from modelyard.db.types import Timestamp, metadata
+from modelyard.db.types import Json, Timestamp, metadata
 
 gateway_configurations = Table(
     "gateway_configurations",
@@ -28,6 +28,15 @@ gateway_nodes = Table(
     Column("tls_port", Integer),
     Column("envoy_version", String(40)),
     Column("problem", Text),
+    Column("seen_at", Timestamp, nullable=False),
+    info=VOLATILE,
+)
+
+gateway_counters = Table(
+    "gateway_counters",
+    metadata,
+    Column("node", String(100), primary_key=True),
+    Column("counters", Json, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
     info=VOLATILE,
 )
