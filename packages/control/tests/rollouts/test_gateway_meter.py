@@ -13,7 +13,7 @@ class TestGatewayMeter:
     def test_it_reads_the_deployments_of_both_versions_and_no_others(self, world: RolloutWorld) -> None:
         rollout = world.start()
         deployment = world.control_plane.deployments.page(world.principal).items[0].deployment_id
-        counting = world.control_plane.gateway.counting
+        counting = world.control_plane.counting
         counted = BackendCounters(deployment, requests=9, errors=1, timed=8, slower=((5.0, 2), (10.0, 0)))
         counting.note("node-1", [counted, BackendCounters("dep-other", 4, 4, 4, ())])
         counting.note("node-1", [counted, BackendCounters("dep-other", 5, 5, 5, ())])

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
+from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.empty import empty_configuration
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
@@ -71,6 +72,9 @@ class ControlPlane:
         )
         self.deployment_parts = DeploymentParts(context, self.jobs, self.registry)
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
+        self.counting = Counting(database=self.database, clock=context.clock)
+        meter = GatewayMeter(deployments=self.deployments, counters=self.counting)
+        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, meter)
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
@@ -100,14 +104,11 @@ class ControlPlane:
         self.stopping = threading.Event()
         """Set when the process begins to stop: requests that wait for something end then."""
         self.gateway = PublishingParts(
-            context, fingerprint=lambda: 1, compile_configuration=empty_configuration, stopping=self.stopping
-        )
-        self.rollout_parts = RolloutParts(
             context,
-            self.jobs,
-            registry_parts,
-            self.deployment_parts,
-            GatewayMeter(deployments=self.deployments, counters=self.gateway.counting),
+            fingerprint=lambda: 1,
+            compile_configuration=empty_configuration,
+            stopping=self.stopping,
+            counting=self.counting,
         )
         self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()

@@ -24,20 +24,21 @@ class PublishingParts:
         fingerprint: Callable[[], Hashable],
         compile_configuration: Callable[[], Configuration],
         stopping: threading.Event,
+        counting: Counting,
     ) -> None:
         self._url = context.settings.gateway.url
         self._stopping = stopping
+        self._counting = counting
         self.publishing = Publishing(
             database=context.database,
             clock=context.clock,
             fingerprint=fingerprint,
             compile_configuration=compile_configuration,
         )
-        self.counting = Counting(database=context.database, clock=context.clock)
 
     def routes(self) -> Sequence[APIRouter]:
         """The status, and the requests of nodes."""
         return [
             status_route(self.publishing, url=self._url),
-            node_routes(self.publishing, self.counting, is_stopping=self._stopping.is_set),
+            node_routes(self.publishing, self._counting, is_stopping=self._stopping.is_set),
         ]
