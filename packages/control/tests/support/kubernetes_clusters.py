@@ -118,7 +118,9 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
     """Targets of one cluster, each of an installation."""
     made: list[KubernetesTarget] = []
 
-    def make(installation: str = "this", memory_bytes: int | None = None, **options: Any) -> KubernetesTarget:
+    def make(
+        installation: str = "this", memory_bytes: int | None = None, *, name: str = "tests", **options: Any
+    ) -> KubernetesTarget:
         given = {
             "kubeconfig": kubernetes.kubeconfig,
             "namespace": kubernetes.namespace,
@@ -129,10 +131,11 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
         }
         read = read_options(KubernetesOptions, "tests", given | options)
         target = KubernetesTarget(
+            name,
             ClusterApi(lambda: connect(read)),
             WorkloadDefaults(read, {"mlflow_uri": "http://mlflow:5000"}, memory_bytes),
             installation=lambda: installation,
-            logs=tmp_path / f"logs-{installation}",
+            logs=tmp_path / f"logs-{installation}-{name}",
         )
         made.append(target)
         return target

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 from modelyard.naming import MAX_TARGET
 from modelyard.setting_group import MEBIBYTE, SettingGroup
 
-_TARGET = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_TARGET - 1}}}")
+_TARGET = re.compile(rf"[a-z](?:[a-z0-9-]{{0,{MAX_TARGET - 2}}}[a-z0-9])?")
+"""It is a value of labels and tags as well."""
 
 
 class DeploymentSettings(SettingGroup):
@@ -28,8 +29,8 @@ class DeploymentSettings(SettingGroup):
         wrong = [name for name in targets if not _TARGET.fullmatch(name)]
         if wrong or not targets:
             raise ValueError(
-                f"expected one target or more by names of lower-case letters, digits and '-', at most {MAX_TARGET} "
-                f"characters, got {wrong[0] if wrong else 'none'!r}"
+                f"expected one target or more by names of lower-case letters, digits and inner '-', at most "
+                f"{MAX_TARGET} characters, got {wrong[0] if wrong else 'none'!r}"
             )
         return targets
 

@@ -192,9 +192,11 @@ class Deploying:
                 f"the deployment '{deployment_id}' was undeployed before it was ready", code="undeployed"
             )
         if is_late:
+            is_ready = deployment.status is DeploymentStatus.READY
+            late = "had no address" if is_ready else "was not ready"
+            reason = f": {deployment.reason}" if deployment.reason else ""
             raise ModelyardError(
-                f"the model server of '{deployment_id}' was not ready within {self.ready_seconds:g} s"
-                + (f": {deployment.reason}" if deployment.reason else ""),
+                f"the model server of '{deployment_id}' {late} within {self.ready_seconds:g} s{reason}",
                 code="server_not_ready",
             )
         return None

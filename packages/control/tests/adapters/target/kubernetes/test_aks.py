@@ -68,7 +68,8 @@ def make(azure: ResourceManager, identity: Identity, tmp_path: Path) -> Iterator
         # Azure's own policy sends no token over plain HTTP.
         connect = aks_connection(read, identity, base_url=azure.url, authentication_policy=SansIOHTTPPolicy())
         defaults = WorkloadDefaults(read, {}, None)
-        made.append(AksTarget(ClusterApi(connect), defaults, installation=lambda: "this", logs=tmp_path / "logs"))
+        api, logs = ClusterApi(connect), tmp_path / "logs"
+        made.append(AksTarget("azure", api, defaults, installation=lambda: "this", logs=logs))
         return made[-1]
 
     yield make_target

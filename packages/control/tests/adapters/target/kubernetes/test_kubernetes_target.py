@@ -256,6 +256,18 @@ class TestNames:
         fake_kubernetes.store.create(KIND["Pod"], content, manager="modelyard")
         assert set(target.observe_all()) == {FIRST}
 
+    def test_two_targets_of_one_cluster_see_nothing_of_each_other(
+        self, make_kubernetes_target: MakeKubernetesTarget, spec: ServerSpec
+    ) -> None:
+        one, other = make_kubernetes_target(name="cpu"), make_kubernetes_target(name="gpu")
+        one.apply(spec)
+        assert (set(one.observe_all()), set(other.observe_all())) == ({FIRST}, set())
+        other.remove("d-1")
+        with pytest.raises(Conflict, match="another target"):
+            other.apply(spec)
+        other.apply(replace(spec, deployment_id="d-2"))
+        assert (set(one.observe_all()), set(other.observe_all())) == ({FIRST}, {ServerKey("d-2", 1)})
+
     def test_a_namespace_that_is_not_there_is_named_or_made(
         self, make_kubernetes_target: MakeKubernetesTarget, spec: ServerSpec, fake_kubernetes: FakeCluster
     ) -> None:

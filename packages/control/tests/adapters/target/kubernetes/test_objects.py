@@ -22,7 +22,7 @@ from modelyard.adapters.target.kubernetes.companions import (
     service_object,
 )
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
-from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_name
+from modelyard.adapters.target.kubernetes.place import Owner, Place, other_name, plain_name
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults, deployment_object
 from modelyard.adapters.target.options import read_options
 from modelyard.ports.target import Autoscaling, ImageArtifact, Resources, ServerSpec
@@ -31,7 +31,7 @@ GOLDEN = Path(__file__).with_name("golden")
 IMAGE = ImageArtifact(
     f"registry.example.com/models@sha256:{'a' * 64}", f"sha256:{'b' * 64}", "registry.example.com/models:my-model-v3"
 )
-PLACE = Place("asgard", "my-model-inference", "1f0c", "dep-1")
+PLACE = Place("asgard", "my-model-inference", Owner("1f0c", "eu"), "dep-1")
 SPEC = ServerSpec(
     deployment_id="dep-1",
     generation=2,
@@ -103,7 +103,11 @@ class TestObjects:
 
     def test_neither_version_nor_generation_is_in_a_selector(self) -> None:
         selector = deployment_object(SPEC, IMAGE, PLACE, defaults())["spec"]["selector"]["matchLabels"]
-        assert selector == {"modelyard.dev/installation": "1f0c", "modelyard.dev/deployment": "dep-1"}
+        assert selector == {
+            "modelyard.dev/installation": "1f0c",
+            "modelyard.dev/target": "eu",
+            "modelyard.dev/deployment": "dep-1",
+        }
 
     def test_the_grace_period_is_longer_than_what_a_server_takes_to_leave(self) -> None:
         pod = deployment_object(SPEC, IMAGE, PLACE, defaults(routing_seconds=7, drain_seconds=90))

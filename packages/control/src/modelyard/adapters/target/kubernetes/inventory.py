@@ -16,7 +16,7 @@ from modelyard.adapters.kubernetes.cluster_api import (
 from modelyard.adapters.target.kubernetes.applied import applied_of
 from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.observation import Found, annotations
-from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, INSTALLATION
+from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, Owner
 from modelyard.adapters.target.kubernetes.pods import Pod, pod_of, with_event_reasons
 
 Object = Mapping[str, Any]
@@ -28,17 +28,17 @@ class Inventory:
     """Reads a cluster, or one namespace of it."""
 
     def __init__(
-        self, api: ClusterApi, kinds: CompanionKinds, installation: Callable[[], str], namespace: str | None
+        self, api: ClusterApi, kinds: CompanionKinds, owner: Callable[[], Owner], namespace: str | None
     ) -> None:
         self._api = api
         self._kinds = kinds
-        self._installation = installation
+        self._owner = owner
         self._namespace = namespace
         self._events: tuple[float, list[Object]] = (float("-inf"), [])
 
     def all(self) -> Mapping[str, Found]:
         """Everything that is ours, by deployment. The pod of a training run is of no deployment."""
-        return self._found(f"{INSTALLATION}={self._installation()},{DEPLOYMENT}")
+        return self._found(f"{self._selector()},{DEPLOYMENT}")
 
     def one(self, deployment_id: str) -> Found:
         """What there is of one deployment."""
@@ -46,8 +46,11 @@ class Inventory:
 
     def pods(self, deployment_id: str) -> list[Pod]:
         """Our pods of one deployment."""
-        ours = f"{INSTALLATION}={self._installation()},{DEPLOYMENT}={deployment_id}"
+        ours = f"{self._selector()},{DEPLOYMENT}={deployment_id}"
         return [pod_of(one) for one in self._list(PODS, ours)]
+
+    def _selector(self) -> str:
+        return ",".join(f"{name}={value}" for name, value in self._owner().labels.items())
 
     def _found(self, labels: str) -> Mapping[str, Found]:
         deployments, foreign = self._ours(self._list(DEPLOYMENTS, labels))
@@ -70,7 +73,7 @@ class Inventory:
         """Our pods by deployment, with the reasons of those that are not ready."""
         pods: dict[str, list[Pod]] = {}
         for one in self._list(PODS, labels):
-            if one["metadata"]["labels"].get(INSTALLATION) == self._installation():
+            if self._owner().has(one["metadata"]["labels"]):
                 pods.setdefault(one["metadata"]["labels"][DEPLOYMENT], []).append(pod_of(one))
         if any(_is_unexplained(pod) for some in pods.values() for pod in some):
             events = self._warnings()
@@ -95,7 +98,7 @@ class Inventory:
         ours, foreign = {}, set()
         for one in objects:
             labels = one["metadata"]["labels"]
-            if labels.get(INSTALLATION) == self._installation():
+            if self._owner().has(labels):
                 ours[labels[DEPLOYMENT]] = one
             else:
                 foreign.add(labels[DEPLOYMENT])

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.adapters.target.kubernetes.applied import Applied, applied_of, ownership_of
-from modelyard.adapters.target.kubernetes.place import GENERATION
-from modelyard.adapters.target.kubernetes.pods import Pod
+from modelyard.adapters.target.kubernetes.pods import Pod, generation_of
 from modelyard.ports.target import ServerObservation, ServerState
 
 Object = Mapping[str, Any]
@@ -40,7 +39,8 @@ class Found:
     def current(self) -> int:
         """The generation that the Deployment makes pods of; of a half removed one, the last that there was."""
         if self.deployment is not None:
-            return int(self.deployment["spec"]["template"]["metadata"]["labels"][GENERATION])
+            labels = self.deployment["spec"]["template"]["metadata"].get("labels") or {}
+            return generation_of(labels)
         return max((pod.generation for pod in self.pods), default=1)
 
     @property

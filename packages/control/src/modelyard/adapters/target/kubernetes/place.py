@@ -8,6 +8,7 @@ from modelyard.naming import derived_label, short_digest
 from modelyard.ports.target import ServerSpec
 
 INSTALLATION = "modelyard.dev/installation"
+TARGET = "modelyard.dev/target"
 DEPLOYMENT = "modelyard.dev/deployment"
 GENERATION = "modelyard.dev/generation"
 VERSION = "app.kubernetes.io/version"
@@ -18,18 +19,35 @@ _VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose objects are: one cluster may have several targets of one installation."""
+
+    installation: str
+    target: str
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of all that is its own, besides that of the deployment."""
+        return {INSTALLATION: self.installation, TARGET: self.target}
+
+    def has(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is its own."""
+        return all(labels.get(name) == value for name, value in self.labels.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where the objects of a deployment are, for as long as it lives: all have this one name."""
 
     namespace: str
     name: str
-    installation: str
+    owner: Owner
     deployment_id: str
 
     @property
     def selector(self) -> Mapping[str, str]:
         """The labels of all pods of the deployment, and of no others: no version, no generation."""
-        return {INSTALLATION: self.installation, DEPLOYMENT: self.deployment_id}
+        return {**self.owner.labels, DEPLOYMENT: self.deployment_id}
 
 
 def plain_name(spec: ServerSpec) -> str:

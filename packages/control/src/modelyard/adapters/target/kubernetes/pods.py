@@ -73,13 +73,19 @@ def pod_of(found: Object) -> Pod:
         name=metadata["name"],
         namespace=metadata["namespace"],
         uid=metadata["uid"],
-        generation=_number(metadata["labels"].get(GENERATION)),
+        generation=generation_of(metadata["labels"]),
         created=metadata.get("creationTimestamp") or "",
         state=_state(found, containers),
         reason=_reason(status, containers),
         restarts=sum(one.get("restartCount", 0) for one in containers),
         started_at=None if started is None else datetime.fromisoformat(started),
     )
+
+
+def generation_of(labels: Mapping[str, str]) -> int:
+    """As the labels have it; the first one where somebody has spoilt them."""
+    text = labels.get(GENERATION, "")
+    return int(text) if text.isdecimal() else 1
 
 
 def with_event_reasons(pods: Iterable[Pod], events: Iterable[Object]) -> list[Pod]:
@@ -157,7 +163,3 @@ def _logged_error(line: str) -> str | None:
 def _sentence(word: str | None, text: str) -> str:
     text = " ".join(text.split())[:_LONGEST]
     return f"{word}: {text}" if word and text else word or text
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() else 1

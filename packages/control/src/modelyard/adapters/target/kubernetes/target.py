@@ -21,7 +21,7 @@ from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.inventory import Inventory
 from modelyard.adapters.target.kubernetes.observation import Found, observed
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions, WorkloadOptions
-from modelyard.adapters.target.kubernetes.place import Place, other_name, plain_name
+from modelyard.adapters.target.kubernetes.place import Owner, Place, other_name, plain_name
 from modelyard.adapters.target.kubernetes.pod_logs import PodLogs
 from modelyard.adapters.target.kubernetes.pods import Pod
 from modelyard.adapters.target.kubernetes.workload import WorkloadDefaults
@@ -38,20 +38,22 @@ class KubernetesTarget:
     """Model servers of one cluster.
 
     Args:
+        name: of the target.
         api: its API server.
         installation: the id of this installation, as `Target` has it.
         logs: the folder for copies of the logs of pods.
     """
 
     def __init__(
-        self, api: ClusterApi, defaults: WorkloadDefaults, *, installation: Callable[[], str], logs: Path
+        self, name: str, api: ClusterApi, defaults: WorkloadDefaults, *, installation: Callable[[], str], logs: Path
     ) -> None:
+        self._name = name
         self._api = api
         self._options = defaults.options
         self._installation = installation
         kinds = CompanionKinds(api, self._options)
         self._applying = Applying(api, defaults, kinds)
-        self._inventory = Inventory(api, kinds, installation, self._options.only_namespace)
+        self._inventory = Inventory(api, kinds, self._owner, self._options.only_namespace)
         self._logs = PodLogs(api, logs)
         self._memory_bytes = defaults.memory_bytes
         self._naming = Lock()
@@ -72,6 +74,7 @@ class KubernetesTarget:
     ) -> Self:
         """The target of a cluster that this reaches."""
         return cls(
+            name,
             ClusterApi(connect),
             WorkloadDefaults(options, context.server_settings, context.replica_memory_bytes),
             installation=context.installation,
@@ -120,9 +123,10 @@ class KubernetesTarget:
         found = self._inventory.one(spec.deployment_id)
         if found.is_foreign:
             raise Conflict(
-                f"'{spec.deployment_id}' is a server of another installation", code="server_of_other_installation"
+                f"'{spec.deployment_id}' is a server of another installation or another target",
+                code="server_of_other_installation",
             )
-        place = _place_of(found, spec.deployment_id, self._installation())
+        place = _place_of(found, spec.deployment_id, self._owner())
         if found.is_leaving:
             raise Unavailable(f"the earlier servers of '{spec.deployment_id}' are still leaving", code="server_leaving")
         if place is None:
@@ -161,7 +165,7 @@ class KubernetesTarget:
     def retire(self, deployment_id: str, generation: int) -> None:
         """Note that it shall go. An earlier generation takes its place by a rolling update when it is applied again."""
         found = self._inventory.one(deployment_id)
-        place = _place_of(found, deployment_id, self._installation())
+        place = _place_of(found, deployment_id, self._owner())
         if place is None or found.deployment is None or found.is_leaving:
             return
         applied = found.applied
@@ -177,7 +181,7 @@ class KubernetesTarget:
     def remove(self, deployment_id: str) -> None:
         """Delete the Deployment with its pods, which drain; the Service when they are gone."""
         found = self._inventory.one(deployment_id)
-        place = _place_of(found, deployment_id, self._installation())
+        place = _place_of(found, deployment_id, self._owner())
         if place is None:
             return
         if found.deployment is not None:
@@ -196,6 +200,9 @@ class KubernetesTarget:
         """A part of that."""
         return self._copied(ServerKey(deployment_id, generation)).read(offset)
 
+    def _owner(self) -> Owner:
+        return Owner(self._installation(), self._name)
+
     def _observed(self, found: Found) -> Mapping[int, ServerObservation]:
         return observed(found, url_of(found.service, self._options))
 
@@ -212,7 +219,7 @@ class KubernetesTarget:
     def _new_place(self, spec: ServerSpec, namespace: str) -> Place:
         name = plain_name(spec)
         is_taken = any(self._api.find(kind, name, namespace=namespace) is not None for kind in (DEPLOYMENTS, SERVICES))
-        return Place(namespace, other_name(spec) if is_taken else name, self._installation(), spec.deployment_id)
+        return Place(namespace, other_name(spec) if is_taken else name, self._owner(), spec.deployment_id)
 
     def _delete_deployment(self, found: Found, place: Place) -> None:
         if found.deployment is not None:
@@ -220,11 +227,11 @@ class KubernetesTarget:
             self._api.delete(DEPLOYMENTS, place.name, namespace=place.namespace, uid=uid, in_foreground=True)
 
 
-def _place_of(found: Found, deployment_id: str, installation: str) -> Place | None:
+def _place_of(found: Found, deployment_id: str, owner: Owner) -> Place | None:
     """Where its objects are, if it has any."""
     some = found.deployment or found.service
     if some is not None:
-        return Place(some["metadata"]["namespace"], some["metadata"]["name"], installation, deployment_id)
+        return Place(some["metadata"]["namespace"], some["metadata"]["name"], owner, deployment_id)
     return None
 
 
