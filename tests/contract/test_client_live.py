@@ -11,6 +11,7 @@ import uvicorn
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
@@ -108,6 +109,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         tracking=tracking,
         registered=FakeRegisteredModels(tracking),
         run_credentials=NoCredentials(),
+        documents=HttpModelDocuments(),
+        api_management=None,
         wheels=FakeWheels(home / "wheels"),
     )
     packaging = PackagingSettings(open_models=False)  # What is a fake opens no model.

@@ -5,10 +5,12 @@ from types import TracebackType
 from typing import Self
 
 from modelyard_client.audit import Audit
+from modelyard_client.azure_apim import AzureApim
 from modelyard_client.clock import Clock
 from modelyard_client.comparison import Comparisons
 from modelyard_client.deletions import Deletions
 from modelyard_client.deployments import Deployments
+from modelyard_client.gateway_code import GatewayCode
 from modelyard_client.images import Images
 from modelyard_client.jobs import Jobs
 from modelyard_client.members import Members
@@ -67,6 +69,8 @@ class Client:
         self.tokens = Tokens(self._transport)
         self.audit = Audit(self._transport)
         self.webhooks = Webhooks(self._transport)
+        self.azure_apim = AzureApim(self._transport)
+        self.gateway_code = GatewayCode(self._transport)
 
     @classmethod
     def from_environment(cls, *, url: str | None = None, home: Path | None = None) -> "Client":

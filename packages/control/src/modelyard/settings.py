@@ -6,6 +6,7 @@ A noun is given its own group, and knows no other one. docs/configuration.md lis
 from dataclasses import dataclass, field
 
 from modelyard.access.settings import AccessSettings, OidcSettings
+from modelyard.apim.settings import ApimSettings
 from modelyard.deletion.settings import DeletionSettings
 from modelyard.deployments.settings import DeploymentSettings, LocalTargetSettings
 from modelyard.errors import Invalid
@@ -60,6 +61,7 @@ class Settings:
     gateway: PublishingSettings = field(default_factory=PublishingSettings)
     gateway_node: GatewayNodeSettings = field(default_factory=GatewayNodeSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    apim: ApimSettings = field(default_factory=ApimSettings)
 
     def __post_init__(self) -> None:
         """Refuse settings of several groups that do not go together."""

@@ -15,6 +15,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import LocalRunner
 from modelyard.adapters.runner.fake import FakeRunner
@@ -71,6 +72,8 @@ class Platform:
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),
+            documents=HttpModelDocuments(),
+            api_management=None,
             wheels=FakeWheels(home / "wheels"),
         )
         # What is a fake opens no model.

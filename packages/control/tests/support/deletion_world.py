@@ -13,6 +13,7 @@ from sqlalchemy import Connection, update
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
@@ -97,6 +98,8 @@ class World:
             tracking=self.tracking,
             registered=self.registered,
             run_credentials=NoCredentials(),
+            documents=HttpModelDocuments(),
+            api_management=None,
             wheels=FakeWheels(self.home / "wheels"),
         )
         settings = Settings(

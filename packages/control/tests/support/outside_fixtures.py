@@ -8,6 +8,7 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
@@ -85,6 +86,8 @@ def adapters(
         tracking=tracking,
         registered=registered,
         run_credentials=NoCredentials(),
+        documents=HttpModelDocuments(),
+        api_management=None,
         wheels=FakeWheels(tmp_path / "wheels", source_only={"source-only"}),
     )
 

@@ -11,6 +11,7 @@ from modelyard_client.cli.decisions import approve, reject, withdraw
 from modelyard_client.cli.delete import delete, undelete
 from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
+from modelyard_client.cli.gateway import app as gateway
 from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.holds import app as holds
 from modelyard_client.cli.images import app as images
@@ -104,3 +105,4 @@ app.add_typer(members, name="members")
 app.add_typer(tokens, name="tokens")
 app.add_typer(audit, name="audit")
 app.add_typer(webhooks, name="webhooks")
+app.add_typer(gateway, name="gateway")

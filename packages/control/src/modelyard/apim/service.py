@@ -24,8 +24,8 @@ from modelyard.principals import Principal
 logger = structlog.get_logger()
 
 
-class GatewayObjects(Protocol):
-    """The gateway's objects of the caller's tenant."""
+class PushedObjects(Protocol):
+    """The objects of the caller's tenant that are pushed."""
 
     def version_sets(self, principal: Principal) -> Sequence[VersionSet]:
         """All of them."""
@@ -79,7 +79,7 @@ class AzureGateway:
         self,
         *,
         service: ApiManagement | None,
-        objects: GatewayObjects,
+        objects: PushedObjects,
         backends: Reaching,
         clock: Clock,
         tenant_id: str,

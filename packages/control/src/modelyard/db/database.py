@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _POOL: dict[str, Any] = {
 _WRITES = "modelyard_writes"
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _MAX_COMPILED = 1000
+_joined: ContextVar["tuple[Database, Connection] | None"] = ContextVar("joined", default=None)
 
 
 class Database:
@@ -64,14 +66,39 @@ class Database:
         return self._engine.dialect.name == "sqlite"
 
     @contextmanager
+    def joined(self) -> Iterator[None]:
+        """One transaction of all that the present thread reads and writes inside of the block: all of it, or nothing.
+
+        What reads there sees what was written there. A write that raises is undone alone, so a caller may go on after
+        it. Nothing that waits for another thread, and no network call, belongs into it.
+        """
+        with self.write() as connection:
+            token = _joined.set((self, connection))
+            try:
+                yield
+            finally:
+                _joined.reset(token)
+
+    def _joined_connection(self) -> Connection | None:
+        database, connection = _joined.get() or (None, None)
+        return connection if database is self else None
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
+        if (joined := self._joined_connection()) is not None:
+            yield joined
+            return
         with _translated(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may change rows, unless a fence of the present thread refuses it."""
+        if (joined := self._joined_connection()) is not None:
+            with _translated(), joined.begin_nested():
+                yield joined
+            return
         with _translated(), self._writer.connect() as connection, connection.begin():
             changes.begin(connection)
             fencing.pass_fences(connection)

@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
+from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.configured import RunnerContext, configured_runners
 from modelyard.adapters.runner.home import local_runner
@@ -18,15 +20,18 @@ from modelyard.adapters.tracking.mlflow import MlflowTracking
 from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.adapters.wheels import UvWheels
 from modelyard.deployments.installation import installation_of
+from modelyard.errors import Invalid
 from modelyard.main.image_sources import bases_of, registries_of
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.source import WheelSource
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
+from modelyard.ports.api_management import ApiManagement
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
+from modelyard.ports.model_documents import ModelDocuments
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
 from modelyard.ports.runner import Runner
@@ -55,6 +60,9 @@ class Adapters:
     registered: RegisteredModels
     run_credentials: RunCredentials
     wheels: WheelSource
+    documents: ModelDocuments
+    api_management: ApiManagement | None
+    """The service of Azure API Management that the operator has configured."""
 
 
 def real_adapters(settings: Settings) -> Adapters:
@@ -93,7 +101,31 @@ def real_adapters(settings: Settings) -> Adapters:
         registered=MlflowRegisteredModels(uri=settings.tracking_server.uri, credential=credential),
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
         wheels=wheels,
+        documents=HttpModelDocuments(),
+        api_management=api_management_of(settings, clock),
     )
+
+
+def api_management_of(settings: Settings, clock: Clock) -> ApiManagement | None:
+    """Azure's client is imported only where a service is configured.
+
+    Raises:
+        Invalid: code `setting_invalid`.
+    """
+    given = settings.apim.apim
+    if given is None:
+        return None
+    try:
+        made: ApiManagement = import_module("modelyard.adapters.apim").configured_api_management(given, clock)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] == "modelyard":
+            raise
+        raise Invalid(
+            f"MODELYARD_APIM needs the package {exc.name}: install modelyard[apim]",
+            code="setting_invalid",
+            field="apim",
+        ) from exc
+    return made
 
 
 def targets_of(settings: Settings) -> Mapping[str, Target]:

@@ -21,6 +21,7 @@ from modelyard.lineage.routes import lineage_routes
 from modelyard.lineage.service import LineageService
 from modelyard.main.access import AccessParts
 from modelyard.main.adapters import Adapters
+from modelyard.main.apim import ApimParts
 from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
@@ -98,6 +99,7 @@ class ControlPlane:
         self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
         self.webhooks = WebhookParts(context)
         self.subscriptions = SubscriptionParts(context)
+        self.apim = ApimParts(context, self.jobs, self.registry, self.deployments)
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
@@ -151,6 +153,7 @@ class ControlPlane:
                 self.importing.work,
                 self.deployment_parts.images.steps.work,
                 self.deployment_parts.undeploying.work,
+                self.apim.pushing.work,
             ],
             jobs=self.jobs,
             clock=self._context.clock,
@@ -190,6 +193,7 @@ class ControlPlane:
                 *self.gateway.routes(),
                 *self.webhooks.routes(),
                 *self.subscriptions.routes(),
+                *self.apim.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),
                 *self.deletion.routes(),

@@ -1,5 +1,6 @@
 """Every kind of job that there is, gathered from the nouns."""
 
+from modelyard.apim.kinds import PUSH
 from modelyard.deletion.kinds import DELETION
 from modelyard.deployments.kinds import DEPLOYMENT, UNDEPLOYMENT
 from modelyard.images.kinds import IMAGE
@@ -7,4 +8,4 @@ from modelyard.mirror.kinds import IMPORT
 from modelyard.training.kinds import ONE_CLICK, TRAINING
 from modelyard.uploads.kinds import REGISTRATION
 
-JOB_KINDS = (TRAINING, ONE_CLICK, DEPLOYMENT, REGISTRATION, DELETION, IMPORT, IMAGE, UNDEPLOYMENT)
+JOB_KINDS = (TRAINING, ONE_CLICK, DEPLOYMENT, REGISTRATION, DELETION, IMPORT, IMAGE, UNDEPLOYMENT, PUSH)

@@ -1,0 +1,176 @@
+"""Files that say what the gateway shall have: applied as a whole or not at all, on either database."""
+
+import pytest
+import yaml
+from apim_world import PETRA
+from gateway_verbs import ApisOfTests, VersionSetsOfTests
+
+from modelyard.db import Database
+from modelyard.errors import Forbidden, Invalid
+from modelyard.gateway_code.domain import Action, Outcome
+from modelyard.gateway_code.kinds.apis import Apis
+from modelyard.gateway_code.kinds.version_sets import VersionSets
+from modelyard.gateway_code.reading import SourceFile
+from modelyard.gateway_code.service import GatewayCode
+from modelyard.principals import Principal, Role
+
+_FILE = """\
+version_sets:
+  - version_set_id: ml-model
+    display_name: ML Model Serving Versions
+    versioning_scheme: Segment
+apis:
+  - api_id: ml-model-v1
+    display_name: ML Model Serving v1
+    path: ml-model
+    api_version: v1
+    version_set_id: ml-model
+    description: Version 1 of the ML Model Serving API
+    service_url: http://backend-for-ml-model-v1
+    release:
+      release_id: ml-model-release-v1
+      api_release_notes: Initial Release of ML Model v1
+"""
+
+
+@pytest.fixture
+def code(database: Database) -> GatewayCode:
+    kinds = (VersionSets(VersionSetsOfTests(database)), Apis(ApisOfTests(database)))
+    return GatewayCode(database=database, kinds=kinds)
+
+
+def _apply(code: GatewayCode, *files: str, prunes: bool = False, is_dry: bool = False) -> Outcome:
+    sources = [SourceFile(f"file-{number}.yaml", content) for number, content in enumerate(files, start=1)]
+    return code.apply(PETRA, sources, prunes=prunes, is_dry=is_dry)
+
+
+def _actions(outcome: Outcome) -> dict[str, Action]:
+    return {each.key: each.action for each in outcome.changes}
+
+
+def _state(code: GatewayCode) -> str:
+    return code.export(PETRA)
+
+
+class TestApply:
+    def test_a_file_is_made_exported_and_applied_again_without_a_change(self, code: GatewayCode) -> None:
+        assert _actions(_apply(code, _FILE)) == {"ml-model": Action.CREATE, "ml-model-v1": Action.CREATE}
+
+        exported = _state(code)
+        assert yaml.safe_load(exported) == yaml.safe_load(_FILE)
+        for again in (_FILE, exported):
+            assert set(_actions(_apply(code, again)).values()) == {Action.UNCHANGED}
+
+    def test_a_dry_run_finds_the_same_and_changes_nothing(self, code: GatewayCode) -> None:
+        before = _state(code)
+        dry = _apply(code, _FILE, is_dry=True)
+
+        assert _state(code) == before
+        assert not dry.is_applied
+        assert _apply(code, _FILE).changes == dry.changes
+
+    def test_a_changed_field_is_named_with_both_values(self, code: GatewayCode) -> None:
+        _apply(code, _FILE)
+        outcome = _apply(code, _FILE.replace("v1 of the", "one of the").replace("Version 1", "First version"))
+
+        change = next(each for each in outcome.changes if each.action is Action.UPDATE)
+        assert [(each.field, each.before) for each in change.differences] == [
+            ("description", "Version 1 of the ML Model Serving API")
+        ]
+
+    def test_another_target_is_a_new_revision_and_needs_a_release_of_its_own(self, code: GatewayCode) -> None:
+        _apply(code, _FILE)
+        moved = _FILE.replace("http://backend-for-ml-model-v1", "http://second")
+        problems = _apply(code, moved, is_dry=True).problems
+        assert [(each.place.line, each.field) for each in problems] == [(14, "apis.release.release_id")]
+
+        _apply(code, moved.replace("ml-model-release-v1", "second"))
+        assert "release_id: second" in _state(code)
+
+    def test_a_file_without_a_release_leaves_the_one_that_there_is(self, code: GatewayCode) -> None:
+        _apply(code, _FILE)
+
+        without = _FILE.partition("    release:")[0]
+        assert _actions(_apply(code, without))["ml-model-v1"] is Action.UNCHANGED
+        assert _actions(_apply(code, without.replace("http://backend", "http://other")))["ml-model-v1"] is Action.UPDATE
+        assert _actions(_apply(code, without.replace("http://backend", "http://other")))["ml-model-v1"] is (
+            Action.UNCHANGED
+        )
+
+    def test_what_a_file_does_not_name_stays_unless_it_is_pruned(self, code: GatewayCode) -> None:
+        _apply(code, _FILE)
+        other = yaml.safe_load(_FILE)
+        other["apis"][0] |= {"api_id": "other", "path": "other", "api_version": None, "version_set_id": None}
+        only_other = yaml.safe_dump({"apis": other["apis"]})
+
+        _apply(code, only_other)
+        assert {"ml-model-v1", "other"} <= {each["api_id"] for each in yaml.safe_load(_state(code))["apis"]}
+        outcome = _apply(code, only_other, prunes=True)
+        assert _actions(outcome) == {"other": Action.UNCHANGED, "ml-model-v1": Action.DELETE}
+        assert yaml.safe_load(_state(code))["version_sets"]  # No list of the file, so nothing of it is pruned.
+
+    def test_several_files_and_documents_are_one(self, code: GatewayCode) -> None:
+        sets, _, apis = _FILE.partition("apis:")
+
+        outcome = _apply(code, f"apis:{apis}", f"---\n{sets}---\n")
+        assert _actions(outcome) == {"ml-model": Action.CREATE, "ml-model-v1": Action.CREATE}
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("before", "after", "line", "field"),
+        [
+            ("path: ml-model\n", "path: 5\n", 8, "apis.path"),
+            ("    path: ml-model\n", "", 6, "apis.path"),
+            ("    path:", "    paht: x\n    path:", 8, "apis.paht"),
+            ("Segment", "Path", 4, "version_sets.versioning_scheme"),
+            ("    versioning_scheme: Segment", "    versioning_scheme: Header", 2, "version_sets"),
+            ("version_set_id: ml-model\n    desc", "version_set_id: none\n    desc", 10, "apis.version_set_id"),
+            ("    service_url: http://backend-for-ml-model-v1\n", "", 6, "apis"),
+            ("apis:", "api:", 5, "api"),
+            ("    path: ml-model\n", "    path: ml-model\n    path: b\n", 9, ""),
+            ("ML Model Serving v1", "*alias", 7, ""),
+            ("ML Model Serving v1", "!!python/name:os.system x", 7, ""),
+            ("version_sets:", "version_sets: {}\nmore:", 1, "version_sets"),
+        ],
+    )
+    def test_each_is_at_its_line_and_nothing_is_changed(
+        self, code: GatewayCode, before: str, after: str, line: int, field: str
+    ) -> None:
+        assert before in _FILE
+        wrong = _FILE.replace(before, after)
+
+        problems = _apply(code, wrong, is_dry=True).problems
+        assert (problems[0].place.file, problems[0].place.line, problems[0].field) == ("file-1.yaml", line, field)
+        with pytest.raises(Invalid, match=rf"file-1\.yaml:{line}: "):
+            _apply(code, wrong)
+        assert _state(code) == ""
+
+    def test_all_of_them_are_found_at_once(self, code: GatewayCode) -> None:
+        wrong = _FILE.replace("Segment", "Path").replace("path: ml-model", "path: 5")
+
+        assert len(_apply(code, wrong, is_dry=True).problems) == 2
+
+    def test_what_the_gateway_refuses_undoes_what_was_made_before(self, code: GatewayCode) -> None:
+        wrong = _FILE.replace("version_set_id: ml-model\n    desc", "version_set_id: none\n    desc")
+
+        with pytest.raises(Invalid, match=r"apis\.version_set_id: there is none"):
+            _apply(code, wrong)
+        assert _state(code) == ""
+
+    def test_the_same_object_twice_names_the_first_place(self, code: GatewayCode) -> None:
+        problem = _apply(code, _FILE, _FILE, is_dry=True).problems[0]
+
+        assert (
+            problem.sentence
+            == "file-2.yaml:2: version_sets.version_set_id: 'ml-model' is declared at file-1.yaml:2 already"
+        )
+
+    def test_a_deep_nest_is_refused(self, code: GatewayCode) -> None:
+        assert _apply(code, "apis: " + "[" * 5000, is_dry=True).problems
+
+    def test_who_may_not_release_is_refused(self, code: GatewayCode) -> None:
+        reader = Principal(tenant_id="default", subject="vera", role=Role.VIEWER)
+
+        with pytest.raises(Forbidden, match="version_sets"):
+            code.apply(reader, [SourceFile("a.yaml", _FILE)], prunes=False, is_dry=True)
