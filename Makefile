@@ -32,7 +32,7 @@ demo: setup  ## Train, register, package, deploy and ask the breast-cancer examp
 
 # Hundreds of processes import the same libraries, and each would compile them where nobody may write their bytecode.
 test: setup  ## Run all tests. Those that need an engine which is not there say so.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup  ## Lint, format check, vocabulary, types, import contracts.
 	$(BIN)/ruff check $(SOURCES)

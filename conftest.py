@@ -1,7 +1,15 @@
-"""What holds for the tests of all packages."""
+"""What holds for the tests of all packages, and how several processes share them."""
 
 import gc
 import signal
+from collections import Counter
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
+
+TOGETHER = ("tests/e2e/seeds/", "tests/e2e/")
+"""Folders whose tests share a stack of the platform: one process runs them all, so that there is one."""
 
 
 def pytest_configure() -> None:
@@ -13,3 +21,33 @@ def pytest_configure() -> None:
     gc.set_threshold(50_000, 10, 10)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that the processes end together: the whole platform, then the fullest files."""
+    size = Counter(shared_by(item.nodeid) for item in items)
+
+    def place(item: pytest.Item) -> tuple[bool, int, str]:
+        scope = shared_by(item.nodeid)
+        return scope not in TOGETHER, -size[scope], scope
+
+    items.sort(key=place)
+
+
+def shared_by(nodeid: str) -> str:
+    """What one process runs as a whole: a folder whose tests share a stack, otherwise a file."""
+    path = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types.
+    """Gives a process a whole file, or all files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared_by(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """In place of xdist's own, where files are shared."""
+    return ByStack(config, log) if config.getoption("dist") == "loadfile" else None

@@ -24,7 +24,7 @@ def pytest_runtest_setup() -> Generator[None, None, None]:
         raise SetupFailed(str(error)) from error
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running platform. Takes itself down, and fails if a process is left."""
     port, mlflow_port, first = (find_free_port() for _ in range(3))
@@ -51,14 +51,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert not left, f"`modelyard down` left processes: {left}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def anyone(platform: Stack) -> Iterator[httpx.Client]:
     """Who calls the management API without a token."""
     with httpx.Client(base_url=platform.url, timeout=60) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def my_model(anyone: httpx.Client) -> Json:
     """The first deployment of `my_model`: the answer to the request, and the job when it has ended."""
     body = {
@@ -75,7 +75,7 @@ def my_model(anyone: httpx.Client) -> Json:
     return {"accepted": accepted.json(), **deployed(anyone, accepted.json()["job_id"])}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The training script as a file of the user's."""
     path = tmp_path_factory.mktemp("user") / "train.py"
