@@ -81,10 +81,15 @@ def _base64(raw: bytes, shift: int) -> Iterator[bytes]:
 
 
 def _places(text: bytes, pattern: bytes) -> Iterator[tuple[int, int]]:
+    """Where it is, from and to; of those that overlap, one place with all of them."""
     start = text.find(pattern)
     while start >= 0:
-        yield start, start + len(pattern)
-        start = text.find(pattern, start + 1)
+        end = start + len(pattern)
+        # The last one that begins inside of what was found: with a secret of one character, each byte begins one.
+        while (later := text.rfind(pattern, end - len(pattern) + 1, end - 1 + len(pattern))) >= 0:
+            end = later + len(pattern)
+        yield start, end
+        start = text.find(pattern, end)
 
 
 def _overlap(text: bytes, pattern: bytes) -> int:
