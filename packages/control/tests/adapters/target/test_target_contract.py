@@ -128,8 +128,8 @@ class TargetContract:
         later = replace(spec, generation=2, version=2)
         target.apply(later)
         target.apply(spec)
-        assert target.observe("d-1", 2).fingerprint == later.fingerprint
         until(lambda: target.observe("d-1", 2).state is ServerState.READY)
+        assert target.observe("d-1", 2).fingerprint == later.fingerprint
 
         def is_gone() -> bool:
             target.retire("d-1", 2)
