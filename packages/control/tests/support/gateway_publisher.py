@@ -17,7 +17,6 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.gateway.publishing.counting import Counting
-from modelyard.gateway.publishing.empty import empty_configuration
 from modelyard.gateway.publishing.routes import node_routes
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.http.app import create_app
@@ -27,9 +26,7 @@ from modelyard.trusted_sources import TrustedSources
 def publishing_of(home: Path) -> Publishing:
     """What publishes into a home's database."""
     database = Database(f"sqlite:///{home / 'modelyard.db'}")
-    return Publishing(
-        database=database, clock=SystemClock(), fingerprint=lambda: 1, compile_configuration=empty_configuration
-    )
+    return Publishing(database=database, clock=SystemClock())
 
 
 def application(home: Path, key: str) -> FastAPI:

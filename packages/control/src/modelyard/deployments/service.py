@@ -339,6 +339,11 @@ class DeploymentService:
         with self._database.read() as connection:
             return store.not_stopped(connection, target)
 
+    def every_wanted(self) -> list[Deployment]:
+        """Every deployment whose desired state is running, of all tenants and targets, by its id."""
+        with self._database.read() as connection:
+            return store.wanted(connection)
+
     def note_unconfigured_targets(self) -> None:
         """Give deployments in targets that are not configured a reason that says so. Their status stays as it was."""
         with self._database.read() as connection:

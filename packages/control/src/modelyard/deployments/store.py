@@ -71,6 +71,14 @@ def not_stopped(connection: Connection, target: str) -> list[Deployment]:
     return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.created_at))]
 
 
+def wanted(connection: Connection) -> list[Deployment]:
+    """All deployments that shall run, of all tenants."""
+    query = select(deployments).where(
+        deployments.c.desired_state == DesiredState.RUNNING, deployments.c.status != DeploymentStatus.STOPPED
+    )
+    return [_deployment(row) for row in connection.execute(query.order_by(deployments.c.id))]
+
+
 def targets_of_not_stopped(connection: Connection) -> set[str]:
     """The targets of those, of all tenants."""
     query = select(deployments.c.target).where(deployments.c.status != DeploymentStatus.STOPPED).distinct()

@@ -206,6 +206,8 @@ class LocalStack:
                 "MODELYARD_PORT": str(stack.port),
                 "MODELYARD_MLFLOW_PORT": str(stack.mlflow_port),
                 "MODELYARD_AUTH": str(stack.auth).lower(),
+                "MODELYARD_GATEWAY_HOST": stack.gateway_host,
+                "MODELYARD_GATEWAY_PORT": str(stack.gateway_port),
             },
             nice=nice,
             priority=priority,

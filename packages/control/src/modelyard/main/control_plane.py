@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
 from modelyard.gateway.publishing.counting import Counting
-from modelyard.gateway.publishing.empty import empty_configuration
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflows
@@ -107,8 +106,10 @@ class ControlPlane:
         """Set when the process begins to stop: requests that wait for something end then."""
         self.gateway = PublishingParts(
             context,
-            fingerprint=lambda: 1,
-            compile_configuration=empty_configuration,
+            self.deployment_parts,
+            self.rollout_parts.traffic,
+            resolve=lambda _: {},
+            access_tables=self.subscriptions.access_tables,
             stopping=self.stopping,
             counting=self.counting,
         )
@@ -126,7 +127,7 @@ class ControlPlane:
             ),
             context.in_background("rollouts", self.rollout_parts.reconciler.make_pass, pause_seconds=ROLLOUT_SECONDS),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
-            context.in_background("gateway", self.gateway.publishing.make_pass, pause_seconds=PUBLISH_SECONDS),
+            context.in_background("gateway", self.gateway.publisher.make_pass, pause_seconds=PUBLISH_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
             context.in_background("mirror", mirror.make_pass, pause_seconds=settings.mirror.seconds),
             context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),

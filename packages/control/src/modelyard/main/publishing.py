@@ -1,17 +1,37 @@
 """Puts the publishing side of the gateway together: what compiles its configuration, and what its nodes ask."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 
+from modelyard.gateway.compile import GatewayState
+from modelyard.gateway.configuration import configuration_of
 from modelyard.gateway.publishing.counting import Counting
+from modelyard.gateway.publishing.model_access import needs_subscription
 from modelyard.gateway.publishing.routes import node_routes, status_route
-from modelyard.gateway.publishing.service import Publishing
+from modelyard.gateway.publishing.service import Publisher, Publishing
+from modelyard.gateway.state_reader import GatewayStateReader, Resolve
+from modelyard.gateway.table import Access
 from modelyard.gateway_node import Configuration
 from modelyard.main.context import Context
+from modelyard.main.deployments import DeploymentParts
+from modelyard.subscriptions.access_tables import AccessTables
+from modelyard.traffic.service import TrafficService
 
-PUBLISH_SECONDS = 0.25
+PUBLISH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a configuration is compiled from."""
+
+    state: GatewayState
+    access: Hashable
+    """Another one whenever the table of subscriptions is."""
+    tls_port: int | None
+    gateways: int
 
 
 class PublishingParts:
@@ -20,25 +40,52 @@ class PublishingParts:
     def __init__(
         self,
         context: Context,
+        deployment_parts: DeploymentParts,
+        traffic: TrafficService,
         *,
-        fingerprint: Callable[[], Hashable],
-        compile_configuration: Callable[[], Configuration],
+        resolve: Resolve,
+        access_tables: AccessTables,
         stopping: threading.Event,
         counting: Counting,
     ) -> None:
-        self._url = context.settings.gateway.url
+        self._settings = context.settings
         self._stopping = stopping
         self._counting = counting
-        self.publishing = Publishing(
+        self._access_tables = access_tables
+        self.publishing = Publishing(database=context.database, clock=context.clock)
+        self.states = GatewayStateReader(
             database=context.database,
             clock=context.clock,
-            fingerprint=fingerprint,
-            compile_configuration=compile_configuration,
+            deployments=deployment_parts.deployments,
+            targets=deployment_parts.targets,
+            traffic=traffic,
+            resolve=resolve,
+            model_access=self._model_access,
         )
+        self.publisher = Publisher(self.publishing, read_facts=self._facts, compile_configuration=self._compile)
 
     def routes(self) -> Sequence[APIRouter]:
         """The status, and the requests of nodes."""
         return [
-            status_route(self.publishing, url=self._url),
+            status_route(self.publishing, url=self._settings.gateway.url),
             node_routes(self.publishing, self._counting, is_stopping=self._stopping.is_set),
         ]
+
+    def _facts(self) -> _Facts:
+        nodes = self.publishing.status().nodes
+        tls_ports = [node.tls_port for node in nodes if node.tls_port is not None]
+        return _Facts(
+            state=self.states.read(),
+            access=self._access_tables.fingerprint(),
+            tls_port=min(tls_ports, default=None),
+            gateways=max(1, len(nodes)),
+        )
+
+    def _model_access(self) -> Access:
+        nodes = self.publishing.status().nodes
+        return Access(needs_subscription(self._settings.gateway.access, self._settings.gateway_node, nodes))
+
+    def _compile(self, facts: _Facts) -> Configuration:
+        return configuration_of(
+            facts.state, access=self._access_tables.table(), tls_port=facts.tls_port, gateways=facts.gateways
+        )

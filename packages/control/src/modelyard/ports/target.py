@@ -270,6 +270,15 @@ class Autoscales(Protocol):
 
 
 @runtime_checkable
+class TakesGrpc(Protocol):
+    """A target whose servers may take gRPC where they take HTTP."""
+
+    @property
+    def takes_grpc(self) -> bool:
+        """Whether they do, at the address and port of each deployment."""
+
+
+@runtime_checkable
 class LimitsNamespaces(Protocol):
     """A target that does not take deployments of every namespace."""
 

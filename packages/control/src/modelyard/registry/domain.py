@@ -21,6 +21,16 @@ _PLATFORM_TAGS = ("modelyard.", "mlflow.")
 
 
 @dataclass(frozen=True, slots=True)
+class StagedVersion:
+    """That a version is in a stage."""
+
+    tenant_id: str
+    model_name: str
+    version: int
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file of a version. `path` is relative, with `/`; `sha256` is in hex, `size` in bytes."""
 

@@ -11,11 +11,16 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.registry import store
-from modelyard.registry.domain import Version, refuse_deleting
+from modelyard.registry.domain import StagedVersion, Version, refuse_deleting
 from modelyard.registry.search_index.rows import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"
+
+
+def versions_in_stages(connection: Connection) -> list[StagedVersion]:
+    """Every version that is in production or in staging, of all tenants."""
+    return store.versions_in_stages(connection)
 
 
 class StageMover:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from modelyard.db.statements import insert_new
 from modelyard.errors import Conflict
-from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, Version
+from modelyard.registry.domain import Dataset, FileEntry, Manifest, Model, NewVersion, StagedVersion, Version
 from modelyard.registry.name_store import find_mirrored, free_label, free_mirror_name, names_of
 from modelyard.registry.provenance import Provenance
 from modelyard.registry.search_index.rows import index_model, index_new_version, index_version_metrics
@@ -192,6 +192,16 @@ def change_model(connection: Connection, tenant_id: str, name: str, *, at: datet
     """Write some columns of a model."""
     statement = update(models).where(models.c.tenant_id == tenant_id, models.c.name == name)
     connection.execute(statement.values(updated_at=at, revision=models.c.revision + 1, **values))
+
+
+def versions_in_stages(connection: Connection) -> list[StagedVersion]:
+    """Those in production and in staging, of all tenants, oldest first."""
+    columns = (versions.c.tenant_id, versions.c.model_name, versions.c.version, versions.c.stage)
+    query = select(*columns).where(
+        versions.c.stage.in_([Stage.PRODUCTION, Stage.STAGING]), versions.c.deleted_at.is_(None)
+    )
+    found = connection.execute(query.order_by(*columns[:3]))
+    return [StagedVersion(row.tenant_id, row.model_name, row.version, Stage(row.stage)) for row in found]
 
 
 def version_in(connection: Connection, tenant_id: str, name: str, stage: Stage) -> Version | None:

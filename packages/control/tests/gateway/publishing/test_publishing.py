@@ -10,8 +10,7 @@ from modelyard.db import Database
 from modelyard.envoy.resources import typed
 from modelyard.gateway.publishing.addresses import public_addresses
 from modelyard.gateway.publishing.domain import LIVE_FOR, GatewayNode, PublicationState
-from modelyard.gateway.publishing.empty import empty_configuration
-from modelyard.gateway.publishing.service import Publishing
+from modelyard.gateway.publishing.service import Publisher, Publishing
 from modelyard.gateway_node import Configuration
 from modelyard.gateway_node.control_plane import CREDENTIAL_PREFIX, NodeReport
 from modelyard.main import ControlPlane
@@ -39,63 +38,44 @@ def report(running: Configuration | None = None, refused: Configuration | None =
     )
 
 
-class Compiled:
-    """What a compiler gives, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.configuration = A
-        self.facts = 1
-        self.count = 0
-
-    def __call__(self) -> Configuration:
-        self.count += 1
-        return self.configuration
-
-
 @pytest.fixture
-def compiled() -> Compiled:
-    return Compiled()
-
-
-@pytest.fixture
-def publishing(database: Database, clock: ManualClock, compiled: Compiled) -> Publishing:
-    return Publishing(
-        database=database, clock=clock, fingerprint=lambda: compiled.facts, compile_configuration=compiled
-    )
+def publishing(database: Database, clock: ManualClock) -> Publishing:
+    return Publishing(database=database, clock=clock)
 
 
 class TestPublishing:
     def test_it_compiles_when_facts_change_and_publishes_when_the_configuration_does(
-        self, publishing: Publishing, compiled: Compiled
+        self, publishing: Publishing
     ) -> None:
+        facts, compiled = ["a"], []
+
+        def compile_configuration(seen: str) -> Configuration:
+            compiled.append(seen)
+            if seen == "broken":
+                raise ValueError("no")
+            return B if seen == "b" else A
+
+        publisher = Publisher(publishing, read_facts=lambda: facts[-1], compile_configuration=compile_configuration)
         for _ in range(3):
-            publishing.make_pass()
-        assert compiled.count == 1
+            publisher.make_pass()
+        assert compiled == ["a"]
         first = publishing.status().newest
         assert first is not None
         assert (first.number, first.digest) == (1, A.digest)
-        compiled.facts = 2
-        publishing.make_pass()
-        assert compiled.count == 2
+        facts.append("like a")
+        publisher.make_pass()
         assert publishing.status().newest == first
-        compiled.facts, compiled.configuration = 3, B
-        publishing.make_pass()
-        compiled.facts, compiled.configuration = 4, A
-        publishing.make_pass()
+        facts.append("broken")
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no"):
+                publisher.make_pass()
+        for each in "ba":
+            facts.append(each)
+            publisher.make_pass()
+        assert compiled == ["a", "like a", "broken", "broken", "b", "a"]
         last = publishing.status().newest
         assert last is not None
         assert (last.number, last.digest) == (3, A.digest)
-
-    def test_what_cannot_be_compiled_is_tried_again(self, publishing: Publishing, compiled: Compiled) -> None:
-        def fail() -> Configuration:
-            raise RuntimeError("no")
-
-        publishing._compile = fail
-        with pytest.raises(RuntimeError):
-            publishing.make_pass()
-        publishing._compile = compiled
-        publishing.make_pass()
-        assert publishing.newer(None) == A.text
 
     def test_the_newest_is_given_to_who_has_seen_another(self, publishing: Publishing) -> None:
         assert publishing.newer(None) is None
@@ -158,13 +138,13 @@ class TestOverHttp:
         self, client: TestClient, node: dict[str, str], control_plane: ControlPlane
     ) -> None:
         assert client.get(CONFIGURATION, headers=node).status_code == 204
-        control_plane.gateway.publishing.publish(empty_configuration())
+        control_plane.gateway.publishing.publish(A)
         got = client.get(CONFIGURATION, headers=node)
-        assert Configuration.read(got.text) == empty_configuration()
-        digest = empty_configuration().digest
+        assert Configuration.read(got.text) == A
+        digest = A.digest
         known: dict[str, str | float] = {"seen": digest, "wait_seconds": 0.3}
         assert client.get(CONFIGURATION, params=known, headers=node).status_code == 204
-        said = report(empty_configuration())
+        said = report(A)
         body = {name: getattr(said, name) for name in said.__slots__}
         assert client.put(f"{NODES}/one", json=body, headers=node).status_code == 204
         status = client.get(STATUS).json()

@@ -1,8 +1,9 @@
 """Publishes the configuration of the gateway whenever it changes, and keeps what its nodes say of it."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -17,6 +18,7 @@ logger = structlog.get_logger()
 
 _KEPT_PUBLICATIONS = 20
 _KEPT_NODES = timedelta(hours=1)
+_Facts = TypeVar("_Facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +31,11 @@ class GatewayStatus:
 
 
 class Publishing:
-    """One for each control plane.
+    """Publications and nodes. One for each control plane."""
 
-    Args:
-        fingerprint: something that is another one whenever `compile_configuration` may give another configuration.
-        compile_configuration: what the gateway shall run now.
-    """
-
-    def __init__(
-        self,
-        *,
-        database: Database,
-        clock: Clock,
-        fingerprint: Callable[[], Hashable],
-        compile_configuration: Callable[[], Configuration],
-    ) -> None:
+    def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._fingerprint = fingerprint
-        self._compile = compile_configuration
-        self._compiled: Hashable = None
-
-    def make_pass(self) -> bool:
-        """Publish what has changed. Nothing more is to be done before the next pass."""
-        fingerprint = self._fingerprint()
-        if fingerprint == self._compiled:
-            return False
-        self.publish(self._compile())
-        self._compiled = fingerprint
-        return False
 
     def publish(self, configuration: Configuration) -> Publication:
         """Make this the newest configuration, unless it is already."""
@@ -103,3 +81,32 @@ class Publishing:
             newest, every = store.newest(connection), store.nodes(connection)
         live = tuple(node for node in every if node.is_live(now))
         return GatewayStatus(state_of(newest, live), newest, live)
+
+
+class Publisher(Generic[_Facts]):
+    """Publishes a configuration whenever what it is compiled from has changed.
+
+    Args:
+        read_facts: what it is compiled from; equal as long as nothing has changed.
+        compile_configuration: what the gateway shall run by these.
+    """
+
+    def __init__(
+        self,
+        publishing: Publishing,
+        *,
+        read_facts: Callable[[], _Facts],
+        compile_configuration: Callable[[_Facts], Configuration],
+    ) -> None:
+        self._publishing = publishing
+        self._read_facts = read_facts
+        self._compile = compile_configuration
+        self._published: _Facts | None = None
+
+    def make_pass(self) -> bool:
+        """Publish what has changed. Nothing more is to be done before the next pass."""
+        facts = self._read_facts()
+        if facts != self._published:
+            self._publishing.publish(self._compile(facts))
+            self._published = facts
+        return False

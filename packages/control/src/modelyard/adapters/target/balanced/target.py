@@ -84,6 +84,11 @@ class BalancedTarget:
         """Those of the settings."""
         return self._range
 
+    @property
+    def takes_grpc(self) -> bool:
+        """The balancer tells gRPC from HTTP at one port."""
+        return True
+
     def is_free(self, port: int) -> bool:
         """Whether nobody listens there now."""
         return is_free(self._host, port)

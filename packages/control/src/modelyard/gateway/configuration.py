@@ -1,0 +1,24 @@
+"""The configuration of the gateway's nodes, from a state: compiled to the route table, and translated. Pure."""
+
+from modelyard.gateway.compile import GatewayState, compile_table
+from modelyard.gateway.envoy import assignments, clusters, route_configuration
+from modelyard.gateway.envoy.access_filters import access_filters
+from modelyard.gateway_node import Configuration
+from modelyard.subscriptions.access_table import AccessTable
+
+
+def configuration_of(state: GatewayState, *, access: AccessTable, tls_port: int | None, gateways: int) -> Configuration:
+    """What nodes are to run.
+
+    Args:
+        access: who may call what, and how often.
+        tls_port: where the gateway takes TLS; None: nowhere.
+        gateways: how many nodes share limits.
+    """
+    table = compile_table(state)
+    return Configuration(
+        clusters=tuple(clusters(table)),
+        endpoints=tuple(assignments(table)),
+        routes=route_configuration(table, tls_port=tls_port),
+        filters=access_filters(access, gateways=gateways),
+    )
