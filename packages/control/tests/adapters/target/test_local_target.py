@@ -21,6 +21,7 @@ import pytest
 from modelyard.adapters.target.bundles import PlacedBundle
 from modelyard.adapters.target.local import LocalTarget
 from modelyard.adapters.target.local_observation import observed
+from modelyard.adapters.target.local_options import LocalOptions
 from modelyard.adapters.target.server_files import ServerFiles
 from modelyard.errors import Invalid, Unavailable
 from modelyard.home import Home
@@ -80,6 +81,19 @@ class TestWhatAServerIsGiven:
         assert environment["PATH"] == os.environ["PATH"]
         assert "secret" not in environment.values()
         assert not [name for name in environment if name.startswith(("MODELYARD", "SUPERVISOR", "AWS"))]
+
+    def test_callers_are_given_the_host_that_the_operator_says(
+        self, make_target: MakeTarget, spec: ServerSpec, home: Home, until: Until
+    ) -> None:
+        options = LocalOptions.model_validate({"host": "0.0.0.0", "url_host": "127.0.0.2"})  # Of this machine.
+        target = make_target(options=options, server_settings={"allowed_hosts": "models.example.com"})
+        target.apply(spec)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        assert target.observe("d-1", 1).url == f"http://127.0.0.2:{spec.port}"
+        assert target.observe_all()[ServerKey("d-1", 1)].url == f"http://127.0.0.2:{spec.port}"
+        assert ask(target.observe("d-1", 1))
+        settings = json.loads((home.servers / "d-1" / "server.json").read_text())
+        assert settings["allowed_hosts"] == "models.example.com,127.0.0.2"
 
     def test_it_runs_behind_the_management_api_in_the_scheduler(self, ready: ServerObservation) -> None:
         assert ask(ready)["nice"] > os.nice(0)

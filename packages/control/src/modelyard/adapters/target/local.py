@@ -10,13 +10,16 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from modelyard.adapters.target.bundles import FindBundle, HomeBundles, PlacedBundle
-from modelyard.adapters.target.context import TargetContext, refuse_options
+from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.target.local_observation import observed, observed_unsupervised, reports_other_replicas
+from modelyard.adapters.target.local_options import DEFAULT, LocalOptions
+from modelyard.adapters.target.options import read_options
 from modelyard.adapters.target.server_files import Applied, ServerFiles, generations_in
 from modelyard.atomic_file import replace_text
 from modelyard.errors import Conflict, Invalid, Unavailable
@@ -34,7 +37,6 @@ STOP_SECONDS = 45
 """How long a model server has to finish what it is answering."""
 
 _NAME = "local"
-_HOST = "127.0.0.1"
 _HANDOVER = "handover"  # The folder where the generations of one deployment share their listening socket.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NICE = 5  # The management API stays quick while models work; training runs come after both.
@@ -50,6 +52,7 @@ class LocalTarget:
         find_bundle: where bundles lie.
         replica_memory_bytes: the memory limit of a replica, and its default.
         server_settings: settings of `modelyard-serve` that all servers have in common, by name.
+        options: where servers listen.
     """
 
     def __init__(
@@ -63,15 +66,18 @@ class LocalTarget:
         isolation: Isolation,
         replica_memory_bytes: int | None = None,
         server_settings: Mapping[str, str | None] = MappingProxyType({}),
+        options: LocalOptions = DEFAULT,
     ) -> None:
+        self._options = options
+        self._host = str(options.host)
         self._installation = installation
         self._find_bundle = find_bundle
-        self._server_settings = server_settings
+        self._server_settings = options.with_host(server_settings)
         self._isolation = isolation.of_servers
         self._servers = home.servers
         self._supervisor = supervisor
         self._range = ports
-        self._claims = ServerPorts(home.servers / "ports", host=_HOST)
+        self._claims = ServerPorts(home.servers / "ports", host=self._host)
         self._replica_memory_bytes = replica_memory_bytes
         # One that hangs is asked at its address, and waited for: some at once, so that many do not hold up the others.
         self._observers = ThreadPoolExecutor(_OBSERVED_AT_ONCE, thread_name_prefix="observe")
@@ -85,7 +91,7 @@ class LocalTarget:
                 code="target_options_invalid",
                 field=f"targets.{name}",
             )
-        refuse_options(name, options)
+        read = read_options(LocalOptions, name, options)
         return cls(
             context.home,
             Supervisor(context.home),
@@ -95,6 +101,7 @@ class LocalTarget:
             isolation=context.isolation,
             replica_memory_bytes=context.replica_memory_bytes,
             server_settings=context.server_settings,
+            options=read,
         )
 
     @property
@@ -104,7 +111,7 @@ class LocalTarget:
 
     def is_free(self, port: int) -> bool:
         """Whether nobody listens there now."""
-        return is_free(_HOST, port)
+        return is_free(self._host, port)
 
     @property
     def max_memory_bytes(self) -> int | None:
@@ -135,21 +142,24 @@ class LocalTarget:
         port = self._claims.port_of(deployment_id)
         if port is None or generation not in self._generations(deployment_id):
             return ServerObservation(state=ServerState.ABSENT)
-        files, url = self._files(deployment_id, generation), _url(port)
+        files, url = self._files(deployment_id, generation), self._options.own_url(port)
         try:
-            program = self._supervisor.state(files.program)
+            seen = observed(files, url, self._supervisor.state(files.program))
         except Unavailable:
-            return observed_unsupervised(files, url)
-        return observed(files, url, program)
+            seen = observed_unsupervised(files, url)
+        return replace(seen, url=self._options.shown_url(port))
 
     def observe_all(self) -> Mapping[ServerKey, ServerObservation]:
         """Every server that holds a port: it is claimed before all else, and given back after all else."""
         programs = self._programs()
 
         def observe(files: ServerFiles, port: int) -> ServerObservation:
+            url = self._options.own_url(port)
             if programs is None:
-                return observed_unsupervised(files, _url(port))
-            return observed(files, _url(port), programs.get(files.program))
+                seen = observed_unsupervised(files, url)
+            else:
+                seen = observed(files, url, programs.get(files.program))
+            return replace(seen, url=self._options.shown_url(port))
 
         observations = {
             ServerKey(deployment_id, generation): self._observers.submit(
@@ -236,7 +246,7 @@ class LocalTarget:
         command = [str(bundle.python.parent / "modelyard-serve"), str(bundle.path)]
         command += ["--config", str(files.configuration), "--status-file", str(files.status)]
         # Relative to the working directory, because a unix socket's path is limited to 108 bytes.
-        command += ["--host", _HOST, "--port", str(port), "--handover", _HANDOVER]
+        command += ["--host", self._host, "--port", str(port), "--handover", _HANDOVER]
         memory = spec.resources.memory_bytes or self._replica_memory_bytes
         if memory is not None:
             command += ["--max-memory-mb", str(max(1, memory // _MEBIBYTE))]
@@ -261,7 +271,3 @@ def _bundle_of(artifact: Artifact) -> BundleArtifact:
     if not isinstance(artifact, BundleArtifact):
         raise Invalid("artifact: this target runs bundles, got an image", code="artifact_unsupported", field="artifact")
     return artifact
-
-
-def _url(port: int) -> str:
-    return f"http://{_HOST}:{port}"
