@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,12 +35,14 @@ from modelyard.subscriptions.access_table import (
     product_key,
     tenant_scope,
 )
+from modelyard.subscriptions.keys import key_digest, new_key
 
 HEADER, QUERY = "Ocp-Apim-Subscription-Key", "subscription-key"
 MINUTE = timedelta(seconds=60)
 TENANT = "default"
 NEEDED = Access(needs_subscription=True)
 Headers = Sequence[tuple[str, str]]
+Until = Callable[..., None]
 
 
 def digest(key: str) -> str:
@@ -59,8 +61,14 @@ def rule(path: str, access: Access = NEEDED, **fields: Any) -> dict[str, Any]:
         "name": path,
         "match": {"path_separated_prefix": path},
         "route": weighted({"echo": 1}),
-        "metadata": {"filter_metadata": access_metadata(made)},
+        "metadata": {"filter_metadata": {**access_metadata(made), "modelyard": _said(made)}},
     }
+
+
+def _said(made: Route) -> dict[str, str]:
+    """What the access log shows of a route."""
+    named = {"api": made.api_id, "model": made.model_name}
+    return {"tenant": made.tenant_id, **{name: value for name, value in named.items() if value is not None}}
 
 
 RULES = [
@@ -462,3 +470,84 @@ def test_ten_thousand_keys_are_known(gateway: Gateway) -> None:
     gateway.admit(AccessTable(subscribers=many))
     assert caller(gateway.get("/a", with_key("sub-4999-two"))) == "sub-4999"
     assert caller(gateway.get("/a", with_key("sub-0-one"))) == "sub-0"
+
+
+class TestUsage:
+    def test_a_node_reports_who_called_what_and_what_was_refused(self, gateway: Gateway, until: Until) -> None:
+        gateway.admit(
+            AccessTable(
+                subscribers=(subscriber("sub-counted", tenant_scope(TENANT)),),
+                rate_limits=(
+                    RateLimit(LimitScope.API, api_scope(TENANT, "b"), 1, MINUTE),
+                    RateLimit(LimitScope.API, api_scope(TENANT, "dry"), 1, MINUTE, is_enforced=False),
+                ),
+            )
+        )
+        for path in ("/a", "/a", "/b", "/b", "/dry", "/dry", "/churn"):
+            gateway.get(path, with_key("sub-counted-one"))
+        gateway.get("/a", with_key("nonsense"))
+
+        def counts() -> dict[str, tuple[int, int, int]]:
+            found: dict[str, tuple[int, int, int]] = {}
+            for report in gateway.node.control_plane.usage:
+                for row in report.rows:
+                    if row.subscription_id == "sub-counted":
+                        before = found.get(row.scope, (0, 0, 0))
+                        now = (row.calls, row.refused, row.over_limit)
+                        found[row.scope] = (before[0] + now[0], before[1] + now[1], before[2] + now[2])
+            return found
+
+        expected = {"api:a": (2, 0, 0), "api:b": (1, 1, 0), "api:dry": (2, 0, 1), "model:churn": (1, 0, 0)}
+        until(lambda: counts() == expected)
+
+
+class TestSecrecy:
+    def test_keys_and_tokens_are_in_no_file_no_dump_no_metric_and_no_answer(
+        self, gateway: Gateway, until: Until
+    ) -> None:
+        keys = {name: new_key() for name in ("good", "second", "wrong", "narrow")}
+        with Issuer() as issuer:
+            issuer.add_key("one")
+            gateway.admit(
+                AccessTable(
+                    subscribers=(
+                        Subscriber(
+                            "sub-s",
+                            frozenset({tenant_scope(TENANT)}),
+                            (key_digest(keys["good"]), key_digest(keys["second"])),
+                            client=TokenClient("default.main", "anna"),
+                        ),
+                        Subscriber("sub-n", frozenset({api_scope(TENANT, "b")}), (key_digest(keys["narrow"]),)),
+                    ),
+                    issuers=(issuer_of(issuer),),
+                )
+            )
+            tokens = {"good": issuer.token(), "old": issuer.token(exp=1_000_000)}
+        grpc = ("content-type", "application/grpc")
+        answers = []
+        for path in ("/a", "/open", "/product-open", "/bare", "/nothing"):
+            for key in keys.values():
+                answers += [
+                    gateway.get(path, with_key(key)),
+                    gateway.get(path, [grpc, *with_key(key)]),
+                    gateway.get(path, [*with_key(key), *with_key(key)]),
+                    gateway.get(path, [("X-Request-Id", "same"), *with_key(key)]),
+                    gateway.get(f"{path}?{QUERY}={key}&x=1"),
+                    gateway.get(f"{path}?x=1&subscription%2Dkey={key}"),
+                    gateway.get(f"{path}?{QUERY}={key}&{QUERY}={key}"),
+                    gateway.get(f"{path}?{QUERY}={key}", with_key(key)),
+                ]
+            answers += [gateway.get(path, bearer(token)) for token in tokens.values() if path != "/open"]
+        assert {200, 401, 403, 500} == {answer.status_code for answer in answers}
+        log = gateway.node.folder.access_log
+        until(lambda: "/nothing" in log.read_text(), "the log is written")
+        admin = gateway.node.envoy.admin
+        places = {
+            **{str(file): file.read_text() for file in gateway.node.folder.root.rglob("*") if file.is_file()},
+            **{path: admin._request("GET", path).decode() for path in ("/config_dump", "/stats", "/clusters")},
+            "answers": "".join(f"{answer.headers}{answer.text}" for answer in answers),
+            "reports": f"{gateway.node.control_plane.reports}{gateway.node.control_plane.usage}",
+        }
+        secrets = [*keys.values(), *tokens.values(), *(token.rsplit(".", 1)[1] for token in tokens.values())]
+        leaks = [place for place, text in places.items() for secret in secrets if secret in text]
+        assert leaks == []

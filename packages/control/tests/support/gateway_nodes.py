@@ -19,6 +19,7 @@ from modelyard.gateway_node.node import Node
 from modelyard.gateway_node.process import NodeEnvoy
 from modelyard.gateway_node.resource_files import ResourceFiles
 from modelyard.gateway_node.settings import GatewayNodeSettings
+from modelyard.gateway_node.usage import UsageReport
 
 HOST = "127.0.0.1"
 _NEVER = "0s"
@@ -84,6 +85,7 @@ class QueueControlPlane:
     def __init__(self) -> None:
         self.reports: list[NodeReport] = []
         self.counted: Sequence[BackendCounters] = ()
+        self.usage: list[UsageReport] = []
         self.is_away = False
         self._newest: Configuration | None = None
         self._changed = threading.Condition()
@@ -112,6 +114,11 @@ class QueueControlPlane:
         """See the port."""
         self._refuse_away()
         self.counted = counters
+
+    def note_usage(self, report: UsageReport) -> None:
+        """See the port."""
+        self._refuse_away()
+        self.usage.append(report)
 
     def _refuse_away(self) -> None:
         if self.is_away:

@@ -11,6 +11,7 @@ import httpx
 from modelyard.errors import Unavailable
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.counters import BackendCounters
+from modelyard.gateway_node.usage import UsageReport
 
 WAIT_SECONDS = 25
 """How long a request for a newer configuration may wait for one."""
@@ -65,6 +66,13 @@ class ControlPlaneOfNode(Protocol):
             Unavailable: as above.
         """
 
+    def note_usage(self, report: UsageReport) -> None:
+        """Say who called what since the last report. The same report again is counted once.
+
+        Raises:
+            Unavailable: as above.
+        """
+
 
 class HttpControlPlane:
     """The same over HTTP."""
@@ -93,6 +101,10 @@ class HttpControlPlane:
         """See the port."""
         content = {"counters": [asdict(each) for each in counters]}
         self._ask(self._client.build_request("PUT", f"{self._report_path}/counters", json=content))
+
+    def note_usage(self, report: UsageReport) -> None:
+        """See the port."""
+        self._ask(self._client.build_request("PUT", f"{self._report_path}/usage", json=asdict(report)))
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         try:

@@ -78,6 +78,11 @@ class NodeFolder:
         return self.root / "access.log"
 
     @property
+    def usage(self) -> Path:
+        """How far the access log was counted."""
+        return self.root / "usage.json"
+
+    @property
     def socket(self) -> Path:
         """Envoy's admin interface."""
         inside = self.root / "admin.sock"

@@ -22,12 +22,14 @@ from modelyard.gateway_node.log_rotation import LogRotation
 from modelyard.gateway_node.process import NodeEnvoy
 from modelyard.gateway_node.proof import prove
 from modelyard.gateway_node.settings import GatewayNodeSettings
+from modelyard.gateway_node.usage import UsageLog
 
 logger = structlog.get_logger()
 
 _LOOK_SECONDS = 0.25
 _REPORT_SECONDS = 5.0
 _COUNT_SECONDS = 1.0
+_USAGE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
 
@@ -50,6 +52,7 @@ class Node:
         self._control_plane = control_plane
         self._certificate = Certificate(settings, folder)
         self._logs = LogRotation(folder.access_log, reopen=envoy.admin.reopen_logs)
+        self._usage = UsageLog(folder.access_log, folder.usage)
         self._running: Configuration | None = None
         self._refused: tuple[str, str] | None = None
         self._newest: Configuration | None = None
@@ -66,7 +69,7 @@ class Node:
         """
         self._certificate.load()
         self._start_with_last_good()
-        for work in (self._fetch, self._report, self._count):
+        for work in (self._fetch, self._report, self._count, self._note_usage):
             threading.Thread(target=work, name=f"gateway{work.__name__}", daemon=True).start()
         while not self._stopped.is_set():
             self._make_pass()
@@ -207,6 +210,15 @@ class Node:
                 last = counters
 
         self._for_ever(count)
+
+    def _note_usage(self) -> None:
+        """Report who called what, as the access log has it."""
+
+        def note() -> None:
+            if not self._usage.report_new(self._control_plane.note_usage):
+                self._stopped.wait(_USAGE_SECONDS)
+
+        self._for_ever(note)
 
     def _for_ever(self, work: Callable[[], None]) -> None:
         was_away = False

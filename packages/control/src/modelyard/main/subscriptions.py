@@ -10,6 +10,7 @@ from modelyard.main.context import Context
 from modelyard.principals import Principal
 from modelyard.registry import store as registry_store
 from modelyard.subscriptions.access_tables import AccessTables
+from modelyard.subscriptions.node_routes import usage_report_routes
 from modelyard.subscriptions.products import Products
 from modelyard.subscriptions.routes import product_routes, subscription_reads, subscription_writes, usage_routes
 from modelyard.subscriptions.rule_routes import issuer_routes, limit_routes
@@ -41,6 +42,7 @@ class SubscriptionParts:
             usage_routes(self.usage, self._clock),
             issuer_routes(self.issuers),
             limit_routes(self.limits),
+            usage_report_routes(self.usage),
         ]
 
 
