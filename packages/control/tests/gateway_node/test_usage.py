@@ -19,7 +19,7 @@ def line(**fields: Any) -> bytes:
 
 
 class TestCounting:
-    def test_calls_failures_and_refusals_are_told_apart(self) -> None:
+    def test_calls_failures_and_refusals_are_counted_separately(self) -> None:
         (found,) = counted(
             [
                 line(**ENDPOINT),
@@ -46,7 +46,7 @@ class TestCounting:
             last_at="2026-05-01T10:20:30+00:00",
         )
 
-    def test_callers_apis_and_models_are_counted_apart_and_the_rest_not_at_all(self) -> None:
+    def test_callers_apis_and_models_are_counted_separately_and_the_rest_not_at_all(self) -> None:
         lines = [
             line(**ENDPOINT),
             line(subscription="sub-2", **ENDPOINT),
