@@ -110,8 +110,11 @@ class TestPushing:
             return push(reference, log=log)
 
         monkeypatch.setattr(yard.parts.building, "push", push_later)
-        assert yard.make()["state"] == "pushed"
+        image = yard.make()
+        assert image["state"] == "pushed"
         assert states == ["built"] * 3
+        log = yard.api.get(f"/mlops/jobs/{image['job_id']}/log").text
+        assert log.count("waiting, and then trying again: the registry does not answer\n") == 2
         assert yard.actions() == ["image.building", "image.built", "image.pushed"]
 
 

@@ -61,9 +61,11 @@ class Imaging:
         try:
             return step()
         except ModelyardError as error:
+            if isinstance(error, Unavailable) and not isinstance(error, DiskFull):
+                self._log(job)(f"waiting, and then trying again: {error.message}")
+                raise
             image = self.making.images.of_job(job.job_id)
-            is_repeated = isinstance(error, Unavailable) and not isinstance(error, DiskFull)
-            if image is not None and not is_repeated:
+            if image is not None:
                 self.making.images.note_failed(owner_of(job), image, error.message)
             raise
 
