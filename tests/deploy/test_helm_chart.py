@@ -29,6 +29,10 @@ EVERYTHING = {
     "settings.MODELYARD_ALLOWED_HOSTS": "api.example.com",
     "target.service.type": "LoadBalancer",
     "runner.namespace": "models",
+    "gateway.enabled": "true",
+    "gateway.tlsSecret": "gateway-tls",
+    "gateway.url": "https://models.example.com",
+    "gateway.metricsFrom[0].podSelector.matchLabels.app": "prometheus",
     "hostAliases[0].ip": "10.0.0.5",
     "hostAliases[0].hostnames": "{postgres.internal}",
 }
@@ -102,7 +106,8 @@ class TestSettings:
         for pod in pod_templates(rendered(EVERYTHING)):
             for variable in pod["containers"][0]["env"]:
                 is_secret = any(word in variable["name"] for word in ("_KEY", "DATABASE_URL", "BACKEND_URI"))
-                assert is_secret == ("valueFrom" in variable)
+                is_secret &= not variable["name"].endswith("_TLS_KEY")  # The path of a file of a secret.
+                assert is_secret == ("secretKeyRef" in variable.get("valueFrom", {}))
 
     def test_the_target_is_this_cluster_with_its_namespaces(self) -> None:
         target = _variable(rendered(EVERYTHING), "MODELYARD_TARGETS")["cluster"]
@@ -169,3 +174,33 @@ def _variable(objects: list[Object], name: str) -> dict[str, Any]:
     env = {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
     content: dict[str, Any] = json.loads(env[name])
     return content
+
+
+class TestTheGateway:
+    VALUES: Mapping[str, str] = {"gateway.enabled": "true"}
+
+    def test_its_nodes_and_the_control_plane_have_the_same_key_and_no_token_of_the_cluster(self) -> None:
+        objects = rendered(self.VALUES)
+        gateway = one_of(objects, "Deployment", "mine-modelyard-gateway")["spec"]["template"]["spec"]
+        control = one_of(objects, "Deployment", "mine-modelyard")["spec"]["template"]["spec"]
+        keys = [
+            [each["valueFrom"] for each in pod["containers"][0]["env"] if each["name"] == "MODELYARD_GATEWAY_KEY"]
+            for pod in (gateway, control)
+        ]
+        assert keys[0] == keys[1] == [{"secretKeyRef": {"name": "keys", "key": "gateway-key"}}]
+        assert gateway["automountServiceAccountToken"] is False
+
+    def test_a_pod_has_longer_than_its_requests_to_end(self) -> None:
+        values = {**self.VALUES, "gateway.drainSeconds": "300", "gateway.noticeSeconds": "20"}
+        deployment = one_of(rendered(values), "Deployment", "mine-modelyard-gateway")
+        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > 320
+        assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+    def test_it_reaches_callers_with_tls_only_where_there_is_a_certificate(self) -> None:
+        plain = one_of(rendered(self.VALUES), "Service", "mine-modelyard-gateway")
+        assert [port["name"] for port in plain["spec"]["ports"]] == ["http"]
+        secure = one_of(rendered({**self.VALUES, "gateway.tlsSecret": "tls"}), "Service", "mine-modelyard-gateway")
+        assert [port["name"] for port in secure["spec"]["ports"]] == ["http", "https"]
+
+    def test_without_it_nothing_of_it_is_there(self) -> None:
+        assert not [one for one in rendered() if "gateway" in json.dumps(one).lower()]

@@ -33,6 +33,8 @@ class Reconciler:
         target_name: as deployments name the target.
         renew_lease: renews the lease of this work, or raises LeaseLostError when another process has it by now. It is
             called directly before each action on the target.
+        may_remove: whether the servers of a deployment that shall stop get no requests any more from what leads them
+            there. Until it says so they stay; it is asked again in the next pass.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Reconciler:
         target_name: str,
         target: Target,
         renew_lease: Callable[[], None] = lambda: None,
+        may_remove: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._deployments = deployments
         self._specs = specs
@@ -50,6 +53,7 @@ class Reconciler:
         """As deployments name the target."""
         self._target = target
         self._renew_lease = renew_lease
+        self._may_remove = may_remove
         self._in_progress: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"reconciler-{target_name}")
 
@@ -105,7 +109,8 @@ class Reconciler:
             raise
         self._record_status(deployment, decision, observed)
         if decision.action is Action.REMOVE:
-            self._remove(deployment.deployment_id)
+            if self._may_remove(deployment.deployment_id):
+                self._remove(deployment.deployment_id)
         elif deployment.desired_state is DesiredState.RUNNING:
             self._replace(deployment, replacement, servers)
         return decision

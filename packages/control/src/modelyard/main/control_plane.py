@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
 from modelyard.gateway.publishing.counting import Counting
+from modelyard.gateway.publishing.leaving import Leaving
+from modelyard.gateway.publishing.service import Publishing
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflows
@@ -70,7 +72,10 @@ class ControlPlane:
             registry_parts.promotion,
             registry_parts.policies,
         )
-        self.deployment_parts = DeploymentParts(context, self.jobs, self.registry)
+        publishing = Publishing(database=self.database, clock=context.clock)
+        self.deployment_parts = DeploymentParts(
+            context, self.jobs, self.registry, may_remove=Leaving(publishing).has_left
+        )
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
         self.counting = Counting(database=self.database, clock=context.clock)
         meter = GatewayMeter(deployments=self.deployments, counters=self.counting)
@@ -109,6 +114,7 @@ class ControlPlane:
             self.deployment_parts,
             self.rollout_parts.traffic,
             resolve=lambda _: {},
+            publishing=publishing,
             access_tables=self.subscriptions.access_tables,
             stopping=self.stopping,
             counting=self.counting,

@@ -1,6 +1,6 @@
 """Puts the nouns of serving together: bundles, deployments, and what keeps them as they shall be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fastapi import APIRouter
@@ -32,7 +32,9 @@ RECONCILE_SECONDS = 0.5
 class DeploymentParts:
     """Bundles and images of versions, and deployments of them."""
 
-    def __init__(self, context: Context, jobs: JobService, registry: RegistryService) -> None:
+    def __init__(
+        self, context: Context, jobs: JobService, registry: RegistryService, *, may_remove: Callable[[str], bool]
+    ) -> None:
         settings, adapters, clock = context.settings, context.adapters, context.clock
         self._jobs = jobs
         self._registry = registry
@@ -71,6 +73,7 @@ class DeploymentParts:
                 target_name=name,
                 target=target,
                 renew_lease=context.leases.renew,
+                may_remove=may_remove,
             )
             for name, target in adapters.targets.items()
         ]

@@ -44,6 +44,7 @@ class PublishingParts:
         traffic: TrafficService,
         *,
         resolve: Resolve,
+        publishing: Publishing,
         access_tables: AccessTables,
         stopping: threading.Event,
         counting: Counting,
@@ -52,7 +53,7 @@ class PublishingParts:
         self._stopping = stopping
         self._counting = counting
         self._access_tables = access_tables
-        self.publishing = Publishing(database=context.database, clock=context.clock)
+        self.publishing = publishing
         self.states = GatewayStateReader(
             database=context.database,
             clock=context.clock,
