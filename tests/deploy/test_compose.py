@@ -42,5 +42,10 @@ def test_it_is_reached_from_this_machine_alone_unless_somebody_says_so() -> None
     assert "ports" not in COMPOSE["services"]["database"]
 
 
+def test_composes_first_release_reads_the_file_too() -> None:
+    assert COMPOSE.keys() == {"services", "volumes"}
+    assert (FOLDER / ".env").read_text() == "COMPOSE_PROJECT_NAME=modelyard\n"
+
+
 def _lines() -> list[str]:
     return (FOLDER / "modelyard.env").read_text().splitlines()
