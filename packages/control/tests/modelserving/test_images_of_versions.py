@@ -41,6 +41,15 @@ class TestImagesOfVersions:
         other = yard.api.post(f"{MODELS}/my_model/image", json={"artifact_id": log_model().run_id})
         assert other.json()["model_version"] == 2
 
+    def test_a_version_is_found_however_many_came_after_it(
+        self, yard: ImageYard, log_model: Callable[..., LoggedModel], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("modelyard.registry.registration.MAX_LIMIT", 1)
+        logged = [log_model() for _ in range(3)]
+        for expected, one in enumerate([*logged, logged[0]], start=1):
+            answer = yard.api.post(f"{MODELS}/my_model/image", json={"artifact_id": one.run_id})
+            assert answer.json()["model_version"] == (expected if expected <= len(logged) else 1)
+
     def test_what_cannot_become_an_image_becomes_no_version(
         self, yard: ImageYard, log_model: Callable[..., LoggedModel]
     ) -> None:

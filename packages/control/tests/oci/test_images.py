@@ -18,6 +18,7 @@ from modelyard.errors import Conflict, DiskFull, Invalid
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.bundle_layers import bundle_layers, read_bundle
 from modelyard.oci.content import REF_NAME
+from modelyard.oci.declarations import declared_by_author
 from modelyard.oci.export import archive_chunks
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.images import ImageBuilder, ImageMetadata
@@ -124,6 +125,24 @@ class TestWhatIsInAnImage:
         assert config.created == "2026-11-21T10:00:00+00:00"
         assert len(config.diff_ids) == len(built.manifest.layers) == len(config.history)
         assert layout.find("my-model-v1").digest == built.descriptor.digest
+
+    @pytest.mark.parametrize(
+        ("metadata", "expected"),
+        [
+            (
+                "{source: 'https://git.example.com/churn', license: MIT OR Apache-2.0}",
+                {"source": "https://git.example.com/churn", "licenses": "MIT OR Apache-2.0"},
+            ),
+            ("{source: 'file:///etc/passwd', license: [MIT]}", {}),
+            ("[1]", {}),
+            ("{", {}),
+        ],
+    )
+    def test_it_says_what_the_author_of_the_model_declares(
+        self, tmp_path: Path, metadata: str, expected: dict[str, str]
+    ) -> None:
+        bundle = make_bundle(tmp_path, files={"model/MLmodel": f"flavors: {{}}\nmetadata: {metadata}\n".encode()})
+        assert declared_by_author(bundle) == expected
 
     def test_layers_go_from_stable_to_volatile(self, layout: Layout, tmp_path: Path) -> None:
         files = {"model/large.bin": bytes(17 * MEBIBYTE), "model/code/own.py": b"x = 1\n"}

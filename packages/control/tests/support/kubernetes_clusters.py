@@ -128,6 +128,7 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
             "image_pull_policy": "Never",
             "service": {"address": "ip"},
             "routing_seconds": 1,
+            "pull_grace_seconds": 0,
         }
         read = read_options(KubernetesOptions, "tests", given | options)
         target = KubernetesTarget(

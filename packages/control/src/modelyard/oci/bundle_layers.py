@@ -62,6 +62,14 @@ class BundleContent:
         """Of its version."""
         return str(self.description["model"]["version"])
 
+    def read(self, file: BundleFile) -> bytes:
+        """A small file.
+
+        Raises:
+            Conflict: code `artifact_changed`: it is not what the manifest says.
+        """
+        return b"".join(_checked(self.folder, file))
+
 
 def read_bundle(folder: Path) -> BundleContent:
     """What a bundle says of itself.

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from modelyard.oci.base.bases import Base
 from modelyard.oci.bundle_layers import MODEL, BundleContent, bundle_layers
 from modelyard.oci.composition import ANNOTATIONS, USER, BuiltImage, compose_image
+from modelyard.oci.declarations import declared_by_author
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer
 from modelyard.oci.layout import Layout
@@ -111,14 +112,15 @@ class ImageBuilder:
 
 def _annotations(bundle: BundleContent, base: Base, metadata: ImageMetadata) -> dict[str, str]:
     """The annotations that OCI defines. The base's source is omitted: an image is a function of the base's content."""
+    declared = declared_by_author(bundle)
     texts = {
         "created": bundle.created,
         "title": bundle.model_name,
         "version": bundle.model_version,
         "description": metadata.description,
-        "source": metadata.source,
+        "source": metadata.source or declared.get("source"),
         "revision": metadata.revision,
-        "licenses": metadata.licenses,
+        "licenses": metadata.licenses or declared.get("licenses"),
         "base.digest": str(base.descriptor.digest),
     }
     return {f"{ANNOTATIONS}{name}": text for name, text in texts.items() if text is not None}

@@ -1,7 +1,8 @@
 """Registering by hand: which logged model is meant, and with what."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from modelyard.errors import Invalid, NotFound
@@ -123,14 +124,20 @@ class Registration:
         """
         validate_model_name(name, field="name")
         run_id, model_uri = self._source(principal, artifact_id)
-        try:
-            known = self._registry.page_of_versions(principal, name, limit=MAX_LIMIT).items
-        except NotFound:
-            known = []
-        for version in known:
+        for version in self._versions(principal, name):
             if version.model_uri == model_uri or (run_id is not None and version.run_id == run_id):
                 return version
         return self.by_hand(principal, name=name, run_id=run_id, model_uri=model_uri, given=given)
+
+    def _versions(self, principal: Principal, name: str) -> Iterator[Version]:
+        """All versions of a model, newest first; none where there is no model."""
+        cursor = None
+        with suppress(NotFound):
+            while True:
+                page = self._registry.page_of_versions(principal, name, limit=MAX_LIMIT, cursor=cursor)
+                yield from page.items
+                if (cursor := page.next_cursor) is None:
+                    return
 
     def _source(self, principal: Principal, artifact_id: str) -> tuple[str | None, str | None]:
         """The run or the address that an id means."""

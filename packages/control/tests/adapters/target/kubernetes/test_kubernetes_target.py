@@ -80,6 +80,19 @@ class TestReasons:
         until(lambda: target.observe("d-1", 1).state is ServerState.FAILED)
         assert target.observe("d-1", 1).reason == f'ImagePullBackOff: Back-off pulling image "{image_of(spec)}"'
 
+    def test_a_registry_that_is_away_for_a_moment_is_no_failure(
+        self,
+        make_kubernetes_target: MakeKubernetesTarget,
+        spec: ServerSpec,
+        fake_kubernetes: FakeCluster,
+        until: Until,
+    ) -> None:
+        target = make_kubernetes_target(pull_grace_seconds=60)
+        fake_kubernetes.behaviour.images = set()
+        target.apply(spec)
+        until(lambda: "ImagePullBackOff: " in (target.observe("d-1", 1).reason or ""))
+        assert target.observe("d-1", 1).state is ServerState.STARTING
+
     @pytest.mark.parametrize(
         ("said", "reason"),
         [

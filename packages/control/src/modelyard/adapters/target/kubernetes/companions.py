@@ -11,6 +11,8 @@ from modelyard.ports.target import ServerSpec
 Object = Mapping[str, Any]
 
 PORT = 80
+GRPC_PORT = 8081
+"""Of the Service and of the pods."""
 
 
 def service_object(spec: ServerSpec, place: Place, options: ServiceOptions) -> Object:
@@ -24,7 +26,10 @@ def service_object(spec: ServerSpec, place: Place, options: ServiceOptions) -> O
         content={
             "type": options.type,
             "selector": place.selector,
-            "ports": [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [
+                {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"},
+                {"name": "grpc", "port": GRPC_PORT, "targetPort": GRPC_PORT, "protocol": "TCP"},
+            ],
         },
     )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modelyard.adapters.kubernetes.cluster_api import (
@@ -16,6 +17,7 @@ from modelyard.adapters.kubernetes.cluster_api import (
 from modelyard.adapters.target.kubernetes.applied import applied_of
 from modelyard.adapters.target.kubernetes.companion_kinds import CompanionKinds
 from modelyard.adapters.target.kubernetes.observation import Found, annotations
+from modelyard.adapters.target.kubernetes.options import WorkloadOptions
 from modelyard.adapters.target.kubernetes.place import DEPLOYMENT, Owner
 from modelyard.adapters.target.kubernetes.pods import Pod, pod_of, with_event_reasons
 
@@ -28,12 +30,13 @@ class Inventory:
     """Reads a cluster, or one namespace of it."""
 
     def __init__(
-        self, api: ClusterApi, kinds: CompanionKinds, owner: Callable[[], Owner], namespace: str | None
+        self, api: ClusterApi, kinds: CompanionKinds, owner: Callable[[], Owner], options: WorkloadOptions
     ) -> None:
         self._api = api
         self._kinds = kinds
         self._owner = owner
-        self._namespace = namespace
+        self._namespace = options.only_namespace
+        self._pull_grace = timedelta(seconds=options.pull_grace_seconds)
         self._events: tuple[float, list[Object]] = (float("-inf"), [])
 
     def all(self) -> Mapping[str, Found]:
@@ -47,7 +50,7 @@ class Inventory:
     def pods(self, deployment_id: str) -> list[Pod]:
         """Our pods of one deployment."""
         ours = f"{self._selector()},{DEPLOYMENT}={deployment_id}"
-        return [pod_of(one) for one in self._list(PODS, ours)]
+        return [self._pod(one) for one in self._list(PODS, ours)]
 
     def _selector(self) -> str:
         return ",".join(f"{name}={value}" for name, value in self._owner().labels.items())
@@ -74,11 +77,14 @@ class Inventory:
         pods: dict[str, list[Pod]] = {}
         for one in self._list(PODS, labels):
             if self._owner().has(one["metadata"]["labels"]):
-                pods.setdefault(one["metadata"]["labels"][DEPLOYMENT], []).append(pod_of(one))
+                pods.setdefault(one["metadata"]["labels"][DEPLOYMENT], []).append(self._pod(one))
         if any(_is_unexplained(pod) for some in pods.values() for pod in some):
             events = self._warnings()
             pods = {key: with_event_reasons(some, events) for key, some in pods.items()}
         return pods
+
+    def _pod(self, found: Object) -> Pod:
+        return pod_of(found, now=datetime.now(UTC), pull_grace=self._pull_grace)
 
     def _companions(self, deployments: Mapping[str, Object], labels: str) -> Mapping[str, Sequence[Object]]:
         """What stands beside the Deployments. Autoscalers are listed only where one should be."""

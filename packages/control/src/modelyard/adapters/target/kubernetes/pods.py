@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from modelyard.adapters.target.kubernetes.place import GENERATION
@@ -12,10 +12,11 @@ from modelyard.ports.target import ReplicaObservation
 
 Object = Mapping[str, Any]
 
+_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""Waiting for one of these, a node could not pull the image, and tries again."""
 _FAILING = frozenset(
     {
         "CrashLoopBackOff",
-        "ImagePullBackOff",
         "ErrImageNeverPull",
         "InvalidImageName",
         "CreateContainerConfigError",
@@ -63,8 +64,8 @@ class Pod:
         )
 
 
-def pod_of(found: Object) -> Pod:
-    """A pod as the cluster has it."""
+def pod_of(found: Object, *, now: datetime, pull_grace: timedelta) -> Pod:
+    """A pod as the cluster has it. That its image is not pulled is no failure for as long as `pull_grace`."""
     metadata, status = found["metadata"], found.get("status", {})
     containers: Sequence[Object] = status.get("containerStatuses") or ()
     running: Object = next((one["state"]["running"] for one in containers if "running" in one.get("state", {})), {})
@@ -75,7 +76,7 @@ def pod_of(found: Object) -> Pod:
         uid=metadata["uid"],
         generation=generation_of(metadata["labels"]),
         created=metadata.get("creationTimestamp") or "",
-        state=_state(found, containers),
+        state=_state(found, containers, is_pull_late=_age(metadata, now) >= pull_grace),
         reason=_reason(status, containers),
         restarts=sum(one.get("restartCount", 0) for one in containers),
         started_at=None if started is None else datetime.fromisoformat(started),
@@ -101,13 +102,19 @@ def with_event_reasons(pods: Iterable[Pod], events: Iterable[Object]) -> list[Po
     ]
 
 
-def _state(found: Object, containers: Sequence[Object]) -> str:
+def _age(metadata: Object, now: datetime) -> timedelta:
+    """How long ago a pod was made."""
+    return now - datetime.fromisoformat(metadata["creationTimestamp"])
+
+
+def _state(found: Object, containers: Sequence[Object], *, is_pull_late: bool) -> str:
     status = found.get("status", {})
     if found["metadata"].get("deletionTimestamp") is not None or status.get("phase") in _ENDED:
         return "draining"
     if any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ()):
         return "ready"
-    return "backoff" if any(_waiting(one).get("reason") in _FAILING for one in containers) else "starting"
+    failing = _FAILING | _PULLING if is_pull_late else _FAILING
+    return "backoff" if any(_waiting(one).get("reason") in failing for one in containers) else "starting"
 
 
 def _reason(status: Object, containers: Sequence[Object]) -> str | None:
@@ -115,7 +122,7 @@ def _reason(status: Object, containers: Sequence[Object]) -> str | None:
         waiting, ended = _waiting(one), _last_end(one)
         if waiting.get("reason") == "CrashLoopBackOff" and ended:
             return f"CrashLoopBackOff: {_end(ended)}"
-        if waiting.get("reason") in _FAILING | {"ErrImagePull"}:
+        if waiting.get("reason") in _FAILING | _PULLING:
             return _sentence(waiting["reason"], waiting.get("message") or "")
         if ended:
             return _end(ended)

@@ -53,7 +53,7 @@ class KubernetesTarget:
         self._installation = installation
         kinds = CompanionKinds(api, self._options)
         self._applying = Applying(api, defaults, kinds)
-        self._inventory = Inventory(api, kinds, self._owner, self._options.only_namespace)
+        self._inventory = Inventory(api, kinds, self._owner, self._options)
         self._logs = PodLogs(api, logs)
         self._memory_bytes = defaults.memory_bytes
         self._naming = Lock()
