@@ -21,6 +21,7 @@ from modelyard_client.retry import Retry
 from modelyard_client.rollouts import Rollouts, TrafficSplits
 from modelyard_client.settings import Settings
 from modelyard_client.status import Status
+from modelyard_client.subscriptions import Products, Subscriptions
 from modelyard_client.tenants import Tenants
 from modelyard_client.tokens import Tokens
 from modelyard_client.training import Training
@@ -68,6 +69,8 @@ class Client:
         self.tenants = Tenants(self._transport)
         self.tokens = Tokens(self._transport)
         self.audit = Audit(self._transport)
+        self.products = Products(self._transport)
+        self.subscriptions = Subscriptions(self._transport)
         self.webhooks = Webhooks(self._transport)
         self.azure_apim = AzureApim(self._transport)
         self.gateway_code = GatewayCode(self._transport)

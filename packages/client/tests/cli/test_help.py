@@ -25,6 +25,10 @@ class TestHelp:
             ),
             *("rollouts promote", "rollouts abort", "rollouts plan"),
             *("traffic list", "traffic show", "traffic set", "traffic remove"),
+            *("products list", "products create", "products change", "products delete"),
+            *("subscriptions list", "subscriptions create", "subscriptions show", "subscriptions regenerate"),
+            *("subscriptions limit", "subscriptions limit-api", "subscriptions usage", "subscriptions trust"),
+            *("subscriptions suspend", "subscriptions activate", "subscriptions cancel"),
             *("webhooks rotate", "webhooks pause", "webhooks resume", "webhooks delete"),
         ],
     )

@@ -23,12 +23,14 @@ from modelyard_client.cli.mirror import app as mirror
 from modelyard_client.cli.models import app as models
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
+from modelyard_client.cli.products import app as products
 from modelyard_client.cli.promote import promote, rollback
 from modelyard_client.cli.register import register
 from modelyard_client.cli.requests import app as requests
 from modelyard_client.cli.rollouts import app as rollouts
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
+from modelyard_client.cli.subscriptions import app as subscriptions
 from modelyard_client.cli.tenants import app as tenants
 from modelyard_client.cli.tokens import app as tokens
 from modelyard_client.cli.tombstones import tombstones
@@ -102,6 +104,8 @@ app.add_typer(mirror, name="mirror")
 app.command()(status)
 app.add_typer(tenants, name="tenants")
 app.add_typer(members, name="members")
+app.add_typer(products, name="products")
+app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(tokens, name="tokens")
 app.add_typer(audit, name="audit")
 app.add_typer(webhooks, name="webhooks")
