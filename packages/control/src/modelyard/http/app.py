@@ -62,11 +62,14 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(queries)],
     )
-    for router in (*routers, _health_routes(is_ready, disk_full_reason), docs_routes()):
+    all_routers = (*routers, _health_routes(is_ready, disk_full_reason), docs_routes())
+    # As the routers have them: FastAPI makes them once more for the application, when a request comes to their router.
+    routes = [route for router in all_routers for route in router.routes]
+    queries.learn(routes)
+    refuse_unguarded_routes(routes)
+    for router in all_routers:
         app.include_router(router)
     add_error_handlers(app)
-    queries.learn(app)
-    refuse_unguarded_routes(app)
     # The last one is the first that a request comes to.
     app.add_middleware(JsonByDefault)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)

@@ -1,12 +1,13 @@
 """Permissions of routes: each names one. An application with a route that names none does not start (law 8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
+from starlette.routing import BaseRoute
 
 from modelyard.errors import Forbidden
 from modelyard.http.middleware.authentication import PUBLIC, principal_of
@@ -43,12 +44,12 @@ class Requires(SecurityBase):
         return caller
 
 
-def refuse_unguarded_routes(app: FastAPI) -> None:
+def refuse_unguarded_routes(routes: Sequence[BaseRoute]) -> None:
     """Raise when a route neither names a permission nor is public.
 
     What is not a route of FastAPI's over HTTP (a mount, a WebSocket) cannot name one, so it is refused too.
     """
-    for route in iter_route_contexts(app.routes):
+    for route in iter_route_contexts(routes):
         if route.path not in PUBLIC and not _names_a_permission(route):
             raise RuntimeError(f"the route {route.path} declares no permission")
 

@@ -1,14 +1,15 @@
 """Refuses parameters of a query that a route does not know, as an unknown field of a body is refused (law 11)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from starlette.routing import BaseRoute
 
 from modelyard.errors import Invalid
 
@@ -21,9 +22,9 @@ class KnownQueries:
     def __init__(self) -> None:
         self._known: dict[Callable[..., Any], dict[str, bool]] = {}
 
-    def learn(self, app: FastAPI) -> None:
+    def learn(self, routes: Sequence[BaseRoute]) -> None:
         """Look at all routes, once they are there."""
-        for route in iter_route_contexts(app.routes):
+        for route in iter_route_contexts(routes):
             if isinstance(route.original_route, APIRoute):
                 self._known[route.original_route.endpoint] = dict(parameters_of(route.dependant))
 
