@@ -16,6 +16,7 @@ from modelyard_client.jobs import Jobs
 from modelyard_client.members import Members
 from modelyard_client.mirror import Mirror
 from modelyard_client.models import Models
+from modelyard_client.outcomes import Outcomes
 from modelyard_client.promotion import Promotion
 from modelyard_client.retry import Retry
 from modelyard_client.rollouts import Rollouts, TrafficSplits
@@ -62,6 +63,7 @@ class Client:
         self.comparisons = Comparisons(self._transport)
         self.images = Images(self._transport)
         self.deployments = Deployments(self._transport)
+        self.outcomes = Outcomes(self._transport)
         self.rollouts = Rollouts(self._transport)
         self.traffic = TrafficSplits(self._transport)
         self.status = Status(self._transport)

@@ -24,6 +24,7 @@ class TestHelp:
                 "rollouts resume",
             ),
             *("rollouts promote", "rollouts abort", "rollouts plan"),
+            *("outcomes record", "outcomes report"),
             *("traffic list", "traffic show", "traffic set", "traffic remove"),
             *("products list", "products create", "products change", "products delete"),
             *("subscriptions list", "subscriptions create", "subscriptions show", "subscriptions regenerate"),

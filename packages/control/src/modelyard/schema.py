@@ -15,6 +15,7 @@ from modelyard.jobs import tables as job_tables
 from modelyard.leases import tables as lease_tables
 from modelyard.mirror import tables as mirror_tables
 from modelyard.outbox import tables as outbox_tables
+from modelyard.outcomes import tables as outcome_tables
 from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
@@ -40,6 +41,7 @@ __all__ = [
     "metadata",
     "mirror_tables",
     "outbox_tables",
+    "outcome_tables",
     "packaging_tables",
     "promotion_tables",
     "registry_tables",

@@ -221,7 +221,7 @@ class TestVerbs:
     def test_a_pause_of_the_plan_lasts_until_it_is_resumed(self, world: RolloutWorld) -> None:
         steps = (Step(StepKind.SHADOW, percent=20), Step(StepKind.PAUSE), Step(StepKind.FULL))
         rollout = world.begun(replace(SHORT, steps=steps, guardrails=Guardrails()))
-        assert world.split() == Split(only(FORMER).shares, SHORT.sticky, Shadow(CANDIDATE, 20))
+        assert world.split() == Split(only(FORMER).shares, SHORT.sticky, Shadow(CANDIDATE, 20, 1e-3))
         world.look(2)
         assert world.now(rollout).status is RolloutStatus.PAUSED
         world.rollouts.resume(world.principal, rollout.rollout_id, reason="", revision=None)

@@ -10,7 +10,9 @@ from typing import Any, Self
 from modelyard.envoy.resources import typed
 from modelyard.errors import Unavailable
 from modelyard.gateway_node import ROUTES_NAME, Configuration
+from modelyard.gateway_node.answer_log import AnsweredRequest
 from modelyard.gateway_node.applying import Applying
+from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.gateway_node.confirmation import Confirmation
 from modelyard.gateway_node.control_plane import NodeReport
 from modelyard.gateway_node.counters import BackendCounters
@@ -84,8 +86,10 @@ class QueueControlPlane:
 
     def __init__(self) -> None:
         self.reports: list[NodeReport] = []
+        self.answered: list[AnsweredRequest] = []
         self.counted: Sequence[BackendCounters] = ()
         self.usage: list[UsageReport] = []
+        self.compared: Sequence[ComparisonCounters] = ()
         self.is_away = False
         self._newest: Configuration | None = None
         self._changed = threading.Condition()
@@ -110,10 +114,15 @@ class QueueControlPlane:
         self._refuse_away()
         self.reports.append(report)
 
-    def count(self, counters: Sequence[BackendCounters]) -> None:
+    def count(self, counters: Sequence[BackendCounters], comparisons: Sequence[ComparisonCounters]) -> None:
         """See the port."""
         self._refuse_away()
-        self.counted = counters
+        self.counted, self.compared = counters, comparisons
+
+    def note_answers(self, answers: Sequence[AnsweredRequest]) -> None:
+        """See the port."""
+        self._refuse_away()
+        self.answered.extend(answers)
 
     def note_usage(self, report: UsageReport) -> None:
         """See the port."""

@@ -21,6 +21,7 @@ from modelyard_client.cli.logs import logs
 from modelyard_client.cli.members import app as members
 from modelyard_client.cli.mirror import app as mirror
 from modelyard_client.cli.models import app as models
+from modelyard_client.cli.outcomes import app as outcomes
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
 from modelyard_client.cli.products import app as products
@@ -100,6 +101,7 @@ app.add_typer(requests, name="requests")
 app.add_typer(policy, name="policy")
 app.add_typer(rollouts, name="rollouts")
 app.add_typer(traffic, name="traffic")
+app.add_typer(outcomes, name="outcomes")
 app.add_typer(mirror, name="mirror")
 app.command()(status)
 app.add_typer(tenants, name="tenants")

@@ -123,6 +123,9 @@ class Mirror:
 
     backend: str
     percent: float
+    tolerance: float | None = None
+    """By which numbers may differ, relative to the larger one, where answers are compared with those that callers get;
+    None: they are not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """The bootstrap of a node's Envoy, and one with everything in it that a configuration can be tried with. Pure."""
 
+from pathlib import Path
 from typing import Any
 
 from modelyard.envoy.resources import LAYERED_RUNTIME, from_file, typed
+from modelyard.gateway_node.comparer import COMPARER
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.filters import FILTERS
 from modelyard.gateway_node.folder import NodeFolder
@@ -10,6 +12,7 @@ from modelyard.gateway_node.listeners import ADMIN_CLUSTER, listeners
 from modelyard.gateway_node.settings import GatewayNodeSettings
 
 _SOCKET_MODE = 0o600
+_MOST_COMPARED = 8
 _ADMIN_PATHS = (
     *("/ready", "/stats", "/config_dump", "/clusters", "/listeners", "/server_info"),
     *("/drain_listeners", "/healthcheck/fail", "/reopen_logs"),
@@ -28,7 +31,7 @@ def bootstrap(folder: NodeFolder, settings: GatewayNodeSettings) -> dict[str, An
         "dynamic_resources": {"cds_config": from_file(folder.clusters)},
         "static_resources": {
             "listeners": list(listeners(folder, settings)),
-            "clusters": [_admin_cluster(folder)],
+            "clusters": [_socket_cluster(ADMIN_CLUSTER, folder.socket), comparer_cluster(folder.comparer)],
         },
     }
 
@@ -57,7 +60,10 @@ def proof(configuration: Configuration) -> dict[str, Any]:
     )
     return {
         "static_resources": {
-            "clusters": [_static(dict(cluster), assigned) for cluster in configuration.clusters],
+            "clusters": [
+                *(_static(dict(cluster), assigned) for cluster in configuration.clusters),
+                comparer_cluster(Path("/nowhere")),
+            ],
             "listeners": [
                 {
                     "name": "proof",
@@ -94,11 +100,16 @@ def _untyped(message: Any) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "@type"}
 
 
-def _admin_cluster(folder: NodeFolder) -> dict[str, Any]:
-    """For the listener of metrics."""
-    endpoint = {"endpoint": {"address": {"pipe": {"path": str(folder.socket)}}}}
+def comparer_cluster(path: Path) -> dict[str, Any]:
+    """For copies of requests whose answers are compared: few at once, and the others are dropped."""
+    thresholds = dict.fromkeys(("max_connections", "max_requests"), _MOST_COMPARED) | {"max_pending_requests": 1}
+    return {**_socket_cluster(COMPARER, path), "circuit_breakers": {"thresholds": [thresholds]}}
+
+
+def _socket_cluster(name: str, path: Path) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(path)}}}}
     return {
-        "name": ADMIN_CLUSTER,
+        "name": name,
         "type": "STATIC",
-        "load_assignment": {"cluster_name": ADMIN_CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }

@@ -9,6 +9,8 @@ from urllib.parse import quote
 import httpx
 
 from modelyard.errors import Unavailable
+from modelyard.gateway_node.answer_log import AnsweredRequest
+from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.gateway_node.usage import UsageReport
@@ -59,8 +61,15 @@ class ControlPlaneOfNode(Protocol):
             Unavailable: as above.
         """
 
-    def count(self, counters: Sequence[BackendCounters]) -> None:
-        """Say what its Envoy has counted since it started.
+    def count(self, counters: Sequence[BackendCounters], comparisons: Sequence[ComparisonCounters]) -> None:
+        """Say what its Envoy has counted since it started, and what the node has compared.
+
+        Raises:
+            Unavailable: as above.
+        """
+
+    def note_answers(self, answers: Sequence[AnsweredRequest]) -> None:
+        """Say which versions answered which requests.
 
         Raises:
             Unavailable: as above.
@@ -97,14 +106,22 @@ class HttpControlPlane:
         """See the port."""
         self._ask(self._client.build_request("PUT", self._report_path, json=asdict(report)))
 
-    def count(self, counters: Sequence[BackendCounters]) -> None:
+    def count(self, counters: Sequence[BackendCounters], comparisons: Sequence[ComparisonCounters]) -> None:
         """See the port."""
-        content = {"counters": [asdict(each) for each in counters]}
+        content = {
+            "counters": [asdict(each) for each in counters],
+            "comparisons": [asdict(each) for each in comparisons],
+        }
         self._ask(self._client.build_request("PUT", f"{self._report_path}/counters", json=content))
 
     def note_usage(self, report: UsageReport) -> None:
         """See the port."""
         self._ask(self._client.build_request("PUT", f"{self._report_path}/usage", json=asdict(report)))
+
+    def note_answers(self, answers: Sequence[AnsweredRequest]) -> None:
+        """See the port."""
+        content = {"answers": [asdict(each) for each in answers]}
+        self._ask(self._client.build_request("POST", f"{self._report_path}/answers", json=content))
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         try:

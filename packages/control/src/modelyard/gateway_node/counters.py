@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.envoy.admin import EnvoyAdmin
+from modelyard.gateway_node.comparer import ComparisonCounters
 
 _PATTERN = r"^cluster\.dep-[0-9a-z-]+\.(http|grpc)\.upstream_rq_(completed|5xx|time)$"
-_NAME = re.compile(r"cluster\.(?P<backend>dep-[0-9a-z-]+)\.(?:http|grpc)\.upstream_rq_(?P<what>completed|5xx|time)")
+_NAME = re.compile(
+    r"cluster\.(?P<backend>dep-[0-9a-z]+)(?:-shadow)?\.(?:http|grpc)\.upstream_rq_(?P<what>completed|5xx|time)"
+)
 _LONGEST_MS = 60_000
 """Beyond this one everything is slow."""
 
@@ -29,6 +32,14 @@ class BackendCounters:
     """How many times are in `slower`."""
     slower: tuple[tuple[float, int], ...]
     """Milliseconds, ascending, and how many answers took longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounts:
+    """What one node has counted and compared."""
+
+    counters: Sequence[BackendCounters]
+    comparisons: Sequence[ComparisonCounters]
 
 
 def read_counters(admin: EnvoyAdmin) -> tuple[BackendCounters, ...]:

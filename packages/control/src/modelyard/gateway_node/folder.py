@@ -88,6 +88,12 @@ class NodeFolder:
         inside = self.root / "admin.sock"
         return bindable(inside, key=inside)
 
+    @property
+    def comparer(self) -> Path:
+        """Where copies of requests go whose answers are compared."""
+        inside = self.root / "comparer.sock"
+        return bindable(inside, key=inside)
+
     def make(self) -> None:
         """Make the folders that are not there yet."""
         for place in (self.root, self.root / "endpoints", self.root / "filters"):

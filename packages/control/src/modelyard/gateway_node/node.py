@@ -5,14 +5,17 @@ One thread works with Envoy and its files; another one asks the control plane fo
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import structlog
 
 from modelyard.atomic_file import replace_text
 from modelyard.envoy.admin import EnvoyAdmin
 from modelyard.errors import Invalid, ModelyardError, Unavailable
+from modelyard.gateway_node.answer_log import AnswerLog
 from modelyard.gateway_node.applying import Applying
 from modelyard.gateway_node.certificate import Certificate
+from modelyard.gateway_node.comparer import Comparer, ComparisonCounters
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.confirmation import RefusedError
 from modelyard.gateway_node.control_plane import ControlPlaneOfNode, NodeReport
@@ -30,6 +33,7 @@ _LOOK_SECONDS = 0.25
 _REPORT_SECONDS = 5.0
 _COUNT_SECONDS = 1.0
 _USAGE_SECONDS = 1.0
+_ANSWERS_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 
 
@@ -50,6 +54,7 @@ class Node:
         self._envoy = envoy
         self._applying = applying
         self._control_plane = control_plane
+        self._comparer = Comparer(folder.comparer, configuration=lambda: self._running)
         self._certificate = Certificate(settings, folder)
         self._logs = LogRotation(folder.access_log, reopen=envoy.admin.reopen_logs)
         self._usage = UsageLog(folder.access_log, folder.usage)
@@ -68,12 +73,14 @@ class Node:
             Unavailable: Envoy does not start.
         """
         self._certificate.load()
+        self._comparer.start()
         self._start_with_last_good()
-        for work in (self._fetch, self._report, self._count, self._note_usage):
+        for work in (self._fetch, self._report, self._count, self._note_usage, self._note_answers):
             threading.Thread(target=work, name=f"gateway{work.__name__}", daemon=True).start()
         while not self._stopped.is_set():
             self._make_pass()
         self._envoy.stop()
+        self._comparer.stop()
 
     def stop(self) -> None:
         """Begin to stop. Safe in a signal's handler."""
@@ -196,18 +203,18 @@ class Node:
         self._for_ever(report)
 
     def _count(self) -> None:
-        """Report what Envoy counts of each deployment while that changes."""
-        last: Sequence[BackendCounters] = ()
+        """Report what Envoy counts of each deployment, and what was compared, while that changes."""
+        last: tuple[Sequence[BackendCounters], Sequence[ComparisonCounters]] = ((), ())
 
         def count() -> None:
             nonlocal last
             self._stopped.wait(_COUNT_SECONDS)
             if self._running is None:
                 return
-            counters = read_counters(self._envoy.admin)
-            if counters != last:
-                self._control_plane.count(counters)
-                last = counters
+            found = read_counters(self._envoy.admin), self._comparer.counters()
+            if found != last:
+                self._control_plane.count(*found)
+                last = found
 
         self._for_ever(count)
 
@@ -219,6 +226,18 @@ class Node:
                 self._stopped.wait(_USAGE_SECONDS)
 
         self._for_ever(note)
+
+    def _note_answers(self) -> None:
+        """Report which versions answered which requests."""
+        with closing(AnswerLog(self._folder.access_log)) as log:
+
+            def note() -> None:
+                self._stopped.wait(_ANSWERS_SECONDS)
+                answers = log.new_answers()
+                if answers:
+                    self._control_plane.note_answers(answers)
+
+            self._for_ever(note)
 
     def _for_ever(self, work: Callable[[], None]) -> None:
         was_away = False

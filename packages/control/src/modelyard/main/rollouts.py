@@ -8,6 +8,8 @@ from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 from modelyard.main.registry import RegistryParts
+from modelyard.outcomes.routes import answer_routes, outcome_routes
+from modelyard.outcomes.service import OutcomeService
 from modelyard.rollouts.book import RolloutBook
 from modelyard.rollouts.reconciler import RolloutReconciler
 from modelyard.rollouts.routes import rollout_plan_routes, rollout_routes
@@ -36,6 +38,9 @@ class RolloutParts:
         traffic_book = TrafficBook(clock=context.clock, audit=context.audit)
         book = RolloutBook(clock=context.clock, audit=context.audit, traffic=traffic_book)
         self.traffic = TrafficService(database=context.database, registry=registry, book=traffic_book)
+        self.outcomes = OutcomeService(
+            database=context.database, clock=context.clock, registry=registry, divided=self._divided
+        )
         self.rollouts = RolloutService(
             database=context.database, clock=context.clock, audit=context.audit, registry=registry, book=book
         )
@@ -60,4 +65,14 @@ class RolloutParts:
 
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of traffic and roll-outs."""
-        return [traffic_routes(self.traffic), rollout_routes(self.rollouts), rollout_plan_routes(self.rollouts)]
+        return [
+            traffic_routes(self.traffic),
+            rollout_routes(self.rollouts),
+            rollout_plan_routes(self.rollouts),
+            outcome_routes(self.outcomes),
+            answer_routes(self.outcomes),
+        ]
+
+    def _divided(self) -> set[tuple[str, str]]:
+        every = self.traffic.every()
+        return {(one.tenant_id, one.model_name) for one in every if len(one.split.shares) > 1}

@@ -1,20 +1,20 @@
 """Measures versions by what the nodes of the gateway have counted of their deployments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from modelyard.deployments.service import DeploymentService
-from modelyard.gateway_node.counters import BackendCounters
+from modelyard.gateway_node.counters import NodeCounts
 from modelyard.rollouts.domain import Rollout
-from modelyard.rollouts.measures import Measured, Reading
+from modelyard.rollouts.measures import Comparison, Measured, Reading
 from modelyard.rollouts.watching import owner_of
 
 
 class NodeCounters(Protocol):
     """What nodes have counted."""
 
-    def by_node(self) -> Mapping[str, Sequence[BackendCounters]]:
-        """Of each deployment since the node's Envoy started."""
+    def by_node(self) -> Mapping[str, NodeCounts]:
+        """By the node's name."""
 
 
 class GatewayMeter:
@@ -31,6 +31,7 @@ class GatewayMeter:
             for one in self._deployments.left(owner_of(rollout), rollout.model_name, None)
             if one.version in {rollout.former, rollout.candidate}
         }
+        nodes = self._counters.by_node()
         return Measured(
             readings=[
                 Reading(
@@ -41,8 +42,14 @@ class GatewayMeter:
                     timed=counted.timed,
                     slower=counted.slower,
                 )
-                for node, counters in self._counters.by_node().items()
-                for counted in counters
+                for node, counts in nodes.items()
+                for counted in counts.counters
                 if counted.backend in versions
-            ]
+            ],
+            comparisons=[
+                Comparison(f"{node}/{found.backend}/{found.against}", found.compared, found.different)
+                for node, counts in nodes.items()
+                for found in counts.comparisons
+                if versions.get(found.backend) == rollout.candidate and versions.get(found.against) == rollout.former
+            ],
         )

@@ -1,7 +1,7 @@
 """How the requests of a model are divided between its versions. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,6 +52,8 @@ class Shadow:
 
     version: int
     percent: float
+    tolerance: float | None = None
+    """By which numbers of its answers may differ from those that callers get; None: they are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Split:
         return {
             "shares": [{"version": share.version, "percent": share.percent} for share in self.shares],
             "sticky": None if sticky is None else {"by": sticky.by.value, "name": sticky.name},
-            "shadow": None if shadow is None else {"version": shadow.version, "percent": shadow.percent},
+            "shadow": None if shadow is None else asdict(shadow),
         }
 
     @classmethod

@@ -1,15 +1,18 @@
 """The clusters of backends, one for HTTP/1.1 and one for gRPC, and their endpoints."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 from modelyard.envoy.resources import typed
-from modelyard.gateway.table import Backend, Endpoint, RouteTable
+from modelyard.gateway.table import Backend, Endpoint, Forward, RouteTable
 
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian, its relatives and our images keep the authorities that they trust."""
 _MOST = 65_535  # The model servers limit what they take; the gateway is not to be the limit before them.
+_MOST_COPIES = 64
+_SHADOW = "-shadow"
 _NEVER = "0s"
 _HEALTH_CHECK = {
     "timeout": "3s",
@@ -28,6 +31,11 @@ def cluster_name(backend: str, *, is_grpc: bool) -> str:
     return f"{backend}.{'grpc' if is_grpc else 'http'}"
 
 
+def shadow_name(backend: str) -> str:
+    """Of what gets copies of requests: it may take few at once, and never keeps a caller's request from its server."""
+    return f"{backend}{_SHADOW}"
+
+
 def clusters(table: RouteTable, *, authorities: str = AUTHORITIES) -> list[dict[str, Any]]:
     """Of all backends. Those of type EDS name no source of their endpoints: a node knows where it reads them.
 
@@ -43,7 +51,9 @@ def assignments(table: RouteTable) -> list[dict[str, Any]]:
 
 
 def _protocols(table: RouteTable) -> Iterator[tuple[Backend, bool]]:
-    for backend in table.backends.values():
+    mirrors = [each for route in table.routes if isinstance(route.action, Forward) for each in route.action.mirrors]
+    shadows = [table.backends[name] for name in sorted({each.backend for each in mirrors})]
+    for backend in (*table.backends.values(), *(replace(each, name=shadow_name(each.name)) for each in shadows)):
         yield backend, False
         if any(endpoint.grpc_port is not None for endpoint in backend.endpoints):
             yield backend, True
@@ -59,7 +69,12 @@ def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, 
         # No endpoint that is not ready gets a request, also when none is; and changes of health hold at once.
         common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": _NEVER},
         circuit_breakers={
-            "thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), _MOST)]
+            "thresholds": [
+                dict.fromkeys(
+                    ("max_connections", "max_pending_requests", "max_requests"),
+                    _MOST_COPIES if backend.name.endswith(_SHADOW) else _MOST,
+                )
+            ]
         },
         typed_extension_protocol_options={
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(

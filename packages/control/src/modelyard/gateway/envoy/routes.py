@@ -1,15 +1,16 @@
 """The route configuration: one virtual host with the table's routes, in their order."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelyard.envoy.resources import typed
-from modelyard.gateway.envoy.clusters import cluster_name
+from modelyard.gateway.envoy.clusters import cluster_name, shadow_name
 from modelyard.gateway.envoy.matches import route_match
 from modelyard.gateway.envoy.metadata import route_metadata
 from modelyard.gateway.table import Forward, Mirror, RedirectToHttps, Respond, Route, RouteTable, Sticky, StickyBy
 from modelyard.gateway_node import ROUTES_NAME
+from modelyard.gateway_node.comparer import COMPARE_HEADER, COMPARER
 
 CLIENT_HEADER = "modelyard-subscription"
 """Who calls, as the filter of keys says it; no caller can set it."""
@@ -91,7 +92,10 @@ def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, 
     if action.sticky is not None:
         forward["hash_policy"] = _hash_policy(action.sticky)
     if action.mirrors:
-        forward["request_mirror_policies"] = [_mirror(mirror, is_grpc=is_grpc) for mirror in action.mirrors]
+        first = cluster_name(action.destinations[0].backend, is_grpc=is_grpc)
+        forward["request_mirror_policies"] = [
+            policy for mirror in action.mirrors for policy in _mirror(mirror, first, is_grpc=is_grpc)
+        ]
     if action.strip or backend.path:
         forward["regex_rewrite"] = {
             "pattern": {"regex": rf"^(?:/[^/]+){{{action.strip}}}(?:/|$)"},
@@ -126,13 +130,23 @@ def _hashed_header(name: str, salt: str, pattern: str = "^(.*)$") -> dict[str, A
     return {"header": {"header_name": name, "regex_rewrite": rewrite}}
 
 
-def _mirror(mirror: Mirror, *, is_grpc: bool) -> dict[str, Any]:
-    share = {"numerator": round(mirror.percent * _HUNDRED_PERCENT / 100), "denominator": "MILLION"}
+def _mirror(mirror: Mirror, first: str, *, is_grpc: bool) -> Iterator[dict[str, Any]]:
+    """A copy for the shadow, and where answers are compared one for the node, which asks both versions."""
+    backend = cluster_name(shadow_name(mirror.backend), is_grpc=is_grpc)
+    marks = [_header(SHADOW_HEADER, "1")]
+    yield _copies(backend, mirror.percent, marks)
+    if mirror.tolerance is not None and not is_grpc:
+        compared = _header(COMPARE_HEADER, f"{first} {backend} {mirror.tolerance:g}")
+        yield _copies(COMPARER, mirror.percent, [*marks, compared])
+
+
+def _copies(cluster: str, percent: float, headers: list[dict[str, Any]]) -> dict[str, Any]:
+    share = {"numerator": round(percent * _HUNDRED_PERCENT / 100), "denominator": "MILLION"}
     return {
-        "cluster": cluster_name(mirror.backend, is_grpc=is_grpc),
+        "cluster": cluster,
         "runtime_fraction": {"default_value": share},
         "disable_shadow_host_suffix_append": True,
-        "request_headers_mutations": [{"append": _header(SHADOW_HEADER, "1")}],
+        "request_headers_mutations": [{"append": each} for each in headers],
     }
 
 

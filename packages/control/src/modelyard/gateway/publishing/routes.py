@@ -64,6 +64,7 @@ def node_routes(publishing: Publishing, counting: Counting, *, is_stopping: Call
     @router.put("/nodes/{name}/counters", status_code=204)
     def count(name: Name, body: CountersRequest) -> None:
         """Keep what the node has counted of each deployment's requests."""
-        counting.note(name, [each.counters() for each in body.counters])
+        counted = [each.counters() for each in body.counters]
+        counting.note(name, counted, [each.counters() for each in body.comparisons])
 
     return router

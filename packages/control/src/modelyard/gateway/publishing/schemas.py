@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from modelyard.gateway.publishing.domain import GatewayNode, PublicationState
 from modelyard.gateway.publishing.service import GatewayStatus
+from modelyard.gateway_node.comparer import ComparisonCounters, Example
 from modelyard.gateway_node.control_plane import NodeReport
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.http.bodies import RequestBody
@@ -15,6 +16,9 @@ _MOST_REASON = 8_000
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Slower = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
+"""Milliseconds, and how many answers took longer."""
+_Backend = Annotated[str, Field(max_length=100)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -41,21 +45,47 @@ class NodeReportRequest(RequestBody):
 class BackendCountersRequest(RequestBody):
     """What a node has counted of one deployment."""
 
-    backend: Annotated[str, Field(max_length=100)]
+    backend: _Backend
     requests: _Count
     errors: _Count
     timed: _Count
-    slower: Annotated[list[tuple[float, _Count]], Field(max_length=100, strict=False)]
+    slower: Annotated[list[_Slower], Field(max_length=100)]
 
     def counters(self) -> BackendCounters:
         """As the node has them."""
-        return BackendCounters(**{**self.model_dump(), "slower": tuple(self.slower)})
+        slower = tuple((bound, int(count)) for bound, count in self.slower)
+        return BackendCounters(**{**self.model_dump(), "slower": slower})
+
+
+class ExampleRequest(RequestBody):
+    """A request on which two versions differed."""
+
+    request_id: Annotated[str, Field(max_length=100)]
+    difference: Annotated[str, Field(max_length=200)]
+
+
+class ComparisonRequest(RequestBody):
+    """What a node has found of a shadow."""
+
+    backend: _Backend
+    against: _Backend
+    compared: _Count
+    different: _Count
+    backend_ms: Annotated[float, Field(ge=0)]
+    against_ms: Annotated[float, Field(ge=0)]
+    examples: Annotated[list[ExampleRequest], Field(max_length=100)]
+
+    def counters(self) -> ComparisonCounters:
+        """As the node has them."""
+        examples = tuple(Example(each.request_id, each.difference) for each in self.examples)
+        return ComparisonCounters(**{**self.model_dump(), "examples": examples})
 
 
 class CountersRequest(RequestBody):
-    """What a node has counted since its Envoy started."""
+    """What a node has counted since its Envoy started, and compared since its own start."""
 
     counters: Annotated[list[BackendCountersRequest], Field(max_length=10_000)]
+    comparisons: Annotated[list[ComparisonRequest], Field(max_length=1_000)]
 
 
 class NodeAnswer(BaseModel):

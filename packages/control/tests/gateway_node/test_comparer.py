@@ -1,0 +1,122 @@
+"""A shadow beside the version that answers callers, with a real Envoy in front of both."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+from gateway_nodes import RunningNode
+from ports import find_free_port
+
+from modelyard.gateway.compile import compile_table
+from modelyard.gateway.compile.inputs import DeployedVersion, GatewayState, Share, TrafficSplit
+from modelyard.gateway.envoy import assignments, clusters, route_configuration
+from modelyard.gateway.table import Endpoint, Mirror
+from modelyard.gateway_node import Configuration
+
+
+class ModelServer(ThreadingHTTPServer):
+    """Answers each prediction with one label, after some time; it notes the copies that it gets."""
+
+    daemon_threads = True
+
+    def __init__(self, label: int, *, seconds: float = 0.0) -> None:
+        self.label, self.seconds = label, seconds
+        self.copies = 0
+        super().__init__(("127.0.0.1", 0), _Predicting)
+
+
+class _Predicting(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ModelServer
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.copies += self.headers.get("modelyard-shadow") == "1"
+        time.sleep(self.server.seconds)
+        self._answer({"predictions": [self.server.label]})
+
+    def _answer(self, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def serving(*servers: ModelServer) -> Iterator[None]:
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def shadowed(former: ModelServer, candidate: ModelServer) -> Configuration:
+    """All requests of the model `churn` to version 1, and a copy of each to version 2."""
+    versions = [
+        DeployedVersion(
+            deployment_id=f"dep-{number}",
+            tenant_id="default",
+            model_name="churn",
+            version=number,
+            address=Endpoint("127.0.0.1", server.server_port),
+            is_ready=True,
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        for number, server in ((1, former), (2, candidate))
+    ]
+    split = TrafficSplit(
+        tenant_id="default", model_name="churn", shares=(Share(1, 100),), mirrors=((2, Mirror("", 100, 1e-3)),)
+    )
+    table = compile_table(GatewayState(now=datetime(2026, 1, 1, tzinfo=UTC), deployments=versions, splits=(split,)))
+    return Configuration(
+        clusters=tuple(clusters(table)),
+        endpoints=tuple(assignments(table)),
+        routes=route_configuration(table, tls_port=None),
+    )
+
+
+class TestAShadow:
+    """That gets a copy of every request."""
+
+    def test_its_answers_are_compared_and_no_caller_waits_for_it(self, tmp_path: Path) -> None:
+        former, candidate = ModelServer(0), ModelServer(1, seconds=1.0)
+        with serving(former, candidate), RunningNode(tmp_path / "gateway", find_free_port()) as node:
+            report = node.publish(shadowed(former, candidate))
+            assert report.refused is None, report.reason
+            took, answers = [], []
+            with httpx.Client() as client:
+                for number in range(5):
+                    begun = time.perf_counter()
+                    headers = {"x-request-id": f"req-{number}"}
+                    got = client.post(f"{node.url}/churn/predict", json={}, headers=headers, timeout=20)
+                    took.append(time.perf_counter() - begun)
+                    answers.append(got.json())
+            deadline = time.monotonic() + 30
+            while not node.control_plane.compared and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(2)
+            (found,) = node.control_plane.compared
+        assert answers == [{"predictions": [0]}] * 5
+        assert sorted(took)[2] < 0.5
+        assert (found.backend, found.against) == ("dep-2", "dep-1")
+        assert 1 <= found.different == found.compared <= 5
+        assert found.backend_ms >= 1000 * found.compared
+        assert found.examples[0].difference == "predictions[0]: 1, not 0"
+        assert found.examples[0].request_id.startswith("req-")
+        assert candidate.copies >= 5
