@@ -4,14 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.analysis.counts import Counts
-from modelyard.analysis.drift import DriftVerdict, FeatureDrift
 from modelyard.analysis.guardrails import Guardrail, Verdict
 from modelyard.rollouts.measures import (
     Comparison,
     Measured,
     Progress,
     Reading,
-    drift_finding,
     findings,
     look,
     slow_bound,
@@ -85,18 +83,3 @@ class TestSlowAnswers:
         found = findings(progress, PLAN)[Guardrail.LATENCY]
         assert found.verdict is Verdict.WORSE
         assert found.message == "12 of 12 requests took longer than 100 ms, of production's 1 of 100"
-
-
-class TestDrift:
-    """Of all features together."""
-
-    def test_one_that_drifted_is_worse_and_one_that_is_unknown_is_too_little_data(self) -> None:
-        stable = FeatureDrift("age", DriftVerdict.STABLE, 900, 0.01, 0.02, 0.0, 0.0, ())
-        drifted = FeatureDrift(
-            "label", DriftVerdict.DRIFTED, 900, 0.9, None, 0.0, 0.0, ("PSI: 0.900, more than 0.200",)
-        )
-        unknown = FeatureDrift("city", DriftVerdict.TOO_LITTLE_DATA, 40, None, None, None, None, ())
-        assert drift_finding([stable]).verdict is Verdict.NOT_WORSE
-        assert drift_finding([stable, unknown]).verdict is Verdict.TOO_LITTLE_DATA
-        worse = drift_finding([unknown, drifted])
-        assert (worse.verdict, worse.message) == (Verdict.WORSE, "label: PSI: 0.900, more than 0.200")

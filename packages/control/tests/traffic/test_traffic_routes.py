@@ -69,7 +69,7 @@ class TestRolloutRoutes:
 
     def test_a_plan_is_read_as_a_file_has_it(self, client: TestClient) -> None:
         steps = [{"shadow": 20}, {"analysis": {"min_requests": 5}}, {"pause": {}}, {"weight": 5}, {"full": True}]
-        made = client.put("/api/v1/rollout-plans/iris", json={"steps": steps, "guardrails": {"drift": {}}})
+        made = client.put("/api/v1/rollout-plans/iris", json={"steps": steps, "guardrails": {"latency": None}})
         assert made.status_code == 200
         plan = made.json()["plan"]
         assert plan["steps"][:3] == [
@@ -77,7 +77,7 @@ class TestRolloutRoutes:
             {"analysis": {"seconds": 3600, "min_requests": 5}},
             {"pause": {"seconds": None}},
         ]
-        assert plan["guardrails"]["drift"] == {"of_inputs": False, "of_answers": True}
+        assert plan["guardrails"]["latency"] is None
         assert client.put("/api/v1/rollout-plans/iris", json=plan).json()["plan"] == plan
         assert client.delete("/api/v1/rollout-plans/iris").status_code == 204
 

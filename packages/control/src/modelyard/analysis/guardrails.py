@@ -163,11 +163,10 @@ class Guardrail(StrEnum):
     ERRORS = "errors"
     LATENCY = "latency"
     DISAGREEMENT = "disagreement"
-    DRIFT = "drift"
 
 
 _WEIGHTS: Mapping[Guardrail, float] = MappingProxyType(
-    {Guardrail.ERRORS: 8.0, Guardrail.LATENCY: 1.0, Guardrail.DISAGREEMENT: 0.5, Guardrail.DRIFT: 0.5}
+    {Guardrail.ERRORS: 8.0, Guardrail.LATENCY: 1.0, Guardrail.DISAGREEMENT: 1.0}
 )
 """Errors have most of the level: they come singly, and each counts. A slow or a disagreeing version shows in every
 request, so that a smaller level costs it a few requests only."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.analysis.counts import NONE, Counts
-from modelyard.analysis.drift import DriftVerdict, FeatureDrift
 from modelyard.analysis.guardrails import Evidence, Guardrail, Test, Verdict, split_alpha
 from modelyard.rollouts.plan import Guardrails, LatencyGuardrail, Plan
 
@@ -57,11 +56,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything that one look found. None: could not be asked."""
+    """Everything that one look found."""
 
     readings: Sequence[Reading] = ()
     comparisons: Sequence[Comparison] = ()
-    drift: Sequence[FeatureDrift] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +68,6 @@ class Finding:
 
     verdict: Verdict
     message: str
-
-    def to_json(self) -> dict[str, str]:
-        """As plain values."""
-        return {"verdict": self.verdict.value, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,6 @@ class Progress:
     """Above this an answer is slow; None while production's latency is not known."""
     step_requests: int = 0
     """Of the candidate, since the last step that changed its share."""
-    drift: Finding | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -96,19 +89,16 @@ class Progress:
             "last": {key: dict(counters) for key, counters in self.last.items()},
             "slow_ms": self.slow_ms,
             "step_requests": self.step_requests,
-            "drift": None if self.drift is None else self.drift.to_json(),
         }
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> "Progress":
         """The same, read."""
-        drift = content["drift"]
         return cls(
             evidence={Guardrail(rail): Evidence.of_json(one) for rail, one in content["evidence"].items()},
             last=content["last"],
             slow_ms=content["slow_ms"],
             step_requests=content["step_requests"],
-            drift=None if drift is None else Finding(Verdict(drift["verdict"]), drift["message"]),
         )
 
 
@@ -142,7 +132,6 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
         last=last,
         slow_ms=slow_ms,
         step_requests=progress.step_requests + requests,
-        drift=progress.drift if measured.drift is None else drift_finding(measured.drift),
     )
 
 
@@ -160,8 +149,6 @@ def findings(progress: Progress, plan: Plan) -> Mapping[Guardrail, Finding]:
         evidence = progress.evidence.get(rail, test.start)
         verdict = test.verdict(evidence, alpha=levels[rail], beta=rails.beta)
         found[rail] = Finding(verdict, _sentence(rail, evidence, progress.slow_ms))
-    if rails.drift is not None:
-        found[Guardrail.DRIFT] = progress.drift or Finding(Verdict.TOO_LITTLE_DATA, "nothing was counted yet")
     return found
 
 
@@ -188,19 +175,6 @@ def slow_bound(rail: LatencyGuardrail, readings: Iterable[Reading]) -> float | N
     if quantile is None:
         return None
     return next((bound for bound in sorted(slower) if bound >= quantile * rail.slack), max(slower))
-
-
-def drift_finding(features: Sequence[FeatureDrift]) -> Finding:
-    """What is said of all features together."""
-    drifted = [one for one in features if one.verdict is DriftVerdict.DRIFTED]
-    if drifted:
-        said = "; ".join(f"{one.name}: {', '.join(one.reasons)}" for one in drifted[:5])
-        return Finding(Verdict.WORSE, said)
-    undecided = [one for one in features if one.verdict is DriftVerdict.TOO_LITTLE_DATA]
-    if undecided or not features:
-        rows = min((one.rows for one in undecided), default=0)
-        return Finding(Verdict.TOO_LITTLE_DATA, f"{rows} rows of '{undecided[0].name if undecided else 'nothing'}'")
-    return Finding(Verdict.NOT_WORSE, f"none of {len(features)} features has drifted")
 
 
 def _since(last: dict[str, dict[str, int]], key: str, counters: Mapping[str, int], *, is_begun: bool) -> dict[str, int]:

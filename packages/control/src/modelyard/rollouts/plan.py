@@ -69,14 +69,6 @@ class DisagreementGuardrail:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftGuardrail:
-    """Compares what the candidate is asked and answers with the profile of its training data."""
-
-    of_inputs: bool = False
-    of_answers: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Guardrails:
     """What watches a roll-out; None: not watched. Together they take back a version that is no worse with a probability
     of at most `alpha`, and let pass one that is worse by the margin with at most `beta` each."""
@@ -84,7 +76,6 @@ class Guardrails:
     errors: AgainstProduction | None = field(default_factory=AgainstProduction)
     latency: LatencyGuardrail | None = field(default_factory=LatencyGuardrail)
     disagreement: DisagreementGuardrail | None = field(default_factory=DisagreementGuardrail)
-    drift: DriftGuardrail | None = None
     alpha: float = 0.05
     beta: float = 0.05
 
@@ -137,7 +128,6 @@ class Plan:
             Guardrail.ERRORS: answers or split.shadow is not None,
             Guardrail.LATENCY: answers or split.shadow is not None,
             Guardrail.DISAGREEMENT: split.shadow is not None,
-            Guardrail.DRIFT: answers or split.shadow is not None,
         }
         return frozenset(one for one in self.guardrails.watched if looked_at[one])
 
@@ -233,7 +223,7 @@ def _step_of_json(content: Mapping[str, Any]) -> Step:
 
 
 def _guardrails_to_json(rails: Guardrails) -> dict[str, Any]:
-    errors, latency, disagreement, drift = rails.errors, rails.latency, rails.disagreement, rails.drift
+    errors, latency, disagreement = rails.errors, rails.latency, rails.disagreement
     return {
         "errors": None if errors is None else {"margin": errors.margin, "floor": errors.floor},
         "latency": None
@@ -251,14 +241,13 @@ def _guardrails_to_json(rails: Guardrails) -> dict[str, Any]:
             "allowed": disagreement.test.allowed,
             "margin": disagreement.test.margin,
         },
-        "drift": None if drift is None else {"of_inputs": drift.of_inputs, "of_answers": drift.of_answers},
         "alpha": rails.alpha,
         "beta": rails.beta,
     }
 
 
 def _guardrails_of_json(content: Mapping[str, Any]) -> Guardrails:
-    errors, latency, disagreement, drift = (content[one.value] for one in Guardrail)
+    errors, latency, disagreement = (content[one.value] for one in Guardrail)
     return Guardrails(
         errors=None if errors is None else AgainstProduction(**errors),
         latency=None
@@ -271,7 +260,6 @@ def _guardrails_of_json(content: Mapping[str, Any]) -> Guardrails:
         else DisagreementGuardrail(
             disagreement["tolerance"], AgainstBudget(disagreement["allowed"], disagreement["margin"])
         ),
-        drift=None if drift is None else DriftGuardrail(**drift),
         alpha=content["alpha"],
         beta=content["beta"],
     )

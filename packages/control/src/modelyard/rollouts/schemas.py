@@ -13,7 +13,6 @@ from modelyard.rollouts.measures import findings
 from modelyard.rollouts.plan import (
     DEFAULT_STEPS,
     DisagreementGuardrail,
-    DriftGuardrail,
     Guardrails,
     LatencyGuardrail,
     Plan,
@@ -98,26 +97,18 @@ class DisagreementBody(RequestBody):
     margin: Margin = 2.0
 
 
-class DriftBody(RequestBody):
-    """What the candidate is asked and answers against the profile of its training data."""
-
-    of_inputs: bool = False
-    of_answers: bool = True
-
-
 class GuardrailsBody(RequestBody):
     """What watches the roll-out all the time; null switches one off."""
 
     errors: ErrorsBody | None = Field(default_factory=ErrorsBody)
     latency: LatencyBody | None = Field(default_factory=LatencyBody)
     disagreement: DisagreementBody | None = Field(default_factory=DisagreementBody)
-    drift: DriftBody | None = None
     alpha: Level = Field(default=0.05, description="how often a version that is no worse is taken back at most")
     beta: Level = Field(default=0.05, description="how often one that is worse by the margin passes at most")
 
     def guardrails(self) -> Guardrails:
         """As the domain has them."""
-        errors, latency, disagreement, drift = self.errors, self.latency, self.disagreement, self.drift
+        errors, latency, disagreement = self.errors, self.latency, self.disagreement
         return Guardrails(
             errors=None if errors is None else AgainstProduction(errors.margin, errors.floor),
             latency=None
@@ -128,7 +119,6 @@ class GuardrailsBody(RequestBody):
             else DisagreementGuardrail(
                 disagreement.tolerance, AgainstBudget(disagreement.allowed, disagreement.margin)
             ),
-            drift=None if drift is None else DriftGuardrail(drift.of_inputs, drift.of_answers),
             alpha=self.alpha,
             beta=self.beta,
         )
