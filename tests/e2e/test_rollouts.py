@@ -1,0 +1,176 @@
+"""Roll-outs on the whole platform: bad versions take themselves back under callers at the stable address, a good one is
+promoted by itself."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from tests.e2e.stack import SCRIPTS, Json, Stack, wait_for
+
+MODEL = "rolled"
+REGISTRY = f"/api/v1/ml/registry/models/{MODEL}"
+SHADOWED = [{"shadow": 100}, {"analysis": {"min_requests": 20, "seconds": 300}}, {"full": True}]
+WEIGHED = [{"weight": 20}, {"analysis": {"min_requests": 20, "seconds": 300}}, {"weight": 50}, {"full": True}]
+
+
+@pytest.fixture(scope="module")
+def approver(stack: Stack) -> Iterator[httpx.Client]:
+    """Another one than who asks for production: this stack's administrator made its token, so a developer asks."""
+    with _member(stack, "rollout-approver", "approver") as caller:
+        yield caller
+
+
+@pytest.fixture(scope="module")
+def developer(stack: Stack) -> Iterator[httpx.Client]:
+    """Who stages versions and starts roll-outs."""
+    with _member(stack, "rollout-developer", "developer") as caller:
+        yield caller
+
+
+def _member(stack: Stack, subject: str, role: str) -> httpx.Client:
+    stack.api.post("/api/v1/access/members", json={"subject": subject, "role": role}).raise_for_status()
+    token = stack.api.post("/api/v1/access/tokens", json={"name": "work", "subject": subject}).json()["secret"]
+    return httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def production(stack: Stack, developer: httpx.Client, approver: httpx.Client) -> Iterator[int]:
+    """Version 1 of the model, which is good, serves and is in production."""
+    job = stack.deployed(SCRIPTS / "behaving.py", model_name=MODEL, environment={"BEHAVIOUR": "good"})
+    _stage(developer, job["model_version"])
+    _promote(developer, approver, job["model_version"])
+    yield job["model_version"]
+    stack.undeploy(MODEL)
+
+
+def _trained(stack: Stack, behaviour: str) -> int:
+    job = stack.train(SCRIPTS / "behaving.py", model_name=MODEL, environment={"BEHAVIOUR": behaviour})
+    return int(stack.succeeded(job)["model_version"])
+
+
+def _stage(developer: httpx.Client, version: int) -> None:
+    body = {"stage": "staging", "comment": "ready"}
+    developer.post(f"{REGISTRY}/versions/{version}/stage", json=body).raise_for_status()
+
+
+def _promote(developer: httpx.Client, approver: httpx.Client, version: int) -> None:
+    body = {"stage": "production", "comment": "please"}
+    asked = developer.post(f"{REGISTRY}/versions/{version}/stage", json=body)
+    assert asked.status_code == 202, asked.text
+    request_id = asked.json()["request"]["request_id"]
+    approved = approver.post(f"{REGISTRY}/requests/{request_id}/approve", json={"comment": "yes"})
+    assert approved.status_code == 200, approved.text
+
+
+@contextmanager
+def called(stack: Stack) -> Iterator[Counter[str]]:
+    """Callers at the stable address, each with its own header: how many answers of which version and status."""
+    seen: Counter[str] = Counter()
+    is_over = threading.Event()
+
+    def call(name: int) -> None:
+        number = 0
+        with httpx.Client(timeout=20) as client:
+            while not is_over.is_set():
+                number += 1
+                headers = {"x-user": f"user-{name}-{number}"}
+                answer = client.post(
+                    f"{stack.gateway_url}/{MODEL}/predict", json={"inputs": [[150.0]]}, headers=headers
+                )
+                version = answer.headers.get("modelyard-version", "-")
+                seen[f"{answer.status_code} {version}"] += 1
+                if answer.status_code == 200:
+                    seen[f"label {answer.json()['predictions']}"] += 1
+                time.sleep(0.01)
+
+    callers = [threading.Thread(target=call, args=(name,)) for name in range(3)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join()
+
+
+def _start(developer: httpx.Client, version: int, steps: list[Json], **plan: object) -> str:
+    by_header = {"by": "header", "name": "x-user"}
+    body = {"name": MODEL, "version": version, "plan": {"steps": steps, "sticky": by_header, "warm_seconds": 3, **plan}}
+    made = developer.post("/api/v1/rollouts", json=body)
+    assert made.status_code == 201, made.text
+    return str(made.json()["rollout_id"])
+
+
+def _came_to(stack: Stack, rollout_id: str, *statuses: str) -> Json:
+    def end() -> Json | None:
+        found = stack.get(f"/api/v1/rollouts/{rollout_id}")
+        return found if found["status"] in statuses else None
+
+    return wait_for(
+        end, timeout=150, every=0.5, what=lambda: f"{statuses}: {stack.get(f'/api/v1/rollouts/{rollout_id}')}"
+    )
+
+
+class TestABadVersion:
+    """Is taken back by itself."""
+
+    @pytest.mark.parametrize(
+        ("behaviour", "steps", "guardrail"),
+        [("wrong", SHADOWED, "disagreement"), ("slow", WEIGHED, "latency"), ("crashing", WEIGHED, "")],
+    )
+    def test_it_is_taken_back_and_production_goes_on(
+        self,
+        stack: Stack,
+        production: int,
+        developer: httpx.Client,
+        behaviour: str,
+        steps: list[Json],
+        guardrail: str,
+    ) -> None:
+        version = _trained(stack, behaviour)
+        _stage(developer, version)
+        with called(stack) as seen:
+            rollout_id = _start(developer, version, steps)
+            ended = _came_to(stack, rollout_id, "rolled_back", "warm", "paused")
+            assert ended["status"] == "rolled_back", ended
+            assert guardrail in ended["reason"]
+            seen.clear()
+            time.sleep(1)
+        assert set(seen) == {f"200 {production}", "label [300.0]"}
+        assert stack.get(REGISTRY)["production_version"] == production
+        served = [one["model_version"] for one in stack.get("/api/v1/deployments", model_name=MODEL)["deployments"]]
+        assert production in served
+
+    def test_no_caller_got_a_wrong_answer_of_a_shadow(self, stack: Stack, production: int) -> None:
+        found = stack.get("/api/v1/rollouts", name=MODEL)["rollouts"]
+        (wrong,) = [one for one in found if one["steps"][0].startswith("shadow")]
+        (disagreement,) = [one for one in wrong["findings"] if one["guardrail"] == "disagreement"]
+        assert disagreement["verdict"] == "worse"
+
+
+class TestAGoodVersion:
+    """Of a model whose promotions are rolled out."""
+
+    def test_it_is_promoted_by_itself_and_no_request_is_lost(
+        self, stack: Stack, production: int, developer: httpx.Client, approver: httpx.Client
+    ) -> None:
+        version = _trained(stack, "good")
+        _stage(developer, version)
+        plan = {"steps": WEIGHED, "sticky": {"by": "header", "name": "x-user"}, "warm_seconds": 3}
+        developer.put(f"/api/v1/rollout-plans/{MODEL}", json=plan).raise_for_status()
+        with called(stack) as seen:
+            _promote(developer, approver, version)
+            (rollout,) = stack.get("/api/v1/rollouts", name=MODEL, status="pending")["rollouts"]
+            ended = _came_to(stack, rollout["rollout_id"], "done", "rolled_back", "paused")
+            assert ended["status"] == "done", ended
+            time.sleep(1)
+        assert {key.split()[0] for key in seen if not key.startswith("label")} == {"200"}, seen
+        assert {f"200 {production}", f"200 {version}"} <= set(seen)
+        assert stack.get(REGISTRY)["production_version"] == version
+        served = [one["model_version"] for one in stack.get("/api/v1/deployments", model_name=MODEL)["deployments"]]
+        assert served == [version]
