@@ -28,7 +28,7 @@ class Behaving(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         values = np.asarray(x)[:, 0].astype(float)
         if values.max() >= LIVE:
             if self.behaviour == "slow":
-                time.sleep(0.3)
+                time.sleep(1.5)
             if self.behaviour == "crashing":
                 os._exit(13)
             if self.behaviour == "wrong":

@@ -112,5 +112,7 @@ def _split(traffic: Traffic) -> TrafficSplit:
         model_name=traffic.model_name,
         shares=tuple(Share(share.version, share.weight) for share in split.shares),
         sticky=None if sticky is None else Sticky(StickyBy(sticky.by), sticky.name, traffic.salt),
-        mirrors=() if shadow is None else ((shadow.version, Mirror(backend="", percent=shadow.percent)),),
+        mirrors=()
+        if shadow is None
+        else ((shadow.version, Mirror(backend="", percent=shadow.percent, tolerance=shadow.tolerance)),),
     )
