@@ -129,6 +129,13 @@ class Rollouts:
         """
         return Rollout.from_json(self._transport.get(path(*_ROLLOUTS, rollout_id)))
 
+    def comparison(self, rollout_id: str) -> Mapping[str, Any]:
+        """How the candidate's answers as a shadow compare with those that callers get.
+
+        `compared`, `different`, the mean times, and the last `differences` with their request ids.
+        """
+        return dict(self._transport.get(path(*_ROLLOUTS, rollout_id, "comparison")))
+
     def latest(self, name: str) -> Rollout | None:
         """The newest one of a model; None where it never had any."""
         return next(self.list(name, limit=1), None)

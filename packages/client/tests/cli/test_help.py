@@ -23,7 +23,7 @@ class TestHelp:
                 "rollouts pause",
                 "rollouts resume",
             ),
-            *("rollouts promote", "rollouts abort", "rollouts plan"),
+            *("rollouts promote", "rollouts abort", "rollouts plan", "rollouts comparison"),
             *("outcomes record", "outcomes report"),
             *("traffic list", "traffic show", "traffic set", "traffic remove"),
             *("products list", "products create", "products change", "products delete"),

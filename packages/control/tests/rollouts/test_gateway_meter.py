@@ -2,9 +2,11 @@
 
 from rollout_world import RolloutWorld
 
+from modelyard.gateway_node.comparer import ComparisonCounters, Example
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.rollouts.measures import Reading
+from modelyard.rollouts.schemas import ComparisonAnswer
 
 
 class TestGatewayMeter:
@@ -21,3 +23,23 @@ class TestGatewayMeter:
         assert meter.measure(rollout).readings == [
             Reading(f"node-1/{deployment}", 1, 9, 1, timed=8, slower=((5.0, 2), (10.0, 0)))
         ]
+
+    def test_a_shadow_s_report_adds_what_nodes_found(self, world: RolloutWorld) -> None:
+        rollout = world.begun()
+        former, candidate = (
+            next(
+                one.deployment_id
+                for one in world.control_plane.deployments.page(world.principal).items
+                if one.version == version
+            )
+            for version in (1, 2)
+        )
+        counting = world.control_plane.counting
+        for node, different in (("node-1", 1), ("node-2", 0)):
+            examples = (Example("req-1", "predictions[0]: 1, not 0"),) * different
+            counting.note(node, [], [ComparisonCounters(candidate, former, 10, different, 50.0, 30.0, examples)])
+        meter = GatewayMeter(deployments=world.control_plane.deployments, counters=counting)
+        report = ComparisonAnswer.of(meter.comparisons(rollout))
+        assert (report.compared, report.different, report.former_ms, report.candidate_ms) == (20, 1, 3.0, 5.0)
+        assert [one.request_id for one in report.differences] == ["req-1"]
+        assert sum(one.compared for one in meter.measure(rollout).comparisons) == 20

@@ -85,7 +85,9 @@ class RolloutWorld:
     def restarted(self) -> RolloutParts:
         """What another process makes of the same database."""
         plane = self.control_plane
-        return RolloutParts(plane._context, plane.jobs, plane.registry_parts, plane.deployment_parts, self.meter)
+        return RolloutParts(
+            plane._context, plane.jobs, plane.registry_parts, plane.deployment_parts, plane.counting, self.meter
+        )
 
     def staged(self) -> Version:
         """Another version, in staging."""

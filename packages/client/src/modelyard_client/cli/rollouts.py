@@ -1,4 +1,4 @@
-"""`modelyard rollouts`: list, show, start, watch, pause, resume, promote, abort, plan."""
+"""`modelyard rollouts`: list, show, start, watch, comparison, pause, resume, promote, abort, plan."""
 
 import sys
 import time
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=NounGroup,
     rich_markup_mode=None,
-    help="Roll-outs, by which a version takes over in steps: list, show, start, watch, pause, resume, promote, abort, "
-    "plan.",
+    help="Roll-outs, by which a version takes over in steps: list, show, start, watch, comparison, pause, resume, "
+    "promote, abort, plan.",
 )
 _LOOK_SECONDS = 1.0
 ModelArgument = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
@@ -131,6 +131,25 @@ def watch(
         ended = _watch(client, _find(client, which))
     _print(ended, output)
     _require_success(ended)
+
+
+@app.command()
+def comparison(
+    which: WhichArgument, *, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Show how the candidate's answers as a shadow compare with those that callers get.
+
+    \b
+    Examples:
+      modelyard rollouts comparison churn
+    """
+    with connect(url, home) as client:
+        found = client.rollouts.comparison(_find(client, which).rollout_id)
+    if output is Output.JSON:
+        print_json(found)
+        return
+    print_facts({name: found[name] for name in ("compared", "different", "former_ms", "candidate_ms")})
+    print_table(("request", "difference"), ((one["request_id"], one["difference"]) for one in found["differences"]))
 
 
 @app.command()

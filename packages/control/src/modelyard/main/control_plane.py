@@ -44,7 +44,6 @@ from modelyard.projects.routes import PREFIX as PROJECTS
 from modelyard.registry.reads.fast_path import RegistryFastPath
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
-from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.settings import Settings
 from modelyard.training.one_click import OneClick
 
@@ -78,8 +77,7 @@ class ControlPlane:
         )
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
         self.counting = Counting(database=self.database, clock=context.clock)
-        meter = GatewayMeter(deployments=self.deployments, counters=self.counting)
-        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, meter)
+        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, self.counting)
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]

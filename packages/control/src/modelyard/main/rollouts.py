@@ -11,6 +11,7 @@ from modelyard.main.registry import RegistryParts
 from modelyard.outcomes.routes import answer_routes, outcome_routes
 from modelyard.outcomes.service import OutcomeService
 from modelyard.rollouts.book import RolloutBook
+from modelyard.rollouts.gateway_meter import GatewayMeter, NodeCounters
 from modelyard.rollouts.reconciler import RolloutReconciler
 from modelyard.rollouts.routes import rollout_plan_routes, rollout_routes
 from modelyard.rollouts.service import RolloutService
@@ -32,9 +33,11 @@ class RolloutParts:
         jobs: JobService,
         registry_parts: RegistryParts,
         deployment_parts: DeploymentParts,
-        meter: Meter,
+        counting: NodeCounters,
+        meter: Meter | None = None,
     ) -> None:
         registry, deployments = registry_parts.registry, deployment_parts.deployments
+        self._meter = GatewayMeter(deployments=deployments, counters=counting)
         traffic_book = TrafficBook(clock=context.clock, audit=context.audit)
         book = RolloutBook(clock=context.clock, audit=context.audit, traffic=traffic_book)
         self.traffic = TrafficService(database=context.database, registry=registry, book=traffic_book)
@@ -59,7 +62,7 @@ class RolloutParts:
                 jobs=jobs,
                 promotion=registry_parts.promotion,
             ),
-            meter=meter,
+            meter=meter or self._meter,
             renew_lease=context.leases.renew,
         )
 
@@ -67,7 +70,7 @@ class RolloutParts:
         """The surfaces of traffic and roll-outs."""
         return [
             traffic_routes(self.traffic),
-            rollout_routes(self.rollouts),
+            rollout_routes(self.rollouts, self._meter),
             rollout_plan_routes(self.rollouts),
             outcome_routes(self.outcomes),
             answer_routes(self.outcomes),

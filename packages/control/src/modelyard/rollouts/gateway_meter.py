@@ -1,9 +1,10 @@
 """Measures versions by what the nodes of the gateway have counted of their deployments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from modelyard.deployments.service import DeploymentService
+from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.gateway_node.counters import NodeCounts
 from modelyard.rollouts.domain import Rollout
 from modelyard.rollouts.measures import Comparison, Measured, Reading
@@ -26,12 +27,7 @@ class GatewayMeter:
 
     def measure(self, rollout: Rollout) -> Measured:
         """See the port."""
-        versions = {
-            one.deployment_id: one.version
-            for one in self._deployments.left(owner_of(rollout), rollout.model_name, None)
-            if one.version in {rollout.former, rollout.candidate}
-        }
-        nodes = self._counters.by_node()
+        versions, nodes = self._versions(rollout), self._counters.by_node()
         return Measured(
             readings=[
                 Reading(
@@ -48,8 +44,27 @@ class GatewayMeter:
             ],
             comparisons=[
                 Comparison(f"{node}/{found.backend}/{found.against}", found.compared, found.different)
-                for node, counts in nodes.items()
-                for found in counts.comparisons
-                if versions.get(found.backend) == rollout.candidate and versions.get(found.against) == rollout.former
+                for node, found in self._compared(rollout, versions, nodes)
             ],
         )
+
+    def comparisons(self, rollout: Rollout) -> Sequence[ComparisonCounters]:
+        """What each node found of the candidate as a shadow, since the node started."""
+        found = self._compared(rollout, self._versions(rollout), self._counters.by_node())
+        return [each for _, each in found]
+
+    def _versions(self, rollout: Rollout) -> Mapping[str, int]:
+        """Deployments of both versions."""
+        running = self._deployments.left(owner_of(rollout), rollout.model_name, None)
+        return {one.deployment_id: one.version for one in running if one.version in {rollout.former, rollout.candidate}}
+
+    @staticmethod
+    def _compared(
+        rollout: Rollout, versions: Mapping[str, int], nodes: Mapping[str, NodeCounts]
+    ) -> Sequence[tuple[str, ComparisonCounters]]:
+        return [
+            (node, found)
+            for node, counts in nodes.items()
+            for found in counts.comparisons
+            if versions.get(found.backend) == rollout.candidate and versions.get(found.against) == rollout.former
+        ]

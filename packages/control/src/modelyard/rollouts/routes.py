@@ -10,8 +10,10 @@ from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
 from modelyard.rollouts.domain import Rollout
+from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.rollouts.plan_store import StoredPlan
 from modelyard.rollouts.schemas import (
+    ComparisonAnswer,
     PlanAnswer,
     PlanBody,
     ReasonBody,
@@ -28,7 +30,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR)]
 
 
-def rollout_routes(rollouts: RolloutService) -> APIRouter:
+def rollout_routes(rollouts: RolloutService, meter: GatewayMeter) -> APIRouter:
     """Starting, looking at and moving roll-outs."""
     router = APIRouter(prefix="/api/v1/rollouts", tags=["rollouts"])
 
@@ -54,6 +56,11 @@ def rollout_routes(rollouts: RolloutService) -> APIRouter:
     def get_rollout(caller: Read, rollout_id: str, response: Response) -> RolloutAnswer:
         """One roll-out, with what its guardrails say."""
         return _answer(rollouts.get(caller, rollout_id), response)
+
+    @router.get("/{rollout_id}/comparison")
+    def comparison(caller: Read, rollout_id: str) -> ComparisonAnswer:
+        """How the answers of the candidate as a shadow compare with those that callers get: a sample."""
+        return ComparisonAnswer.of(meter.comparisons(rollouts.get(caller, rollout_id)))
 
     @router.post("/{rollout_id}/pause")
     def pause(
