@@ -201,6 +201,17 @@ class TestReconcile:
             reconcile_once(reconciler, before)
         assert look() == before
 
+    def test_one_that_waits_for_a_target_that_is_away_says_so(
+        self, reconciler: Reconciler, reconcile: Reconcile, target: FakeTarget, look: Look
+    ) -> None:
+        target.is_answering = False
+        with pytest.raises(Unavailable):
+            reconciler.pass_over_all()
+        assert (look().status, look().reason) == (DeploymentStatus.PENDING, "The target does not answer.")
+        target.is_answering = True
+        reconcile(1)
+        assert (look().status, look().reason) == (DeploymentStatus.STARTING, None)
+
     @pytest.mark.parametrize("error", [Unavailable("no port is free", code="x"), Invalid("no port is free", code="x")])
     def test_why_it_cannot_be_started_is_there_to_be_seen(
         self,

@@ -73,7 +73,11 @@ class Reconciler:
         busy = set(self._in_progress)
         # A deployment is written down before its server is made, so a server that was there before we read the
         # deployments, and is of none of them, is nobody's. What is busy now may change what is seen here: it waits.
-        servers = self.observe()
+        try:
+            servers = self.observe()
+        except ModelyardError as exc:
+            self._note_away(exc.message)
+            raise
         deployments = {
             deployment.deployment_id: deployment for deployment in self._deployments.running(self.target_name)
         }
@@ -86,6 +90,18 @@ class Reconciler:
                 deployments.get(deployment_id),
                 servers.get(deployment_id, {}),
             )
+
+    def _note_away(self, why: str) -> None:
+        """Give deployments that wait for the target the reason. What is known of those that served stays."""
+        for deployment in self._deployments.running(self.target_name):
+            if deployment.status in {DeploymentStatus.PENDING, DeploymentStatus.STARTING}:
+                self._deployments.note(
+                    deployment,
+                    status=deployment.status,
+                    reason=why,
+                    url=deployment.url,
+                    ready_replicas=deployment.ready_replicas,
+                )
 
     def observe(self) -> Mapping[str, Servers]:
         """All servers of the target, by deployment."""
