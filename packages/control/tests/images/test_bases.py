@@ -53,6 +53,16 @@ class TestSources:
         assert f"fetching the base {repository}@{base.digest}" in log
         assert " 0 were mounted" not in log
 
+    def test_one_that_its_registry_does_not_have_is_named_with_its_setting(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        reference = f"{docker_registry.host}/bases/absent@sha256:{'0' * 64}"
+        yard = make_yard(has_base=False, base=reference)
+        yard.register()
+        job_id = yard.ask()["job_id"]
+        yard.work()
+        assert yard.job(job_id)["error"]["message"].startswith(f"the base {reference} (MODELYARD_IMAGE_BASE): ")
+
     def test_a_base_for_another_machine_is_refused(self, make_yard: MakeYard) -> None:
         yard = make_yard(platform="linux/arm64")
         yard.register()

@@ -23,6 +23,7 @@ class TestRefusals:
             ("REPOSITORY", f"registry.example.com/{'m' * 201}", "at most 200"),
             ("REPOSITORIES", '{"aks": "models"}', "MODELYARD_IMAGE_REPOSITORIES"),
             ("BASE", "registry.example.com/python:3.11", "a digest"),
+            ("BASE", "python:3.11", "an image by its digest"),
             ("BASE", "oci:relative:python", "absolute path"),
             ("BASE", "oci:/srv/bases", "absolute path"),
             ("BASE", "No Name", "MODELYARD_IMAGE_BASE"),

@@ -34,7 +34,9 @@ class BaseSource:
             if not colon or not name or not PurePosixPath(folder).is_absolute():
                 raise _invalid_base("oci:<absolute path of a layout>:<name of an image in it>", text)
             return cls(layout=(folder, name))
-        if "/" in text or "@" in text:
+        if ":" in text and "/" not in text:  # As Docker has it; here a host comes first, and a digest last.
+            raise _invalid_base("an image by its digest (docker.io/library/python@sha256:…)", text)
+        if "/" in text:
             reference = Reference.parse(text, field="base")
             if reference.digest is None:
                 raise _invalid_base(f"a digest, as a tag is something else tomorrow ({reference}@sha256:…)", text)

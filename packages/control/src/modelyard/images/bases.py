@@ -108,16 +108,19 @@ class Bases:
         if (known := self._find(name)) is not None:
             return known
         log(f"fetching the base {reference}")
-        with self._registries.open(reference.repository.host) as registry:
-            return pull_image(
-                reference,
-                registry,
-                self._layout,
-                platform=self._platform,
-                name=name,
-                require_space=self._require_space,
-                log=log,
-            )
+        try:
+            with self._registries.open(reference.repository.host) as registry:
+                return pull_image(
+                    reference,
+                    registry,
+                    self._layout,
+                    platform=self._platform,
+                    name=name,
+                    require_space=self._require_space,
+                    log=log,
+                )
+        except NotFound as exc:
+            raise NotFound(f"the base {reference} (MODELYARD_IMAGE_BASE): {exc.message}", code=exc.code) from exc
 
     def _copied(self, folder: Path, image: str, log: Callable[[str], None]) -> Descriptor:
         with closing(Layout.open_read_only(folder)) as other:
