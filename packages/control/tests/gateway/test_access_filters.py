@@ -364,6 +364,10 @@ class TestTokens:
         for forged in (_signed(issuer, "HS256", issuer.public_key()), _signed(issuer, "none", b"")):
             assert refusal(tokens.get("/a", bearer(forged))) == (401, "token_invalid")
 
+    def test_a_token_in_the_query_is_none(self, tokens: Gateway, issuer: Issuer) -> None:
+        token = issuer.token(scope="predict")
+        assert refusal(tokens.get(f"/a?access_token={token}")) == (401, "key_missing")
+
     def test_what_is_no_token_is_refused_where_one_is_needed_and_passes_elsewhere(self, tokens: Gateway) -> None:
         assert refusal(tokens.get("/a", bearer("nonsense"))) == (401, "token_invalid")
         sent = reached(tokens.get("/open", bearer("of-the-backend")))["headers"]

@@ -36,6 +36,8 @@ def _provider(issuer: TokenIssuer) -> dict[str, Any]:
     return {
         "issuer": issuer.issuer,
         "audiences": list(issuer.audiences),
+        # Named, because by default a query parameter is looked at too, which would go on to the server.
+        "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
         "local_jwks": {"inline_string": issuer.jwks},
         "require_expiration": True,
         "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
