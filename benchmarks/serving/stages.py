@@ -81,7 +81,7 @@ def _stages(asked: Case, loop: asyncio.AbstractEventLoop) -> Stages:
         raise BenchmarkError(f"{asked.model} was not computed at once")
     response = codec.encode(prediction, job)
     connection = _connection(response, loop)
-    answer = render_head(response, date=_DATE, is_last=False) + response.body
+    answer = render_head(response, common=_DATE, is_last=False) + response.body
     raw = _raw(wanted.path, wanted.body)
     client, server = _loopback()
 
@@ -168,7 +168,7 @@ def _plane(
 def _connection(answer: Response, loop: asyncio.AbstractEventLoop) -> Connection:
     connection = Connection(
         ConnectionContext(
-            app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, sources=_SOURCES, date=_DATE, now=loop.time()
+            app=_Fixed(answer), loop=loop, max_body_bytes=1 << 20, sources=_SOURCES, common=_DATE, now=loop.time()
         )
     )
     connection.connection_made(_Sink())

@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote
 from modelyard_serving.errors import Kind, ServingError
 
 MODEL_HEADER = "modelyard-model"
+VERSION_HEADER = "modelyard-version"
+"""Of every response: the version that answered. During a replacement nobody but the server knows it."""
 _SHOWN = 300
 
 

@@ -17,6 +17,7 @@ from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.http2.frames import PREFACE, FrameReader, frame
 from modelyard_serving.grpc.messages import frame_message
 from modelyard_serving.grpc.service import ModelService
+from modelyard_serving.grpc.status import ResponseHeads
 from modelyard_serving.protocol.proto import open_inference_pb2 as pb
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "3000"))
@@ -81,7 +82,10 @@ class TestFuzz:
         one = bench(Echo())
         loop = asyncio.get_running_loop()
         calls = CallFactory(
-            ModelService(one.plane, one.metrics, sources=ANYWHERE), max_message_bytes=100_000, loop=loop
+            ModelService(one.plane, one.metrics, sources=ANYWHERE),
+            max_message_bytes=100_000,
+            loop=loop,
+            heads=ResponseHeads(),
         )
         for begin in range(0, INPUTS, 500):
             statuses += await self._try(

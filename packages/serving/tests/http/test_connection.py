@@ -82,7 +82,7 @@ class Served:
 async def served() -> AsyncIterator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
     app = Echo()
-    server = HttpServer(app, loop=asyncio.get_running_loop(), max_body_bytes=LIMIT, sources=ANYWHERE)
+    server = HttpServer(app, loop=asyncio.get_running_loop(), max_body_bytes=LIMIT, sources=ANYWHERE, version="3")
     await server.start(listener)
     served = Served(server, app, listener.getsockname())
     yield served
@@ -108,6 +108,14 @@ class TestRequests:
         assert (request.method, request.path, request.query) == ("POST", "/a/b", "c=d")
         assert request.headers.get("x-some") == "Value"
         assert request.headers.get("x-list") == "1, 2"
+
+    async def test_every_response_names_the_version_that_answers(self, served: Served) -> None:
+        caller = await served.connect()
+        await caller.send(post(b"1"))
+        assert (await caller.receive())[1]["modelyard-version"] == "3"
+        await caller.send(b"nonsense\r\n\r\n")
+        status, headers, _ = await caller.receive()
+        assert (status, headers["modelyard-version"]) == (400, "3")
 
     async def test_a_connection_serves_many_requests(self, served: Served) -> None:
         caller = await served.connect()

@@ -60,7 +60,7 @@ class Talk:
             loop=Mock(spec=asyncio.AbstractEventLoop),
             max_body_bytes=LIMIT,
             sources=sources,
-            date=b"\r\n",
+            common=b"\r\n",
             now=0.0,
             heads=heads,
         )

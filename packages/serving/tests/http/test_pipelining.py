@@ -44,7 +44,7 @@ async def test_what_comes_between_an_answer_and_the_next_one_waits_its_turn() ->
     app, written = Later(), Written()
     loop = asyncio.get_running_loop()
     connection = Connection(
-        ConnectionContext(app=app, loop=loop, max_body_bytes=1000, sources=ANYWHERE, date=b"\r\n", now=loop.time())
+        ConnectionContext(app=app, loop=loop, max_body_bytes=1000, sources=ANYWHERE, common=b"\r\n", now=loop.time())
     )
     connection.connection_made(written)
     for path in ("/a", "/b"):

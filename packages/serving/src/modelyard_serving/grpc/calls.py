@@ -13,7 +13,7 @@ from modelyard_serving.execution.future import Future, ensure_future
 from modelyard_serving.grpc.http2.connection import Connection, StreamHandler
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Messages, RequestMemory, compressed, frame_message
-from modelyard_serving.grpc.status import COMPRESSED_HEADS, HEAD, NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, failure
+from modelyard_serving.grpc.status import NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, ResponseHeads, failure
 from modelyard_serving.model_header import MODEL_HEADER
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
@@ -62,8 +62,11 @@ class Service(Protocol):
 class CallFactory:
     """Opens a call for every request of a connection."""
 
-    def __init__(self, service: Service, *, max_message_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, service: Service, *, max_message_bytes: int, loop: asyncio.AbstractEventLoop, heads: ResponseHeads
+    ) -> None:
         self._service = service
+        self._heads = heads
         self._unary = service.unary
         self._streaming = service.streaming
         self._limit = max_message_bytes
@@ -86,9 +89,25 @@ class CallFactory:
         context = Context(Metadata(headers), _timeout_s(headers), _response_encoding(headers))
         method = self._unary.get(path)
         if method is not None:
-            return UnaryCall(connection, stream, method=method, context=context, messages=messages, loop=self._loop)
+            return UnaryCall(
+                connection,
+                stream,
+                method=method,
+                context=context,
+                messages=messages,
+                loop=self._loop,
+                heads=self._heads,
+            )
         streaming = self._streaming[path]
-        return StreamCall(connection, stream, method=streaming, context=context, messages=messages, loop=self._loop)
+        return StreamCall(
+            connection,
+            stream,
+            method=streaming,
+            context=context,
+            messages=messages,
+            loop=self._loop,
+            heads=self._heads,
+        )
 
     def _refusal(self, headers: Headers) -> bytes | None:
         if headers.get(b":method") != b"POST":
@@ -120,7 +139,9 @@ class UnaryCall:
         context: Context,
         messages: Messages,
         loop: asyncio.AbstractEventLoop,
+        heads: ResponseHeads,
     ) -> None:
+        self._heads = heads
         self._connection = connection
         self._stream = stream
         self._method = method
@@ -175,15 +196,15 @@ class UnaryCall:
     def _send(self, message: bytes) -> None:
         encoding = self._context.encoding
         if encoding is None or len(message) < _MIN_COMPRESSED_BYTES:
-            self._connection.send_response(self._stream, HEAD, frame_message(message), OK_TRAILERS)
+            self._connection.send_response(self._stream, self._heads.plain, frame_message(message), OK_TRAILERS)
         elif len(message) < _LARGE_BYTES:
             self._connection.send_response(
-                self._stream, COMPRESSED_HEADS[encoding], compressed(message, encoding), OK_TRAILERS
+                self._stream, self._heads.compressed[encoding], compressed(message, encoding), OK_TRAILERS
             )
         else:
             # Compressed in a thread: it would block the event loop for too long.
             self._pending = ensure_future(self._loop.run_in_executor(None, compressed, message, encoding))
-            self._pending.on_done(partial(self._reply_compressed, COMPRESSED_HEADS[encoding]))
+            self._pending.on_done(partial(self._reply_compressed, self._heads.compressed[encoding]))
 
     def _reply_compressed(self, head: bytes, reply: Reply) -> None:
         if isinstance(reply, BaseException):
@@ -208,7 +229,9 @@ class StreamCall:
         context: Context,
         messages: Messages,
         loop: asyncio.AbstractEventLoop,
+        heads: ResponseHeads,
     ) -> None:
+        self._heads = heads
         self._connection = connection
         self._stream = stream
         self._messages = messages
@@ -245,7 +268,7 @@ class StreamCall:
             self._connection.extend_window(self._stream, PREFIX_SIZE + len(message))
 
     async def _run(self, responses: AsyncIterator[bytes]) -> None:
-        self._connection.send_headers(self._stream, HEAD)
+        self._connection.send_headers(self._stream, self._heads.plain)
         try:
             async for message in responses:
                 self._connection.send_data(self._stream, frame_message(message))

@@ -7,6 +7,7 @@ import socket
 from modelyard_serving.grpc.calls import CallFactory, Service
 from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.messages import PREFIX_SIZE
+from modelyard_serving.grpc.status import ResponseHeads
 
 _WINDOW_SLACK = 65_536
 _SWEEP_S = 5.0
@@ -15,9 +16,18 @@ _SWEEP_S = 5.0
 class GrpcServer:
     """Serves one service."""
 
-    def __init__(self, service: Service, *, loop: asyncio.AbstractEventLoop, max_message_bytes: int) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        max_message_bytes: int,
+        heads: ResponseHeads | None = None,
+    ) -> None:
         self._service = service
-        self._calls = CallFactory(service, max_message_bytes=max_message_bytes, loop=loop)
+        self._calls = CallFactory(
+            service, max_message_bytes=max_message_bytes, loop=loop, heads=heads or ResponseHeads()
+        )
         self._loop = loop
         self._stream_window = min(max_message_bytes + PREFIX_SIZE + _WINDOW_SLACK, 2**31 - 1)
         self._connections: set[Connection] = set()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
+from modelyard_serving.model_header import VERSION_HEADER
 
 MESSAGE_LENGTH = 6000
 """Clients give up at headers of 8 KB."""
@@ -47,11 +48,24 @@ CODES: dict[Kind, Code] = {
     Kind.INTERNAL: Code.INTERNAL,
 }
 
-HEAD = write_headers([_CONTENT_TYPE])
-COMPRESSED_HEADS = {name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name)]) for name in (b"gzip", b"deflate")}
 OK_TRAILERS = write_trailers([(b"grpc-status", b"0")])
 NOT_GRPC = write_headers([], status=415)
 NOT_POST = write_headers([(b"allow", b"POST")], status=405)
+
+
+class ResponseHeads:
+    """The header blocks that answers begin with, made once.
+
+    Args:
+        version: of the model that answers; None where none does.
+    """
+
+    def __init__(self, version: str | None = None) -> None:
+        said = [] if version is None else [(VERSION_HEADER.encode(), version.encode("latin-1", "replace"))]
+        self.plain = write_headers([_CONTENT_TYPE, *said])
+        self.compressed = {
+            name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name), *said]) for name in (b"gzip", b"deflate")
+        }
 
 
 def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = False) -> bytes:

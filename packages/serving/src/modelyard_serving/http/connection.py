@@ -42,7 +42,8 @@ class ConnectionContext:
     loop: asyncio.AbstractEventLoop
     max_body_bytes: int
     sources: OriginPolicy
-    date: bytes
+    common: bytes
+    """Lines of every head."""
     now: float
     """The loop's time, to the second: precise enough for the limits above, and free."""
     heads: Heads = field(default_factory=Heads)
@@ -276,7 +277,7 @@ class Connection(asyncio.Protocol):
         if exchange is None or self._transport.is_closing():
             return
         is_last = not exchange.keeps_alive or (context.is_draining and not self._waiting)
-        head = render_head(response, date=context.date, is_last=is_last)
+        head = render_head(response, common=context.common, is_last=is_last)
         if exchange.request.method == "HEAD":
             self._transport.write(head)
         elif len(response.body) < _WRITE_SEPARATELY_BYTES:
@@ -292,7 +293,7 @@ class Connection(asyncio.Protocol):
         self._is_lingering = True
         self._is_reading = False
         response = error_response(error)
-        self._transport.write(render_head(response, date=self._context.date, is_last=True) + response.body)
+        self._transport.write(render_head(response, common=self._context.common, is_last=True) + response.body)
         self.deadline = self._context.now + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 from modelyard_serving.http.connection import Application, Connection, ConnectionContext
-from modelyard_serving.http.wire import date_line
+from modelyard_serving.http.wire import common_lines
 from modelyard_serving.origin_policy import OriginPolicy
 
 _SWEEP_S = 1.0
@@ -21,15 +21,22 @@ class HttpServer:
     """Serves one application."""
 
     def __init__(
-        self, app: Application, *, loop: asyncio.AbstractEventLoop, max_body_bytes: int, sources: OriginPolicy
+        self,
+        app: Application,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        max_body_bytes: int,
+        sources: OriginPolicy,
+        version: str,
     ) -> None:
         self._loop = loop
+        self._version = version
         self._context = ConnectionContext(
             app=app,
             loop=loop,
             max_body_bytes=max_body_bytes,
             sources=sources,
-            date=date_line(time.time()),
+            common=common_lines(time.time(), version),
             now=loop.time(),
         )
         self._server: asyncio.Server | None = None
@@ -80,7 +87,7 @@ class HttpServer:
         """Once a second: update the clock, and close stalled connections."""
         context = self._context
         context.now = self._loop.time()
-        context.date = date_line(time.time())
+        context.common = common_lines(time.time(), self._version)
         for connection in list(context.connections):
             if connection.deadline < context.now and connection.is_stalled:
                 connection.abort()

@@ -84,7 +84,13 @@ class Child:
             request_timeout_s=settings.request_timeout_s,
         )
         self._servers: list[Server] = [
-            HttpServer(app, loop=loop, max_body_bytes=settings.max_body_bytes, sources=settings.sources())
+            HttpServer(
+                app,
+                loop=loop,
+                max_body_bytes=settings.max_body_bytes,
+                sources=settings.sources(),
+                version=self._plane.served.version,
+            )
         ]
         if boot.listeners.grpc is not None:
             self._servers.append(self._grpc_server(boot))
@@ -93,12 +99,18 @@ class Child:
     def _grpc_server(self, boot: Boot) -> "Server":
         from modelyard_serving.grpc.server import GrpcServer  # noqa: PLC0415  # Its libraries are an extra.
         from modelyard_serving.grpc.service import ModelService  # noqa: PLC0415  # As above.
+        from modelyard_serving.grpc.status import ResponseHeads  # noqa: PLC0415  # As above.
 
         settings = self._settings
         service = ModelService(
             self._plane, boot.metrics, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
         )
-        return GrpcServer(service, loop=self._loop, max_message_bytes=settings.max_body_bytes)
+        return GrpcServer(
+            service,
+            loop=self._loop,
+            max_message_bytes=settings.max_body_bytes,
+            heads=ResponseHeads(self._plane.served.version),
+        )
 
     async def serve(self) -> None:
         """Serve until draining is done."""
