@@ -10,6 +10,7 @@ from modelyard_client.clock import Clock
 from modelyard_client.comparison import Comparisons
 from modelyard_client.deletions import Deletions
 from modelyard_client.deployments import Deployments
+from modelyard_client.gateway import Gateway
 from modelyard_client.gateway_code import GatewayCode
 from modelyard_client.images import Images
 from modelyard_client.jobs import Jobs
@@ -76,6 +77,7 @@ class Client:
         self.webhooks = Webhooks(self._transport)
         self.azure_apim = AzureApim(self._transport)
         self.gateway_code = GatewayCode(self._transport)
+        self.gateway = Gateway(self._transport)
 
     @classmethod
     def from_environment(cls, *, url: str | None = None, home: Path | None = None) -> "Client":

@@ -11,6 +11,7 @@ from modelyard.deletion.settings import DeletionSettings
 from modelyard.deployments.settings import DeploymentSettings, LocalTargetSettings
 from modelyard.errors import Invalid
 from modelyard.gateway.publishing.settings import PublishingSettings
+from modelyard.gateway.settings import RoutingSettings
 from modelyard.gateway_node.settings import GatewayNodeSettings
 from modelyard.http.settings import HttpSettings
 from modelyard.images.settings import ImageSettings
@@ -60,6 +61,7 @@ class Settings:
     local_target: LocalTargetSettings = field(default_factory=LocalTargetSettings)
     gateway: PublishingSettings = field(default_factory=PublishingSettings)
     gateway_node: GatewayNodeSettings = field(default_factory=GatewayNodeSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     apim: ApimSettings = field(default_factory=ApimSettings)
 

@@ -22,6 +22,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
     "POST /api/v1/webhooks/{webhook_id}/replay": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "POST /api/v1/gateway/apis/{api_id}/revisions": {"deployment_id": "dep-0"},
+    "PATCH /api/v1/gateway/apis/{api_id}/revisions/{number}": {"is_online": True},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
     "POST /api/v1/modelserving/models/{name}/versions": {"artifact_id": "0" * 32},
     "POST /api/v1/modelserving/models/{name}/image": {"artifact_id": "0" * 32},
@@ -32,6 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES: dict[str, dict[str, Any]] = {
     "GET /api/v1/ml/registry/models/{name}/versions/{version}/artifacts/file": {"path": "MLmodel"},
     "GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"},
+    "GET /api/v1/gateway/explain": {"url": "/iris/predict"},
     "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
 }
 
@@ -105,6 +108,12 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
     hook = owner.post("/api/v1/webhooks", json={"url": "https://hooks.example.com/"}).json()["webhook"]["webhook_id"]
     delivery = owner.post(f"/api/v1/webhooks/{hook}/test").json()
     deployment = owner.get("/api/v1/deployments").json()["deployments"][0]
+    version_set = {"version_set_id": "iris", "display_name": "Iris", "versioning_scheme": "Segment"}
+    assert owner.post("/api/v1/gateway/version-sets", json=version_set).status_code == 201
+    api = {"api_id": "iris-v1", "display_name": "Iris", "path": "iris", "model_name": "iris"}
+    assert owner.post("/api/v1/gateway/apis", json=api).status_code == 201
+    release = owner.post("/api/v1/gateway/apis/iris-v1/releases", json={"release_id": "first"})
+    assert release.status_code == 201
     gold = {"product_id": "gold", "display_name": "Gold"}
     assert owner.post("/api/v1/gateway/products", json=gold).status_code == 201
     subscribed = {"display_name": "Shop", "scope": {"kind": "all"}}
@@ -127,11 +136,14 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "delivery_id": delivery["delivery_id"],
         "product_id": "gold",
         "key_name": "primary",
-        "api_id": "nosuch",
         "subscription_id": subscription["subscription_id"],
         "issuer_id": "nosuch",
         "image": owner.get("/api/v1/ml/registry/images").json()["images"][0]["image_id"],
         "sha256": "0" * 64,
+        "version_set_id": "iris",
+        "api_id": "iris-v1",
+        "number": "1",
+        "release_id": "first",
     }
 
 

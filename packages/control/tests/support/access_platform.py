@@ -19,6 +19,7 @@ from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import LocalRunner
 from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -66,6 +67,7 @@ class Platform:
             engine=self.engine,
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
+            service_hosts=FakeServiceHosts(),
             runner=runner,
             runners={"local": runner},
             targets={"fake": FakeTarget()},

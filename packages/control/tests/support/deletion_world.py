@@ -16,6 +16,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -92,6 +93,7 @@ class World:
             engine=self.engine,
             environments=FakeEnvironments(self.home / "environments"),
             receivers=FakeReceivers(),
+            service_hosts=FakeServiceHosts(),
             runner=FakeRunner(),
             runners={"local": FakeRunner()},
             targets={"fake": self.target},

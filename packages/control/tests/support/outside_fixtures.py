@@ -11,6 +11,7 @@ from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
@@ -80,6 +81,7 @@ def adapters(
         engine=engine,
         environments=environments,
         receivers=receivers,
+        service_hosts=FakeServiceHosts(),
         runner=runner,
         runners={"local": runner},
         targets={"fake": target},

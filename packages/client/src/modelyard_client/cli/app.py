@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from modelyard_client import __version__
+from modelyard_client.cli.apis import app as apis
 from modelyard_client.cli.audit import app as audit
 from modelyard_client.cli.compare import compare
 from modelyard_client.cli.decisions import approve, reject, withdraw
@@ -12,6 +13,7 @@ from modelyard_client.cli.delete import delete, undelete
 from modelyard_client.cli.deploy import deploy
 from modelyard_client.cli.deployments import app as deployments
 from modelyard_client.cli.gateway import app as gateway
+from modelyard_client.cli.gateway_status import explain
 from modelyard_client.cli.groups import RootGroup
 from modelyard_client.cli.holds import app as holds
 from modelyard_client.cli.images import app as images
@@ -27,6 +29,7 @@ from modelyard_client.cli.predict import predict
 from modelyard_client.cli.products import app as products
 from modelyard_client.cli.promote import promote, rollback
 from modelyard_client.cli.register import register
+from modelyard_client.cli.releases import app as releases
 from modelyard_client.cli.requests import app as requests
 from modelyard_client.cli.rollouts import app as rollouts
 from modelyard_client.cli.scale import scale
@@ -112,3 +115,6 @@ app.add_typer(tokens, name="tokens")
 app.add_typer(audit, name="audit")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(gateway, name="gateway")
+app.add_typer(apis, name="apis")
+app.add_typer(releases, name="releases")
+app.command()(explain)

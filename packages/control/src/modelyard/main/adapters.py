@@ -14,6 +14,7 @@ from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.configured import RunnerContext, configured_runners
 from modelyard.adapters.runner.home import local_runner
 from modelyard.adapters.runner.run_image import RunImages
+from modelyard.adapters.service_hosts.dns import DnsServiceHosts
 from modelyard.adapters.target import configured_targets
 from modelyard.adapters.target.context import TargetContext
 from modelyard.adapters.tracking.mlflow import MlflowTracking
@@ -35,6 +36,7 @@ from modelyard.ports.model_documents import ModelDocuments
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
 from modelyard.ports.runner import Runner
+from modelyard.ports.service_hosts import ServiceHosts
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
 from modelyard.settings import Settings
@@ -51,6 +53,7 @@ class Adapters:
     engine: JobEngine
     environments: Environments
     receivers: Receivers
+    service_hosts: ServiceHosts
     runner: Runner
     """For trials of models, which are made on this machine."""
     runners: Mapping[str, Runner]
@@ -84,6 +87,7 @@ def real_adapters(settings: Settings) -> Adapters:
             isolation=isolation,
             builds_sources=settings.environments.source_builds,
         ),
+        service_hosts=DnsServiceHosts(networks=settings.routing.service_networks, hosts=settings.routing.places),
         receivers=HttpReceivers(
             allowed=settings.webhooks.allowed_networks,
             seconds=settings.webhooks.timeout_seconds,

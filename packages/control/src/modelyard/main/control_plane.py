@@ -13,6 +13,7 @@ from modelyard.disk import DiskWatch
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.leaving import Leaving
 from modelyard.gateway.publishing.service import Publishing
+from modelyard.gateway.releases import PromotionReleases
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
 from modelyard.jobs.workflow import workflows
@@ -26,6 +27,7 @@ from modelyard.main.apim import ApimParts
 from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
+from modelyard.main.gateway import ApiParts, resolving
 from modelyard.main.jobs import JobParts
 from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
@@ -64,7 +66,9 @@ class ControlPlane:
         self._job_parts = jobs = JobParts(context)
         self.jobs, self.uploads = jobs.jobs, jobs.uploads
         self.registry_parts = registry_parts = RegistryParts(
-            context, job_of_upload=lambda caller, upload_id: self.uploads.get(caller, upload_id).job_id
+            context,
+            job_of_upload=lambda caller, upload_id: self.uploads.get(caller, upload_id).job_id,
+            after_move=PromotionReleases(clock=context.clock, audit=context.audit).after_move,
         )
         self.registry, self.promotion, self.policies = (
             registry_parts.registry,
@@ -111,11 +115,14 @@ class ControlPlane:
             context,
             self.deployment_parts,
             self.rollout_parts.traffic,
-            resolve=lambda _: {},
+            resolve=resolving(adapters.service_hosts),
             publishing=publishing,
             access_tables=self.subscriptions.access_tables,
             stopping=self.stopping,
             counting=self.counting,
+        )
+        self.apis = ApiParts(
+            context, registry=self.registry, deployments=self.deployments, read_state=self.gateway.states.read
         )
         self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()
@@ -196,6 +203,7 @@ class ControlPlane:
                 mirror_routes(self.mirror.reconciliation, self.importing),
                 *self._access_parts.routes(),
                 *self.gateway.routes(),
+                *self.apis.routes(),
                 *self.webhooks.routes(),
                 *self.subscriptions.routes(),
                 *self.apim.routes(),

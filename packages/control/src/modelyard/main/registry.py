@@ -21,16 +21,16 @@ from modelyard.registry.reads.service import RegistryReads
 from modelyard.registry.registration import JobOfUpload, Registration
 from modelyard.registry.routes import catalogue_writes
 from modelyard.registry.service import RegistryService
-from modelyard.registry.stages import StageMover
+from modelyard.registry.stages import AfterMove, StageMover
 
 
 class RegistryParts:
     """The registry, and what moves its versions."""
 
-    def __init__(self, context: Context, *, job_of_upload: JobOfUpload) -> None:
+    def __init__(self, context: Context, *, job_of_upload: JobOfUpload, after_move: AfterMove) -> None:
         database, clock, audit, outbox = context.database, context.clock, context.audit, context.outbox
         tracking, scratch = context.adapters.tracking, context.scratch.folder
-        self.mover = StageMover(clock=clock, audit=audit, outbox=outbox)
+        self.mover = StageMover(clock=clock, audit=audit, outbox=outbox, after_move=after_move)
         auto_staging = AutoStaging(mover=self.mover, audit=audit)
         self.registry = RegistryService(
             database=database,

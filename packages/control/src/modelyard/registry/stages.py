@@ -1,6 +1,6 @@
 """Moves versions between stages: the one place where a version's stage changes, inside the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,6 +16,8 @@ from modelyard.registry.search_index.rows import index_version_stage
 from modelyard.registry.states import TRANSITIONS, Stage
 
 MIRROR_TOPIC = "registry.mirror_version"
+AfterMove = Callable[[Connection, Principal, Version], None]
+"""Follows each move, with the version as it is then, in the same transaction."""
 
 
 def versions_in_stages(connection: Connection) -> list[StagedVersion]:
@@ -26,10 +28,13 @@ def versions_in_stages(connection: Connection) -> list[StagedVersion]:
 class StageMover:
     """Checks the table of transitions, writes the stage, the audit entry and the mirror's message."""
 
-    def __init__(self, *, clock: Clock, audit: AuditLog, outbox: Outbox) -> None:
+    def __init__(
+        self, *, clock: Clock, audit: AuditLog, outbox: Outbox, after_move: AfterMove = lambda *_: None
+    ) -> None:
         self._clock = clock
         self._audit = audit
         self._outbox = outbox
+        self._after_move = after_move
 
     def lock(self, connection: Connection, principal: Principal, model_name: str) -> None:
         """Hold the model until the transaction ends, so that what is read after this is still so when it is written."""
@@ -106,6 +111,7 @@ class StageMover:
         moved = store.find_version(connection, version.tenant_id, version.model_name, version.version)
         if moved is None:
             raise AssertionError("the version was just written")
+        self._after_move(connection, principal, moved)
         return moved
 
     def announce(self, connection: Connection, version: Version) -> None:

@@ -1,0 +1,1 @@
+"""Where service URLs of APIs lead."""

@@ -1,0 +1,21 @@
+"""Service hosts in memory: the fake."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class FakeServiceHosts:
+    """The port `ServiceHosts`."""
+
+    addresses: dict[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    """By URL."""
+    refused: str | None = None
+
+    def refusal(self, url: str) -> str | None:  # noqa: ARG002 - the port's
+        """See the port."""
+        return self.refused
+
+    def find(self, url: str) -> Sequence[tuple[str, int]]:
+        """See the port."""
+        return self.addresses.get(url, ())
