@@ -13,6 +13,7 @@ from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
@@ -103,6 +104,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         engine=engine,
         environments=FakeEnvironments(home / "environments"),
         receivers=FakeReceivers(),
+        service_hosts=FakeServiceHosts(),
         runner=runner,
         runners={"local": runner},
         targets={"fake": FakeTarget()},

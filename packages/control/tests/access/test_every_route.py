@@ -22,6 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/deployments/{deployment_id}": {"replicas": 2},
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
     "POST /api/v1/webhooks/{webhook_id}/replay": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "PUT /api/v1/gateway/traffic/{name}": {"shares": [{"version": 1, "percent": 100}]},
     "POST /api/v1/gateway/apis/{api_id}/revisions": {"deployment_id": "dep-0"},
     "PATCH /api/v1/gateway/apis/{api_id}/revisions/{number}": {"is_online": True},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
@@ -141,6 +142,7 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "image": owner.get("/api/v1/ml/registry/images").json()["images"][0]["image_id"],
         "sha256": "0" * 64,
         "version_set_id": "iris",
+        "rollout_id": "nosuch",
         "api_id": "iris-v1",
         "number": "1",
         "release_id": "first",
@@ -170,6 +172,10 @@ MISSING = {
     "api_id": "nosuch",
     "subscription_id": "sub-0",
     "issuer_id": "nosuch",
+    "version_set_id": "nosuch",
+    "number": "1",
+    "release_id": "nosuch",
+    "rollout_id": "nosuch",
 }
 
 
