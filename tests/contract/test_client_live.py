@@ -13,8 +13,8 @@ from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
-from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.adapters.tracking.fake_registry import FakeRegisteredModels
