@@ -58,7 +58,7 @@ def platform(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) ->
             mlflow_port=mlflow_port,
             settings={
                 "MODELYARD_TARGETS": json.dumps({"local": {}, "kubernetes": cluster}),
-                "MODELYARD_IMAGE_REPOSITORY": f"{registry.host}/models",
+                "MODELYARD_IMAGE_REPOSITORY": f"{registry.host}/asgard-model",
                 "MODELYARD_IMAGE_BASE": f"oci:{folder / 'bases'}:base",
                 "MODELYARD_SERVER_PORT_FIRST": str(first),
                 "MODELYARD_SERVER_PORT_LAST": str(min(first + 200, 65535)),
@@ -89,7 +89,7 @@ class TestOnPods:
     def test_it_answers_as_the_same_version_does_here(self, platform: Stack, job: Json) -> None:
         assert job["status"] == "deployed"
         assert job["external_ip"] == httpx.URL(job["deployment_url"]).host
-        assert job["ecr_image"].endswith("/models:my-model-v1")
+        assert job["ecr_image"].endswith("/asgard-model:my-model-v1")
         here = platform.run("deploy", "my_model", "--version", "1", "--target", "local", "--output", "json")
         local = platform.get(f"/mlops/deployments/{json.loads(here.stdout)['job_id']}")["deployment_url"]
         rows = platform.anyone.get(f"{local}/v2/models/my_model").json()["inputs"]
