@@ -29,7 +29,7 @@ def helm() -> str:
 
 def run_helm(*arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
     settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
-    return subprocess.run([helm(), *arguments, *settings], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([helm(), *arguments, *settings], capture_output=True, text=True, check=False, timeout=180)
 
 
 def rendered(values: Mapping[str, str] = {}, *, cluster: str = "1.37") -> list[Object]:
