@@ -1,5 +1,6 @@
 """A model's name goes through every route as it was given, whatever MLflow takes as one."""
 
+import json
 import re
 from collections.abc import Callable
 from urllib.parse import quote
@@ -72,7 +73,11 @@ class TestRoundTrip:
             filled = path.replace("{name}", quote(ODD, safe="")).replace("{model_name}", quote(ODD, safe=""))
             query = {"compare": {"versions": "1,2"}, "compare.svg": {"versions": "1,2"}, "file": {"path": "MLmodel"}}
             answer = client.get(filled.replace("{version}", "1"), params=query.get(path.rpartition("/")[2], {}))
-            assert answer.status_code == 200, f"{path}: {answer.text}"
+            # What may be missing is missed by its name.
+            is_missed = (
+                answer.status_code == 404 and json.dumps(f"model '{ODD}'", ensure_ascii=False)[1:-1] in answer.text
+            )
+            assert answer.status_code == 200 or is_missed, f"{path}: {answer.text}"
             asked += 1
         assert asked > 10
 
