@@ -149,6 +149,7 @@ def known(
         "api_id": "churn",
         "rollout_id": "rollout-1",
         "push_job_id": "job-1",
+        "metric": "auc",
     }
 
 
