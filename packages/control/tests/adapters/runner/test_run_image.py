@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from container_runs import EMPTY_LOCK, NoWheels
-from oci_parts import make_base, make_wheel, plenty
+from oci_parts import make_base, make_root, make_wheel, plenty
 
 from modelyard.adapters.runner.run_image import RunImages
 from modelyard.errors import Invalid
-from modelyard.oci.base.bases import Base
+from modelyard.oci.base.bases import Base, open_base
+from modelyard.oci.base.root_file_system import import_root_file_system
 from modelyard.oci.image_config import ImageConfig
 from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.environment import LockedWheel
@@ -49,6 +50,21 @@ class TestRunImages:
         first = images.ensure(EMPTY_LOCK, log=print)
         assert images.ensure(EMPTY_LOCK, log=print) == first == images.find(EMPTY_LOCK.digest)
         assert wheels.calls == 1
+
+    def test_another_base_makes_another_image_in_its_place(self, layout: Layout, base: Base, tmp_path: Path) -> None:
+        wheels = OneWheel(tmp_path)
+        first = RunImages(layout, base=lambda _: base, wheels=wheels, require_space=plenty).ensure(
+            EMPTY_LOCK, log=print
+        )
+        root = make_root(tmp_path / "mended")
+        (root / "etc").mkdir(exist_ok=True)
+        (root / "etc" / "release").write_text("mended")
+        mended = open_base(layout, import_root_file_system(root, layout, name="mended"))
+        images = RunImages(layout, base=lambda _: mended, wheels=wheels, require_space=plenty)
+        second = images.ensure(EMPTY_LOCK, log=print)
+        assert second != first
+        assert layout.manifest(second.descriptor).layers[0] == mended.manifest.layers[0]
+        assert images.find(EMPTY_LOCK.digest) == images.ensure(EMPTY_LOCK, log=print) == second
 
     def test_it_has_the_environment_and_the_agent_and_is_no_root(
         self, layout: Layout, base: Base, tmp_path: Path

@@ -76,16 +76,17 @@ class RunImages:
             return None
 
     def ensure(self, lock: Lock, *, log: Callable[[str], None]) -> RunImage:
-        """The image of a lock; it is built if it is not here.
+        """The image of a lock on the present base; it is built if it is not here.
 
         Raises:
+            Conflict: code `image_base_missing`.
             Invalid: code `python_unsupported`, `wheel_missing` or `base_without_python`.
             Unavailable: the package index or the base's registry does not answer.
         """
-        if (known := self.find(lock.digest)) is not None:
-            return known
         python = _checked_python(lock)
         base = self._base(log)
+        if (known := self.find(lock.digest)) is not None and self._is_built_on(base, known):
+            return known
         base.facts.interpreter(python)  # Raises where the base has none, before anything is fetched.
         log(f"building the image of runs with Python {python}")
         target = WheelTarget(base.config.platform, glibc=base.facts.glibc, python=python)
@@ -107,6 +108,11 @@ class RunImages:
         self._remove_older()
         log(f"built the image of runs {image.descriptor.digest}")
         return RunImage(image.descriptor)
+
+    def _is_built_on(self, base: Base, image: RunImage) -> bool:
+        """Whether its first layers are those of the base: a base that was mended reaches the next run."""
+        below = [layer.digest for layer in base.manifest.layers]
+        return [layer.digest for layer in self.layout.manifest(image.descriptor).layers][: len(below)] == below
 
     def _remove_older(self) -> None:
         """Take run images with the agent of another release out of the layout's index."""
