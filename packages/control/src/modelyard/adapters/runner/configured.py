@@ -75,8 +75,8 @@ def read_options(kind: type[Options], name: str, options: Mapping[str, Any]) -> 
         return kind(**options)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise invalid_options(name, f"{place}: {first['msg']}") from error
+        place, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise invalid_options(name, f"{place}: {said}" if place else said) from error
 
 
 def invalid_options(name: str, said: str) -> Invalid:
