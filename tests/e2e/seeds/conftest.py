@@ -1,5 +1,6 @@
 """One stack for all documents. It asks for no token, as theirs did not, so that their lines run as they are."""
 
+import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from oci_parts import make_root
 from ports import find_free_port
 from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
 from tests.e2e.stack import Json, Stack, end_all
+from tls_pairs import write_pair
 
 
 class SetupFailed(Exception):
@@ -27,7 +29,8 @@ def pytest_runtest_setup() -> Generator[None, None, None]:
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running platform. Takes itself down, and fails if a process is left."""
-    port, mlflow_port, first = (find_free_port() for _ in range(3))
+    port, mlflow_port, first, tls_port, backend_port = (find_free_port() for _ in range(5))
+    certificate, key = write_pair(tmp_path_factory.mktemp("tls"), 1)
     platform = Stack(
         home=tmp_path_factory.mktemp("seeds") / "home",
         port=port,
@@ -36,6 +39,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "MODELYARD_SERVER_PORT_FIRST": str(first),
             "MODELYARD_SERVER_PORT_LAST": str(min(first + 200, 65535)),
             "MODELYARD_REPLICA_MEMORY_MB": "1024",
+            "MODELYARD_GATEWAY_TLS_CERTIFICATE": str(certificate),
+            "MODELYARD_GATEWAY_TLS_KEY": str(key),
+            "MODELYARD_GATEWAY_TLS_PORT": str(tls_port),
+            "MODELYARD_GATEWAY_SERVICE_HOSTS": json.dumps({"backend-for-ml-model-v1": f"127.0.0.1:{backend_port}"}),
         },
         options=["--no-auth"],
     )

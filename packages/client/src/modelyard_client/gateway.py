@@ -164,6 +164,7 @@ class GatewayStatus:
     """The gateway's public addresses, and whether its newest configuration is applied."""
 
     addresses: tuple[str, ...]
+    public_ip_addresses: tuple[str, ...]
     configuration: Mapping[str, Any]
     nodes: tuple[Mapping[str, Any], ...]
 
@@ -173,6 +174,7 @@ class GatewayStatus:
         fields = Fields(value, noun="gateway status")
         return cls(
             addresses=tuple(fields.items("addresses")),
+            public_ip_addresses=tuple(fields.items("public_ip_addresses")),
             configuration=fields.mapping("configuration"),
             nodes=tuple(fields.items("nodes")),
         )

@@ -1,6 +1,8 @@
 """The public addresses of the gateway. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from modelyard.gateway.publishing.domain import GatewayNode
 
@@ -14,6 +16,20 @@ def public_addresses(url: str | None, nodes: Sequence[GatewayNode]) -> list[str]
     secure = [_url("https", node.host, node.tls_port) for node in nodes if node.tls_port is not None]
     plain = [_url("http", node.host, node.port) for node in nodes]
     return list(dict.fromkeys(secure + plain))
+
+
+def ip_addresses(addresses: Sequence[str], look_up: Callable[[str], Sequence[str]]) -> list[str]:
+    """The IP addresses behind public addresses; `look_up` gives those of a name."""
+    hosts = [urlsplit(address).hostname or "" for address in addresses]
+    return list(dict.fromkeys(found for host in hosts for found in ([host] if _is_ip(host) else look_up(host))))
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _url(scheme: str, host: str, port: int) -> str:

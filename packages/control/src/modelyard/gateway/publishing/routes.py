@@ -1,6 +1,7 @@
 """The status of the gateway, and what its nodes ask: these log in with the nodes' credential."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from modelyard.gateway.publishing.addresses import public_addresses
+from modelyard.gateway.publishing.addresses import ip_addresses, public_addresses
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.schemas import CountersRequest, GatewayStatusAnswer, NodeReportRequest
 from modelyard.gateway.publishing.service import Publishing
@@ -32,9 +33,11 @@ def status_route(publishing: Publishing, *, url: str | None) -> APIRouter:
     def gateway_status(caller: Read) -> GatewayStatusAnswer:
         """The gateway's addresses, its newest configuration, and its nodes."""
         status = publishing.status()
+        addresses = public_addresses(url, status.nodes)
         return GatewayStatusAnswer.of(
             status,
-            addresses=public_addresses(url, status.nodes),
+            addresses=addresses,
+            public_ip_addresses=ip_addresses(addresses, _look_up),
             shows_nodes=caller.tenant_id == FIRST_TENANT,
         )
 
@@ -68,3 +71,11 @@ def node_routes(publishing: Publishing, counting: Counting, *, is_stopping: Call
         counting.note(name, counted, [each.counters() for each in body.comparisons])
 
     return router
+
+
+def _look_up(host: str) -> list[str]:
+    """The addresses of the operator's own name; none where it has none."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []

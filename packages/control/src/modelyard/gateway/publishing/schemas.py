@@ -129,14 +129,18 @@ class GatewayStatusAnswer(BaseModel):
     """Where the gateway is called, and what it runs. Nodes are shown to the platform's operators."""
 
     addresses: list[str]
+    public_ip_addresses: list[str]
     configuration: ConfigurationAnswer
     nodes: list[NodeAnswer]
 
     @classmethod
-    def of(cls, status: GatewayStatus, *, addresses: list[str], shows_nodes: bool) -> "GatewayStatusAnswer":
+    def of(
+        cls, status: GatewayStatus, *, addresses: list[str], public_ip_addresses: list[str], shows_nodes: bool
+    ) -> "GatewayStatusAnswer":
         """The status on the wire."""
         return cls(
             addresses=addresses,
+            public_ip_addresses=public_ip_addresses,
             configuration=ConfigurationAnswer.of(status),
             nodes=[NodeAnswer.of(node) for node in status.nodes] if shows_nodes else [],
         )
