@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from tests.e2e.stack import EXAMPLES, Stack
+from tests.e2e.stack import EXAMPLES, Stack, wait_for
 
 SCRIPT = str(EXAMPLES / "breast_cancer" / "train.py")
 REQUEST = json.loads((EXAMPLES / "breast_cancer" / "request.json").read_text())
@@ -56,13 +56,34 @@ class TestReplacing:
         assert again["deployment_id"] == deployment_id
         stack.run("train", SCRIPT, "--model", "replaced")
 
-        with called(url) as (failures, versions):
+        stable = f"{stack.gateway_url}/replaced"
+        wait_for(lambda: answers(stable), timeout=30, what=lambda: "the model's stable address")
+        with called(url) as (failures, versions), called(stable) as (lost, seen):
             for version in ("2", "1"):
                 done = stack.run("deploy", "replaced", "--version", version, "--replace", "--output", "json")
                 job = json.loads(done.stdout)
                 assert (job["status"], job["deployment_id"], job["deployment_url"]) == ("succeeded", deployment_id, url)
                 assert httpx.get(f"{url}/health", trust_env=False).json()["model"]["version"] == version
-        assert failures == []
-        assert set(versions) == {"1", "2"}
+        assert failures == lost == []
+        assert set(versions) == set(seen) == {"1", "2"}
         shown = json.loads(stack.run("deployments", "show", deployment_id, "--output", "json").stdout)
         assert (shown["model_version"], shown["generation"], shown["replacement"]["status"]) == (1, 3, "done")
+
+    def test_the_stable_address_follows_a_deployment_that_takes_over_and_loses_no_request(self, stack: Stack) -> None:
+        first = json.loads(stack.run("deploy", SCRIPT, "--model", "followed", "--output", "json").stdout)
+        stable = f"{stack.gateway_url}/followed"
+        wait_for(lambda: answers(stable), timeout=30, what=lambda: "the model's stable address")
+        stack.run("train", SCRIPT, "--model", "followed")
+        with called(stable) as (lost, seen):
+            stack.run("deploy", "followed", "--version", "2", "--another")
+            wait_for(lambda: seen["2"], timeout=30, what=lambda: "an answer of the newest version")
+            stack.run("undeploy", first["deployment_id"])
+            before = seen["2"]
+            wait_for(lambda: seen["2"] > before + 20, timeout=30, what=lambda: "answers without the first version")
+        assert lost == []
+        assert set(seen) == {"1", "2"}
+
+
+def answers(url: str) -> bool:
+    """Whether a model answers there."""
+    return httpx.get(f"{url}/health", trust_env=False).is_success

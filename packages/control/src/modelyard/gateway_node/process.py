@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-import psutil
 import structlog
 
 from modelyard.atomic_file import replace_text
@@ -152,9 +151,14 @@ class NodeEnvoy:
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def _command(self) -> Sequence[str]:
-        threads = self._settings.threads or min(_MOST_THREADS, len(psutil.Process().cpu_affinity() or [1]))
+        threads = self._settings.threads or min(_MOST_THREADS, _processors())
         return (
             *(str(envoy_binary()), "--config-path", str(self._folder.bootstrap), "--concurrency", str(threads)),
             *("--disable-hot-restart", "--reject-unknown-dynamic-fields", "--log-level", "warning"),
             *("--file-flush-interval-msec", _FLUSH_MILLISECONDS),
         )
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system says which."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
