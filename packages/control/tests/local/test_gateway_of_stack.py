@@ -17,7 +17,7 @@ class TestAPlatformWithoutEnvoy:
         assert _with_possible_gateway(Stack(port=8001), said.append) == Stack(port=8001, gateway=False)
         assert said == ["The gateway is not started: Envoy is not installed. Everything else works without it."]
 
-    def test_who_wants_none_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_who_wants_none_hears_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         said: list[str] = []
         assert not _with_possible_gateway(Stack(gateway=False), said.append).gateway
         assert said == []
