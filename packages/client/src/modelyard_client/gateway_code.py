@@ -124,14 +124,20 @@ class GatewayCode:
         operations: bool = False,
         publisher_name: str | None = None,
         publisher_email: str | None = None,
+        gateway: str = "modelyard",
+        namespace: str = "default",
+        partial: bool = False,
     ) -> Export:
         """The gateway's objects in another form.
 
         Args:
-            format: `modelyard` (what `apply` takes), `pulumi` or `bicep`.
+            format: `modelyard` (what `apply` takes), `pulumi`, `bicep` or `gateway-api`.
             operations: of a program for Azure, whether an API without a document passes on every path.
             publisher_name: of a program for Azure, that it makes the service, and who publishes there.
             publisher_email: with `publisher_name`.
+            gateway: of `gateway-api`, the Gateway that routes are attached to.
+            namespace: of `gateway-api`, that of the routes.
+            partial: of `gateway-api`, leave out what it cannot say, and name it in comments.
 
         Raises:
             Invalid: the gateway has what the format cannot say.
@@ -141,6 +147,9 @@ class GatewayCode:
             "operations": str(operations).lower(),
             "publisher_name": publisher_name,
             "publisher_email": publisher_email,
+            "gateway": gateway,
+            "namespace": namespace,
+            "partial": str(partial).lower(),
         }
         fields = Fields(self._transport.get(f"{_GATEWAY}/export", query=query), noun="export")
         return Export(format=fields.text("format"), file_name=fields.text("file_name"), content=fields.text("content"))

@@ -8,7 +8,7 @@ import pytest
 from apim_world import BACKEND, client_of, document_001
 from azure_api_management import ApiManagementService, api_management_service
 from fastapi.testclient import TestClient
-from gateway_objects import a_revision
+from gateway_objects import MADE, a_revision
 
 from modelyard.adapters.apim.service import AzureApiManagement
 from modelyard.adapters.job_engine.inline import InlineJobEngine
@@ -16,6 +16,9 @@ from modelyard.gateway import release_store, store
 from modelyard.gateway.domain import OnMissing, Target
 from modelyard.main.adapters import Adapters
 from modelyard.main.control_plane import ControlPlane
+from modelyard.registry.states import Stage
+from modelyard.traffic.domain import Shadow, Share, Split, Stickiness, Traffic
+from modelyard.traffic.service import TrafficService
 
 _APIM = "/api/v1/gateway/azure-apim"
 
@@ -126,6 +129,53 @@ class TestPush:
         by_name = {each["resource"]: each for each in found["resources"]}
         assert by_name["apis/ml-model-v1"]["properties"]["apiVersionSetId"] == "apiVersionSets/api-version-set"
         assert by_name["apis/ml-model-v1"]["written_by"]
+
+
+class TestOtherNouns:
+    def test_products_arrive_with_their_rate_and_subscriptions_are_named(
+        self, client: TestClient, control_plane: ControlPlane, azure: ApiManagementService, engine: InlineJobEngine
+    ) -> None:
+        _have_document_001(control_plane)
+        product = {"product_id": "team", "display_name": "Team", "api_ids": ["ml-model-v1"]}
+        client.post("/api/v1/gateway/products", json={**product, "limits": {"rate": {"calls": 5, "seconds": 60}}})
+        scope = {"kind": "product", "name": "team"}
+        client.post("/api/v1/gateway/subscriptions", json={"display_name": "Petra", "scope": scope})
+
+        (skipped,) = client.get(f"{_APIM}/plan").json()["skipped"]
+        assert "hashes only" in skipped["reason"]
+        client.post(f"{_APIM}/push", json={})
+        engine.run_next()
+        assert azure.entities["products/team"].properties["subscriptionRequired"] is True
+        assert 'calls="5"' in azure.entities["products/team/policies/policy"].properties["value"]
+        assert "products/team/apis/ml-model-v1" in azure.entities
+
+    def test_a_quota_and_divided_traffic_of_a_stage_are_refused_by_name(
+        self, client: TestClient, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _have_document_001(control_plane, Target(model_name="churn", stage=Stage.PRODUCTION))
+        quota = {"quota": {"calls": 5, "period": "day"}, "is_enforced": False}
+        client.post("/api/v1/gateway/products", json={"product_id": "team", "display_name": "Team", "limits": quota})
+        split = Split((Share(1, 90), Share(2, 10)), Stickiness(), Shadow(3, 5))
+        traffic = Traffic(
+            tenant_id="default",
+            model_name="churn",
+            split=split,
+            salt="",
+            rollout_id=None,
+            updated_by="petra",
+            updated_at=MADE,
+            revision=1,
+        )
+        monkeypatch.setattr(TrafficService, "of_tenant", lambda *_: [traffic])
+
+        fields = [each["field"] for each in client.get(f"{_APIM}/plan").json()["refusals"]]
+        assert fields[:5] == [
+            "limits.quota",
+            "limits.is_enforced",
+            "traffic.shares",
+            "traffic.sticky",
+            "traffic.shadow",
+        ]
 
 
 class TestAccess:

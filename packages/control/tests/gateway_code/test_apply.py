@@ -3,15 +3,12 @@
 import pytest
 import yaml
 from apim_world import PETRA
-from gateway_verbs import ApisOfTests, VersionSetsOfTests
 
-from modelyard.db import Database
 from modelyard.errors import Forbidden, Invalid
 from modelyard.gateway_code.domain import Action, Outcome
-from modelyard.gateway_code.kinds.apis import Apis
-from modelyard.gateway_code.kinds.version_sets import VersionSets
 from modelyard.gateway_code.reading import SourceFile
 from modelyard.gateway_code.service import GatewayCode
+from modelyard.main.control_plane import ControlPlane
 from modelyard.principals import Principal, Role
 
 _FILE = """\
@@ -24,7 +21,7 @@ apis:
     display_name: ML Model Serving v1
     path: ml-model
     api_version: v1
-    version_set_id: ml-model
+    api_version_set_id: ml-model
     description: Version 1 of the ML Model Serving API
     service_url: http://backend-for-ml-model-v1
     release:
@@ -34,9 +31,8 @@ apis:
 
 
 @pytest.fixture
-def code(database: Database) -> GatewayCode:
-    kinds = (VersionSets(VersionSetsOfTests(database)), Apis(ApisOfTests(database)))
-    return GatewayCode(database=database, kinds=kinds)
+def code(control_plane: ControlPlane) -> GatewayCode:
+    return control_plane.gateway_code.code
 
 
 def _apply(code: GatewayCode, *files: str, prunes: bool = False, is_dry: bool = False) -> Outcome:
@@ -100,7 +96,7 @@ class TestApply:
     def test_what_a_file_does_not_name_stays_unless_it_is_pruned(self, code: GatewayCode) -> None:
         _apply(code, _FILE)
         other = yaml.safe_load(_FILE)
-        other["apis"][0] |= {"api_id": "other", "path": "other", "api_version": None, "version_set_id": None}
+        other["apis"][0] |= {"api_id": "other", "path": "other", "api_version": None, "api_version_set_id": None}
         only_other = yaml.safe_dump({"apis": other["apis"]})
 
         _apply(code, only_other)
@@ -108,6 +104,33 @@ class TestApply:
         outcome = _apply(code, only_other, prunes=True)
         assert _actions(outcome) == {"other": Action.UNCHANGED, "ml-model-v1": Action.DELETE}
         assert yaml.safe_load(_state(code))["version_sets"]  # No list of the file, so nothing of it is pruned.
+
+    def test_products_are_made_after_their_apis_and_pruned_before_them(self, code: GatewayCode) -> None:
+        limits = "limits: {rate: {calls: 5, seconds: 60}}"
+        products = f"products:\n  - {{product_id: team, display_name: Team, api_ids: [ml-model-v1], {limits}}}\n"
+        _apply(code, _FILE, products)
+        assert yaml.safe_load(_state(code))["products"][0]["limits"] == {"rate": {"calls": 5, "seconds": 60}}
+        assert _actions(_apply(code, products)) == {"team": Action.UNCHANGED}
+
+        other = products.replace("product_id: team", "product_id: other").replace("[ml-model-v1]", "[]")
+        keeps = _FILE.replace("ml-model-v1", "ml-model-v2").replace("api_version: v1", "api_version: v2")
+        outcome = _apply(code, other, keeps, prunes=True)
+        assert [each.key for each in outcome.changes if each.action is Action.DELETE] == ["team", "ml-model-v1"]
+
+    def test_a_deprecated_api_keeps_its_moment(self, code: GatewayCode) -> None:
+        deprecated = _FILE.replace("    release:", "    status: deprecated\n    release:")
+        _apply(code, deprecated)
+
+        assert "deprecated_at: '" in _state(code)
+        assert _actions(_apply(code, deprecated))["ml-model-v1"] is Action.UNCHANGED
+        assert _actions(_apply(code, _FILE))["ml-model-v1"] is Action.UPDATE
+        assert _actions(_apply(code, _FILE))["ml-model-v1"] is Action.UNCHANGED
+
+    def test_what_callers_rely_on_does_not_change(self, code: GatewayCode) -> None:
+        _apply(code, _FILE)
+
+        problems = _apply(code, _FILE.replace("path: ml-model", "path: other"), is_dry=True).problems
+        assert [(each.field, each.place.line) for each in problems] == [("apis.path", 8)]
 
     def test_several_files_and_documents_are_one(self, code: GatewayCode) -> None:
         sets, _, apis = _FILE.partition("apis:")
@@ -124,9 +147,9 @@ class TestProblems:
             ("    path: ml-model\n", "", 6, "apis.path"),
             ("    path:", "    paht: x\n    path:", 8, "apis.paht"),
             ("Segment", "Path", 4, "version_sets.versioning_scheme"),
-            ("    versioning_scheme: Segment", "    versioning_scheme: Header", 2, "version_sets"),
-            ("version_set_id: ml-model\n    desc", "version_set_id: none\n    desc", 10, "apis.version_set_id"),
-            ("    service_url: http://backend-for-ml-model-v1\n", "", 6, "apis"),
+            ("    versioning_scheme: Segment", "    versioning_scheme: Header", 2, "version_sets.version_header_name"),
+            ("api_version_set_id: ml-model", "api_version_set_id: none", 6, "apis"),
+            ("    service_url: http://backend-for-ml-model-v1\n", "", 6, "apis.service_url"),
             ("apis:", "api:", 5, "api"),
             ("    path: ml-model\n", "    path: ml-model\n    path: b\n", 9, ""),
             ("ML Model Serving v1", "*alias", 7, ""),
@@ -152,9 +175,9 @@ class TestProblems:
         assert len(_apply(code, wrong, is_dry=True).problems) == 2
 
     def test_what_the_gateway_refuses_undoes_what_was_made_before(self, code: GatewayCode) -> None:
-        wrong = _FILE.replace("version_set_id: ml-model\n    desc", "version_set_id: none\n    desc")
+        wrong = _FILE.replace("api_version_set_id: ml-model", "api_version_set_id: none")
 
-        with pytest.raises(Invalid, match=r"apis\.version_set_id: there is none"):
+        with pytest.raises(Invalid, match="there is no version set 'none'"):
             _apply(code, wrong)
         assert _state(code) == ""
 

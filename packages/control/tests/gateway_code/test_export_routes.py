@@ -54,3 +54,41 @@ class TestExport:
 
     def test_another_format_is_refused(self, client: TestClient) -> None:
         assert client.get(_EXPORT, params={"format": "terraform"}).status_code == 400
+
+    def test_answers_of_the_gateway_itself_are_comments_of_the_gateway_api(self, client: TestClient) -> None:
+        content = client.get(_EXPORT, params={"format": "gateway-api", "namespace": "gateways"}).json()["content"]
+
+        assert content.startswith("# left out: ")
+        refused = client.get(_EXPORT, params={"format": "gateway-api", "gateway": "Not A Name"})
+        assert (refused.status_code, refused.json()["field"]) == (400, "gateway")
+
+
+class TestApply:
+    def test_a_file_is_tried_applied_and_exported(self, client: TestClient) -> None:
+        content = (
+            "apis:\n- {api_id: churn, display_name: Churn, path: churn, service_url: 'http://203.0.113.9',"
+            " release: {release_id: first}}\n"
+        )
+        files = [{"name": "gateway.yaml", "content": content}]
+
+        tried = client.post("/api/v1/gateway/apply", json={"files": files, "dry_run": True}).json()
+        assert [(each["action"], each["key"]) for each in tried["changes"]] == [("create", "churn")]
+        assert client.get("/api/v1/gateway/apis").json()["apis"] == []
+        done = client.post("/api/v1/gateway/apply", json={"files": files}).json()
+        assert done == {**tried, "is_applied": True}
+        assert client.get("/api/v1/gateway/apis/churn").json()["current_revision"] == 1
+        assert "api_id: churn" in client.get(_EXPORT).json()["content"]
+
+    def test_what_is_wrong_is_named_with_its_line(self, client: TestClient) -> None:
+        files = [{"name": "gateway.yaml", "content": "apis:\n- api_id: churn\n"}]
+
+        refused = client.post("/api/v1/gateway/apply", json={"files": files})
+        assert (refused.status_code, refused.json()["code"]) == (400, "gateway_file_invalid")
+        assert "gateway.yaml:2: apis.display_name: " in refused.json()["error"]
+        tried = client.post("/api/v1/gateway/apply", json={"files": files, "dry_run": True}).json()
+        assert tried["problems"][0] == {
+            "file": "gateway.yaml",
+            "line": 2,
+            "field": "apis.display_name",
+            "message": "Field required",
+        }

@@ -19,7 +19,7 @@ from modelyard.adapters.apim.options import ApimOptions
 from modelyard.adapters.apim.service import AzureApiManagement
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.apim.backends import Reached
-from modelyard.apim.domain import PushedProduct, Refusal
+from modelyard.apim.domain import PushedProduct, Refusal, Skipped
 from modelyard.apim.plan import Plan
 from modelyard.apim.service import AzureGateway, PushOptions
 from modelyard.gateway.domain import Answering, Api, Release, ReleaseCause, Revision, Target, VersionSet
@@ -76,6 +76,9 @@ class Objects:
 
     def refusals(self, _: Principal) -> Sequence[Refusal]:
         return self.faults
+
+    def skipped(self, _: Principal) -> Sequence[Skipped]:
+        return ()
 
     def release(self, number: int, release_id: str, *, api_id: str = "ml-model-v1", notes: str = "") -> None:
         """Make a revision of an API current."""

@@ -6,6 +6,7 @@ import typer
 
 from modelyard_client import __version__
 from modelyard_client.cli.apis import app as apis
+from modelyard_client.cli.apply import apply
 from modelyard_client.cli.audit import app as audit
 from modelyard_client.cli.compare import compare
 from modelyard_client.cli.decisions import approve, reject, withdraw
@@ -115,6 +116,7 @@ app.add_typer(tokens, name="tokens")
 app.add_typer(audit, name="audit")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(gateway, name="gateway")
+app.command()(apply)
 app.add_typer(apis, name="apis")
 app.add_typer(releases, name="releases")
 app.command()(explain)

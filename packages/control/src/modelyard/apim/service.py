@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from modelyard.apim.backends import NotReachedError, Reached, refusal_of
-from modelyard.apim.domain import Backing, GatewayState, PushedApi, PushedProduct, Refusal, Wanted
+from modelyard.apim.domain import Backing, GatewayState, PushedApi, PushedProduct, Refusal, Skipped, Wanted
 from modelyard.apim.plan import Action, Plan, Step, Stored, plan_of
 from modelyard.apim.reading import read_stored
 from modelyard.apim.translation import wanted_of
@@ -43,7 +43,10 @@ class PushedObjects(Protocol):
         """All of them."""
 
     def refusals(self, principal: Principal) -> Sequence[Refusal]:
-        """What the gateway does with traffic that Azure API Management cannot: weights, mirrors, sticky callers."""
+        """What the gateway does that Azure API Management cannot: divided traffic, limits of other kinds."""
+
+    def skipped(self, principal: Principal) -> Sequence[Skipped]:
+        """What is not pushed, and is no reason to push nothing."""
 
 
 class Reaching(Protocol):
@@ -134,7 +137,12 @@ class AzureGateway:
         state = GatewayState(self._objects.version_sets(principal), apis, self._objects.products(principal))
         found = wanted_of(state, self._clock.now(), passes_all=passes_all)
         return Wanted(
-            found.resources, [*faults, *found.refusals], found.skipped, found.offline, found.current, found.first
+            found.resources,
+            [*faults, *found.refusals],
+            [*found.skipped, *self._objects.skipped(principal)],
+            found.offline,
+            found.current,
+            found.first,
         )
 
     def make_round(self, principal: Principal, options: PushOptions, *, say: Callable[[str], None]) -> Sequence[str]:

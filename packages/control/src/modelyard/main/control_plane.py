@@ -28,6 +28,7 @@ from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
 from modelyard.main.gateway import ApiParts, resolving
+from modelyard.main.gateway_code import GatewayCodeParts
 from modelyard.main.jobs import JobParts
 from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
@@ -105,7 +106,14 @@ class ControlPlane:
         self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
         self.webhooks = WebhookParts(context)
         self.subscriptions = SubscriptionParts(context)
-        self.apim = ApimParts(context, self.jobs, self.registry, self.deployments)
+        self.apim = ApimParts(
+            context,
+            jobs=self.jobs,
+            registry=self.registry,
+            deployments=self.deployments,
+            subscriptions=self.subscriptions,
+            traffic=self.rollout_parts.traffic,
+        )
         self.delivery = OutboxDelivery(
             database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
@@ -123,6 +131,14 @@ class ControlPlane:
         )
         self.apis = ApiParts(
             context, registry=self.registry, deployments=self.deployments, read_state=self.gateway.states.read
+        )
+        self.gateway_code = GatewayCodeParts(
+            context,
+            apis=self.apis,
+            subscriptions=self.subscriptions,
+            traffic=self.rollout_parts.traffic,
+            azure=self.apim.gateway,
+            read_state=self.gateway.states.read,
         )
         self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
         self.background = self._background_work()
@@ -207,6 +223,7 @@ class ControlPlane:
                 *self.webhooks.routes(),
                 *self.subscriptions.routes(),
                 *self.apim.routes(),
+                *self.gateway_code.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),
                 *self.deletion.routes(),

@@ -1,59 +1,27 @@
 """Version sets in files."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
 
-from pydantic import Field, model_validator
-
-from modelyard.gateway.domain import OnMissing, VersioningScheme, VersionSet
+from modelyard.errors import Conflict
+from modelyard.gateway.domain import VersionSet
+from modelyard.gateway.schemas import VersionSetAnswer, VersionSetRequest
+from modelyard.gateway.version_sets import VersionSets
 from modelyard.gateway_code.domain import Fields
+from modelyard.gateway_code.kinds.all_pages import every
 from modelyard.http.bodies import RequestBody
 from modelyard.principals import Permission, Principal
 
+_FIXED = ("versioning_scheme", "version_header_name", "version_query_name")
+_CHANGEABLE = ("display_name", "description", "on_missing", "default_version")
 
-class VersionSetBody(RequestBody):
+
+class VersionSetBody(VersionSetRequest):
     """A version set."""
 
-    version_set_id: str = Field(min_length=1)
-    display_name: str
-    description: str = ""
-    versioning_scheme: VersioningScheme
-    header_name: str | None = None
-    query_name: str | None = None
-    on_missing: OnMissing = OnMissing.ORIGINAL
-    default_version: str | None = None
-
-    @model_validator(mode="after")
-    def _has_its_parameter(self) -> Self:
-        """The name of the header, or of the query parameter, as the scheme asks for."""
-        for name, scheme in (("header_name", VersioningScheme.HEADER), ("query_name", VersioningScheme.QUERY)):
-            if (getattr(self, name) is not None) != (self.versioning_scheme is scheme):
-                raise ValueError(f"{name}: expected with the scheme {scheme.value}, and with no other one")
-        return self
-
-    @property
-    def parameter(self) -> str | None:
-        """The header's or the query parameter's name."""
-        return self.header_name if self.query_name is None else self.query_name
+    version_set_id: str  # A file must say which one.
 
 
-class VersionSetVerbs(Protocol):
-    """What the gateway does with version sets."""
-
-    def all(self, principal: Principal) -> Mapping[str, VersionSet]:
-        """Those that there are, by id."""
-
-    def create(self, principal: Principal, version_set_id: str, values: Mapping[str, Any]) -> None:
-        """Make one. The values are fields of `VersionSet`."""
-
-    def change(self, principal: Principal, version_set_id: str, values: Mapping[str, Any]) -> None:
-        """Change what is named."""
-
-    def delete(self, principal: Principal, version_set_id: str) -> None:
-        """Delete one that has no APIs."""
-
-
-class VersionSets:
+class VersionSetKind:
     """See `Kind`."""
 
     name = "version_sets"
@@ -61,12 +29,13 @@ class VersionSets:
     body: type[RequestBody] = VersionSetBody
     permission = Permission.GATEWAY_WRITE
 
-    def __init__(self, verbs: VersionSetVerbs) -> None:
-        self._verbs = verbs
+    def __init__(self, version_sets: VersionSets) -> None:
+        self._version_sets = version_sets
 
     def current(self, principal: Principal) -> Mapping[str, Fields]:
         """See `Kind`."""
-        return {key: _declared(each) for key, each in self._verbs.all(principal).items()}
+        found = every(lambda cursor: self._version_sets.page(principal, limit=200, cursor=cursor))
+        return {each.version_set_id: _declared(each) for each in found}
 
     def completed(self, fields: Fields, current: Fields) -> Fields:
         """See `Kind`. A file says all of one."""
@@ -75,40 +44,47 @@ class VersionSets:
 
     def create(self, principal: Principal, fields: Fields) -> None:
         """See `Kind`."""
-        self._verbs.create(principal, fields[self.identity], _values(fields))
+        body = VersionSetBody.model_validate(fields)
+        self._version_sets.create(
+            principal,
+            version_set_id=body.version_set_id,
+            display_name=body.display_name,
+            description=body.description,
+            scheme=body.versioning_scheme,
+            header_name=body.version_header_name,
+            query_name=body.version_query_name,
+            on_missing=body.on_missing,
+            default_version=body.default_version,
+        )
 
     def change(self, principal: Principal, fields: Fields, current: Fields) -> None:
         """See `Kind`."""
-        before = _values({self.identity: fields[self.identity], **current})
-        changed = {name: value for name, value in _values(fields).items() if before[name] != value}
-        self._verbs.change(principal, fields[self.identity], changed)
+        body = VersionSetBody.model_validate(fields)
+        refuse_fixed(fields, current, _FIXED, what="version set")
+        changes = {name: getattr(body, name) for name in _CHANGEABLE}
+        self._version_sets.change(principal, body.version_set_id, changes)
 
     def delete(self, principal: Principal, key: str) -> None:
         """See `Kind`."""
-        self._verbs.delete(principal, key)
+        self._version_sets.delete(principal, key)
 
 
-def _values(fields: Fields) -> dict[str, Any]:
-    body = VersionSetBody.model_validate(fields, strict=False)
-    return {
-        "display_name": body.display_name,
-        "description": body.description,
-        "scheme": body.versioning_scheme,
-        "parameter": body.parameter,
-        "on_missing": body.on_missing,
-        "default_version": body.default_version,
-    }
+def refuse_fixed(fields: Fields, current: Fields, names: tuple[str, ...], *, what: str) -> None:
+    """What callers rely on stays as it was made.
+
+    Raises:
+        Conflict: code `field_fixed`.
+    """
+    for name in names:
+        if fields.get(name) != current.get(name):
+            raise Conflict(
+                f"{name}: it stays what it was when the {what} was made, {current.get(name)!r}; declare another {what}",
+                code="field_fixed",
+                field=name,
+            )
 
 
 def _declared(version_set: VersionSet) -> Fields:
-    body = VersionSetBody(
-        version_set_id=version_set.version_set_id,
-        display_name=version_set.display_name,
-        description=version_set.description,
-        versioning_scheme=version_set.scheme,
-        header_name=version_set.parameter if version_set.scheme is VersioningScheme.HEADER else None,
-        query_name=version_set.parameter if version_set.scheme is VersioningScheme.QUERY else None,
-        on_missing=version_set.on_missing,
-        default_version=version_set.default_version,
-    )
+    shown = VersionSetAnswer.of(version_set).model_dump(include=set(VersionSetBody.model_fields))
+    body = VersionSetBody.model_validate(shown)
     return body.model_dump(mode="json", exclude_defaults=True, exclude={"version_set_id"})
