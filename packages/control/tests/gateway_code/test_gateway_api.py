@@ -158,6 +158,11 @@ class TestRefused:
             "special: order: the standard takes it before 'general'"
         ]
 
+    def test_what_nothing_serves_now_is_refused(self) -> None:
+        found = _objects(_route(action=Respond(503, "no_version_serves", "later")))
+
+        assert [each.field for each in found.refusals] == ["destinations"]
+
     def test_answers_in_place_of_a_server_are_noted(self) -> None:
         found = _objects(_route(action=Respond(410, "api_retired", "gone")))
 
@@ -167,13 +172,20 @@ class TestRefused:
 
 class TestExport:
     def test_it_is_refused_unless_it_is_partial(self, sqlite_control_plane: ControlPlane) -> None:
-        table = RouteTable((_route(), _route(name="keyed", access=Access(needs_subscription=True))), _BACKENDS)
+        table = RouteTable(
+            (
+                _route(match=Match(path="/churn/v1", methods=frozenset({"GET", "POST"}))),
+                _route(name="keyed", access=Access(needs_subscription=True)),
+            ),
+            _BACKENDS,
+        )
         code, azure = sqlite_control_plane.gateway_code.code, sqlite_control_plane.apim.gateway
         exports = Exports(code=code, azure=azure, table=lambda: table)
 
         with pytest.raises(Invalid, match=r"keyed: access\.needs_subscription"):
             exports.export(PETRA, Format.GATEWAY_API, ExportOptions())
         partial = exports.export(PETRA, Format.GATEWAY_API, ExportOptions(is_partial=True)).content
+        assert "&id" not in partial
         assert partial.startswith("# left out: keyed: access.needs_subscription")
         (route,) = yaml.safe_load_all(partial)
         assert route["kind"] == "HTTPRoute"

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import yaml
-
 from modelyard.apim.export import Declared, NewService, bicep_file, declared, pulumi_program
 from modelyard.apim.service import AzureGateway, refuse_unsupported
 from modelyard.errors import Invalid
 from modelyard.gateway.table import RouteTable
 from modelyard.gateway_code.gateway_api import gateway_api_objects
 from modelyard.gateway_code.service import GatewayCode
+from modelyard.gateway_code.writing import dumped
 from modelyard.principals import Principal
 
 _SHOWN = 20
@@ -105,4 +104,4 @@ class Exports:
             )
         left_out = [*(each.sentence for each in found.refusals), *found.notes]
         comments = "".join(f"# left out: {' '.join(line.split())}\n" for line in left_out)
-        return comments + yaml.safe_dump_all(found.objects, sort_keys=False, width=120, allow_unicode=True)
+        return comments + dumped(*found.objects)

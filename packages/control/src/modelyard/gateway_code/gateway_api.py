@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from modelyard.gateway.table import (
@@ -77,6 +78,9 @@ def gateway_api_objects(table: RouteTable, *, gateway: str, namespace: str) -> G
     refusals: list[Inexpressible] = []
     notes: list[str] = []
     for route in table.routes:
+        if isinstance(route.action, Respond) and route.action.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            refusals.append(Inexpressible(route.name, "destinations", f"nothing serves it now ({route.action.code})"))
+            continue
         if isinstance(route.action, Respond):
             notes.append(f"{route.name}: it answers {route.action.status} ({route.action.code}), which becomes 404")
             continue

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from modelyard.db import Database
@@ -16,6 +15,7 @@ from modelyard.errors import Forbidden, Invalid, ModelyardError, Unavailable
 from modelyard.gateway_code.domain import Action, Change, Fields, Item, Outcome, Problem, differences_of
 from modelyard.gateway_code.kinds import Kind
 from modelyard.gateway_code.reading import SourceFile, read_files
+from modelyard.gateway_code.writing import dumped
 from modelyard.principals import Principal
 
 _OURS = "Value error, "
@@ -65,7 +65,7 @@ class GatewayCode:
             for name, kind in self._kinds.items()
         }
         found = {name: items for name, items in content.items() if items}
-        return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=120) if found else ""
+        return dumped(found) if found else ""
 
     def _checked(self, items: Sequence[Item]) -> tuple[Mapping[str, dict[str, tuple[Item, Fields]]], list[Problem]]:
         """The objects by kind and identity, in their normal form."""
