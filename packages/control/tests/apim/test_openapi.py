@@ -39,7 +39,9 @@ class TestKeywords:
             ({"type": ["number", "null"], "format": "double"},
              {"format": "double", "nullable": True, "type": "number"}),
             ({"type": ["string", "integer"]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
-            ({"type": "null"}, {"nullable": True, "enum": [None]}),
+            ({"type": ["string", "integer", "null"]},
+             {"anyOf": [{"type": "string", "nullable": True}, {"type": "integer", "nullable": True}]}),
+            ({"type": "null"}, {"enum": [None]}),
             ({"const": "FP64"}, {"enum": ["FP64"]}),
             ({"type": "string", "examples": ["a", "b"]}, {"type": "string", "example": "a"}),
             ({"exclusiveMinimum": 0}, {"minimum": 0, "exclusiveMinimum": True}),
@@ -150,4 +152,4 @@ def _without_nullable(schema: Any) -> Any:
         return schema
     plain = {key: _without_nullable(value) for key, value in schema.items() if key not in ("nullable", "enum")}
     plain |= {"enum": schema["enum"]} if "enum" in schema else {}
-    return {"anyOf": [plain, {"enum": [None]}]} if schema.get("nullable") and schema.get("enum") is None else plain
+    return {**plain, "type": [plain["type"], "null"]} if schema.get("nullable") else plain

@@ -131,6 +131,7 @@ def known(
         "version": "2",
         "job_id": job.job_id,
         "import_job_id": control_plane.importing.begin(alice).job_id,
+        "push_job_id": job.job_id,
         "deployment_id": deployment.deployment_id,
         "request_id": request.request_id,
         "upload_id": upload.upload_id,
@@ -147,8 +148,10 @@ def known(
         "key_name": "primary",
         "issuer_id": "entra",
         "api_id": "churn",
+        "version_set_id": "churn",
+        "release_id": "first",
+        "number": "1",
         "rollout_id": "rollout-1",
-        "push_job_id": "job-1",
         "metric": "auc",
     }
 

@@ -113,12 +113,12 @@ def _type(converted: dict[str, Any], schema: Mapping[str, Any], place: str) -> N
     """Several types are alternatives, and null is a property of each."""
     types = [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
     others = [each for each in types if each != "null"]
-    if len(others) < len(types):
-        converted["nullable"] = True
+    # It counts beside a type only, so alternatives have it each.
+    nullable = {"nullable": True} if len(others) < len(types) else {}
     if len(others) == 1:
-        converted["type"] = others[0]
+        converted |= {"type": others[0], **nullable}
     elif len(others) > 1:
-        alternatives: list[dict[str, Any]] = [{"type": each} for each in others]
+        alternatives: list[dict[str, Any]] = [{"type": each, **nullable} for each in others]
         for each in alternatives:
             if each["type"] == "array":
                 each["items"] = converted.get("items", {})
