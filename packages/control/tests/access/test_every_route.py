@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import Client, Response
 from oci_parts import make_root
 
+from modelyard.apim.kinds import PUSH
 from modelyard.http.guard import _permissions
 from modelyard.http.middleware.authentication import PUBLIC
 from modelyard.images.imported_bases import ImportedBases
@@ -128,6 +129,13 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "job_id": deployed.json()["job_id"],
         "training_job_id": trained.json()["job_id"],
         "import_job_id": owner.post("/api/v1/ml/registry/mirror/import").json()["job_id"],
+        "push_job_id": platform.control.jobs.create(
+            Principal(tenant_id=FIRST_TENANT, subject="petra", role=Role.ADMIN),
+            kind=PUSH,
+            model_name="",
+            request={},
+            experiment_name=None,
+        ).job_id,
         "deployment_id": deployment["deployment_id"],
         "subject": "dora",
         "token_id": token["token_id"],
@@ -158,6 +166,7 @@ MISSING = {
     "job_id": "job-0",
     "training_job_id": "job-0",
     "import_job_id": "job-0",
+    "push_job_id": "job-0",
     "deployment_id": "dep-0",
     "subject": "nobody",
     "token_id": "token-0",
