@@ -76,6 +76,10 @@ cached on both sides; they are measured in turns, after `sync`. Written by `pyth
 | the first image, with its environment | {first:.1f} | {first_docker:.1f} | {ratio:.2f} |
 
 The first image of ours includes that the wheels are fetched from the package index; Docker's has them in a folder.
+
+A large model is mostly bytes, which both sides hash, write and send; what the registry itself takes to receive 200 MiB
+is a good part of our time, and the same for both. The load average of the machine was {load} at the end: above 1, other
+programs ran beside it, and the times say less.
 """
 console = Console(stderr=True)
 
@@ -277,6 +281,7 @@ def _page(results: dict[str, Result], first: float, first_docker: float) -> str:
         rows="\n".join(rows),
         first=first,
         first_docker=first_docker,
+        load=f"{os.getloadavg()[0]:.0f}",
         ratio=first / first_docker,
     )
 
