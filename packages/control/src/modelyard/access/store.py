@@ -55,6 +55,11 @@ def change_tenant(connection: Connection, tenant: Tenant) -> None:
     )
 
 
+def live_tenants(connection: Connection) -> frozenset[str]:
+    """The ids of all tenants that are not deleted."""
+    return frozenset(connection.execute(select(tenants.c.id).where(tenants.c.deleted_at.is_(None))).scalars())
+
+
 def page_of_tenants(connection: Connection, *, limit: int, cursor: str | None) -> Page[Tenant]:
     """All tenants that are not deleted, by id."""
     query = select(tenants).where(tenants.c.deleted_at.is_(None))

@@ -100,6 +100,11 @@ class Tenants:
             return store.page_of_tenants(connection, limit=limit, cursor=cursor)
 
 
+def live_tenants(connection: Connection) -> frozenset[str]:
+    """The ids of all tenants that are not deleted, in the caller's transaction."""
+    return store.live_tenants(connection)
+
+
 def locked_tenant(connection: Connection, tenant_id: str) -> Tenant:
     """One tenant that is not deleted, held until the transaction ends.
 

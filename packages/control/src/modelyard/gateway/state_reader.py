@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from modelyard.access.tenants import live_tenants
 from modelyard.db import Database
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
@@ -15,6 +16,7 @@ from modelyard.gateway.compile import DeployedVersion, GatewayState, ModelStages
 from modelyard.gateway.table import Access, Endpoint, Mirror, Sticky, StickyBy
 from modelyard.ports.clock import Clock
 from modelyard.ports.target import TakesGrpc
+from modelyard.principals import FIRST_TENANT
 from modelyard.registry.domain import StagedVersion
 from modelyard.registry.stages import versions_in_stages
 from modelyard.registry.states import Stage
@@ -57,9 +59,11 @@ class GatewayStateReader:
     def read(self) -> GatewayState:
         """The state. Two are equal when nothing has changed between them."""
         with self._database.read() as connection:
-            apis = store.every_api(connection)
-            revisions = release_store.every_revision(connection)
-            version_sets = store.every_version_set(connection)
+            # What a deleted tenant made stays, and leads nowhere.
+            live = live_tenants(connection) | {FIRST_TENANT}
+            apis = [each for each in store.every_api(connection) if each.tenant_id in live]
+            revisions = [each for each in release_store.every_revision(connection) if each.tenant_id in live]
+            version_sets = [each for each in store.every_version_set(connection) if each.tenant_id in live]
             staged = versions_in_stages(connection)
         urls = {each.target.service_url for each in revisions}
         now = self._clock.now()
