@@ -29,7 +29,7 @@ class RoutingSettings(SettingGroup):
             except ValueError:
                 is_port = False
             if not is_port:
-                raise ValueError(f"expected an IP address and a port for '{host}', got '{place}'")
+                raise ValueError(f"expected an IP address and a port for '{host}'")
         return hosts
 
     @property

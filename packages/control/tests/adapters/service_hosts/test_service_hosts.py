@@ -1,11 +1,11 @@
-"""Where service URLs may lead: to public addresses, and to what the operator allows; decided by address, not by name."""
+"""Where service URLs may lead: to public addresses, and to what the operator allows, decided by address."""
 
 from ipaddress import ip_network
 
 import pytest
-from pydantic import ValidationError
 
 from modelyard.adapters.service_hosts.dns import DnsServiceHosts
+from modelyard.errors import Invalid
 from modelyard.gateway.settings import RoutingSettings
 
 PRIVATE = [
@@ -47,5 +47,5 @@ class TestDnsServiceHosts:
 
 @pytest.mark.parametrize("place", ["backend:80", "10.0.0.1", "10.0.0.1:0", "10.0.0.1:x", "10.0.0.1:99999"])
 def test_a_place_that_is_no_address_and_port_stops_the_start(place: str) -> None:
-    with pytest.raises(ValidationError, match="expected an IP address and a port"):
+    with pytest.raises(Invalid, match="expected an IP address and a port"):
         RoutingSettings(service_hosts={"name": place})
