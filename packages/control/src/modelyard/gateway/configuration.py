@@ -3,6 +3,7 @@
 from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
 from modelyard.gateway.envoy.access_filters import access_filters
+from modelyard.gateway.table import RouteTable
 from modelyard.gateway_node import Configuration
 from modelyard.subscriptions.access_table import AccessTable
 
@@ -20,5 +21,10 @@ def configuration_of(state: GatewayState, *, access: AccessTable, tls_port: int 
         clusters=tuple(clusters(table)),
         endpoints=tuple(assignments(table)),
         routes=route_configuration(table, tls_port=tls_port),
-        filters=access_filters(access, gateways=gateways),
+        filters=access_filters(access, gateways=gateways) if _checks_anything(access, table) else {},
     )
+
+
+def _checks_anything(access: AccessTable, table: RouteTable) -> bool:
+    """Whether filters of keys and limits have something to do. If not they are left out: they cost 0.1 ms a request."""
+    return access != AccessTable() or any(route.access.needs_subscription for route in table.routes)
