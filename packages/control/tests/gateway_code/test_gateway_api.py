@@ -1,6 +1,10 @@
 """The route table as objects of the Gateway API: what each field becomes, and what is refused by name."""
 
+import json
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +33,7 @@ from modelyard.gateway_code.export import ExportOptions, Exports, Format
 from modelyard.gateway_code.gateway_api import GatewayApiObjects, gateway_api_objects
 from modelyard.main.control_plane import ControlPlane
 
+_MODELS = os.environ.get("MODELYARD_GATEWAY_API_MODELS")
 _V1 = Backend("v1", (Endpoint("churn-v1.models.svc.cluster.local", 8080),))
 _V2 = Backend("v2", (Endpoint("churn-v2.models.svc", 8080),))
 _ALL = Forward((Destination("v1", 1),))
@@ -114,6 +119,49 @@ class TestExpressed:
 
         assert [len(each["spec"]["rules"]) for each in found.objects] == [16, 4]
         assert len({each["metadata"]["name"] for each in found.objects}) == 2
+
+
+@pytest.mark.skipif(
+    not _MODELS, reason="MODELYARD_GATEWAY_API_MODELS names no folder with @kubernetes-models/gateway-api"
+)
+class TestSchemas:
+    """By the definitions of the Gateway API itself."""
+
+    def test_what_is_written_is_valid(self) -> None:
+        match = Match(
+            path="/churn",
+            methods=frozenset({"POST", "GET"}),
+            headers=(ValueMatch("api-version", MatchKind.EXACT, "v1"),),
+            query=(ValueMatch("v", MatchKind.EXACT, "1"),),
+        )
+        action = Forward(
+            (Destination("v1", 1),),
+            timeout_seconds=1.5,
+            mirrors=(Mirror("v2", 0.5), Mirror("v2", 10)),
+            request_headers={"x": "y"},
+        )
+        found = _objects(
+            _route(name="plain", match=Match(path="/churn/v1;rev=1", plain_http=True), action=RedirectToHttps()),
+            _route(),
+            _route(name="all", match=match, action=action, response_headers={"deprecation": "@1"}),
+        )
+
+        assert not found.refusals
+        assert _faults(list(found.objects)) == ""
+
+    def test_what_is_not_valid_is_found(self) -> None:
+        (route,) = _objects(_route()).objects
+        wrong = {**route, "spec": {**route["spec"], "rules": [{"matches": [{"path": {"type": "Nope"}}]}]}}
+
+        assert "path/type" in _faults([wrong])
+
+
+def _faults(objects: list[Any]) -> str:
+    script = Path(__file__).with_name("validate_http_routes.mjs")
+    command = ["node", str(script), str(_MODELS)]
+    done = subprocess.run(command, input=json.dumps(objects), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class TestRefused:
