@@ -14,6 +14,7 @@ from modelyard.http.guard import _permissions
 from modelyard.http.middleware.authentication import PUBLIC
 from modelyard.images.imported_bases import ImportedBases
 from modelyard.principals import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
+from modelyard.rollouts.plan import Plan
 
 COMMENT = {"comment": "because"}
 UPLOAD = {"name": "iris", "file_name": "model.tar", "size_bytes": 10_000, "sha256": "0" * 64}
@@ -24,6 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/access/members/{subject}": {"role": "viewer"},
     "POST /api/v1/webhooks/{webhook_id}/replay": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "PUT /api/v1/gateway/traffic/{name}": {"shares": [{"version": 1, "percent": 100}]},
+    "POST /api/v1/ml/registry/models/{name}/outcomes": {"outcomes": [{"request_id": "r-0", "value": 1}]},
     "POST /api/v1/gateway/apis/{api_id}/revisions": {"deployment_id": "dep-0"},
     "PATCH /api/v1/gateway/apis/{api_id}/revisions/{number}": {"is_online": True},
     "POST /api/v1/access/tenants/{tenant_id}/admin-token": {"admin": "ada"},
@@ -36,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES: dict[str, dict[str, Any]] = {
     "GET /api/v1/ml/registry/models/{name}/versions/{version}/artifacts/file": {"path": "MLmodel"},
     "GET /api/v1/ml/registry/models/{name}/compare": {"versions": "1,2"},
+    "GET /api/v1/ml/registry/models/{name}/outcomes/{metric}": {"control": "1", "candidate": "2"},
     "GET /api/v1/gateway/explain": {"url": "/iris/predict"},
     "GET /api/v1/ml/registry/models/{name}/compare.svg": {"versions": "1,2"},
 }
@@ -120,6 +123,12 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
     assert owner.post("/api/v1/gateway/products", json=gold).status_code == 201
     subscribed = {"display_name": "Shop", "scope": {"kind": "all"}}
     subscription = owner.post("/api/v1/gateway/subscriptions", json=subscribed).json()["subscription"]
+    assert owner.put("/api/v1/rollout-plans/iris", json={}).status_code == 200
+    petra = Principal(tenant_id=FIRST_TENANT, subject="petra", role=Role.ADMIN)
+    with platform.control.database.write() as connection:
+        rollout = platform.control.rollout_parts.book.start(
+            connection, petra, "iris", Plan(), former=1, candidate=2, is_promoted=False
+        )
     return {
         "name": "iris",
         "model_name": "iris",
@@ -130,7 +139,7 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "training_job_id": trained.json()["job_id"],
         "import_job_id": owner.post("/api/v1/ml/registry/mirror/import").json()["job_id"],
         "push_job_id": platform.control.jobs.create(
-            Principal(tenant_id=FIRST_TENANT, subject="petra", role=Role.ADMIN),
+            petra,
             kind=PUSH,
             model_name="",
             request={},
@@ -150,7 +159,8 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "image": owner.get("/api/v1/ml/registry/images").json()["images"][0]["image_id"],
         "sha256": "0" * 64,
         "version_set_id": "iris",
-        "rollout_id": "nosuch",
+        "rollout_id": rollout.rollout_id,
+        "metric": "bought",
         "api_id": "iris-v1",
         "number": "1",
         "release_id": "first",
@@ -185,6 +195,7 @@ MISSING = {
     "number": "1",
     "release_id": "nosuch",
     "rollout_id": "nosuch",
+    "metric": "bought",
 }
 
 

@@ -39,7 +39,7 @@ class RolloutParts:
         registry, deployments = registry_parts.registry, deployment_parts.deployments
         self._meter = GatewayMeter(deployments=deployments, counters=counting)
         traffic_book = TrafficBook(clock=context.clock, audit=context.audit)
-        book = RolloutBook(clock=context.clock, audit=context.audit, traffic=traffic_book)
+        self.book = book = RolloutBook(clock=context.clock, audit=context.audit, traffic=traffic_book)
         self.traffic = TrafficService(database=context.database, registry=registry, book=traffic_book)
         self.outcomes = OutcomeService(
             database=context.database, clock=context.clock, registry=registry, divided=self._divided
