@@ -41,9 +41,10 @@ def _member(stack: Stack, subject: str, role: str) -> httpx.Client:
 def production(stack: Stack, developer: httpx.Client, approver: httpx.Client) -> Iterator[int]:
     """Version 1 of the model, which is good, serves and is in production."""
     job = stack.deployed(SCRIPTS / "behaving.py", model_name=MODEL, environment={"BEHAVIOUR": "good"})
-    _stage(developer, job["model_version"])
-    _promote(developer, approver, job["model_version"])
-    yield job["model_version"]
+    version = int(job["model_version"])
+    _stage(developer, version)
+    _promote(developer, approver, version)
+    yield version
     stack.undeploy(MODEL)
 
 
