@@ -48,8 +48,8 @@ Made by `python -m benchmarks.gateway --write`.
 
 Owed: at most {owed} ms added to the median. Of what the gateway adds, {envoy:.3f} ms are Envoy's own (a second hop over
 loopback, HTTP parsed and written once more); {ours:.3f} ms are its filters, its table of routes and its log.
-This stack has no subscription and no limit, so the filters of keys and limits are left out; with the first one they come
-in, and cost about 0.1 ms more.
+This stack has no subscription and no limit, so the filters of keys and limits are left out; with the first one they
+come in, and cost about 0.1 ms more.
 """
 console = Console(stderr=True)
 
