@@ -114,6 +114,12 @@ def _came_to(stack: Stack, rollout_id: str, *statuses: str) -> Json:
     )
 
 
+def _served(stack: Stack) -> set[int]:
+    """The versions that are deployed."""
+    deployed = stack.get("/api/v1/deployments", model_name=MODEL)["deployments"]
+    return {int(one["model_version"]) for one in deployed}
+
+
 class TestABadVersion:
     """Is taken back by itself."""
 
@@ -141,8 +147,7 @@ class TestABadVersion:
             time.sleep(1)
         assert set(seen) == {"[300.0]"}
         assert stack.get(REGISTRY)["production_version"] == production
-        served = [one["model_version"] for one in stack.get("/api/v1/deployments", model_name=MODEL)["deployments"]]
-        assert production in served
+        assert production in _served(stack)
 
     def test_no_caller_got_a_wrong_answer_of_a_shadow(self, stack: Stack, production: int) -> None:
         found = stack.get("/api/v1/rollouts", name=MODEL)["rollouts"]
@@ -170,5 +175,4 @@ class TestAGoodVersion:
         assert set(seen) == {"[300.0]"}
         assert {one["verdict"] for one in ended["findings"] if one["guardrail"] != "disagreement"} == {"not_worse"}
         assert stack.get(REGISTRY)["production_version"] == version
-        served = [one["model_version"] for one in stack.get("/api/v1/deployments", model_name=MODEL)["deployments"]]
-        assert served == [version]
+        wait_for(lambda: _served(stack) == {version}, what=lambda: f"the end of the former version: {_served(stack)}")
