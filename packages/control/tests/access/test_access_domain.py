@@ -18,8 +18,9 @@ class TestRoles:
         assert all(principal(Role.ADMIN).may(permission) for permission in Permission)
 
     @pytest.mark.parametrize("permission", Permission)
-    def test_a_viewer_may_read_all_but_webhooks_and_nothing_else(self, permission: Permission) -> None:
-        is_readable = permission.value.endswith(":read") and permission is not Permission.WEBHOOKS_READ
+    def test_a_viewer_may_read_all_but_webhooks_and_subscriptions(self, permission: Permission) -> None:
+        is_hidden = permission in (Permission.WEBHOOKS_READ, Permission.SUBSCRIPTIONS_READ)
+        is_readable = permission.value.endswith(":read") and not is_hidden
         assert principal(Role.VIEWER).may(permission) == is_readable
 
     @pytest.mark.parametrize("role", [Role.DEVELOPER, Role.APPROVER])

@@ -1,6 +1,7 @@
 """Runs programs of Pulumi with Pulumi's mocks, in an interpreter that has its packages; for each it prints a line
 with what is declared, or why it does not run. Each runs in a fork: the packages are slow to import, and keep state."""
 
+import json
 import os
 import runpy
 import sys
@@ -43,5 +44,7 @@ for _program in sys.argv[1:]:
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        sys.stdout.write(json.dumps(_declared(_program)) + "\n")
+        sys.stdout.flush()
         os._exit(0)
     os.waitpid(child, 0)

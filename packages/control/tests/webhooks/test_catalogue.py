@@ -14,12 +14,16 @@ SOURCES = Path(modelyard.__file__).parent
 GUIDE = Path(__file__).parents[4] / "docs" / "how-to" / "hear-of-events.md"
 NOUNS = {action.partition(".")[0] for action in EVENT_TYPES} | {"artifact", "experiment", "image", "mirror", "run"}
 FILES = {"json", "key", "onnx", "pkl", "pt", "py", "tar", "zip"}
-FOLDERS = {"version": "registry", "request": "promotion"}
+FOLDERS = {"api": "gateway", "version": "registry", "request": "promotion"}
 """Where a noun's states are, when the folder is not its plural."""
+STATELESS = {"release", "traffic"}
+"""Nouns without states: what is put together of one and a variable names a field."""
 
 
 def states(noun: str) -> set[str]:
     """The states into which a noun can move."""
+    if noun in STATELESS:
+        return set()
     module = importlib.import_module(f"modelyard.{FOLDERS.get(noun, noun + 's')}.states")
     return {str(state) for following in module.TRANSITIONS.values() for state in following}
 

@@ -294,6 +294,7 @@ class JobKind(StrEnum):
     """Of what was registered in MLflow directly."""
     IMAGE = "image"
     UNDEPLOYMENT = "undeployment"
+    GATEWAY_PUSH = "gateway_push"
 
 
 def one_click_status(job: Job) -> str:
