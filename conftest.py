@@ -10,6 +10,11 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 TOGETHER = ("tests/e2e/seeds/", "tests/e2e/")
 """Folders whose tests share a stack of the platform: one process runs them all, so that there is one."""
+APART = frozenset(
+    f"tests/e2e/test_{name}.py"
+    for name in ("docker", "full_disk", "kubernetes", "training_in_containers", "training_in_pods")
+)
+"""Files in those folders that start a stack of their own: no other waits for them."""
 
 
 def pytest_configure() -> None:
@@ -29,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> tuple[bool, int, str]:
         scope = shared_by(item.nodeid)
-        return scope not in TOGETHER, -size[scope], scope
+        return scope not in TOGETHER and scope not in APART, -size[scope], scope
 
     items.sort(key=place)
 
@@ -37,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared_by(nodeid: str) -> str:
     """What one process runs as a whole: a folder whose tests share a stack, otherwise a file."""
     path = nodeid.partition("::")[0]
+    if path in APART:
+        return path
     return next((folder for folder in TOGETHER if path.startswith(folder)), path)
 
 
