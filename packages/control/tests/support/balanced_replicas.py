@@ -31,6 +31,7 @@ class Replica(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Replica
 
     def do_GET(self) -> None:

@@ -26,6 +26,7 @@ class EchoServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         headers = [[name.lower(), value] for name, value in self.headers.items()]

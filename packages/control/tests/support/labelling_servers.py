@@ -22,6 +22,7 @@ class ModelServer(ThreadingHTTPServer):
 
 class _Predicting(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: ModelServer
 
     def do_GET(self) -> None:

@@ -178,6 +178,7 @@ def _servers(backends: Sequence[str]) -> Iterator[Mapping[str, int]]:
 def _handler(name: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _say(self) -> None:
             said = {

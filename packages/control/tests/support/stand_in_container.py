@@ -19,6 +19,7 @@ def delay(name: str) -> float:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         if self.path == "/v2/health/ready":
