@@ -219,7 +219,7 @@ class TestTheProcess:
         balancer.put("d-1", HOST, port, [endpoint(replicas[0])])
         until(lambda: answer(port) == str(replicas[0].server_port))
         with ThreadPoolExecutor() as pool:
-            slow = pool.submit(answer, port, "/slow/1")
+            slow = pool.submit(answer, port, "/slow/3")
             until(lambda: balancer.health()[HOST, replicas[0].server_port].active_requests == 1)
             supervisor.remove(BALANCER, timeout_seconds=20)
             assert slow.result() == str(replicas[0].server_port)
