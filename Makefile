@@ -8,8 +8,8 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 PEERS := $(basename $(notdir $(wildcard benchmarks/serving/requirements/*.in)))
 SOURCES := $(wildcard conftest.py packages tests examples docs benchmarks)
 
-# How many processes share the tests, each with its own PostgreSQL: one more than two processors, since some tests wait for stacks.
-WORKERS ?= 3
+# How many processes share the tests, each with its own PostgreSQL.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format up bench bench-registry lock proto diagrams openapi configuration conformance-page clean
