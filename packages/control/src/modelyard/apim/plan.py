@@ -149,7 +149,7 @@ def plan_of(wanted: Wanted, stored: Stored, *, installation: str, prunes: bool, 
     Args:
         wanted: what the gateway says.
         stored: what the service has.
-        installation: of whose resources the mark tells.
+        installation: whose mark the resources carry.
         prunes: whether what is ours and wanted no more is deleted.
         adopts: whether a resource without a mark that has the name of one of ours becomes ours.
     """

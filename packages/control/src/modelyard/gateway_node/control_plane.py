@@ -1,4 +1,4 @@
-"""What a node asks of the control plane, and tells it. Each call is a request with the node's own credential."""
+"""What a node asks of the control plane, and reports to it. Each call is a request with the node's own credential."""
 
 import ssl
 from collections.abc import Sequence

@@ -180,7 +180,7 @@ pathlib.Path("features/ratio.py").write_text("VALUE = 1")
 """
         runner.start(make_spec(script))
         until(runner, lambda _: log_of(runner) == "before\n")
-        containers.execute(containers.containers()[0], f"open('{RUN}/work/end', 'w')")
+        containers.execute(containers.containers()[0], f"open('{RUN}/{WORK_FOLDER}/end', 'w')")
         time.sleep(2)  # The run ends while no control plane looks.
 
         anew = containers.runner(tmp_path)

@@ -86,7 +86,7 @@ class BalancedTarget:
 
     @property
     def takes_grpc(self) -> bool:
-        """The balancer tells gRPC from HTTP at one port."""
+        """The balancer distinguishes gRPC from HTTP at one port."""
         return True
 
     def is_free(self, port: int) -> bool:
