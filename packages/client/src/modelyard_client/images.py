@@ -90,7 +90,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeletedImage:
-    """An image that was deleted; some registries allow no deletion, and keep it."""
+    """An image that was deleted. A registry that allows no deletion keeps it; so may one that did not answer."""
 
     reference: str
     is_left_in_registry: bool
@@ -170,14 +170,20 @@ class Images:
         """The newest image of a version that was built."""
         return next((one for one in self.list(name, version) if one.state in {"built", "pushed"}), None)
 
-    def delete(self, digest: str, *, reason: str = "") -> tuple[DeletedImage, ...]:
+    def delete(self, digest: str, *, reason: str = "", leave_unreachable: bool = False) -> tuple[DeletedImage, ...]:
         """Delete the images of a digest, in their registries too where those allow it.
+
+        Args:
+            digest: of the image.
+            reason: for the audit log.
+            leave_unreachable: forget it also where its registry does not answer, and leave there what it has.
 
         Raises:
             Conflict: a deployment uses it.
             Unavailable: its registry does not answer.
         """
-        answer = self._transport.delete(path(*_ROOT, "images", digest), query={"reason": reason})
+        query = {"reason": reason, **({"leave_unreachable": "true"} if leave_unreachable else {})}
+        answer = self._transport.delete(path(*_ROOT, "images", digest), query=query)
         deleted = (Fields(item, noun="deleted image") for item in Fields(answer, noun="deletion").items("deleted"))
         return tuple(
             DeletedImage(reference=one.text("reference"), is_left_in_registry=one.boolean("is_left_in_registry"))

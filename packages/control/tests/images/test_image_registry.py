@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,40 @@ class TestDeleting:
         version = yard.control.registry.version(ALICE, "my_model", 1)
         with pytest.raises(Unavailable, match=going.host):
             yard.control.deployment_parts.image_removal.remove_version(ALICE, version, reason="a test")
+        answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}", params={"leave_unreachable": True})
+        assert answer.json() == {"deleted": [{"reference": image["reference"], "is_left_in_registry": True}]}
+        assert yard.images() == []
+
+    def test_an_image_that_was_never_pushed_is_deleted_without_its_registry(
+        self, make_yard: MakeYard, tmp_path: Path
+    ) -> None:
+        with real_registry(tmp_path / "going") as going:
+            yard = make_yard(repository=f"{going.host}/models")
+        yard.register()
+        image = yard.make(push=False)
+        answer = yard.api.delete(f"{REGISTRY}/images/{image['digest']}")
+        assert answer.json() == {"deleted": [{"reference": image["reference"], "is_left_in_registry": False}]}
+
+    def test_the_deletion_of_a_version_ends_although_the_registry_is_gone_for_good(
+        self, make_yard: MakeYard, tmp_path: Path
+    ) -> None:
+        with real_registry(tmp_path / "going") as going:
+            yard = make_yard(repository=f"{going.host}/models")
+            yard.register()
+            image = yard.make()
+        registries, deleting = yard.parts.building._registries, yard.control.deletion.deleting
+        registries._access = replace(registries._access, attempts=1)
+        object.__setattr__(deleting, "registry_wait", timedelta(0))
+        answer = yard.api.delete("/api/v1/modelserving/models/my_model/versions/1", params={"delete_mode": 0})
+        yard.work()
+        assert yard.job(answer.json()["job_id"])["status"] == "succeeded"
+        assert f"image {image['reference']} may be left in its registry" in yard.log(answer.json()["job_id"])
+        (deleted,) = (one for one in yard.control.audit.entries("default") if one.action == "image.deleted")
+        assert deleted.after == {
+            "reference": image["reference"],
+            "is_left_in_registry": True,
+            "model": "models/my_model/versions/1",
+        }
 
     def test_the_deletion_of_a_version_waits_for_the_registry_and_says_so(
         self, make_yard: MakeYard, docker_registry: RealRegistry, monkeypatch: pytest.MonkeyPatch

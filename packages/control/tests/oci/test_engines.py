@@ -41,7 +41,7 @@ from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.push import push_image
 from modelyard.oci.registry.transport import RegistryAccess
 layout, reference = Layout(Path(sys.argv[1])), Reference.parse(sys.argv[2])
-with Registry(reference.repository.host, RegistryAccess(chunk_bytes=4 * 1024 * 1024)) as registry:
+with Registry(reference.repository.host, RegistryAccess(chunk_bytes=4 * 1024 * 1024, single_request_bytes=1024 * 1024)) as registry:
     print(push_image(layout, layout.find("my-model-v1"), reference, registry).sent)
 """
 
@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
 
 @pytest.fixture
 def registry(server: RealRegistry) -> Iterator[Registry]:
-    with Registry(server.host, RegistryAccess(chunk_bytes=5 * MEBIBYTE)) as registry:
+    with Registry(server.host, RegistryAccess(chunk_bytes=5 * MEBIBYTE, single_request_bytes=5 * MEBIBYTE)) as registry:
         yield registry
 
 

@@ -115,7 +115,12 @@ def serving(respond: Respond) -> Iterator[Server]:
 
 @contextmanager
 def talking(
-    respond: Respond, *, credentials: Credentials | None = None, attempts: int = 3, chunk_bytes: int = 1024
+    respond: Respond,
+    *,
+    credentials: Credentials | None = None,
+    attempts: int = 3,
+    chunk_bytes: int = 1024,
+    single_request_bytes: int = 1024,
 ) -> Iterator[tuple[Registry, Repository, Server]]:
     access = RegistryAccess(
         credentials=credentials or Anonymous(),
@@ -123,6 +128,7 @@ def talking(
         sleep=lambda _: None,
         timeout_seconds=5,
         chunk_bytes=chunk_bytes,
+        single_request_bytes=single_request_bytes,
     )
     with serving(respond) as server, Registry(server.host, access) as registry:
         yield registry, Repository(server.host, "models"), server
@@ -460,7 +466,7 @@ class TestRetries:
             return Reply(202, {"Location": "/v2/u", "Range": range_})
 
         with (
-            talking(respond, chunk_bytes=4) as (registry, repository, _),
+            talking(respond, chunk_bytes=4, single_request_bytes=4) as (registry, repository, _),
             pytest.raises(Invalid, match="sent an invalid response"),
         ):
             uploads(registry, repository, layout).put(blob)

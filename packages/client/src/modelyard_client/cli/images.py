@@ -189,6 +189,10 @@ def delete(
     image: ImageArgument,
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit log.", metavar="TEXT")] = "",
+    leave_unreachable: Annotated[
+        bool,
+        typer.Option("--leave-unreachable", help="Also if its registry does not answer; it keeps what it has."),
+    ] = False,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -202,12 +206,12 @@ def delete(
     """
     with connect(url, home) as client:
         digest = image if image.startswith("sha256:") else _digest(_named(client, image))
-        deleted = client.images.delete(digest, reason=reason)
+        deleted = client.images.delete(digest, reason=reason, leave_unreachable=leave_unreachable)
     if output is Output.JSON:
         print_json({"deleted": deleted})
         return
     for one in deleted:
-        left = ", but its registry keeps it: it allows no deletion" if one.is_left_in_registry else ""
+        left = ", but its registry may keep it: it allows no deletion, or did not answer" if one.is_left_in_registry else ""
         say(f"Deleted {one.reference}{left}.")
 
 

@@ -27,9 +27,10 @@ class Bundles:
         """The first bundles."""
         return [(bundle.version, _image(bundle)) for bundle in self._packaging.of_model(tenant_id, model_name, most)]
 
-    def remove(self, version: Version) -> None:
-        """Take it away."""
+    def remove(self, version: Version, *, leaves_unreachable: bool) -> Sequence[str]:  # noqa: ARG002  # Of the port.
+        """Take it away; it is on this machine."""
         self._packaging.remove(version)
+        return []
 
 
 def _image(bundle: Bundle) -> Image:

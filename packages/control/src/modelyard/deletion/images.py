@@ -27,5 +27,13 @@ class Images(Protocol):
     def of_model(self, tenant_id: str, model_name: str, *, most: int) -> Sequence[tuple[int, Image]]:
         """The first of a model's versions, by their numbers."""
 
-    def remove(self, version: Version) -> None:
-        """Take it all away. What is not there: nothing to do, no error."""
+    def remove(self, version: Version, *, leaves_unreachable: bool) -> Sequence[str]:
+        """Take it all away. What is not there: nothing to do, no error.
+
+        Args:
+            version: the one that is deleted.
+            leaves_unreachable: do without what does not answer, instead of raising Unavailable.
+
+        Returns:
+            the names of what may still be somewhere.
+        """

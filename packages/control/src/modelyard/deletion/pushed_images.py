@@ -29,9 +29,15 @@ class OciImages:
         """The first images."""
         return [(one.version, _image(one)) for one in self._images.of_model(tenant_id, model_name, most)]
 
-    def remove(self, version: Version) -> None:
+    def remove(self, version: Version, *, leaves_unreachable: bool) -> Sequence[str]:
         """Take them away, in their registries too where those allow it."""
-        self._removal.remove_version(system_principal(version.tenant_id), version, reason="its version is deleted")
+        left = self._removal.remove_version(
+            system_principal(version.tenant_id),
+            version,
+            reason="its version is deleted",
+            leaves_unreachable=leaves_unreachable,
+        )
+        return [image.reference for image in left]
 
 
 def _image(image: OciImage) -> Image:

@@ -7,6 +7,7 @@ whole when the job stops; after it only removing is left. Files and records go f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from modelyard.deletion.domain import DeleteMode
 from modelyard.deletion.images import Images
@@ -21,6 +22,7 @@ from modelyard.jobs.workflow import JobSteps, JobWork, Result
 from modelyard.mirror.service import MirrorService
 from modelyard.ports.clock import Clock
 from modelyard.ports.tracking import Tracking
+from modelyard.registry.domain import Version
 
 _POLL_SECONDS = 0.2
 
@@ -36,6 +38,8 @@ class Deleting:
     mirror: MirrorService
     tracking: Tracking
     clock: Clock
+    registry_wait: timedelta
+    """After which a deletion does without a registry that does not answer."""
 
     @property
     def work(self) -> JobWork:
@@ -83,12 +87,18 @@ class Deleting:
                 for image in place.built(version):
                     self._say(job, f"removing image {image.name}")
                     count += 1
-                try:
-                    place.remove(version)
-                except Unavailable as away:
-                    self._say(job, f"waiting: {away.message}")
-                    raise
+                for name in self._remove_from(place, version, job):
+                    self._say(job, f"image {name} may be left in its registry")
         return {"images": count}
+
+    def _remove_from(self, place: Images, version: Version, job: Job) -> Sequence[str]:
+        """Until the time is over, what does not answer is waited for; the names of what may be left there."""
+        is_over = self.clock.now() - job.created_at >= self.registry_wait
+        try:
+            return place.remove(version, leaves_unreachable=is_over)
+        except Unavailable as away:
+            self._say(job, f"waiting: {away.message}")
+            raise
 
     def _delete_versions(self, steps: JobSteps) -> Result:
         """A batch is a step and a transaction; from the first one on nothing stops the job but who cancels it."""

@@ -60,6 +60,8 @@ class Image:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    is_push_begun: bool = False
+    """Whether its registry may have something of it."""
 
     @property
     def name(self) -> str:

@@ -90,6 +90,7 @@ class ImageMaking:
             return image
         if image.content is None or not self.building.has(image.name, image.content.digest):
             image = self._build(principal, image, log)
+        self.images.note_push_begun(image)
         self.building.push(reference_of(image), log=log)
         return self.images.note_pushed(principal, image)
 

@@ -87,9 +87,15 @@ def image_changes(requests: ImageRequests, removal: ImageRemoval) -> APIRouter:
 
     @router.delete("/images/{image}")
     def delete_image(
-        caller: Write, image: Key, reason: Annotated[str, Query(max_length=2000)] = ""
+        caller: Write,
+        image: Key,
+        reason: Annotated[str, Query(max_length=2000)] = "",
+        leave_unreachable: Annotated[
+            bool, Query(description="forget it also where its registry does not answer, and leave there what it has")
+        ] = False,
     ) -> DeletedImagesAnswer:
         """Delete the images of a digest, or one by its id, in their registries too where those allow it."""
-        return DeletedImagesAnswer.of(removal.delete(caller, image, reason=reason))
+        deleted = removal.delete(caller, image, reason=reason, leaves_unreachable=leave_unreachable)
+        return DeletedImagesAnswer.of(deleted)
 
     return router

@@ -130,7 +130,7 @@ class DeletedImageAnswer(BaseModel):
     """An image that was deleted."""
 
     reference: str
-    is_left_in_registry: bool = Field(description="true where its registry allows no deletion")
+    is_left_in_registry: bool = Field(description="true where its registry allows no deletion, or did not answer")
 
 
 class DeletedImagesAnswer(BaseModel):

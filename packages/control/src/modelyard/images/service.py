@@ -223,6 +223,16 @@ class ImageService:
                 store.supersede(connection, built)
             return built
 
+    def note_push_begun(self, image: Image) -> None:
+        """Write down, before the first byte is sent, that its registry may have something of it.
+
+        Raises:
+            Conflict: as `begin`.
+        """
+        with self._database.write() as connection:
+            if not self._locked(connection, image).is_push_begun:
+                store.write_push_begun(connection, image.image_id)
+
     def note_pushed(self, principal: Principal, image: Image) -> Image:
         """Write down that it is in its registry. It takes the place of earlier images.
 

@@ -65,6 +65,11 @@ def move(connection: Connection, image_id: str, state: ImageState, *, at: dateti
     connection.execute(update(images).where(images.c.id == image_id).values(state=state, updated_at=at, **values))
 
 
+def write_push_begun(connection: Connection, image_id: str) -> None:
+    """Write down that from now on its registry may have something of it."""
+    connection.execute(update(images).where(images.c.id == image_id).values(is_push_begun=True))
+
+
 def write_content(connection: Connection, image_id: str, content: ImageContent) -> None:
     """Write down what was built."""
     values = {
@@ -215,6 +220,7 @@ def _image(row: Row[Any]) -> Image:
         created_by=row.created_by,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        is_push_begun=row.is_push_begun,
     )
 
 

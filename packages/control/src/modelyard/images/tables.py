@@ -1,6 +1,6 @@
 """Rows of images. Their bytes are in the layout of the home, and in registries."""
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, false
 
 from modelyard.db.changes import VOLATILE
 from modelyard.db.types import Json, Timestamp, metadata
@@ -25,6 +25,7 @@ images = Table(
     Column("base_digest", String(71)),
     Column("bundle_digest", String(64)),
     Column("lock_digest", String(64)),
+    Column("is_push_begun", Boolean, nullable=False, server_default=false()),
     Column("job_id", String(40), unique=True),
     Column("created_by", String(200), nullable=False),
     Column("created_at", Timestamp, nullable=False),

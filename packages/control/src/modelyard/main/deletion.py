@@ -79,6 +79,7 @@ class DeletionParts:
             mirror=mirror,
             tracking=tracking,
             clock=clock,
+            registry_wait=context.settings.deletion.registry_wait,
         )
 
     def _deletion_service(

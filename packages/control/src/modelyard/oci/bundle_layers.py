@@ -4,12 +4,14 @@ what describes them last. A file of another version with the same bytes at the s
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modelyard.errors import Conflict, Invalid
 from modelyard.isolation.untrusted_files import open_regular
+from modelyard.oci.background_hash import BackgroundHash, Hash
 from modelyard.oci.blobs import CHUNK, BlobWriter
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer, TarLayer
@@ -125,19 +127,25 @@ def _layer(cache: LayerCache, folder: Path, files: Sequence[BundleFile], comment
 
 def _checked(folder: Path, file: BundleFile) -> Iterator[bytes]:
     """The bytes of a file, which are those that the manifest names."""
-    found, size = hashlib.sha256(), 0
+    size = 0
     try:
-        with open_regular(folder, file.path) as content:
+        with open_regular(folder, file.path) as content, _hash_for(file) as found:
             while chunk := content.read(CHUNK):
                 found.update(chunk)
                 size += len(chunk)
                 if size > file.size:
                     break
                 yield chunk
+            is_same = size == file.size and found.hexdigest() == file.sha256
     except OSError as error:
         raise _changed(file, "none") from error
-    if size != file.size or found.hexdigest() != file.sha256:
+    if not is_same:
         raise _changed(file, "other ones")
+
+
+def _hash_for(file: BundleFile) -> AbstractContextManager[Hash]:
+    """Of a large file, one that is taken beside that of its layer: each takes as long as writing the layer."""
+    return BackgroundHash() if file.size >= _LARGE else nullcontext(hashlib.sha256())
 
 
 def _small(folder: Path, name: str) -> bytes:

@@ -40,8 +40,10 @@ class RegistryAccess:
     sleep: Callable[[float], None] = time.sleep
     timeout_seconds: float = 60
     """Timeout of each read and write; that of connecting is 10 seconds."""
-    chunk_bytes: int = 16 * 1024 * 1024
-    """Size of one upload request."""
+    chunk_bytes: int = 256 * 1024 * 1024
+    """Size of one request of an upload in chunks."""
+    single_request_bytes: int = 16 * 1024 * 1024
+    """Up to this size a blob is sent in one request, which is not resumed."""
 
 
 @dataclass(frozen=True, slots=True)

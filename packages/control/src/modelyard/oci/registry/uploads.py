@@ -1,8 +1,9 @@
 """Puts blobs into a repository: mounts them from another one where that is possible, else uploads them, large ones in
 chunks.
 
-A chunk whose request failed is not sent again blindly: the registry is queried for the bytes that it has, and the
-upload is resumed there, also in another process. Where the registry lost the upload session, a new one is started.
+A registry writes its disk through at the end of each request, so chunks are large; where a request failed, the next
+ones of that blob are shorter. A chunk is not sent again blindly: the registry is queried for the bytes that it has, and
+the upload is resumed there, also in another process. Where the registry lost the upload session, a new one is started.
 """
 
 import re
@@ -22,6 +23,7 @@ from modelyard.oci.registry.upload_sessions import UploadSession, UploadSessions
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
 _SESSION_LOST_STATUSES = frozenset({400, 404, 416})
 _BINARY = "application/octet-stream"
+_MIN_CHUNK = 4 * 1024 * 1024
 
 
 class UploadOutcome(StrEnum):
@@ -82,7 +84,7 @@ class BlobUploads:
         for attempt in range(self._access.attempts):
             try:
                 with self._sessions.of(self._repository, blob.digest) as session:
-                    self._send(blob, session)
+                    self._send(blob, session, self._chunk_bytes(attempt))
             except _UploadSessionLost:
                 self._access.sleep(retry_delay(attempt))
                 continue
@@ -105,23 +107,30 @@ class BlobUploads:
         self._cancel(self._location(response))
         return False
 
-    def _send(self, blob: Descriptor, session: UploadSession) -> None:
+    def _chunk_bytes(self, failures: int) -> int:
+        """The size of a chunk: a quarter of what it was for each request that failed."""
+        longest = self._access.chunk_bytes
+        return max(longest >> 2 * failures, min(longest, _MIN_CHUNK))
+
+    def _send(self, blob: Descriptor, session: UploadSession, chunk_bytes: int) -> None:
         try:
-            self._send_chunks(blob, session)
+            self._send_chunks(blob, session, chunk_bytes)
         except (_UploadSessionLost, Invalid):
             session.delete()
             raise
         session.delete()
 
-    def _send_chunks(self, blob: Descriptor, session: UploadSession) -> None:
+    def _send_chunks(self, blob: Descriptor, session: UploadSession, chunk_bytes: int) -> None:
         location, offset = self._start_or_resume(blob, session)
-        if offset == 0 and blob.size <= self._access.chunk_bytes:
+        if offset == 0 and blob.size <= self._access.single_request_bytes:
             self._finish(blob, location, has_all=False)
             return
+        session.save(location)
         failures = 0
         while offset < blob.size:
+            end = min(offset + min(chunk_bytes, self._chunk_bytes(failures)), blob.size)
             try:
-                location, received = self._send_chunk(blob, location, offset)
+                location, received = self._send_chunk(blob, location, offset, end)
                 if received <= offset:
                     raise self._invalid_response(f"an upload that has not grown over {offset} bytes")
                 offset, failures = received, 0
@@ -155,8 +164,7 @@ class BlobUploads:
             headers={"Content-Length": "0"},
         )
 
-    def _send_chunk(self, blob: Descriptor, location: str, start: int) -> tuple[str, int]:
-        end = min(start + self._access.chunk_bytes, blob.size)
+    def _send_chunk(self, blob: Descriptor, location: str, start: int, end: int) -> tuple[str, int]:
         response = self._registry.transport.request(
             "PATCH",
             location,
