@@ -39,9 +39,10 @@ def main() -> None:
     try:
         settings = Settings()
         adapters = real_adapters(settings)  # Targets and runners check their own settings.
+        control_plane = ControlPlane(settings, adapters)
+        control_plane.database.is_reachable()  # One that is away for now is waited for later.
     except Invalid as exc:
         sys.exit(exc.message)
-    control_plane = ControlPlane(settings, adapters)
     server = _Server(
         uvicorn.Config(
             control_plane.app(),

@@ -1,5 +1,6 @@
 """Transactions and migrations, on both databases."""
 
+import os
 import random
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, delete, func, insert, select, text, update
+from sqlalchemy import Column, Connection, create_engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from modelyard.access.tables import tenants
@@ -225,3 +226,27 @@ class TestAFullDisk:
         with sqlite_database.write() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count=1000000")
             connection.exec_driver_sql("CREATE TABLE large (content BLOB)")
+
+
+class TestEncoding:
+    @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+    def test_a_database_that_cannot_hold_every_text_ends_the_start_with_one_sentence(
+        self, postgres_url: str, tmp_path: Path, encoding: str
+    ) -> None:
+        server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+        name = f"in_{encoding.lower()}"
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0"))
+        url = f"{postgres_url.rpartition('/')[0]}/{name}"
+        environment = {**os.environ, "MODELYARD_HOME": str(tmp_path), "MODELYARD_DATABASE_URL": url}
+        done = subprocess.run(
+            [sys.executable, "-m", "modelyard"], env=environment, capture_output=True, text=True, check=False
+        )
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        server.dispose()
+        assert done.returncode == 1
+        assert done.stderr.strip() == (
+            f"database: expected a PostgreSQL database with the encoding UTF8, got {encoding}: make one with CREATE "
+            f"DATABASE … ENCODING 'UTF8' TEMPLATE template0 instead of '{name}'"
+        )

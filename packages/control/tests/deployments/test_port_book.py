@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
@@ -77,6 +79,21 @@ class TestPortBook:
         assert book.claim(replace(deploy("pine"), target="another"), ports) != port
         stopped = replace(first, deployment_id="d-later", target="another")
         assert book.claim(stopped, ports) != port  # The same model, but callers of the first target know the address.
+
+    def test_two_targets_that_claim_at_the_same_instant_share_no_port(
+        self, book: PortBook, deploy: Deploy, ports: Ports
+    ) -> None:
+        both_look = Barrier(2)
+
+        class Watched(Ports):
+            def is_free(self, port: int) -> bool:
+                with suppress(BrokenBarrierError):
+                    both_look.wait(timeout=0.5)
+                return super().is_free(port)
+
+        claims = [deploy(), replace(deploy("pine"), target="another")]
+        with ThreadPoolExecutor(2) as pool:
+            assert len(set(pool.map(lambda one: book.claim(one, Watched()), claims))) == 2
 
     def test_a_port_where_another_program_listens_is_left_out(
         self, book: PortBook, deploy: Deploy, ports: Ports

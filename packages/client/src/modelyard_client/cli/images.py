@@ -211,8 +211,8 @@ def delete(
         print_json({"deleted": deleted})
         return
     for one in deleted:
-        left = ", but its registry may keep it: it allows no deletion, or did not answer" if one.is_left_in_registry else ""
-        say(f"Deleted {one.reference}{left}.")
+        left = ", but its registry may keep it: it allows no deletion, or did not answer"
+        say(f"Deleted {one.reference}{left if one.is_left_in_registry else ''}.")
 
 
 @app.command()

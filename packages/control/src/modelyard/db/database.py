@@ -24,10 +24,11 @@ from modelyard.db import changes, fencing
 from modelyard.db.compiled_query import CompiledQuery, QueryExecutor
 from modelyard.db.postgres_executor import PostgresExecutor
 from modelyard.db.sqlite_executor import SqliteExecutor
-from modelyard.errors import DiskFull, Unavailable
+from modelyard.errors import DiskFull, Invalid, Unavailable
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 5
+_ENCODING = "UTF8"
 _POOL: dict[str, Any] = {
     "pool_size": 20,
     "max_overflow": 20,
@@ -46,7 +47,7 @@ class Database:
 
     `read()` and `write()` give a connection inside a transaction, committed when the block ends and rolled back when
     it raises. They raise Unavailable (code `database_unavailable`) when the database does not answer, and DiskFull
-    when it has no space.
+    when it has no space. The first connection raises Invalid where it cannot hold every text.
     """
 
     def __init__(self, url: str) -> None:
@@ -124,7 +125,11 @@ class Database:
         return await self._fetch(self._compiled(statement), parameters)
 
     def is_reachable(self) -> bool:
-        """Whether it answers now. Never raises."""
+        """Whether it answers now.
+
+        Raises:
+            Invalid: code `database_encoding_unsupported`.
+        """
         try:
             with self.read() as connection:
                 connection.execute(text("SELECT 1"))
@@ -213,7 +218,23 @@ def _unavailable() -> Unavailable:
 
 
 def _server_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS}, **_POOL)
+    # The driver gives bytes instead of text where neither side names an encoding.
+    options = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options, **_POOL)
+
+    @event.listens_for(engine, "connect")
+    def refuse_other_encodings(connection: psycopg.Connection[Any], _: ConnectionPoolEntry) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != _ENCODING:
+            name = connection.info.dbname
+            connection.close()
+            raise Invalid(
+                f"database: expected a PostgreSQL database with the encoding {_ENCODING}, got {encoding}: make one "
+                f"with CREATE DATABASE … ENCODING '{_ENCODING}' TEMPLATE template0 instead of '{name}'",
+                code="database_encoding_unsupported",
+            )
+
+    return engine
 
 
 def _sqlite_engine(url: str) -> Engine:

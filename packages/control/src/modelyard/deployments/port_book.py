@@ -5,7 +5,7 @@ A port that was given back goes only to the same model in the same namespace aga
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from modelyard.db import Database
 from modelyard.db.statements import insert_new
@@ -15,6 +15,8 @@ from modelyard.deployments.tables import server_ports as ports
 from modelyard.errors import Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.ports.target import TakesPorts
+
+_LOCK = "modelyard:ports"
 
 
 class PortBook:
@@ -35,7 +37,8 @@ class PortBook:
         if held is not None:
             return held
         with self._database.write() as connection:
-            store.lock(connection, deployment.deployment_id)  # So that two who ask at once get one port.
+            store.lock(connection, deployment.deployment_id)  # So that two who ask at once get one port,
+            _lock(connection)  # and that two targets, whose rows have other keys, do not get the same one.
             held = _held(connection, deployment)
             if held is not None:
                 return held
@@ -56,6 +59,12 @@ class PortBook:
         """Note that the deployment has it no more. In the caller's transaction."""
         change = update(ports).where(ports.c.deployment_id == deployment_id, ports.c.released_at.is_(None))
         connection.execute(change.values(released_at=self._clock.now()))
+
+
+def _lock(connection: Connection) -> None:
+    """Let nobody else claim a port until the transaction ends. SQLite has one writer at a time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(_LOCK))))
 
 
 def _held(connection: Connection, deployment: Deployment) -> int | None:

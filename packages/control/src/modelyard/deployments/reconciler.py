@@ -15,6 +15,7 @@ from modelyard.deployments.states import DeploymentStatus, DesiredState, Replace
 from modelyard.errors import ModelyardError
 from modelyard.leases.domain import LeaseLostError
 from modelyard.ports.target import ArtifactAbsent, ServerObservation, ServerSpec, ServerState, Target
+from modelyard.repeated_warnings import RepeatedWarnings
 
 logger = structlog.get_logger()
 
@@ -54,6 +55,7 @@ class Reconciler:
         self._target = target
         self._renew_lease = renew_lease
         self._may_remove = may_remove
+        self._warnings = RepeatedWarnings()
         self._in_progress: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"reconciler-{target_name}")
 
@@ -165,10 +167,12 @@ class Reconciler:
                 if any(seen.state is not ServerState.DRAINING for seen in servers.values()):
                     logger.warning("a server that no deployment wants is removed", deployment_id=deployment_id)
                 self._remove(deployment_id)
+            self._warnings.has_ended(deployment_id)
         except LeaseLostError as exc:
             logger.info("lease lost", deployment_id=deployment_id, reason=str(exc))
         except ModelyardError as exc:
-            logger.warning("reconciliation blocked", deployment_id=deployment_id, reason=exc.message)
+            if self._warnings.is_due(deployment_id, exc.message):
+                logger.warning("reconciliation blocked", deployment_id=deployment_id, reason=exc.message)
         except Exception:
             logger.exception("a deployment could not be reconciled", deployment_id=deployment_id)
 

@@ -1,6 +1,6 @@
 """The base of images: found by the operator's setting, and brought into the layout before the first build."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from modelyard.images.registries import Registries
 from modelyard.oci.base.bases import Base, copy_image, open_base
 from modelyard.oci.content import INDEXES, Descriptor, Digest, Platform
 from modelyard.oci.layout import Layout
+from modelyard.oci.layout_names import COPIED_BASES
 from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.pull import pull_image
 
-_COPIED = "base/copied/"
-"""How names of bases in the layout begin that came from elsewhere."""
 _WHAT_TO_DO = (
     "run `modelyard images base import FOLDER` on this machine with a root file system that has Python, or set "
     "MODELYARD_IMAGE_BASE to an image by its digest (registry.example.com/python@sha256:…) or to an OCI layout "
@@ -53,6 +52,11 @@ class Bases:
         reference = None if self._source is None else self._source.reference
         return None if reference is None else reference.repository
 
+    def pinned(self) -> Collection[str]:
+        """The names in the layout of what a cache does not give up: the base that is configured."""
+        reference = None if self._source is None else self._source.reference
+        return () if reference is None else (self._name(reference.digest),)
+
     def refuse_missing(self) -> None:
         """Say at once that there is no base, without fetching one.
 
@@ -70,7 +74,9 @@ class Bases:
             Invalid: it is for another platform, or nothing that images can be built on.
             Unavailable: its registry does not answer.
         """
-        base = open_base(self._layout, self._descriptor(log))
+        descriptor = self._descriptor(log)
+        self._layout.note_used(descriptor)
+        base = open_base(self._layout, descriptor)
         offered = base.config.platform
         if (offered.os, offered.architecture) != (self._platform.os, self._platform.architecture):
             raise Invalid(
@@ -135,7 +141,7 @@ class Bases:
 
     def _name(self, digest: Digest | None) -> str:
         """Of a base that came by digest; the same digest may be an image for several platforms."""
-        return f"{_COPIED}{'' if digest is None else digest.hex}-{self._platform.architecture}"
+        return f"{COPIED_BASES}{'' if digest is None else digest.hex}-{self._platform.architecture}"
 
     def _find(self, name: str) -> Descriptor | None:
         try:

@@ -87,6 +87,7 @@ def image_changes(requests: ImageRequests, removal: ImageRemoval) -> APIRouter:
 
     @router.delete("/images/{image}")
     def delete_image(
+        *,
         caller: Write,
         image: Key,
         reason: Annotated[str, Query(max_length=2000)] = "",

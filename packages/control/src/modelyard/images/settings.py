@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
@@ -12,6 +13,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from modelyard.errors import Invalid
 from modelyard.images.base_source import BaseSource
+from modelyard.images.cache_bounds import CacheBounds
 from modelyard.images.domain import Repositories
 from modelyard.oci.content import Platform
 from modelyard.oci.reference import Repository, check_host
@@ -44,6 +46,11 @@ class ImageSettings(SettingGroup):
     """Docker's configuration with the credentials of registries; `~/.docker/config.json`, or as DOCKER_CONFIG says."""
     plain_http: Annotated[list[str], NoDecode, COMMA_SEPARATED] = Field(default=[])
     """Registries (`<host>:<port>`) that are called without TLS, besides those of this machine."""
+    cache_mb: int = Field(default=20_480, ge=0)
+    """How much is kept so that the next image is made sooner: wheels, fetched bases, images of runs, and images of
+    versions that are in their registry and that no deployment uses. Beyond it, what was used longest ago goes."""
+    cache_days: float = Field(default=90, ge=0, le=3650)
+    """What of it was not used for so long goes in any case. What was used in the last hour stays."""
 
     @field_validator("repository")
     @classmethod
@@ -94,6 +101,11 @@ class ImageSettings(SettingGroup):
         """Where images are named."""
         targets = {target: Repository.parse(text) for target, text in self.repositories.items()}
         return Repositories(Repository.parse(self.repository), targets)
+
+    @property
+    def cache_bounds(self) -> CacheBounds:
+        """How much is kept, and for how long."""
+        return CacheBounds(max_bytes=self.cache_mb * 1024 * 1024, max_age=timedelta(days=self.cache_days))
 
     @property
     def base_source(self) -> BaseSource | None:

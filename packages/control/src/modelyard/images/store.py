@@ -1,6 +1,6 @@
 """Reads and writes images."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -155,7 +155,19 @@ def count_of_model(connection: Connection, tenant_id: str, model_name: str) -> i
 
 def names_in_layout(connection: Connection) -> set[tuple[str, str]]:
     """Repository and tag of all images that are in a layout or will be, of all tenants."""
-    query = select(images.c.repository, images.c.tag).where(images.c.state != ImageState.FAILED).distinct()
+    return names_of(connection, (*_UNFINISHED, *_USABLE))
+
+
+def pushed_by_name(connection: Connection, names: Collection[str]) -> list[Image]:
+    """The images of all tenants that are in their registry, have one of these names, and are not being made again."""
+    busy = names_of(connection, (*_UNFINISHED, ImageState.BUILT))
+    pushed = _all(connection, select(images).where(images.c.state == ImageState.PUSHED))
+    return [image for image in pushed if image.name in names and (image.repository, image.tag) not in busy]
+
+
+def names_of(connection: Connection, states: Sequence[ImageState]) -> set[tuple[str, str]]:
+    """Repository and tag of all images in these states, of all tenants."""
+    query = select(images.c.repository, images.c.tag).where(images.c.state.in_(states)).distinct()
     return {(row.repository, row.tag) for row in connection.execute(query)}
 
 

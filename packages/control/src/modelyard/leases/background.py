@@ -9,6 +9,7 @@ from modelyard.errors import ModelyardError
 from modelyard.leases.domain import LeaseLostError
 from modelyard.leases.leadership import Leadership
 from modelyard.leases.service import Leases
+from modelyard.repeated_warnings import RepeatedWarnings
 
 logger = structlog.get_logger()
 
@@ -21,7 +22,7 @@ class BackgroundWork:
     """A thread that makes passes while this process holds the lease, and otherwise waits for it.
 
     What a pass writes is refused once another process has taken the lease over. A pass that raises is logged, and the
-    next one comes all the same.
+    next one comes all the same; a reason that stays is logged now and then.
 
     Args:
         name: of the work and of its lease.
@@ -35,6 +36,7 @@ class BackgroundWork:
         self._make_pass = make_pass
         self._pause_seconds = pause_seconds
         self._leadership = Leadership(leases, name)
+        self._warnings = RepeatedWarnings()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,11 +70,15 @@ class BackgroundWork:
 
     def _passed(self) -> bool:
         try:
-            return self.try_pass()
+            has_more = self.try_pass()
+            if self._warnings.has_ended(self._name):
+                logger.info("work in the background goes on", work=self._name)
+            return has_more
         except LeaseLostError as exc:
             logger.info("work in the background was taken over", work=self._name, reason=str(exc))
         except ModelyardError as exc:
-            logger.warning("work in the background waits", work=self._name, reason=exc.message)
+            if self._warnings.is_due(self._name, exc.message):
+                logger.warning("work in the background waits", work=self._name, reason=exc.message)
         except Exception:
             logger.exception("a pass in the background broke off", work=self._name)
         return False

@@ -1,4 +1,5 @@
-"""The commands `modelyard images base import` and `list`. They work on the home of this machine, not over HTTP."""
+"""The commands `modelyard images base import | list` and `modelyard images prune`. They work on the home of this
+machine, not over HTTP."""
 
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +78,51 @@ def list_bases(*, output: OutputOption = Output.TABLE, home: HomeOption = None) 
         return
     facts = [_facts(one) for one in found]
     print_table(("base", "platform", "python", "glibc", "bytes", "digest"), (tuple(one.values()) for one in facts))
+
+
+def prune(
+    *,
+    megabytes: Annotated[
+        int | None, typer.Option("--mb", min=0, help="Keep at most so much.", metavar="NUMBER", show_default=False)
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option("--days", min=0, help="Keep what was used in so many days.", metavar="NUMBER", show_default=False),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Delete wheels, fetched bases and images of runs that were used longest ago.
+
+    They are fetched or made again when they are needed. The control plane does it by itself, within the bounds of
+    MODELYARD_IMAGE_CACHE_MB and MODELYARD_IMAGE_CACHE_DAYS, which hold here too. What was used in the last hour stays.
+
+    \b
+    Examples:
+      modelyard images prune
+      modelyard images prune --mb 2000
+      modelyard images prune --mb 0
+    """
+    from datetime import timedelta
+
+    from modelyard.adapters.clock.system import SystemClock
+    from modelyard.images.cache import ImageCache
+    from modelyard.images.cache_bounds import CacheBounds
+    from modelyard.images.settings import ImageSettings
+    from modelyard.oci.layout import Layout
+
+    place = stack_of(home).home
+    with printed_errors(), closing(Layout(place.images)) as layout:
+        settings = ImageSettings()
+        bounds = CacheBounds(
+            max_bytes=(settings.cache_mb if megabytes is None else megabytes) * 1024 * 1024,
+            max_age=timedelta(days=settings.cache_days if days is None else days),
+        )
+        freed = ImageCache(layout, wheelhouse=place.wheelhouse, bounds=bounds, clock=SystemClock()).prune()
+    if output is Output.JSON:
+        print_json({"freed_bytes": freed})
+    else:
+        say(f"Deleted {freed} bytes.")
 
 
 def _facts(base: "ImportedBase") -> dict[str, object]:

@@ -146,7 +146,8 @@ class ControlPlane:
 
     def _background_work(self) -> list[BackgroundWork]:
         context, settings = self._context, self._settings
-        mirror, purger, images = self.mirror.reconciler, self.deletion.purger, self.deployment_parts.image_removal
+        mirror, purger = self.mirror.reconciler, self.deletion.purger
+        images, pruning = self.deployment_parts.image_removal, self.deployment_parts.image_pruning
         return [
             *(
                 context.in_background(f"reconciler/{one.target_name}", one.make_pass, pause_seconds=RECONCILE_SECONDS)
@@ -160,6 +161,7 @@ class ControlPlane:
             context.in_background("uploads", self.uploads.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("projects", self.training.projects.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("images", images.make_pass, pause_seconds=_SWEEP_SECONDS),
+            context.in_background("image cache", pruning.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("usage", self.subscriptions.usage.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]

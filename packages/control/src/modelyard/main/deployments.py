@@ -58,9 +58,8 @@ class DeploymentParts:
         self.replica_watch = ReplicaWatch(self.targets)
         self.rebuilding = Rebuilding(packaging=self.packaging, clock=clock)
         self.image_rebuilding = ImageRebuilding(making=self.images.making, clock=clock)
-        self.image_removal = self.images.removal(
-            ImageUsers(deployments=self.deployments, images=self.images.images, targets=self.targets).of
-        )
+        users = ImageUsers(deployments=self.deployments, images=self.images.images, targets=self.targets).of
+        self.image_removal, self.image_pruning = self.images.removal(users), self.images.pruning(users)
         specs = ServerSpecs(
             deployments=self.deployments,
             bundles=BundleArtifacts(packaging=self.packaging, rebuilding=self.rebuilding, registry=registry),

@@ -6,7 +6,9 @@ from functools import partial
 from fastapi import APIRouter
 
 from modelyard.images.building import ImageBuilding
+from modelyard.images.cache import ImageCache
 from modelyard.images.making import ImageMaking
+from modelyard.images.pruning import ImagePruning
 from modelyard.images.removal import ImageRemoval, Users
 from modelyard.images.requests import ImageRequests
 from modelyard.images.routes import image_changes, image_looks
@@ -33,6 +35,13 @@ class ImageParts:
         require_space = partial(context.disk.require, what="the image")
         layout = Layout(context.settings.storage.places.images)
         bases = bases_of(settings, layout, registries, require_space=require_space)
+        self._cache = ImageCache(
+            layout,
+            wheelhouse=context.settings.storage.places.wheelhouse,
+            bounds=settings.cache_bounds,
+            clock=context.clock,
+            pinned=bases.pinned,
+        )
         self.images = ImageService(
             database=context.database,
             clock=context.clock,
@@ -54,6 +63,10 @@ class ImageParts:
             bases=bases,
             targets=frozenset(context.settings.deployments.targets),
         )
+
+    def pruning(self, users: Users) -> ImagePruning:
+        """What keeps the caches of this machine within their bounds."""
+        return ImagePruning(database=self._context.database, cache=self._cache, users=users)
 
     def removal(self, users: Users) -> ImageRemoval:
         """What deletes images that none of these uses."""

@@ -147,6 +147,13 @@ class Blobs:
             raise _changed(descriptor, str(Digest.of(content)))
         return content
 
+    def size(self, digest: Digest) -> int:
+        """Bytes of a blob; 0 where it is not here."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def names(self) -> Iterator[Digest]:
         """The digests of all blobs."""
         if self._folder.exists():

@@ -1,7 +1,7 @@
-"""Writes an image of a layout as files of its own: a layout in a folder, or one tar archive that every engine loads.
+"""Writes an image of a layout as one tar archive that every engine loads.
 
 The archive is a layout and, by one more file (`manifest.json`), what `docker load` has always read: engines with and
-without containerd take it, and so do podman and skopeo. Both are written to a temporary path and renamed.
+without containerd take it, and so do podman and skopeo. A file is written to a temporary path and renamed.
 """
 
 import fcntl
@@ -12,39 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
-from modelyard.errors import Conflict
-from modelyard.oci.content import REF_NAME, Descriptor, Digest, ImageIndex
+from modelyard.oci.content import REF_NAME, Descriptor, ImageIndex
 from modelyard.oci.layout import VERSION, Layout
 from modelyard.oci.tar_format import END, Entry, folder
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 _BLOBS = "blobs/sha256"
-
-
-def export_layout(layout: Layout, image: Descriptor, destination: Path, *, name: str) -> None:
-    """Write an image and what refers to it as an OCI layout of its own.
-
-    Args:
-        layout: has the image.
-        image: its manifest.
-        destination: a folder that does not exist yet.
-        name: what the new layout names the image.
-
-    Raises:
-        Conflict: code `export_exists`: the path exists.
-    """
-    with layout.shared_lock(), _temporary_path(destination) as part:
-        if destination.exists():
-            raise Conflict(f"{destination.name} exists already", code="export_exists")
-        blobs = part / _BLOBS
-        blobs.mkdir(parents=True)
-        for digest in _digests(layout, image):
-            _link_or_copy(layout.blobs.path(digest), blobs / digest.hex)
-        (part / "index.json").write_bytes(_index(layout, image, name).to_bytes())
-        (part / "oci-layout").write_text(VERSION)
-        part.rename(destination)
 
 
 def export_archive(layout: Layout, image: Descriptor, destination: Path, *, reference: str) -> None:
@@ -92,13 +66,6 @@ def archive_chunks(layout: Layout, image: Descriptor, *, reference: str) -> Iter
     yield END
 
 
-def write_archive(layout: Layout, image: Descriptor, file: IO[bytes], *, reference: str) -> None:
-    """Write the archive into an open file, such as the standard input of `docker load`."""
-    with layout.shared_lock():
-        for chunk in archive_chunks(layout, image, reference=reference):
-            file.write(chunk)
-
-
 def _by_digest(blob: Descriptor) -> str:
     return blob.digest.hex
 
@@ -106,26 +73,6 @@ def _by_digest(blob: Descriptor) -> str:
 def _small(path: str, content: bytes) -> Iterable[bytes]:
     entry = Entry(path, size=len(content))
     return entry.header(), content, entry.padding
-
-
-def _index(layout: Layout, image: Descriptor, name: str) -> ImageIndex:
-    named = replace(image, annotations={REF_NAME: name})
-    return ImageIndex((named, *layout.referrers(image.digest)))
-
-
-def _digests(layout: Layout, image: Descriptor) -> list[Digest]:
-    found = {image.digest, *(blob.digest for blob in layout.manifest(image).blobs)}
-    for referrer in layout.referrers(image.digest):
-        found |= {referrer.digest, *(blob.digest for blob in layout.manifest(referrer).blobs)}
-    return sorted(found)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """Blobs never change, so a link is as good; on another file system they are copied."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 @contextmanager

@@ -32,6 +32,14 @@ class LayerCache:
         """Those of a layout."""
         return cls(layout.root / _FOLDER, layout.blobs, require_space=require_space)
 
+    @staticmethod
+    def remove_orphans(layout: Layout) -> None:
+        """Forget layers whose blob is not in the layout any more."""
+        for record in (layout.root / _FOLDER).glob("*.json"):
+            known = _read(record)
+            if known is not None and not layout.blobs.has(known.descriptor):
+                record.unlink(missing_ok=True)
+
     def layer(self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int) -> Layer:
         """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here."""
         path = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,10 +125,19 @@ class Layout:
 
     def reachable(self) -> set[Digest]:
         """The digests of all blobs that the index leads to."""
+        return self.reachable_from(*self.index().manifests)
+
+    def reachable_from(self, *entries: Descriptor) -> set[Digest]:
+        """The digests of all blobs that these entries lead to, and of the entries."""
         seen: set[Digest] = set()
-        for entry in self.index().manifests:
+        for entry in entries:
             self._walk(entry, seen)
         return seen
+
+    def note_used(self, entry: Descriptor) -> None:
+        """Note that an image is used now: its manifest's file has the time."""
+        with suppress(FileNotFoundError):
+            os.utime(self.blobs.path(entry.digest))
 
     @contextmanager
     def shared_lock(self) -> Iterator[None]:
@@ -146,14 +155,28 @@ class Layout:
         Raises:
             Conflict: code `layout_in_use`: an image is being built, copied or sent. Try again later.
         """
+        with self.exclusive_lock():
+            return self.collect_locked()
+
+    @contextmanager
+    def exclusive_lock(self) -> Iterator[None]:
+        """While a process has it, nobody has the shared one.
+
+        Raises:
+            Conflict: code `layout_in_use`.
+        """
         descriptor = open_lock(self.root / _USE_LOCK)
         try:
             if not try_lock(descriptor):
                 raise Conflict("the layout is in use: an image is built or sent", code="layout_in_use")
-            kept = self.reachable()
-            return sum(self.blobs.remove(digest) for digest in self.blobs.names() if digest not in kept)
+            yield
         finally:
             os.close(descriptor)
+
+    def collect_locked(self) -> int:
+        """As `collect_garbage`, for who has the exclusive lock."""
+        kept = self.reachable()
+        return sum(self.blobs.remove(digest) for digest in self.blobs.names() if digest not in kept)
 
     def _walk(self, entry: Descriptor, seen: set[Digest]) -> None:
         if entry.digest in seen:

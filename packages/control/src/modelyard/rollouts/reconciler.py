@@ -17,6 +17,7 @@ from modelyard.jobs.service import JobService
 from modelyard.leases.domain import LeaseLostError
 from modelyard.promotion.service import PromotionService
 from modelyard.registry.service import RegistryService
+from modelyard.repeated_warnings import RepeatedWarnings
 from modelyard.rollouts import store
 from modelyard.rollouts.book import RolloutBook, progress_after
 from modelyard.rollouts.domain import Decision, Effect, Rollout, decide
@@ -53,6 +54,7 @@ class RolloutReconciler:
         self._book = book
         self._watching = watching
         self._meter = meter
+        self._warnings = RepeatedWarnings()
         self._renew_lease = renew_lease
         self._effects: dict[Effect, Callable[[Rollout], dict[str, Any]]] = {
             Effect.DEPLOY_CANDIDATE: self._deploy_candidate,
@@ -93,11 +95,14 @@ class RolloutReconciler:
 
     def _reconcile_logged(self, rollout: Rollout) -> bool:
         try:
-            return self.reconcile(rollout)
+            has_moved = self.reconcile(rollout)
+            self._warnings.has_ended(rollout.rollout_id)
+            return has_moved
         except LeaseLostError:
             raise
         except ModelyardError as exc:
-            logger.warning("roll-out blocked", rollout_id=rollout.rollout_id, reason=exc.message)
+            if self._warnings.is_due(rollout.rollout_id, exc.message):
+                logger.warning("roll-out blocked", rollout_id=rollout.rollout_id, reason=exc.message)
             self._note(rollout, exc.message)
         except Exception:
             logger.exception("a roll-out could not be moved on", rollout_id=rollout.rollout_id)

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from modelyard.adapters.docker import DockerEngine, EngineAway, EngineOptions, TlsFiles
+from modelyard.adapters.runner.docker_runner import DockerRunnerOptions
+from modelyard.adapters.target.docker.engine import Engine
+from modelyard.adapters.target.docker.options import DockerOptions
 
 
 class _Engine(BaseHTTPRequestHandler):
@@ -68,3 +71,25 @@ def test_the_authority_is_that_of_the_options_whatever_the_environment_names(
             else:
                 with pytest.raises(EngineAway, match="CERTIFICATE_VERIFY_FAILED"), engine.translated():
                     engine.api.containers()
+
+
+@pytest.mark.parametrize("name", ["target", "runner"])
+def test_target_and_runner_find_the_engine_where_docker_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = HTTPServer(("127.0.0.1", 0), _Engine)
+    thread = threading.Thread(target=engine.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{engine.server_port}")
+    monkeypatch.delenv("DOCKER_TLS_VERIFY", raising=False)
+    options = DockerOptions()
+    try:
+        if name == "target":
+            assert not options.publishes_here
+            with closing(Engine("docker", options)) as found:
+                assert found.listed({}) == []
+        else:
+            with closing(DockerEngine("docker", EngineOptions(DockerRunnerOptions().engine))) as runner:
+                assert runner.api.containers() == []
+    finally:
+        engine.shutdown()
+        engine.server_close()
+        thread.join()

@@ -329,6 +329,23 @@ except OSError:
         containers.host().prepare(EMPTY_LOCK, log=lines.append)
         assert lines == []
 
+    def test_images_that_the_layout_has_no_more_leave_the_engine(self, containers: ContainerRuns) -> None:
+        def loaded() -> set[str]:
+            command = [*containers.docker, "images", "--format", "{{.Repository}}:{{.Tag}}"]
+            return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+        subprocess.run([*containers.docker, "tag", next(iter(loaded())), "somebody/else:1"], check=True)
+        before = loaded()
+        other = Lock("# python: 3.11\n# another\n", "2" * 64)
+        containers.host().prepare(other, log=print)
+        (added,) = loaded() - before
+        image = containers.images.find(other.digest)
+        assert image is not None
+        containers.images.layout.remove(image.descriptor.digest)
+        containers.host().prepare(Lock("# python: 3.11\n# a third\n", "3" * 64), log=print)
+        assert added not in loaded()
+        assert before <= loaded()
+
     def test_a_python_on_which_the_agent_does_not_run_is_refused(self, containers: ContainerRuns) -> None:
         with pytest.raises(Exception, match=r"expected a Python from 3\.11 for a run in a container, got 3\.9"):
             containers.host().prepare(Lock("# python: 3.9\n", "1" * 64), log=print)

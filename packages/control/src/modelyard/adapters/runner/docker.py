@@ -6,6 +6,7 @@ published, through the port of loopback that the agent chose and wrote into its 
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
@@ -63,7 +64,7 @@ class DockerHost:
     def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
         """Build the image, and load it into the engine."""
         image = self._images.ensure(lock, log=log)
-        name = _name(image)
+        name = self._name(image)
         if self._has(name):
             return
         log(f"loading {name} into the Docker engine")
@@ -71,6 +72,7 @@ class DockerHost:
         with layout.shared_lock():
             archive = archive_chunks(layout, image.descriptor, reference=name)
             self._engine.transfer(lambda api: api.load_image(archive))
+        self._remove_older()
 
     def create(self, place: RunPlace) -> None:
         """Create the container and start it.
@@ -79,7 +81,7 @@ class DockerHost:
             Invalid: code `run_refused`: the engine does not take what it shall be.
         """
         image = self._images.find(place.python_environment)
-        name = None if image is None else _name(image)
+        name = None if image is None else self._name(image)
         if name is None or not self._has(name):
             raise Unavailable("The image of the run is not in the Docker engine.", code="run_image_absent")
         try:
@@ -232,6 +234,22 @@ class DockerHost:
                 code="container_of_other_installation",
             )
 
+    def _remove_older(self) -> None:
+        """Take this installation's images out of the engine that the layout does not have any more. One that a
+        container uses stays until the next time."""
+        from docker.errors import NotFound  # noqa: PLC0415
 
-def _name(image: RunImage) -> str:
-    return f"{_REPOSITORY}:{image.tag}"
+        kept = {self._name(image) for image in self._images.all()}
+        with self._engine.translated():
+            loaded = [tag for image in self._engine.api.images(self._repository) for tag in image["RepoTags"] or []]
+        for name in loaded:
+            if name not in kept:
+                with suppress(EngineRefused, NotFound), self._engine.translated():
+                    self._engine.api.remove_image(name)
+
+    @property
+    def _repository(self) -> str:
+        return f"{_REPOSITORY}/{self._installation()}"
+
+    def _name(self, image: RunImage) -> str:
+        return f"{self._repository}:{image.tag}"

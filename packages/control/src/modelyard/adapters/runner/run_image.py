@@ -17,6 +17,7 @@ from modelyard.oci.content import REF_NAME, Descriptor
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer, TarLayer
 from modelyard.oci.layout import Layout
+from modelyard.oci.layout_names import RUN_IMAGES
 from modelyard.oci.tar_format import Entry, folder
 from modelyard.oci.wheels.environment import environment_layers
 from modelyard.oci.wheels.installation import ROOT
@@ -27,8 +28,6 @@ from modelyard.ports.environments import Lock
 AGENT_PORT = 8080
 _OLDEST = (3, 11)
 """The Python that the agent runs on."""
-_PREFIX = "run/"
-"""How the names of run images in the layout begin."""
 _CREATED = "1970-01-01T00:00:00Z"
 
 
@@ -75,6 +74,11 @@ class RunImages:
         except NotFound:
             return None
 
+    def all(self) -> list[RunImage]:
+        """Those of all locks."""
+        entries = self.layout.index().manifests
+        return [RunImage(one) for one in entries if one.annotations.get(REF_NAME, "").startswith(RUN_IMAGES)]
+
     def ensure(self, lock: Lock, *, log: Callable[[str], None]) -> RunImage:
         """The image of a lock on the present base; it is built if it is not here.
 
@@ -86,6 +90,7 @@ class RunImages:
         python = _checked_python(lock)
         base = self._base(log)
         if (known := self.find(lock.digest)) is not None and self._is_built_on(base, known):
+            self.layout.note_used(known.descriptor)
             return known
         base.facts.interpreter(python)  # Raises where the base has none, before anything is fetched.
         log(f"building the image of runs with Python {python}")
@@ -116,10 +121,10 @@ class RunImages:
 
     def _remove_older(self) -> None:
         """Take run images with the agent of another release out of the layout's index."""
-        own = self._name("").removeprefix(_PREFIX)
+        own = self._name("").removeprefix(RUN_IMAGES)
         for entry in self.layout.index().manifests:
             name = entry.annotations.get(REF_NAME, "")
-            if name.startswith(_PREFIX) and not name.endswith(own):
+            if name.startswith(RUN_IMAGES) and not name.endswith(own):
                 self.layout.remove(entry.digest, name=name)
 
     def _agent_layer(self) -> Layer:
@@ -136,7 +141,7 @@ class RunImages:
         return self._cache.layer(["run agent", WORK_FOLDER, self._agent_digest], write, size=size)
 
     def _name(self, lock_digest: str) -> str:
-        return f"{_PREFIX}{lock_digest[:32]}-{self._agent_digest[:16]}"
+        return f"{RUN_IMAGES}{lock_digest[:32]}-{self._agent_digest[:16]}"
 
 
 def _run(lock: Lock) -> dict[str, object]:

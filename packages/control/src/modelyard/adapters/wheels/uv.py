@@ -6,6 +6,7 @@ chosen for a lock is kept, so that the next image of the same environment needs 
 
 import hashlib
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +80,7 @@ class UvWheels:
         return wheels
 
     def _known(self, record: Path) -> list[LockedWheel] | None:
-        """What was chosen before, if all of it is here."""
+        """What was chosen before, if all of it is here. The times of the files say when they were used."""
         try:
             chosen = json.loads(record.read_bytes())
         except FileNotFoundError:
@@ -87,7 +88,11 @@ class UvWheels:
         wheels = [
             LockedWheel(name, version, sha256, self._place(sha256, file)) for name, version, sha256, file in chosen
         ]
-        return wheels if all(wheel.path.exists() for wheel in wheels) else None
+        if not all(wheel.path.exists() for wheel in wheels):
+            return None
+        for used in (record, *(wheel.path for wheel in wheels)):
+            os.utime(used)
+        return wheels
 
     def _place(self, sha256: str, file_name: str) -> Path:
         return self._folder / sha256 / file_name
@@ -151,6 +156,7 @@ class UvWheels:
                 )
             place.parent.mkdir(mode=0o700, exist_ok=True)
             part.rename(place)
+        os.utime(place)
         return LockedWheel(name, str(package["version"]), file.sha256, place)
 
 

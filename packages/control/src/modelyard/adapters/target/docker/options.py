@@ -1,5 +1,6 @@
 """The settings of a Docker target, as MODELYARD_TARGETS has them."""
 
+import os
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal, Self
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _LOCAL = {"unix", "npipe"}
+_LOCAL_ENGINE = "unix:///var/run/docker.sock"
 IpAddress = IPv4Address | IPv6Address
 
 
@@ -26,8 +28,9 @@ class DockerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    engine: str = "unix:///var/run/docker.sock"
-    """The engine's address: a unix socket, or `tcp://host:port`, which needs `tls`."""
+    engine: str | None = None
+    """The engine's address: a unix socket, or `tcp://host:port`, which needs `tls`. Where it is not given, as `docker`
+    itself finds it: DOCKER_HOST with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or the local socket."""
     tls: TlsFiles | None = None
     images: Literal["load", "pull"] = "load"
     """Whether images are loaded into the engine from this machine, or pulled by it from their registry."""
@@ -58,9 +61,9 @@ class DockerOptions(BaseModel):
 
     @model_validator(mode="after")
     def _are_consistent(self) -> Self:
-        scheme = urlsplit(self.engine).scheme
-        if scheme not in {*_LOCAL, "tcp"}:
-            raise ValueError(f"engine: expected `unix:///…` or `tcp://host:port`, got {self.engine[:80]!r}")
+        scheme = None if self.engine is None else urlsplit(self.engine).scheme
+        if scheme not in {None, *_LOCAL, "tcp"}:
+            raise ValueError(f"engine: expected `unix:///…` or `tcp://host:port`, got {str(self.engine)[:80]!r}")
         if scheme == "tcp" and self.tls is None:
             raise ValueError("tls: expected the files of TLS for an engine that is reached over the network, got none")
         if self.replica_port_first > self.replica_port_last:
@@ -74,4 +77,5 @@ class DockerOptions(BaseModel):
     @property
     def publishes_here(self) -> bool:
         """Whether ports of containers are ports of this machine; not so for a control plane in a container."""
-        return urlsplit(self.engine).scheme in _LOCAL and self.publish_host.is_loopback
+        engine = self.engine or os.environ.get("DOCKER_HOST") or _LOCAL_ENGINE
+        return urlsplit(engine).scheme in _LOCAL and self.publish_host.is_loopback
