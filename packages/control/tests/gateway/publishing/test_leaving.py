@@ -50,10 +50,22 @@ class TestLeaving:
         assert Leaving(publishing).has_left("dep-1")
 
     def test_a_node_that_never_confirms_keeps_them_for_a_while_only(self, publishing: Publishing) -> None:
+        """Removal asks in every pass until nothing is left of a deployment: it waits once, not before each step."""
+        seconds = [0.0]
+        leaving = Leaving(publishing, now=lambda: seconds[-1])
+        publishing.publish(leading_to("dep-1.http"))
+        publishing.note_report("a", report(None))
+        answers = []
+        for second in range(60):
+            seconds.append(float(second))
+            answers.append(leaving.has_left("dep-1"))
+        assert answers == [False] * 16 + [True] * 44
+
+    def test_a_deployment_that_ran_again_is_waited_for_anew(self, publishing: Publishing) -> None:
         seconds = [0.0]
         leaving = Leaving(publishing, now=lambda: seconds[-1])
         publishing.publish(leading_to("dep-1.http"))
         publishing.note_report("a", report(None))
         assert not leaving.has_left("dep-1")
-        seconds.append(20.0)
-        assert leaving.has_left("dep-1")
+        seconds.append(3600.0)
+        assert not leaving.has_left("dep-1")
