@@ -127,7 +127,7 @@ def make_kubernetes_target(kubernetes: Cluster, tmp_path: Path) -> Iterator[Make
             "create_namespaces": True,
             "image_pull_policy": "Never",
             "service": {"address": "ip"},
-            "routing_seconds": 1,
+            "routing_seconds": 1 if kubernetes.fake is None else 0,
             "pull_grace_seconds": 0,
         }
         read = read_options(KubernetesOptions, "tests", given | options)

@@ -42,6 +42,7 @@ class Controllers:
         self._store = store
         self._behaviour = behaviour
         self._born: dict[str, float] = {}
+        self._ready: dict[str, float] = {}
         self._going: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -98,10 +99,17 @@ class Controllers:
             "replicas": len(alive),
             "updatedReplicas": len(new),
             "readyReplicas": ready,
-            "availableReplicas": ready,
+            "availableReplicas": sum(self._is_available(pod, spec.get("minReadySeconds", 0)) for pod in alive),
             "conditions": conditions,
         }
         self._set_status(_DEPLOYMENT, deployment, status)
+
+    def _is_available(self, pod: Object, seconds: float) -> bool:
+        """Whether it has been ready for so long."""
+        if not _is_ready(pod):
+            return False
+        now = time.monotonic()
+        return now - self._ready.setdefault(pod["metadata"]["uid"], now) >= seconds
 
     def _make_pod(self, deployment: Object, template: str) -> dict[str, str] | None:
         metadata = deployment["metadata"]

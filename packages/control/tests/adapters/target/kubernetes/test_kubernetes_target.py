@@ -1,5 +1,6 @@
 """What the target does on Kubernetes besides what every target does, over the fake API server."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -149,6 +150,20 @@ class TestReasons:
         pod = fake_kubernetes.objects("Pod")[0]
         fake_kubernetes.controllers.warn(pod, "FailedMount", "MountVolume.SetUp failed for volume")
         assert target.observe("d-1", 1).reason == "FailedMount: MountVolume.SetUp failed for volume"
+
+
+class TestReadiness:
+    def test_a_deployment_is_ready_when_the_nodes_had_the_time_to_hear_of_its_pods(
+        self, make_kubernetes_target: MakeKubernetesTarget, spec: ServerSpec, until: Until
+    ) -> None:
+        """Until then they refuse connections to a Service that has no other pod."""
+        target = make_kubernetes_target(routing_seconds=1)
+        target.apply(spec)
+        until(lambda: [one.state for one in target.observe("d-1", 1).replicas] == ["ready"])
+        seen, since = target.observe("d-1", 1), time.monotonic()
+        assert (seen.state, seen.reason) == (ServerState.STARTING, None)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        assert time.monotonic() - since > 0.5
 
 
 class TestDrift:

@@ -78,7 +78,7 @@ def _current(found: Found, url: str | None) -> ServerObservation:
 def _running(found: Found, deployment: Object) -> tuple[ServerState, str | None]:
     """How the pods of the present generation are, and why they are not ready."""
     wanted, pods = _wanted(deployment), _replicas(found, found.current)
-    ready = sum(pod.state == "ready" for pod in pods)
+    ready = _reached(deployment, pods)
     if wanted == 0:
         return ServerState.DEGRADED, f"it was scaled to 0 by {_scaler(found)}"
     if ready >= wanted:
@@ -96,8 +96,7 @@ def _observed(found: Found, number: int, url: str | None) -> ServerObservation:
     is_kept = number in found.applied.servers and not found.applied.is_retired(number)
     if found.deployment is None or found.is_leaving or not is_kept:
         return _observation(found, number, ServerState.DRAINING, url, None)
-    ready = sum(pod.state == "ready" for pod in found.pods)
-    is_whole = ready >= _wanted(found.deployment)
+    is_whole = _reached(found.deployment, found.pods) >= _wanted(found.deployment)
     return _observation(found, number, ServerState.READY if is_whole else ServerState.DEGRADED, url, None)
 
 
@@ -131,6 +130,14 @@ def _was_changed(found: Found, number: int) -> bool:
     if found.service is None:
         return True
     return ownership_of(found.deployment, found.service, *found.companions) != found.applied.ownership
+
+
+def _reached(deployment: Object, pods: Sequence[Pod]) -> int:
+    """How many of these pods get requests. One that has just become ready does not: the nodes have yet to hear of it,
+    and refuse connections to a Service that has no other pod. It is available when they had `routing_seconds` for it.
+    """
+    available: int = deployment.get("status", {}).get("availableReplicas", 0)
+    return min(available, sum(pod.state == "ready" for pod in pods))
 
 
 def _wanted(deployment: Object) -> int:

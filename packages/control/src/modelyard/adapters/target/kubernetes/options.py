@@ -68,7 +68,7 @@ class WorkloadOptions(_Options):
     prometheus: Literal["annotations", "pod-monitor", "off"] = "annotations"
     routing_seconds: int = Field(default=5, ge=0, le=600)
     """How long every node may take to hear of a change: a server that shall go keeps answering for so long, and a new
-    one is ready for so long before another goes for it."""
+    one is ready for so long before it counts as reached, and before another goes for it."""
     pull_grace_seconds: int = Field(default=60, ge=0, le=3600)
     """How long nodes try to pull an image before it counts as one that cannot be had: a registry may be away."""
     drain_seconds: int = Field(default=30, ge=1, le=3600)
