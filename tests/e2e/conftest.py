@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ports import find_free_port
-from tests.e2e.stack import Stack, end_all
+from tests.e2e.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,13 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, figures: dict[str, str]) -> 
             "MODELYARD_REPLICA_MEMORY_MB": "1024",
         },
     )
-    try:
-        begin = time.perf_counter()
-        stack.up()
+    begin = time.perf_counter()
+    with stack.running():
         figures["modelyard up, a new home"] = f"{time.perf_counter() - begin:.1f} s (owed: 10 s)"
         yield stack
-        stack.close()
-        stack.down()
-    finally:
-        left = end_all(stack)
-    assert not left, f"`modelyard down` left processes: {left}"

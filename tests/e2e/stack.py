@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,7 @@ class Stack:
     settings: Mapping[str, str] = field(default_factory=dict)
     options: Sequence[str] = ()
     """Of `modelyard up`, besides the ports."""
+    _clients: ExitStack = field(default_factory=ExitStack)
 
     @property
     def url(self) -> str:
@@ -88,6 +89,22 @@ class Stack:
         """Stop it; the home stays."""
         self.run("down")
 
+    @contextmanager
+    def running(self) -> Iterator["Stack"]:
+        """It is up within the block. Nothing is left of it behind, whatever happens there: no connection, no process.
+
+        Raises:
+            AssertionError: `modelyard down` left processes.
+        """
+        try:
+            self.up()
+            yield self
+            self.down()
+        finally:
+            self._clients.close()
+            left = end_all(self)
+        assert not left, f"`modelyard down` left processes: {left}"
+
     @cached_property
     def token(self) -> str:
         """The first access token, where the command line finds it."""
@@ -96,23 +113,21 @@ class Stack:
     @cached_property
     def api(self) -> httpx.Client:
         """A client with the token."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
+        return self._client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
 
     @cached_property
     def tracker(self) -> httpx.Client:
         """A client of MLflow with the token."""
-        return httpx.Client(base_url=self.mlflow_url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
+        return self._client(base_url=self.mlflow_url, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
 
     @cached_property
     def anyone(self) -> httpx.Client:
         """A client without a token: for model servers, which want none on loopback."""
-        return httpx.Client(timeout=60)
+        return self._client(timeout=60)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self.api.close()
-        self.tracker.close()
-        self.anyone.close()
+    def _client(self, **options: Any) -> httpx.Client:
+        """One that is closed with the stack."""
+        return self._clients.enter_context(httpx.Client(**options))
 
     def get(self, path: str, **query: str) -> Json:
         """The answer to a management call that shall succeed."""
@@ -167,13 +182,14 @@ class Stack:
         assert answer.status_code == 200, answer.text
         return answer.json()["predictions"]
 
-    def undeploy(self, model_name: str) -> None:
+    def undeploy(self, model_name: str, *, timeout: float = 60) -> None:
         """Take all deployments of the model away, and wait until they are gone."""
         for deployment in self.get("/api/v1/deployments", model_name=model_name)["deployments"]:
             self.api.delete(f"/api/v1/deployments/{deployment['deployment_id']}")
         wait_for(
             lambda: not self.get("/api/v1/deployments", model_name=model_name)["deployments"],
-            what=lambda: f"the end of the deployments of {model_name}",
+            timeout=timeout,
+            what=lambda: f"the end of the deployments of {model_name}\n{self.log_ends()}",
         )
 
     def is_ready(self) -> bool:

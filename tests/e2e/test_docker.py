@@ -15,7 +15,7 @@ import pytest
 from bridged_engine import BridgedEngine, bridged_engine
 from machine_base import make_root
 from ports import find_free_port
-from tests.e2e.stack import BIN, EXAMPLES, Stack, end_all, wait_for
+from tests.e2e.stack import BIN, EXAMPLES, Stack, wait_for
 from tests.e2e.test_examples import holdout_of
 
 from modelyard.home import Home
@@ -53,15 +53,9 @@ def stack(engine: BridgedEngine, root: Path, tmp_path_factory: pytest.TempPathFa
             "MODELYARD_REPLICA_MEMORY_MB": "1024",
         },
     )
-    try:
-        stack.up()
+    with stack.running():
         stack.run("images", "base", "import", str(root), "--name", "machine")
         yield stack
-        stack.close()
-        stack.down()
-    finally:
-        left = end_all(stack)
-    assert not left, f"`modelyard down` left processes: {left}"
 
 
 def kill_control_plane(stack: Stack) -> None:

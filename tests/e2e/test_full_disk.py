@@ -38,11 +38,9 @@ def stack(small_disk: Path) -> Iterator[Stack]:
     # To open an uploaded model takes an environment, for which this disk is too small.
     settings = {"MODELYARD_OPEN_MODELS": "false"}
     stack = Stack(home=small_disk / "home", port=port, mlflow_port=mlflow_port, settings=settings)
-    stack.up()
-    yield stack
-    stack.close()
-    (small_disk / "filler").unlink(missing_ok=True)
-    stack.down()
+    with stack.running():
+        yield stack
+        (small_disk / "filler").unlink(missing_ok=True)
 
 
 def fill(disk: Path, *, leaving: int = 0) -> Path:

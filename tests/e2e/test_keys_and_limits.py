@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from ports import find_free_port
-from tests.e2e.stack import SCRIPTS, Json, Stack, end_all, wait_for
+from tests.e2e.stack import SCRIPTS, Json, Stack, wait_for
 
 ROW = {"inputs": [[5.1, 3.5, 1.4, 0.2]]}
 KEY = "Ocp-Apim-Subscription-Key"
@@ -27,14 +27,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "MODELYARD_GATEWAY_ACCESS": "subscription",
         },
     )
-    try:
-        stack.up()
+    with stack.running():
         stack.deployed(SCRIPTS / "classifier.py", model_name="irises")
         yield stack
-        stack.close()
-        stack.down()
-    finally:
-        end_all(stack)
 
 
 def call(stack: Stack, key: str | None, *, query: str = "") -> httpx.Response:

@@ -13,7 +13,7 @@ import pytest
 from image_engines import real_dockerd
 from machine_base import machine_base
 from ports import find_free_port
-from tests.e2e.stack import EXAMPLES, Stack, end_all, wait_for
+from tests.e2e.stack import EXAMPLES, Stack, wait_for
 from tests.e2e.test_outages import CONTROL
 
 from modelyard.adapters.runner.agent.exchange import WORK_FOLDER
@@ -52,14 +52,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerStac
                 "MODELYARD_COMPILE_MODELS": "false",
             },
         )
-        try:
-            stack.up()
+        with stack.running():
             yield ContainerStack(stack, docker)
-            stack.close()
-            stack.down()
-        finally:
-            left = end_all(stack)
-        assert not left, f"`modelyard down` left processes: {left}"
 
 
 def test_an_example_trains_in_a_container_while_the_control_plane_is_killed(platform: ContainerStack) -> None:

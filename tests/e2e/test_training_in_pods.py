@@ -14,7 +14,7 @@ from image_engines import real_registry
 from kubernetes_clusters import real_kubeconfig
 from machine_base import machine_base
 from ports import find_free_port
-from tests.e2e.stack import EXAMPLES, Stack, end_all, wait_for
+from tests.e2e.stack import EXAMPLES, Stack, wait_for
 from tests.e2e.test_outages import CONTROL
 
 from modelyard.adapters.kubernetes.cluster_api import JOBS, NAMESPACES, PODS, SECRETS, ClusterApi, Resource
@@ -58,14 +58,10 @@ def platform(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) ->
         api.apply(NAMESPACES, content, manager="tests")
         stack = stack_of(folder, registry=registry.host, api=api, kubeconfig=real_kubeconfig, namespace=namespace)
         try:
-            stack.up()
-            yield PodStack(stack, api, namespace)
-            stack.close()
-            stack.down()
+            with stack.running():
+                yield PodStack(stack, api, namespace)
         finally:
-            left = end_all(stack)
             api.delete(NAMESPACES, namespace)
-        assert not left, f"`modelyard down` left processes: {left}"
 
 
 def stack_of(folder: Path, *, registry: str, api: ClusterApi, kubeconfig: Path, namespace: str) -> Stack:

@@ -9,7 +9,7 @@ import pytest
 from oci_parts import make_root
 from ports import find_free_port
 from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT, deployed
-from tests.e2e.stack import Json, Stack, end_all
+from tests.e2e.stack import Json, Stack
 from tls_pairs import write_pair
 
 
@@ -46,16 +46,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         },
         options=["--no-auth"],
     )
-    try:
-        base = make_root(tmp_path_factory.mktemp("base") / "root")
-        platform.run("images", "base", "import", str(base))
-        platform.up()
+    base = make_root(tmp_path_factory.mktemp("base") / "root")
+    platform.run("images", "base", "import", str(base))
+    with platform.running():
         yield platform
-        platform.close()
-        platform.down()
-    finally:
-        left = end_all(platform)
-    assert not left, f"`modelyard down` left processes: {left}"
 
 
 @pytest.fixture(scope="package")
