@@ -166,7 +166,7 @@ class TestCancelling:
 
 
 class TestFiftyAtOnce:
-    TRAININGS = 10
+    TRAININGS = 4
     """So many train a model; the others fail at once, so that the whole takes a minute and not five."""
 
     def test_all_end_and_the_api_answers_meanwhile(self, stack: Stack, figures: dict[str, str]) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 import structlog
-from control_plane_fixtures import anonymous, client, control_plane, postgres_control_plane, sqlite_control_plane, token
+from control_plane_fixtures import (
+    anonymous,
+    client,
+    control_plane,
+    postgres_control_plane,
+    shared_adapters,
+    sqlite_control_plane,
+    token,
+)
 from database_fixtures import (
     database,
     migrated_postgres,
@@ -78,6 +86,7 @@ __all__ = [
     "registry",
     "runner",
     "secrets",
+    "shared_adapters",
     "sqlite_control_plane",
     "sqlite_database",
     "sqlite_template",

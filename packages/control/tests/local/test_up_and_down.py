@@ -87,6 +87,8 @@ class Stack:
             return False
 
     def mlflow_answers(self) -> bool:
+        if "MLFLOW_TRACKING_URI" in self.environment:
+            return True  # None is started.
         return httpx.get(f"http://127.0.0.1:{self.mlflow_port}/health", trust_env=False).status_code == 200
 
     def gateway_answers(self) -> bool:
@@ -111,9 +113,16 @@ def stack(home: Home) -> Iterator[Stack]:
     assert stack.run("down").returncode == 0
 
 
+@pytest.fixture
+def light(stack: Stack) -> Stack:
+    """Such a stack without a tracking server of its own, which takes longer to start than all the rest."""
+    stack.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
+    return stack
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Stack, str]]:
-    """A stack for the tests that leave it as it is, and what its `up` printed on stdout."""
+    """A stack for the tests that leave it as it is or see it come back, and what its `up` printed on stdout."""
     with tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder:
         stack = stack_of(Home(Path(folder) / "home"))
         try:
@@ -212,13 +221,13 @@ class TestUp:
         assert re.search(rf"{flag} \d+", done.stderr)
         assert processes() == []
 
-    def test_no_token_is_needed_with_no_auth_and_only_on_loopback(self, stack: Stack) -> None:
-        refused = stack.run("up", "--detach", *stack.ports, "--no-auth", "--host", "0.0.0.0")
+    def test_no_token_is_needed_with_no_auth_and_only_on_loopback(self, light: Stack) -> None:
+        refused = light.run("up", "--detach", *light.ports, "--no-auth", "--host", "0.0.0.0")
         assert refused.returncode == 2
         assert "loopback only" in refused.stderr
-        done = stack.up("--no-auth")
+        done = light.up("--no-auth")
         assert "everybody" in done.stderr
-        assert stack.ask("/mlops/status").status_code == 200
+        assert light.ask("/mlops/status").status_code == 200
 
     def test_a_control_plane_that_does_not_start_is_reported_with_its_reason_and_nothing_stays(
         self, stack: Stack, processes: Processes
@@ -231,18 +240,17 @@ class TestUp:
         assert "control.log" in done.stderr
         assert processes() == []
 
-    def test_with_a_tracking_server_of_others_none_is_started(self, stack: Stack) -> None:
-        stack.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
-        done = stack.up()
+    def test_with_a_tracking_server_of_others_none_is_started(self, light: Stack) -> None:
+        done = light.up()
         assert "http://127.0.0.1:9" in done.stdout
-        assert set(stack.pids()) == {"supervisor", "control", "gateway"}
+        assert set(light.pids()) == {"supervisor", "control", "gateway"}
 
     @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
     def test_in_the_foreground_it_stays_and_takes_the_stack_down_when_it_is_ended(
-        self, stack: Stack, processes: Processes, ending: signal.Signals
+        self, light: Stack, processes: Processes, ending: signal.Signals
     ) -> None:
-        with stack.in_foreground() as command:
-            assert stack.is_ready()
+        with light.in_foreground() as command:
+            assert light.is_ready()
             command.send_signal(ending)
             assert command.wait(60) == 0
         assert processes() == []
@@ -255,22 +263,22 @@ class TestUp:
         assert command.wait(60) == 130
         assert processes() == []
 
-    def test_in_the_foreground_it_ends_when_another_one_takes_the_stack_down(self, stack: Stack) -> None:
-        with stack.in_foreground() as command:
-            assert stack.run("down").returncode == 0
+    def test_in_the_foreground_it_ends_when_another_one_takes_the_stack_down(self, light: Stack) -> None:
+        with light.in_foreground() as command:
+            assert light.run("down").returncode == 0
             assert command.wait(30) == 0
 
 
 class TestDown:
-    def test_twice_is_a_success_and_so_is_a_home_that_never_was(self, stack: Stack, tmp_path: Path) -> None:
-        assert "was not running" in stack.run("down").stderr
-        assert local_processes(stack.home.root) == []
-        stack.up()
-        assert "Modelyard is down" in stack.run("down").stderr
-        assert [row["state"] for row in local_processes(stack.home.root)] == ["stopped"]
-        assert "was not running" in stack.run("down").stderr
+    def test_twice_is_a_success_and_so_is_a_home_that_never_was(self, light: Stack, tmp_path: Path) -> None:
+        assert "was not running" in light.run("down").stderr
+        assert local_processes(light.home.root) == []
+        light.up()
+        assert "Modelyard is down" in light.run("down").stderr
+        assert [row["state"] for row in local_processes(light.home.root)] == ["stopped"]
+        assert "was not running" in light.run("down").stderr
         nowhere = tmp_path / "nowhere"
-        assert stack.run("down", "--home", str(nowhere)).returncode == 0
+        assert light.run("down", "--home", str(nowhere)).returncode == 0
         assert not nowhere.exists()
 
     def test_it_leaves_no_process_when_half_of_the_stack_is_dead(self, stack: Stack, processes: Processes) -> None:
@@ -287,8 +295,10 @@ class TestDown:
 
 class TestCrashes:
     @pytest.mark.parametrize("name", ["control", "mlflow", "gateway"])
-    def test_a_killed_service_comes_back_at_its_address(self, stack: Stack, until: Until, name: str) -> None:
-        stack.up()
+    def test_a_killed_service_comes_back_at_its_address(
+        self, running: tuple[Stack, str], until: Until, name: str
+    ) -> None:
+        stack, _ = running
         before = stack.pids()
         kill(before[name])
         until(lambda: stack.pids().get(name) not in (before[name], None) and stack.is_ready(), seconds=60)
