@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.e2e.seeds.documents import later
+from tests.e2e.seeds.documents import REQUIREMENTS, SCRIPT
 from tests.e2e.stack import Json, Stack, wait_for
 
 MODELS = "/api/v1/modelserving/models"
@@ -83,15 +83,20 @@ class TestModelVersion:
         assert (answer.status_code, answer.json()["code"]) == (400, "target_unknown")
         assert "local" in answer.json()["error"]
 
-    @later("an inference that trains by a notebook is not built yet")
-    @pytest.mark.usefixtures("my_model")
+    @pytest.mark.usefixtures("my_model")  # Its environment is there, so that this one is trained in seconds.
     def test_an_inference_trains_a_new_model_in_a_new_run(self, anyone: httpx.Client) -> None:
-        assert _accepted(anyone, "/my_model/versions/1/inference", {})
-
-
-def _accepted(anyone: httpx.Client, place: str, body: Json) -> bool:
-    answer = anyone.post(f"{MODELS}{place}", json=body)
-    return answer.status_code == 202 and "job_id" in answer.json()
+        """By what trained the version: here a script."""
+        body = {"script_name": "train.py", "script_content": SCRIPT.read_text(), "requirements": REQUIREMENTS}
+        trained = anyone.post("/mlops/training/upload", json={**body, "model_name": "trained_again"})
+        assert _ended(anyone, trained.json()["job_id"])["error"] is None
+        accepted = anyone.post(f"{MODELS}/trained_again/versions/1/inference")
+        assert accepted.status_code == 202, accepted.text
+        _ended(anyone, accepted.json()["job_id"])
+        job = anyone.get(f"/api/v1/modelserving/jobs/{accepted.json()['job_id']}").json()
+        first, second = (anyone.get(f"{MODELS}/trained_again/versions/{n}").json() for n in (1, 2))
+        assert (job["status"], job["model_version"], job["run_id"]) == ("succeeded", "2", second["run_id"])
+        assert (second["parent_version"], second["experiment_name"]) == (1, first["experiment_name"])
+        assert first["run_id"] != second["run_id"]
 
 
 def _ended(anyone: httpx.Client, job_id: str) -> Json:

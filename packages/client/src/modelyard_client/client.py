@@ -19,6 +19,7 @@ from modelyard_client.mirror import Mirror
 from modelyard_client.models import Models
 from modelyard_client.outcomes import Outcomes
 from modelyard_client.promotion import Promotion
+from modelyard_client.retraining import Retraining
 from modelyard_client.retry import Retry
 from modelyard_client.rollouts import Rollouts, TrafficSplits
 from modelyard_client.settings import Settings
@@ -54,6 +55,7 @@ class Client:
     ) -> None:
         self._transport = Transport(url, token=token, timeout=timeout, retry=retry, clock=clock)
         self.training = Training(self._transport)
+        self.retraining = Retraining(self._transport)
         self.jobs = Jobs(self._transport)
         self.models = Models(self._transport)
         self.versions = Versions(self._transport)

@@ -51,8 +51,8 @@ class Submission:
 class Job:
     """A job as it was when it was read.
 
-    `kind` is training, one_click or deployment; `status` is queued, running, succeeded, failed or cancelled; `phase`
-    is what it is at, for example building; `progress` goes from 0 to 1. Times are in UTC.
+    `kind` is training, one_click, retraining, deployment, …; `status` is queued, running, succeeded, failed or
+    cancelled; `phase` is what it is at, for example building; `progress` goes from 0 to 1. Times are in UTC.
     """
 
     job_id: str
@@ -74,6 +74,9 @@ class Job:
     """What the script logged: `name`, `model_uri` and `run_id` of each."""
     selection: Mapping[str, Any] | None
     """Which of several was registered and which were not: `metric`, `direction`, `chosen`, `others`."""
+    retraining: Mapping[str, Any] | None
+    """What a retraining found, None of another job: `parent_version`, `production_version`, `standing`,
+    `recommendation`, `reasons`, `is_staged`, `stage_reason`, …"""
     error: Failure | None
     is_cancelling: bool
     created_at: datetime | None
@@ -128,6 +131,7 @@ class Job:
             source=fields.optional_mapping("source"),
             logged_models=fields.items("logged_models"),
             selection=fields.optional_mapping("selection"),
+            retraining=fields.optional_mapping("retraining"),
             error=_failure(fields.optional_mapping("error")),
             is_cancelling=fields.value("is_cancelling") is True,
             created_at=fields.optional_time("created_at"),

@@ -109,7 +109,8 @@ class Versions:
     def lineage(self, name: str, version: int) -> Mapping[str, Any]:
         """The origin and the deployments of a version.
 
-        Its keys are `version`, `job`, `script`, `run` (with `data`), `image` and `deployments`.
+        Its keys are `version`, `parent_version`, `retrained_as`, `job`, `script`, `run` (with `data`), `image` and
+        `deployments`.
         """
         answer: Mapping[str, Any] = self._transport.get(path(*_ROOT, name, "versions", version, "lineage"))
         return answer

@@ -166,8 +166,7 @@ def check(response: httpx.Response, what: str) -> None:
     if response.status_code < 400:
         return
     body = response.json()
-    is_refused = response.status_code < 500 or body["code"] == "inference_unsupported"
-    assert is_refused, f"{what}: {response.status_code} {response.text}"
+    assert response.status_code < 500, f"{what}: {response.status_code} {response.text}"
     assert body.keys() <= {"error", "code", "field", "request_id"}, what
     assert {type(value) for value in body.values()} == {str}, what
     assert body["request_id"] == response.headers["X-Request-Id"], what

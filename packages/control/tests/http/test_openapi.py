@@ -42,7 +42,7 @@ class TestDocument:
         assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
 
     def test_nothing_predicts(self, document: dict[str, Any]) -> None:
-        """What is called inference trains a model again, by a notebook; models answer at their own addresses."""
+        """What is called inference trains a model again; models answer at their own addresses."""
         assert [path for path in document["paths"] if "inference" in path or "predict" in path] == [
             "/api/v1/modelserving/models/{name}/versions/{version}/inference"
         ]

@@ -74,8 +74,8 @@ class TestUndeploy:
 
 
 class TestInference:
-    def test_it_says_why_it_is_not_there(self, yard: ImageYard) -> None:
+    def test_a_version_that_nothing_of_ours_trained_is_refused(self, yard: ImageYard) -> None:
+        """`retraining/test_retraining.py` retrains those that a script trained."""
         answer = yard.api.post(f"{VERSION}/inference", json={})
-        assert (answer.status_code, answer.json()["code"]) == (501, "inference_unsupported")
-        assert "notebook" in answer.json()["error"]
+        assert (answer.status_code, answer.json()["code"]) == (409, "recipe_missing")
         assert yard.api.post(f"{SERVED}/models/my_model/versions/9/inference", json={}).status_code == 404

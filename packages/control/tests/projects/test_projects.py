@@ -231,3 +231,18 @@ class TestRoutes:
         refused = client.post("/mlops/training/upload", data=form, files=script)
 
         assert (refused.status_code, "hunter2" in refused.text) == (400, False)
+
+
+def test_a_project_that_trained_a_version_stays_after_its_time(
+    projects: ProjectService, clock: ManualClock, alice: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed, other = (tar_of(plain("train.py", content)) for content in (b"needed", b"other"))
+    for archive in (needed, other):
+        keep(projects, alice, archive)
+    digest = hashlib.sha256(needed).hexdigest()
+    monkeypatch.setattr(projects, "_is_needed", lambda tenant, sha256: (tenant, sha256) == ("default", digest))
+    clock.sleep(timedelta(days=31).total_seconds())
+
+    assert projects.sweep() == 1
+    assert projects.sweep() == 0
+    assert projects.get("default", digest).files == 1

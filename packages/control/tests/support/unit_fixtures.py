@@ -105,6 +105,7 @@ def projects(clock: ManualClock, tmp_path: Path) -> ProjectService:
         max_bytes=1 << 20,
         kept=timedelta(days=30),
         disk=Disk(tmp_path, floor_bytes=0, reserve_bytes=0),
+        is_needed=lambda *_: False,
     )
 
 

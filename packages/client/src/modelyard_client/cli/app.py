@@ -32,6 +32,7 @@ from modelyard_client.cli.promote import promote, rollback
 from modelyard_client.cli.register import register
 from modelyard_client.cli.releases import app as releases
 from modelyard_client.cli.requests import app as requests
+from modelyard_client.cli.retrain import retrain
 from modelyard_client.cli.rollouts import app as rollouts
 from modelyard_client.cli.scale import scale
 from modelyard_client.cli.status import status
@@ -86,7 +87,7 @@ def modelyard(
     """
 
 
-for command in (train, deploy, undeploy, scale, predict, logs):
+for command in (train, retrain, deploy, undeploy, scale, predict, logs):
     app.command()(command)
 app.add_typer(jobs, name="jobs")
 models.command()(lineage)

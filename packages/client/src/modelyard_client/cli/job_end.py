@@ -77,6 +77,7 @@ def job_facts(job: "Job") -> dict[str, object]:
         "phase": None if job.is_finished else job.phase,
         "model": job.model_name,
         "version": job.model_version,
+        **_retraining_facts(job.retraining or {}),
         "run": job.run_id,
         **_source_facts(job.source or {}),
         "chosen": _chosen(job),
@@ -86,6 +87,22 @@ def job_facts(job: "Job") -> dict[str, object]:
         "error": job.error.message if job.error else None,
         "created": job.created_at,
         "seconds": job.duration_seconds,
+    }
+
+
+def _retraining_facts(found: "Mapping[str, Any]") -> dict[str, object]:
+    """How a retrained version stands: none of it for a job that retrains nothing."""
+    if not found:
+        return {}
+    is_staged = {True: "yes", False: "no"}.get(found.get("is_staged"))  # type: ignore[arg-type]  # None where open.
+    return {
+        "retrained from": f"version {found['parent_version']}",
+        "compared with": None
+        if (number := found["production_version"]) is None
+        else f"version {number}, in production",
+        "standing": found["standing"],
+        "recommendation": found["recommendation"],
+        "staged": None if is_staged is None else f"{is_staged}: {found['stage_reason']}",
     }
 
 

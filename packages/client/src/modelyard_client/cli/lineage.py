@@ -66,6 +66,8 @@ def _print(way: Mapping[str, Any], output: Output) -> None:
     print_facts(
         {
             "version": "{name}/{version}".format_map(way["version"]),
+            "retrained from": way.get("parent_version"),
+            "retrained as": ", ".join("{name}/{version}".format_map(each) for each in way.get("retrained_as", ())),
             "registered by": way.get("registered_by"),
             "job": job.get("job_id"),
             "script": " ".join(filter(None, (script.get("name"), script.get("sha256")))),

@@ -44,7 +44,7 @@ def sending(program: "Program") -> AbstractContextManager["Progress"]:
     return transfer_bar(program.model_name)
 
 
-def variables(texts: Sequence[str] | None) -> dict[str, str]:
+def variables(texts: Sequence[str] | None, *, option: str = "--env") -> dict[str, str]:
     """What was said as NAME=VALUE.
 
     Raises:
@@ -54,9 +54,9 @@ def variables(texts: Sequence[str] | None) -> dict[str, str]:
     for text in texts or ():
         name, is_given, value = text.partition("=")
         if not is_given or not name:
-            raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--env")
+            raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint=option)
         if name in found:
-            raise typer.BadParameter(f"{name} is given twice", param_hint="--env")
+            raise typer.BadParameter(f"{name} is given twice", param_hint=option)
         found[name] = value
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from modelyard.comparison.data import DataRow, data_reasons, data_rows, evaluated_apart
@@ -11,6 +12,20 @@ from modelyard.registry.parameters import ParameterValue
 
 NOT_COMPARABLE = "not comparable"
 _DEEPEST_TYPE = 16
+
+
+class Standing(StrEnum):
+    """How a version stands beside another one."""
+
+    BETTER = "better"
+    """In some metric, and worse in none."""
+    EQUAL = "equal"
+    """Within the tolerance of every metric."""
+    WORSE = "worse"
+    """In some metric, and better in none."""
+    MIXED = "mixed"
+    NOT_COMPARABLE = "not_comparable"
+    """They share no metric of which one knows which way it is better, or were evaluated on different data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,17 @@ def compare(versions: Sequence[Version], declared: Mapping[str, MetricRule]) -> 
     )
 
 
+def standing_of(comparison: Comparison) -> Standing:
+    """How the later of two versions stands beside the earlier, by every metric that decides."""
+    telling = [row for row in comparison.metrics if _decides(row)]
+    if not telling or evaluated_apart(comparison.data, comparison.versions) is not None:
+        return Standing.NOT_COMPARABLE
+    verdicts = {row.verdicts[-1] for row in telling}
+    if Verdict.BETTER in verdicts:
+        return Standing.MIXED if Verdict.WORSE in verdicts else Standing.BETTER
+    return Standing.WORSE if Verdict.WORSE in verdicts else Standing.EQUAL
+
+
 def breaking_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What a caller of `before` must change to call `after`: inputs that are new and required, or gone, or retyped."""
     if before is None or after is None:
@@ -126,7 +152,7 @@ def _recommend(
     versions: Sequence[Version], rows: Sequence[MetricRow], breaking: Mapping[int, tuple[str, ...]]
 ) -> tuple[int | None, str, tuple[str, ...]]:
     shared = [row for row in rows if None not in row.values]
-    telling = [row for row in shared if row.direction is not Direction.UNKNOWN]
+    telling = [row for row in shared if _decides(row)]
     if not telling:
         names = ", ".join(row.name for row in shared)
         why = f"nobody said which way {names} is better" if shared else "the versions share no metric"
@@ -164,6 +190,10 @@ def _one_winner(
         text += f", but it breaks callers: {'; '.join(changes)}"
         reasons = (*reasons, *changes)
     return number, text, reasons
+
+
+def _decides(row: MetricRow) -> bool:
+    return None not in row.values and row.direction is not Direction.UNKNOWN
 
 
 def _is_at_least_as_good(index: int, rows: Sequence[MetricRow]) -> bool:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from modelyard.lineage.service import Lineage
 from modelyard.registry.domain import Version
 from modelyard.registry.schemas import Answer, DatasetAnswer
@@ -75,6 +77,8 @@ class LineageAnswer(Answer):
     """A version's way: from what it came, and to where it went."""
 
     version: VersionReference
+    parent_version: int | None = Field(description="the version of the same model whose recipe was run again")
+    retrained_as: list[VersionReference] = Field(description="the versions that its recipe gave since, newest first")
     registered_by: str
     job: LineageJob | None
     script: LineageScript | None
@@ -89,6 +93,8 @@ class LineageAnswer(Answer):
         version, job, bundle = lineage.version, lineage.job, lineage.bundle
         return cls(
             version=VersionReference.of(version),
+            parent_version=version.provenance.parent_version,
+            retrained_as=[VersionReference.of(each) for each in lineage.retrained_as],
             registered_by=version.created_by,
             job=None
             if job is None

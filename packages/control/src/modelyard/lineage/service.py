@@ -36,6 +36,8 @@ class Lineage:
     """What is known of a version's way; None where there is none, or the caller may not see it."""
 
     version: Version
+    retrained_as: Sequence[Version]
+    """The versions that were trained by its recipe since, newest first."""
     job: Job | None
     script_sha256: str | None
     run: TrackedRun | None
@@ -78,6 +80,7 @@ class LineageService:
         job = self._job(principal, version)
         return Lineage(
             version=version,
+            retrained_as=self._registry.children_of(version, limit=_MOST),
             job=job,
             script_sha256=version.provenance.script_sha256 or _script_of(job),
             run=self._run(version),

@@ -32,6 +32,7 @@ from modelyard.main.gateway_code import GatewayCodeParts
 from modelyard.main.jobs import JobParts
 from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
+from modelyard.main.retraining import RetrainingParts
 from modelyard.main.rollouts import ROLLOUT_SECONDS, RolloutParts
 from modelyard.main.subscriptions import SubscriptionParts
 from modelyard.main.training import TrainingParts
@@ -41,6 +42,7 @@ from modelyard.mirror.parts import mirror_parts
 from modelyard.mirror.routes import mirror_routes
 from modelyard.mlops.routes import status_routes
 from modelyard.mlops.status import PlatformStatus
+from modelyard.modelserving.serving_routes import inference_routes
 from modelyard.outbox.delivery import PAUSE_SECONDS, OutboxDelivery
 from modelyard.ports.job_engine import Workflow
 from modelyard.projects.routes import PREFIX as PROJECTS
@@ -84,6 +86,7 @@ class ControlPlane:
         self.counting = Counting(database=self.database, clock=context.clock)
         self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, self.counting)
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
+        self.retraining = RetrainingParts(context, jobs, registry_parts, self.training, self.deployment_parts)
         self._access_parts = access = AccessParts(
             context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
         )
@@ -177,6 +180,7 @@ class ControlPlane:
             [
                 self.training.steps.work,
                 one_click.work,
+                self.retraining.steps.work,
                 self.deployment_parts.steps.work,
                 self._job_parts.registering(self.registry).work,
                 self.deletion.deleting.work,
@@ -229,6 +233,7 @@ class ControlPlane:
                 audit_routes(self.audit),
                 production_routes(self.audit),
                 *self.deletion.routes(),
+                inference_routes(self.retraining.service),
             ],
             is_ready=self.platform.is_ready,
             disk_full_reason=self._context.disk.fullness,

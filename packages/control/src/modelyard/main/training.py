@@ -38,6 +38,7 @@ class TrainingParts:
             max_bytes=settings.projects.max_bytes,
             kept=settings.projects.kept,
             disk=context.disk,
+            is_needed=registry_parts.registry.is_archive_needed,
         )
         self.training = TrainingService(
             jobs=self._jobs,

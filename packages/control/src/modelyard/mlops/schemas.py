@@ -4,9 +4,9 @@ import shlex
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from modelyard.deployments.kinds import Phase
 from modelyard.deployments.schemas import PlacedRequest
@@ -15,25 +15,13 @@ from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
 from modelyard.registry.schemas import Answer, GivenBody
+from modelyard.retraining.schemas import RetrainingAnswer
 from modelyard.training.domain import script_sha256
 from modelyard.training.runners import name_of
+from modelyard.training.schemas import Secrets
 from modelyard.training.scripts import GitState, Script
 
 _BEST_OF = "the metric by which the best of several is taken: `accuracy`, `min:rmse`, `max:gain`"
-
-
-def _secrets_without_an_echo(value: Any) -> Any:
-    """Refuse what are no secrets here: pydantic's own refusal would repeat them."""
-    if not isinstance(value, dict):
-        raise Invalid("secrets: expected an object of names and texts", code="request_invalid", field="secrets")
-    for name, secret in value.items():
-        if not isinstance(secret, str):
-            field = f"secrets.{name}"
-            raise Invalid(f"{field}: expected a text, got something else", code="request_invalid", field=field)
-    return value
-
-
-Secrets = Annotated[dict[str, str], BeforeValidator(_secrets_without_an_echo)]
 
 
 class GitBody(RequestBody):
@@ -226,6 +214,7 @@ class JobAnswer(Answer):
     source: SourceAnswer | None = Field(description="what it runs; null of a job that runs no script")
     logged_models: list[LoggedModelAnswer]
     selection: SelectionAnswer | None = Field(description="null where there was nothing to choose from")
+    retraining: RetrainingAnswer | None = Field(description="of a job that retrains; its findings come with its end")
     error: ErrorAnswer | None
     is_cancelling: bool
     """Somebody asked for its end, which has not come yet."""
@@ -286,6 +275,7 @@ class JobKind(StrEnum):
 
     TRAINING = "training"
     ONE_CLICK = "one_click"
+    RETRAINING = "retraining"
     DEPLOYMENT = "deployment"
     REGISTRATION = "registration"
     """Of an upload."""
@@ -328,6 +318,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "source": SourceAnswer.of(job),
         "logged_models": job.result.get("logged_models", []),
         "selection": job.result.get("selection"),
+        "retraining": RetrainingAnswer.of(job),
         "error": None
         if job.error is None
         else ErrorAnswer(code=job.error.code, message=job.error.message, remedy=_remedy(job)),

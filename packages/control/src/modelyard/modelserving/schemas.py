@@ -61,6 +61,7 @@ class ModelVersionAnswer(Answer):
     tags: dict[str, str]
     experiment_name: str | None
     run_id: str | None
+    parent_version: int | None = Field(description="the version whose recipe was run again")
     deployment_endpoint: str | None = Field(description="of the first deployment that is ready")
     deployments: list[EndpointAnswer]
     image_name: str | None = Field(description="of the newest image, pinned by its digest; null while there is none")
@@ -82,6 +83,7 @@ class ModelVersionAnswer(Answer):
             tags=dict(version.tags),
             experiment_name=version.experiment_name,
             run_id=version.run_id,
+            parent_version=version.provenance.parent_version,
             deployment_endpoint=ready[0] if ready else None,
             deployments=[
                 EndpointAnswer(deployment_id=one.deployment_id, status=one.status, url=one.url) for one in deployments

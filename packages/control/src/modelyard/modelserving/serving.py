@@ -7,7 +7,7 @@ from modelyard.deployments.states import DesiredState
 from modelyard.deployments.targets import Targets
 from modelyard.deployments.undeploying import Undeploying
 from modelyard.deployments.verbs import Accepted, DeploymentCommand, DeploymentVerbs
-from modelyard.errors import Conflict, NotImplementedHere
+from modelyard.errors import Conflict
 from modelyard.images.domain import has_registry
 from modelyard.images.service import ImageService
 from modelyard.jobs.domain import Job
@@ -79,20 +79,6 @@ class Serving:
         for deployment in found:
             self._targets.refuse_unconfigured(deployment)
         return self._undeploying.begin(principal, version, found, idempotency_key=idempotency_key)
-
-    def infer(self, principal: Principal, name: str, number: int) -> None:
-        """Retraining by a notebook, which no runner of this release can do.
-
-        Raises:
-            NotFound: there is no such version.
-            NotImplementedHere: code `inference_unsupported`.
-        """
-        self._registry.version(principal, name, number)
-        raise NotImplementedHere(
-            "an inference trains a new model by a notebook, and this release has no runner for notebooks: train with a "
-            "script (`modelyard train`, POST /mlops/training/upload)",
-            code="inference_unsupported",
-        )
 
     def _require_image(self, version: Version, target: str, repository: Repository) -> None:
         image = self._images.usable(

@@ -16,6 +16,7 @@ from modelyard.modelserving.serving_schemas import (
     UndeployBody,
 )
 from modelyard.principals import Permission, Principal
+from modelyard.retraining.service import RetrainingService
 
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
 WriteJobs = Annotated[Principal, Depends(Requires(Permission.JOBS_WRITE))]
@@ -24,6 +25,26 @@ IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 _PREFIX = "/api/v1/modelserving"
 _VERSION = "/models/{name}/versions/{version}"
+
+
+def inference_routes(retraining: RetrainingService) -> APIRouter:
+    """What trains a version again. No model is asked here."""
+    router = APIRouter(prefix=_PREFIX, tags=["modelserving"])
+
+    @router.post(f"{_VERSION}/inference", status_code=202)
+    def inference(
+        caller: WriteJobs,
+        name: str,
+        version: int,
+        body: InferenceBody | None = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> AcceptedJob:
+        """Run the notebook or script that trained a version again, in a new run, for the model's next version."""
+        changes = (body or InferenceBody()).changes()
+        job = retraining.retrain(caller, name, version, changes, idempotency_key=idempotency_key)
+        return AcceptedJob.of(job, f"the retraining of version {version} of '{name}' was accepted")
+
+    return router
 
 
 def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
@@ -68,15 +89,9 @@ def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
         )
         return AcceptedJob.of(job, f"the undeployment of version {version} of '{name}' was accepted")
 
-    @router.post(f"{_VERSION}/inference", status_code=202)
-    def inference(caller: WriteJobs, name: str, version: int, body: InferenceBody | None = None) -> AcceptedJob:  # noqa: ARG001  # The contract's.
-        """Train a new model by a notebook: not in this release."""
-        serving.infer(caller, name, version)
-        raise AssertionError("an inference is refused")
-
     @router.get("/jobs/{job_id}")
     def job_status(caller: ReadJobs, job_id: str) -> ServedJobAnswer:
-        """Any job of this surface as it stands: images, deployments, undeployments, deletions."""
+        """Any job of this surface as it stands: images, deployments, retrainings, deletions."""
         return ServedJobAnswer.of(jobs.get(caller, job_id))
 
     return router

@@ -1,14 +1,19 @@
 """Deployments, undeployments and jobs as `/api/v1/modelserving` shows them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import Field
 
 from modelyard.deployments.schemas import PlacedRequest
+from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.naming import MAX_TARGET
 from modelyard.registry.schemas import Answer
+from modelyard.retraining.domain import Changes
+from modelyard.retraining.schemas import RecipeBody, RetrainingAnswer
+from modelyard.training.schemas import Secrets
 
 
 class DeployBody(PlacedRequest):
@@ -31,8 +36,30 @@ class UndeployBody(RequestBody):
     namespace: str | None = None
 
 
-class InferenceBody(RequestBody):
-    """Nothing is said yet of the notebook that trains."""
+class InferenceBody(RecipeBody):
+    """What trains the next version: what trained this one, but for what is said here."""
+
+    notebook: str | None = Field(
+        default=None, max_length=500, description="the path of another notebook in the project that trained the version"
+    )
+    target: str | None = Field(default=None, max_length=MAX_TARGET, description="the runner, by another name")
+    secrets: Secrets = Field(default={}, description="values of the secrets that the version's run had, by name")
+
+    def changes(self) -> Changes:
+        """As the service takes it.
+
+        Raises:
+            Invalid: code `runner_contradicted`.
+        """
+        if self.target is not None and self.runner not in (None, self.target):
+            raise Invalid(
+                f"target: expected the runner '{self.runner}', or only one of the two, got {self.target!r}",
+                code="runner_contradicted",
+                field="target",
+            )
+        return replace(
+            super().changes(), notebook=self.notebook, secrets=self.secrets, runner=self.runner or self.target
+        )
 
 
 class AcceptedJob(Answer):
@@ -72,6 +99,8 @@ class ServedJobAnswer(Answer):
     model_name: str
     model_version: str | None
     image_name: str | None = Field(description="of a job that makes or deploys an image")
+    run_id: str | None = Field(description="of a job that trains: the run that logged the new version")
+    retraining: RetrainingAnswer | None = Field(description="of an inference: how the new version stands")
     deployment_id: str | None
     deployment_url: str | None
     error: JobErrorAnswer | None
@@ -91,6 +120,8 @@ class ServedJobAnswer(Answer):
             model_name=job.model_name,
             model_version=None if version is None else str(version),
             image_name=job.result.get("image"),
+            run_id=job.result.get("run_id"),
+            retraining=RetrainingAnswer.of(job),
             deployment_id=job.result.get("deployment_id"),
             deployment_url=job.result.get("deployment_url"),
             error=None if job.error is None else JobErrorAnswer(code=job.error.code, message=job.error.message),

@@ -6,7 +6,7 @@ A project is known by the sha256 of its archive. It is unpacked once, below its 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,11 +73,20 @@ class ProjectService:
     Args:
         max_bytes: of an archive, and of what it unpacks to.
         kept: how long a project stays after it was last sent or run.
+        is_needed: whether a version of a tenant was trained by a project, so that it stays for longer.
         disk: the one that all of it lies on.
     """
 
     def __init__(
-        self, *, folder: Path, scratch: Path, clock: Clock, max_bytes: int, kept: timedelta, disk: Disk
+        self,
+        *,
+        folder: Path,
+        scratch: Path,
+        clock: Clock,
+        max_bytes: int,
+        kept: timedelta,
+        disk: Disk,
+        is_needed: Callable[[str, str], bool],
     ) -> None:
         self._folder = folder
         self._scratch = scratch
@@ -85,6 +94,7 @@ class ProjectService:
         self._kept = kept
         self.max_bytes = max_bytes
         self._disk = disk
+        self._is_needed = is_needed
 
     def announce(self, principal: Principal, sha256: str, *, size: int) -> bool:
         """Whether the project is here already, so that it need not be sent.
@@ -155,12 +165,19 @@ class ProjectService:
         return False
 
     def sweep(self) -> int:
-        """Remove the projects that nobody used for their time; how many."""
+        """Remove the projects that nobody used for their time, but for those by which a version was trained.
+
+        Such a one stays for its time again, so that its version can be retrained. Gives how many were removed.
+        """
         before = (self._clock.now() - self._kept).timestamp()
-        old = [place for place in self._folder.glob("*/*") if place.stat().st_mtime < before]
-        for place in old:
+        removed = 0
+        for place in [place for place in self._folder.glob("*/*") if place.stat().st_mtime < before]:
+            if self._is_needed(place.parent.name, place.name):
+                self._touched(place.parent.name, place.name)
+                continue
             shutil.rmtree(place, ignore_errors=True)
-        return len(old)
+            removed += 1
+        return removed
 
     def _touched(self, tenant_id: str, sha256: str) -> Path | None:
         place = self._place(tenant_id, sha256)

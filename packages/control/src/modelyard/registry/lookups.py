@@ -201,6 +201,16 @@ class RegistryLookups:
                 limit=limit,
             )
 
+    def children_of(self, version: Version, *, limit: int) -> list[Version]:
+        """The versions that were retrained by this one's recipe, newest first."""
+        with self._database.read() as connection:
+            return store.children_of(connection, version.tenant_id, version.model_name, version.version, limit=limit)
+
+    def is_archive_needed(self, tenant_id: str, sha256: str) -> bool:
+        """Whether a version that is there was made of an archive of this digest."""
+        with self._database.read() as connection:
+            return store.is_archive_needed(connection, tenant_id, sha256)
+
     def models(
         self,
         principal: Principal,

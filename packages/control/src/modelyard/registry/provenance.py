@@ -38,6 +38,8 @@ class Provenance:
     git_commit: str | None = None
     """As the sender says, as is whether there were changes that the commit does not have."""
     git_is_dirty: bool | None = None
+    parent_version: int | None = None
+    """The version of the same model whose recipe was run again."""
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it, in the field's order; the script's digest has a column, by which it is found."""
@@ -65,4 +67,5 @@ class Provenance:
             secrets=tuple(fields.get("secrets") or ()),
             git_is_dirty=fields.get("git_is_dirty"),
             git_commit=fields.get("git_commit"),
+            parent_version=fields.get("parent_version"),
         )

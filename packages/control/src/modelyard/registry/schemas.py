@@ -109,6 +109,7 @@ class ProvenanceAnswer(Answer):
     secrets: list[str] = Field(description="names of the secrets that the run had")
     git_commit: str | None
     git_is_dirty: bool | None = Field(description="whether there were changes besides the commit")
+    parent_version: int | None = Field(description="the version of this model whose recipe was run again")
     environment_lock_sha256: str | None
     registered_by: str
     registered_at: datetime
@@ -130,6 +131,7 @@ class ProvenanceAnswer(Answer):
             secrets=list(known.secrets),
             git_commit=known.git_commit,
             git_is_dirty=known.git_is_dirty,
+            parent_version=known.parent_version,
             environment_lock_sha256=version.lock_digest,
             registered_by=version.created_by,
             registered_at=version.created_at,

@@ -222,6 +222,28 @@ def find_version_of_job(connection: Connection, job_id: str) -> Version | None:
     return None if row is None else version_of_row(row)
 
 
+def is_archive_needed(connection: Connection, tenant_id: str, sha256: str) -> bool:
+    """Whether a version that is not deleted was made of an archive of this digest."""
+    query = select(versions.c.version).where(
+        versions.c.tenant_id == tenant_id,
+        versions.c.deleted_at.is_(None),
+        versions.c.provenance["archive_sha256"].as_string() == sha256,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def children_of(connection: Connection, tenant_id: str, name: str, number: int, *, limit: int) -> list[Version]:
+    """The versions of a model that were retrained by the recipe of one of them, newest first."""
+    query = select(versions).where(
+        versions.c.tenant_id == tenant_id,
+        versions.c.model_name == name,
+        versions.c.deleted_at.is_(None),
+        versions.c.provenance["parent_version"].as_integer() == number,
+    )
+    rows = connection.execute(query.order_by(versions.c.version.desc()).limit(limit))
+    return [version_of_row(row) for row in rows]
+
+
 def find_version_of(connection: Connection, tenant_id: str, name: str, model_uri: str) -> Version | None:
     """The newest version of a model that was made of this logged model."""
     query = select(versions).where(

@@ -11,9 +11,14 @@ class Phase(StrEnum):
 
     TRAINING = "training"
     REGISTERING = "registering"
+    COMPARING = "comparing"
+    """The new version with the one in production."""
+    STAGING = "staging"
 
 
-TRAINING = JobKind("training", tuple(Phase))
+TRAINING = JobKind("training", (Phase.TRAINING, Phase.REGISTERING))
 ONE_CLICK = JobKind("one_click", (*TRAINING.phases, *DEPLOYMENT.phases))
 """Trains, and then does what a deployment does."""
-TRAINING_KINDS = frozenset({TRAINING, ONE_CLICK})
+RETRAINING = JobKind("retraining", tuple(Phase))
+"""Trains by the recipe of a version, and then says how the new version stands beside the one in production."""
+TRAINING_KINDS = frozenset({TRAINING, ONE_CLICK, RETRAINING})

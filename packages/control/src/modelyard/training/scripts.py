@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -89,6 +89,22 @@ def request_of(script: Script, project: Path | None) -> dict[str, Any]:
         "git": None if script.git is None else {"commit": script.git.commit, "is_dirty": script.git.is_dirty},
     }
     return request | {key: value for key, value in more.items() if value}
+
+
+def script_of(request: Mapping[str, Any], *, secrets: Mapping[str, str]) -> Script:
+    """The script that a job's request was made of. Of secrets the request has the names only."""
+    git = request.get("git")
+    given = {each.name: request[each.name] for each in fields(Script) if each.name in request}
+    return Script(
+        **{
+            "script_name": None,
+            "script_content": None,
+            "requirements": None,
+            **given,
+            "secrets": secrets,
+            "git": None if git is None else GitState(commit=git["commit"], is_dirty=git["is_dirty"]),
+        }
+    )
 
 
 def _text_of(script: Script, project: Path | None) -> tuple[str, str]:

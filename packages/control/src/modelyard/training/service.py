@@ -1,6 +1,10 @@
 """Takes scripts: checks what was sent, word by word, and makes the job. Nothing runs here."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+from sqlalchemy import Connection
 
 from modelyard.deployments.domain import checked_deployment, checked_place
 from modelyard.deployments.targets import Targets, placement
@@ -53,8 +57,7 @@ class TrainingService:
         Raises:
             Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
-        request = self._checked(principal, script, model_name)
-        return self._create(principal, TRAINING, script, model_name, request, idempotency_key)
+        return self.submit(principal, TRAINING, script, model_name=model_name, idempotency_key=idempotency_key)
 
     def one_click(
         self,
@@ -75,25 +78,42 @@ class TrainingService:
         Raises:
             Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
-        request = self._checked(principal, script, model_name)
-        request |= checked_deployment(replicas=replicas, namespace=namespace)
-        self._targets.check(target, resources, namespace=str(request["namespace"]))
+        more = checked_deployment(replicas=replicas, namespace=namespace)
+        self._targets.check(target, resources, namespace=str(more["namespace"]))
         self._targets.check_autoscaling(target, autoscaling)
-        request |= placement(target, resources, autoscaling)
-        request |= checked_place(another=False, replace=replace)
-        return self._create(principal, ONE_CLICK, script, model_name, request, idempotency_key)
+        more |= placement(target, resources, autoscaling)
+        more |= checked_place(another=False, replace=replace)
+        return self.submit(
+            principal, ONE_CLICK, script, model_name=model_name, more=more, idempotency_key=idempotency_key
+        )
 
-    def _create(
+    def submit(
         self,
         principal: Principal,
         kind: JobKind,
         script: Script,
+        *,
         model_name: str,
-        request: dict[str, Any],
-        idempotency_key: str | None,
+        more: Mapping[str, Any] = MappingProxyType({}),
+        idempotency_key: str | None = None,
+        asked: Mapping[str, Any] | None = None,
+        alongside: Callable[[Connection, Job], None] = lambda _, __: None,
     ) -> Job:
-        """The job. Two requests that differ in a secret only are two, and no row shows by how much."""
-        asked = request | ({"secrets": self._secrets.digests(script.secrets)} if script.secrets else {})
+        """A job of a kind that trains. `more` is what the kind adds to the request; `asked` is as for `jobs.create`.
+
+        Two requests that differ in a secret only are two, and no row shows by how much.
+
+        Raises:
+            Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
+        """
+        request = {**self._checked(principal, script, model_name), **more}
+        if asked is None:
+            asked = request | ({"secrets": self._secrets.digests(script.secrets)} if script.secrets else {})
+
+        def keep(connection: Connection, job: Job) -> None:
+            self._secrets.keep(connection, job, script.secrets)
+            alongside(connection, job)
+
         return self._jobs.create(
             principal,
             kind=kind,
@@ -101,7 +121,7 @@ class TrainingService:
             request=request,
             idempotency_key=idempotency_key,
             asked=asked,
-            alongside=lambda connection, job: self._secrets.keep(connection, job, script.secrets),
+            alongside=keep,
             experiment_name=mirror_name(principal.tenant_id, request["experiment_name"]),
         )
 

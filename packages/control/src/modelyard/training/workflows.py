@@ -106,20 +106,25 @@ class Training:
 
     def _environment(self, job: Job) -> Result:
         say = self._say_before(job)
-        requirements = with_tracking_client(job.request["requirements"], self.tracking_requirement)
-        request = job.request
-        lock = self.environments.lock(
-            requirements,
-            constraints="\n".join(request.get("constraints", ())),
-            requires_python=request.get("requires_python", ""),
-            log=say,
-        )
+        lock = self._lock(job, say)
         if job.kind == ONE_CLICK:
             refuse_unservable_python(lock.python)
         _prepare(self.runners.of(job), lock, say)
         self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)
         return {"lock": lock.digest}
+
+    def _lock(self, job: Job, log: LogLine) -> Lock:
+        """The lock that the request names, else one that is resolved of its requirements now."""
+        request = job.request
+        if (digest := request.get("lock")) is not None:
+            return Lock(self.packaging.lock_text(digest), digest)
+        return self.environments.lock(
+            with_tracking_client(request["requirements"], self.tracking_requirement),
+            constraints="\n".join(request.get("constraints", ())),
+            requires_python=request.get("requires_python", ""),
+            log=log,
+        )
 
     def _train(self, job: Job, lock_digest: str) -> Result:
         self.tracking.ensure_experiment(_experiment(job))
@@ -283,6 +288,7 @@ def provenance_of(job: Job) -> Provenance:
         secrets=tuple(job.request.get("secrets", ())),
         git_commit=git.get("commit"),
         git_is_dirty=git.get("is_dirty"),
+        parent_version=job.request.get("parent_version"),
     )
 
 

@@ -14,6 +14,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "model.deleted": "A model was deleted.",
     "version.registered": "A version was registered.",
     "version.imported": "A version that somebody registered in MLflow was taken in.",
+    "version.retraining_requested": "Somebody, or a schedule, asked that a version be trained again by its recipe.",
+    "version.retrained": "A version was trained by the recipe of another one, and compared with production.",
     "version.edited": "The description or the tags of a version were changed.",
     "version.deletion_requested": "Somebody asked that a version go, with all that belongs to it.",
     "version.deletion_given_up": "The deletion of a version was given up.",

@@ -156,6 +156,7 @@ def _provenance(row: Row, stored: Mapping[str, Any]) -> Row:
         "secrets": stored.get("secrets", []),
         "git_commit": stored.get("git_commit"),
         "git_is_dirty": stored.get("git_is_dirty"),
+        "parent_version": stored.get("parent_version"),
         "environment_lock_sha256": row.pop("environment_lock_sha256"),
         "registered_by": row["created_by"],
         "registered_at": row["created_at"],
