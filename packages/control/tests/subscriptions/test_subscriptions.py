@@ -8,6 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from statements import statements
 from subscription_parts import Parts
 
 from modelyard.adapters.clock.manual import ManualClock
@@ -325,6 +326,20 @@ class TestLimits:
         assert (standing.used, standing.is_exhausted) == (10, True)
         clock.sleep(86_400)
         assert parts.tables.table().exhausted == ()
+
+    def test_however_many_quotas_there_are_usage_is_read_once(
+        self, parts: Parts, admin: Principal, clock: ManualClock, database: Database
+    ) -> None:
+        hour = period_start(QuotaPeriod.HOUR, clock.now())
+        for period in QuotaPeriod:
+            subscription, _ = subscribe(parts, admin, limits=Limits(quota=Quota(5, period)))
+            rows = [used(subscription.subscription_id, f"api:{name}", hour, 3) for name in ("churn", "iris")]
+            parts.usage.note(period, 1, rows)
+        parts.limits.put(admin, "churn", Limits(quota=Quota(4, QuotaPeriod.HOUR)))
+        with statements(database) as seen:
+            exhausted = parts.usage.exhausted()
+        assert len(exhausted) == len(QuotaPeriod)
+        assert sum("gateway_usage" in str(statement) for statement in seen) == 1
 
 
 class TestUsage:

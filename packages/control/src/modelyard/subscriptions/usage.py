@@ -1,6 +1,7 @@
 """What gateways served to whom: counted by nodes, summed here by the hour; and how much of each quota is used."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,12 +12,14 @@ from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.subscriptions import rule_store, store, usage_store
 from modelyard.subscriptions.access_table import ExhaustedQuota, LimitScope
-from modelyard.subscriptions.domain import ApiLimits, ScopeKind, Subscription, limit_key
+from modelyard.subscriptions.domain import ScopeKind, Subscription, limit_key
 from modelyard.subscriptions.limits import Limits, QuotaPeriod, period_end, period_start
 from modelyard.subscriptions.usage_rows import UsageRow, UsageTotal
 
 KEPT = timedelta(days=400)
 _MOST_TOTALS = 1000
+_Counts = Counter[datetime]
+"""Calls since some moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,50 +118,84 @@ class Usage:
 
     def _standings(self, tenant_id: str | None) -> list[QuotaStanding]:
         """Of one tenant, or of all."""
+        now = self._clock.now()
         with self._database.read() as connection:
-            counted = _Counted(connection, self._clock.now())
-            active = [each for each in store.every_active(connection) if tenant_id in {None, each.tenant_id}]
-            products = {(each.tenant_id, each.product_id): each.limits for each in store.every_product(connection)}
-            found = [counted.of_subscription(each, LimitScope.SUBSCRIPTION, each.limits) for each in active]
-            for each in active:
-                limits = products.get((each.tenant_id, each.scope.name or ""))
-                if each.scope.kind is ScopeKind.PRODUCT and limits is not None:
-                    found.append(counted.of_subscription(each, LimitScope.PRODUCT, limits))
-            for api in rule_store.api_limits_of(connection, tenant_id):
-                found.extend(counted.of_api(api))
-        return [each for each in found if each is not None]
+            quotas = _quotas(connection, tenant_id)
+            rows = usage_store.calls_since(
+                connection,
+                frozenset(each.since(now) for each in quotas),
+                subscription_ids=frozenset(each.subscription_id for each in quotas if each.subscription_id is not None),
+                scopes=frozenset(each.usage_scope for each in quotas if each.usage_scope is not None),
+            )
+        of_subscriptions, of_scopes = _by_caller(rows)
+        found: list[QuotaStanding] = []
+        for quota in quotas:
+            since = quota.since(now)
+            if quota.subscription_id is not None:
+                key = (quota.tenant_id, quota.subscription_id)
+                found.append(quota.standing(quota.subscription_id, of_subscriptions[key][since], now))
+                continue
+            calls = of_scopes.get((quota.tenant_id, quota.usage_scope or ""), {})
+            found += [quota.standing(caller, counts[since], now) for caller, counts in calls.items() if counts[since]]
+        return found
 
 
-class _Counted:
-    """Counts what stands against quotas at one moment."""
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """One quota that holds: of all calls of one subscription, or of those of each caller of an API."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
-        self._now = now
+    scope: LimitScope
+    tenant_id: str
+    name: str
+    limits: Limits
+    period: QuotaPeriod
+    subscription_id: str | None
+    """None of an API's."""
 
-    def of_subscription(self, subscription: Subscription, scope: LimitScope, limits: Limits) -> QuotaStanding | None:
-        """All calls of a subscription, against its own quota or its product's; None where that has none."""
-        if limits.quota is None:
-            return None
-        tenant_id, subscription_id = subscription.tenant_id, subscription.subscription_id
-        is_own = scope is LimitScope.SUBSCRIPTION
-        since = period_start(limits.quota.period, self._now)
-        return QuotaStanding(
-            scope=scope,
-            tenant_id=tenant_id,
-            name=subscription_id if is_own else subscription.scope.name or "",
-            subscription_id=subscription_id,
-            limits=limits,
-            used=usage_store.calls(self._connection, tenant_id, subscription_id, since=since),
-            until=period_end(limits.quota.period, self._now),
-        )
+    @property
+    def usage_scope(self) -> str | None:
+        """Of an API's: the scope of its usage."""
+        return f"api:{self.name}" if self.subscription_id is None else None
 
-    def of_api(self, api: ApiLimits) -> Iterator[QuotaStanding]:
-        """The calls of each subscription that has called an API."""
-        quota = api.limits.quota
-        if quota is None:
-            return
-        since, until = period_start(quota.period, self._now), period_end(quota.period, self._now)
-        scope = f"api:{api.api_id}"
-        for subscription_id, used in usage_store.calls_of_api(self._connection, api.tenant_id, scope, since=since):
-            yield QuotaStanding(LimitScope.API, api.tenant_id, api.api_id, subscription_id, api.limits, used, until)
+    def since(self, now: datetime) -> datetime:
+        """When its present span began."""
+        return period_start(self.period, now)
+
+    def standing(self, subscription_id: str, used: int, now: datetime) -> QuotaStanding:
+        """How much of it a subscription has used."""
+        until = period_end(self.period, now)
+        return QuotaStanding(self.scope, self.tenant_id, self.name, subscription_id, self.limits, used, until)
+
+
+def _quotas(connection: Connection, tenant_id: str | None) -> list[_Quota]:
+    """Those of subscriptions, of their products and of APIs; of one tenant, or of all."""
+    found: list[_Quota] = []
+
+    def add(scope: LimitScope, tenant: str, name: str, limits: Limits, subscription_id: str | None) -> None:
+        if limits.quota is not None:
+            found.append(_Quota(scope, tenant, name, limits, limits.quota.period, subscription_id))
+
+    active = [each for each in store.every_active(connection) if tenant_id in {None, each.tenant_id}]
+    products = {(each.tenant_id, each.product_id): each.limits for each in store.every_product(connection)}
+    for each in active:
+        add(LimitScope.SUBSCRIPTION, each.tenant_id, each.subscription_id, each.limits, each.subscription_id)
+    for each in active:
+        product_id = each.scope.name or ""
+        limits = products.get((each.tenant_id, product_id))
+        if each.scope.kind is ScopeKind.PRODUCT and limits is not None:
+            add(LimitScope.PRODUCT, each.tenant_id, product_id, limits, each.subscription_id)
+    for api in rule_store.api_limits_of(connection, tenant_id):
+        add(LimitScope.API, api.tenant_id, api.api_id, api.limits, None)
+    return found
+
+
+def _by_caller(
+    rows: Iterable[usage_store.CallsRow],
+) -> tuple[defaultdict[tuple[str, str], _Counts], Mapping[tuple[str, str], Mapping[str, _Counts]]]:
+    """Calls of each subscription together, and of each scope by subscription."""
+    of_subscriptions: defaultdict[tuple[str, str], _Counts] = defaultdict(Counter)
+    of_scopes: dict[tuple[str, str], dict[str, _Counts]] = defaultdict(dict)
+    for row in rows:
+        of_subscriptions[row.tenant_id, row.subscription_id].update(row.since)
+        of_scopes[row.tenant_id, row.scope][row.subscription_id] = Counter(row.since)
+    return of_subscriptions, of_scopes

@@ -1,15 +1,18 @@
 """Reads and writes usage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from modelyard.db.statements import insert_new
 from modelyard.subscriptions.tables import usage, usage_reports
 from modelyard.subscriptions.usage_rows import UsageRow, UsageTotal
 
 _COUNTS = ("calls", "refused", "over_limit", "failed")
+_MOST_NAMED = 1000
+"""Of more, all rows are cheaper to read than to name."""
 
 
 def is_new_report(connection: Connection, node: str, number: int, *, at: datetime) -> bool:
@@ -80,22 +83,33 @@ def last_used(connection: Connection, tenant_id: str, subscription_ids: Sequence
     return {row.subscription_id: row.last_at for row in connection.execute(query)}
 
 
-def calls(connection: Connection, tenant_id: str, subscription_id: str, *, since: datetime) -> int:
-    """How often a subscription was used since the beginning of an hour."""
-    query = select(func.coalesce(func.sum(usage.c.calls), 0)).where(
-        usage.c.tenant_id == tenant_id, usage.c.subscription_id == subscription_id, usage.c.hour >= since
-    )
-    return int(connection.execute(query).scalar_one())
+@dataclass(frozen=True, slots=True)
+class CallsRow:
+    """How often one caller called one API or model since several moments."""
+
+    tenant_id: str
+    subscription_id: str
+    """Empty: without a subscription."""
+    scope: str
+    since: Mapping[datetime, int]
 
 
-def calls_of_api(connection: Connection, tenant_id: str, scope: str, *, since: datetime) -> list[tuple[str, int]]:
-    """How often each subscription called an API since the beginning of an hour."""
-    query = (
-        select(usage.c.subscription_id, func.sum(usage.c.calls).label("calls"))
-        .where(usage.c.tenant_id == tenant_id, usage.c.scope == scope, usage.c.hour >= since)
-        .group_by(usage.c.subscription_id)
-    )
-    return [(row.subscription_id, int(row.calls)) for row in connection.execute(query)]
+def calls_since(
+    connection: Connection, moments: frozenset[datetime], *, subscription_ids: frozenset[str], scopes: frozenset[str]
+) -> list[CallsRow]:
+    """The calls of some subscriptions, and those of some scopes, since the beginnings of some hours, of all tenants."""
+    if not moments or not (subscription_ids or scopes):
+        return []
+    starts = sorted(moments)
+    sums = [func.sum(case((usage.c.hour >= start, usage.c.calls), else_=0)) for start in starts]
+    query = select(usage.c.tenant_id, usage.c.subscription_id, usage.c.scope, *sums).where(usage.c.hour >= starts[0])
+    if len(subscription_ids) + len(scopes) <= _MOST_NAMED:
+        query = query.where(usage.c.subscription_id.in_(subscription_ids) | usage.c.scope.in_(scopes))
+    query = query.group_by(usage.c.tenant_id, usage.c.subscription_id, usage.c.scope)
+    return [
+        CallsRow(tenant_id, subscription_id, scope, dict(zip(starts, map(int, counts), strict=True)))
+        for tenant_id, subscription_id, scope, *counts in connection.execute(query)
+    ]
 
 
 def forget(connection: Connection, *, before: datetime) -> None:
