@@ -78,8 +78,7 @@ class TestASentence:
         with pytest.raises(Invalid) as caught:
             WebhookSettings()
         assert caught.value.message == (
-            "MODELYARD_WEBHOOK_KEY: Value should have at least 32 items after validation, not 9; the value is not "
-            "shown, as it may hold secrets."
+            "MODELYARD_WEBHOOK_KEY: expected at least 32 items, not 9; the value is not shown, as it may hold secrets."
         )
 
     @pytest.mark.parametrize("given", ['{"EU": {"password": "s3cret"}}', '{"eu": "s3cret"', '{"eu": "s3cret"}'])
@@ -97,12 +96,12 @@ class TestASentence:
     @pytest.mark.parametrize(
         ("variable", "given", "said"),
         [
-            ("MODELYARD_PORT", "eighty", "MODELYARD_PORT: Input should be a valid integer"),
+            ("MODELYARD_PORT", "eighty", "MODELYARD_PORT: expected a valid integer"),
             ("MODELYARD_TARGETS", '{"moon": {}}', "MODELYARD_TARGETS: expected a type of"),
             (
                 "MODELYARD_RUNNERS",
                 '{"docker": {"cpu": 1}}',
-                "MODELYARD_RUNNERS: the runner 'docker': cpu: Extra",
+                "MODELYARD_RUNNERS: the runner 'docker': cpu: expected no such field",
             ),
         ],
     )

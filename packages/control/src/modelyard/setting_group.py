@@ -10,11 +10,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from modelyard.errors import Invalid
+from modelyard.findings import findings
 
 PREFIX = "MODELYARD_"
 MEBIBYTE = 1024 * 1024
-_OF_OURS = "Value error, "
-"""What pydantic puts before the words of our own validators."""
 
 
 class SettingGroup(BaseSettings):
@@ -46,15 +45,15 @@ class SettingGroup(BaseSettings):
     @classmethod
     def _sentence(cls, exc: ValidationError) -> str:
         """The first finding: the variable, what was expected, what came."""
-        first = exc.errors()[0]
-        if not first["loc"]:  # Two settings that do not go together; the sentence names them.
-            return first["msg"].removeprefix(_OF_OURS)
-        name = str(first["loc"][0])
+        first = findings(exc)[0]
+        if not first.place:  # Two settings that do not go together; the sentence names them.
+            return first.said
+        name = str(first.place[0])
         field = cls.model_fields.get(name)
         variable = name if field is None else cls.variables(name)[0]
         if field is not None and _may_hold_secrets(field):
-            return f"{variable}: {first['msg']}; the value is not shown, as it may hold secrets."
-        return f"{variable}: {first['msg']}; {first['input']!r} came."
+            return f"{variable}: {first.said}; the value is not shown, as it may hold secrets."
+        return f"{variable}: {first.said}; {first.got} came."
 
     @classmethod
     def _of_no_json(cls, exc: SettingsError) -> str:

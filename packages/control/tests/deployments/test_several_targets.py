@@ -255,7 +255,7 @@ class TestConfiguration:
         ("configured", "message"),
         [
             ({"moon": {}}, f"expected a type of {', '.join(repr(name) for name in sorted(TARGETS))}, got 'moon'"),
-            ({"local": {"color": "red"}}, "the target 'local': color: Extra inputs are not permitted"),
+            ({"local": {"color": "red"}}, "the target 'local': color: expected no such field"),
             ({"local": {"host": "0.0.0.0"}}, "the target 'local': url_host: expected the name of this machine"),
             ({"laptop": {"type": "local"}}, "the only target of type 'local' must be named 'local', got 'laptop'"),
         ],

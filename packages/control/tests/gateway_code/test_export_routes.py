@@ -90,5 +90,5 @@ class TestApply:
             "file": "gateway.yaml",
             "line": 2,
             "field": "apis.display_name",
-            "message": "Field required",
+            "message": "expected a value, got none",
         }

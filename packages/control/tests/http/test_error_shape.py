@@ -281,21 +281,21 @@ class TestWhatAnErrorDiscloses:
         ("body", "field", "sentence"),
         [
             ("{", "body", "body: expected JSON, got something that is malformed at character 1"),
-            ("{}", "name", "name: field required"),
-            ('{"name": 7}', "name", "name: input should be a valid string, got 7"),
-            ('{"name": "a", "x": 1}', "x", "x: extra inputs are not permitted, got 1"),
-            ('{"name": "a", "tags": {"body": 1}}', "tags.body", "tags.body: input should be a valid string, got 1"),
+            ("{}", "name", "name: expected a value, got none"),
+            ('{"name": 7}', "name", "name: expected a valid string, got 7"),
+            ('{"name": "a", "x": 1}', "x", "x: expected no such field, got 1"),
+            ('{"name": "a", "tags": {"body": 1}}', "tags.body", "tags.body: expected a valid string, got 1"),
             (
                 '{"name": "a", "metrics": {"auc": NaN}}',
                 "metrics.auc",
-                "metrics.auc: input should be a finite number, got nan",
+                "metrics.auc: expected a finite number, got nan",
             ),
             (
                 '{"name": "a", "tags": {"a": "\\u0000"}}',
                 "tags.a",
                 "tags.a: expected text without NUL characters and halves of surrogate pairs",
             ),
-            ("[]", "body", "body: input should be a valid dictionary or object to extract fields from, got []"),
+            ("[]", "body", "body: expected a valid dictionary or object to extract fields from, got []"),
         ],
     )
     def test_it_names_the_field_what_was_expected_and_what_came(

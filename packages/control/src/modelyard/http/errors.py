@@ -1,7 +1,6 @@
 """The one table from kinds of errors to HTTP statuses, and the one body that every error has."""
 
 import math
-import reprlib
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from modelyard.disk import is_about_space
 from modelyard.errors import Busy, DiskFull, Invalid, Kind, ModelyardError
+from modelyard.findings import finding_of
 from modelyard.http.request_ids import request_id_of
 from modelyard.plain import plain_text
 
@@ -35,9 +35,6 @@ STATUS: dict[Kind, int] = {
     Kind.DISK_FULL: 507,
 }
 _INTERNAL = "an internal error; the log has the details under this request's id"
-_OF_OURS = "Value error, "
-"""What pydantic puts before the words of our own validators."""
-_GOT_LENGTH = 80
 _FIELD_LENGTH = 200
 _LENGTH = 1000
 _CODES = {400: "request_invalid", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -142,19 +139,10 @@ def _invalid(exc: RequestValidationError) -> ModelyardError:
         said = f"expected JSON, got something that is malformed at character {finding['loc'][-1]}"
         return Invalid(f"body: {said}", code="request_invalid", field="body")
     place, *where = finding["loc"]
-    field = ".".join(str(part) for part in where) or str(place)
-    message = finding["msg"].removeprefix(_OF_OURS)
-    said = message[0].lower() + message[1:]
-    got = "" if finding["type"] == "missing" else f", got {_shown(finding.get('input'))}"
-    return Invalid(f"{_cut(field, _FIELD_LENGTH)}: {said}{got}", code="request_invalid", field=field)
+    found = finding_of({**finding, "loc": where or [place]})
+    got = "" if found.got is None else f", got {found.got}"
+    return Invalid(f"{_cut(found.field, _FIELD_LENGTH)}: {found.said}{got}", code="request_invalid", field=found.field)
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _shown(value: Any) -> str:
-    """Its beginning; a caller may send anything, of any size and depth."""
-    shortened = reprlib.Repr()
-    shortened.maxlevel, shortened.maxstring, shortened.maxother = 2, _GOT_LENGTH, _GOT_LENGTH
-    return _cut(shortened.repr(value), 2 * _GOT_LENGTH)

@@ -67,10 +67,13 @@ class TestConfiguredRunners:
         ("options", "said"),
         [
             ({"moon": {}}, r"expected a type of 'docker', .*got 'moon'"),
-            ({"local": {"cpus": 1}}, "the runner 'local': cpus: Extra inputs are not permitted"),
-            ({"docker": {"network": "host", "cpus": 0}}, "the runner 'docker': cpus: Input should be greater than 0"),
-            ({"docker": {"tracking_uri": "file:///x"}}, "the runner 'docker': tracking_uri: String should match"),
-            ({"kubernetes": {"in_cluster": True}}, "the runner 'kubernetes': repository: Field required"),
+            ({"local": {"cpus": 1}}, "the runner 'local': cpus: expected no such field"),
+            ({"docker": {"network": "host", "cpus": 0}}, "the runner 'docker': cpus: expected greater than 0"),
+            (
+                {"docker": {"tracking_uri": "file:///x"}},
+                "the runner 'docker': tracking_uri: expected text that matches",
+            ),
+            ({"kubernetes": {"in_cluster": True}}, "the runner 'kubernetes': repository: expected a value, got none"),
             (
                 {"kubernetes": {"repository": "localhost:5000/runs", "in_cluster": True}},
                 "pods cannot reach the tracking",

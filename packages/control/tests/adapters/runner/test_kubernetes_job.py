@@ -62,7 +62,7 @@ class TestJob:
         assert secret["metadata"]["ownerReferences"][0]["uid"] == "uid"
 
     def test_a_setting_that_is_unknown_is_refused_by_name(self) -> None:
-        with pytest.raises(Invalid, match="the runner 'big': nodes: Extra inputs are not permitted"):
+        with pytest.raises(Invalid, match="the runner 'big': nodes: expected no such field"):
             read_options(KubernetesRunnerOptions, "big", {"repository": "localhost:5000/runs", "nodes": 3})
 
 

@@ -200,9 +200,9 @@ class TestOptions:
         [
             ({"is_public": False}, "subnet_id: expected a subnet, or is_public: true where everybody may predict"),
             ({"registry": {"server": "a.azurecr.io"}}, "registry: expected either identity, or username and"),
-            ({"resource_manager": "http://example"}, "resource_manager: String should match pattern"),
-            ({"location": "West Europe"}, "location: String should match pattern"),
-            ({"gpu": 1}, "gpu: Extra inputs are not permitted"),
+            ({"resource_manager": "http://example"}, "resource_manager: expected text that matches"),
+            ({"location": "West Europe"}, "location: expected text that matches"),
+            ({"gpu": 1}, "gpu: expected no such field"),
         ],
     )
     def test_what_is_wrong_is_refused_with_the_name_of_the_target(self, options: dict[str, Any], said: str) -> None:

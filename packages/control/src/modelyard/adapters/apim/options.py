@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelyard.errors import Invalid
-
-_OURS = "Value error, "
+from modelyard.findings import findings
 
 
 class ApimOptions(BaseModel):
@@ -41,7 +40,5 @@ def read_options(given: Mapping[str, Any]) -> ApimOptions:
     try:
         return ApimOptions.model_validate(given)
     except ValidationError as exc:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix(_OURS)}" for error in exc.errors()
-        )
+        wrong = "; ".join(each.sentence for each in findings(exc))
         raise Invalid(f"MODELYARD_APIM: {wrong}", code="setting_invalid", field="apim") from exc

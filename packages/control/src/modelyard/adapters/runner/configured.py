@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelyard.adapters.runner.home import local_runner
 from modelyard.adapters.runner.run_image import RunImages
 from modelyard.errors import Invalid
+from modelyard.findings import findings
 from modelyard.home import Home
 from modelyard.isolation import Isolation
 from modelyard.oci.registry.client import Registry
@@ -74,9 +75,7 @@ def read_options(kind: type[Options], name: str, options: Mapping[str, Any]) -> 
     try:
         return kind(**options)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-        raise invalid_options(name, f"{place}: {said}" if place else said) from error
+        raise invalid_options(name, findings(error)[0].sentence) from error
 
 
 def invalid_options(name: str, said: str) -> Invalid:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from modelyard.errors import Invalid
+from modelyard.findings import findings
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -19,7 +20,7 @@ def read_options(kind: type[Options], name: str, given: Mapping[str, Any]) -> Op
     try:
         return kind.model_validate(given)
     except ValidationError as exc:
-        wrong = "; ".join(_sentence(error["loc"], error["msg"]) for error in exc.errors())
+        wrong = "; ".join(each.sentence for each in findings(exc))
         raise invalid_options(name, wrong) from exc
 
 
@@ -28,8 +29,3 @@ def invalid_options(name: str, wrong: str) -> Invalid:
     return Invalid(
         f"MODELYARD_TARGETS: the target '{name}': {wrong}", code="target_options_invalid", field=f"targets.{name}"
     )
-
-
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{'.'.join(map(str, place))}: {message}" if place else message

@@ -23,12 +23,12 @@ class TestOptions:
             ({}, "expected either kubeconfig"),
             ({"in_cluster": True, "kubeconfig": "/a"}, "expected either kubeconfig"),
             ({"in_cluster": True, "context": "eu"}, "expected a context with a kubeconfig only"),
-            ({"in_cluster": True, "contxt": "eu"}, "contxt: Extra inputs are not permitted"),
+            ({"in_cluster": True, "contxt": "eu"}, "contxt: expected no such field"),
             ({"in_cluster": True, "service": {"type": "NodePort"}}, "service: expected node_host"),
-            ({"in_cluster": True, "service": {"type": "External"}}, "service.type: Input should be 'ClusterIP'"),
+            ({"in_cluster": True, "service": {"type": "External"}}, "service.type: expected 'ClusterIP'"),
             ({"in_cluster": True, "allowed_namespaces": ["kube-*"]}, "allowed_namespaces: expected names"),
             ({"in_cluster": True, "namespace": "Models"}, "namespace: expected names"),
-            ({"in_cluster": True, "default_resources": {"cpu": 0}}, "default_resources.cpu: Input should be greater"),
+            ({"in_cluster": True, "default_resources": {"cpu": 0}}, "default_resources.cpu: expected greater"),
         ],
     )
     def test_what_is_wrong_is_refused_by_its_name(self, options: dict[str, Any], sentence: str) -> None:
