@@ -71,6 +71,8 @@ class Subscription:
     """Somebody's right to call. `status` is active, suspended, cancelled or expired."""
 
     subscription_id: str
+    name: str | None
+    """By which files declare it."""
     display_name: str
     scope: str
     """`product gold`, `api churn`, `model iris` or `all`."""
@@ -90,6 +92,7 @@ class Subscription:
         scope, client = fields.mapping("scope"), fields.optional_mapping("client")
         return cls(
             subscription_id=fields.text("subscription_id"),
+            name=fields.optional_text("name"),
             display_name=fields.text("display_name"),
             scope=" ".join(str(each) for each in (scope["kind"], scope["name"]) if each is not None),
             status=fields.text("status"),
@@ -239,22 +242,25 @@ class Subscriptions:
         expires_at: datetime | None = None,
         client: tuple[str, str] | None = None,
         limits: Limits = UNLIMITED,
+        name: str | None = None,
     ) -> NewSubscription:
         """Let somebody call a product, an API, a model, or everything of the tenant when none of them is given.
 
         Args:
             client: an issuer's id, and whom its tokens name, who needs no key then.
+            name: by which files of `modelyard apply` declare it.
 
         Returns:
             the subscription with its keys, which are returned only here.
         """
-        named = [(kind, name) for kind, name in (("product", product), ("api", api), ("model", model)) if name]
+        named = [(kind, each) for kind, each in (("product", product), ("api", api), ("model", model)) if each]
         if len(named) > 1:
             raise ValueError(f"expected one of product, api and model, got {' and '.join(kind for kind, _ in named)}")
-        kind, name = named[0] if named else ("all", None)
+        kind, target = named[0] if named else ("all", None)
         body = {
+            "name": name,
             "display_name": display_name,
-            "scope": {"kind": kind, "name": name},
+            "scope": {"kind": kind, "name": target},
             "expires_at": None if expires_at is None else expires_at.isoformat(),
             "client": None if client is None else {"issuer_id": client[0], "name": client[1]},
             "limits": limits.to_json(),

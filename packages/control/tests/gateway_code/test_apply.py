@@ -1,15 +1,22 @@
 """Files that say what the gateway shall have: applied as a whole or not at all, on either database."""
 
+from collections.abc import Callable
+
 import pytest
 import yaml
 from apim_world import PETRA
 
-from modelyard.errors import Forbidden, Invalid
+from modelyard.adapters.service_hosts.fake import FakeServiceHosts
+from modelyard.errors import Conflict, Forbidden, Invalid
 from modelyard.gateway_code.domain import Action, Outcome
 from modelyard.gateway_code.reading import SourceFile
 from modelyard.gateway_code.service import GatewayCode
 from modelyard.main.control_plane import ControlPlane
+from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
+from modelyard.rollouts.plan import Plan, plan_to_json
+from modelyard.subscriptions.domain import Scope, ScopeKind
+from modelyard.subscriptions.limits import UNLIMITED
 
 _FILE = """\
 version_sets:
@@ -137,6 +144,134 @@ class TestApply:
 
         outcome = _apply(code, f"apis:{apis}", f"---\n{sets}---\n")
         assert _actions(outcome) == {"ml-model": Action.CREATE, "ml-model-v1": Action.CREATE}
+
+
+_SUBSCRIPTION = """\
+subscriptions:
+  - name: shop
+    display_name: Web shop
+    scope: {kind: api, name: ml-model-v1}
+    limits: {quota: {calls: 1000, period: day}}
+"""
+_TRAFFIC = """\
+traffic:
+  - model_name: churn
+    shares: [{version: 1, percent: 90}, {version: 2, percent: 10}]
+    sticky: {by: header, name: x-customer}
+"""
+_PLAN = """\
+rollout_plans:
+  - model_name: churn
+    steps: [{shadow: 20}, {pause: {seconds: 60}}, {weight: 50}, {full: true}]
+    guardrails: {latency: null, alpha: 0.01}
+"""
+
+
+@pytest.fixture
+def churn(control_plane: ControlPlane, log_model: Callable[..., LoggedModel]) -> None:
+    """A model with two versions."""
+    for _ in range(2):
+        control_plane.registry.register(PETRA, model_name="churn", logged=log_model())
+
+
+@pytest.mark.usefixtures("churn")
+class TestKinds:
+    @pytest.mark.parametrize(
+        ("file", "key", "before", "after", "field"),
+        [
+            (_SUBSCRIPTION, "shop", "1000", "50", "limits.quota.calls"),
+            (_SUBSCRIPTION, "shop", "    limits", "    status: suspended\n    limits", "status"),
+            (_TRAFFIC, "churn", "x-customer", "x-client", "sticky.name"),
+            (_PLAN, "churn", "alpha: 0.01", "alpha: 0.02", "guardrails.alpha"),
+        ],
+    )
+    def test_one_is_made_exported_and_changed(
+        self, code: GatewayCode, file: str, key: str, before: str, after: str, field: str
+    ) -> None:
+        changed = file.replace(before, after)
+        assert _actions(_apply(code, _FILE, file))[key] is Action.CREATE
+        for again in (file, _state(code)):
+            assert set(_actions(_apply(code, again)).values()) == {Action.UNCHANGED}
+
+        change = next(each for each in _apply(code, changed).changes if each.key == key)
+        assert (change.action, [each.field for each in change.differences]) == (Action.UPDATE, [field])
+        assert _actions(_apply(code, _state(code)))[key] is Action.UNCHANGED
+        (kind,) = yaml.safe_load(changed)
+        assert yaml.safe_load(_state(code))[kind] == yaml.safe_load(changed)[kind]
+
+    @pytest.mark.parametrize(
+        ("file", "key", "other"),
+        [
+            (_SUBSCRIPTION, "shop", ("name: shop", "name: other")),
+            (_TRAFFIC, "churn", ("model_name: churn", "model_name: iris")),
+            (_PLAN, "churn", ("model_name: churn", "model_name: iris")),
+        ],
+    )
+    def test_one_that_no_file_names_is_pruned(
+        self,
+        code: GatewayCode,
+        control_plane: ControlPlane,
+        log_model: Callable[..., LoggedModel],
+        file: str,
+        key: str,
+        other: tuple[str, str],
+    ) -> None:
+        for _ in range(2):
+            control_plane.registry.register(PETRA, model_name="iris", logged=log_model())
+        _apply(code, _FILE, file)
+        outcome = _apply(code, file.replace(*other), prunes=True)
+        assert _actions(outcome)[key] is Action.DELETE
+        assert _actions(_apply(code, file))[key] is Action.CREATE
+
+    def test_steps_that_are_the_default_ones_may_be_written_or_left_out(self, code: GatewayCode) -> None:
+        plan = {"model_name": "churn", "warm_seconds": 60}
+        _apply(code, yaml.safe_dump({"rollout_plans": [plan]}))
+        written = yaml.safe_dump({"rollout_plans": [{**plan, "steps": plan_to_json(Plan())["steps"]}]})
+        assert _actions(_apply(code, written)) == {"churn": Action.UNCHANGED}
+
+    def test_a_subscription_keeps_its_keys_and_its_scope(self, code: GatewayCode, control_plane: ControlPlane) -> None:
+        _apply(code, _FILE, _SUBSCRIPTION)
+        subscriptions = control_plane.subscriptions.subscriptions
+        (made,) = subscriptions.named(PETRA)
+        _apply(code, _SUBSCRIPTION.replace("Web shop", "Shop"))
+        (changed,) = subscriptions.named(PETRA)
+        assert (changed.display_name, changed.primary_digest) == ("Shop", made.primary_digest)
+
+        problems = _apply(
+            code, _SUBSCRIPTION.replace("kind: api, name: ml-model-v1", "kind: all"), is_dry=True
+        ).problems
+        assert [each.field for each in problems] == ["subscriptions.scope"]
+        with pytest.raises(Conflict) as taken:
+            subscriptions.create(
+                PETRA,
+                name="shop",
+                display_name="x",
+                scope=Scope(ScopeKind.ALL),
+                expires_at=None,
+                client=None,
+                limits=UNLIMITED,
+            )
+        assert taken.value.code == "name_taken"
+
+
+class TestLookUps:
+    def test_hosts_of_service_urls_are_looked_up_before_the_transaction(
+        self, code: GatewayCode, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def refusal(_: object, url: str) -> str | None:
+            assert control_plane.database._joined_connection() is None
+            with control_plane.database.write():  # It waits for whoever holds the writer's lock.
+                asked.append(url)
+            return "no" if "private" in url else None
+
+        monkeypatch.setattr(FakeServiceHosts, "refusal", refusal)
+        problems = _apply(code, _FILE.replace("//backend", "//private"), is_dry=True).problems
+        assert [each.message for each in problems] == ["no"]
+        _apply(code, _FILE)
+        _apply(code, _FILE)
+        assert asked == ["http://private-for-ml-model-v1", "http://backend-for-ml-model-v1"]
 
 
 class TestProblems:

@@ -34,7 +34,7 @@ def apply(
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make the gateway what files say: version sets, APIs, revisions, releases.
+    """Make the gateway what files say: version sets, APIs, releases, products, subscriptions, traffic, roll-out plans.
 
     The files are checked as a whole, and applied as a whole or not at all. What they do not name stays. Applying them
     again changes nothing.

@@ -80,6 +80,9 @@ def create(
     client_name: Annotated[
         str | None, typer.Option("--client", help="… that name this client need no key.", metavar="NAME")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="By which files of apply declare it.", metavar="NAME")
+    ] = None,
     rate: RateOption = None,
     quota: QuotaOption = None,
     dry_run: DryRunOption = False,
@@ -103,7 +106,14 @@ def create(
     expires_at = None if expires is None else _moment(expires)
     with connect(url, home) as yard:
         made = yard.subscriptions.create(
-            title, product=product, api=api, model=model, expires_at=expires_at, client=client, limits=limits
+            title,
+            product=product,
+            api=api,
+            model=model,
+            expires_at=expires_at,
+            client=client,
+            limits=limits,
+            name=name,
         )
     if output is Output.JSON:
         print_json(made)
@@ -330,6 +340,7 @@ def _print(subscription: "Subscription", output: Output) -> None:
     print_facts(
         {
             "subscription": subscription.subscription_id,
+            "name": subscription.name,
             "for": subscription.display_name,
             "scope": subscription.scope,
             "status": subscription.status,

@@ -5,20 +5,19 @@ What it would change is found out by doing it and undoing it again, so that a dr
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from modelyard.db import Database
 from modelyard.errors import Forbidden, Invalid, ModelyardError, Unavailable
+from modelyard.findings import findings
 from modelyard.gateway_code.domain import Action, Change, Fields, Item, Outcome, Problem, differences_of
 from modelyard.gateway_code.kinds import Kind
 from modelyard.gateway_code.reading import SourceFile, read_files
 from modelyard.gateway_code.writing import dumped
 from modelyard.principals import Principal
-
-_OURS = "Value error, "
 
 
 class _Undone(Exception):
@@ -49,7 +48,7 @@ class GatewayCode:
         problems = [*read.problems, *problems]
         if not problems:
             self._refuse_forbidden(principal, declared)
-            with suppress(_Undone), self._database.joined():
+            with self._prepared(principal, declared), suppress(_Undone), self._database.joined():
                 changes += self._make(principal, declared, problems)
                 if prunes and not problems:
                     changes += self._prune(principal, declared, problems)
@@ -95,6 +94,14 @@ class GatewayCode:
             needed = self._kinds[name].permission
             if not principal.may(needed):
                 raise Forbidden(f"{name}: {principal.title} does not allow {needed}", code="permission_denied")
+
+    @contextmanager
+    def _prepared(self, principal: Principal, declared: Mapping[str, dict[str, tuple[Item, Fields]]]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for name, items in declared.items():
+                fields = {key: content for key, (_, content) in items.items()}
+                stack.enter_context(self._kinds[name].prepared(principal, fields))
+            yield
 
     def _make(
         self, principal: Principal, declared: Mapping[str, dict[str, tuple[Item, Fields]]], problems: list[Problem]
@@ -151,10 +158,9 @@ def _problem(item: Item, exc: ModelyardError) -> Problem:
 
 def _problems(item: Item, exc: ValidationError) -> Iterator[Problem]:
     """What the form of an object does not take."""
-    for error in exc.errors(include_url=False):
-        field = ".".join(map(str, error["loc"]))
-        message = error["msg"].removeprefix(_OURS)
-        yield Problem(item.place_of(field), _title(item, field), message)
+    for each in findings(exc):
+        message = each.said if each.got is None else f"{each.said}, got {each.got}"
+        yield Problem(item.place_of(each.field), _title(item, each.field), message)
 
 
 def _title(item: Item, field: str) -> str:

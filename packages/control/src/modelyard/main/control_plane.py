@@ -139,7 +139,7 @@ class ControlPlane:
             context,
             apis=self.apis,
             subscriptions=self.subscriptions,
-            traffic=self.rollout_parts.traffic,
+            rollouts=self.rollout_parts,
             azure=self.apim.gateway,
             read_state=self.gateway.states.read,
         )

@@ -37,12 +37,13 @@ class ApiParts:
     ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
         self._clock = clock
+        self.targets = TargetCheck(registry=registry, deployments=deployments, hosts=context.adapters.service_hosts)
         self.version_sets = VersionSets(database=database, clock=clock, audit=audit)
         self.apis = GatewayService(
             database=database,
             clock=clock,
             audit=audit,
-            targets=TargetCheck(registry=registry, deployments=deployments, hosts=context.adapters.service_hosts),
+            targets=self.targets,
         )
         self.releases = Releases(
             database=database, clock=clock, audit=audit, registry=registry, deployments=deployments

@@ -9,14 +9,16 @@ from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway_code.export import Exports
 from modelyard.gateway_code.kinds.apis import ApiKind
 from modelyard.gateway_code.kinds.products import ProductKind
+from modelyard.gateway_code.kinds.rollout_plans import RolloutPlanKind
+from modelyard.gateway_code.kinds.subscriptions import SubscriptionKind
 from modelyard.gateway_code.kinds.traffic import TrafficKind
 from modelyard.gateway_code.kinds.version_sets import VersionSetKind
 from modelyard.gateway_code.routes import gateway_code_routes
 from modelyard.gateway_code.service import GatewayCode
 from modelyard.main.context import Context
 from modelyard.main.gateway import ApiParts
+from modelyard.main.rollouts import RolloutParts
 from modelyard.main.subscriptions import SubscriptionParts
-from modelyard.traffic.service import TrafficService
 
 
 class GatewayCodeParts:
@@ -32,7 +34,7 @@ class GatewayCodeParts:
         *,
         apis: ApiParts,
         subscriptions: SubscriptionParts,
-        traffic: TrafficService,
+        rollouts: RolloutParts,
         azure: AzureGateway,
         read_state: Callable[[], GatewayState],
     ) -> None:
@@ -40,9 +42,11 @@ class GatewayCodeParts:
             database=context.database,
             kinds=(
                 VersionSetKind(apis.version_sets),
-                ApiKind(apis.apis, apis.releases),
+                ApiKind(apis.apis, apis.releases, apis.targets),
                 ProductKind(subscriptions.products),
-                TrafficKind(traffic),
+                SubscriptionKind(subscriptions.subscriptions),
+                TrafficKind(rollouts.traffic),
+                RolloutPlanKind(rollouts.rollouts),
             ),
         )
         self.exports = Exports(code=self.code, azure=azure, table=lambda: compile_table(read_state()))

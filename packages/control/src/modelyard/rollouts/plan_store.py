@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from modelyard.rollouts.plan import Plan, plan_of_json, plan_to_json
 from modelyard.rollouts.tables import rollout_plans as table
@@ -24,9 +25,13 @@ def find(connection: Connection, tenant_id: str, model_name: str) -> StoredPlan 
     """The plan of a model."""
     query = select(table).where(table.c.tenant_id == tenant_id, table.c.model_name == model_name)
     row = connection.execute(query).first()
-    if row is None:
-        return None
-    return StoredPlan(row.model_name, plan_of_json(row.plan), row.updated_by, row.updated_at, row.revision)
+    return None if row is None else _plan_of(row)
+
+
+def of_tenant(connection: Connection, tenant_id: str) -> list[StoredPlan]:
+    """The plans of a tenant's models, by model."""
+    query = select(table).where(table.c.tenant_id == tenant_id).order_by(table.c.model_name)
+    return [_plan_of(row) for row in connection.execute(query)]
 
 
 def put(connection: Connection, tenant_id: str, stored: StoredPlan) -> None:
@@ -49,3 +54,7 @@ def put(connection: Connection, tenant_id: str, stored: StoredPlan) -> None:
 def remove(connection: Connection, tenant_id: str, model_name: str) -> None:
     """Roll promotions of a model out no more."""
     connection.execute(delete(table).where(table.c.tenant_id == tenant_id, table.c.model_name == model_name))
+
+
+def _plan_of(row: Row[Any]) -> StoredPlan:
+    return StoredPlan(row.model_name, plan_of_json(row.plan), row.updated_by, row.updated_at, row.revision)

@@ -168,6 +168,11 @@ class RolloutService:
             )
         return found
 
+    def plans(self, principal: Principal) -> list[StoredPlan]:
+        """The plans of the tenant's models, by model."""
+        with self._database.read() as connection:
+            return plan_store.of_tenant(connection, principal.tenant_id)
+
     def set_plan(self, principal: Principal, model_name: str, plan: Plan, *, revision: int | None) -> StoredPlan:
         """Have each promotion of a model rolled out by this plan.
 

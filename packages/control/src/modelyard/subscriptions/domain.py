@@ -92,6 +92,8 @@ class Subscription:
 
     subscription_id: str
     tenant_id: str
+    name: str | None
+    """By which files declare it. One that is cancelled has none."""
     display_name: str
     scope: Scope
     status: SubscriptionStatus

@@ -149,6 +149,7 @@ def subscription_writes(subscriptions: Subscriptions, usage: Usage, clock: Clock
         """Make a subscription. Its keys are returned only here."""
         subscription, keys = subscriptions.create(
             caller,
+            name=body.name,
             display_name=body.display_name,
             scope=body.scope.scope(),
             expires_at=body.expires_at,

@@ -184,6 +184,7 @@ class ClientBody(RequestBody):
 class SubscriptionRequest(RequestBody):
     """A subscription to make."""
 
+    name: _Id | None = Field(default=None, description="by which files declare it, unique in the tenant")
     display_name: _Title
     scope: ScopeBody
     expires_at: _Time | None = None
@@ -228,6 +229,7 @@ class SubscriptionAnswer(BaseModel):
     """A subscription, without its keys."""
 
     subscription_id: str
+    name: str | None = Field(description="by which files declare it; null when it is cancelled")
     display_name: str
     scope: ScopeAnswer
     status: str = Field(description="active, suspended, cancelled or expired")
@@ -248,6 +250,7 @@ class SubscriptionAnswer(BaseModel):
         client = subscription.client
         return cls(
             subscription_id=subscription.subscription_id,
+            name=subscription.name,
             display_name=subscription.display_name,
             scope=ScopeAnswer(kind=subscription.scope.kind, name=subscription.scope.name),
             status=subscription.status_at(now),

@@ -15,7 +15,15 @@ from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.revision import check_revision
 from modelyard.subscriptions import rule_store, store
-from modelyard.subscriptions.domain import Client, KeyName, Scope, ScopeKind, Subscription, check_transition
+from modelyard.subscriptions.domain import (
+    Client,
+    KeyName,
+    Scope,
+    ScopeKind,
+    Subscription,
+    check_transition,
+    validate_id,
+)
 from modelyard.subscriptions.keys import key_digest, new_key
 from modelyard.subscriptions.known import KnownTargets, check_api, check_model
 from modelyard.subscriptions.limits import Limits
@@ -48,19 +56,27 @@ class Subscriptions:
         expires_at: datetime | None,
         client: Client | None,
         limits: Limits,
+        name: str | None = None,
     ) -> tuple[Subscription, dict[KeyName, str]]:
         """A new subscription, and its keys.
 
+        Args:
+            name: by which it is declared in files; no other of the tenant that is not cancelled has it.
+
         Raises:
-            Invalid: code `product_unknown`, `api_unknown`, `model_unknown`, `issuer_unknown` or `expiry_past`.
-            Conflict: code `client_taken` or `too_many_subscriptions`.
+            Invalid: code `id_invalid`, `product_unknown`, `api_unknown`, `model_unknown`, `issuer_unknown` or
+                `expiry_past`.
+            Conflict: code `name_taken`, `client_taken` or `too_many_subscriptions`.
         """
+        if name is not None:
+            validate_id(name, field="name")
         now = self._clock.now()
         self._check_expiry(expires_at)
         keys = {name: new_key() for name in KeyName}
         subscription = Subscription(
             subscription_id=f"sub-{uuid4().hex}",
             tenant_id=principal.tenant_id,
+            name=name,
             display_name=display_name,
             scope=scope,
             status=SubscriptionStatus.ACTIVE,
@@ -81,6 +97,10 @@ class Subscriptions:
             if store.count(connection, principal.tenant_id) >= MOST_SUBSCRIPTIONS:
                 raise Conflict(
                     f"there are {MOST_SUBSCRIPTIONS} subscriptions already: cancel one", code="too_many_subscriptions"
+                )
+            if name is not None and store.find_named(connection, principal.tenant_id, name) is not None:
+                raise Conflict(
+                    f"name: another subscription has the name '{name}' already", code="name_taken", field="name"
                 )
             self._check_product(connection, principal, scope)
             self._check_client(connection, principal, client)
@@ -108,6 +128,11 @@ class Subscriptions:
         if subscription is None:
             raise NotFound(f"there is no subscription '{subscription_id}'", code="subscription_not_found")
         return subscription
+
+    def named(self, principal: Principal) -> list[Subscription]:
+        """The tenant's subscriptions that have a name, by name."""
+        with self._database.read() as connection:
+            return store.named(connection, principal.tenant_id)
 
     def page(
         self, principal: Principal, *, limit: int, cursor: str | None, scope: Scope | None = None
@@ -181,8 +206,9 @@ class Subscriptions:
             if before.status is status:
                 return before
             check_transition(before.status, status)
-            # Whom tokens stand for is free again when nobody comes back.
-            freed = store.client_columns(None) if status is SubscriptionStatus.CANCELLED else {}
+            # Its name, and whom tokens stand for, are free again when nobody comes back.
+            is_over = status is SubscriptionStatus.CANCELLED
+            freed = {"name": None, **store.client_columns(None)} if is_over else {}
             self._write(connection, before, status=status, **freed)
             self._record(
                 connection,
@@ -251,6 +277,7 @@ class Subscriptions:
 def _audit_fields(subscription: Subscription) -> dict[str, object]:
     expires_at, client = subscription.expires_at, subscription.client
     return {
+        "name": subscription.name,
         "display_name": subscription.display_name,
         "scope": subscription.scope.title,
         "expires_at": None if expires_at is None else expires_at.isoformat(),

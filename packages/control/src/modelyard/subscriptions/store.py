@@ -79,6 +79,7 @@ def add(connection: Connection, subscription: Subscription) -> None:
         insert(subscriptions).values(
             id=subscription.subscription_id,
             tenant_id=subscription.tenant_id,
+            name=subscription.name,
             display_name=subscription.display_name,
             scope_kind=subscription.scope.kind,
             scope_name=subscription.scope.name,
@@ -119,6 +120,19 @@ def find(connection: Connection, tenant_id: str, subscription_id: str) -> Subscr
     query = select(subscriptions).where(subscriptions.c.id == subscription_id, subscriptions.c.tenant_id == tenant_id)
     row = connection.execute(query).first()
     return None if row is None else subscription_of(row)
+
+
+def find_named(connection: Connection, tenant_id: str, name: str) -> Subscription | None:
+    """The subscription of a tenant that has a name."""
+    query = select(subscriptions).where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.name == name)
+    row = connection.execute(query).first()
+    return None if row is None else subscription_of(row)
+
+
+def named(connection: Connection, tenant_id: str) -> list[Subscription]:
+    """Those of a tenant that have a name, by name."""
+    query = select(subscriptions).where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.name.is_not(None))
+    return [subscription_of(row) for row in connection.execute(query.order_by(subscriptions.c.name))]
 
 
 def count(connection: Connection, tenant_id: str) -> int:
@@ -196,6 +210,7 @@ def subscription_of(row: Row[Any]) -> Subscription:
     return Subscription(
         subscription_id=row.id,
         tenant_id=row.tenant_id,
+        name=row.name,
         display_name=row.display_name,
         scope=Scope(ScopeKind(row.scope_kind), row.scope_name),
         status=SubscriptionStatus(row.status),

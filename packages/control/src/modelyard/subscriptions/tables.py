@@ -30,6 +30,7 @@ subscriptions = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
+    Column("name", String(80)),  # NULL: no file declares it, or it is cancelled.
     Column("display_name", String(300), nullable=False),
     Column("scope_kind", String(10), nullable=False),
     Column("scope_name", String(255)),
@@ -48,6 +49,7 @@ subscriptions = Table(
     Column("revision", Integer, nullable=False),
     Index("ix_gateway_subscriptions_tenant_id", "tenant_id", "created_at", "id"),
     Index("uq_gateway_subscriptions_client", "tenant_id", "issuer_id", "client", unique=True),
+    Index("uq_gateway_subscriptions_name", "tenant_id", "name", unique=True),
     info=VOLATILE,
 )
 
@@ -58,7 +60,10 @@ issuers = Table(
     Column("id", String(80), primary_key=True),
     Column("issuer", String(2000), nullable=False),
     Column("audiences", Json, nullable=False),
-    Column("jwks", Text, nullable=False),
+    Column("jwks", Text, nullable=False),  # The last good ones.
+    Column("jwks_url", String(2000)),  # Where it publishes them; NULL: they were given.
+    Column("jwks_asked_at", Timestamp),
+    Column("jwks_error", String(500)),  # Why the last look there found none.
     Column("client_claim", String(100), nullable=False),
     Column("required_claims", Json, nullable=False),
     Column("created_by", String(200), nullable=False),

@@ -1,6 +1,7 @@
 """APIs in files, each with the target of its newest revision and the release that makes that one answer."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,9 +12,10 @@ from modelyard.gateway.releases import Releases
 from modelyard.gateway.schemas import ApiRequest
 from modelyard.gateway.service import GatewayService, NewApi
 from modelyard.gateway.states import ApiStatus
+from modelyard.gateway.target_check import TargetCheck
 from modelyard.gateway_code.domain import Fields
 from modelyard.gateway_code.kinds.all_pages import every
-from modelyard.gateway_code.kinds.version_sets import refuse_fixed
+from modelyard.gateway_code.kinds.kind import refuse_fixed
 from modelyard.http.bodies import RequestBody
 from modelyard.http.moment import Moment
 from modelyard.principals import Permission, Principal
@@ -50,9 +52,17 @@ class ApiKind:
     body: type[RequestBody] = ApiBody
     permission = Permission.RELEASES_WRITE
 
-    def __init__(self, gateway: GatewayService, releases: Releases) -> None:
+    def __init__(self, gateway: GatewayService, releases: Releases, targets: TargetCheck) -> None:
         self._gateway = gateway
+        self._targets = targets
         self._releases = releases
+
+    def prepared(self, principal: Principal, declared: Mapping[str, Fields]) -> AbstractContextManager[object]:
+        """See `Kind`. The hosts of service URLs that change are looked up."""
+        current = self.current(principal)
+        wanted = {key: fields.get("service_url") for key, fields in declared.items()}
+        there = {key: current.get(key, {}).get("service_url") for key in wanted}
+        return self._targets.looked_up({str(url) for key, url in wanted.items() if url not in {None, there[key]}})
 
     def current(self, principal: Principal) -> Mapping[str, Fields]:
         """See `Kind`."""

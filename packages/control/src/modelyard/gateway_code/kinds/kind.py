@@ -1,8 +1,10 @@
 """What a kind of declared objects must know to be applied and exported."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from modelyard.errors import Conflict
 from modelyard.gateway_code.domain import Fields
 from modelyard.http.bodies import RequestBody
 from modelyard.principals import Permission, Principal
@@ -30,6 +32,10 @@ class Kind(Protocol):
     def permission(self) -> Permission:
         """What a caller needs to change one."""
 
+    def prepared(self, principal: Principal, declared: Mapping[str, Fields]) -> AbstractContextManager[object]:
+        """What must be asked of others before the transaction begins, by identity what is declared. The answers hold
+        inside of the block."""
+
     def current(self, principal: Principal) -> Mapping[str, Fields]:
         """Those that there are, as a file would declare them, by their identity."""
 
@@ -44,3 +50,26 @@ class Kind(Protocol):
 
     def delete(self, principal: Principal, key: str) -> None:
         """Delete one that is there."""
+
+
+def without_preparation(
+    _: Kind, principal: Principal, declared: Mapping[str, Fields]
+) -> AbstractContextManager[object]:
+    """The `prepared` of a kind that asks nobody."""
+    del principal, declared
+    return nullcontext()
+
+
+def refuse_fixed(fields: Fields, current: Fields, names: tuple[str, ...], *, what: str) -> None:
+    """What callers rely on stays as it was made.
+
+    Raises:
+        Conflict: code `field_fixed`.
+    """
+    for name in names:
+        if fields.get(name) != current.get(name):
+            raise Conflict(
+                f"{name}: it stays what it was when the {what} was made, {current.get(name)!r}; declare another {what}",
+                code="field_fixed",
+                field=name,
+            )

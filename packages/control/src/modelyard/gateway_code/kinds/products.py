@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from modelyard.gateway_code.domain import Fields
 from modelyard.gateway_code.kinds.all_pages import every
+from modelyard.gateway_code.kinds.kind import without_preparation
 from modelyard.http.bodies import RequestBody
 from modelyard.principals import Permission, Principal
 from modelyard.subscriptions.domain import Product
@@ -18,6 +19,7 @@ class ProductKind:
     identity = "product_id"
     body: type[RequestBody] = ProductRequest
     permission = Permission.SUBSCRIPTIONS_WRITE
+    prepared = without_preparation
 
     def __init__(self, products: Products) -> None:
         self._products = products

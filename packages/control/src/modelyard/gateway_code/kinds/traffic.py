@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from modelyard.gateway_code.domain import Fields
+from modelyard.gateway_code.kinds.kind import without_preparation
 from modelyard.http.bodies import RequestBody
 from modelyard.principals import Permission, Principal
 from modelyard.traffic.domain import Traffic
@@ -27,6 +28,7 @@ class TrafficKind:
     identity = "model_name"
     body: type[RequestBody] = ModelTrafficBody
     permission = Permission.RELEASES_WRITE
+    prepared = without_preparation
 
     def __init__(self, traffic: TrafficService) -> None:
         self._traffic = traffic

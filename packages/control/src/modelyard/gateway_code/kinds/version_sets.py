@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from modelyard.errors import Conflict
 from modelyard.gateway.domain import VersionSet
 from modelyard.gateway.schemas import VersionSetAnswer, VersionSetRequest
 from modelyard.gateway.version_sets import VersionSets
 from modelyard.gateway_code.domain import Fields
 from modelyard.gateway_code.kinds.all_pages import every
+from modelyard.gateway_code.kinds.kind import refuse_fixed, without_preparation
 from modelyard.http.bodies import RequestBody
 from modelyard.principals import Permission, Principal
 
@@ -28,6 +28,7 @@ class VersionSetKind:
     identity = "version_set_id"
     body: type[RequestBody] = VersionSetBody
     permission = Permission.GATEWAY_WRITE
+    prepared = without_preparation
 
     def __init__(self, version_sets: VersionSets) -> None:
         self._version_sets = version_sets
@@ -67,21 +68,6 @@ class VersionSetKind:
     def delete(self, principal: Principal, key: str) -> None:
         """See `Kind`."""
         self._version_sets.delete(principal, key)
-
-
-def refuse_fixed(fields: Fields, current: Fields, names: tuple[str, ...], *, what: str) -> None:
-    """What callers rely on stays as it was made.
-
-    Raises:
-        Conflict: code `field_fixed`.
-    """
-    for name in names:
-        if fields.get(name) != current.get(name):
-            raise Conflict(
-                f"{name}: it stays what it was when the {what} was made, {current.get(name)!r}; declare another {what}",
-                code="field_fixed",
-                field=name,
-            )
 
 
 def _declared(version_set: VersionSet) -> Fields:
