@@ -1,10 +1,13 @@
 """A shadow beside the version that answers callers, with a real Envoy in front of both."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import httpx
+import pytest
 from gateway_nodes import RunningNode
 from labelling_servers import ModelServer, serving
 from ports import find_free_port
@@ -16,7 +19,7 @@ from modelyard.gateway.table import Endpoint, Mirror
 from modelyard.gateway_node import Configuration
 
 
-def shadowed(former: ModelServer, candidate: ModelServer) -> Configuration:
+def shadowed(former: ModelServer, candidate: ModelServer, *, tolerance: float | None = 1e-3) -> Configuration:
     """All requests of the model `churn` to version 1, and a copy of each to version 2."""
     versions = [
         DeployedVersion(
@@ -31,7 +34,7 @@ def shadowed(former: ModelServer, candidate: ModelServer) -> Configuration:
         for number, server in ((1, former), (2, candidate))
     ]
     split = TrafficSplit(
-        tenant_id="default", model_name="churn", shares=(Share(1, 100),), mirrors=((2, Mirror("", 100, 1e-3)),)
+        tenant_id="default", model_name="churn", shares=(Share(1, 100),), mirrors=((2, Mirror("", 100, tolerance)),)
     )
     table = compile_table(GatewayState(now=datetime(2026, 1, 1, tzinfo=UTC), deployments=versions, splits=(split,)))
     return Configuration(
@@ -70,3 +73,21 @@ class TestAShadow:
         assert found.examples[0].difference == "predictions[0]: 1, not 0"
         assert found.examples[0].request_id.startswith("req-")
         assert candidate.copies >= 5
+
+    def test_one_that_hangs_gets_copies_again_once_the_former_ones_are_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Callable[..., None]
+    ) -> None:
+        limits = import_module("modelyard.gateway.envoy.clusters")  # The package names its function so, too.
+        monkeypatch.setattr(limits, "_COPY_SECONDS", 1)
+        monkeypatch.setattr(limits, "_MOST_COPIES", 2)
+        former, candidate = ModelServer(0), ModelServer(1, seconds=20.0)
+        with serving(former, candidate), RunningNode(tmp_path / "gateway", find_free_port()) as node:
+            assert node.publish(shadowed(former, candidate, tolerance=None)).refused is None
+
+            def copies_after(calls: int) -> int:
+                for _ in range(calls):
+                    assert httpx.post(f"{node.url}/churn/predict", json={}, timeout=20).status_code == 200
+                return candidate.copies
+
+            assert copies_after(6) <= 2
+            until(lambda: copies_after(1) > 2)

@@ -12,6 +12,8 @@ AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian, its relatives and our images keep the authorities that they trust."""
 _MOST = 65_535  # The model servers limit what they take; the gateway is not to be the limit before them.
 _MOST_COPIES = 64
+_COPY_SECONDS = 300
+"""After which a copy is given up: one version that hangs would have all places of copies for good otherwise."""
 _SHADOW = "-shadow"
 _NEVER = "0s"
 _HEALTH_CHECK = {
@@ -61,6 +63,9 @@ def _protocols(table: RouteTable) -> Iterator[tuple[Backend, bool]]:
 
 def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, Any]:
     name = cluster_name(backend.name, is_grpc=is_grpc)
+    is_shadow = backend.name.endswith(_SHADOW)
+    # A model server closes after 120 s; who closes first loses no request.
+    options = {"idle_timeout": "60s", **({"max_stream_duration": f"{_COPY_SECONDS}s"} if is_shadow else {})}
     cluster = typed(
         "envoy.config.cluster.v3.Cluster",
         name=name,
@@ -72,15 +77,14 @@ def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, 
             "thresholds": [
                 dict.fromkeys(
                     ("max_connections", "max_pending_requests", "max_requests"),
-                    _MOST_COPIES if backend.name.endswith(_SHADOW) else _MOST,
+                    _MOST_COPIES if is_shadow else _MOST,
                 )
             ]
         },
         typed_extension_protocol_options={
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                # A model server closes after 120 s; who closes first loses no request.
-                common_http_protocol_options={"idle_timeout": "60s"},
+                common_http_protocol_options=options,
                 explicit_http_config={"http2_protocol_options" if is_grpc else "http_protocol_options": {}},
             )
         },
