@@ -11,6 +11,7 @@ import uvicorn
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.key_sets.fake import FakeKeySets
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
@@ -105,6 +106,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         environments=FakeEnvironments(home / "environments"),
         receivers=FakeReceivers(),
         service_hosts=FakeServiceHosts(),
+        key_sets=FakeKeySets(),
         runner=runner,
         runners={"local": runner},
         targets={"fake": FakeTarget()},

@@ -310,15 +310,22 @@ class Subscriptions:
         *,
         issuer: str,
         audiences: Sequence[str],
-        jwks: Mapping[str, Any],
+        jwks: Mapping[str, Any] | None = None,
+        jwks_url: str | None = None,
         client_claim: str = "sub",
         required_claims: Mapping[str, str] | None = None,
     ) -> None:
-        """Take tokens (JWT) of an issuer in place of keys, or give its new public keys."""
+        """Take tokens (JWT) of an issuer in place of keys, or give its new public keys.
+
+        Args:
+            jwks: its public keys (RFC 7517).
+            jwks_url: in place of them, where it publishes them; new ones count within minutes.
+        """
         body = {
             "issuer": issuer,
             "audiences": list(audiences),
-            "jwks": dict(jwks),
+            "jwks": None if jwks is None else dict(jwks),
+            "jwks_url": jwks_url,
             "client_claim": client_claim,
             "required_claims": dict(required_claims or {}),
         }

@@ -59,6 +59,7 @@ def trust(parts: Parts, principal: Principal, **fields: Any) -> None:
         "issuer": "https://login.example.com/",
         "audiences": ["modelyard"],
         "jwks": {"keys": [rsa_jwk(kid="one")]},
+        "jwks_url": None,
         "client_claim": "azp",
         "required_claims": {"scp": "predict"},
         "revision": None,
@@ -340,6 +341,76 @@ class TestLimits:
             exhausted = parts.usage.exhausted()
         assert len(exhausted) == len(QuotaPeriod)
         assert sum("gateway_usage" in str(statement) for statement in seen) == 1
+
+
+KEYS_URL = "https://id.example.com/keys"
+
+
+def publish(parts: Parts, *keys: dict[str, Any]) -> None:
+    parts.key_sets.published[KEYS_URL] = json.dumps({"keys": keys}).encode()
+
+
+def key_ids(parts: Parts) -> list[str]:
+    (issuer,) = parts.tables.table().issuers
+    return [key["kid"] for key in json.loads(issuer.jwks)["keys"]]
+
+
+class TestPublishedKeys:
+    def test_other_keys_of_an_issuer_count_when_it_is_asked_again(
+        self, parts: Parts, admin: Principal, clock: ManualClock
+    ) -> None:
+        publish(parts, rsa_jwk(kid="one"))
+        trust(parts, admin, jwks=None, jwks_url=KEYS_URL)
+        before = parts.tables.fingerprint()
+        publish(parts, rsa_jwk(kid="one"), rsa_jwk(kid="two"))
+        clock.sleep(60)
+        parts.published.make_pass()
+        assert (key_ids(parts), parts.tables.fingerprint()) == (["one"], before)
+        clock.sleep(300)
+        parts.published.make_pass()
+        assert key_ids(parts) == ["one", "two"]
+        assert parts.tables.fingerprint() != before
+        entry = parts.audit.entries(admin.tenant_id, subject="token-issuers/entra")[-1]
+        assert (entry.action, entry.after) == ("token_issuer.keys_changed", {"keys": ["one", "two"]})
+
+    def test_the_last_good_keys_count_while_an_issuer_is_away_or_publishes_no_keys(
+        self, parts: Parts, admin: Principal, clock: ManualClock
+    ) -> None:
+        publish(parts, rsa_jwk(kid="one"))
+        trust(parts, admin, jwks=None, jwks_url=KEYS_URL)
+        table = parts.tables.table()
+        for content in (None, b"<html>", b'{"keys": []}', json.dumps({"keys": [rsa_jwk(1024)]}).encode()):
+            parts.key_sets.published.clear()
+            if content is not None:
+                parts.key_sets.published[KEYS_URL] = content
+            clock.sleep(301)
+            parts.published.make_pass()
+            (issuer,) = parts.issuers.list(admin)
+            assert issuer.jwks_error
+            assert parts.tables.table() == table
+        publish(parts, rsa_jwk(kid="two"))
+        clock.sleep(301)
+        parts.published.make_pass()
+        (issuer,) = parts.issuers.list(admin)
+        assert (key_ids(parts), issuer.jwks_error) == (["two"], None)
+
+    @pytest.mark.parametrize(
+        ("fields", "code", "field"),
+        [
+            ({"jwks": None, "jwks_url": KEYS_URL}, "jwks_unavailable", "jwks_url"),
+            ({"jwks": None, "jwks_url": None}, "jwks_invalid", "jwks"),
+            ({"jwks_url": KEYS_URL}, "jwks_invalid", "jwks"),
+            ({"jwks": None, "jwks_url": "ftp://id.example.com/keys"}, "jwks_url_invalid", "jwks_url"),
+            ({"jwks": None, "jwks_url": "https://me@id.example.com/keys"}, "jwks_url_invalid", "jwks_url"),
+        ],
+    )
+    def test_nobody_is_trusted_by_an_address_without_keys(
+        self, parts: Parts, admin: Principal, fields: dict[str, Any], code: str, field: str
+    ) -> None:
+        with pytest.raises(Invalid) as refused:
+            trust(parts, admin, **fields)
+        assert (refused.value.code, refused.value.field) == (code, field)
+        assert parts.issuers.list(admin) == []
 
 
 class TestUsage:

@@ -15,6 +15,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.key_sets.fake import FakeKeySets
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import LocalRunner
@@ -68,6 +69,7 @@ class Platform:
             environments=FakeEnvironments(home / "environments"),
             receivers=self.receivers,
             service_hosts=FakeServiceHosts(),
+            key_sets=FakeKeySets(),
             runner=runner,
             runners={"local": runner},
             targets={"fake": FakeTarget()},

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, update
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.key_sets.fake import FakeKeySets
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
@@ -94,6 +95,7 @@ class World:
             environments=FakeEnvironments(self.home / "environments"),
             receivers=FakeReceivers(),
             service_hosts=FakeServiceHosts(),
+            key_sets=FakeKeySets(),
             runner=FakeRunner(),
             runners={"local": FakeRunner()},
             targets={"fake": self.target},

@@ -8,6 +8,7 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
+from modelyard.adapters.key_sets.fake import FakeKeySets
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
@@ -82,6 +83,7 @@ def adapters(
         environments=environments,
         receivers=receivers,
         service_hosts=FakeServiceHosts(),
+        key_sets=FakeKeySets(),
         runner=runner,
         runners={"local": runner},
         targets={"fake": target},

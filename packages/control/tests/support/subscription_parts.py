@@ -1,13 +1,16 @@
 """The noun of subscriptions, built as `main` builds it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from modelyard.adapters.clock.manual import ManualClock
+from modelyard.adapters.key_sets.fake import FakeKeySets
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.principals import Principal
 from modelyard.subscriptions.access_tables import AccessTables
 from modelyard.subscriptions.products import Products
+from modelyard.subscriptions.published_keys import PublishedKeys
 from modelyard.subscriptions.rules import Issuers, LimitsOfApis
 from modelyard.subscriptions.service import Subscriptions
 from modelyard.subscriptions.usage import Usage
@@ -32,6 +35,8 @@ class Parts:
     products: Products
     subscriptions: Subscriptions
     issuers: Issuers
+    published: PublishedKeys
+    key_sets: FakeKeySets
     limits: LimitsOfApis
     usage: Usage
     tables: AccessTables
@@ -40,12 +45,17 @@ class Parts:
 
 def subscription_parts(database: Database, clock: ManualClock) -> Parts:
     """Over one database."""
-    audit, known = AuditLog(database=database, clock=clock), Known()
+    audit, known, key_sets = AuditLog(database=database, clock=clock), Known(), FakeKeySets()
+    published = PublishedKeys(
+        database=database, clock=clock, audit=audit, key_sets=key_sets, every=timedelta(minutes=5)
+    )
     usage = Usage(database=database, clock=clock)
     return Parts(
         products=Products(database=database, clock=clock, audit=audit, known=known),
         subscriptions=Subscriptions(database=database, clock=clock, audit=audit, known=known),
-        issuers=Issuers(database=database, clock=clock, audit=audit),
+        issuers=Issuers(database=database, clock=clock, audit=audit, published=published),
+        published=published,
+        key_sets=key_sets,
         limits=LimitsOfApis(database=database, clock=clock, audit=audit, known=known),
         usage=usage,
         tables=AccessTables(database=database, clock=clock, usage=usage),

@@ -298,8 +298,11 @@ def trust(
     issuer: Annotated[str, typer.Option("--iss", help="The claim iss of its tokens.", metavar="URL")],
     audience: Annotated[list[str], typer.Option("--audience", help="The claim aud; may be repeated.", metavar="AUD")],
     jwks: Annotated[
-        Path, typer.Option("--jwks", help="Its public keys (JWKS).", metavar="FILE", exists=True, dir_okay=False)
-    ],
+        Path | None, typer.Option("--jwks", help="Its public keys (JWKS).", metavar="FILE", exists=True, dir_okay=False)
+    ] = None,
+    jwks_url: Annotated[
+        str | None, typer.Option("--jwks-url", help="Where it publishes them, in place of --jwks.", metavar="URL")
+    ] = None,
     client_claim: Annotated[str, typer.Option("--client-claim", help="Says whom a token names.", metavar="CLAIM")] = (
         "sub"
     ),
@@ -311,14 +314,18 @@ def trust(
     \b
     Examples:
       modelyard subscriptions trust entra --iss https://login.example.com/ --audience modelyard --jwks keys.json
+      modelyard subscriptions trust okta --iss https://id.example.com --audience modelyard \\
+        --jwks-url https://id.example.com/keys
     """
+    if (jwks is None) == (jwks_url is None):
+        raise typer.BadParameter("expected one of --jwks and --jwks-url")
     try:
-        keys = json.loads(jwks.read_text(encoding="utf-8"))
+        keys = None if jwks is None else json.loads(jwks.read_text(encoding="utf-8"))
     except ValueError as exc:
         raise typer.BadParameter(f"--jwks: expected JSON in {jwks}: {exc}") from exc
     with connect(url, home) as client:
         client.subscriptions.trust_issuer(
-            issuer_id, issuer=issuer, audiences=audience, jwks=keys, client_claim=client_claim
+            issuer_id, issuer=issuer, audiences=audience, jwks=keys, jwks_url=jwks_url, client_claim=client_claim
         )
     say(f"Tokens of {issuer} are taken.")
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
+from modelyard.adapters.key_sets.http import HttpKeySets
 from modelyard.adapters.model_server import HttpModelDocuments
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.configured import RunnerContext, configured_runners
@@ -32,6 +33,7 @@ from modelyard.ports.api_management import ApiManagement
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
+from modelyard.ports.key_sets import KeySets
 from modelyard.ports.model_documents import ModelDocuments
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
@@ -54,6 +56,7 @@ class Adapters:
     environments: Environments
     receivers: Receivers
     service_hosts: ServiceHosts
+    key_sets: KeySets
     runner: Runner
     """For trials of models, which are made on this machine."""
     runners: Mapping[str, Runner]
@@ -88,6 +91,7 @@ def real_adapters(settings: Settings) -> Adapters:
             builds_sources=settings.environments.source_builds,
         ),
         service_hosts=DnsServiceHosts(networks=settings.routing.service_networks, hosts=settings.routing.places),
+        key_sets=HttpKeySets(allowed=settings.routing.service_networks, authorities=settings.routing.jwks_ca_file),
         receivers=HttpReceivers(
             allowed=settings.webhooks.allowed_networks,
             seconds=settings.webhooks.timeout_seconds,

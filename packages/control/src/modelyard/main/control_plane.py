@@ -50,6 +50,7 @@ from modelyard.registry.reads.fast_path import RegistryFastPath
 from modelyard.registry.service import RegistryService
 from modelyard.registry.stages import MIRROR_TOPIC
 from modelyard.settings import Settings
+from modelyard.subscriptions.published_keys import KEYS_SECONDS
 from modelyard.training.one_click import OneClick
 
 _SWEEP_SECONDS = 600.0
@@ -165,6 +166,7 @@ class ControlPlane:
             context.in_background("projects", self.training.projects.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("images", images.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("image cache", pruning.make_pass, pause_seconds=_SWEEP_SECONDS),
+            context.in_background("issuers", self.subscriptions.published_keys.make_pass, pause_seconds=KEYS_SECONDS),
             context.in_background("usage", self.subscriptions.usage.make_pass, pause_seconds=_SWEEP_SECONDS),
             context.in_background("purge", purger.make_pass, pause_seconds=settings.deletion.purge_interval_seconds),
         ]

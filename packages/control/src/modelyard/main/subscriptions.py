@@ -1,6 +1,7 @@
 """Puts the noun of subscriptions together: products, keys, issuers of tokens, limits, usage."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from fastapi import APIRouter
 
@@ -12,6 +13,7 @@ from modelyard.registry import store as registry_store
 from modelyard.subscriptions.access_tables import AccessTables
 from modelyard.subscriptions.node_routes import usage_report_routes
 from modelyard.subscriptions.products import Products
+from modelyard.subscriptions.published_keys import PublishedKeys
 from modelyard.subscriptions.routes import product_routes, subscription_reads, subscription_writes, usage_routes
 from modelyard.subscriptions.rule_routes import issuer_routes, limit_routes
 from modelyard.subscriptions.rules import Issuers, LimitsOfApis
@@ -28,7 +30,14 @@ class SubscriptionParts:
         self._clock = clock
         self.subscriptions = Subscriptions(database=database, clock=clock, audit=audit, known=known)
         self.products = Products(database=database, clock=clock, audit=audit, known=known)
-        self.issuers = Issuers(database=database, clock=clock, audit=audit)
+        self.published_keys = PublishedKeys(
+            database=database,
+            clock=clock,
+            audit=audit,
+            key_sets=context.adapters.key_sets,
+            every=timedelta(seconds=context.settings.routing.jwks_seconds),
+        )
+        self.issuers = Issuers(database=database, clock=clock, audit=audit, published=self.published_keys)
         self.limits = LimitsOfApis(database=database, clock=clock, audit=audit, known=known)
         self.usage = Usage(database=database, clock=clock)
         self.access_tables = AccessTables(database=database, clock=clock, usage=self.usage)

@@ -18,6 +18,9 @@ from modelyard.subscriptions.states import TRANSITIONS, SubscriptionStatus
 
 MOST_APIS = 200
 """Of one product."""
+_KEYS_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?(?:[/?][\x21\x24-\x7e]*)?"
+)
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?")
 
 
@@ -131,7 +134,12 @@ class Issuer:
     issuer: str
     audiences: tuple[str, ...]
     jwks: str
-    """Its public keys."""
+    """Its public keys, the last good ones."""
+    jwks_url: str | None
+    """Where it publishes them; None: they were given."""
+    jwks_asked_at: datetime | None
+    jwks_error: str | None
+    """Why the last look there found none."""
     client_claim: str
     required_claims: tuple[tuple[str, str], ...]
     created_by: str
@@ -185,6 +193,21 @@ def validate_id(value: str, *, field: str) -> str:
             field=field,
         )
     return value
+
+
+def validate_keys_url(url: str) -> str:
+    """Where an issuer publishes its keys. Whether anything is there is another question.
+
+    Raises:
+        Invalid: code `jwks_url_invalid`.
+    """
+    if not _KEYS_URL.fullmatch(url):
+        raise Invalid(
+            f"jwks_url: expected https:// with a host, and perhaps a port, a path and a query, got {url[:90]!r}",
+            code="jwks_url_invalid",
+            field="jwks_url",
+        )
+    return url
 
 
 def scope_of(kind: ScopeKind, name: str | None) -> Scope:

@@ -44,6 +44,7 @@ def issuer_routes(issuers: Issuers) -> APIRouter:
             issuer=body.issuer,
             audiences=body.audiences,
             jwks=body.jwks,
+            jwks_url=body.jwks_url,
             client_claim=body.client_claim,
             required_claims=body.required_claims,
             revision=expected,

@@ -1,8 +1,9 @@
 """Reads and writes issuers of tokens and limits of APIs."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from modelyard.subscriptions.domain import ApiLimits, Issuer
 from modelyard.subscriptions.limits import Limits
@@ -19,6 +20,9 @@ def put_issuer(connection: Connection, issuer: Issuer) -> None:
             issuer=issuer.issuer,
             audiences=list(issuer.audiences),
             jwks=issuer.jwks,
+            jwks_url=issuer.jwks_url,
+            jwks_asked_at=issuer.jwks_asked_at,
+            jwks_error=issuer.jwks_error,
             client_claim=issuer.client_claim,
             required_claims=[list(claim) for claim in issuer.required_claims],
             created_by=issuer.created_by,
@@ -47,6 +51,22 @@ def issuers_of(connection: Connection, tenant_id: str | None = None) -> list[Iss
     if tenant_id is not None:
         query = query.where(issuers.c.tenant_id == tenant_id)
     return [_issuer_of(row) for row in connection.execute(query)]
+
+
+def issuers_asked_before(connection: Connection, moment: datetime) -> list[Issuer]:
+    """Those of all tenants that publish their keys, and were asked last before a moment."""
+    query = select(issuers).where(issuers.c.jwks_url.is_not(None), issuers.c.jwks_asked_at < moment)
+    return [_issuer_of(row) for row in connection.execute(query.order_by(issuers.c.tenant_id, issuers.c.id))]
+
+
+def change_issuer(connection: Connection, issuer: Issuer, **values: Any) -> bool:
+    """Write some columns, if nobody else did since the issuer was read."""
+    statement = update(issuers).where(
+        issuers.c.tenant_id == issuer.tenant_id,
+        issuers.c.id == issuer.issuer_id,
+        issuers.c.revision == issuer.revision,
+    )
+    return connection.execute(statement.values(**values)).rowcount == 1
 
 
 def put_api_limits(connection: Connection, limits: ApiLimits) -> None:
@@ -90,6 +110,9 @@ def _issuer_of(row: Row[Any]) -> Issuer:
         issuer=row.issuer,
         audiences=tuple(row.audiences),
         jwks=row.jwks,
+        jwks_url=row.jwks_url,
+        jwks_asked_at=row.jwks_asked_at,
+        jwks_error=row.jwks_error,
         client_claim=row.client_claim,
         required_claims=tuple((claim, value) for claim, value in row.required_claims),
         created_by=row.created_by,

@@ -5,21 +5,23 @@ from typing import Any
 
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Conflict, NotFound
+from modelyard.errors import Conflict, Invalid, NotFound, Unavailable
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 from modelyard.revision import check_revision
 from modelyard.subscriptions import rule_store, store
-from modelyard.subscriptions.domain import ApiLimits, Issuer, validate_id
+from modelyard.subscriptions.domain import ApiLimits, Issuer, validate_id, validate_keys_url
 from modelyard.subscriptions.jwks import public_keys
 from modelyard.subscriptions.known import KnownTargets
 from modelyard.subscriptions.limits import Limits
+from modelyard.subscriptions.published_keys import PublishedKeys
 
 
 class Issuers:
-    """Issuers of tokens of all tenants. Their keys are given, so that no string of a tenant is an address to us."""
+    """Issuers of tokens of all tenants. Their keys are given, or published at an address that was checked."""
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog) -> None:
+    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, published: PublishedKeys) -> None:
+        self._published = published
         self._database = database
         self._clock = clock
         self._audit = audit
@@ -31,7 +33,8 @@ class Issuers:
         *,
         issuer: str,
         audiences: Sequence[str],
-        jwks: Any,
+        jwks: Any | None,
+        jwks_url: str | None,
         client_claim: str,
         required_claims: Mapping[str, str],
         revision: int | None,
@@ -39,11 +42,12 @@ class Issuers:
         """Trust an issuer, or change what is known of it: its keys, when it has others.
 
         Raises:
-            Invalid: code `id_invalid` or `jwks_invalid`.
+            Invalid: code `id_invalid`, `jwks_invalid`, `jwks_url_invalid`, or `jwks_unavailable` when nothing can be
+                fetched at the address now.
             Precondition: code `revision_changed`.
         """
         validate_id(issuer_id, field="issuer_id")
-        keys = public_keys(jwks)
+        keys = self._keys(jwks, jwks_url)
         now = self._clock.now()
         with self._database.write() as connection:
             before = rule_store.find_issuer(connection, principal.tenant_id, issuer_id)
@@ -54,6 +58,9 @@ class Issuers:
                 issuer=issuer,
                 audiences=tuple(audiences),
                 jwks=keys,
+                jwks_url=jwks_url,
+                jwks_asked_at=None if jwks_url is None else now,
+                jwks_error=None,
                 client_claim=client_claim,
                 required_claims=tuple(sorted(required_claims.items())),
                 created_by=principal.subject if before is None else before.created_by,
@@ -71,6 +78,17 @@ class Issuers:
                 after=_audit_fields(made),
             )
         return made
+
+    def _keys(self, jwks: Any | None, url: str | None) -> str:
+        if (jwks is None) == (url is None):
+            got = "none" if jwks is None else "both"
+            raise Invalid(f"jwks: expected one of jwks and jwks_url, got {got}", code="jwks_invalid", field="jwks")
+        if url is None:
+            return public_keys(jwks)
+        try:
+            return self._published.at(validate_keys_url(url))
+        except Unavailable as exc:
+            raise Invalid(f"jwks_url: {exc.message}", code=exc.code, field="jwks_url") from exc
 
     def list(self, principal: Principal) -> list[Issuer]:
         """All of the tenant."""
@@ -169,6 +187,7 @@ def _audit_fields(issuer: Issuer) -> dict[str, object]:
     return {
         "issuer": issuer.issuer,
         "audiences": list(issuer.audiences),
+        "jwks_url": issuer.jwks_url,
         "client_claim": issuer.client_claim,
         "required_claims": dict(issuer.required_claims),
     }

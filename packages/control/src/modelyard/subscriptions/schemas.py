@@ -337,7 +337,12 @@ class IssuerRequest(RequestBody):
         description="the claim `iss`", examples=["https://login.example.com/"]
     )
     audiences: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1, max_length=20)]
-    jwks: dict[str, Any] = Field(description="its public keys, as it publishes them (RFC 7517)")
+    jwks: dict[str, Any] | None = Field(default=None, description="its public keys, as it publishes them (RFC 7517)")
+    jwks_url: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        default=None,
+        description="in place of jwks: where it publishes them; asked again every few minutes",
+        examples=["https://login.example.com/.well-known/jwks.json"],
+    )
     client_claim: _Claim = "sub"
     required_claims: Annotated[dict[_Claim, Annotated[str, Field(max_length=200)]], Field(max_length=20)] = Field(
         default_factory=dict, description="claims with a value that each has, alone, in a list, or among words"
@@ -350,6 +355,9 @@ class IssuerAnswer(BaseModel):
     issuer_id: str
     issuer: str
     audiences: list[str]
+    jwks_url: str | None
+    jwks_asked_at: datetime | None
+    jwks_error: str | None = Field(description="why the last look at jwks_url found no keys; the former ones count")
     client_claim: str
     required_claims: dict[str, str]
     created_at: datetime
@@ -363,6 +371,9 @@ class IssuerAnswer(BaseModel):
             issuer_id=issuer.issuer_id,
             issuer=issuer.issuer,
             audiences=list(issuer.audiences),
+            jwks_url=issuer.jwks_url,
+            jwks_asked_at=issuer.jwks_asked_at,
+            jwks_error=issuer.jwks_error,
             client_claim=issuer.client_claim,
             required_claims=dict(issuer.required_claims),
             created_at=issuer.created_at,

@@ -112,6 +112,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "subscription.activated": "A suspended subscription was activated.",
     "subscription.cancelled": "A subscription was cancelled.",
     "token_issuer.put": "An issuer of tokens is trusted, or has other keys.",
+    "token_issuer.keys_changed": "An issuer of tokens published other keys, which count from now on.",
     "token_issuer.deleted": "An issuer of tokens is not trusted any more.",
     "api_limits.put": "An API was limited.",
     "api_limits.removed": "The limits of an API were removed.",

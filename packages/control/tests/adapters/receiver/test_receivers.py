@@ -112,10 +112,10 @@ class TestPost:
         assert (reply.is_success, reply.error is not None or reply.code is not None) == (False, True)
 
     def test_where_nobody_listens_nobody_answers(self, free_port: int) -> None:
-        assert post(f"http://127.0.0.1:{free_port}/").error == "nobody answers at the receiver's address"
+        assert post(f"http://127.0.0.1:{free_port}/").error == "nobody answers at the server's address"
 
     def test_a_name_without_an_address_is_reported(self) -> None:
-        assert post("https://nobody.invalid/").error == "the receiver's name has no address"
+        assert post("https://nobody.invalid/").error == "the server's name has no address"
 
     @pytest.mark.parametrize(
         ("code", "header", "seconds"),
@@ -144,7 +144,7 @@ class TestPost:
 
 
 class TestAddresses:
-    REFUSED = "the receiver's address is not public, and no network that the operator allows holds it"
+    REFUSED = "the server's address is not public, and no network that the operator allows holds it"
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "2130706433", "127.1", "[::1]", "0"])
     def test_loopback_is_refused_however_it_is_written(self, receiver: ReceivingServer, host: str) -> None:
@@ -164,7 +164,7 @@ class TestAddresses:
             asked.append(host)
             return [(0, 0, 0, "", (address, port)) for address in answers[len(asked) - 1]]
 
-        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", rebinding)
+        monkeypatch.setattr("modelyard.adapters.receiver.network.socket.getaddrinfo", rebinding)
         url = f"http://rebinding.example:{receiver.port}/"
         assert post(url).code == 204
         assert asked == ["rebinding.example"]
@@ -177,7 +177,7 @@ class TestAddresses:
         def several(_: str, port: int, **__: object) -> list[tuple[Any, ...]]:
             return [(0, 0, 0, "", (address, port)) for address in ("169.254.169.254", "127.0.0.1")]
 
-        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", several)
+        monkeypatch.setattr("modelyard.adapters.receiver.network.socket.getaddrinfo", several)
         assert post(f"http://several.example:{receiver.port}/").code == 204
 
     def test_without_encryption_only_networks_of_the_operator_are_posted_to(self) -> None:
@@ -221,7 +221,7 @@ class TestAddresses:
         def private(_: str, port: int, **__: object) -> list[tuple[Any, ...]]:
             return [(0, 0, 0, "", (address, port))]
 
-        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", private)
+        monkeypatch.setattr("modelyard.adapters.receiver.network.socket.getaddrinfo", private)
         assert HttpReceivers().refusal("https://hooks.example.com/") == self.REFUSED
         assert HttpReceivers(allowed=[ip_network(address)]).refusal("https://hooks.example.com/") is None
 
@@ -233,7 +233,7 @@ class TestAddresses:
             may_answer.wait(timeout=30)
             return []
 
-        monkeypatch.setattr("modelyard.adapters.receiver.http.socket.getaddrinfo", slow)
+        monkeypatch.setattr("modelyard.adapters.receiver.network.socket.getaddrinfo", slow)
         monkeypatch.setattr("modelyard.adapters.receiver.http._LOOKUP_SECONDS", 0.01)
         try:
             assert HttpReceivers().refusal("https://hooks.example.com/") is None
@@ -282,7 +282,7 @@ class TestTls:
     @pytest.fixture(autouse=True)
     def names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            "modelyard.adapters.receiver.http.socket.getaddrinfo",
+            "modelyard.adapters.receiver.network.socket.getaddrinfo",
             lambda _, port, **__: [(0, 0, 0, "", ("127.0.0.1", port))],
         )
 
@@ -292,12 +292,12 @@ class TestTls:
         assert post(f"https://hooks.test:{port}/", authorities=certificate).code == 204
         wrong = post(f"https://other.test:{port}/", authorities=certificate).error
         assert wrong is not None
-        assert wrong.startswith("the receiver's certificate is not trusted: Hostname mismatch")
+        assert wrong.startswith("the server's certificate is not trusted: Hostname mismatch")
 
     def test_an_authority_that_nobody_trusts_is_not_trusted(self, port: int) -> None:
         error = post(f"https://hooks.test:{port}/").error
-        assert error == "the receiver's certificate is not trusted: self-signed certificate"
+        assert error == "the server's certificate is not trusted: self-signed certificate"
 
     def test_a_receiver_that_does_not_speak_tls_is_reported(self) -> None:
         with receiving() as plain:
-            assert post(f"https://hooks.test:{plain.port}/").error == "the receiver does not speak TLS as we do"
+            assert post(f"https://hooks.test:{plain.port}/").error == "the server does not speak TLS as we do"

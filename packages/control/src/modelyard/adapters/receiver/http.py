@@ -1,10 +1,9 @@
-"""Receivers over HTTP. The address is checked where the connection is made, so no second look-up can change it."""
+"""Receivers over HTTP, at addresses that are checked where the connection is made."""
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,13 +14,20 @@ import httpcore
 
 from modelyard import __version__
 from modelyard.adapters.receiver.address import AddressRule, Network
+from modelyard.adapters.receiver.network import (
+    REFUSED,
+    AddressRefused,
+    GuardedNetwork,
+    NameUnknown,
+    connect_error,
+    look_up,
+)
 from modelyard.ports.receiver import Reply
 
 _CONNECT_SECONDS = 5.0
 _MOST_READ = 64 * 1024
 _LOOKUPS_AT_ONCE = 32
 _LOOKUP_SECONDS = 3.0
-_REFUSED = "the receiver's address is not public, and no network that the operator allows holds it"
 _PLAIN_REFUSED = (
     "expected an address with https: without encryption only networks that the operator allows are posted to"
 )
@@ -29,57 +35,6 @@ _PRIVATE_REFUSED = "the receiver's name is one of this machine or a private netw
 _PRIVATE_NAMES = ("localhost", "local", "internal", "lan", "home.arpa", "intranet", "private", "corp", "home")
 """Names that no public resolver answers (RFC 6761, 6762, 8375), and those that networks use like them."""
 _RETRY_LATER = frozenset({429, 503})
-_Options = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]]
-
-
-class _AddressRefused(httpcore.ConnectError):
-    """No address of the receiver's name may be connected to."""
-
-
-class _NameUnknown(httpcore.ConnectError):
-    """The receiver's name has no address."""
-
-
-class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Looks a name up, checks the addresses, and connects to one that was checked. TLS goes on with the name."""
-
-    def __init__(self, rule: AddressRule, lookups: ThreadPoolExecutor) -> None:
-        self._rule = rule
-        self._lookups = lookups
-        self._network = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the base class's
-        local_address: str | None = None,
-        socket_options: _Options | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first of the name's permitted addresses that answers."""
-        addresses = await self._addresses(host, port)
-        permitted = [address for address in addresses if self._rule.permits(address)]
-        if not permitted:
-            raise _AddressRefused(_REFUSED)
-        failure: Exception | None = None
-        for address in permitted:
-            try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
-                failure = exc
-        raise failure or _AddressRefused(_REFUSED)
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._lookups, _look_up, host, port)
-        except (OSError, UnicodeError) as exc:
-            raise _NameUnknown("the receiver's name has no address") from exc
-        return list(dict.fromkeys(found))
-
-    async def sleep(self, seconds: float) -> None:
-        """See the base class."""
-        await asyncio.sleep(seconds)
 
 
 class HttpReceivers:
@@ -107,7 +62,7 @@ class HttpReceivers:
         is_literal = ":" in host or host.replace(".", "").isdigit()
         addresses = [host] if is_literal else self._look_up_soon(host)
         if addresses:
-            return None if any(rule.permits(address) for address in addresses) else _REFUSED
+            return None if any(rule.permits(address) for address in addresses) else REFUSED
         return _PRIVATE_REFUSED if _is_private_name(host) and not rule.allowed else None
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -119,10 +74,10 @@ class HttpReceivers:
                 code, retry_after = await self._exchange(url, headers, body)
         except (TimeoutError, httpcore.TimeoutException):
             error = f"the receiver did not answer within {self._seconds:g} s"
-        except (_AddressRefused, _NameUnknown) as exc:
+        except (AddressRefused, NameUnknown) as exc:
             error = str(exc)
         except httpcore.ConnectError as exc:
-            error = _connect_error(exc)
+            error = connect_error(exc)
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as exc:
             error = f"the connection to the receiver broke: {type(exc).__name__}"
         if code is not None and 300 <= code < 400:
@@ -132,7 +87,7 @@ class HttpReceivers:
 
     def _look_up_soon(self, host: str) -> list[str]:
         """The name's addresses; none where it has none, or where nobody says so in time."""
-        lookup = self._lookups.submit(_look_up, host, 0)
+        lookup = self._lookups.submit(look_up, host, 0)
         try:
             return lookup.result(timeout=_LOOKUP_SECONDS)
         except (TimeoutError, OSError, UnicodeError):
@@ -176,29 +131,14 @@ class HttpReceivers:
                 max_connections=None,  # The dispatcher bounds them.
                 max_keepalive_connections=64,
                 keepalive_expiry=15.0,
-                network_backend=_GuardedNetwork(self._rules[scheme], self._lookups),
+                network_backend=GuardedNetwork(self._rules[scheme], self._lookups),
             )
         return self._pools[scheme]
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def _is_private_name(host: str) -> bool:
     name = host.lower().rstrip(".")
     return "." not in name or name.endswith(tuple(f".{suffix}" for suffix in _PRIVATE_NAMES))
-
-
-def _connect_error(error: Exception) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the receiver's certificate is not trusted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return "the receiver does not speak TLS as we do"
-        cause = cause.__cause__ or cause.__context__
-    return "nobody answers at the receiver's address"
 
 
 def _retry_after(response: httpcore.Response) -> timedelta | None:

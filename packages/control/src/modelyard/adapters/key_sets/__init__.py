@@ -1,0 +1,1 @@
+"""Keys that issuers of tokens publish."""
