@@ -1,13 +1,20 @@
 """A stack whose models are called with keys: who may, how often, who did; and that no key is written down anywhere."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from ports import find_free_port
 from tests.e2e.stack import SCRIPTS, Json, Stack, wait_for
+
+from modelyard.home import Home
 
 ROW = {"inputs": [[5.1, 3.5, 1.4, 0.2]]}
 KEY = "Ocp-Apim-Subscription-Key"
@@ -98,6 +105,90 @@ def test_a_rate_and_a_quota_are_refused_with_when_to_come_again(closed: Stack) -
     assert 0 < int(refused.headers["retry-after"]) <= 86_400
     quotas = closed.get(f"/api/v1/gateway/subscriptions/{counted['subscription']['subscription_id']}/quotas")["quotas"]
     assert (quotas[0]["is_exhausted"], quotas[0]["used"] >= 2) == (True, True)
+
+
+@pytest.fixture(scope="module")
+def second(closed: Stack) -> Iterator["Second"]:
+    """Another gateway of the same installation, with a home of its own."""
+    home, port = closed.home / "second", find_free_port()
+    environment = {
+        **closed.environment,
+        "MODELYARD_HOME": str(home),
+        "MODELYARD_GATEWAY_CONTROL_URL": closed.url,
+        "MODELYARD_GATEWAY_KEY": Home(closed.home).gateway_key_file.read_text().strip(),
+        "MODELYARD_GATEWAY_PORT": str(port),
+        "MODELYARD_GATEWAY_NODE": "second",
+    }
+    command = [sys.executable, "-P", "-m", "modelyard.gateway_node"]
+    log = (closed.home / "second.log").open("w")
+    with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as process:
+        yield Second(home, f"http://127.0.0.1:{port}", process)
+        process.kill()
+
+
+@dataclass(frozen=True)
+class Second:
+    """The other node: its home, its address, its process."""
+
+    home: Path
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+def push(stack: Stack) -> tuple[str, set[str]]:
+    """How far the newest configuration is, and the nodes that run it."""
+    status = stack.get("/api/v1/gateway/status")
+    newest = status["configuration"]
+    return newest["state"], {node["name"] for node in status["nodes"] if node["running"] == newest["digest"]}
+
+
+def codes(stack: Stack, key: str, *urls: str, times: int) -> list[int]:
+    """Of so many calls at each gateway, in turn."""
+    sent = [f"{url}/irises/predict" for _ in range(times) for url in urls]
+    return [stack.anyone.post(url, json=ROW, headers={KEY: key}).status_code for url in sent]
+
+
+class TestTwoGateways:
+    def test_both_confirm_a_push_and_limits_hold_over_both(self, closed: Stack, second: Second) -> None:
+        wait_for(lambda: len(push(closed)[1]) == 2, what=lambda: f"both nodes: {push(closed)}")
+        assert push(closed)[0] == "applied"
+        both = (closed.gateway_url, second.url)
+
+        rated = subscribe(closed, "--rate", "5/3600")["primary_key"]
+        wait_for(lambda: push(closed)[0] == "applied", what=lambda: f"the push: {push(closed)}")
+        assert 5 <= codes(closed, rated, *both, times=8).count(200) <= 6  # One more at most, as there are two.
+
+        counted = subscribe(closed, "--quota", "12/day")
+        wait_for(lambda: push(closed)[0] == "applied", what=lambda: f"the push: {push(closed)}")
+        answered = codes(closed, counted["primary_key"], *both, times=6).count(200)
+        assert answered == 12
+        deadline = time.monotonic() + 30
+        while (got := codes(closed, counted["primary_key"], *both, times=1)) != [429, 429]:
+            assert time.monotonic() < deadline, got
+            answered += got.count(200)
+            time.sleep(0.5)
+        assert answered <= 12 + 2 * 4 * 2  # Two calls each half a second, for at most four seconds.
+        number = counted["subscription"]["subscription_id"]
+        quotas = f"/api/v1/gateway/subscriptions/{number}/quotas"
+        wait_for(
+            lambda: closed.get(quotas)["quotas"][0]["used"] == answered,
+            what=lambda: f"{answered} calls: {closed.get(quotas)}",
+        )
+
+    def test_one_dies_and_the_other_goes_on_and_a_push_waits_for_the_dead_one_only_so_long(
+        self, closed: Stack, second: Second
+    ) -> None:
+        wait_for(lambda: len(push(closed)[1]) == 2, what=lambda: f"both nodes: {push(closed)}")
+        killed = closed.processes_in(second.home)
+        assert len(killed) >= 1  # Its Envoy.
+        for process in (psutil.Process(second.process.pid), *killed):
+            process.kill()
+        second.process.wait()
+        made = subscribe(closed, "--model", "irises")["primary_key"]
+        answers(closed, made, 200)
+        assert push(closed)[0] == "applying"
+        wait_for(lambda: push(closed)[0] == "applied", timeout=40, what=lambda: f"the push: {push(closed)}")
+        assert len(push(closed)[1]) == 1
 
 
 def _files_with(folder: Path, secret: str) -> list[str]:
