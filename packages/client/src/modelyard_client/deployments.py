@@ -307,9 +307,17 @@ class Deployments:
         body = {"version": version} | ({} if replicas is None else {"replicas": replicas})
         return Deployment.from_json(self._transport.patch(_path(deployment_id), body))
 
-    def remove(self, deployment_id: str) -> Deployment:
-        """Drain and stop; it takes effect in the background, see `wait_until_stopped`."""
-        return Deployment.from_json(self._transport.delete(_path(deployment_id)))
+    def remove(self, deployment_id: str, *, force: bool = False) -> Deployment:
+        """Drain and stop; it takes effect in the background, see `wait_until_stopped`.
+
+        Args:
+            force: also when APIs of the gateway lead to it, which answer 503 then.
+
+        Raises:
+            Conflict: code `deployment_bound`: APIs lead to it; the sentence names them.
+        """
+        query = {"force": "true"} if force else None
+        return Deployment.from_json(self._transport.delete(_path(deployment_id), query=query))
 
     def wait_until_ready(
         self,

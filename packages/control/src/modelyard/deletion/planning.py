@@ -1,6 +1,6 @@
 """Draws up the plan of a deletion, and says what stops it. It changes nothing."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -38,6 +38,10 @@ RUN, EXPERIMENT, FILES = Source
 _KINDS = {RUN: Kind.RUN, EXPERIMENT: Kind.EXPERIMENT, FILES: Kind.ARTIFACTS}
 
 
+BoundApis = Callable[[Connection, Subject], Sequence[str]]
+"""The ids of APIs of the gateway that lead to what shall go."""
+
+
 class Planner:
     """Asks every noun for what hangs on a version. The tracker is asked outside of any transaction."""
 
@@ -52,7 +56,9 @@ class Planner:
         holds: HoldService,
         images: Sequence[Images],
         grace: timedelta,
+        bound_apis: BoundApis,
     ) -> None:
+        self._bound_apis = bound_apis
         self._database = database
         self._clock = clock
         self._tracking = tracking
@@ -138,6 +144,10 @@ class Planner:
             if subject.version in {None, request.version}:
                 message = f"{request.requested_by}'s request for version {request.version} to go to production is open"
                 found.append(Blocker("promotion_requested", request.version, message))
+        found += [
+            Blocker("api_bound", None, f"the current revision of the API '{api_id}' leads to it")
+            for api_id in self._bound_apis(connection, subject)
+        ]
         leavers, count = deletion_store.leaving_otherwise(connection, *_place(subject), job_id=job_id, most=MOST_NAMED)
         going = [
             Blocker("deletion_under_way", one.version, f"job '{one.deletion_job_id}' deletes version {one.version}")

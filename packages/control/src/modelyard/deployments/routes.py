@@ -25,6 +25,7 @@ from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
+Force = Annotated[bool, Query(description="also when APIs of the gateway lead to it")]
 MAX_GENERATION = 1_000_000
 _PREFIX = "/api/v1/deployments"
 
@@ -115,9 +116,9 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
         return _answer(verbs, changed)
 
     @router.delete("/{deployment_id}", status_code=202)
-    def undeploy(caller: Write, deployment_id: str) -> DeploymentAnswer:
-        """Drain and stop it."""
-        return _answer(verbs, verbs.deployments.undeploy(caller, deployment_id, reason="asked for"))
+    def undeploy(caller: Write, deployment_id: str, *, force: Force = False) -> DeploymentAnswer:
+        """Drain and stop it. One that APIs of the gateway name stays, unless it is forced."""
+        return _answer(verbs, verbs.undeploy(caller, deployment_id, forces=force))
 
     return router
 

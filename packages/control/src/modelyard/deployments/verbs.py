@@ -1,6 +1,6 @@
 """What a caller may do with deployments, over the service, the jobs and the target."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -16,8 +16,9 @@ from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
+from modelyard.deployments.states import DesiredState
 from modelyard.deployments.targets import Targets, placement
-from modelyard.errors import Invalid, NotFound
+from modelyard.errors import Conflict, Invalid, NotFound
 from modelyard.jobs.domain import Job
 from modelyard.jobs.service import JobService
 from modelyard.ports.log import LogPart
@@ -69,7 +70,11 @@ class ServerLog:
 
 
 class DeploymentVerbs:
-    """Making, scaling and looking at deployments."""
+    """Making, scaling, looking at and undeploying deployments.
+
+    Args:
+        bound_apis: the ids of APIs of the gateway that lead to a deployment.
+    """
 
     def __init__(
         self,
@@ -79,12 +84,14 @@ class DeploymentVerbs:
         registry: RegistryService,
         targets: Targets,
         watch: ReplicaWatch,
+        bound_apis: Callable[[Deployment], Sequence[str]],
     ) -> None:
         self.deployments = deployments
         self._jobs = jobs
         self._registry = registry
         self._targets = targets
         self._watch = watch
+        self._bound_apis = bound_apis
 
     def deploy(self, principal: Principal, request: DeploymentCommand, *, idempotency_key: str | None) -> Accepted:
         """A job that builds a version, and deploys it as requested.
@@ -205,6 +212,35 @@ class DeploymentVerbs:
             f"version {version.version} takes the place of version {deployment.version} in '{deployment.deployment_id}'"
         )
         return Accepted(job, deployment.deployment_id, message)
+
+    def undeploy(self, principal: Principal, deployment_id: str, *, forces: bool) -> Deployment:
+        """Write down that it shall go.
+
+        Args:
+            forces: also when APIs lead to it, which answer 503 then.
+
+        Raises:
+            NotFound: code `deployment_not_found`.
+            Conflict: code `deployment_bound`; the sentence names the APIs. Or `target_not_configured`.
+        """
+        if not forces:
+            self.refuse_bound(self.deployments.get(principal, deployment_id))
+        return self.deployments.undeploy(principal, deployment_id, reason="asked for")
+
+    def refuse_bound(self, deployment: Deployment) -> None:
+        """Refuse to take a deployment away that APIs lead to.
+
+        Raises:
+            Conflict: code `deployment_bound`.
+        """
+        bound = self._bound_apis(deployment)
+        if bound and deployment.desired_state is DesiredState.RUNNING:
+            named = ", ".join(f"'{each}'" for each in bound)
+            raise Conflict(
+                f"the current revision of the API {named} leads to deployment '{deployment.deployment_id}': release "
+                "another revision, delete or retire the API, or undeploy it with force",
+                code="deployment_bound",
+            )
 
     def with_details(
         self, deployments: Sequence[Deployment]

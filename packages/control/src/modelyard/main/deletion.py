@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter
+from sqlalchemy import Connection
 
 from modelyard.deletion.bundles import Bundles
+from modelyard.deletion.domain import Subject
 from modelyard.deletion.images import Images
 from modelyard.deletion.planning import Planner
 from modelyard.deletion.purge import Purger
@@ -12,6 +14,8 @@ from modelyard.deletion.pushed_images import OciImages
 from modelyard.deletion.restoring import Restoring
 from modelyard.deletion.service import DeletionService
 from modelyard.deletion.workflows import Deleting
+from modelyard.deployments import store as deployment_store
+from modelyard.gateway.bindings import bound_to_deployment, bound_to_model, bound_to_version
 from modelyard.holds.routes import hold_routes
 from modelyard.holds.service import HoldService
 from modelyard.jobs.service import JobService
@@ -24,6 +28,8 @@ from modelyard.modelserving.routes import deletion_routes, served_model_routes, 
 from modelyard.modelserving.serving import Serving
 from modelyard.modelserving.serving_routes import serving_routes
 from modelyard.modelserving.surface import Surface
+from modelyard.registry import store as registry_store
+from modelyard.registry.states import Stage
 
 
 class DeletionParts:
@@ -45,7 +51,7 @@ class DeletionParts:
         self._images = serving.images.images
         self._image_requests = serving.images.requests
         self._jobs = jobs
-        self._serving = Serving(
+        self.serving = Serving(
             verbs=serving.verbs,
             undeploying=serving.undeploying,
             registry=registry,
@@ -105,6 +111,7 @@ class DeletionParts:
                 holds=self.holds,
                 images=self.images,
                 grace=grace,
+                bound_apis=_bound_apis,
             ),
             deployments=serving.deployments,
             mirror=mirror,
@@ -123,7 +130,21 @@ class DeletionParts:
             served_model_routes(registry, registration, editing),
             served_version_routes(registry, registration, editing, surface),
             served_image_routes(registration, self._image_requests),
-            serving_routes(self._serving, self._jobs),
+            serving_routes(self.serving, self._jobs),
             deletion_routes(self.deletions, self.restoring, registry, surface),
             hold_routes(self.holds, registry, self._clock),
         ]
+
+
+def _bound_apis(connection: Connection, subject: Subject) -> Sequence[str]:
+    """Those that name the model, the version, its stage, or one of its deployments."""
+    tenant_id, name, number = subject.tenant_id, subject.model_name, subject.version
+    if number is None:
+        found = set(bound_to_model(connection, tenant_id, name))
+    else:
+        version = registry_store.find_version(connection, tenant_id, name, number)
+        stage = Stage.NONE if version is None else version.stage
+        found = set(bound_to_version(connection, tenant_id, name, number, stage=stage))
+    for deployment in deployment_store.of_version(connection, tenant_id, name, number):
+        found.update(bound_to_deployment(connection, tenant_id, deployment.deployment_id))
+    return sorted(found)

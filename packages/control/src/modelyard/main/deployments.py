@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from modelyard.deployments.artifacts import BundleArtifacts, ImageArtifacts
+from modelyard.deployments.domain import Deployment
 from modelyard.deployments.image_users import ImageUsers
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.replica_watch import ReplicaWatch
@@ -16,6 +17,7 @@ from modelyard.deployments.targets import Targets
 from modelyard.deployments.undeploying import Undeploying
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
+from modelyard.gateway.bindings import bound_to_deployment
 from modelyard.images.rebuilding import ImageRebuilding
 from modelyard.jobs.service import JobService
 from modelyard.main.adapters import compiler
@@ -38,6 +40,7 @@ class DeploymentParts:
         settings, adapters, clock = context.settings, context.adapters, context.clock
         self._jobs = jobs
         self._registry = registry
+        self._database = context.database
         self.packaging = PackagingService(
             database=context.database,
             clock=clock,
@@ -93,7 +96,12 @@ class DeploymentParts:
             registry=registry,
             targets=self.targets,
             watch=self.replica_watch,
+            bound_apis=self._bound_apis,
         )
+
+    def _bound_apis(self, deployment: Deployment) -> Sequence[str]:
+        with self._database.read() as connection:
+            return bound_to_deployment(connection, deployment.tenant_id, deployment.deployment_id)
 
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of bundles and deployments."""

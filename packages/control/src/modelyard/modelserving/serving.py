@@ -56,14 +56,18 @@ class Serving:
         *,
         target: str | None,
         namespace: str | None,
+        forces: bool,
         idempotency_key: str | None,
     ) -> Job:
         """A job that undeploys a version: everywhere, or from one target or namespace.
 
+        Args:
+            forces: also what APIs of the gateway lead to.
+
         Raises:
             NotFound: there is no such version.
             Invalid: code `target_unknown`.
-            Conflict: code `not_deployed` or `target_not_configured`.
+            Conflict: code `not_deployed`, `deployment_bound` or `target_not_configured`.
         """
         version = self._registry.version(principal, name, number)
         place = None if target is None else self._targets.named(target.lower())
@@ -78,6 +82,8 @@ class Serving:
             raise Conflict(f"version {number} of '{name}' is not deployed there: nothing goes", code="not_deployed")
         for deployment in found:
             self._targets.refuse_unconfigured(deployment)
+            if not forces:
+                self._verbs.refuse_bound(deployment)
         return self._undeploying.begin(principal, version, found, idempotency_key=idempotency_key)
 
     def _require_image(self, version: Version, target: str, repository: Repository) -> None:

@@ -85,6 +85,7 @@ def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
             version,
             target=place.target,
             namespace=place.namespace,
+            forces=place.force,
             idempotency_key=idempotency_key,
         )
         return AcceptedJob.of(job, f"the undeployment of version {version} of '{name}' was accepted")

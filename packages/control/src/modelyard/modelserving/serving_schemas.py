@@ -34,6 +34,7 @@ class UndeployBody(RequestBody):
 
     target: str | None = Field(default=None, max_length=MAX_TARGET)
     namespace: str | None = None
+    force: bool = Field(default=False, description="also what APIs of the gateway lead to")
 
 
 class InferenceBody(RecipeBody):
