@@ -1,6 +1,7 @@
 """The chart, rendered by the real Helm and judged by Kubernetes' own schemas: what it makes, and what it refuses."""
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -179,16 +180,37 @@ def _variable(objects: list[Object], name: str) -> dict[str, Any]:
 class TestTheGateway:
     VALUES: Mapping[str, str] = {"gateway.enabled": "true"}
 
-    def test_its_nodes_and_the_control_plane_have_the_same_key_and_no_token_of_the_cluster(self) -> None:
-        objects = rendered(self.VALUES)
+    @pytest.mark.parametrize(
+        ("values", "reference"),
+        [
+            ({}, {"name": "mine-modelyard-gateway", "key": "gateway-key"}),
+            ({"keys.gatewayKey": "for-nodes"}, {"name": "keys", "key": "for-nodes"}),
+        ],
+        ids=["made by the chart", "the operator's"],
+    )
+    def test_its_nodes_and_the_control_plane_have_the_same_key_and_no_token_of_the_cluster(
+        self, values: Mapping[str, str], reference: Mapping[str, str]
+    ) -> None:
+        objects = rendered({**self.VALUES, **values})
         gateway = one_of(objects, "Deployment", "mine-modelyard-gateway")["spec"]["template"]["spec"]
         control = one_of(objects, "Deployment", "mine-modelyard")["spec"]["template"]["spec"]
         keys = [
             [each["valueFrom"] for each in pod["containers"][0]["env"] if each["name"] == "MODELYARD_GATEWAY_KEY"]
             for pod in (gateway, control)
         ]
-        assert keys[0] == keys[1] == [{"secretKeyRef": {"name": "keys", "key": "gateway-key"}}]
+        assert keys[0] == keys[1] == [{"secretKeyRef": reference}]
+        secrets = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "Secret"}
+        assert secrets.keys() == ({reference["name"]} if not values else set())
+        assert all(len(b64decode(data["gateway-key"])) >= 32 for data in secrets.values())
         assert gateway["automountServiceAccountToken"] is False
+
+    def test_it_reaches_the_control_plane_where_others_are_kept_out(self) -> None:
+        values = {**self.VALUES, "networkPolicy.from[0].podSelector.matchLabels.app": "console"}
+        policy = one_of(rendered(values), "NetworkPolicy", "mine-modelyard")
+        (rule,) = policy["spec"]["ingress"]
+        chosen = [one["podSelector"]["matchLabels"] for one in rule["from"]]
+        gateway = one_of(rendered(values), "Deployment", "mine-modelyard-gateway")["spec"]["selector"]["matchLabels"]
+        assert chosen == [{"app": "console"}, gateway]
 
     def test_a_pod_has_longer_than_its_requests_to_end(self) -> None:
         values = {**self.VALUES, "gateway.drainSeconds": "300", "gateway.noticeSeconds": "20"}

@@ -110,7 +110,7 @@ def release(real_kubeconfig: Path, image: None, tmp_path_factory: pytest.TempPat
     volumes = [_volume(release, name, tmp_path_factory.mktemp(name)) for name in ("home", "mlflow")]
     secrets = {
         "database": ["database-url", "jobs-database-url", "mlflow-database-url"],
-        "keys": ["secrets-key", "webhooks-key", "tracking-key", "gateway-key"],
+        "keys": ["secrets-key", "webhooks-key", "tracking-key"],
     }
     try:
         for namespace in (release.namespace, release.models):

@@ -39,6 +39,13 @@ capabilities: { drop: [ALL] }
   valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
 {{- end }}
 
+{{/* With which nodes of the gateway log in at the control planes: of the operator's secret, or of the chart's own. */}}
+{{- define "modelyard.gatewayKey" -}}
+{{- $own := dict "name" "MODELYARD_GATEWAY_KEY" "secret" (printf "%s-gateway" (include "modelyard.name" .)) "key" "gateway-key" -}}
+{{- with .Values.keys.gatewayKey }}{{ $_ := set (set $own "secret" $.Values.keys.existingSecret) "key" . }}{{ end -}}
+{{- include "modelyard.secretVariable" $own -}}
+{{- end }}
+
 {{/* Variables that the control planes, MLflow and the migration have in common. */}}
 {{- define "modelyard.variables" -}}
 {{ include "modelyard.secretVariable" (dict "name" "MODELYARD_DATABASE_URL" "secret" .Values.database.existingSecret "key" .Values.database.urlKey) }}
