@@ -6,13 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from modelyard_serving import __version__
 from modelyard_serving.errors import MissingExtra, ServingError, UsageError
+from modelyard_serving.grpc import has_grpc
 from modelyard_serving.settings import TYPES, Settings, kinds, read_config
 
 _HELP = {
@@ -21,7 +21,7 @@ _HELP = {
     "mlflow_uri": "the address of the tracking server that has the model's run, as /metadata reports it",
     "host": "the address to listen on (127.0.0.1)",
     "port": "the port of HTTP (8080); 0 takes a free one",
-    "grpc_port": "the port of gRPC; without it there is none",
+    "grpc_port": "a port for gRPC alone; it is also taken on the port of HTTP",
     "workers": "how many processes serve, each with the model loaded (1)",
     "handover": "a folder through which servers of one address hand over their listening sockets",
     "status_file": "a status file with the state of the server and of each worker",
@@ -131,7 +131,7 @@ def _serve(settings: Settings, given: dict[str, Any], config: str | None) -> int
 
 
 def _check_grpc(settings: Settings) -> None:
-    if settings.grpc_port is not None and not (find_spec("google.protobuf") and find_spec("hpack")):
+    if settings.grpc_port is not None and not has_grpc():
         raise MissingExtra(extra="grpc", needed_for="--grpc-port")
 
 

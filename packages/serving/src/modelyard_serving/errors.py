@@ -10,6 +10,9 @@ class Kind(StrEnum):
     FORBIDDEN = "forbidden"  # 403, PERMISSION_DENIED.
     NOT_FOUND = "not_found"  # 404, NOT_FOUND.
     CONFLICT = "conflict"  # The server has another model than the caller named: 409, FAILED_PRECONDITION.
+    MISDIRECTED = (
+        "misdirected"  # Another version at this address was meant, which may still be there: 421, UNAVAILABLE.
+    )
     METHOD_NOT_ALLOWED = "method_not_allowed"  # 405, UNIMPLEMENTED.
     TOO_LARGE = "too_large"  # 413, RESOURCE_EXHAUSTED.
     UNSUPPORTED = "unsupported"  # 415 for an encoding, 501 for an operation; UNIMPLEMENTED.

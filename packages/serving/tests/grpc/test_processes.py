@@ -34,7 +34,7 @@ def is_ready(channel: grpc.Channel) -> bool:
 
 def channel_to(server: Any) -> grpc.Channel:
     """A channel with a connection of its own: channels to one address share theirs otherwise."""
-    address = server.status()["grpc_address"]
+    address = server.status().get("grpc_address") or server.status()["address"]
     return grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
 
 
@@ -121,8 +121,11 @@ class TestWorkers:
 
 
 class TestTheEnd:
-    def test_no_call_is_lost_when_the_server_stops_under_load(self, start_server: StartServer) -> None:
-        server = start_server("Sleeper", "--grpc-port", "0", "--lame-duck-s", "1")
+    @pytest.mark.parametrize("options", [("--grpc-port", "0"), ()], ids=["a port of its own", "the port of HTTP"])
+    def test_no_call_is_lost_when_the_server_stops_under_load(
+        self, start_server: StartServer, options: tuple[str, ...]
+    ) -> None:
+        server = start_server("Sleeper", *options, "--lame-duck-s", "1")
         stop, codes = threading.Event(), list[grpc.StatusCode]()
 
         def call_on_and_on() -> None:

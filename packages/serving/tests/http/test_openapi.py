@@ -48,3 +48,23 @@ class TestOpenApi:
         assert page == _DOCS.read_text()
         assert "https://" not in page
         assert "http://" not in page
+
+    async def test_behind_a_proxy_it_names_the_address_by_which_the_caller_came(self) -> None:
+        behind = {"host": "models.example.com", "x-forwarded-proto": "https", "x-forwarded-prefix": "/@acme/my%20model"}
+        document = json.loads((await bench(Doubler()).ask("GET", "/openapi.json", **behind)).body)
+        assert document["servers"] == [{"url": "https://models.example.com/@acme/my%20model"}]
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"host": "127.0.0.1:8080"},
+            {"host": "127.0.0.1", "x-forwarded-prefix": "/a b"},
+            {"host": "127.0.0.1", "x-forwarded-prefix": "churn"},
+            {"host": "127.0.0.1", "x-forwarded-prefix": f"/{'a' * 3000}"},
+            {"host": "a/b", "x-forwarded-prefix": "/churn"},
+            {"host": "127.0.0.1", "x-forwarded-proto": "javascript", "x-forwarded-prefix": "/churn"},
+        ],
+    )
+    async def test_what_is_no_address_of_a_proxy_is_not_shown(self, headers: dict[str, str]) -> None:
+        document = json.loads((await bench(Doubler()).ask("GET", "/openapi.json", **headers)).body)
+        assert "servers" not in document

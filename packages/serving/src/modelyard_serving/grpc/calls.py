@@ -14,12 +14,12 @@ from modelyard_serving.grpc.http2.connection import Connection, StreamHandler
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Messages, RequestMemory, compressed, frame_message
 from modelyard_serving.grpc.status import NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, ResponseHeads, failure
-from modelyard_serving.model_header import MODEL_HEADER
+from modelyard_serving.model_header import MODEL_HEADER, VERSION_HEADER
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 MAX_BUFFERED_BYTES = 1 << 20
-_CHECKED_HEADERS = frozenset({MODEL_HEADER.encode(), b"origin", b"sec-fetch-site"})
+_CHECKED_HEADERS = frozenset({MODEL_HEADER.encode(), VERSION_HEADER.encode(), b"origin", b"sec-fetch-site"})
 """Headers that can cause a rejection; without them the check is skipped."""
 _MIN_COMPRESSED_BYTES = 512
 _LARGE_BYTES = 256 * 1024
@@ -80,7 +80,7 @@ class CallFactory:
 
     def open(self, connection: Connection, stream: int, headers: Headers) -> StreamHandler:
         """The call of a new request; a no-op handler when it is rejected at once."""
-        refusal = self._refusal(headers)
+        refusal = self._refusal(connection, headers)
         if refusal is not None:
             connection.send_trailers(stream, refusal)
             return _RejectedCall()
@@ -109,7 +109,7 @@ class CallFactory:
             heads=self._heads,
         )
 
-    def _refusal(self, headers: Headers) -> bytes | None:
+    def _refusal(self, connection: Connection, headers: Headers) -> bytes | None:
         if headers.get(b":method") != b"POST":
             return NOT_POST
         if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
@@ -119,6 +119,8 @@ class CallFactory:
             message = f"there is no method {path[:200].decode(errors='replace')}"
             return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
         if not _CHECKED_HEADERS.isdisjoint(headers) and (error := self._service.refusal(metadata := Metadata(headers))):
+            if error.kind is Kind.MISDIRECTED:
+                connection.begin_drain()  # Only another connection can lead to another version.
             return failure(error, metadata)
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"identity" and encoding not in WINDOW_BITS:

@@ -14,7 +14,7 @@ _SWEEP_S = 5.0
 
 
 class GrpcServer:
-    """Serves one service."""
+    """Serves one service, on a listening socket of its own or on connections that another server hands over."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class GrpcServer:
         self._stream_window = min(max_message_bytes + PREFIX_SIZE + _WINDOW_SLACK, 2**31 - 1)
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
+        self._is_stopping = False
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -42,8 +43,7 @@ class GrpcServer:
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from now on. The socket is shared: closing it here closes it nowhere else."""
-        self._server = await self._loop.create_server(self._connect, sock=listener)
-        self._sweep()
+        self._server = await self._loop.create_server(self.open_connection, sock=listener)
 
     def begin_drain(self) -> None:
         """Send GOAWAY to every client."""
@@ -61,6 +61,7 @@ class GrpcServer:
         Returns:
             whether every call was answered.
         """
+        self._is_stopping = True
         self.stop_accepting()
         self._service.end_streams()
         if self._sweeper is not None:
@@ -87,11 +88,17 @@ class GrpcServer:
                 connection.abort()
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
 
-    def _connect(self) -> Connection:
-        return Connection(
+    def open_connection(self) -> Connection:
+        """The protocol of a new connection, which the caller connects to its transport."""
+        if self._sweeper is None:
+            self._sweep()
+        connection = Connection(
             self._calls.open,
             loop=self._loop,
             stream_window=self._stream_window,
             connections=self._connections,
             on_closed=self._empty.set,
         )
+        if self._is_stopping:
+            self._loop.call_soon(connection.drain)  # When it is open, and has taken what it came with.
+        return connection

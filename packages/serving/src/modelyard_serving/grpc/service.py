@@ -17,7 +17,7 @@ from modelyard_serving.grpc.reflection import REFLECTIONS, reflect
 from modelyard_serving.grpc.status import Metadata
 from modelyard_serving.metrics.exposition import statistics
 from modelyard_serving.metrics.shared_memory import SharedMetrics
-from modelyard_serving.model_header import MODEL_HEADER, ModelHeader
+from modelyard_serving.model_header import MODEL_HEADER, VERSION_HEADER, ModelHeader
 from modelyard_serving.origin_policy import OriginPolicy
 from modelyard_serving.protocol.configuration import configuration
 from modelyard_serving.protocol.proto import health_pb2 as health
@@ -62,12 +62,11 @@ class ModelService:
         }
 
     def refusal(self, metadata: Metadata) -> ServingError | None:
-        """Whether the call names another model or comes from a foreign web page (browsers do not use gRPC, but a proxy
-        may translate for one)."""
+        """Whether the call names another model or version, or comes from a foreign web page (browsers do not use gRPC,
+        but a proxy may translate for one)."""
         if (foreign := self._sources.refusal("POST", metadata)) is not None:
             return foreign
-        requested = metadata.get(MODEL_HEADER)
-        return None if requested is None else self._model_header.refusal(requested)
+        return self._model_header.refusal(metadata.get(MODEL_HEADER), metadata.get(VERSION_HEADER))
 
     def end_streams(self) -> None:
         """End the streams that have no end of their own."""

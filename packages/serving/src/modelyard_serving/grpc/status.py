@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.http2.headers import Headers, write_headers, write_trailers
-from modelyard_serving.model_header import VERSION_HEADER
+from modelyard_serving.model_header import MISDIRECTED_HEADER, VERSION_HEADER
 
 MESSAGE_LENGTH = 6000
 """Clients give up at headers of 8 KB."""
@@ -38,6 +38,7 @@ CODES: dict[Kind, Code] = {
     Kind.INVALID: Code.INVALID_ARGUMENT,
     Kind.FORBIDDEN: Code.PERMISSION_DENIED,
     Kind.NOT_FOUND: Code.NOT_FOUND,
+    Kind.MISDIRECTED: Code.UNAVAILABLE,
     Kind.METHOD_NOT_ALLOWED: Code.UNIMPLEMENTED,
     Kind.CONFLICT: Code.FAILED_PRECONDITION,
     Kind.TOO_LARGE: Code.RESOURCE_EXHAUSTED,
@@ -72,6 +73,8 @@ def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = Fals
     """The header block that ends a failed call, alone or, where the answer is begun, as its trailers."""
     code, message = describe_error(error, metadata)
     headers = [(b"grpc-status", b"%d" % code), (b"grpc-message", percent_encoded(message))]
+    if isinstance(error, ServingError) and error.kind is Kind.MISDIRECTED:
+        headers.append((MISDIRECTED_HEADER.encode(), b"1"))
     return write_trailers(headers) if is_begun else write_headers([_CONTENT_TYPE, *headers])
 
 

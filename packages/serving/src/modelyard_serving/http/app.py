@@ -15,7 +15,7 @@ from modelyard_serving.http.coding import compress, decompress
 from modelyard_serving.http.errors import REQUEST_ID, error_response
 from modelyard_serving.http.exchange import Handler, HandlerResult, Request, Response
 from modelyard_serving.inference import LARGE_BYTES
-from modelyard_serving.model_header import MODEL_HEADER, ModelHeader
+from modelyard_serving.model_header import MODEL_HEADER, VERSION_HEADER, ModelHeader
 
 Routes = Mapping[str, Mapping[str, Handler]]
 _INLINE_DECOMPRESS_BYTES = 2048
@@ -93,10 +93,11 @@ class App:
         return _with_request_id(await loop.run_in_executor(self._threads, compress, response, accepted), identity)
 
     def _route(self, request: Request) -> HandlerResult:
-        if MODEL_HEADER in request.headers and (
-            refusal := self._model_header.refusal(request.headers.get(MODEL_HEADER))
-        ):
-            raise refusal
+        headers = request.headers
+        if MODEL_HEADER in headers or VERSION_HEADER in headers:
+            refusal = self._model_header.refusal(headers.get(MODEL_HEADER), headers.get(VERSION_HEADER))
+            if refusal is not None:
+                raise refusal
         handlers = self._encoded.get(request.path)
         handler = handlers.get(request.method) if handlers is not None else None
         return self._route_decoded(request) if handler is None else handler(request)

@@ -3,6 +3,7 @@ is the application's. It rejects heads and bodies over the limits before it allo
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ IDLE_TIMEOUT_S = 120.0
 LINGER_S = 2.0
 """How long the rest of a rejected request is read and discarded, so that the response reaches the client."""
 MAX_PIPELINED = 64
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
+"""How every connection of HTTP/2 begins (RFC 9113, section 3.4), and none of HTTP/1.1."""
 _WRITE_SEPARATELY_BYTES = 64 * 1024
 
 
@@ -46,6 +49,8 @@ class ConnectionContext:
     """Lines of every head."""
     now: float
     """The loop's time, to the second: precise enough for the limits above, and free."""
+    open_http2: Callable[[], asyncio.Protocol] | None = None
+    """What takes over a connection whose client speaks HTTP/2; None where nothing does."""
     heads: Heads = field(default_factory=Heads)
     connections: set["Connection"] = field(default_factory=set)
     in_flight: int = 0
@@ -135,6 +140,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_lingering:
             return
+        if not self.has_received_request and data.startswith(HTTP2_PREFACE) and self._context.open_http2 is not None:
+            self._hand_over(self._context.open_http2(), data)
+            return
         self.deadline = self._context.now + READ_TIMEOUT_S
         is_continued = self._is_reading
         if not (is_continued or self._has_last) and (request := self._context.heads.request(data)) is not None:
@@ -145,6 +153,13 @@ class Connection(asyncio.Protocol):
         parsed, self._parsed = self._parsed, None
         if parsed is not None and not is_continued and self._is_repeatable(parsed):
             self._context.heads.remember(data, parsed.request)
+
+    def _hand_over(self, protocol: Any, data: bytes) -> None:
+        """Leave the connection to another protocol, from its first byte on."""
+        self._context.connections.discard(self)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(data)
 
     def _is_repeatable(self, exchange: _Exchange) -> bool:
         return exchange.keeps_alive and self._context.sources.is_already_trusted(exchange.request.headers)

@@ -11,6 +11,7 @@ from modelyard_serving.errors import InvalidInput, Kind
 from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
 from modelyard_serving.http.exchange import JSON, Request, Response, json_response
 from modelyard_serving.http.openapi import openapi
+from modelyard_serving.http.proxy import address_of_proxy
 from modelyard_serving.metrics.exposition import CONTENT_TYPE, expose, statistics
 from modelyard_serving.metrics.shared_memory import SharedMetrics
 from modelyard_serving.protocol.configuration import configuration
@@ -101,8 +102,8 @@ class Describer:
         body = expose(self._metrics, model=served.name, version=served.version)
         return Response(200, body, [("content-type", CONTENT_TYPE)])
 
-    def openapi(self, _: Request) -> Response:
-        return json_response(openapi(self._plane.served))
+    def openapi(self, request: Request) -> Response:
+        return json_response(openapi(self._plane.served, address=address_of_proxy(request.headers)))
 
     def docs(self, _: Request) -> Response:
         return Response(200, _DOCS.read_bytes(), [("content-type", "text/html; charset=utf-8")])

@@ -8,6 +8,7 @@ import orjson
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.http.coding import SUPPORTED, UnsupportedCoding
 from modelyard_serving.http.exchange import JSON, JSON_ONLY, Headers, Request, Response
+from modelyard_serving.model_header import MISDIRECTED_HEADER
 
 STATUS: dict[Kind, int] = {
     Kind.INVALID: 400,
@@ -16,6 +17,7 @@ STATUS: dict[Kind, int] = {
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.CONFLICT: 409,
     Kind.TOO_LARGE: 413,
+    Kind.MISDIRECTED: 421,
     Kind.UNSUPPORTED: 415,
     Kind.BUSY: 503,
     Kind.UNAVAILABLE: 503,
@@ -36,6 +38,8 @@ def error_response(error: BaseException, request: Request | None = None) -> Resp
     headers: Headers = JSON_ONLY
     if error.kind in (Kind.BUSY, Kind.UNAVAILABLE):
         headers = [JSON, ("retry-after", str(RETRY_AFTER_S))]
+    elif error.kind is Kind.MISDIRECTED:
+        headers = [JSON, (MISDIRECTED_HEADER, "1")]
     elif isinstance(error, UnsupportedCoding):
         headers = [JSON, ("accept-encoding", SUPPORTED)]
     return Response(STATUS[error.kind], orjson.dumps({"error": _truncated(error.message)}), headers)

@@ -26,8 +26,13 @@ _ERRORS = {
 }
 
 
-def openapi(served: ServedModel) -> dict[str, Any]:
-    """The document, of OpenAPI 3.1."""
+def openapi(served: ServedModel, *, address: str | None = None) -> dict[str, Any]:
+    """The document, of OpenAPI 3.1.
+
+    Args:
+        address: of the proxy by which the caller came: `https://models.example.com/churn`. Without one it is left out,
+            and paths are those of the server that the document comes from.
+    """
     signature = served.model.signature
     model = f"/v2/models/{quote(served.name, safe='')}"  # Braces would be parameters.
     paths = {
@@ -54,6 +59,7 @@ def openapi(served: ServedModel) -> dict[str, Any]:
             "summary": f"{served.name} {served.version}, served by modelyard-serving {__version__}",
             "description": _described(signature),
         },
+        **({} if address is None else {"servers": [{"url": address}]}),
         "paths": paths,
         "components": {"schemas": {"Error": _object({"error": {"type": "string"}})}},
     }

@@ -4,6 +4,7 @@ without losing a request."""
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 
 from modelyard_serving.http.connection import Application, Connection, ConnectionContext
@@ -18,7 +19,11 @@ about to send one."""
 
 
 class HttpServer:
-    """Serves one application."""
+    """Serves one application.
+
+    Args:
+        open_http2: makes the protocol of a connection whose client speaks HTTP/2; without it such a client is refused.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class HttpServer:
         max_body_bytes: int,
         sources: OriginPolicy,
         version: str,
+        open_http2: Callable[[], asyncio.Protocol] | None = None,
     ) -> None:
         self._loop = loop
         self._version = version
@@ -38,6 +44,7 @@ class HttpServer:
             sources=sources,
             common=common_lines(time.time(), version),
             now=loop.time(),
+            open_http2=open_http2,
         )
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None

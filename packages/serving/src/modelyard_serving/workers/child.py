@@ -15,11 +15,12 @@ import socket
 import sys
 import traceback
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
 from modelyard_serving.errors import InvalidModel, ServingError
+from modelyard_serving.grpc import has_grpc
 from modelyard_serving.http.routes import build_app
 from modelyard_serving.http.server import HttpServer
 from modelyard_serving.loading import load, load_model
@@ -30,6 +31,9 @@ from modelyard_serving.workers.channel import Channel, Message
 from modelyard_serving.workers.graceful_close import wait_until_accepted
 from modelyard_serving.workers.memory import resident_bytes
 from modelyard_serving.workers.repository import SharedRepository
+
+if TYPE_CHECKING:
+    from modelyard_serving.grpc.server import GrpcServer
 
 _HEARTBEAT_INTERVAL_S = 0.5
 _SWITCH_INTERVAL_S = 0.001
@@ -83,27 +87,36 @@ class Child:
             max_body_bytes=settings.max_body_bytes,
             request_timeout_s=settings.request_timeout_s,
         )
-        self._servers: list[Server] = [
-            HttpServer(
-                app,
-                loop=loop,
-                max_body_bytes=settings.max_body_bytes,
-                sources=settings.sources(),
-                version=self._plane.served.version,
-            )
-        ]
-        if boot.listeners.grpc is not None:
-            self._servers.append(self._grpc_server(boot))
+        self._metrics = boot.metrics
+        self._http = HttpServer(
+            app,
+            loop=loop,
+            max_body_bytes=settings.max_body_bytes,
+            sources=settings.sources(),
+            version=self._plane.served.version,
+            open_http2=self._open_http2 if has_grpc() else None,
+        )
+        self._grpc = self._grpc_server() if boot.listeners.grpc is not None else None
         self._drain_requested: asyncio.Future[bool] = loop.create_future()
 
-    def _grpc_server(self, boot: Boot) -> "Server":
+    @property
+    def _servers(self) -> list["Server"]:
+        return [self._http] if self._grpc is None else [self._http, self._grpc]
+
+    def _open_http2(self) -> asyncio.Protocol:
+        """gRPC on the port of HTTP. Its libraries are loaded when the first client speaks it."""
+        if self._grpc is None:
+            self._grpc = self._grpc_server()
+        return self._grpc.open_connection()
+
+    def _grpc_server(self) -> "GrpcServer":
         from modelyard_serving.grpc.server import GrpcServer  # noqa: PLC0415  # Its libraries are an extra.
         from modelyard_serving.grpc.service import ModelService  # noqa: PLC0415  # As above.
         from modelyard_serving.grpc.status import ResponseHeads  # noqa: PLC0415  # As above.
 
         settings = self._settings
         service = ModelService(
-            self._plane, boot.metrics, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
+            self._plane, self._metrics, sources=settings.sources(), request_timeout_s=settings.request_timeout_s
         )
         return GrpcServer(
             service,
@@ -116,7 +129,7 @@ class Child:
         """Serve until draining is done."""
         self._channel.listen(self._on_message, self._on_orphaned)
         self._loop.add_signal_handler(signal.SIGTERM, self._request_drain)
-        for server, listener in zip(self._servers, self._listeners.all, strict=True):
+        for server, listener in self._listening():
             await server.start(listener)
         self._send_heartbeat()
         self._channel.send({"event": "ready"})
@@ -158,9 +171,8 @@ class Child:
         self._channel.send({"event": "closed"})
         if not is_last:
             await asyncio.sleep(max(_HANDSHAKE_S, self._settings.lame_duck_s))
-        timeout_s = self._settings.drain_timeout_s
-        if not all(await asyncio.gather(*(server.stop(timeout_s) for server in self._servers))):
-            _log.error("stopped with unfinished requests after %g s", timeout_s)
+        if not await self._stop_servers():
+            _log.error("stopped with unfinished requests after %g s", self._settings.drain_timeout_s)
         for observer in self._plane.observers:
             observer.close()
 
@@ -170,9 +182,21 @@ class Child:
         await asyncio.sleep(self._settings.lame_duck_s)
         self._channel.send({"event": "closing"})
         await asyncio.sleep(_HANDSHAKE_S)
-        for server, listener in zip(self._servers, self._listeners.all, strict=True):
+        for server, listener in self._listening():
             await wait_until_accepted(listener)
             server.stop_accepting()
+
+    def _listening(self) -> "list[tuple[Server, socket.socket]]":
+        """The servers with their listening sockets; gRPC may have none of its own."""
+        return list(zip(self._servers, self._listeners.all, strict=False))
+
+    async def _stop_servers(self) -> bool:
+        """HTTP first, which until then may hand a connection over to gRPC; whether every request was answered."""
+        until = self._loop.time() + self._settings.drain_timeout_s
+        is_clean = await self._http.stop(self._settings.drain_timeout_s)
+        if self._grpc is None:
+            return is_clean
+        return await self._grpc.stop(max(0.0, until - self._loop.time())) and is_clean
 
 
 def main() -> None:
