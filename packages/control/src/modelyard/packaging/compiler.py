@@ -13,6 +13,7 @@ from modelyard.packaging.compilation import Report, not_tried, read_report
 from modelyard.packaging.example import example_of, read_request
 from modelyard.packaging.plan import ServingPlan
 from modelyard.packaging.python import lock_with_its_python
+from modelyard.packaging.server_lock import lock_server
 from modelyard.packaging.trial import MODEL_VARIABLE, Trial, ended_trial
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
@@ -136,8 +137,8 @@ class TrialCompiler:
     ) -> Serving:
         """The environment of the translation: what is in both has the versions with which it was tried."""
         plan = plan.compiled()
-        lock = self._environments.lock(
-            plan.requirements, constraints=trial.text, server_extras=plan.server_extras, log=log
+        lock = lock_server(
+            self._environments, plan.requirements, constraints=trial.text, extras=plan.server_extras, log=log
         )
         python = self._environments.ensure(lock, log=log).python
         return Serving(plan, lock, python, compiled=files, example=example)

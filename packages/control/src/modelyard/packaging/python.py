@@ -6,6 +6,7 @@ from packaging.specifiers import SpecifierSet
 
 from modelyard.errors import Invalid
 from modelyard.packaging.plan import ServingPlan
+from modelyard.packaging.server_lock import lock_server
 from modelyard.ports.environments import Environments, Lock, LogLine
 
 SERVER_PYTHON = SpecifierSet(">=3.11")
@@ -39,14 +40,18 @@ def lock_with_its_python(
         Invalid: code `python_unservable` or `python_unavailable`, besides what the port says.
     """
     texts = "\n".join([*plan.constraints, constraints])
-    requires_python = plan.requires_python
     try:
         refuse_unservable_python(plan.python)
-        return environments.lock(
-            plan.requirements, constraints=texts, requires_python=requires_python, server_extras=extras, log=log
+        return lock_server(
+            environments,
+            plan.requirements,
+            constraints=texts,
+            requires_python=plan.requires_python,
+            extras=extras,
+            log=log,
         )
     except Invalid as refused:
         if refused.code not in {"python_unservable", "python_unavailable"} or not plan.is_native:
             raise
         log(f"warning: the model was made by Python {plan.python}, which is not here: the platform's own serves it")
-    return environments.lock(plan.requirements, constraints=texts, server_extras=extras, log=log)
+    return lock_server(environments, plan.requirements, constraints=texts, extras=extras, log=log)

@@ -109,6 +109,11 @@ class LocalTarget:
         """Those of the settings."""
         return self._range
 
+    @property
+    def takes_grpc(self) -> bool:
+        """A model server takes it on its one port."""
+        return True
+
     def is_free(self, port: int) -> bool:
         """Whether nobody listens there now."""
         return is_free(self._host, port)

@@ -92,6 +92,11 @@ class KubernetesTarget:
         return True
 
     @property
+    def takes_grpc(self) -> bool:
+        """A model server takes it on the port of HTTP too, which the Service leads to."""
+        return True
+
+    @property
     def most_cpu(self) -> float | None:
         """As much as a node has."""
         return None
