@@ -334,6 +334,20 @@ class TestTokens:
         assert caller(tokens.get("/other", bearer(token))) == "sub-o"
         assert caller(tokens.get("/b", bearer(issuer.token(sub="Ünal | & =]] x", scope=["predict"])))) == "sub-odd"
 
+    @pytest.mark.parametrize(("path", "who"), [("/a", "sub-a"), ("/open", None)])
+    def test_beside_a_key_it_does_not_count_and_does_not_reach_the_server(
+        self, tokens: Gateway, issuer: Issuer, path: str, who: str | None
+    ) -> None:
+        token = issuer.token(sub="Ünal | & =]] x", scope="predict")
+        for given in (with_key("sub-a-one"), [*with_key("sub-a-one"), *with_key("sub-a-one")]):
+            answer = tokens.get(path, [*given, *bearer(token)])
+            assert token not in answer.text
+        assert caller(tokens.get(path, [*with_key("sub-a-one"), *bearer(token)])) == who
+
+    def test_what_the_gateway_does_not_know_beside_a_key_is_the_servers(self, tokens: Gateway) -> None:
+        sent = reached(tokens.get("/a", [*with_key("sub-a-one"), *bearer("of-the-backend")]))["headers"]
+        assert ["authorization", "Bearer of-the-backend"] in sent
+
     def test_a_token_opens_no_more_than_its_subscription(self, tokens: Gateway, issuer: Issuer) -> None:
         token = issuer.token(scope="predict")
         assert refusal(tokens.get("/b", bearer(token))) == (403, "subscription_out_of_scope")
@@ -542,6 +556,7 @@ class TestSecrecy:
                     gateway.get(f"{path}?{QUERY}={key}", with_key(key)),
                 ]
             answers += [gateway.get(path, bearer(token)) for token in tokens.values() if path != "/open"]
+            answers += [gateway.get(path, [*with_key(key), *bearer(tokens["good"])]) for key in keys.values()]
         assert {200, 401, 403, 500} == {answer.status_code for answer in answers}
         log = gateway.node.folder.access_log
         until(lambda: "/nothing" in log.read_text())

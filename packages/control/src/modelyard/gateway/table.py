@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+VERSION_HEADER = "modelyard-version"
+"""Of a request: the version that shall answer. Of an answer: the one that did."""
+PREFIX_HEADER = "x-forwarded-prefix"
+"""Of a request: what was taken from its path, for servers that write addresses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -135,6 +140,9 @@ class Forward:
     destinations: tuple[Destination, ...]
     strip: int = 0
     """How many segments are taken from the beginning of the path; what is left begins with `/`."""
+    version: int | None = None
+    """The version that shall answer, where one is named. `request_headers` say so to the server; one that has another
+    refuses, and is asked again: while a deployment's version is replaced, two share its address."""
     sticky: Sticky | None = None
     mirrors: tuple[Mirror, ...] = ()
     timeout_seconds: float | None = None

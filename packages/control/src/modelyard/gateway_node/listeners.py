@@ -12,6 +12,7 @@ from modelyard.gateway_node.configuration import ROUTES_NAME
 from modelyard.gateway_node.filters import FILTERS, SPOOFABLE_HEADERS, HttpFilter
 from modelyard.gateway_node.folder import NodeFolder
 from modelyard.gateway_node.local_replies import LOCAL_REPLIES
+from modelyard.gateway_node.misdirected import misdirected_filter
 from modelyard.gateway_node.settings import GatewayNodeSettings
 
 STAT_PREFIX = "gateway"
@@ -83,6 +84,7 @@ def _public(folder: NodeFolder, settings: GatewayNodeSettings, *, is_tls: bool) 
         http_filters=[
             _filter("envoy.filters.http.health_check", _READINESS),
             *(_discovered(folder, each) for each in FILTERS),
+            misdirected_filter(),
             _filter("envoy.filters.http.router", typed("envoy.extensions.filters.http.router.v3.Router")),
         ],
     )

@@ -85,31 +85,30 @@ class ApiRoutes:
             if api.protocols == ("https",):
                 yield maker.respond(f".{kind}.plain", replace(match, plain_http=True), _HTTPS_ONLY)
             found, timeout = self._current(api)
-            yield maker.to(f".{kind}", match, self._targets.by_grpc(found), strip=0, timeout_seconds=timeout)
+            yield maker.to(f".{kind}", match, self._targets.by_grpc(found), timeout_seconds=timeout)
 
     def _of_api(self, choice: Choice, api: Api, vary: Mapping[str, str]) -> Iterator[Route]:
         maker = self._maker(api, vary)
-        strip = depth(choice.address.path)
-        for name, match, number in self._matches(choice, api):
+        for name, match, number, prefix in self._matches(choice, api):
             found, timeout = self._answer(api, number)
             if api.protocols == ("https",):
                 yield from _plain(maker, f".{choice.name}{name}", match)
             if isinstance(found, Found) and found.is_model_server:
                 metrics = replace(match, segments=(*match.segments, "metrics"))
                 yield maker.respond(f".{choice.name}{name}.metrics", metrics, NO_METRICS)
-            yield maker.to(f".{choice.name}{name}", match, found, strip=strip, timeout_seconds=timeout)
+            yield maker.to(f".{choice.name}{name}", match, found, prefix=prefix, timeout_seconds=timeout)
         if choice.pattern is None:
             unknown = Respond(404, "api_revision_unknown", f"API '{api.api_id}' has no such revision online")
             yield maker.respond(f".{choice.name}.rev", choice.address.with_parameter("[^/]*"), unknown)
 
-    def _matches(self, choice: Choice, api: Api) -> Iterator[tuple[str, Match, int | None]]:
-        """Where an API answers: each of its revisions behind `;rev=N`, and the current one."""
+    def _matches(self, choice: Choice, api: Api) -> Iterator[tuple[str, Match, int | None, str]]:
+        """Where an API answers, and with which prefix: each of its revisions behind `;rev=N`, and the current one."""
         if choice.pattern is None and api.status_at(self._now) is not ApiStatus.RETIRED:
             for revision in self._revisions.get((api.tenant_id, api.api_id), ()):
                 if revision.is_online:
-                    match = choice.address.at_revision(revision.number).match()
-                    yield f".rev{revision.number}", match, revision.number
-        yield "", choice.match, api.current_revision
+                    address = choice.address.at_revision(revision.number)
+                    yield f".rev{revision.number}", address.match(), revision.number, address.path
+        yield "", choice.match, api.current_revision, choice.address.path
 
     def _speaks_protocol(self, answer: Api | Respond) -> bool:
         found = answer if isinstance(answer, Respond) else self._current(answer)[0]

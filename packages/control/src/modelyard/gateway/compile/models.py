@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from modelyard.gateway.compile.routes import API_HEADER, RouteMaker
 from modelyard.gateway.compile.spelling import encoded, is_plain, spellings, tenant_prefix
 from modelyard.gateway.compile.targets import Targets
-from modelyard.gateway.table import Access, Match, MatchKind, Respond, Route, ValueMatch
+from modelyard.gateway.table import VERSION_HEADER, Access, Match, MatchKind, Respond, Route, ValueMatch
 from modelyard.principals import FIRST_TENANT
 
 MODEL_HEADER = "modelyard-model"
 TENANT_HEADER = "modelyard-tenant"
-VERSION_HEADER = "modelyard-version"
-"""Of a request: the version that shall answer. Of an answer: the one that did."""
 NO_METRICS = Respond(404, "not_found", "metrics of models are not reachable through the gateway")
 _ANY_PORT = "(?::[0-9]+)?"
 
@@ -21,7 +19,7 @@ def model_routes(targets: Targets, tenant_id: str, model_name: str, access: Acce
     """HTTP, of one model."""
     prefix = tenant_prefix(tenant_id)
     maker = _maker(tenant_id, model_name, access)
-    strip = 1 if not prefix else 2
+    base = f"{prefix}/{encoded(model_name)}"
 
     def at(*segments: str, headers: tuple[ValueMatch, ...] = ()) -> Match:
         if is_plain(model_name):
@@ -34,15 +32,15 @@ def model_routes(targets: Targets, tenant_id: str, model_name: str, access: Acce
     yield maker.respond(".versions.metrics", at("versions", "[^/]+", "metrics"), NO_METRICS)
     for version in versions:
         found = targets.version(tenant_id, model_name, version)
-        yield maker.to(f".versions.{version}", at("versions", str(version)), found, strip=strip + 2)
+        yield maker.to(f".versions.{version}", at("versions", str(version)), found, prefix=f"{base}/versions/{version}")
     unknown = Respond(404, "version_unknown", _unknown(model_name, versions))
     yield maker.respond(".versions", at("versions"), unknown)
     for version in versions:
         found = targets.version(tenant_id, model_name, version)
-        yield maker.to(f".asked.{version}", at(headers=(_asks_for(version),)), found, strip=strip)
+        yield maker.to(f".asked.{version}", at(headers=(_asks_for(version),)), found, prefix=base)
     asks_for_other = ValueMatch(VERSION_HEADER, MatchKind.PRESENT)
     yield maker.respond(".asked", at(headers=(asks_for_other,)), unknown)
-    yield maker.to("", at(), targets.model(tenant_id, model_name), strip=strip)
+    yield maker.to("", at(), targets.model(tenant_id, model_name), prefix=base)
 
 
 def model_grpc_routes(targets: Targets, tenant_id: str, model_name: str, access: Access) -> Iterator[Route]:
@@ -64,12 +62,12 @@ def model_grpc_routes(targets: Targets, tenant_id: str, model_name: str, access:
         for version in versions:
             match = Match(grpc=True, headers=(*headers, _asks_for(version)))
             found = targets.by_grpc(targets.version(tenant_id, model_name, version))
-            yield maker.to(f".{kind}.{version}", match, found, strip=0)
+            yield maker.to(f".{kind}.{version}", match, found)
         asks_for_other = Match(grpc=True, headers=(*headers, ValueMatch(VERSION_HEADER, MatchKind.PRESENT)))
         unknown = Respond(404, "version_unknown", _unknown(model_name, versions))
         yield maker.respond(f".{kind}.other", asks_for_other, unknown)
         found = targets.by_grpc(targets.model(tenant_id, model_name))
-        yield maker.to(f".{kind}", Match(grpc=True, headers=headers), found, strip=0)
+        yield maker.to(f".{kind}", Match(grpc=True, headers=headers), found)
 
 
 def tenant_condition(tenant_id: str) -> ValueMatch:

@@ -3,8 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from modelyard.gateway.compile.spelling import depth
 from modelyard.gateway.compile.targets import Found
-from modelyard.gateway.table import OPEN, Access, Action, Forward, Match, RedirectToHttps, Respond, Route
+from modelyard.gateway.table import (
+    OPEN,
+    PREFIX_HEADER,
+    VERSION_HEADER,
+    Access,
+    Action,
+    Forward,
+    Match,
+    RedirectToHttps,
+    Respond,
+    Route,
+)
 
 API_HEADER = "modelyard-api"
 REASON_HEADER = "modelyard-route-reason"
@@ -29,16 +41,23 @@ class RouteMaker:
         match: Match,
         found: Found | Respond,
         *,
-        strip: int,
+        prefix: str = "",
         sentence: str = "",
         timeout_seconds: float | None = None,
     ) -> Route:
-        """A route to what was found for a target."""
+        """A route to what was found for a target.
+
+        Args:
+            prefix: what is taken from the beginning of the path, as we give it out: `/churn/versions/3`. Of another
+                spelling as many segments are taken.
+        """
         if isinstance(found, Respond):
             return self.respond(name, match, found)
         action = Forward(
             destinations=found.destinations,
-            strip=strip,
+            strip=depth(prefix),
+            version=found.version,
+            request_headers=_request_headers(prefix, found.version),
             sticky=found.sticky,
             mirrors=found.mirrors,
             timeout_seconds=timeout_seconds,
@@ -70,3 +89,8 @@ class RouteMaker:
             response_headers={**own, **self.response_headers, **headers},
             reason=reason,
         )
+
+
+def _request_headers(prefix: str, version: int | None) -> Mapping[str, str]:
+    headers = {PREFIX_HEADER: prefix} if prefix else {}
+    return headers if version is None else {**headers, VERSION_HEADER: str(version)}

@@ -23,6 +23,8 @@ class Found:
     sticky: Sticky | None = None
     mirrors: tuple[Mirror, ...] = ()
     is_model_server: bool = True
+    version: int | None = None
+    """The one that shall answer, and no other, where one is named."""
 
 
 class Targets:
@@ -93,7 +95,8 @@ class Targets:
         deployed = [each for each in self._models.get((tenant_id, model_name), []) if each.version == version]
         best = self._best(deployed, version)
         if best is not None:
-            return self._forward(best, "version", f"version {version} was asked for")
+            found = self._forward(best, "version", f"version {version} was asked for")
+            return replace(found, version=version)
         if deployed:
             message = f"version {version} of model '{model_name}' is not ready yet; try again"
             return Respond(503, "model_not_ready", message)

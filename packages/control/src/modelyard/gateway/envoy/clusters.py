@@ -76,7 +76,7 @@ def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, 
         circuit_breakers={
             "thresholds": [
                 dict.fromkeys(
-                    ("max_connections", "max_pending_requests", "max_requests"),
+                    ("max_connections", "max_pending_requests", "max_requests", "max_retries"),
                     _MOST_COPIES if is_shadow else _MOST,
                 )
             ]

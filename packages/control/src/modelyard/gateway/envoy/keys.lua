@@ -91,10 +91,21 @@ local function contains(value, wanted)
   return value == wanted or (" " .. value .. " "):find(" " .. wanted .. " ", 1, true) ~= nil
 end
 
--- The subscription of a token that jwt_authn verified for an issuer of this tenant, and whether there is such a token.
-local function by_token(handle, tenant)
+-- What jwt_authn verified, by issuer. Such a token is removed, also where a key counts: what opens the gateway is no
+-- business of the server behind it.
+local function take_token(handle)
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
-  if not verified then return nil, false end
+  for _, issuer in ipairs(verified and issuers or {}) do
+    if verified[issuer.name] then
+      handle:headers():remove("authorization")
+      return verified
+    end
+  end
+  return {}
+end
+
+-- The subscription of a token that was verified for an issuer of this tenant, and whether there is such a token.
+local function by_token(verified, tenant)
   local is_verified = false
   for _, issuer in ipairs(issuers) do
     local claims = issuer.tenant == tenant and verified[issuer.name]
@@ -120,6 +131,7 @@ end
 local function identify(handle, route)
   local headers = handle:headers()
   local header_name, query_name, tenant = route:get("key_header"), route:get("key_query"), route:get("tenant")
+  local verified = take_token(handle)
   local key, is_repeated = take_key(headers, header_name, query_name)
   if is_repeated then return nil, "key_given_twice", "the subscription key was given more than once" end
   local found
@@ -128,8 +140,7 @@ local function identify(handle, route)
     if not found then return nil, "key_invalid", "the subscription key is not valid" end
   else
     local is_verified
-    found, is_verified = by_token(handle, tenant)
-    if is_verified then headers:remove("authorization") end
+    found, is_verified = by_token(verified, tenant)
     if not found and (is_verified or (#issuers > 0 and headers:get("authorization"))) then
       return nil, "token_invalid", "the token is not valid, or belongs to no subscription"
     end

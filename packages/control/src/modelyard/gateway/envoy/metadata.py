@@ -16,6 +16,8 @@ def route_metadata(route: Route, table: RouteTable) -> dict[str, Any]:
         said["api"] = route.api_id
     if isinstance(route.action, Forward):
         said |= _model(route.action, table)
+        if route.action.version is not None:
+            said["code"] = "version_moved"  # Of the answer when no server of the version could be found.
     if isinstance(route.action, Respond):
         said["code"] = route.action.code
     return {"filter_metadata": {NAMESPACE: said, **access_metadata(route)}}

@@ -11,6 +11,7 @@ from modelyard.gateway.envoy.metadata import route_metadata
 from modelyard.gateway.table import Forward, Mirror, RedirectToHttps, Respond, Route, RouteTable, Sticky, StickyBy
 from modelyard.gateway_node import ROUTES_NAME
 from modelyard.gateway_node.comparer import COMPARE_HEADER, COMPARER
+from modelyard.gateway_node.misdirected import MISDIRECTED_HEADER
 
 CLIENT_HEADER = "modelyard-subscription"
 """Who calls, as the filter of keys says it; no caller can set it."""
@@ -27,6 +28,14 @@ _RETRIES = {
         }
     ],
     "host_selection_retry_max_attempts": 3,
+}
+_RETRIES_OF_VERSION = {
+    **_RETRIES,
+    # Of two versions at one address, during a replacement, each connection leads to one.
+    "retry_on": f"{_RETRIES['retry_on']},retriable-headers",
+    "retriable_headers": [{"name": MISDIRECTED_HEADER, "present_match": True}],
+    "num_retries": 8,
+    "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
 }
 _LISTS = frozenset({"vary", "link"})
 _GRPC_STATUS = {400: "3", 401: "16", 403: "7", 404: "5", 410: "5", 503: "14"}
@@ -79,6 +88,8 @@ def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, 
     backend = table.backends[action.destinations[0].backend]
     timeout = _NEVER if action.timeout_seconds is None else f"{action.timeout_seconds:g}s"
     forward: dict[str, Any] = {"timeout": timeout, "idle_timeout": _NEVER, "retry_policy": _RETRIES}
+    if action.version is not None:
+        forward["retry_policy"] = _RETRIES_OF_VERSION
     if len(action.destinations) == 1:
         forward["cluster"] = cluster_name(action.destinations[0].backend, is_grpc=is_grpc)
     else:

@@ -42,6 +42,6 @@ def _provider(issuer: TokenIssuer) -> dict[str, Any]:
         "require_expiration": True,
         "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
         "payload_in_metadata": issuer.name,
-        "forward": True,  # The next issuer looks too; the filter of keys removes it.
+        "forward": True,  # The next issuer looks too; the filter of keys removes what any of them verified.
         "jwt_cache_config": {"jwt_cache_size": _CACHED_TOKENS, "jwt_max_token_size": _LONGEST_CACHED},
     }
