@@ -86,7 +86,7 @@ class Deployment:
 
     `status` is pending, starting, ready, degraded, draining, stopped or failed; `reason` says why it is not ready.
     `replicas` are wanted, `ready_replicas` answer; with `autoscaling` the target chooses how many. `url` is the model
-    server's address once there is one.
+    server's address once there is one; `api_url` is the model's stable address, None where there is no gateway.
     """
 
     deployment_id: str
@@ -100,6 +100,7 @@ class Deployment:
     autoscaling: Autoscaling | None
     ready_replicas: int
     url: str | None
+    api_url: str | None
     created_at: datetime | None
     updated_at: datetime | None
     job_id: str | None
@@ -135,6 +136,7 @@ class Deployment:
             autoscaling=None if autoscaling is None else Autoscaling.from_json(autoscaling),
             ready_replicas=fields.optional_integer("ready_replicas") or 0,
             url=fields.optional_text("url"),
+            api_url=fields.optional_text("api_url"),
             created_at=fields.optional_time("created_at"),
             updated_at=fields.optional_time("updated_at"),
             job_id=fields.optional_text("job_id"),
@@ -385,39 +387,57 @@ class Deployments:
         where = _path(deployment_id, "logs")
         return follow(self._transport, where, offset=offset, tail=tail, query=query, patience=patience)
 
-    def predictor(self, reference: str, *, version: int | None = None, timeout: float = 60.0) -> Predictor:
-        """A client of the deployment's model server, for many predictions.
+    def predictor(
+        self, reference: str, *, version: int | None = None, key: str | None = None, timeout: float = 60.0
+    ) -> Predictor:
+        """A client for many predictions of a model, at its stable address: the gateway chooses the version in
+        production, else the newest that serves, and follows promotions and replacements.
 
-        Of several deployments of one version the first that is ready is called: their predictions are equal.
+        A deployment's id, or a model where there is no gateway, is called at its model server. Of several deployments
+        of one version the first that is ready is called: their predictions are equal.
 
         Args:
-            reference: a deployment's id or a model's name.
-            version: which of the model's versions, if several are deployed.
+            reference: a model's name, or a deployment's id.
+            version: which of the model's versions.
+            key: of a subscription; it is sent to the gateway only.
 
         Raises:
-            NotFound, Conflict: as `find`.
+            NotFound: there is no such deployment.
+            Conflict: as `find`, where there is no gateway.
             Unavailable: it has no address yet.
         """
         found = candidates(self, reference, version=version)
+        first = found[0]
+        if first.api_url is not None and first.deployment_id != reference:
+            url = first.api_url if version is None else f"{first.api_url}/versions/{version}"
+            return self._predictor(url, first, version, key=key, timeout=timeout)
         versions = {one.model_version for one in found}
-        deployment = found[0] if len(versions) == 1 else self.find(reference, version=version)
+        deployment = first if len(versions) == 1 else self.find(reference, version=version)
         if deployment.url is None:
             reason = f": {deployment.reason}" if deployment.reason else ""
             raise Unavailable(
                 f"deployment {deployment.deployment_id} is {deployment.status}{reason}", code="deployment_not_ready"
             )
+        return self._predictor(deployment.url, deployment, version, key=None, timeout=timeout)
+
+    def predict(
+        self, reference: str, rows: object, *, version: int | None = None, key: str | None = None
+    ) -> Prediction:
+        """Predict once. For many predictions take a `predictor`, which finds the address only once."""
+        with self.predictor(reference, version=version, key=key) as predictor:
+            return predictor.predict(rows)
+
+    def _predictor(
+        self, url: str, deployment: Deployment, version: int | None, *, key: str | None, timeout: float
+    ) -> Predictor:
         return Predictor(
-            deployment.url,
+            url,
             model=deployment.model_name,
             version=version,
+            key=key,
             timeout=timeout,
             clock=self._transport.clock,
         )
-
-    def predict(self, reference: str, rows: object, *, version: int | None = None) -> Prediction:
-        """Predict once. For many predictions take a `predictor`, which finds the deployment only once."""
-        with self.predictor(reference, version=version) as predictor:
-            return predictor.predict(rows)
 
     def _wait(
         self,

@@ -66,6 +66,8 @@ class Job:
     experiment_name: str | None
     deployment_id: str | None
     deployment_url: str | None
+    api_url: str | None
+    """The model's stable address at the gateway, of a job that deployed it."""
     source: Mapping[str, Any] | None
     """What it runs, None where it runs no script: `script_name`, `script_sha256`, `project`, `arguments`,
     `environment`, the names of `secrets`, `requirements`, `constraints`, `requires_python`, `git_commit`,
@@ -128,6 +130,7 @@ class Job:
             experiment_name=fields.optional_text("experiment_name"),
             deployment_id=fields.optional_text("deployment_id"),
             deployment_url=fields.optional_text("deployment_url"),
+            api_url=fields.optional_text("api_url"),
             source=fields.optional_mapping("source"),
             logged_models=fields.items("logged_models"),
             selection=fields.optional_mapping("selection"),

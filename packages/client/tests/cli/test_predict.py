@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from cli_run import Run
-from modelyard_standin import StandIn, deployment
+from modelyard_standin import StandIn, deployment, error
 from pyarrow import parquet
 
 from modelyard_client.errors import Invalid
@@ -101,3 +101,51 @@ class TestPredict:
         (tmp_path / "rows.csv").write_text("age,income,the label\n31,5,yes\n")
         ended = run("predict", "churn", str(tmp_path / "rows.csv"))
         assert (ended.exit_code, ended.err) == (2, f"modelyard: there is no input 'the label'; {hint}\n")
+
+
+class TestAtTheGateway:
+    @pytest.fixture(autouse=True)
+    def stable(self, standin: StandIn, deployed: None) -> None:
+        """The model has a stable address, and two versions of it are deployed."""
+        at_gateway = {"api_url": f"{standin.url}/gateway/churn", "url": f"{standin.url}/model"}
+        standin.deployments = {
+            "dep-1": [deployment(**at_gateway)],
+            "dep-2": [deployment("dep-2", model_version=2, **at_gateway)],
+        }
+
+    def test_a_model_is_called_at_its_stable_address(self, standin: StandIn, run: Run) -> None:
+        assert run("predict", "churn", "-", stdin=b"[[1]]").exit_code == 0
+        (asked,) = standin.asked("POST", "/gateway/churn/predict")
+        assert (asked.headers["modelyard-model"], "authorization" in asked.headers) == ("churn", False)
+
+    def test_a_version_of_it_below_that(self, standin: StandIn, run: Run) -> None:
+        assert run("predict", "churn", "-", "--version", "2", stdin=b"[[1]]").exit_code == 0
+        (asked,) = standin.asked("POST", "/gateway/churn/versions/2/predict")
+        assert asked.headers["modelyard-model"] == "churn/2"
+
+    def test_a_deployment_that_is_named_is_called_itself(self, standin: StandIn, run: Run) -> None:
+        assert run("predict", "dep-2", "-", "--key", "secret", stdin=b"[[1]]").exit_code == 0
+        (asked,) = standin.asked("POST", "/model/predict")
+        assert "ocp-apim-subscription-key" not in asked.headers
+
+    @pytest.mark.parametrize("options", [["--key", "secret"], []])
+    def test_a_key_is_sent_to_the_gateway_alone(
+        self, standin: StandIn, run: Run, monkeypatch: pytest.MonkeyPatch, options: list[str]
+    ) -> None:
+        if not options:
+            monkeypatch.setenv("MODELYARD_SUBSCRIPTION_KEY", "secret")
+        assert run("predict", "churn", "-", *options, stdin=b"[[1]]").exit_code == 0
+        with_key = [each.path for each in standin.seen if "ocp-apim-subscription-key" in each.headers]
+        assert with_key == ["/gateway/churn/predict"]
+
+    @pytest.mark.parametrize(
+        ("status", "code", "exit_code"), [(401, "key_missing", 4), (404, "version_unknown", 3), (410, "api_retired", 3)]
+    )
+    def test_what_the_gateway_refuses_is_not_asked_elsewhere(
+        self, standin: StandIn, run: Run, status: int, code: str, exit_code: int
+    ) -> None:
+        standin.gateway_refusal = error(status, "the gateway says no", code)
+        ended = run("predict", "churn", "-", stdin=b"[[1]]")
+        hint = "; give it with --key" if status == 401 else ""
+        assert (ended.exit_code, ended.err) == (exit_code, f"modelyard: the gateway says no{hint}\n")
+        assert not standin.asked("POST", "/model/predict")

@@ -131,6 +131,7 @@ def deployment(deployment_id: str = "dep-1", **changes: Any) -> dict[str, Any]:
         "replicas": 1,
         "ready_replicas": 1,
         "url": None,
+        "api_url": None,
         "created_at": CREATED,
         "updated_at": CREATED,
         "created_by": "admin",
@@ -225,6 +226,7 @@ class StandIn:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     """What the model server's model declares."""
     prediction: dict[str, Any] = field(default_factory=lambda: {"predictions": [0, 1]})
+    gateway_refusal: Reply | None = None
     seen: list[Seen] = field(default_factory=list)
     out_of_turn: list[Reply] = field(default_factory=list)
     """Answers to the next requests, whatever these are."""
@@ -236,9 +238,11 @@ class StandIn:
         self.seen.append(request)
         if self.out_of_turn:
             return self.out_of_turn.pop(0)
-        is_open = request.path.startswith(("/model/", "/health/"))
+        is_open = request.path.startswith(("/model/", "/gateway/", "/health/"))
         if not is_open and request.headers.get("authorization") != f"Bearer {TOKEN}":
             return error(401, "expected an access token", "token_missing")
+        if self.gateway_refusal is not None and request.path.startswith("/gateway/"):
+            return self.gateway_refusal
         for method, pattern, route in ROUTES:
             match = re.fullmatch(pattern, request.path)
             if match and method == request.method:
@@ -366,7 +370,7 @@ ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
         lambda s, r: reply(200, {"model_name": "churn", "model_version": "1", "run_id": "run-1", "mlflow_uri": None}),
     ),
     ("GET", "/model/v2/models/churn", lambda s, r: reply(200, {"name": "churn", "inputs": s.inputs})),
-    ("POST", "/model/predict", lambda s, r: reply(200, s.prediction)),
+    ("POST", "/(?:model|gateway/churn(?:/versions/[0-9]+)?)/predict", lambda s, r: reply(200, s.prediction)),
 ]
 
 

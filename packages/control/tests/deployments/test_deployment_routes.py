@@ -11,12 +11,16 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.deployments.states import DeploymentStatus
+from modelyard.gateway_node.control_plane import NodeReport
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
 PATH = "/api/v1/deployments"
+NODE = NodeReport(
+    running="a" * 64, is_serving=True, host="127.0.0.1", port=8080, tls_port=None, envoy_version=None, problem=None
+)
 
 
 @pytest.fixture
@@ -113,11 +117,26 @@ class TestLook:
                 "replicas": 2,
                 "ready_replicas": 2,
                 "url": "http://127.0.0.1:8100",
+                "api_url": None,
                 "job_id": "job-1",
             }.items()
         )
         assert [replica["state"] for replica in body["replica_states"]] == ["ready", "ready"]
         assert client.get(PATH).json() == {"deployments": [body], "next_cursor": None}
+
+    def test_where_there_is_a_gateway_the_stable_address_stands_beside_that_of_the_server(
+        self, client: TestClient, control_plane: ControlPlane, deployment: Deployment
+    ) -> None:
+        control_plane.gateway.publishing.note_report("node-1", NODE)
+        stable = {"url": "http://127.0.0.1:8100", "api_url": "http://127.0.0.1:8080/iris"}
+        for found in (
+            client.get(f"{PATH}/{deployment.deployment_id}").json(),
+            client.get(PATH).json()["deployments"][0],
+            client.patch(f"{PATH}/{deployment.deployment_id}", json={"replicas": 1}).json(),
+        ):
+            assert found.items() >= stable.items()
+        version = client.get("/api/v1/modelserving/models/iris/versions/2").json()
+        assert version["api_url"] == stable["api_url"]
 
     def test_a_target_that_is_away_leaves_the_replicas_out(
         self, client: TestClient, deployment: Deployment, target: FakeTarget

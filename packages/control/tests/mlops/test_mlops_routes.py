@@ -12,6 +12,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
 from modelyard.adapters.tracking.fake import FakeTracking
 from modelyard.errors import ModelyardError
+from modelyard.gateway_node.control_plane import NodeReport
 from modelyard.jobs.domain import Job
 from modelyard.jobs.log import BEFORE_RUN
 from modelyard.main import ControlPlane
@@ -195,6 +196,9 @@ class TestJobs:
         clock.sleep(12.5)
         result = {"model_version": 3, "run_id": "r", "deployment_id": "dep-1", "image": "bundle:iris-v3@sha256:1"}
         control_plane.jobs.succeed(job.job_id, deployment_url="http://10.0.0.7:8100", **result)
+        where = {"host": "127.0.0.1", "port": 8080, "tls_port": None}
+        report = NodeReport(running="a" * 64, is_serving=True, envoy_version=None, problem=None, **where)
+        control_plane.gateway.publishing.note_report("node-1", report)
         body = client.get(f"/mlops/deployments/{job.job_id}").json()
         assert (
             body.items()
@@ -202,6 +206,7 @@ class TestJobs:
                 "job_id": job.job_id,
                 "status": "deployed",
                 "deployment_url": "http://10.0.0.7:8100",
+                "api_url": "http://127.0.0.1:8080/iris",
                 "external_ip": "10.0.0.7",
                 "model_version": "3",
                 "run_id": "r",

@@ -45,6 +45,7 @@ class TestDeploy:
         )
         version = yard.api.get(VERSION).json()
         assert version["deployment_endpoint"] == job["deployment_url"]
+        assert (version["api_url"], job["api_url"]) == (None, None)  # There is no gateway.
         gone = ended(yard, "undeploy")
         assert (gone["status"], gone["kind"], gone["error"]) == ("succeeded", "undeployment", None)
         assert yard.api.get(VERSION).json()["deployments"] == []

@@ -116,6 +116,7 @@ def print_one(deployment: "Deployment", output: Output) -> None:
             "ready": _ready(deployment),
             "autoscaling": _autoscaling(deployment),
             "url": deployment.url,
+            "stable url": deployment.api_url,
             "target": deployment.target,
             "namespace": deployment.namespace,
             "job": deployment.job_id,

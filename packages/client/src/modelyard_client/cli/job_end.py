@@ -84,6 +84,7 @@ def job_facts(job: "Job") -> dict[str, object]:
         "experiment": job.experiment_name,
         "deployment": job.deployment_id,
         "url": job.deployment_url,
+        "stable url": job.api_url,
         "error": job.error.message if job.error else None,
         "created": job.created_at,
         "seconds": job.duration_seconds,

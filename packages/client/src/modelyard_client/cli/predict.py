@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelyard_client.cli.connection import connect
-from modelyard_client.cli.errors import CommandError, command_error
+from modelyard_client.cli.errors import CommandError, ExitCode, command_error
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption, VersionOption
 from modelyard_client.cli.terminal import print_json, print_line, print_table, shown
-from modelyard_client.errors import Invalid
+from modelyard_client.errors import Invalid, Unauthenticated
 from modelyard_client.prediction.files import Cells, FileFormat, read_bytes, read_file, without_columns
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def predict(
-    deployment: Annotated[
+    model: Annotated[
         str,
-        typer.Argument(help="A deployment's id, a model's name, or a model server's address.", metavar="DEPLOYMENT"),
+        typer.Argument(help="A model's name, a deployment's id, or an address.", metavar="MODEL"),
     ],
     file: Annotated[Path, typer.Argument(help="Rows as JSON, CSV or Parquet; - for stdin.", metavar="FILE")],
     *,
@@ -35,11 +35,23 @@ def predict(
         typer.Option("--drop", help="A column to leave out, such as the label; may be repeated.", metavar="COLUMN"),
     ] = None,
     version: VersionOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODELYARD_SUBSCRIPTION_KEY",
+            help="Of a subscription, where the gateway asks for one.",
+            show_envvar=True,
+            metavar="KEY",
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
     """Predict the rows of a file with a deployed model.
+
+    A model's name leads to its stable address at the gateway: to the version in production, else to the newest that
+    serves, or to --version. A deployment's id leads to its model server; so does a name where there is no gateway.
 
     JSON may be columns ({"age": [31, 45]}), records ([{"age": 31}, …]), rows, or a whole request of /predict. CSV
     begins with a line of column names; its cells are read as the types that the model declares.
@@ -47,6 +59,7 @@ def predict(
     \b
     Examples:
       modelyard predict churn rows.csv
+      modelyard predict churn rows.csv --version 3
       modelyard predict churn rows.parquet --drop label --output json
       echo '{"age": [31, 45]}' | modelyard predict churn -
     """
@@ -54,12 +67,14 @@ def predict(
         rows = read_bytes(sys.stdin.buffer.read(), file_format or FileFormat.JSON)
     else:
         rows = read_file(file, file_format)
-    with _predictor(deployment, version=version, url=url, home=home) as predictor:
+    with _predictor(model, version=version, key=key, url=url, home=home) as predictor:
         kept = without_columns(rows, drop or ())
         try:
             prediction = predictor.predict(kept)
         except Invalid as error:
             raise _with_hint(error, kept, predictor) from error
+        except Unauthenticated as error:
+            raise CommandError(f"{error.message}; give it with --key", exit_code=ExitCode.DENIED) from error
     if output is Output.JSON:
         print_json(prediction)
     else:
@@ -86,16 +101,16 @@ def _with_hint(error: Invalid, rows: object, predictor: "Predictor") -> CommandE
 
 
 def _predictor(
-    reference: str, *, version: int | None, url: str | None, home: Path | None
+    reference: str, *, version: int | None, key: str | None, url: str | None, home: Path | None
 ) -> AbstractContextManager["Predictor"]:
     from modelyard_client.prediction.predictor import Predictor
 
     if reference.startswith(("http://", "https://")):
         if version is not None:
-            raise typer.BadParameter("--version has no meaning with a model server's address")
-        return Predictor(reference)
+            raise typer.BadParameter("--version has no meaning with an address")
+        return Predictor(reference, key=key)
     with connect(url, home) as client:
-        return client.deployments.predictor(reference, version=version)
+        return client.deployments.predictor(reference, version=version, key=key)
 
 
 def _print(prediction: "Prediction") -> None:

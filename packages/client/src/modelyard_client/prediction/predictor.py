@@ -1,4 +1,4 @@
-"""A client of one model server. It sends no token: a model server is not the control plane."""
+"""A client of one model, at its model server or at the gateway. It sends no token: neither is the control plane."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from modelyard_client.transport import Transport, path
 from modelyard_client.wire import Fields
 
 _MODEL_HEADER = "modelyard-model"
+_KEY_HEADER = "Ocp-Apim-Subscription-Key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,11 @@ class Predictor:
     """Predictions of the model at one address. Use it as a context manager, or close it.
 
     Args:
-        url: a deployment's `url`.
+        url: a deployment's `url` or `api_url`, or an API's address.
         model: the model that is meant; a server that has another one refuses (`Conflict`), so that an address that was
             kept for long never gets predictions of another model.
         version: which version of it is meant; without it whatever version the address has.
+        key: of a subscription, which the gateway may ask for.
         timeout: seconds for one answer.
     """
 
@@ -75,6 +77,7 @@ class Predictor:
         *,
         model: str | None = None,
         version: int | None = None,
+        key: str | None = None,
         timeout: float = 60.0,
         retry: Retry | None = None,
         clock: Clock | None = None,
@@ -82,6 +85,8 @@ class Predictor:
         if version is not None and model is None:
             raise ValueError("version: expected together with model, of which it is one")
         named = {} if model is None else {_MODEL_HEADER: quote(model) + ("" if version is None else f"/{version}")}
+        if key is not None:
+            named[_KEY_HEADER] = key
         self._transport = Transport(url, timeout=timeout, retry=retry, clock=clock, headers=named)
 
     def __enter__(self) -> Self:

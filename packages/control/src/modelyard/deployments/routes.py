@@ -1,6 +1,6 @@
 """The routes of deployments: list, make, look, scale, replace, undeploy, logs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -21,6 +21,7 @@ from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.ports.stable_addresses import ModelAddresses, StableAddresses
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
@@ -30,9 +31,10 @@ MAX_GENERATION = 1_000_000
 _PREFIX = "/api/v1/deployments"
 
 
-def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
+def deployment_looks(verbs: DeploymentVerbs, addresses: StableAddresses) -> APIRouter:
     """Deployments: list, look at one."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
+    answer = _answering(verbs, addresses)
 
     @router.get("", dependencies=OF_OWN_TENANT)
     def list_deployments(
@@ -54,19 +56,21 @@ def deployment_looks(verbs: DeploymentVerbs) -> APIRouter:
             limit=limit,
             cursor=cursor,
         )
-        return DeploymentsAnswer(deployments=_answers(verbs, page.items), next_cursor=page.next_cursor)
+        found = _answers(verbs, page.items, addresses.of_tenant(caller.tenant_id))
+        return DeploymentsAnswer(deployments=found, next_cursor=page.next_cursor)
 
     @router.get("/{deployment_id}")
     def one_deployment(caller: Read, deployment_id: str) -> DeploymentAnswer:
         """One deployment with its replicas."""
-        return _answer(verbs, verbs.deployments.get(caller, deployment_id))
+        return answer(caller, verbs.deployments.get(caller, deployment_id))
 
     return router
 
 
-def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
+def deployment_changes(verbs: DeploymentVerbs, addresses: StableAddresses) -> APIRouter:
     """Deployments: make, scale, replace, undeploy."""
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
+    answer = _answering(verbs, addresses)
 
     @router.post("", status_code=202)
     def deploy(
@@ -113,12 +117,12 @@ def deployment_changes(verbs: DeploymentVerbs) -> APIRouter:
             version=body.version,
             autoscaling=body.wanted_autoscaling(),
         )
-        return _answer(verbs, changed)
+        return answer(caller, changed)
 
     @router.delete("/{deployment_id}", status_code=202)
     def undeploy(caller: Write, deployment_id: str, *, force: Force = False) -> DeploymentAnswer:
         """Drain and stop it. One that APIs of the gateway name stays, unless it is forced."""
-        return _answer(verbs, verbs.undeploy(caller, deployment_id, forces=force))
+        return answer(caller, verbs.undeploy(caller, deployment_id, forces=force))
 
     return router
 
@@ -152,13 +156,20 @@ def deployment_log_routes(verbs: DeploymentVerbs) -> APIRouter:
     return router
 
 
-def _answer(verbs: DeploymentVerbs, deployment: Deployment) -> DeploymentAnswer:
-    (only,) = _answers(verbs, [deployment])
-    return only
+def _answering(
+    verbs: DeploymentVerbs, addresses: StableAddresses
+) -> Callable[[Principal, Deployment], DeploymentAnswer]:
+    def answer(caller: Principal, deployment: Deployment) -> DeploymentAnswer:
+        (only,) = _answers(verbs, [deployment], addresses.of_tenant(caller.tenant_id))
+        return only
+
+    return answer
 
 
-def _answers(verbs: DeploymentVerbs, deployments: Sequence[Deployment]) -> list[DeploymentAnswer]:
+def _answers(
+    verbs: DeploymentVerbs, deployments: Sequence[Deployment], addresses: ModelAddresses
+) -> list[DeploymentAnswer]:
     return [
-        DeploymentAnswer.of(one, replacement, [ReplicaAnswer.of(replica) for replica in replicas])
+        DeploymentAnswer.of(one, replacement, [ReplicaAnswer.of(replica) for replica in replicas], addresses)
         for one, replacement, replicas in verbs.with_details(deployments)
     ]

@@ -8,6 +8,7 @@ from modelyard.deployments.domain import AutoscalingChange, Deployment, autoscal
 from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
 from modelyard.naming import MAX_TARGET
+from modelyard.ports.stable_addresses import ModelAddresses
 from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, ReplicaObservation, Resources
 
 _MEBIBYTE = 1024 * 1024
@@ -177,7 +178,11 @@ class DeploymentAnswer(BaseModel):
     reason: str | None
     replicas: int
     ready_replicas: int
-    url: str | None
+    url: str | None = Field(description="of the model server itself")
+    api_url: str | None = Field(
+        description="the model's stable address at the gateway, which stays when versions and servers change; null "
+        "where there is no gateway"
+    )
     generation: int
     job_id: str | None
     created_at: datetime
@@ -188,7 +193,11 @@ class DeploymentAnswer(BaseModel):
 
     @classmethod
     def of(
-        cls, deployment: Deployment, replacement: Replacement | None, replicas: list[ReplicaAnswer]
+        cls,
+        deployment: Deployment,
+        replacement: Replacement | None,
+        replicas: list[ReplicaAnswer],
+        addresses: ModelAddresses,
     ) -> "DeploymentAnswer":
         """The deployment on the wire."""
         return cls(
@@ -204,6 +213,7 @@ class DeploymentAnswer(BaseModel):
             replicas=deployment.replicas,
             ready_replicas=deployment.ready_replicas,
             url=deployment.url,
+            api_url=addresses.of_model(deployment.model_name),
             generation=deployment.generation,
             job_id=deployment.job_id,
             created_at=deployment.created_at,

@@ -1,6 +1,7 @@
 """The steps of a deployment: build the bundle, and the image where the target runs images, write down that it shall
 serve, wait until it does."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelyard.deployments.domain import autoscaling_of_json, refuse_other_resources, resources_of_json
@@ -37,6 +38,8 @@ class Deploying:
     targets: Targets
     clock: Clock
     ready_seconds: float
+    has_arrived: Callable[[str], bool]
+    """Whether the gateway leads to a deployment that is ready. It says yes at last, and where there is no gateway."""
 
     @property
     def work(self) -> JobWork:
@@ -153,7 +156,8 @@ class Deploying:
         deadline = self.clock.now().timestamp() + self.ready_seconds
         while True:
             is_late = self.clock.now().timestamp() > deadline
-            if (url := self._address_of_ready(job, deployment_id, is_late=is_late)) is not None:
+            url = self._address_of_ready(job, deployment_id, is_late=is_late)
+            if url is not None and self.has_arrived(deployment_id):
                 self._say(job, f"serving at {url}")
                 return {"deployment_url": url}
             if not self._is_past_return(job):

@@ -5,7 +5,7 @@ One thread works with Envoy and its files; another one asks the control plane fo
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import structlog
 
@@ -81,6 +81,8 @@ class Node:
             self._make_pass()
         self._envoy.stop()
         self._comparer.stop()
+        with suppress(ModelyardError):
+            self._control_plane.report(self._state())  # That it serves no more.
 
     def stop(self) -> None:
         """Begin to stop. Safe in a signal's handler."""

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
 from modelyard.disk import DiskWatch
+from modelyard.gateway.publishing.arriving import Arriving
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.leaving import Leaving
 from modelyard.gateway.publishing.service import Publishing
+from modelyard.gateway.publishing.stable_addresses import GatewayAddresses
 from modelyard.gateway.releases import PromotionReleases
 from modelyard.http.app import create_app
 from modelyard.jobs.service import JobService
@@ -81,7 +83,11 @@ class ControlPlane:
         )
         publishing = Publishing(database=self.database, clock=context.clock)
         self.deployment_parts = DeploymentParts(
-            context, self.jobs, self.registry, may_remove=Leaving(publishing).has_left
+            context,
+            self.jobs,
+            self.registry,
+            has_arrived=Arriving(publishing).has_arrived,
+            may_remove=Leaving(publishing).has_left,
         )
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
         self.counting = Counting(database=self.database, clock=context.clock)
@@ -209,6 +215,7 @@ class ControlPlane:
             gc.unfreeze()
             await to_thread.run_sync(self.stop)
 
+        addresses = GatewayAddresses(self.gateway.publishing, url=self._settings.gateway.url)
         return create_app(
             access=self.access,
             database=self.database,
@@ -218,9 +225,9 @@ class ControlPlane:
             fast_path=RegistryFastPath(self.registry_parts.reads),
             routers=[
                 *self.registry_parts.routes(),
-                *self.training.routes(),
-                *self._job_parts.routes(),
-                *self.deployment_parts.routes(),
+                *self.training.routes(addresses),
+                *self._job_parts.routes(addresses),
+                *self.deployment_parts.routes(addresses),
                 *self.rollout_parts.routes(),
                 lineage_routes(self._lineage()),
                 status_routes(self.platform),
@@ -234,7 +241,7 @@ class ControlPlane:
                 *self.gateway_code.routes(),
                 audit_routes(self.audit),
                 production_routes(self.audit),
-                *self.deletion.routes(),
+                *self.deletion.routes(addresses),
                 inference_routes(self.retraining.service),
             ],
             is_ready=self.platform.is_ready,

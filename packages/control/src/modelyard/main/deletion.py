@@ -28,6 +28,7 @@ from modelyard.modelserving.routes import deletion_routes, served_model_routes, 
 from modelyard.modelserving.serving import Serving
 from modelyard.modelserving.serving_routes import serving_routes
 from modelyard.modelserving.surface import Surface
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.registry import store as registry_store
 from modelyard.registry.states import Stage
 
@@ -118,19 +119,19 @@ class DeletionParts:
             grace=grace,
         )
 
-    def routes(self) -> Sequence[APIRouter]:
+    def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surface `/api/v1/modelserving`, and holds."""
         registry, registration, editing = (
             self._registry_parts.registry,
             self._registry_parts.registration,
             self._registry_parts.editing,
         )
-        surface = Surface(deployments=self._deployments, images=self._images)
+        surface = Surface(deployments=self._deployments, images=self._images, addresses=addresses)
         return [
             served_model_routes(registry, registration, editing),
             served_version_routes(registry, registration, editing, surface),
             served_image_routes(registration, self._image_requests),
-            serving_routes(self.serving, self._jobs),
+            serving_routes(self.serving, self._jobs, addresses),
             deletion_routes(self.deletions, self.restoring, registry, surface),
             hold_routes(self.holds, registry, self._clock),
         ]

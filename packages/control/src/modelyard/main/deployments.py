@@ -26,6 +26,7 @@ from modelyard.main.images import ImageParts
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.registry.service import RegistryService
 
 RECONCILE_SECONDS = 0.5
@@ -35,7 +36,13 @@ class DeploymentParts:
     """Bundles and images of versions, and deployments of them."""
 
     def __init__(
-        self, context: Context, jobs: JobService, registry: RegistryService, *, may_remove: Callable[[str], bool]
+        self,
+        context: Context,
+        jobs: JobService,
+        registry: RegistryService,
+        *,
+        has_arrived: Callable[[str], bool],
+        may_remove: Callable[[str], bool],
     ) -> None:
         settings, adapters, clock = context.settings, context.adapters, context.clock
         self._jobs = jobs
@@ -88,6 +95,7 @@ class DeploymentParts:
             targets=self.targets,
             clock=clock,
             ready_seconds=settings.deployments.ready_seconds,
+            has_arrived=has_arrived,
         )
         self.undeploying = Undeploying(jobs=jobs, deployments=self.deployments, clock=clock)
         self.verbs = DeploymentVerbs(
@@ -103,12 +111,12 @@ class DeploymentParts:
         with self._database.read() as connection:
             return bound_to_deployment(connection, deployment.tenant_id, deployment.deployment_id)
 
-    def routes(self) -> Sequence[APIRouter]:
+    def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surfaces of bundles and deployments."""
         return [
             bundle_routes(self.packaging, self._registry),
             *self.images.routes(self.image_removal),
-            deployment_looks(self.verbs),
-            deployment_changes(self.verbs),
+            deployment_looks(self.verbs, addresses),
+            deployment_changes(self.verbs, addresses),
             deployment_log_routes(self.verbs),
         ]

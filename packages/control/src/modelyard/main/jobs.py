@@ -15,6 +15,7 @@ from modelyard.main.adapters import opening
 from modelyard.main.context import Context
 from modelyard.main.kinds import JOB_KINDS
 from modelyard.mlops.routes import job_routes
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.registry.service import RegistryService
 from modelyard.training.runs import RunLogsOfJobs
 from modelyard.uploads.routes import upload_reads, upload_writes
@@ -62,9 +63,9 @@ class JobParts:
             opening=opening(self._context.settings, adapters),
         )
 
-    def routes(self) -> Sequence[APIRouter]:
+    def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surfaces of jobs and uploads."""
-        return [job_routes(self.jobs), upload_reads(self.uploads), upload_writes(self.uploads)]
+        return [job_routes(self.jobs, addresses), upload_reads(self.uploads), upload_writes(self.uploads)]
 
 
 def _seal(settings: SecretsSettings, home: Home) -> Seal:

@@ -11,6 +11,7 @@ from modelyard.main.jobs import JobParts
 from modelyard.main.registry import RegistryParts
 from modelyard.mlops.routes import one_click_routes, registration_routes, training_routes
 from modelyard.packaging.service import PackagingService
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.projects.routes import project_routes
 from modelyard.projects.service import ProjectService
 from modelyard.training.afterwards import RegisteringAfterwards
@@ -53,11 +54,11 @@ class TrainingParts:
         self._afterwards = RegisteringAfterwards(self._jobs, registry_parts.registry, logged, metric_rules)
         self.steps = _steps(context, jobs, registry_parts, serving.packaging, self.projects, runners, logged)
 
-    def routes(self) -> Sequence[APIRouter]:
+    def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surfaces of training and of registering what it made."""
         return [
-            training_routes(self.training, self._jobs),
-            one_click_routes(self.training, self._jobs),
+            training_routes(self.training, self._jobs, addresses),
+            one_click_routes(self.training, self._jobs, addresses),
             project_routes(self.projects),
             registration_routes(self._registration, self._afterwards),
         ]

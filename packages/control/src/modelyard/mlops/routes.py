@@ -31,6 +31,7 @@ from modelyard.mlops.status import PlatformStatus
 from modelyard.mlops.upload import read_upload
 from modelyard.naming import model_name_of_script
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.principals import Permission, Principal
 from modelyard.registry.reads.service import RegistryReads
 from modelyard.registry.registration import Registration
@@ -82,7 +83,7 @@ _UPLOAD_BODY: dict[str, Any] = {
 }
 
 
-def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
+def training_routes(training: TrainingService, jobs: JobService, addresses: StableAddresses) -> APIRouter:
     """Uploading scripts, and their jobs under the contract's paths."""
     router = APIRouter(prefix="/mlops", tags=["mlops"])
 
@@ -109,17 +110,18 @@ def training_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     ) -> JobsAnswer:
         """Training jobs, newest first."""
         page = jobs.page(caller, kind=TRAINING, status=status, limit=limit, cursor=cursor)
-        return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
+        stable = addresses.of_tenant(caller.tenant_id)
+        return JobsAnswer(jobs=[JobAnswer.of(job, stable) for job in page.items], next_cursor=page.next_cursor)
 
     @router.get("/training/jobs/{job_id}")
     def training_job(caller: ReadJobs, job_id: str) -> JobAnswer:
         """One training job."""
-        return JobAnswer.of(jobs.get(caller, job_id, kinds=TRAINING_KINDS))
+        return JobAnswer.of(jobs.get(caller, job_id, kinds=TRAINING_KINDS), addresses.of_tenant(caller.tenant_id))
 
     return router
 
 
-def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
+def one_click_routes(training: TrainingService, jobs: JobService, addresses: StableAddresses) -> APIRouter:
     """One-click deployment, and its job under the contract's paths."""
     router = APIRouter(prefix="/mlops", tags=["mlops"])
 
@@ -148,12 +150,13 @@ def one_click_routes(training: TrainingService, jobs: JobService) -> APIRouter:
     @router.get("/deployments/{job_id}")
     def deployment_job(caller: ReadJobs, job_id: str) -> DeploymentJobAnswer:
         """One deployment job, and at its end the address."""
-        return DeploymentJobAnswer.of(jobs.get(caller, job_id, kinds=(ONE_CLICK, DEPLOYMENT)))
+        job = jobs.get(caller, job_id, kinds=(ONE_CLICK, DEPLOYMENT))
+        return DeploymentJobAnswer.of(job, addresses.of_tenant(caller.tenant_id))
 
     return router
 
 
-def job_routes(jobs: JobService) -> APIRouter:
+def job_routes(jobs: JobService, addresses: StableAddresses) -> APIRouter:
     """All jobs alike: list, one, log, cancel."""
     router = APIRouter(prefix="/mlops/jobs", tags=["jobs"])
 
@@ -169,12 +172,13 @@ def job_routes(jobs: JobService) -> APIRouter:
         """Jobs, newest first."""
         asked = None if kind is None else jobs.kinds[kind]
         page = jobs.page(caller, kind=asked, status=status, model_name=model_name, limit=limit, cursor=cursor)
-        return JobsAnswer(jobs=[JobAnswer.of(job) for job in page.items], next_cursor=page.next_cursor)
+        stable = addresses.of_tenant(caller.tenant_id)
+        return JobsAnswer(jobs=[JobAnswer.of(job, stable) for job in page.items], next_cursor=page.next_cursor)
 
     @router.get("/{job_id}")
     def one_job(caller: ReadJobs, job_id: str) -> JobAnswer:
         """One job."""
-        return JobAnswer.of(jobs.get(caller, job_id))
+        return JobAnswer.of(jobs.get(caller, job_id), addresses.of_tenant(caller.tenant_id))
 
     @router.get("/{job_id}/log", response_class=Response, responses=LOG_RESPONSES)
     async def job_log(request: Request, caller: ReadJobs, job_id: str, part: Annotated[Part, Depends()]) -> Response:
@@ -190,7 +194,7 @@ def job_routes(jobs: JobService) -> APIRouter:
     @router.post("/{job_id}/cancel", status_code=202)
     def cancel(caller: WriteJobs, job_id: str) -> JobAnswer:
         """Ask for the job's end."""
-        return JobAnswer.of(jobs.cancel(caller, job_id))
+        return JobAnswer.of(jobs.cancel(caller, job_id), addresses.of_tenant(caller.tenant_id))
 
     return router
 

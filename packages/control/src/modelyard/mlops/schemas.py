@@ -14,6 +14,7 @@ from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.jobs.states import JobStatus
+from modelyard.ports.stable_addresses import ModelAddresses
 from modelyard.registry.schemas import Answer, GivenBody
 from modelyard.retraining.schemas import RetrainingAnswer
 from modelyard.training.domain import script_sha256
@@ -211,6 +212,9 @@ class JobAnswer(Answer):
     experiment_name: str | None
     deployment_id: str | None
     deployment_url: str | None
+    api_url: str | None = Field(
+        description="the model's stable address at the gateway, of a job that deployed it; null where there is none"
+    )
     source: SourceAnswer | None = Field(description="what it runs; null of a job that runs no script")
     logged_models: list[LoggedModelAnswer]
     selection: SelectionAnswer | None = Field(description="null where there was nothing to choose from")
@@ -224,9 +228,9 @@ class JobAnswer(Answer):
     duration_seconds: float | None
 
     @classmethod
-    def of(cls, job: Job) -> "JobAnswer":
+    def of(cls, job: Job, addresses: ModelAddresses) -> "JobAnswer":
         """The job on the wire."""
-        return cls(**_job_fields(job))
+        return cls(**_job_fields(job, addresses))
 
 
 class DeploymentJobAnswer(JobAnswer):
@@ -236,10 +240,10 @@ class DeploymentJobAnswer(JobAnswer):
     ecr_image: str | None
 
     @classmethod
-    def of(cls, job: Job) -> "DeploymentJobAnswer":
+    def of(cls, job: Job, addresses: ModelAddresses) -> "DeploymentJobAnswer":
         """The job on the wire."""
         url = job.result.get("deployment_url")
-        fields = _job_fields(job) | {"status": one_click_status(job)}
+        fields = _job_fields(job, addresses) | {"status": one_click_status(job)}
         return cls(**fields, external_ip=_host(url), ecr_image=job.result.get("image"))
 
 
@@ -302,7 +306,8 @@ def _host(url: str | None) -> str | None:
     return None if url is None else url.partition("//")[2].partition(":")[0]
 
 
-def _job_fields(job: Job) -> dict[str, Any]:
+def _job_fields(job: Job, addresses: ModelAddresses) -> dict[str, Any]:
+    url = job.result.get("deployment_url")
     return {
         "job_id": job.job_id,
         "kind": job.kind.name,
@@ -314,7 +319,8 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "run_id": job.result.get("run_id"),
         "experiment_name": job.result.get("experiment_name", job.experiment_name),
         "deployment_id": job.result.get("deployment_id"),
-        "deployment_url": job.result.get("deployment_url"),
+        "deployment_url": url,
+        "api_url": None if url is None else addresses.of_model(job.model_name),
         "source": SourceAnswer.of(job),
         "logged_models": job.result.get("logged_models", []),
         "selection": job.result.get("selection"),

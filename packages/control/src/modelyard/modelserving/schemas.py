@@ -63,6 +63,10 @@ class ModelVersionAnswer(Answer):
     run_id: str | None
     parent_version: int | None = Field(description="the version whose recipe was run again")
     deployment_endpoint: str | None = Field(description="of the first deployment that is ready")
+    api_url: str | None = Field(
+        description="the model's stable address at the gateway; `/versions/<n>` below it is this version's; null where "
+        "there is no gateway"
+    )
     deployments: list[EndpointAnswer]
     image_name: str | None = Field(description="of the newest image, pinned by its digest; null while there is none")
     deletion_job_id: str | None
@@ -71,7 +75,9 @@ class ModelVersionAnswer(Answer):
     revision: int
 
     @classmethod
-    def of(cls, version: Version, deployments: Sequence[Deployment], image_name: str | None) -> "ModelVersionAnswer":
+    def of(
+        cls, version: Version, deployments: Sequence[Deployment], image_name: str | None, api_url: str | None
+    ) -> "ModelVersionAnswer":
         """The version on the wire."""
         ready = [one.url for one in deployments if one.status == "ready" and one.url is not None]
         return cls(
@@ -85,6 +91,7 @@ class ModelVersionAnswer(Answer):
             run_id=version.run_id,
             parent_version=version.provenance.parent_version,
             deployment_endpoint=ready[0] if ready else None,
+            api_url=api_url,
             deployments=[
                 EndpointAnswer(deployment_id=one.deployment_id, status=one.status, url=one.url) for one in deployments
             ],

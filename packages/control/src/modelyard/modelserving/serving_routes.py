@@ -15,6 +15,7 @@ from modelyard.modelserving.serving_schemas import (
     ServedJobAnswer,
     UndeployBody,
 )
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.principals import Permission, Principal
 from modelyard.retraining.service import RetrainingService
 
@@ -47,7 +48,7 @@ def inference_routes(retraining: RetrainingService) -> APIRouter:
     return router
 
 
-def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
+def serving_routes(serving: Serving, jobs: JobService, addresses: StableAddresses) -> APIRouter:
     """What ends in a job, and the jobs."""
     router = APIRouter(prefix=_PREFIX, tags=["modelserving"])
 
@@ -93,6 +94,6 @@ def serving_routes(serving: Serving, jobs: JobService) -> APIRouter:
     @router.get("/jobs/{job_id}")
     def job_status(caller: ReadJobs, job_id: str) -> ServedJobAnswer:
         """Any job of this surface as it stands: images, deployments, retrainings, deletions."""
-        return ServedJobAnswer.of(jobs.get(caller, job_id))
+        return ServedJobAnswer.of(jobs.get(caller, job_id), addresses.of_tenant(caller.tenant_id))
 
     return router

@@ -10,6 +10,7 @@ from modelyard.errors import Invalid
 from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.naming import MAX_TARGET
+from modelyard.ports.stable_addresses import ModelAddresses
 from modelyard.registry.schemas import Answer
 from modelyard.retraining.domain import Changes
 from modelyard.retraining.schemas import RecipeBody, RetrainingAnswer
@@ -104,14 +105,15 @@ class ServedJobAnswer(Answer):
     retraining: RetrainingAnswer | None = Field(description="of an inference: how the new version stands")
     deployment_id: str | None
     deployment_url: str | None
+    api_url: str | None = Field(description="the model's stable address at the gateway, of a job that deployed it")
     error: JobErrorAnswer | None
     created_at: datetime
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> "ServedJobAnswer":
+    def of(cls, job: Job, addresses: ModelAddresses) -> "ServedJobAnswer":
         """The job on the wire."""
-        version = job.result.get("model_version")
+        version, url = job.result.get("model_version"), job.result.get("deployment_url")
         return cls(
             job_id=job.job_id,
             kind=job.kind.name,
@@ -124,7 +126,8 @@ class ServedJobAnswer(Answer):
             run_id=job.result.get("run_id"),
             retraining=RetrainingAnswer.of(job),
             deployment_id=job.result.get("deployment_id"),
-            deployment_url=job.result.get("deployment_url"),
+            deployment_url=url,
+            api_url=None if url is None else addresses.of_model(job.model_name),
             error=None if job.error is None else JobErrorAnswer(code=job.error.code, message=job.error.message),
             created_at=job.created_at,
             finished_at=job.finished_at,

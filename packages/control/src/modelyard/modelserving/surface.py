@@ -6,6 +6,7 @@ from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.images.service import ImageService
 from modelyard.modelserving.schemas import ModelVersionAnswer
+from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 
@@ -13,9 +14,10 @@ from modelyard.registry.domain import Version
 class Surface:
     """Puts ModelVersions together from the nouns that own their parts."""
 
-    def __init__(self, *, deployments: DeploymentService, images: ImageService) -> None:
+    def __init__(self, *, deployments: DeploymentService, images: ImageService, addresses: StableAddresses) -> None:
         self._deployments = deployments
         self._images = images
+        self._addresses = addresses
 
     def version(self, principal: Principal, version: Version) -> ModelVersionAnswer:
         """One version with what hangs on it."""
@@ -26,7 +28,11 @@ class Surface:
         number = versions[0].version if len(versions) == 1 else None
         by_version = _by_version(self._deployments.left(principal, model_name, number) if versions else [])
         names = self._images.names(principal, model_name, [one.version for one in versions])
-        return [ModelVersionAnswer.of(one, by_version.get(one.version, []), names.get(one.version)) for one in versions]
+        api_url = self._addresses.of_tenant(principal.tenant_id).of_model(model_name)
+        return [
+            ModelVersionAnswer.of(one, by_version.get(one.version, []), names.get(one.version), api_url)
+            for one in versions
+        ]
 
 
 def _by_version(deployments: Sequence[Deployment]) -> Mapping[int, list[Deployment]]:

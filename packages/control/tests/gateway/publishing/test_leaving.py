@@ -1,4 +1,4 @@
-"""Servers stay until the gateway leads no requests to them."""
+"""Servers stay until the gateway leads no requests to them, and are announced when it does."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.envoy.resources import typed
+from modelyard.gateway.publishing.arriving import Arriving
 from modelyard.gateway.publishing.leaving import Leaving
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.gateway_node import Configuration
@@ -69,3 +70,32 @@ class TestLeaving:
         assert not leaving.has_left("dep-1")
         seconds.append(3600.0)
         assert not leaving.has_left("dep-1")
+
+
+class TestArriving:
+    def test_a_deployment_is_there_when_every_node_has_confirmed_a_configuration_with_it(
+        self, publishing: Publishing
+    ) -> None:
+        arriving = Arriving(publishing)
+        before, after = leading_to("dep-1.http"), leading_to("dep-1.http", "dep-2.http")
+        publishing.publish(before)
+        for node in "ab":
+            publishing.note_report(node, report(before))
+        assert arriving.has_arrived("dep-1")
+        publishing.publish(after)
+        publishing.note_report("a", report(after))
+        assert not arriving.has_arrived("dep-2")
+        publishing.note_report("b", report(after))
+        assert arriving.has_arrived("dep-2")
+
+    def test_without_a_gateway_it_is_there_at_once(self, publishing: Publishing) -> None:
+        assert Arriving(publishing).has_arrived("dep-1")
+
+    def test_a_node_that_never_confirms_is_awaited_for_a_while_only(self, publishing: Publishing) -> None:
+        seconds = [0.0]
+        arriving = Arriving(publishing, now=lambda: seconds[-1])
+        publishing.publish(leading_to("dep-1.http"))
+        publishing.note_report("a", report(None))
+        assert not arriving.has_arrived("dep-1")
+        seconds.append(11.0)
+        assert arriving.has_arrived("dep-1")

@@ -1,6 +1,6 @@
 """Publishes the configuration of the gateway whenever it changes, and keeps what its nodes say of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
@@ -73,6 +73,14 @@ class Publishing:
         )
         with self._database.write() as connection:
             store.put_node(connection, node)
+
+    def known_nodes(self) -> Sequence[GatewayNode]:
+        """The nodes that are live; when none is, those that are expected back: none has said that it stops."""
+        now = self._clock.now()
+        with self._database.read() as connection:
+            every = store.nodes(connection)
+        live = [node for node in every if node.is_live(now)]
+        return live or [node for node in every if node.is_serving and now - node.seen_at < _KEPT_NODES]
 
     def status(self) -> GatewayStatus:
         """How far the newest configuration has come."""
