@@ -132,6 +132,33 @@ class Release:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """An entry of an API's change log, as its callers read it. `cause` is release, rollback or promotion."""
+
+    release_id: str
+    cause: str
+    api_release_notes: str
+    api_revision: int
+    model_name: str | None
+    model_version: int | None
+    released_at: datetime | None
+
+    @classmethod
+    def from_json(cls, value: object) -> "Change":
+        """Read a change of the API."""
+        fields = Fields(value, noun="change")
+        return cls(
+            release_id=fields.text("release_id"),
+            cause=fields.text("cause"),
+            api_release_notes=fields.text("api_release_notes"),
+            api_revision=fields.integer("api_revision"),
+            model_name=fields.optional_text("model_name"),
+            model_version=fields.optional_integer("model_version"),
+            released_at=fields.optional_time("released_at"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
     """What a request gets, and why. `outcome` is forward, redirect, respond or reject."""
 
@@ -249,6 +276,11 @@ class Gateway:
         """The change log of an API, the newest first."""
         pages = self._transport.pages(_path("apis", api_id, "releases"), plural="releases", query={}, limit=limit)
         return (Release.from_json(item) for item in pages)
+
+    def changes(self, api_id: str, *, limit: int | None = None) -> Iterator[Change]:
+        """The change log of an API as its callers read it, the newest first; a subscription key will do as token."""
+        pages = self._transport.pages(_path("apis", api_id, "changes"), plural="changes", query={}, limit=limit)
+        return (Change.from_json(item) for item in pages)
 
     def release(
         self, api_id: str, *, release_id: str | None = None, revision: int | None = None, notes: str = ""

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     """Version sets, APIs and their revisions."""
     RELEASES_WRITE = "releases:write"
     """Saying which revision of an API answers, and how much of its traffic goes where."""
+    API_CHANGES_READ = "api-changes:read"
+    """What changed for callers of an API: these have it by their subscription keys."""
     GATEWAY_SERVE = "gateway:serve"
     """Fetching what the whole gateway routes by, and reporting what a node of it runs."""
     SUBSCRIPTIONS_READ = "subscriptions:read"

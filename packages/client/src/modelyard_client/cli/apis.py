@@ -1,4 +1,4 @@
-"""`modelyard apis`: list, create, show, revise, deprecate, retire, delete; and version sets of them."""
+"""`modelyard apis`: list, create, show, changes, revise, deprecate, retire, delete; and version sets of them."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +7,7 @@ import typer
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
-from modelyard_client.cli.terminal import print_facts, print_json, print_table, say
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from modelyard_client.gateway import Api
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=NounGroup,
     rich_markup_mode=None,
-    help="APIs of the gateway: list (the default), create, show, revise, deprecate, retire, delete, sets, create-set.",
+    help="APIs of the gateway: list (the default), create, show, changes, revise, deprecate, retire, delete, sets, "
+    "create-set.",
 )
 ApiArgument = Annotated[str, typer.Argument(help="The API's id.", metavar="API")]
 ServiceOption = Annotated[
@@ -111,6 +112,44 @@ def show(
     print_table(
         ("revision", "target", "online", "by"),
         ((each.api_revision, _shown(each.target), each.is_online, each.created_by) for each in revisions),
+    )
+
+
+@app.command()
+def changes(
+    api: ApiArgument,
+    *,
+    limit: LimitOption = 50,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show what changed for callers of an API, newest first.
+
+    A subscription key in MODELYARD_TOKEN will do, for the APIs that it opens.
+
+    \b
+    Examples:
+      modelyard apis changes churn-v1
+    """
+    with connect(url, home) as client:
+        found = list(client.gateway.changes(api, limit=limit))
+    if output is Output.JSON:
+        print_json({"changes": found})
+        return
+    print_table(
+        ("release", "cause", "notes", "model", "version", "age"),
+        (
+            (
+                each.release_id,
+                each.cause,
+                each.api_release_notes,
+                each.model_name,
+                each.model_version,
+                age(each.released_at),
+            )
+            for each in found
+        ),
     )
 
 

@@ -42,6 +42,7 @@ class AccessService:
 
     Args:
         gateway_key: with which nodes of the gateway log in; none does without one.
+        caller_of_key: who has a subscription key; None when it is none, or opens nothing.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class AccessService:
         failures: FailedLogins,
         federation: Federation | None = None,
         gateway_key: str | None = None,
+        caller_of_key: Callable[[str], Principal | None] = lambda _: None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -62,6 +64,7 @@ class AccessService:
         self._failures = failures
         self._federation = federation
         self._gateway_key = gateway_key
+        self._caller_of_key = caller_of_key
         self._cache = PrincipalCache()
 
     def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
@@ -110,6 +113,8 @@ class AccessService:
         try:
             if secret.startswith(CREDENTIAL_PREFIX):
                 return self._gateway_node(secret.removeprefix(CREDENTIAL_PREFIX))
+            if (caller := self._caller_of_key(secret)) is not None:
+                return self._subscriber(caller)
             if self._federation is not None and not secret.startswith(TOKEN_PREFIX):
                 return Authenticated(self._federated(self._federation, secret), until=None)
             return self._own(secret)
@@ -154,6 +159,12 @@ class AccessService:
             raise _invalid()
         scopes = frozenset({Permission.GATEWAY_SERVE})
         return Authenticated(Principal(FIRST_TENANT, GATEWAY_SUBJECT, Role.ADMIN, scopes=scopes), until=None)
+
+    def _subscriber(self, caller: Principal) -> Authenticated:
+        """It is not cached: a key that is revoked opens nothing from then on."""
+        with self._database.read() as connection:
+            _refuse_suspended(store.find_tenant(connection, caller.tenant_id))
+        return Authenticated(caller, until=None)
 
     def _own(self, secret: str) -> Authenticated:
         now = self._clock.now()

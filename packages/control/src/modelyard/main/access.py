@@ -1,6 +1,6 @@
 """Puts the nouns of access together: who is let in, and what they may."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter
 
@@ -14,12 +14,19 @@ from modelyard.access.tokens import Tokens
 from modelyard.atomic_file import replace_text
 from modelyard.local.federation import federation
 from modelyard.main.context import Context
+from modelyard.principals import Principal
 
 
 class AccessParts:
     """Authentication, tenants, members and tokens. A tenant is not deleted while anything blocks that."""
 
-    def __init__(self, context: Context, *, deletion_blockers: Sequence[DeletionBlocker]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        deletion_blockers: Sequence[DeletionBlocker],
+        caller_of_key: Callable[[str], Principal | None],
+    ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
         self._token_file = context.settings.storage.places.token_file
         self.tokens = Tokens(database=database, clock=clock, audit=audit)
@@ -35,6 +42,7 @@ class AccessParts:
             is_open=not context.settings.access.auth,
             failures=FailedLogins(clock=clock, most=context.settings.access.failed_logins_per_minute),
             federation=federation(context.settings.oidc),
+            caller_of_key=caller_of_key,
             gateway_key=context.settings.gateway_node.credential(context.settings.storage.places),
         )
 

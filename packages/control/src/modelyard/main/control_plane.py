@@ -94,8 +94,11 @@ class ControlPlane:
         self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, self.counting)
         self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
         self.retraining = RetrainingParts(context, jobs, registry_parts, self.training, self.deployment_parts)
+        self.subscriptions = SubscriptionParts(context)
         self._access_parts = access = AccessParts(
-            context, deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running]
+            context,
+            deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running],
+            caller_of_key=self.subscriptions.callers.of_key,
         )
         self.access, self.tokens, self.members, self.tenants = (
             access.access,
@@ -115,7 +118,6 @@ class ControlPlane:
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
         self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
         self.webhooks = WebhookParts(context)
-        self.subscriptions = SubscriptionParts(context)
         self.apim = ApimParts(
             context,
             jobs=self.jobs,
@@ -140,7 +142,11 @@ class ControlPlane:
             counting=self.counting,
         )
         self.apis = ApiParts(
-            context, registry=self.registry, deployments=self.deployments, read_state=self.gateway.states.read
+            context,
+            registry=self.registry,
+            deployments=self.deployments,
+            read_state=self.gateway.states.read,
+            may_see=self.subscriptions.callers.may_see,
         )
         self.gateway_code = GatewayCodeParts(
             context,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from fastapi import APIRouter
 
 from modelyard.deployments.service import DeploymentService
+from modelyard.gateway.change_routes import change_routes
 from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway.explain import Explaining
 from modelyard.gateway.explain_routes import explain_routes
@@ -17,6 +18,7 @@ from modelyard.gateway.target_check import TargetCheck
 from modelyard.gateway.version_sets import VersionSets
 from modelyard.main.context import Context
 from modelyard.ports.service_hosts import ServiceHosts
+from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
 
 
@@ -25,6 +27,7 @@ class ApiParts:
 
     Args:
         read_state: what the route table is compiled from now.
+        may_see: whether an API is one of the caller's.
     """
 
     def __init__(
@@ -34,10 +37,12 @@ class ApiParts:
         registry: RegistryService,
         deployments: DeploymentService,
         read_state: Callable[[], GatewayState],
+        may_see: Callable[[Principal, str], bool],
     ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
         self._clock = clock
         self.targets = TargetCheck(registry=registry, deployments=deployments, hosts=context.adapters.service_hosts)
+        self._may_see = may_see
         self.version_sets = VersionSets(database=database, clock=clock, audit=audit)
         self.apis = GatewayService(
             database=database,
@@ -56,6 +61,7 @@ class ApiParts:
             version_set_routes(self.version_sets),
             api_routes(self.apis, self._clock),
             release_routes(self.releases),
+            change_routes(self.apis, self.releases, self._clock, may_see=self._may_see),
             explain_routes(self._explaining),
         ]
 

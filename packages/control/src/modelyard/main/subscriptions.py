@@ -11,6 +11,7 @@ from modelyard.main.context import Context
 from modelyard.principals import Principal
 from modelyard.registry import store as registry_store
 from modelyard.subscriptions.access_tables import AccessTables
+from modelyard.subscriptions.callers import Callers
 from modelyard.subscriptions.node_routes import usage_report_routes
 from modelyard.subscriptions.products import Products
 from modelyard.subscriptions.published_keys import PublishedKeys
@@ -40,6 +41,7 @@ class SubscriptionParts:
         self.issuers = Issuers(database=database, clock=clock, audit=audit, published=self.published_keys)
         self.limits = LimitsOfApis(database=database, clock=clock, audit=audit, known=known)
         self.usage = Usage(database=database, clock=clock)
+        self.callers = Callers(database=database, clock=clock)
         self.access_tables = AccessTables(database=database, clock=clock, usage=self.usage)
 
     def routes(self) -> Sequence[APIRouter]:

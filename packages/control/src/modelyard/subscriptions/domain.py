@@ -16,6 +16,8 @@ from modelyard.subscriptions.access_table import (
 from modelyard.subscriptions.limits import Limits
 from modelyard.subscriptions.states import TRANSITIONS, SubscriptionStatus
 
+SUBJECT_PREFIX = "subscriptions/"
+"""What the name of a subscription begins with, in the audit log and as a caller."""
 MOST_APIS = 200
 """Of one product."""
 _KEYS_URL = re.compile(
@@ -117,7 +119,7 @@ class Subscription:
     @property
     def subject(self) -> str:
         """As the audit log names it."""
-        return f"subscriptions/{self.subscription_id}"
+        return f"{SUBJECT_PREFIX}{self.subscription_id}"
 
     def status_at(self, now: datetime) -> SubscriptionStatus:
         """Its status at a moment."""

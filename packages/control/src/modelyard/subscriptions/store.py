@@ -135,6 +135,13 @@ def named(connection: Connection, tenant_id: str) -> list[Subscription]:
     return [subscription_of(row) for row in connection.execute(query.order_by(subscriptions.c.name))]
 
 
+def find_by_digest(connection: Connection, digest: str) -> Subscription | None:
+    """The one that has a key with this hash, of whichever tenant."""
+    is_one = or_(subscriptions.c.primary_digest == digest, subscriptions.c.secondary_digest == digest)
+    row = connection.execute(select(subscriptions).where(is_one).limit(1)).first()
+    return None if row is None else subscription_of(row)
+
+
 def count(connection: Connection, tenant_id: str) -> int:
     """How many a tenant has that are not cancelled."""
     query = select(func.count()).where(

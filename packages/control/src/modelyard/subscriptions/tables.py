@@ -48,6 +48,8 @@ subscriptions = Table(
     Column("updated_at", Timestamp, nullable=False),
     Column("revision", Integer, nullable=False),
     Index("ix_gateway_subscriptions_tenant_id", "tenant_id", "created_at", "id"),
+    Index("ix_gateway_subscriptions_primary_digest", "primary_digest"),
+    Index("ix_gateway_subscriptions_secondary_digest", "secondary_digest"),
     Index("uq_gateway_subscriptions_client", "tenant_id", "issuer_id", "client", unique=True),
     Index("uq_gateway_subscriptions_name", "tenant_id", "name", unique=True),
     info=VOLATILE,
