@@ -23,6 +23,7 @@ from modelyard.adapters.tracking.mlflow_registry import MlflowRegisteredModels
 from modelyard.adapters.wheels import UvWheels
 from modelyard.deployments.installation import installation_of
 from modelyard.errors import Invalid
+from modelyard.gateway_node.names import names_of_gateway
 from modelyard.main.image_sources import bases_of, registries_of
 from modelyard.oci.archives import LayoutArchives
 from modelyard.oci.layout import Layout
@@ -139,13 +140,14 @@ def api_management_of(settings: Settings, clock: Clock) -> ApiManagement | None:
 def targets_of(settings: Settings) -> Mapping[str, Target]:
     """The targets that the operator has configured."""
     http, ports = settings.http, settings.local_target
+    gateway = names_of_gateway(settings.gateway.url, settings.gateway_node)
     context = TargetContext(
         home=settings.storage.places,
         installation=installation_of(settings.storage.database),
         isolation=settings.isolation,
         server_settings={
             "mlflow_uri": settings.tracking_server.uri,
-            "allowed_hosts": ",".join(http.allowed_hosts) or None,
+            "allowed_hosts": ",".join([*http.allowed_hosts, *gateway]) or None,
             "allowed_origins": ",".join(http.allowed_origins) or None,
         },
         replica_memory_bytes=settings.deployments.replica_memory_bytes,
