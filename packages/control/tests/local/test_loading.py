@@ -26,6 +26,7 @@ READY = Deployment(
     autoscaling=None,
     ready_replicas=1,
     url="http://127.0.0.1:20000",
+    api_url=None,
     created_at=NOW,
     updated_at=NOW,
     job_id="job-1",

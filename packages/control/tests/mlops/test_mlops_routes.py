@@ -25,6 +25,10 @@ UPLOAD = {"script_name": "train_iris.py", "script_content": "print('hi')\n"}
 ONE_CLICK = UPLOAD | {"model_name": "iris", "requirements": ["scikit-learn"], "replicas": 2}
 SCRIPT = {"script": ("folder/train_iris.py", b"print('hi')\n")}
 
+NODE = NodeReport(
+    running="a" * 64, is_serving=True, host="127.0.0.1", port=8080, tls_port=None, envoy_version=None, problem=None
+)
+
 
 def request_of(control_plane: ControlPlane, alice: Principal, job_id: str) -> dict[str, Any]:
     return dict(control_plane.jobs.get(alice, job_id).request)
@@ -196,9 +200,7 @@ class TestJobs:
         clock.sleep(12.5)
         result = {"model_version": 3, "run_id": "r", "deployment_id": "dep-1", "image": "bundle:iris-v3@sha256:1"}
         control_plane.jobs.succeed(job.job_id, deployment_url="http://10.0.0.7:8100", **result)
-        where = {"host": "127.0.0.1", "port": 8080, "tls_port": None}
-        report = NodeReport(running="a" * 64, is_serving=True, envoy_version=None, problem=None, **where)
-        control_plane.gateway.publishing.note_report("node-1", report)
+        control_plane.gateway.publishing.note_report("node-1", NODE)
         body = client.get(f"/mlops/deployments/{job.job_id}").json()
         assert (
             body.items()

@@ -1,6 +1,5 @@
 """gRPC on the port of HTTP, on real servers: both are taken there, from the first byte to the last answer."""
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -31,12 +30,6 @@ class TestOnePort:
             assert httpx.post(f"{server.url}/predict", json={"inputs": [[1.0, 2.0]]}).json() == {
                 "predictions": [[2.0, 4.0]]
             }
-
-    def test_what_only_begins_like_http_2_is_answered_as_http_1(self, start_server: StartServer) -> None:
-        host, _, port = start_server("Doubler").status()["address"].rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(b"PRI /predict HTTP/1.1\r\n\r\n")
-            assert connection.recv(12) == b"HTTP/1.1 400"
 
 
 class TestTheVersionThatWasMeant:
