@@ -34,7 +34,8 @@ class TestOnePort:
 
 class TestTheVersionThatWasMeant:
     @pytest.fixture(scope="class")
-    def server(self, start_servers: StartServer) -> Any:
+    @classmethod
+    def server(cls, start_servers: StartServer) -> Any:
         return start_servers("Doubler", "--name", "twice", "--version", "7")
 
     def test_the_right_version_answers(self, server: Any) -> None:
