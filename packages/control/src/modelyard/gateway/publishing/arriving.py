@@ -1,4 +1,4 @@
-"""Whether the gateway leads requests to a deployment already: whoever is told of its stable address can call it."""
+"""Whether the gateway leads requests to a deployment already: its stable address is called as soon as it is known."""
 
 import time
 from collections.abc import Callable
