@@ -75,6 +75,7 @@ lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra onnx --extra compile --extra sklearn --extra xgboost --extra lightgbm --extra catboost \
 		--extra frames --extra grpc --extra otlp --extra conformance --extra s3 --extra azure --extra kubernetes --extra aks \
+		--extra databricks \
 		--no-emit-package modelyard-client --no-emit-package modelyard-serving \
 		-o requirements/dev.txt $(PYPROJECTS) requirements/dev.in
 	for peer in $(PEERS); do $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -159,10 +159,10 @@ class TestScripts:
     def test_requirements_beside_it_count(self, folder: Path) -> None:
         assert Program.load(folder / "train.py").body()["requirements"] == ["pandas==3.1.1"]
 
-    def test_a_notebook_is_refused_by_name(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_no_notebook_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "train.ipynb").write_text("{}")
 
-        with pytest.raises(Invalid, match="notebooks are not run yet"):
+        with pytest.raises(Invalid, match=r"train\.ipynb: expected a notebook with `nbformat` 4"):
             Program.load(tmp_path / "train.ipynb")
 
 

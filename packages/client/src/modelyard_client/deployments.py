@@ -240,6 +240,7 @@ class Deployments:
         *,
         requirements: Sequence[str] | None = None,
         arguments: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         model_name: str | None = None,
@@ -262,6 +263,7 @@ class Deployments:
         body = run_body(
             program,
             arguments=arguments,
+            parameters=parameters,
             environment=environment,
             secrets=secrets,
             experiment_name=experiment_name,

@@ -69,7 +69,7 @@ class Job:
     api_url: str | None
     """The model's stable address at the gateway, of a job that deployed it."""
     source: Mapping[str, Any] | None
-    """What it runs, None where it runs no script: `script_name`, `script_sha256`, `project`, `arguments`,
+    """What it runs, None where it runs no script: `script_name`, `script_sha256`, `project`, `arguments`, `parameters`,
     `environment`, the names of `secrets`, `requirements`, `constraints`, `requires_python`, `git_commit`,
     `git_is_dirty`."""
     logged_models: Sequence[Mapping[str, Any]]
@@ -178,6 +178,25 @@ class Jobs:
             Conflict: it has ended already.
         """
         return Job.from_json(self._transport.post(path("mlops", "jobs", job_id, "cancel")))
+
+    def notebook(self, job_id: str) -> bytes:
+        """The executed notebook of a job that has ended, well or not, as its `.ipynb` file.
+
+        Raises:
+            NotFound: the job runs no notebook, or it has not ended.
+        """
+        return self._file(job_id, "notebook")
+
+    def notebook_page(self, job_id: str) -> bytes:
+        """The same as an HTML page, in which nothing of the notebook's runs.
+
+        Raises:
+            NotFound: the job runs no notebook, or it has not ended.
+        """
+        return self._file(job_id, "notebook.html")
+
+    def _file(self, job_id: str, name: str) -> bytes:
+        return self._transport.send("GET", path("mlops", "jobs", job_id, name)).content
 
     def log(
         self, job_id: str, *, offset: int = 0, tail: int | None = None, limit: int | None = None

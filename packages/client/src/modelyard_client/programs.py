@@ -1,4 +1,4 @@
-"""What is trained, as it lies on this machine: a script, a script with files beside it, or a project's folder."""
+"""What is trained, as it lies on this machine: a script or notebook, one with files beside it, or a project."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,21 +10,22 @@ from modelyard_client.errors import Invalid
 from modelyard_client.git_state import GitState
 from modelyard_client.needs import Needs, read_needs, read_requirements_file
 from modelyard_client.needs.pyproject import parse_pyproject
+from modelyard_client.notebooks import Notebook, is_notebook
 from modelyard_client.project_files import project_files
 from modelyard_client.project_settings import ProjectSettings
 from modelyard_client.scripts import Script, default_model_name
 
 _PYPROJECT = "pyproject.toml"
-_NOTEBOOK = ".ipynb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A script or a project that can be sent to be trained."""
+    """A script, a notebook or a project that can be sent to be trained."""
 
     script_name: str
     """A file's name; of a project the path of its script."""
     content: str
+    """Of a notebook: without its outputs."""
     needs: Needs
     model_name: str
     """The default name of its model."""
@@ -35,21 +36,14 @@ class Program:
 
     @classmethod
     def load(cls, path: Path, *, files: Sequence[Path] = ()) -> "Program":
-        """The script, or the project's folder, at a path.
+        """The script, the notebook, or the project's folder, at a path.
 
         Args:
             files: data or modules, files or folders, that are laid beside the script.
 
         Raises:
-            Invalid: there is no such thing, it is a notebook, or a file of it cannot be honoured.
+            Invalid: there is no such thing, or a file of it cannot be honoured.
         """
-        if path.suffix.lower() == _NOTEBOOK:
-            raise Invalid(
-                f"{path} is a notebook, and notebooks are not run yet: `jupyter nbconvert --to script` makes a script "
-                "of it",
-                code="notebook_unsupported",
-                field="script_name",
-            )
         if path.is_dir():
             return _project(path, files)
         return _script(path, files)
@@ -57,9 +51,15 @@ class Program:
     @classmethod
     def of(cls, script: Script) -> "Program":
         """A script whose text is known, without any file beside it."""
-        needs = read_needs(PurePosixPath(script.name), script.content, lambda _: None)
+        content, code = _content_and_code(script)
+        needs = read_needs(PurePosixPath(script.name), code, lambda _: None)
         name = default_model_name(script.name)
-        return cls(script_name=script.name, content=script.content, needs=needs, model_name=name)
+        return cls(script_name=script.name, content=content, needs=needs, model_name=name)
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether it takes parameters, instead of arguments."""
+        return is_notebook(self.script_name)
 
     def needing(self, named: Sequence[str], files: Sequence[Path] = ()) -> "Program":
         """The same with these requirements, and those of requirements files, instead of what its own files say."""
@@ -86,12 +86,13 @@ class Program:
 
 def _script(path: Path, files: Sequence[Path]) -> Program:
     script = Script.read(path)
+    content, code = _content_and_code(script)
     folder = path.absolute().parent
     entry = PurePosixPath(script.name)
     return Program(
         script_name=script.name,
-        content=script.content,
-        needs=read_needs(entry, script.content, lambda beside: _read(folder / beside)),
+        content=content,
+        needs=read_needs(entry, code, lambda beside: _read(folder / beside)),
         model_name=default_model_name(script.name),
         archive=Archive.of([(script.name, path), *_beside(folder, files)]) if files else None,
         git=GitState.of(folder),
@@ -107,23 +108,29 @@ def _project(folder: Path, files: Sequence[Path]) -> Program:
             code="script_name_invalid",
             field="script_name",
         )
-    if entry.suffix.lower() == _NOTEBOOK:
-        return Program.load(folder / entry)
     archive = Archive.of([*project_files(folder), *_beside(folder, files)])
     if str(entry) not in archive.names:
         raise Invalid(
             f"{folder}: .gitignore excludes the script {entry}", code="script_name_invalid", field="script_name"
         )
-    script = Script.read(folder / entry)
+    content, code = _content_and_code(Script.read(folder / entry))
     return Program(
         script_name=str(entry),
-        content=script.content,
-        needs=read_needs(entry, script.content, lambda path: _read(folder / path)),
+        content=content,
+        needs=read_needs(entry, code, lambda path: _read(folder / path)),
         model_name=settings.name or default_model_name(folder.absolute().name),
         archive=archive,
         git=GitState.of(folder),
         settings=settings,
     )
+
+
+def _content_and_code(script: Script) -> tuple[str, str]:
+    """What is sent of a script, and what of it is Python."""
+    if not is_notebook(script.name):
+        return script.content, script.content
+    notebook = Notebook.parse(script.name, script.content)
+    return notebook.text, notebook.code
 
 
 def _settings(folder: Path) -> ProjectSettings:

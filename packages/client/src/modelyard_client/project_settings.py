@@ -14,6 +14,7 @@ _KEYS: dict[str, tuple[type, str]] = {
     "timeout-seconds": (float, "a number"),
     "runner": (str, "a text"),
     "arguments": (list, "a list of texts"),
+    "parameters": (dict, "a table"),
     "secrets": (list, "a list of names"),
     "environment": (dict, "a table of texts"),
 }
@@ -30,6 +31,8 @@ class ProjectSettings:
     timeout_seconds: float | None = None
     runner: str | None = None
     arguments: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Of a notebook."""
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     """Names of variables of the caller's own environment."""
@@ -56,7 +59,10 @@ def _check(where: str, key: str, value: Any) -> None:
     if key not in _KEYS:
         raise _invalid(where, f"{key} is unknown, expected one of {', '.join(_KEYS)}")
     kind, expected = _KEYS[key]
-    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    are_any = key == "parameters"
+    items = (
+        [] if are_any else list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    )
     is_number = kind is float and isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number or isinstance(value, kind)) or not all(isinstance(item, str) for item in items):
         raise _invalid(where, f"{key}: expected {expected}, got {str(value)[:80]!r}")

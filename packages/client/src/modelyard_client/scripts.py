@@ -1,4 +1,4 @@
-"""Training scripts, as files on this machine."""
+"""Training scripts and notebooks, as files on this machine."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _MAX_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A training script: its file's name and its text."""
+    """A training script or a notebook: its file's name and its text."""
 
     name: str
     content: str
@@ -28,7 +28,7 @@ class Script:
 
 def default_model_name(script_name: str) -> str:
     """The default name of a model, as the platform derives it: `breast_cancer.py` → `breast-cancer`."""
-    spelled = script_name.removesuffix(".py").replace("_", "-").lower()
+    spelled = script_name.removesuffix(".py").removesuffix(".ipynb").replace("_", "-").lower()
     # What no name of a model holds.
     name = "".join("-" if each in "/:" or unicodedata.category(each) in {"Cc", "Cs"} else each for each in spelled)
     name = name.lstrip(".") if name == "." or name.startswith("..") else name

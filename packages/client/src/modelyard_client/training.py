@@ -26,6 +26,7 @@ class Training:
         *,
         requirements: Sequence[str] | None = None,
         arguments: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         model_name: str | None = None,
@@ -37,12 +38,15 @@ class Training:
         idempotency_key: str | None = None,
         progress: Progress = quiet,
     ) -> Submission:
-        """Run a training script or a project and register the model that it logs.
+        """Run a training script, a notebook or a project and register the model that it logs.
 
         Args:
-            script: a script, its file, or a project's folder; `Program.load(path, files=[…])` lays files beside it.
+            script: a script or a notebook, its file, or a project's folder; `Program.load(path, files=[…])` lays files
+                beside it.
             requirements: PEP 508 requirements; None for those that the script or the files beside it name.
             arguments: what the script finds in `sys.argv`; None for those of the project's `[tool.modelyard]`.
+            parameters: of a notebook: values, as JSON has them, for what its cell tagged `parameters` assigns, besides
+                those of `[tool.modelyard]`.
             environment: variables of the run, besides those of `[tool.modelyard]`.
             secrets: variables that are stored encrypted while the job runs, masked in its log, and never returned.
             model_name: the name to register under; the script's name without its ending, or the project's, when None.
@@ -63,6 +67,7 @@ class Training:
         body = run_body(
             program,
             arguments=arguments,
+            parameters=parameters,
             environment=environment,
             secrets=secrets,
             experiment_name=experiment_name,
@@ -91,6 +96,7 @@ def run_body(
     program: Program,
     *,
     arguments: Sequence[str] | None,
+    parameters: Mapping[str, Any] | None,
     environment: Mapping[str, str] | None,
     secrets: Mapping[str, str] | None,
     experiment_name: str | None,
@@ -103,6 +109,7 @@ def run_body(
     settings = program.settings
     variables = {**settings.environment, **(environment or {})}
     return program.body() | {
+        "parameters": {**settings.parameters, **(parameters or {})} or None,
         "arguments": list(settings.arguments if arguments is None else arguments) or None,
         "environment": variables or None,
         "secrets": _with_own(secrets or {}, settings.secrets) or None,

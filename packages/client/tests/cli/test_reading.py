@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from cli_run import Run
@@ -46,6 +47,20 @@ class TestJobs:
         assert (facts["environment"], facts["secrets"], facts["python"]) == ("SEED=7", "TOKEN", ">=3.11")
         assert facts["commit"] == "c0ffee, with changes"
         assert json.loads(run("jobs", "show", "job-1", "-o", "json").out)["source"] == source
+
+    def test_its_executed_notebook_is_written_to_a_file_or_printed(
+        self, standin: StandIn, run: Run, tmp_path: Path
+    ) -> None:
+        standin.jobs["job-1"] = [job()]
+        file = tmp_path / "executed.ipynb"
+        ended = run("jobs", "notebook", "job-1", "--output", str(file))
+        assert (json.loads(file.read_text()), ended.out, ended.err) == ({"cells": []}, "", f"wrote {file}\n")
+        assert json.loads(run("jobs", "notebook", "job-1").out) == {"cells": []}
+        assert "page" in run("jobs", "notebook", "job-1", "--html").out
+
+    def test_no_executed_notebook_writes_no_file(self, run: Run, tmp_path: Path) -> None:
+        assert run("jobs", "notebook", "nobody", "--output", str(tmp_path / "executed.ipynb")).exit_code == 3
+        assert list(tmp_path.iterdir()) == []
 
     def test_no_job_is_exit_code_3(self, run: Run) -> None:
         ended = run("jobs", "show", "nobody")

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from cli_run import Run
 from modelyard_standin import StandIn, deployment, error, job, reply
+from notebook_files import code_cell, notebook_text
 
 DEPLOYED = [
     job(),
@@ -84,9 +85,48 @@ class TestTrain:
         assert sent["secrets"] == {"API_KEY": "from the environment", "OTHER": "from a file"}
         assert "from" not in ended.out + ended.err
 
+    @pytest.mark.parametrize("command", ["train", "deploy"])
+    def test_parameters_of_a_notebook_are_json_or_texts(
+        self, standin: StandIn, run: Run, tmp_path: Path, command: str
+    ) -> None:
+        notebook = tmp_path / "train.ipynb"
+        notebook.write_text(notebook_text(code_cell("a = 1", tags=["parameters"])))
+        texts = [
+            "a=8",
+            "b=0.5",
+            "c=true",
+            "d=False",
+            "e=None",
+            "f=null",
+            "g=eu",
+            'h="8"',
+            'i=[1, {"x": 2}]',
+            "j=",
+            "k=NaN",
+        ]
+        given = [word for text in texts for word in ("--param", text)]
+        run(command, str(notebook), *given, "--no-wait")
+
+        sent = standin.seen[0].json
+        assert sent["script_name"] == "train.ipynb"
+        assert sent["parameters"] == {
+            "a": 8,
+            "b": 0.5,
+            "c": True,
+            "d": False,
+            "e": None,
+            "f": None,
+            "g": "eu",
+            "h": "8",
+            "i": [1, {"x": 2}],
+            "j": "",
+            "k": "NaN",
+        }
+
     @pytest.mark.parametrize(
         ("option", "value", "reported"),
         [
+            ("--param", "depth", "expected NAME=VALUE"),
             ("--secret", "API_KEY=hunter2", "a value does not belong on the command line"),
             ("--secret", "NOBODY_SET_THIS", "there is no variable of that name here"),
             ("--secret", "API_KEY=@/no/such/file", "cannot read /no/such/file"),

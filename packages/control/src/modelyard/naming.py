@@ -51,16 +51,16 @@ def validate_namespace(name: str) -> None:
 
 
 def validate_script_name(name: str) -> None:
-    """A script's file name, without folders.
+    """The file name of a script or a notebook, without folders.
 
     Raises:
         Invalid: code `script_name_invalid`.
     """
     size = len(name.encode("utf-8", errors="surrogatepass"))
-    if not name.endswith(".py") or "/" in name or _has_control(name) or size > _MAX_FILE_NAME_BYTES:
+    if not name.endswith((".py", ".ipynb")) or "/" in name or _has_control(name) or size > _MAX_FILE_NAME_BYTES:
         raise Invalid(
-            f"script_name: expected a file name that ends in .py, of at most {_MAX_FILE_NAME_BYTES} bytes, without "
-            f"folders and control characters, got {_shown(name)}",
+            "script_name: expected a file name that ends in .py or .ipynb, of at most "
+            f"{_MAX_FILE_NAME_BYTES} bytes, without folders and control characters, got {_shown(name)}",
             code="script_name_invalid",
             field="script_name",
         )
@@ -83,7 +83,8 @@ def validate_experiment_name(name: str) -> None:
 
 def model_name_of_script(script_name: str) -> str:
     """The name of a model that nobody named: `breast_cancer.py` → `breast-cancer`. It is always valid."""
-    return valid_name(script_name.removesuffix(".py").replace("_", "-").lower(), otherwise="model")
+    stem = script_name.removesuffix(".py").removesuffix(".ipynb")
+    return valid_name(stem.replace("_", "-").lower(), otherwise="model")
 
 
 def valid_name(text: str, *, otherwise: str) -> str:

@@ -1,5 +1,7 @@
 """What the script of a job registers in MLflow is its job's version: one of ours, one of theirs, with one number."""
 
+from pathlib import Path
+
 import pytest
 from mirror_desk import Desk
 
@@ -14,6 +16,7 @@ from modelyard.principals import Principal
 from modelyard.registry.provenance import Provenance, Source
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
+from modelyard.training.foreign_runs import ForeignRuns
 from modelyard.training.kinds import TRAINING
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 
@@ -38,7 +41,8 @@ def logged(job: Job, tracking: FakeTracking) -> LoggedModel:
 def finish(job: Job, logged: LoggedModel, jobs: JobService, registry: RegistryService, tracking: FakeTracking) -> None:
     """The rest of the job."""
     facts = Provenance(source=Source.JOB)
-    LoggedByJobs(tracking, registry.job_runs).bind(job, f"{job.job_id}/1", provenance=facts, lock_digest="")
+    by_jobs = LoggedByJobs(tracking, registry.job_runs, ForeignRuns(tracking, Path("unused")))
+    by_jobs.bind(job, f"{job.job_id}/1", provenance=facts, lock_digest="")
     registry.register(owner_of(job), model_name="iris", logged=logged, job_id=job.job_id, provenance=facts)
     jobs.succeed(job.job_id)
 

@@ -75,13 +75,6 @@ class TestWhatAScriptNeeds:
 
 
 class TestWhichScript:
-    @pytest.mark.parametrize("name", ["train.ipynb", "Train.IPYNB"])
-    def test_a_notebook_is_refused_by_name(self, name: str, tmp_path: Path) -> None:
-        (tmp_path / name).write_text("{}")
-
-        assert refusal(script_name=name).code == "notebook_unsupported"
-        assert refusal(tmp_path, script_name=name).code == "notebook_unsupported"
-
     def test_train_py_is_a_projects_script_unless_another_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "train.py").write_text("print()")
 

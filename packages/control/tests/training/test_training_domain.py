@@ -10,7 +10,7 @@ from modelyard.training.domain import (
     MAX_REQUIREMENTS,
     parse_requirements,
     script_environment,
-    with_tracking_client,
+    with_own_requirement,
 )
 
 
@@ -64,11 +64,11 @@ class TestRequirements:
 
     @pytest.mark.parametrize("given", [["numpy"], ["numpy", "mlflow"], ["mlflow[extras]"], ["mlflow-skinny==3.1"]])
     def test_the_trackers_client_is_added(self, given: list[str]) -> None:
-        assert with_tracking_client(given, "mlflow==3.17.2") == (*given, "mlflow==3.17.2")
+        assert with_own_requirement(given, "mlflow==3.17.2") == (*given, "mlflow==3.17.2")
 
     @pytest.mark.parametrize("given", [["mlflow<3"], ["numpy", "MLflow==2.22.0"]])
     def test_a_version_of_the_client_that_is_asked_for_is_kept(self, given: list[str]) -> None:
-        assert with_tracking_client(given, "mlflow==3.17.2") == tuple(given)
+        assert with_own_requirement(given, "mlflow==3.17.2") == tuple(given)
 
 
 class TestScriptEnvironment:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from notebook_files import code_cell, notebook_text
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
-from modelyard.adapters.runner import FakeRunner
+from modelyard.adapters.runner import FakeEnd, FakeRunner
 from modelyard.adapters.tracking import FakeTracking
 from modelyard.db import Database
 from modelyard.errors import Conflict, DiskFull, Invalid, NotFound
@@ -28,7 +29,7 @@ from modelyard.jobs.workflow import workflow
 from modelyard.packaging.opening import Failure
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.environments import Lock, LogLine, pinned
-from modelyard.ports.runner import Limits, RunOutcome, RunPhase, RunSpec
+from modelyard.ports.runner import EXECUTED_NOTEBOOK, Limits, RunOutcome, RunPhase, RunSpec
 from modelyard.principals import Principal
 from modelyard.projects.service import ProjectService
 from modelyard.registry.domain import Given, Version
@@ -38,6 +39,8 @@ from modelyard.schema import metadata
 from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import NoCredentials
 from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.executed_notebooks import ExecutedNotebooks
+from modelyard.training.foreign_runs import ForeignRuns
 from modelyard.training.kinds import TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
 from modelyard.training.opening import OpeningModels
@@ -49,7 +52,7 @@ from modelyard.training.workflows import Training
 ENDED_WELL = RunOutcome(RunPhase.FINISHED, exit_code=0)
 LIMITS = Limits(seconds=100, memory_bytes=2**30, output_bytes=2**20, disk_bytes=2**30)
 
-Behaviour = Callable[[RunSpec], RunOutcome | None]
+Behaviour = Callable[[RunSpec], RunOutcome | FakeEnd | None]
 
 
 def no_check() -> None:
@@ -83,7 +86,7 @@ class Scripted:
         """A script that logs nothing."""
         return lambda _: outcome
 
-    def __call__(self, spec: RunSpec) -> RunOutcome | None:
+    def __call__(self, spec: RunSpec) -> RunOutcome | FakeEnd | None:
         behaviour = self.behaviours[0] if len(self.behaviours) == 1 else self.behaviours.pop(0)
         return behaviour(spec)
 
@@ -106,7 +109,9 @@ class FarRunner(FakeRunner):
 
     def __init__(self, script: Scripted) -> None:
         super().__init__(script)
+        self.foreign_tracking: FakeTracking | None = None
         self.prepared: list[str] = []
+        self.drivers: list[str | None] = []
         self.refusal: Invalid | None = None
         self.waits: list[str] = []
         """Why a run has not begun yet, observation by observation."""
@@ -114,11 +119,12 @@ class FarRunner(FakeRunner):
     def observe(self, run_key: str) -> RunOutcome:
         return RunOutcome(RunPhase.RUNNING, reason=self.waits.pop(0)) if self.waits else super().observe(run_key)
 
-    def prepare(self, lock: Lock, *, log: LogLine) -> None:
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: LogLine) -> None:
         if self.refusal is not None:
             raise self.refusal
         log(f"preparing {lock.digest}")
         self.prepared.append(lock.digest)
+        self.drivers.append(None if driver is None else driver.digest)
 
 
 @pytest.fixture
@@ -174,8 +180,9 @@ def training(
         limits=LIMITS,
         secrets=secrets,
         projects=projects,
-        logged=LoggedByJobs(tracking, registry.job_runs),
+        logged=LoggedByJobs(tracking, registry.job_runs, ForeignRuns(tracking, tmp_path / "scratch")),
         opening=OpeningModels(tracking=tracking, packaging=packaging, opening=opening, scratch=tmp_path / "scratch"),
+        notebooks=ExecutedNotebooks(tmp_path / "jobs", tmp_path / "scratch", tracking),
         metric_rules=no_rules,
         tracking_requirement="mlflow==3.17.2",
         credentials=NoCredentials(),
@@ -268,6 +275,90 @@ class TestTraining:
         assert work().status is JobStatus.SUCCEEDED
 
 
+def elsewhere_model(tracking: FakeTracking) -> str:
+    """The id of the only model there."""
+    (logged,) = tracking._models
+    return logged.model.model_id
+
+
+class TestNotebooks:
+    @pytest.fixture
+    def notebooks(self, training: Training) -> ExecutedNotebooks:
+        return training.notebooks
+
+    @pytest.fixture
+    def sent(self) -> dict[str, Any]:
+        tagged = code_cell("depth = 3", tags=["parameters"])
+        content = notebook_text(tagged, "fit(depth)")
+        return {"script_name": "train.ipynb", "script_content": content, "parameters": {"depth": 8}}
+
+    def left(self, behave: Behaviour, text: bytes) -> Behaviour:
+        """A notebook that does this, and leaves an executed one."""
+
+        def run(spec: RunSpec) -> FakeEnd:
+            outcome = behave(spec)
+            assert isinstance(outcome, RunOutcome)
+            return FakeEnd(outcome, files={EXECUTED_NOTEBOOK: text})
+
+        return run
+
+    def test_it_runs_prepared_in_its_own_environment_and_is_driven_from_another(
+        self,
+        work: Callable[..., Job],
+        sent: dict[str, Any],
+        far_runner: FarRunner,
+        packaging: PackagingService,
+        registry: RegistryService,
+        alice: Principal,
+    ) -> None:
+        job = work(**sent, runner="far")
+
+        (spec,) = far_runner.started
+        assert job.status is JobStatus.SUCCEEDED
+        assert "# Parameters\\ndepth = 8" in (spec.script_content or "")
+        assert spec.environment["MPLBACKEND"] == "module://matplotlib_inline.backend_inline"
+        own, driver = packaging.lock_text(spec.python_environment), packaging.lock_text(spec.notebook_driver or "")
+        assert [pin.partition("==")[0] for pin in pinned(own)] == ["ipykernel", "mlflow", "scikit-learn"]
+        assert [pin.partition("==")[0] for pin in pinned(driver)] == ["jupyter-client", "nbclient", "nbformat"]
+        assert set(far_runner.drivers) == {spec.notebook_driver}
+        assert registry.version(alice, "iris").provenance.parameters == {"depth": 8}
+
+    @pytest.mark.parametrize("is_good", [True, False])
+    def test_what_was_executed_is_kept_and_added_to_the_run_however_it_ended(
+        self,
+        work: Callable[..., Job],
+        sent: dict[str, Any],
+        script: Scripted,
+        tracking: FakeTracking,
+        notebooks: ExecutedNotebooks,
+        *,
+        is_good: bool,
+    ) -> None:
+        logs = script.logs("model")
+
+        def fails(spec: RunSpec) -> RunOutcome:
+            logs(spec)
+            return RunOutcome(RunPhase.FINISHED, exit_code=1, reason="cell 2 of 2: ValueError: no")
+
+        script.behaviours = [self.left(logs if is_good else fails, b"{executed}")]
+        job = work(**sent)
+
+        with notebooks.open(job) as file:
+            assert file.read() == b"{executed}"
+        assert list(tracking.run_files.values()) == [{"notebook/train.ipynb": b"{executed}"}]
+        assert job.error is None or job.error.message.startswith("the notebook failed: cell 2 of 2: ValueError: no. ")
+        assert (job.error is None) is is_good
+
+    def test_of_a_script_nothing_is_kept(
+        self, work: Callable[..., Job], script: Scripted, notebooks: ExecutedNotebooks
+    ) -> None:
+        script.behaviours = [self.left(script.logs("model"), b"planted")]
+        job = work()
+
+        with pytest.raises(NotFound, match="runs no notebook"), notebooks.open(job):
+            pass
+
+
 class TestRunners:
     def test_the_runner_that_is_named_runs_it_with_what_it_needs(
         self, work: Callable[..., Job], runner: FakeRunner, far_runner: FarRunner, jobs: JobService
@@ -296,6 +387,42 @@ class TestRunners:
         work(runner="local", timeout_seconds=5)
 
         assert asked == [1005, 5]
+
+    @pytest.mark.parametrize("is_in_a_run", [True, False])
+    def test_what_was_logged_to_another_tracking_server_is_copied_and_registered(
+        self,
+        work: Callable[..., Job],
+        training: Training,
+        far_runner: FarRunner,
+        tracking: FakeTracking,
+        script: Scripted,
+        registry: RegistryService,
+        jobs: JobService,
+        alice: Principal,
+        *,
+        is_in_a_run: bool,
+    ) -> None:
+        elsewhere = FakeTracking(uri="databricks")
+        far_runner.foreign_tracking = elsewhere
+
+        def behave(spec: RunSpec) -> RunOutcome:
+            tags = {RUN_KEY_TAG: spec.run_key}
+            run_id = elsewhere.log_run("rows", metrics={"auc": 0.8}, parameters={"depth": "4"}, tags=tags)
+            elsewhere.log_model(run_id if is_in_a_run else None, "model", {"MLmodel": b"far"}, tags=tags)
+            return ENDED_WELL
+
+        script.behaviours = [behave]
+        job = work(runner="far")
+
+        version = registry.version(alice, "iris")
+        assert job.status is JobStatus.SUCCEEDED
+        assert (version.job_id, version.run_id) == (job.job_id, None)
+        assert version.metrics == ({"auc": 0.8} if is_in_a_run else {})
+        assert version.parameters == ({"depth": 4} if is_in_a_run else {})
+        log = jobs.log(job.job_id)
+        assert "from databricks" in log.read(log.read(0).next_offset).content.decode()
+        training._collect(job, f"{job.job_id}/1", str(version.lock_digest))
+        assert len(tracking.models_tagged("modelyard.key", f"{job.job_id}/models:/{elsewhere_model(elsewhere)}")) == 1
 
     def test_why_a_run_has_not_begun_is_in_the_log_once(
         self, work: Callable[..., Job], far_runner: FarRunner, jobs: JobService

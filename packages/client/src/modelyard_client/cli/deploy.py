@@ -38,7 +38,9 @@ from modelyard_client.cli.run_options import (
     ArgumentsArgument,
     EnvironmentOption,
     FileOption,
+    ParameterOption,
     SecretOption,
+    parameters,
     secrets,
     sending,
     variables,
@@ -57,8 +59,8 @@ if TYPE_CHECKING:
 WhatToDeploy = Annotated[
     str | None,
     typer.Argument(
-        help="A Python script that logs a model, a project's folder, or a registered model's name; with --replace also "
-        "a deployment's id.",
+        help="A Python script or notebook that logs a model, a project's folder, or a registered model's name; with "
+        "--replace also a deployment's id.",
         metavar="PATH|MODEL",
     ),
 ]
@@ -104,6 +106,7 @@ def deploy(
     cpu_percent: CpuPercentOption = None,
     another: AnotherOption = False,
     replace: ReplaceOption = False,
+    param: ParameterOption = None,
     requirement: RequirementsOption = None,
     requirements_file: RequirementsFileOption = None,
     env: EnvironmentOption = None,
@@ -152,7 +155,18 @@ def deploy(
         idempotency_key=idempotency_key,
     )
     training = _Training(
-        requirement, requirements_file, env, secret, file, experiment, logged_model, best_of, timeout, runner, arguments
+        param,
+        requirement,
+        requirements_file,
+        env,
+        secret,
+        file,
+        experiment,
+        logged_model,
+        best_of,
+        timeout,
+        runner,
+        arguments,
     )
     if what is not None and _is_script(what, version=version):
         _refuse({"--version": version, "--another": another}, because="a script makes a new version")
@@ -186,6 +200,7 @@ class _Shape(TypedDict):
 class _Training:
     """What only a script has."""
 
+    param: list[str] | None
     requirement: list[str] | None
     requirements_file: list[Path] | None
     env: list[str] | None
@@ -210,6 +225,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
     program = Program.load(path, files=training.file or ())
     if training.requirement or training.requirements_file:
         program = program.needing(training.requirement or (), training.requirements_file or ())
+    given = parameters(training.param)
     environment, hidden = variables(training.env), secrets(training.secret, program.settings.secrets)
 
     def submit(client: "Client") -> "Submission":
@@ -217,6 +233,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
             return client.deployments.create_from_script(
                 program,
                 arguments=training.arguments or None,
+                parameters=given,
                 environment=environment,
                 secrets=hidden,
                 model_name=model,

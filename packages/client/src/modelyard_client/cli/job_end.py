@@ -1,5 +1,6 @@
 """The end of `train` and `deploy`: return as soon as the job is accepted, or wait and print its result."""
 
+import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,7 @@ def _source_facts(source: "Mapping[str, Any]") -> dict[str, object]:
     commit = source.get("git_commit")
     return {
         "script": shlex.join([source["script_name"], *source.get("arguments", [])]),
+        "parameters": ", ".join(f"{name}={json.dumps(value)}" for name, value in source.get("parameters", {}).items()),
         "script sha256": source.get("script_sha256"),
         "project": source.get("project"),
         "environment": format_pairs(source.get("environment", {})),

@@ -1,5 +1,7 @@
-"""`modelyard jobs`: list, show, cancel."""
+"""`modelyard jobs`: list, show, cancel, notebook."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,12 +10,12 @@ from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.job_end import job_facts
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption
-from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, span
+from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say, span
 
 if TYPE_CHECKING:
     from modelyard_client.jobs import Job
 
-app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Jobs: list (the default), show, cancel.")
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Jobs: list (the default), show, cancel, notebook.")
 
 JobArgument = Annotated[str, typer.Argument(help="The job's id.", metavar="JOB")]
 
@@ -84,6 +86,36 @@ def cancel(
     """
     with connect(url, home) as client:
         print_one(client.jobs.cancel(job), output)
+
+
+@app.command()
+def notebook(
+    job: JobArgument,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write it; else it is printed.", metavar="FILE")
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="As a page for a browser.")] = False,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the executed notebook of a job that has ended, well or not.
+
+    \b
+    Examples:
+      modelyard jobs notebook JOB --output executed.ipynb
+      modelyard jobs notebook JOB --html --output executed.html
+    """
+    from modelyard_client.whole_files import draft_of
+
+    with connect(url, home) as client:
+        content = client.jobs.notebook_page(job) if html else client.jobs.notebook(job)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    with draft_of(output) as draft:
+        draft.write_bytes(content)
+    say(f"wrote {output}")
 
 
 def print_one(job: "Job", output: Output) -> None:

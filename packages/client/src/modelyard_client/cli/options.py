@@ -43,7 +43,10 @@ WaitSecondsOption = Annotated[
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="The most rows.", metavar="N")]
 VersionOption = Annotated[int | None, typer.Option("--version", min=1, help="The model's version.", metavar="N")]
 ScriptArgument = Annotated[
-    Path, typer.Argument(help="A Python script that logs a model with MLflow, or a project's folder.", metavar="PATH")
+    Path,
+    typer.Argument(
+        help="A Python script or a notebook that logs a model with MLflow, or a project's folder.", metavar="PATH"
+    ),
 ]
 ModelNameOption = Annotated[
     str | None, typer.Option("--model", "-m", help="The model's name; else the script's.", metavar="NAME")

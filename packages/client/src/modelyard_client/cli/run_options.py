@@ -1,11 +1,12 @@
 """Options of `train` and `deploy` that say what a run is given, and what they are read to."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 ArgumentsArgument = Annotated[
     list[str] | None,
     typer.Argument(help="After `--`: what the script finds in sys.argv.", metavar="-- ARGUMENT", show_default=False),
+]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        help="A value for what the cell of a notebook that is tagged `parameters` assigns: JSON, else a text. "
+        "May be repeated.",
+        metavar="NAME=VALUE",
+    ),
 ]
 EnvironmentOption = Annotated[
     list[str] | None, typer.Option("--env", help="A variable of the run; may be repeated.", metavar="NAME=VALUE")
@@ -35,6 +46,8 @@ FileOption = Annotated[
     list[Path] | None,
     typer.Option("--file", help="A file or folder that is laid beside the script; may be repeated.", metavar="PATH"),
 ]
+
+_OF_PYTHON = {"True": True, "False": False, "None": None}
 
 
 def sending(program: "Program") -> AbstractContextManager["Progress"]:
@@ -59,6 +72,24 @@ def variables(texts: Sequence[str] | None, *, option: str = "--env") -> dict[str
             raise typer.BadParameter(f"{name} is given twice", param_hint=option)
         found[name] = value
     return found
+
+
+def parameters(texts: Sequence[str] | None) -> dict[str, Any]:
+    """What was said as NAME=VALUE, each value as JSON or Python writes it, else as the text that it is.
+
+    Raises:
+        typer.BadParameter: as for `variables`.
+    """
+    return {name: _typed(value) for name, value in variables(texts, option="--param").items()}
+
+
+def _typed(value: str) -> Any:
+    if value in _OF_PYTHON:
+        return _OF_PYTHON[value]
+    try:
+        return json.loads(value, parse_constant=str)
+    except (ValueError, RecursionError):
+        return value
 
 
 def secrets(texts: Sequence[str] | None, named_by_project: Sequence[str] = ()) -> dict[str, str]:

@@ -26,7 +26,9 @@ from modelyard_client.cli.run_options import (
     ArgumentsArgument,
     EnvironmentOption,
     FileOption,
+    ParameterOption,
     SecretOption,
+    parameters,
     secrets,
     sending,
     variables,
@@ -38,6 +40,7 @@ def train(
     arguments: ArgumentsArgument = None,
     *,
     model: ModelNameOption = None,
+    param: ParameterOption = None,
     requirement: RequirementsOption = None,
     requirements_file: RequirementsFileOption = None,
     env: EnvironmentOption = None,
@@ -56,11 +59,11 @@ def train(
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Run a training script, or a project's folder, and register the model that it logs.
+    """Run a training script, a notebook, or a project's folder, and register the model that it logs.
 
     Of a folder `train.py` is run, or what `[tool.modelyard]` in its pyproject.toml names; what git ignores stays here.
-    Without -r and -R the script's own `# /// script` block counts, else requirements.txt, pyproject.toml or
-    environment.yml beside it.
+    Without -r and -R the `# /// script` block of the script or of a notebook's cell counts, else requirements.txt,
+    pyproject.toml or environment.yml beside it.
 
     \b
     Examples:
@@ -68,6 +71,7 @@ def train(
       modelyard train train.py -R requirements.txt --model churn --follow
       modelyard train search.py -r scikit-learn --best-of accuracy
       modelyard train train.py --file rows.csv --env REGION=eu --secret API_KEY -- --epochs 3
+      modelyard train train.ipynb --param depth=8 --param region=eu
       modelyard train ./project --no-wait --output json
     """
     from modelyard_client.programs import Program
@@ -76,12 +80,14 @@ def train(
     program = Program.load(script, files=file or ())
     if requirement or requirements_file:
         program = program.needing(requirement or (), requirements_file or ())
+    given = parameters(param)
     environment, hidden = variables(env), secrets(secret, program.settings.secrets)
     with connect(url, home) as client:
         with sending(program) as progress:
             submission = client.training.submit(
                 program,
                 arguments=arguments or None,
+                parameters=given,
                 environment=environment,
                 secrets=hidden,
                 model_name=model,

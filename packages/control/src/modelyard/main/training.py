@@ -9,12 +9,15 @@ from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 from modelyard.main.jobs import JobParts
 from modelyard.main.registry import RegistryParts
+from modelyard.mlops.notebook_routes import notebook_routes
 from modelyard.mlops.routes import one_click_routes, registration_routes, training_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.stable_addresses import StableAddresses
 from modelyard.projects.routes import project_routes
 from modelyard.projects.service import ProjectService
 from modelyard.training.afterwards import RegisteringAfterwards
+from modelyard.training.executed_notebooks import ExecutedNotebooks
+from modelyard.training.foreign_runs import ForeignRuns
 from modelyard.training.logged import LoggedByJobs
 from modelyard.training.opening import OpeningModels
 from modelyard.training.runners import Runners
@@ -50,15 +53,21 @@ class TrainingParts:
             metric_rules=metric_rules,
             most_seconds=settings.runs.seconds,
         )
-        logged = LoggedByJobs(context.adapters.tracking, registry_parts.registry.job_runs)
+        tracking = context.adapters.tracking
+        foreign_runs = ForeignRuns(tracking, context.scratch.folder)
+        logged = LoggedByJobs(tracking, registry_parts.registry.job_runs, foreign_runs)
         self._afterwards = RegisteringAfterwards(self._jobs, registry_parts.registry, logged, metric_rules)
-        self.steps = _steps(context, jobs, registry_parts, serving.packaging, self.projects, runners, logged)
+        self._notebooks = ExecutedNotebooks(settings.storage.places.jobs, context.scratch.folder, tracking)
+        self.steps = _steps(
+            context, jobs, registry_parts, serving.packaging, self.projects, runners, logged, self._notebooks
+        )
 
     def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surfaces of training and of registering what it made."""
         return [
             training_routes(self.training, self._jobs, addresses),
             one_click_routes(self.training, self._jobs, addresses),
+            notebook_routes(self._jobs, self._notebooks),
             project_routes(self.projects),
             registration_routes(self._registration, self._afterwards),
         ]
@@ -72,6 +81,7 @@ def _steps(
     projects: ProjectService,
     runners: Runners,
     logged: LoggedByJobs,
+    notebooks: ExecutedNotebooks,
 ) -> Training:
     settings, adapters = context.settings, context.adapters
     return Training(
@@ -92,6 +102,7 @@ def _steps(
             opening=opening(settings, adapters),
             scratch=context.scratch.folder,
         ),
+        notebooks=notebooks,
         metric_rules=registry_parts.policies.metric_rules,
         tracking_requirement=settings.tracking_server.requirement,
         credentials=adapters.run_credentials,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from modelyard.deployments.kinds import Phase
 from modelyard.deployments.schemas import PlacedRequest
@@ -33,12 +33,14 @@ class GitBody(RequestBody):
 
 
 class ScriptRequest(RequestBody):
-    """A training script, or a project that was sent before, and what its run shall have."""
+    """A training script or notebook, or a project that was sent before, and what its run shall have."""
 
     script_name: str | None = Field(
         default=None, description="a file's name; of a project the path of its script, `train.py` when it is not given"
     )
-    script_content: str | None = Field(default=None, description="the script's text; none where a project is named")
+    script_content: str | None = Field(
+        default=None, description="the script's text, or a notebook's JSON; none where a project is named"
+    )
     project: str | None = Field(default=None, description="the sha256 of a project that was sent to `/mlops/projects`")
     requirements: list[str] | None = Field(
         default=None,
@@ -47,7 +49,10 @@ class ScriptRequest(RequestBody):
     )
     constraints: list[str] = Field(default=[], description="versions that hold where a package is needed")
     requires_python: str = Field(default="", max_length=200, description="e.g. `>=3.11,<3.13`")
-    arguments: list[str] = Field(default=[], description="what the script finds in `sys.argv`")
+    arguments: list[str] = Field(default=[], description="what the script finds in `sys.argv`; a notebook has none")
+    parameters: dict[str, JsonValue] = Field(
+        default={}, description="of a notebook: values for what its cell that is tagged `parameters` assigns"
+    )
     environment: dict[str, str] = Field(default={}, description="variables of the run")
     secrets: Secrets = Field(
         default={}, description="variables that are kept encrypted, masked in the log, and never returned"
@@ -167,6 +172,7 @@ class SourceAnswer(Answer):
     script_sha256: str
     project: str | None
     arguments: list[str]
+    parameters: dict[str, JsonValue] = Field(description="of a notebook")
     environment: dict[str, str]
     secrets: list[str] = Field(description="their names")
     requirements: list[str]
@@ -187,6 +193,7 @@ class SourceAnswer(Answer):
             script_sha256=script_sha256(job),
             project=request.get("project"),
             arguments=request.get("arguments", []),
+            parameters=request.get("parameters", {}),
             environment=request.get("environment", {}),
             secrets=request.get("secrets", []),
             requirements=request.get("requirements", []),

@@ -12,11 +12,12 @@ from starlette.datastructures import FormData, UploadFile
 
 from modelyard.errors import Invalid
 from modelyard.mlops.schemas import TrainingRequest
-from modelyard.training.scripts import MAX_SCRIPT_BYTES
+from modelyard.training.scripts import DEFAULT_ENTRY, MAX_SCRIPT_BYTES
+from modelyard_client.notebooks import MAX_NOTEBOOK_BYTES, is_notebook
 
 _TEXT_FIELDS = ("experiment_name", "model_name", "logged_model", "best_of", "requires_python", "runner")
 _LINE_FIELDS = ("requirements", "constraints")
-_JSON_FIELDS = ("environment", "secrets")
+_JSON_FIELDS = ("environment", "secrets", "parameters")
 _REPEATED = frozenset({*_LINE_FIELDS, "arguments"})
 _FIELDS = frozenset({*_TEXT_FIELDS, *_JSON_FIELDS, *_REPEATED, "script", "timeout_seconds"})
 
@@ -70,14 +71,16 @@ async def _form_fields(form: FormData) -> dict[str, Any]:
 async def _script(script: UploadFile | str | None) -> dict[str, str]:
     if not isinstance(script, UploadFile):
         raise _invalid("script", "expected the training script as a file")
-    content = await script.read(MAX_SCRIPT_BYTES + 1)
-    if len(content) > MAX_SCRIPT_BYTES:
-        raise _invalid("script", f"expected at most {MAX_SCRIPT_BYTES} bytes, got more", code="script_content_invalid")
+    name = PurePosixPath(script.filename or DEFAULT_ENTRY).name
+    most = MAX_NOTEBOOK_BYTES if is_notebook(name) else MAX_SCRIPT_BYTES
+    content = await script.read(most + 1)
+    if len(content) > most:
+        raise _invalid("script", f"expected at most {most} bytes, got more", code="script_content_invalid")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise _invalid("script", "expected Python source in UTF-8", code="script_content_invalid") from exc
-    return {"script_name": PurePosixPath(script.filename or "train.py").name, "script_content": text}
+    return {"script_name": name, "script_content": text}
 
 
 def _object(value: UploadFile | str, name: str) -> Any:
@@ -85,7 +88,7 @@ def _object(value: UploadFile | str, name: str) -> Any:
     try:
         return json.loads(value if isinstance(value, str) else "")
     except (ValueError, RecursionError) as exc:
-        raise _invalid(name, 'expected a JSON object of texts, like {"NAME": "value"}') from exc
+        raise _invalid(name, 'expected a JSON object, like {"NAME": "value"}') from exc
 
 
 def _requirements(values: Sequence[UploadFile | str], name: str) -> list[Any]:

@@ -1,15 +1,20 @@
-"""Where scripts of users run: apart from us, limited, and going on when the control plane is gone."""
+"""Where scripts and notebooks of users run: apart from us, limited, and going on when the control plane is gone."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import IO, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from modelyard.ports.environments import Lock, LogLine
 from modelyard.ports.files import FileTree
 from modelyard.ports.log import LogPart
 
+if TYPE_CHECKING:
+    from modelyard.ports.tracking import Tracking
+
+EXECUTED_NOTEBOOK = ".executed-notebook.ipynb"
+"""The file in the working directory of a notebook's run that has its outputs, with `***` for secrets."""
 MOST_FILES = 10_000
 """How many files of a run are named at once."""
 
@@ -29,7 +34,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run of one script.
+    """One run of one script or notebook.
+
+    A notebook, whose name ends in `.ipynb`, is run cell by cell: its kernel has the Python environment, and what drives
+    the kernel an environment of its own, in which nothing of the notebook's is installed. What is executed is kept as
+    `EXECUTED_NOTEBOOK`, also where a cell fails.
 
     The runner sets PATH, HOME (the working directory), TMPDIR and one variable for each of `inputs`. With them,
     `environment` and `secrets` are the whole environment of the process: nothing else of ours is handed down.
@@ -38,13 +47,15 @@ class RunSpec:
     run_key: str
     """Names the run for good, in the form `<name>/<number>`: letters, digits, `-` and `_`."""
     python_environment: str
-    """Digest of the lock of the Python environment that runs the script."""
+    """Digest of the lock of the Python environment that runs the script, or the notebook's kernel."""
     script_name: str
     """A file's name; where there is a project, a path below it."""
     script_content: str | None
-    """None where the script is one of the project's files."""
+    """None where the script is one of the project's files; else it takes the place of such a file."""
     environment: Mapping[str, str]
     limits: Limits
+    notebook_driver: str | None = None
+    """Digest of the lock of the environment from which a notebook is driven; None of a script."""
     arguments: tuple[str, ...] = ()
     """What the script finds in `sys.argv` after its own name."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -136,8 +147,12 @@ class Runner(Protocol):
 class PreparesRuns(Protocol):
     """A runner that needs more than an environment on this machine before it can start runs."""
 
-    def prepare(self, lock: Lock, *, log: LogLine) -> None:
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: LogLine) -> None:
         """Make what runs with this lock need, if it is not there. Idempotent; may take minutes.
+
+        Args:
+            lock: of the Python environment.
+            driver: of the environment from which a notebook is driven; None of a script.
 
         Raises:
             Invalid: runs with this lock cannot be had; the sentence says what can be done.
@@ -152,6 +167,27 @@ class HasOwnTrackingAddress(Protocol):
     @property
     def tracking_uri(self) -> str:
         """That address. Raises Unavailable where it is asked of something that does not answer."""
+
+
+@runtime_checkable
+class LogsElsewhere(Protocol):
+    """A runner whose runs may log to another tracking server than the control plane's."""
+
+    @property
+    def foreign_tracking(self) -> "Tracking | None":
+        """That server; None where it is the control plane's."""
+
+
+@runtime_checkable
+class RefusesRuns(Protocol):
+    """A runner that cannot run everything."""
+
+    def check(self, *, is_notebook: bool, has_project: bool, has_secrets: bool) -> None:
+        """Let pass what it can run.
+
+        Raises:
+            Invalid: code `runner_cannot`; the error names the field.
+        """
 
 
 @runtime_checkable

@@ -116,6 +116,9 @@ class Tracking(TrackerRemoval, Protocol):
     def add_files(self, uri: str, folder: Path) -> None:
         """Copy the files of `folder` into a model of no version, in place of those of the same paths."""
 
+    def add_run_files(self, run_id: str, folder: Path) -> None:
+        """Copy the files of `folder` among those of a run, in place of those of the same paths."""
+
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]
     ) -> LoggedModel:

@@ -31,6 +31,8 @@ class Provenance:
     archive_sha256: str | None = None
     """Of the archive that was sent: a project's, or an upload's."""
     arguments: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What a notebook was given."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that the request set, without secrets."""
     secrets: Sequence[str] = ()
@@ -48,6 +50,7 @@ class Provenance:
         return {
             **fields,
             "arguments": list(self.arguments),
+            "parameters": dict(self.parameters),
             "environment": dict(self.environment),
             "secrets": list(self.secrets),
         }
@@ -63,6 +66,7 @@ class Provenance:
             script_sha256=script_sha256,
             archive_sha256=fields.get("archive_sha256"),
             arguments=tuple(fields.get("arguments") or ()),
+            parameters=fields.get("parameters") or {},
             environment=fields.get("environment") or {},
             secrets=tuple(fields.get("secrets") or ()),
             git_is_dirty=fields.get("git_is_dirty"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.domain import Dataset, Given, Model, Version
@@ -105,6 +105,7 @@ class ProvenanceAnswer(Answer):
     script_sha256: str | None
     archive_sha256: str | None
     arguments: list[str]
+    parameters: dict[str, JsonValue] = Field(description="what a notebook was given")
     environment: dict[str, str]
     secrets: list[str] = Field(description="names of the secrets that the run had")
     git_commit: str | None
@@ -127,6 +128,7 @@ class ProvenanceAnswer(Answer):
             script_sha256=known.script_sha256,
             archive_sha256=known.archive_sha256,
             arguments=list(known.arguments),
+            parameters=dict(known.parameters),
             environment=dict(known.environment),
             secrets=list(known.secrets),
             git_commit=known.git_commit,

@@ -17,6 +17,8 @@ MAX_REQUIREMENTS = 1000
 _MAX_HASHES = 500
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_LENGTH = 200
+_INLINE = "module://matplotlib_inline.backend_inline"
+"""Matplotlib's backend in a kernel: what is plotted is an output of its cell."""
 
 
 def parse_requirements(requirements: Sequence[str], *, field: str = "requirements") -> tuple[str, ...]:
@@ -34,12 +36,12 @@ def parse_requirements(requirements: Sequence[str], *, field: str = "requirement
     return tuple(_parse(text, f"{field}.{index}") for index, text in enumerate(requirements))
 
 
-def with_tracking_client(requirements: Sequence[str], client: str) -> tuple[str, ...]:
-    """The requirements with the tracker's client (`mlflow==3.17.2`), unless they ask for a version of it themselves."""
-    name = canonicalize_name(Requirement(client).name)
+def with_own_requirement(requirements: Sequence[str], own: str) -> tuple[str, ...]:
+    """The requirements with what every run needs (`mlflow==3.17.2`), unless they ask for a version of it themselves."""
+    name = canonicalize_name(Requirement(own).name)
     wanted = (Requirement(text.partition(" --hash=")[0]) for text in requirements)
     named = [each for each in wanted if canonicalize_name(each.name) == name]
-    return tuple(requirements) if any(each.specifier for each in named) else (*requirements, client)
+    return tuple(requirements) if any(each.specifier for each in named) else (*requirements, own)
 
 
 def own_tracking_uri(uri: str) -> str:
@@ -64,6 +66,7 @@ def script_environment(
     experiment_name: str,
     tags: Mapping[str, str],
     given: Mapping[str, str] = MappingProxyType({}),
+    plots_inline: bool = False,
 ) -> dict[str, str]:
     """The variables that a script sees besides its own places: those that the request gives, and the tracker's.
 
@@ -79,7 +82,7 @@ def script_environment(
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "GIT_PYTHON_REFRESH": "quiet",
-        "MPLBACKEND": "Agg",
+        "MPLBACKEND": _INLINE if plots_inline else "Agg",
     }
 
 

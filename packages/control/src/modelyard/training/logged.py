@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelyard.jobs.domain import Job
+from modelyard.ports.environments import LogLine
 from modelyard.ports.tracking import LoggedModel, TrackedRun, Tracking
 from modelyard.registry.job_runs import JobRun, JobRuns, run_of_another_job, source_of
 from modelyard.registry.provenance import Provenance
 from modelyard.registry.selection import Candidate
 from modelyard.tracker_names import JOB_TAG
+from modelyard.training.foreign_runs import ForeignRuns
 
 RUN_KEY_TAG = "modelyard.run_key"
 
@@ -19,6 +21,7 @@ class LoggedByJobs:
 
     tracking: Tracking
     job_runs: JobRuns
+    foreign_runs: ForeignRuns
 
     def bind(self, job: Job, run_key: str, *, provenance: Provenance, lock_digest: str) -> None:
         """Keep what one run of the job's script logged. From now on nothing is added to it.
@@ -48,6 +51,16 @@ class LoggedByJobs:
                 for source in (*runs, *sorted(without_run))
             ]
         )
+
+    def bind_copies(
+        self, job: Job, run_key: str, foreign: Tracking, *, provenance: Provenance, lock_digest: str, log: LogLine
+    ) -> None:
+        """Copy what one run of the job logged at another tracking server to ours, and keep it as the job's."""
+        tag = (RUN_KEY_TAG, run_key)
+        copies = self.foreign_runs.copied(
+            job, foreign, tag=tag, provenance=provenance, lock_digest=lock_digest, log=log
+        )
+        self.job_runs.bind(list(copies))
 
     def candidates(self, job_id: str) -> list[Candidate]:
         """The models that a job's script had logged, those of one run oldest first."""

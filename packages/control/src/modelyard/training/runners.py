@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from modelyard.errors import Conflict, Invalid
 from modelyard.jobs.domain import Job
-from modelyard.ports.runner import Runner
+from modelyard.ports.runner import RefusesRuns, Runner
 
 LOCAL = "local"
 """The runner of jobs that name none in what they keep: of those from before there were several, too."""
@@ -33,6 +33,16 @@ class Runners:
                 field="runner",
             )
         return {} if known == LOCAL else {"runner": known}
+
+    def check(self, name: str | None, *, is_notebook: bool, has_project: bool, has_secrets: bool) -> None:
+        """Refuse what the runner that is meant cannot run.
+
+        Raises:
+            Invalid: code `runner_cannot`.
+        """
+        runner = self._runners[self.chosen(name).get("runner", LOCAL)]
+        if isinstance(runner, RefusesRuns):
+            runner.check(is_notebook=is_notebook, has_project=has_project, has_secrets=has_secrets)
 
     def of(self, job: Job) -> Runner:
         """The runner of a job.

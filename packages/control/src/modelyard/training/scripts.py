@@ -1,4 +1,4 @@
-"""What somebody sends to be trained: a script or a project, and what the job keeps of it as its request."""
+"""What somebody sends to be trained: a script, a notebook or a project, and what the job keeps of it as its request."""
 
 import hashlib
 import re
@@ -10,9 +10,11 @@ from typing import Any
 from modelyard.errors import Invalid
 from modelyard.naming import validate_script_name
 from modelyard.training.domain import parse_requirements
+from modelyard.training.notebooks import check_parameters, prepared, read_notebook, refuse_parameters
 from modelyard.training.variables import check_arguments, check_variables
 from modelyard_client import needs
 from modelyard_client.errors import Invalid as ClientInvalid
+from modelyard_client.notebooks import MAX_NOTEBOOK_BYTES, Notebook, is_notebook
 
 MAX_SCRIPT_BYTES = 1024 * 1024
 DEFAULT_ENTRY = "train.py"
@@ -30,7 +32,7 @@ class GitState:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A training script with what it needs and where its run shall go."""
+    """A training script or a notebook, with what it needs and where its run shall go."""
 
     script_name: str | None
     """Of a project: the path of its script, `train.py` where it is None."""
@@ -46,6 +48,8 @@ class Script:
     constraints: Sequence[str] = ()
     requires_python: str = ""
     arguments: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Of a notebook: values of JSON for what its cell that is tagged `parameters` assigns."""
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     project: str | None = None
@@ -64,12 +68,16 @@ def request_of(script: Script, project: Path | None) -> dict[str, Any]:
     Raises:
         Invalid: a field is not what it should be; the error names it.
     """
-    check_arguments(script.arguments)
     check_variables(script.environment, script.secrets)
     if script.git is not None and not _COMMIT.fullmatch(script.git.commit):
         raise Invalid("git.commit: expected 40 hexadecimal digits", code="git_commit_invalid", field="git.commit")
     name, content = _text_of(script, project)
-    found = _needs_of(script, name, content, project)
+    notebook = read_notebook(name, content) if is_notebook(name) else None
+    _check_given(script, notebook)
+    if notebook is not None:
+        content = notebook.text
+        _check_size(content, "script_content")
+    found = _needs_of(script, name, content if notebook is None else notebook.code, project)
     request: dict[str, Any] = {
         "script_name": name,
         "script_content": None if script.project else content,
@@ -83,6 +91,7 @@ def request_of(script: Script, project: Path | None) -> dict[str, Any]:
         "constraints": list(parse_requirements(found.constraints, field="constraints")),
         "requires_python": found.requires_python,
         "arguments": list(script.arguments),
+        "parameters": dict(script.parameters),
         "environment": dict(script.environment),
         "secrets": sorted(script.secrets),
         "project": script.project,
@@ -107,56 +116,80 @@ def script_of(request: Mapping[str, Any], *, secrets: Mapping[str, str]) -> Scri
     )
 
 
+def content_to_run(request: Mapping[str, Any], project: Path | None) -> str | None:
+    """The text that a run of a job's request is given beside its project; None where the project has the script.
+
+    A notebook is given prepared, also one of a project.
+    """
+    name, content = request["script_name"], request["script_content"]
+    if not is_notebook(name):
+        return None if content is None else str(content)
+    if content is None and project is not None:
+        content = _reader(project, MAX_NOTEBOOK_BYTES)(PurePosixPath(name))
+    return prepared(read_notebook(name, content or ""), request.get("parameters", {}))
+
+
 def _text_of(script: Script, project: Path | None) -> tuple[str, str]:
     """The script's name and its text, wherever it is."""
     if project is None:
         name, content = script.script_name or DEFAULT_ENTRY, script.script_content or ""
-        _refuse_notebook(name)
         validate_script_name(name)
-        size = len(content.encode("utf-8", errors="surrogatepass"))
-        if not content.strip() or size > MAX_SCRIPT_BYTES:
-            raise Invalid(
-                f"script_content: expected a script of 1 to {MAX_SCRIPT_BYTES} bytes, got {size}",
-                code="script_content_invalid",
-                field="script_content",
-            )
+        if not is_notebook(name):
+            _check_size(content, "script_content")
         return name, content
     if script.script_content is not None:
         said = "expected either a project or a script's content, got both"
         raise Invalid(f"script_content: {said}", code="script_content_invalid", field="script_content")
     name = script.script_name or DEFAULT_ENTRY
-    _refuse_notebook(name)
     entry = PurePosixPath(name)
-    text = _reader(project)(entry) if name.endswith(".py") else None
+    most = MAX_NOTEBOOK_BYTES if is_notebook(name) else _MOST_READ
+    text = _reader(project, most)(entry) if is_notebook(name) or name.endswith(".py") else None
     if text is None:
         raise Invalid(
-            f"script_name: expected the path of a Python script in the project, got {name[:80]!r}, which is none",
+            f"script_name: expected the path of a Python script or a notebook in the project, got {name[:80]!r}, which "
+            "is none",
             code="script_name_invalid",
             field="script_name",
         )
     return str(entry), text
 
 
-def _refuse_notebook(name: str) -> None:
-    if name.lower().endswith(".ipynb"):
+def _check_size(content: str, field: str) -> None:
+    size = len(content.encode("utf-8", errors="surrogatepass"))
+    if not content.strip() or size > MAX_SCRIPT_BYTES:
         raise Invalid(
-            f"script_name: expected a Python script, got the notebook {name[:80]!r}: notebooks are not run yet, "
-            "`jupyter nbconvert --to script` makes a script of it",
-            code="notebook_unsupported",
-            field="script_name",
+            f"{field}: expected a script of 1 to {MAX_SCRIPT_BYTES} bytes, of a notebook without its outputs, "
+            f"got {size}",
+            code="script_content_invalid",
+            field=field,
         )
 
 
-def _needs_of(script: Script, name: str, content: str, project: Path | None) -> needs.Needs:
+def _check_given(script: Script, notebook: Notebook | None) -> None:
+    """A script has arguments, and a notebook parameters."""
+    if notebook is None:
+        check_arguments(script.arguments)
+        refuse_parameters(script.parameters)
+        return
+    if script.arguments:
+        raise Invalid(
+            "arguments: expected none for a notebook, which takes parameters",
+            code="arguments_invalid",
+            field="arguments",
+        )
+    check_parameters(notebook, script.parameters)
+
+
+def _needs_of(script: Script, name: str, code: str, project: Path | None) -> needs.Needs:
     """What is said in the request, else in the files; the Python that they require counts in any case."""
     entry = PurePosixPath(name)
     read = (lambda _: None) if project is None else _reader(project)
     try:
         given = needs.python_versions(script.requires_python, where="requires_python")
         if script.requirements is None:
-            found = needs.read_needs(entry, content, read)
+            found = needs.read_needs(entry, code, read)
         else:
-            python = needs.required_python(entry, content, read)
+            python = needs.required_python(entry, code, read)
             found = needs.Needs(tuple(script.requirements), requires_python=python)
         return needs.Needs(
             found.requirements,
@@ -168,7 +201,7 @@ def _needs_of(script: Script, name: str, content: str, project: Path | None) -> 
         raise Invalid(refused.message, code=refused.code, field=refused.field) from refused
 
 
-def _reader(project: Path) -> needs.Reader:
+def _reader(project: Path, most: int = _MOST_READ) -> needs.Reader:
     """Reads text files of a project. Its folder holds plain files only; a path that leaves it is no file of it."""
 
     def read(path: PurePosixPath) -> str | None:
@@ -179,11 +212,11 @@ def _reader(project: Path) -> needs.Reader:
             return None
         try:
             with file.open("rb") as content:
-                text = content.read(_MOST_READ + 1).decode()
+                text = content.read(most + 1).decode()
         except UnicodeDecodeError as exc:
             raise Invalid(f"{path}: expected text in UTF-8", code="file_unreadable", field="project") from exc
-        if len(text) > _MOST_READ:
-            raise Invalid(f"{path}: expected at most {_MOST_READ} bytes", code="file_too_large", field="project")
+        if len(text) > most:
+            raise Invalid(f"{path}: expected at most {most} bytes", code="file_too_large", field="project")
         return text
 
     return read

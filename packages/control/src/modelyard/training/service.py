@@ -21,6 +21,7 @@ from modelyard.tracker_names import mirror_name
 from modelyard.training.kinds import ONE_CLICK, TRAINING
 from modelyard.training.runners import Runners
 from modelyard.training.scripts import Script, request_of
+from modelyard_client.notebooks import is_notebook
 
 
 class TrainingService:
@@ -134,6 +135,12 @@ class TrainingService:
         if script.best_of is not None:
             parse_best_of(script.best_of, self._metric_rules(principal, model_name))
         self._check_timeout(script.timeout_seconds)
+        self._runners.check(
+            script.runner,
+            is_notebook=is_notebook(request["script_name"]),
+            has_project=script.project is not None,
+            has_secrets=bool(script.secrets),
+        )
         return request | self._runners.chosen(script.runner) | {"experiment_name": experiment_name}
 
     def _check_timeout(self, seconds: float | None) -> None:

@@ -1,7 +1,7 @@
-"""The steps of a training job: an environment, a run of the script, and the registration of what it logged."""
+"""The steps of a training job: an environment, a run of the script or notebook, and registering what it logged."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelyard.errors import DiskFull, Invalid, ModelyardError, Unavailable
@@ -18,6 +18,7 @@ from modelyard.ports.environments import Environments, Lock, LogLine
 from modelyard.ports.runner import (
     HasOwnTrackingAddress,
     Limits,
+    LogsElsewhere,
     PreparesRuns,
     Runner,
     RunOutcome,
@@ -32,13 +33,17 @@ from modelyard.registry.selection import MetricRules, parse_best_of, select_mode
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import RunCredentials
-from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_tracking_client
+from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_own_requirement
+from modelyard.training.executed_notebooks import ExecutedNotebooks
 from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
 from modelyard.training.logged import RUN_KEY_TAG, LoggedByJobs
+from modelyard.training.notebooks import DRIVER_REQUIREMENTS, KERNEL_REQUIREMENT, driver_python
 from modelyard.training.opening import OpeningModels
 from modelyard.training.project_code import RunFiles
 from modelyard.training.runners import Runners
 from modelyard.training.runs import MAX_RUNS, run_key_of
+from modelyard.training.scripts import content_to_run
+from modelyard_client.notebooks import is_notebook
 
 _KEPT = ". What it had logged before is kept, and can be registered without training again"
 _MAX_REPORTED = 100
@@ -62,6 +67,7 @@ class Training:
     projects: ProjectService
     logged: LoggedByJobs
     opening: OpeningModels
+    notebooks: ExecutedNotebooks
     metric_rules: MetricRules
     tracking_requirement: str
     """The tracker's client, which every environment of a run holds, e.g. `mlflow==3.17.2`."""
@@ -79,7 +85,9 @@ class Training:
         job = steps.job
         steps.enter(Phase.TRAINING)
         environment = steps.run("environment", lambda: self._environment(job))
-        trained = steps.run("train", lambda: self._train(job, environment["lock"]))
+        trained = steps.run("train", lambda: self._train(job, environment["lock"], environment.get("driver")))
+        if is_notebook(job.request["script_name"]):
+            steps.run("notebook", lambda: self._keep_notebook(job, trained["run_key"]))
         failure = trained.get("failure")
         phase = Phase.REGISTERING if failure is None else Phase.TRAINING
         steps.enter(phase)
@@ -101,6 +109,7 @@ class Training:
             runner.cancel(run_key)
             try:
                 self.check_space()
+                self.notebooks.keep(job, RunFiles(runner, run_key))
             except DiskFull:
                 runner.discard(run_key)
 
@@ -109,38 +118,58 @@ class Training:
         lock = self._lock(job, say)
         if job.kind == ONE_CLICK:
             refuse_unservable_python(lock.python)
-        _prepare(self.runners.of(job), lock, say)
+        driver = self._driver(job, lock)
+        _prepare(self.runners.of(job), lock, driver, say)
         self.environments.ensure(lock, log=say)
         self.packaging.keep_lock(lock)
-        return {"lock": lock.digest}
+        if driver is None:
+            return {"lock": lock.digest}
+        self.environments.ensure(driver, log=say)
+        self.packaging.keep_lock(driver)
+        return {"lock": lock.digest, "driver": driver.digest}
 
     def _lock(self, job: Job, log: LogLine) -> Lock:
         """The lock that the request names, else one that is resolved of its requirements now."""
         request = job.request
         if (digest := request.get("lock")) is not None:
-            return Lock(self.packaging.lock_text(digest), digest)
+            return self._kept_lock(digest)
+        requirements = with_own_requirement(request["requirements"], self.tracking_requirement)
+        if is_notebook(request["script_name"]):
+            requirements = with_own_requirement(requirements, KERNEL_REQUIREMENT)
         return self.environments.lock(
-            with_tracking_client(request["requirements"], self.tracking_requirement),
+            requirements,
             constraints="\n".join(request.get("constraints", ())),
             requires_python=request.get("requires_python", ""),
             log=log,
         )
 
-    def _train(self, job: Job, lock_digest: str) -> Result:
+    def _driver(self, job: Job, lock: Lock) -> Lock | None:
+        """What drives the job's notebook, on the same Python where that is new enough."""
+        if not is_notebook(job.request["script_name"]):
+            return None
+        python = driver_python(lock.python)
+        return self.environments.lock(DRIVER_REQUIREMENTS, requires_python=python, log=self._say_before(job))
+
+    def _train(self, job: Job, lock_digest: str, driver_digest: str | None) -> Result:
         self.tracking.ensure_experiment(_experiment(job))
         runner = self.runners.of(job)
         for attempt in range(1, MAX_RUNS + 1):
             run_key = run_key_of(job.job_id, attempt)
             # Again: what was prepared may be gone by now, as images that nobody used.
-            _prepare(runner, Lock(self.packaging.lock_text(lock_digest), lock_digest), self._say_before(job))
-            runner.start(self._spec(job, runner, run_key=run_key, lock_digest=lock_digest))
+            driver = None if driver_digest is None else self._kept_lock(driver_digest)
+            _prepare(runner, self._kept_lock(lock_digest), driver, self._say_before(job))
+            spec = self._spec(job, runner, run_key=run_key, lock_digest=lock_digest)
+            runner.start(replace(spec, notebook_driver=driver_digest))
             if (outcome := self._wait(job, runner, run_key)) is not None:
                 return {
                     "run_key": run_key,
                     "tracking_uri": outcome.tracking_uri,
-                    "failure": _failure(outcome),
+                    "failure": _failure(job, outcome),
                 }
         raise ModelyardError(f"the run was lost {MAX_RUNS} times: its process was killed from outside", code="run_lost")
+
+    def _kept_lock(self, digest: str) -> Lock:
+        return Lock(self.packaging.lock_text(digest), digest)
 
     def _wait(self, job: Job, runner: Runner, run_key: str) -> RunOutcome | None:
         """Wait for the run's end; None when it was lost with its machine."""
@@ -171,31 +200,52 @@ class Training:
                 output_bytes=limits.output_bytes,
                 disk_bytes=limits.disk_bytes,
             )
+        project = self._project(job)
         waits = runner.start_seconds if isinstance(runner, StartsLater) else 0
         return RunSpec(
             run_key=run_key,
             python_environment=lock_digest,
             script_name=request["script_name"],
-            script_content=request["script_content"],
+            script_content=content_to_run(request, None if project is None else project.folder),
             environment=script_environment(
                 tracking_uri=runner.tracking_uri if isinstance(runner, HasOwnTrackingAddress) else self.tracking.uri,
                 experiment_name=_experiment(job),
                 tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
                 given=request.get("environment", {}),
+                plots_inline=is_notebook(request["script_name"]),
             ),
             limits=limits,
             arguments=tuple(request.get("arguments", ())),
             secrets={**self.secrets.of(job), **self.credentials.secrets(run_key, seconds=waits + limits.seconds)},
-            project=self._project(job),
+            project=project,
         )
 
     def _project(self, job: Job) -> FolderTree | None:
         sha256 = job.request.get("project")
         return None if sha256 is None else FolderTree(self.projects.get(job.tenant_id, sha256).folder)
 
+    def _keep_notebook(self, job: Job, run_key: str) -> Result:
+        """Keep what was executed, also when a cell failed, and add it to the runs that the notebook made."""
+        is_kept = self.notebooks.keep(job, RunFiles(self.runners.of(job), run_key))
+        if is_kept:
+            self.notebooks.add_to_runs(job, self.tracking.runs_tagged(RUN_KEY_TAG, run_key))
+        else:
+            self._say(job, "there is no executed notebook: the run left none, or one that is too large")
+        return {"is_kept": is_kept}
+
     def _collect(self, job: Job, run_key: str, lock_digest: str) -> Result:
         """Bind what the script logged to the job, also when it failed afterwards."""
-        self.logged.bind(job, run_key, provenance=provenance_of(job), lock_digest=lock_digest)
+        provenance = provenance_of(job)
+        if (foreign := _foreign_tracking(self.runners.of(job))) is not None:
+            self.logged.bind_copies(
+                job,
+                run_key,
+                foreign,
+                provenance=provenance,
+                lock_digest=lock_digest,
+                log=lambda line: self._say(job, line),
+            )
+        self.logged.bind(job, run_key, provenance=provenance, lock_digest=lock_digest)
         return {"logged_models": [one.to_json() for one in self.logged.candidates(job.job_id)[:_MAX_REPORTED]]}
 
     def _select(self, job: Job, tracking_uri: str | None) -> Result:
@@ -261,18 +311,23 @@ class Training:
         }
 
 
-def _prepare(runner: Runner, lock: Lock, log: LogLine) -> None:
+def _prepare(runner: Runner, lock: Lock, driver: Lock | None, log: LogLine) -> None:
     if isinstance(runner, PreparesRuns):
-        runner.prepare(lock, log=log)
+        runner.prepare(lock, driver=driver, log=log)
 
 
-def _failure(outcome: RunOutcome) -> str | None:
-    """Why the script failed; None when it ended well."""
+def _foreign_tracking(runner: Runner) -> Tracking | None:
+    return runner.foreign_tracking if isinstance(runner, LogsElsewhere) else None
+
+
+def _failure(job: Job, outcome: RunOutcome) -> str | None:
+    """Why the script or the notebook failed; None when it ended well."""
     if outcome.exit_code == 0 and outcome.reason is None:
         return None
     reason = outcome.reason or f"it ended with exit code {outcome.exit_code}"
     hint = f" ({own_tracking_uri(outcome.tracking_uri)})" if outcome.tracking_uri else ""
-    return f"the script failed: {reason}{hint}"
+    what = "notebook" if is_notebook(job.request["script_name"]) else "script"
+    return f"the {what} failed: {reason}{hint}"
 
 
 def provenance_of(job: Job) -> Provenance:
@@ -284,6 +339,7 @@ def provenance_of(job: Job) -> Provenance:
         script_sha256=script_sha256(job),
         archive_sha256=job.request.get("project"),
         arguments=tuple(job.request.get("arguments", ())),
+        parameters=job.request.get("parameters", {}),
         environment=job.request.get("environment", {}),
         secrets=tuple(job.request.get("secrets", ())),
         git_commit=git.get("commit"),

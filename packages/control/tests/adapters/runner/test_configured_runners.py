@@ -66,7 +66,7 @@ class TestConfiguredRunners:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            ({"moon": {}}, r"expected a type of 'docker', .*got 'moon'"),
+            ({"moon": {}}, r"expected a type of 'databricks', 'docker', .*got 'moon'"),
             ({"local": {"cpus": 1}}, "the runner 'local': cpus: expected no such field"),
             ({"docker": {"network": "host", "cpus": 0}}, "the runner 'docker': cpus: expected greater than 0"),
             (

@@ -37,6 +37,7 @@ class TestRunRequest:
             script_content=None,
             environment={"A": "b"},
             limits=Limits(seconds=1, memory_bytes=2, output_bytes=3, disk_bytes=4),
+            notebook_driver="driver",
             arguments=("--depth", "3"),
             secrets={"KEY": "a secret\nof two lines"},
             project=MemoryTree({"src/train.py": b"print(1)", "data/umlaut ä": b""}),
@@ -48,7 +49,8 @@ class TestRunRequest:
 
         received = receive_run(io.BytesIO(body), tmp_path)
 
-        for name in ("run_key", "script_name", "script_content", "environment", "limits", "arguments", "secrets"):
+        same = ("run_key", "script_name", "script_content", "environment", "limits", "arguments", "secrets")
+        for name in (*same, "notebook_driver"):
             assert getattr(received, name) == getattr(spec, name)
         assert received.project is not None
         assert [entry.path for entry in received.project.entries()] == ["data/umlaut ä", "src/train.py"]

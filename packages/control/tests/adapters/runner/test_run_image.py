@@ -1,5 +1,6 @@
 """The image of runs: made once for each lock, the same everywhere, and without a model."""
 
+import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
@@ -9,7 +10,8 @@ import pytest
 from container_runs import EMPTY_LOCK, NoWheels
 from oci_parts import make_base, make_root, make_wheel, plenty
 
-from modelyard.adapters.runner.run_image import RunImages
+from modelyard.adapters.runner.agent.exchange import DRIVER_FOLDER
+from modelyard.adapters.runner.run_image import RunImage, RunImages
 from modelyard.errors import Invalid
 from modelyard.oci.base.bases import Base, open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
@@ -42,6 +44,15 @@ class OneWheel(NoWheels):
         return [self.wheel]
 
 
+def names_in(layout: Layout, image: RunImage) -> set[str]:
+    """The paths in all layers of an image."""
+    names: set[str] = set()
+    for layer in layout.manifest(image.descriptor).layers:
+        with tarfile.open(layout.blobs.path(layer.digest)) as archive:
+            names.update(archive.getnames())
+    return names
+
+
 class TestRunImages:
     def test_an_image_is_built_once_for_a_lock(self, layout: Layout, base: Base, tmp_path: Path) -> None:
         wheels = OneWheel(tmp_path)
@@ -50,6 +61,21 @@ class TestRunImages:
         first = images.ensure(EMPTY_LOCK, log=print)
         assert images.ensure(EMPTY_LOCK, log=print) == first == images.find(EMPTY_LOCK.digest)
         assert wheels.calls == 1
+
+    def test_for_notebooks_it_has_what_drives_them_in_an_environment_of_its_own(
+        self, layout: Layout, base: Base, tmp_path: Path
+    ) -> None:
+        images = RunImages(layout, base=lambda _: base, wheels=OneWheel(tmp_path), require_space=plenty)
+        driver = Lock("# python: 3.11\nnbclient==0.11.0\n", "d" * 64)
+        of_scripts = images.ensure(EMPTY_LOCK, log=print)
+        of_notebooks = images.ensure(EMPTY_LOCK, driver=driver, log=print)
+
+        assert images.find(EMPTY_LOCK.digest, driver.digest) == of_notebooks != of_scripts
+        assert images.find(EMPTY_LOCK.digest) == of_scripts
+        names = names_in(layout, of_notebooks)
+        for root in ("opt/modelyard", DRIVER_FOLDER):
+            assert {f"{root}/bin/python", f"{root}/lib/python3.11/site-packages/apple/__init__.py"} <= names
+        assert not [name for name in names_in(layout, of_scripts) if name.startswith(DRIVER_FOLDER)]
 
     def test_another_base_makes_another_image_in_its_place(self, layout: Layout, base: Base, tmp_path: Path) -> None:
         wheels = OneWheel(tmp_path)

@@ -20,6 +20,7 @@ from modelyard.oci.registry.client import Registry
 from modelyard.ports.runner import Runner
 
 RUNNERS = {
+    "databricks": "modelyard.adapters.runner.databricks_runner:databricks_runner",
     "docker": "modelyard.adapters.runner.docker_runner:docker_runner",
     "kubernetes": "modelyard.adapters.runner.kubernetes_runner:kubernetes_runner",
     "local": "modelyard.adapters.runner.configured:_local",

@@ -61,9 +61,9 @@ class DockerHost:
         self._engine.close()
         self._http.close()
 
-    def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> None:
         """Build the image, and load it into the engine."""
-        image = self._images.ensure(lock, log=log)
+        image = self._images.ensure(lock, driver=driver, log=log)
         name = self._name(image)
         if self._has(name):
             return
@@ -80,7 +80,7 @@ class DockerHost:
         Raises:
             Invalid: code `run_refused`: the engine does not take what it shall be.
         """
-        image = self._images.find(place.python_environment)
+        image = self._images.find(place.python_environment, place.notebook_driver)
         name = None if image is None else self._name(image)
         if name is None or not self._has(name):
             raise Unavailable("The image of the run is not in the Docker engine.", code="run_image_absent")

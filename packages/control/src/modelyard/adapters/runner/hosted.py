@@ -75,9 +75,9 @@ class HostedRunner:
         """The tracking server as scripts reach it."""
         return self._tracking_uri()
 
-    def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
-        """Have the image of runs with this lock."""
-        self._host.prepare(lock, log=log)
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> None:
+        """Have the image of runs with these locks."""
+        self._host.prepare(lock, driver=driver, log=log)
 
     def start(self, spec: RunSpec) -> None:
         """Start a place; the run is sent to its agent as soon as that answers, by who observes it."""
@@ -165,6 +165,7 @@ class HostedRunner:
                 name=self._name(spec.run_key),
                 run_key=spec.run_key,
                 python_environment=spec.python_environment,
+                notebook_driver=spec.notebook_driver,
                 limits=spec.limits,
                 token=token,
             )

@@ -65,16 +65,16 @@ class KubernetesHost:
         """Close the connections to the cluster."""
         self._api.close()
 
-    def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> None:
         """Build the image, and push it."""
-        image = self._images.ensure(lock, log=log)
+        image = self._images.ensure(lock, driver=driver, log=log)
         with self._open_registry(self._repository.host) as registry:
             tagged = self._repository.tagged(image.tag)
             push_image(self._images.layout, image.descriptor, tagged, registry, log=log)
 
     def create(self, place: RunPlace) -> None:
         """Apply the Job, and then make the Secret for which its pod waits; each attempt makes the same."""
-        image = self._images.find(place.python_environment)
+        image = self._images.find(place.python_environment, place.notebook_driver)
         if image is None:
             raise Unavailable("The image of the run is not in the registry.", code="run_image_absent")
         reference = str(self._repository.at(image.descriptor.digest))

@@ -23,7 +23,7 @@ from modelyard.adapters.runner.run_folder import RunFolder, read_json, write_jso
 from modelyard.adapters.runner.run_store import RunStore, checked_script_name
 from modelyard.errors import Unavailable
 from modelyard.file_lock import open_lock, try_lock
-from modelyard.isolation import Confinement, Isolation
+from modelyard.isolation import Confinement, Isolation, system_places
 from modelyard.ports.log import LogPart
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 
@@ -146,8 +146,13 @@ class LocalRunner:
     def _written(self, spec: RunSpec, run: RunFolder) -> dict[str, object]:
         python = self._python(spec.python_environment)
         inputs = {variable: placed(tree, run.inputs / variable) for variable, tree in spec.inputs.items()}
+        driver = None if spec.notebook_driver is None else self._python(spec.notebook_driver)
+        drivers = [] if driver is None else system_places.of_python(driver)
         confinement = Confinement.of(
-            self._isolation, python=python, writable=[run.work, run.temporary], readable=list(inputs.values())
+            self._isolation,
+            python=python,
+            writable=[run.work, run.temporary],
+            readable=[*inputs.values(), *drivers],
         )
         own = {
             "PATH": f"{python.parent}:{_SYSTEM_PATH}",
@@ -159,6 +164,7 @@ class LocalRunner:
             "confinement": confinement.to_dict(),
             "run_key": spec.run_key,
             "python": str(python),
+            "notebook_driver": None if driver is None else str(driver),
             "script_name": spec.script_name,
             "arguments": list(spec.arguments),
             "environment": {**spec.environment, **own},

@@ -2,7 +2,8 @@
 
 spec.json      what to run; written before the supervisor starts
 work/          the script and its working directory
-tmp/           its temporary files, and .tracking-uri when its MLflow client was pointed elsewhere
+tmp/           its temporary files, and .tracking-uri when its MLflow client was pointed elsewhere; of a notebook also
+               .cell and .failure, which say where it is and why it failed, and what its kernel needs
 inputs/        copies of what it may read only, where that lies elsewhere
 lock           held by the supervisor for its life: a run whose lock is free does not run
 started.json   written first by the supervisor: from then on, this folder never starts again
@@ -51,6 +52,18 @@ class RunFolder:
     @property
     def tracking_note(self) -> Path:
         return self.temporary / ".tracking-uri"
+
+    @property
+    def cell_note(self) -> Path:
+        return self.temporary / ".cell"
+
+    @property
+    def failure_note(self) -> Path:
+        return self.temporary / ".failure"
+
+    @property
+    def kernel(self) -> Path:
+        return self.temporary / ".kernel"
 
     @property
     def lock(self) -> Path:

@@ -25,6 +25,8 @@ class RunPlace:
     limits: Limits
     token: str = field(repr=False)
     """What the agent asks of whoever calls it."""
+    notebook_driver: str | None = None
+    """Digest of the lock of what drives notebooks, if the image has that too."""
 
 
 class PlaceState(StrEnum):
@@ -51,8 +53,8 @@ class RunHost(Protocol):
     What carries another installation's id, or none, is not there for it.
     """
 
-    def prepare(self, lock: Lock, *, log: Callable[[str], None]) -> None:
-        """Have the run image of the lock where places are started from. May take minutes.
+    def prepare(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> None:
+        """Have the run image of the locks where places are started from. May take minutes.
 
         Raises:
             Invalid: the lock has no such image; the sentence says what can be done.

@@ -1,4 +1,5 @@
-"""The image of runs with one lock: a base, the environment of the lock, and the run agent.
+"""The image of runs with one lock: a base, the environment of the lock, the run agent, and for notebooks what drives
+them, in an environment of its own.
 
 No model and no script is in it, so it is made once for each lock; its layers of packages are those of models' images.
 """
@@ -6,8 +7,9 @@ No model and no script is in it, so it is made once for each lock; its layers of
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
-from modelyard.adapters.runner.agent.exchange import AGENT_FOLDER, WORK_FOLDER
+from modelyard.adapters.runner.agent.exchange import AGENT_FOLDER, DRIVER_FOLDER, WORK_FOLDER
 from modelyard.adapters.runner.agent.modules import agent_files
 from modelyard.errors import Invalid, NotFound
 from modelyard.oci.base.bases import Base
@@ -67,10 +69,10 @@ class RunImages:
         self._agent = agent_files()
         self._agent_digest = _digest(self._agent)
 
-    def find(self, lock_digest: str) -> RunImage | None:
+    def find(self, lock_digest: str, driver_digest: str | None = None) -> RunImage | None:
         """The image of a lock, if it was built with this release's agent."""
         try:
-            return RunImage(self.layout.find(self._name(lock_digest)))
+            return RunImage(self.layout.find(self._name(lock_digest, driver_digest)))
         except NotFound:
             return None
 
@@ -79,8 +81,12 @@ class RunImages:
         entries = self.layout.index().manifests
         return [RunImage(one) for one in entries if one.annotations.get(REF_NAME, "").startswith(RUN_IMAGES)]
 
-    def ensure(self, lock: Lock, *, log: Callable[[str], None]) -> RunImage:
+    def ensure(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> RunImage:
         """The image of a lock on the present base; it is built if it is not here.
+
+        Args:
+            driver: the lock of what drives notebooks, for the same Python; None for an image of scripts.
+            log: hears what is done.
 
         Raises:
             Conflict: code `image_base_missing`.
@@ -89,21 +95,25 @@ class RunImages:
         """
         python = _checked_python(lock)
         base = self._base(log)
-        if (known := self.find(lock.digest)) is not None and self._is_built_on(base, known):
+        driver_digest = None if driver is None else driver.digest
+        if (known := self.find(lock.digest, driver_digest)) is not None and self._is_built_on(base, known):
             self.layout.note_used(known.descriptor)
             return known
         base.facts.interpreter(python)  # Raises where the base has none, before anything is fetched.
         log(f"building the image of runs with Python {python}")
         target = WheelTarget(base.config.platform, glibc=base.facts.glibc, python=python)
-        wheels = self._wheels.wheels(lock.text, target, log=log)
+        interpreter = base.facts.interpreter(python)
+        locks = {ROOT: lock} if driver is None else {ROOT: lock, DRIVER_FOLDER: driver}
+        wheels = {root: self._wheels.wheels(each.text, target, log=log) for root, each in locks.items()}
         with self.layout.shared_lock():
-            layers = [
-                *environment_layers(self._cache, wheels, python=python, interpreter=base.facts.interpreter(python)),
-                self._agent_layer(),
-            ]
+            environments = (
+                environment_layers(self._cache, found, python=python, interpreter=interpreter, root=root)
+                for root, found in wheels.items()
+            )
+            layers = [*chain.from_iterable(environments), self._agent_layer()]
             image = compose_image(
                 self.layout,
-                name=self._name(lock.digest),
+                name=self._name(lock.digest, driver_digest),
                 base=base,
                 layers=layers,
                 run=_run(lock),
@@ -121,7 +131,7 @@ class RunImages:
 
     def _remove_older(self) -> None:
         """Take run images with the agent of another release out of the layout's index."""
-        own = self._name("").removeprefix(RUN_IMAGES)
+        own = self._agent_digest[:16]
         for entry in self.layout.index().manifests:
             name = entry.annotations.get(REF_NAME, "")
             if name.startswith(RUN_IMAGES) and not name.endswith(own):
@@ -140,8 +150,9 @@ class RunImages:
         size = sum(map(len, files.values()))
         return self._cache.layer(["run agent", WORK_FOLDER, self._agent_digest], write, size=size)
 
-    def _name(self, lock_digest: str) -> str:
-        return f"{RUN_IMAGES}{lock_digest[:32]}-{self._agent_digest[:16]}"
+    def _name(self, lock_digest: str, driver_digest: str | None) -> str:
+        driver = "" if driver_digest is None else f"-{driver_digest[:16]}"
+        return f"{RUN_IMAGES}{lock_digest[:32]}{driver}-{self._agent_digest[:16]}"
 
 
 def _run(lock: Lock) -> dict[str, object]:

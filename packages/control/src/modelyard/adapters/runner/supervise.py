@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modelyard.adapters.runner import process_tree
+from modelyard.adapters.runner.executed_notebook import mask_executed_notebook
 from modelyard.adapters.runner.failure import readable_bytes, reason_of, with_isolation_hint
 from modelyard.adapters.runner.masking import Mask
 from modelyard.adapters.runner.output import CappedLog, Output
 from modelyard.adapters.runner.processes import descendants
+from modelyard.adapters.runner.program import command_of
 from modelyard.adapters.runner.run_folder import RunFolder, read_json, read_note, write_json
 from modelyard.isolation import Confinement, Mechanism, accounts
 
@@ -48,6 +50,8 @@ class Supervision:
         self._secrets = secrets
         self._log = log
         self._confinement = _confinement(spec)
+        self._is_notebook = spec.get("notebook_driver") is not None
+        self._what = "The notebook" if self._is_notebook else "The script"
         self._breach: Breach | None = None
         self._kill_at = float("inf")
 
@@ -82,7 +86,7 @@ class Supervision:
             limit()  # Afterwards, since the signal of a parent's death is forgotten when the user changes.
 
         return subprocess.Popen(
-            [self._spec["python"], "-u", "-c", _entry(), *self._arguments()],
+            command_of(self._run, self._spec),
             cwd=self._run.work,
             env={**self._spec["environment"], **self._secrets},
             stdin=subprocess.DEVNULL,
@@ -91,9 +95,6 @@ class Supervision:
             start_new_session=True,
             preexec_fn=begin,  # noqa: PLW1509  # One thread only.
         )
-
-    def _arguments(self) -> list[str]:
-        return [str(self._run.tracking_note), self._spec["script_name"], *self._spec.get("arguments", [])]
 
     def _hand_over(self, user: int) -> None:
         """Give the run's own folders to its user, and let it read what of the home it shall read."""
@@ -126,14 +127,21 @@ class Supervision:
         if self._run.cancel.exists():
             return Breach("The run was cancelled.", is_gentle=True)
         if seconds > self._spec["seconds"]:
-            return Breach(f"The script ran longer than its limit of {self._spec['seconds']:g} seconds.", is_gentle=True)
+            limit = f"{self._spec['seconds']:g} seconds"
+            return Breach(f"{self._what} ran longer than its limit of {limit}{self._cell()}.", is_gentle=True)
         processes = descendants()
         if process_tree.resident_bytes(processes) > self._spec["memory_bytes"]:
             limit = readable_bytes(self._spec["memory_bytes"])
-            return Breach(f"The script used more memory than its limit of {limit}.", is_gentle=False)
+            return Breach(f"{self._what} used more memory than its limit of {limit}{self._cell()}.", is_gentle=False)
         if len(processes) > _MOST_PROCESSES:
-            return Breach(f"The script started more than {_MOST_PROCESSES} processes at once.", is_gentle=False)
+            said = f"{self._what} started more than {_MOST_PROCESSES} processes at once{self._cell()}."
+            return Breach(said, is_gentle=False)
         return None
+
+    def _cell(self) -> str:
+        """Where a notebook is, by its own word."""
+        cell = read_note(self._run.cell_note) if self._is_notebook else None
+        return "" if cell is None else f", in {cell}"
 
     def _end(self, breach: Breach | None) -> None:
         """Begin to end the run, when there is a reason to."""
@@ -145,11 +153,15 @@ class Supervision:
 
     def _judged(self, exit_code: int) -> tuple[int, str | None]:
         if self._breach is None:
-            reason = reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
+            reason = self._noted(exit_code) or reason_of(exit_code, self._log.end, disk_bytes=self._spec["disk_bytes"])
             # In a container nothing of ours is hidden, and the operator opens no folders.
             is_confined = self._confinement.mechanism is not Mechanism.NONE and bool(self._confinement.hidden)
             return exit_code, with_isolation_hint(reason) if reason and is_confined else reason
         return exit_code or -signal.SIGTERM, self._breach.reason  # Ended from outside is never ended well.
+
+    def _noted(self, exit_code: int) -> str | None:
+        """Why a notebook failed, as what drove it noted."""
+        return read_note(self._run.failure_note) if self._is_notebook and exit_code else None
 
 
 def _confinement(spec: dict[str, Any]) -> Confinement:
@@ -170,8 +182,14 @@ def supervise(run: RunFolder) -> None:
     with run.log.open("ab", buffering=0) as file:
         log = CappedLog(file, limit=spec["output_bytes"], mask=mask)
         exit_code, reason = Supervision(run, spec, secrets, log).run()
+    if spec.get("notebook_driver") is not None:
+        mask_executed_notebook(run.work, mask.whole)
     noted = read_note(run.tracking_note)
-    outcome = {"exit_code": exit_code, "reason": reason, "tracking_uri": None if noted is None else mask.whole(noted)}
+    outcome = {
+        "exit_code": exit_code,
+        "reason": None if reason is None else mask.whole(reason),
+        "tracking_uri": None if noted is None else mask.whole(noted),
+    }
     write_json(run.outcome, {**outcome, "ended_at": datetime.now(UTC).isoformat()})
 
 
@@ -181,11 +199,6 @@ def _secrets() -> dict[str, str] | None:
         return dict(json.loads(sys.stdin.buffer.read()))
     except ValueError:
         return None
-
-
-def _entry() -> str:
-    """What the environment's interpreter runs, and what runs the script."""
-    return Path(__file__).with_name("entry.py").read_text(encoding="utf-8")
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:

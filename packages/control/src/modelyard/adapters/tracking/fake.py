@@ -23,6 +23,8 @@ class FakeTracking(FakeRemoval):
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, TrackedRun] = {}
         self._models: list[Logged] = []
+        self.run_files: dict[str, dict[str, bytes]] = {}
+        """What was added to runs, by run and path."""
         self.is_available = True
 
     def log_run(
@@ -152,6 +154,12 @@ class FakeTracking(FakeRemoval):
         self.answer()
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         self._find(uri).files.update(files)
+
+    def add_run_files(self, run_id: str, folder: Path) -> None:
+        """Keep the files."""
+        self.run(run_id)
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        self.run_files.setdefault(run_id, {}).update(files)
 
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]

@@ -33,6 +33,7 @@ class MlflowTracking(MlflowRemoval):
         backend_uri: the address of the server's own database, if we may remove records for good.
         artifact_root: where the server keeps artifacts, if it does not hand them out itself.
         credential: our token there, if the server is ours.
+        experiments_below: what the names of the experiments begin with that are searched; all if not given.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class MlflowTracking(MlflowRemoval):
         backend_uri: str | None = None,
         artifact_root: str | None = None,
         credential: str | None = None,
+        experiments_below: str | None = None,
     ) -> None:
         server = MlflowServer(uri=uri, artifact_root=artifact_root, credential=credential)
         super().__init__(server, backend_uri=backend_uri)
         self._library = self._server.library
+        self._experiments_below = experiments_below
 
     @property
     def uri(self) -> str:
@@ -78,7 +81,7 @@ class MlflowTracking(MlflowRemoval):
     def runs_tagged(self, key: str, value: str) -> Sequence[TrackedRun]:
         """Search all experiments for runs with the tag."""
         with self._server.call(f"run with tag {key}") as client:
-            experiments = {each.experiment_id: each.name for each in pages(client.search_experiments)}
+            experiments = self._experiments(client)
             found = pages(
                 client.search_runs,
                 list(experiments),
@@ -110,7 +113,7 @@ class MlflowTracking(MlflowRemoval):
     def models_tagged(self, key: str, value: str) -> Sequence[LoggedModel]:
         """Search all experiments for models with the tag."""
         with self._server.call(f"model with tag {key}") as client:
-            experiments = {each.experiment_id: each.name for each in pages(client.search_experiments)}
+            experiments = self._experiments(client)
             return _ready_models(client, experiments, f"tags.`{key}` = '{value}'")
 
     def logged_model(self, uri: str) -> LoggedModel:
@@ -156,6 +159,17 @@ class MlflowTracking(MlflowRemoval):
         model = self.logged_model(uri)
         with self._server.call(f"model '{uri}'"):
             self._library.upload_to(model.artifact_uri, folder)
+
+    def add_run_files(self, run_id: str, folder: Path) -> None:
+        """Copy them to where the run has its own."""
+        with self._server.call(f"run '{run_id}'") as client:
+            self._library.upload_to(client.get_run(run_id).info.artifact_uri, folder)
+
+    def _experiments(self, client: Any) -> dict[str, str]:
+        """The names of the experiments that are searched, by id."""
+        below = self._experiments_below
+        which = None if below is None else f"name LIKE '{below}%'"
+        return {each.experiment_id: each.name for each in pages(client.search_experiments, filter_string=which)}
 
     def store_model(
         self, folder: Path, *, key: str, name: str, experiment_name: str, parameters: Mapping[str, str]

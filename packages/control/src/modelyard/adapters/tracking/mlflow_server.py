@@ -25,13 +25,14 @@ class MlflowServer:
     """A server and its client.
 
     Args:
-        uri: the server's address, http or https.
+        uri: the server's address, http or https; or `databricks`, which the library finds.
         artifact_root: where it keeps artifacts, if it does not hand them out itself.
         credential: our token there, if it is ours.
     """
 
     def __init__(self, *, uri: str, artifact_root: str | None = None, credential: str | None = None) -> None:
         self.uri = uri.rstrip("/")
+        self._has_address = self.uri.startswith(("http://", "https://"))
         self.library = MlflowLibrary(self.uri, ArtifactAddresses(artifact_root), credential)
         self._heard_at = -math.inf
         self._silent_at = -math.inf
@@ -53,7 +54,7 @@ class MlflowServer:
         A server from which nothing was heard lately, or of which many wait, is looked at first: the library waits a
         minute for one that hangs, and whoever waits holds a thread that others need.
         """
-        if self._is_doubtful() and not self._is_heard():
+        if self._has_address and self._is_doubtful() and not self._is_heard():
             raise self._unavailable()
         with self._counted():
             try:
@@ -118,7 +119,7 @@ class MlflowServer:
             return NotFound(f"The tracker has no {wanted}.", code=NOT_TRACKED)
         if self.library.is_nonsense(exc):
             return self.nonsense()
-        if self.library.is_unreachable(exc) or not self.is_reachable():
+        if self.library.is_unreachable(exc) or (self._has_address and not self.is_reachable()):
             self._heard_at = -math.inf
             return self._unavailable()
         return ModelyardError(f"The tracker refused a call about {wanted}.", code="tracking_failed")

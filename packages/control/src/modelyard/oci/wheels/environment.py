@@ -43,20 +43,21 @@ class LockedWheel:
 
 
 def environment_layers(
-    cache: LayerCache, wheels: Sequence[LockedWheel], *, python: str, interpreter: str
+    cache: LayerCache, wheels: Sequence[LockedWheel], *, python: str, interpreter: str, root: str = ROOT
 ) -> list[Layer]:
-    """The layers of an environment below `/opt/modelyard`, from what changes least to what changes most.
+    """The layers of an environment below its root, from what changes least to what changes most.
 
     Args:
         cache: keeps them.
         wheels: all of its lock.
         python: the minor version, `3.11`.
         interpreter: its path in the base, `/usr/bin/python3.11`.
+        root: the folder of the environment, from the root of the image.
 
     Raises:
         Invalid: code `wheel_changed` or `wheel_invalid`.
     """
-    prefix = Prefix(python)
+    prefix = Prefix(python, root)
     ordered = sorted(wheels, key=lambda wheel: wheel.order)
     ours = [wheel for wheel in ordered if canonicalize_name(wheel.name) in OURS]
     others = [wheel for wheel in ordered if wheel not in ours]
@@ -78,13 +79,14 @@ def _skeleton(cache: LayerCache, prefix: Prefix, interpreter: str) -> Layer:
 
     def write(writer: BlobWriter) -> Layer:
         layer = TarLayer(writer)
-        layer.add(link(f"{ROOT}/bin/python", interpreter))
-        layer.add(link(f"{ROOT}/bin/python3", "python"))
-        layer.add(link(f"{ROOT}/bin/python{prefix.python}", "python"))
-        layer.add(Entry(f"{ROOT}/pyvenv.cfg", size=len(config)), [config])
+        layer.add(link(f"{prefix.root}/bin/python", interpreter))
+        layer.add(link(f"{prefix.root}/bin/python3", "python"))
+        layer.add(link(f"{prefix.root}/bin/python{prefix.python}", "python"))
+        layer.add(Entry(f"{prefix.root}/pyvenv.cfg", size=len(config)), [config])
         return layer.commit(f"environment of {interpreter}")
 
-    return cache.layer(["environment", prefix.python, interpreter], write, size=len(config))
+    inputs = ["environment", *([] if prefix.root == ROOT else [prefix.root]), prefix.python, interpreter]
+    return cache.layer(inputs, write, size=len(config))
 
 
 def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) -> Layer:
@@ -98,7 +100,7 @@ def _wheels(cache: LayerCache, wheels: Sequence[LockedWheel], prefix: Prefix) ->
                 wheel.write(file, layer)
         return layer.commit(comment)
 
-    inputs = ["wheels", ROOT, prefix.python, [[wheel.path.name, wheel.sha256] for wheel in wheels], comment]
+    inputs = ["wheels", prefix.root, prefix.python, [[wheel.path.name, wheel.sha256] for wheel in wheels], comment]
     return cache.layer(inputs, write, size=sum(wheel.path.stat().st_size for wheel in wheels))
 
 

@@ -50,25 +50,26 @@ class Prefix:
 
     python: str
     """`3.11`"""
+    root: str = ROOT
 
     @property
     def packages(self) -> str:
         """Where modules are imported from."""
-        return f"{ROOT}/lib/python{self.python}/site-packages"
+        return f"{self.root}/lib/python{self.python}/site-packages"
 
     @property
     def interpreter(self) -> str:
         """What scripts name in their first line."""
-        return f"/{ROOT}/bin/python"
+        return f"/{self.root}/bin/python"
 
     def scheme_folder(self, scheme: str, distribution: str) -> str:
         """The folder of a scheme."""
         folders = {
             "purelib": self.packages,
             "platlib": self.packages,
-            "scripts": f"{ROOT}/bin",
-            "data": ROOT,
-            "headers": f"{ROOT}/include/site/python{self.python}/{distribution}",
+            "scripts": f"{self.root}/bin",
+            "data": self.root,
+            "headers": f"{self.root}/include/site/python{self.python}/{distribution}",
         }
         return folders[scheme]
 
@@ -173,7 +174,7 @@ def _plan_installation(archive: ZipFile, prefix: Prefix) -> tuple[InstalledFile,
     source = WheelFile(archive)
     destination = _Destination(archive, prefix, source)
     install(source, destination, {"INSTALLER": _INSTALLER})
-    _refuse_outside(destination.files, str(archive.filename))
+    _refuse_outside(destination.files, str(archive.filename), root=prefix.root)
     return tuple(sorted(destination.files.values(), key=lambda file: file.path))
 
 
@@ -245,13 +246,13 @@ def _quoted(path: str) -> str:
     return f'"{path.replace(chr(34), chr(34) * 2)}"' if any(character in path for character in ',"\n') else path
 
 
-def _refuse_outside(files: Collection[str], wheel: str) -> None:
+def _refuse_outside(files: Collection[str], wheel: str, *, root: str) -> None:
     """Refuse a wheel that would write outside of the prefix, or that puts a file where another has a folder."""
     names = set(files)
     for path in files:
         parts = path.split("/")
         is_plain = all(part not in {"", ".", ".."} and not part.startswith(".wh.") for part in parts)
-        if not is_plain or "\0" in path or "\\" in path or not path.startswith(f"{ROOT}/"):
+        if not is_plain or "\0" in path or "\\" in path or not path.startswith(f"{root}/"):
             raise _invalid_wheel(wheel, f"expected paths below its own folder, got {path!r:.120}")
         if any(above in names for above in parents(path)):
             raise _invalid_wheel(wheel, f"expected no file where {path!r:.120} needs a folder")

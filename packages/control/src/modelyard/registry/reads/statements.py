@@ -152,6 +152,7 @@ def _provenance(row: Row, stored: Mapping[str, Any]) -> Row:
         "script_sha256": row.pop("script_sha256"),
         "archive_sha256": stored.get("archive_sha256"),
         "arguments": stored.get("arguments", []),
+        "parameters": stored.get("parameters", {}),
         "environment": stored.get("environment", {}),
         "secrets": stored.get("secrets", []),
         "git_commit": stored.get("git_commit"),

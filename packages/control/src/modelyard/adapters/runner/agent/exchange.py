@@ -23,6 +23,8 @@ WAITING = "waiting"
 """The phase of an agent to which no run was sent."""
 AGENT_FOLDER = "opt/modelyard-agent"
 """Where the agent is, in an image. Python runs a folder by its `__main__.py`."""
+DRIVER_FOLDER = "opt/modelyard-notebook-driver"
+"""Where the environment is, in an image, from which notebooks are driven."""
 WORK_FOLDER = "work"
 """Where the agent may write, in an image: a volume is mounted there."""
 LISTENING = "listening on port "
@@ -69,6 +71,7 @@ def _to_json(spec: RunSpec) -> dict[str, Any]:
         "script_content": spec.script_content,
         "environment": dict(spec.environment),
         "limits": asdict(spec.limits),
+        "notebook_driver": spec.notebook_driver,
         "arguments": list(spec.arguments),
         "secrets": dict(spec.secrets),
         "has_project": spec.project is not None,
@@ -87,6 +90,7 @@ def _from_json(head: Mapping[str, Any], folder: Path) -> RunSpec:
         script_content=head["script_content"],
         environment=head["environment"],
         limits=Limits(**head["limits"]),
+        notebook_driver=head["notebook_driver"],
         arguments=tuple(head["arguments"]),
         secrets=head["secrets"],
         project=FolderTree(project) if head["has_project"] else None,

@@ -13,6 +13,7 @@ _MODULES = (
     *(f"isolation/{name}" for name in ("__init__", "accounts", "confinement", "landlock", "mechanism")),
     *(f"isolation/{name}" for name in ("private_mounts", "syscalls", "system_places", "untrusted_files")),
     *(f"adapters/runner/{name}" for name in ("entry", "failure", "fake", "laid_files", "local", "masking", "output")),
+    *(f"adapters/runner/{name}" for name in ("executed_notebook", "notebook_driver", "notebook_kernel", "program")),
     *(
         f"adapters/runner/{name}"
         for name in ("process", "process_tree", "processes", "run_folder", "run_store", "supervise")

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from modelyard.adapters.runner.agent.exchange import (
     AGENT_FOLDER,
+    DRIVER_FOLDER,
     GRACE,
     HOLD,
     HOST,
@@ -49,6 +50,8 @@ _MOST_BYTES = 1024 * 1024 * 1024
 """Of the files that are given at the end. A run's models are with the tracker; these are modules and small results."""
 _CHECK_SECONDS = 5.0
 _SUPERVISE = "supervise"
+_DRIVER = Path(f"/{DRIVER_FOLDER}/bin/python")
+"""The run's own environment has no digest here."""
 _NAMED = {"USER": "modelyard"}
 """For `getpass.getuser()`: the user of a container has a number and no name."""
 
@@ -62,7 +65,7 @@ class Agent:
         isolation = replace(choose_isolation(IsolationChoice.AUTO), has_private_mounts=False)
         self._runner = LocalRunner(
             folder / "runs",
-            python=lambda _: Path(sys.executable),
+            python=lambda digest: _DRIVER if digest else Path(sys.executable),
             grace_seconds=grace_seconds,
             isolation=isolation,
             supervisor=(sys.executable, "-I", f"/{AGENT_FOLDER}", _SUPERVISE),
