@@ -151,5 +151,18 @@ class GatewayCode:
             "namespace": namespace,
             "partial": str(partial).lower(),
         }
-        fields = Fields(self._transport.get(f"{_GATEWAY}/export", query=query), noun="export")
-        return Export(format=fields.text("format"), file_name=fields.text("file_name"), content=fields.text("content"))
+        return _export(self._transport.get(f"{_GATEWAY}/export", query=query))
+
+    def pull(self) -> Export:
+        """What Azure API Management has as a file that `apply` takes; after a push it changes nothing.
+
+        Raises:
+            NotFound: no service is configured.
+            Unavailable: Azure does not answer.
+        """
+        return _export(self._transport.get(f"{_GATEWAY}/azure-apim/file"))
+
+
+def _export(value: object) -> Export:
+    fields = Fields(value, noun="export")
+    return Export(format=fields.text("format"), file_name=fields.text("file_name"), content=fields.text("content"))

@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,19 +115,30 @@ def diff(
 def pull(
     *,
     source: FromOption = Place.AZURE_APIM,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Write it as a file that apply takes.", metavar="FILE")
+    ] = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Show what Azure API Management has, and who wrote it. Changes nothing, here or there.
+    """Show what Azure API Management has, and who wrote it; or write it as a file that apply takes.
+
+    Changes nothing, here or there. What Azure cannot say of an object that is here as well, such as what answers an
+    API, is in the file as it is here.
 
     \b
     Examples:
       modelyard gateway pull --from azure-apim
+      modelyard gateway pull --from azure-apim --file gateway.yaml
       modelyard gateway pull --output json
     """
     del source
     with connect(url, home) as client:
+        if file is not None:
+            file.write_text(client.gateway_code.pull().content, encoding="utf-8")
+            say(f"{file} is written.")
+            return
         found = client.azure_apim.resources()
     if output is Output.JSON:
         print_json(found)

@@ -8,6 +8,7 @@ from modelyard.apim.export import Declared, NewService, bicep_file, declared, pu
 from modelyard.apim.service import AzureGateway, refuse_unsupported
 from modelyard.errors import Invalid
 from modelyard.gateway.table import RouteTable
+from modelyard.gateway_code.azure_file import azure_file
 from modelyard.gateway_code.gateway_api import gateway_api_objects
 from modelyard.gateway_code.service import GatewayCode
 from modelyard.gateway_code.writing import dumped
@@ -68,6 +69,7 @@ class Exports:
 
     def __init__(self, *, code: GatewayCode, azure: AzureGateway, table: Callable[[], RouteTable]) -> None:
         self._azure = azure
+        self._code = code
         self._table = table
         self._writers: Mapping[Format, Callable[[Principal, ExportOptions], str]] = {
             Format.MODELYARD: lambda principal, _: code.export(principal),
@@ -84,6 +86,18 @@ class Exports:
                 sentence names each field.
         """
         return Exported(what, _FILE_NAMES[what], self._writers[what](principal, options))
+
+    def pulled(self, principal: Principal) -> Exported:
+        """What Azure API Management has, as a file that `apply` takes; what cannot stand in one is a comment.
+
+        Raises:
+            NotFound: code `apim_not_configured` or `apim_service_not_found`.
+            Unavailable: Azure does not answer.
+        """
+        found = azure_file(self._azure.stored(principal), self._code.declared(principal))
+        comments = "".join(f"# left out: {' '.join(line.split())}\n" for line in found.left_out)
+        content = comments + (dumped(found.content) if found.content else "")
+        return Exported(Format.MODELYARD, _FILE_NAMES[Format.MODELYARD], content)
 
     def _declared(self, principal: Principal, options: ExportOptions) -> Declared:
         wanted = self._azure.wanted(principal, passes_all=options.passes_all)

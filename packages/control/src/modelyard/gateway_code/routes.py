@@ -61,4 +61,10 @@ def gateway_code_routes(code: GatewayCode, exports: Exports) -> APIRouter:
         found = exports.export(caller, format, options)
         return ExportAnswer(format=found.format, file_name=found.file_name, content=found.content)
 
+    @router.get("/azure-apim/file", dependencies=OF_OWN_TENANT)
+    def pull(caller: Read) -> ExportAnswer:
+        """Write what Azure API Management has as a file that `apply` takes."""
+        found = exports.pulled(caller)
+        return ExportAnswer(format=found.format, file_name=found.file_name, content=found.content)
+
     return router

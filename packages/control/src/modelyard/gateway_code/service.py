@@ -60,11 +60,15 @@ class GatewayCode:
     def export(self, principal: Principal) -> str:
         """Everything as a file that `apply` takes, and that changes nothing."""
         content = {
-            name: [{kind.identity: key, **fields} for key, fields in sorted(kind.current(principal).items())]
-            for name, kind in self._kinds.items()
+            name: [{self._kinds[name].identity: key, **fields} for key, fields in sorted(found.items())]
+            for name, found in self.declared(principal).items()
         }
         found = {name: items for name, items in content.items() if items}
         return dumped(found) if found else ""
+
+    def declared(self, principal: Principal) -> Mapping[str, Mapping[str, Fields]]:
+        """Everything as files declare it, by kind and identity."""
+        return {name: kind.current(principal) for name, kind in self._kinds.items()}
 
     def _checked(self, items: Sequence[Item]) -> tuple[Mapping[str, dict[str, tuple[Item, Fields]]], list[Problem]]:
         """The objects by kind and identity, in their normal form."""
