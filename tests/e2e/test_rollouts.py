@@ -1,6 +1,8 @@
 """Roll-outs on the whole platform: bad versions take themselves back under callers at the stable address, a good one is
 promoted by itself."""
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -10,10 +12,19 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from tests.e2e.stack import SCRIPTS, Json, Stack, wait_for
+from tests.e2e.test_outages import CONTROL
 
 MODEL = "rolled"
 REGISTRY = f"/api/v1/ml/registry/models/{MODEL}"
 SHADOWED = [{"shadow": 100}, {"analysis": {"min_requests": 20, "seconds": 300}}, {"full": True}]
+EACH_KIND = [
+    {"shadow": 100},
+    {"pause": {"seconds": 1}},
+    {"weight": 50},
+    {"pause": {"seconds": 1}},
+    {"analysis": {"min_requests": 20, "seconds": 300}},
+    {"full": True},
+]
 WEIGHED = [{"weight": 20}, {"analysis": {"min_requests": 20, "seconds": 300}}, {"weight": 50}, {"full": True}]
 
 
@@ -154,6 +165,55 @@ class TestABadVersion:
         (wrong,) = [one for one in found if one["steps"][0].startswith("shadow")]
         (disagreement,) = [one for one in wrong["findings"] if one["guardrail"] == "disagreement"]
         assert disagreement["verdict"] == "worse"
+
+
+class TestAKilledControlPlane:
+    """In each step of a roll-out."""
+
+    def test_the_end_is_as_without_it(
+        self, stack: Stack, production: int, developer: httpx.Client, approver: httpx.Client
+    ) -> None:
+        version = _trained(stack, "good")
+        _stage(developer, version)
+        with called(stack) as seen:
+            rollout_id = _start(developer, version, EACH_KIND)
+            for step in range(len(EACH_KIND)):
+                _stands_at(stack, rollout_id, step)
+                _kill_control(stack)
+            asked = wait_for(
+                lambda: stack.get(f"/api/v1/rollouts/{rollout_id}")["request_id"], what=lambda: "a request for approval"
+            )
+            approved = approver.post(f"{REGISTRY}/requests/{asked}/approve", json={"comment": "yes"})
+            assert approved.status_code == 200, approved.text
+            _kill_control(stack)
+            ended = _came_to(stack, rollout_id, "done", "rolled_back", "paused")
+        assert ended["status"] == "done", ended
+        assert set(seen) == {"[300.0]"}
+        assert stack.get(REGISTRY)["production_version"] == version
+        wait_for(lambda: _served(stack) == {version}, what=lambda: f"the end of the former version: {_served(stack)}")
+        made = stack.get("/api/v1/audit", subject=f"models/{MODEL}/versions/{version}", limit="200")["entries"]
+        assert [entry["action"] for entry in made].count("version.production") == 1
+        moves = stack.get("/api/v1/audit", subject=f"rollouts/{rollout_id}", limit="200")["entries"]
+        steps = [entry["after"]["step"] for entry in moves if entry["action"] == "rollout.step"]
+        assert steps == sorted(set(steps), reverse=True), moves
+
+
+def _stands_at(stack: Stack, rollout_id: str, step: int) -> None:
+    """Wait until the roll-out is at this step, or behind it."""
+    wait_for(
+        lambda: stack.get(f"/api/v1/rollouts/{rollout_id}")["step"] >= step,
+        timeout=150,
+        every=0.02,
+        what=lambda: f"step {step}: {stack.get(f'/api/v1/rollouts/{rollout_id}')}",
+    )
+
+
+def _kill_control(stack: Stack) -> None:
+    """`kill -9`, and wait until it is back."""
+    pid = stack.pid(CONTROL)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: stack.pid(CONTROL) not in {0, pid}, what=lambda: "supervisord to start the control plane again")
+    stack.await_ready()
 
 
 class TestAGoodVersion:
