@@ -17,7 +17,7 @@ from tests.e2e.test_outages import CONTROL
 MODEL = "rolled"
 REGISTRY = f"/api/v1/ml/registry/models/{MODEL}"
 SHADOWED = [{"shadow": 100}, {"analysis": {"min_requests": 20, "seconds": 300}}, {"full": True}]
-EACH_KIND = [
+EACH_KIND: list[Json] = [
     {"shadow": 100},
     {"pause": {"seconds": 1}},
     {"weight": 50},
