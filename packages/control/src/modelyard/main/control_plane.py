@@ -66,87 +66,113 @@ class ControlPlane:
         self._settings = settings
         self._adapters = adapters
         self._context = context = Context.of(settings, adapters)
-        self.database, self.audit = context.database, context.audit
-        self.leases = context.leases
+        self.database, self.audit, self.leases = context.database, context.audit, context.leases
         self._disk_watch = DiskWatch(context.disk)
-        self._job_parts = jobs = JobParts(context)
-        self.jobs, self.uploads = jobs.jobs, jobs.uploads
-        self.registry_parts = registry_parts = RegistryParts(
+        self.stopping = threading.Event()
+        """Set when the process begins to stop: requests that wait for something end then."""
+        self._make_registry()
+        self._make_serving()
+        self._make_training()
+        self._make_access()
+        self._make_mirror_and_deletion()
+        self._make_gateway()
+        self.webhooks = WebhookParts(context)
+        self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
+        self.background = self._background_work()
+        adapters.engine.register(self._workflows())
+
+    def _make_registry(self) -> None:
+        """Jobs, uploads, models and versions, promotion."""
+        context = self._context
+        self._job_parts = JobParts(context)
+        self.jobs, self.uploads = self._job_parts.jobs, self._job_parts.uploads
+        self.registry_parts = parts = RegistryParts(
             context,
             job_of_upload=lambda caller, upload_id: self.uploads.get(caller, upload_id).job_id,
             after_move=PromotionReleases(clock=context.clock, audit=context.audit).after_move,
         )
-        self.registry, self.promotion, self.policies = (
-            registry_parts.registry,
-            registry_parts.promotion,
-            registry_parts.policies,
-        )
-        publishing = Publishing(database=self.database, clock=context.clock)
+        self.registry, self.promotion, self.policies = parts.registry, parts.promotion, parts.policies
+
+    def _make_serving(self) -> None:
+        """Bundles, images, deployments, traffic and roll-outs."""
+        context = self._context
+        self._publishing = Publishing(database=self.database, clock=context.clock)
         self.deployment_parts = DeploymentParts(
             context,
             self.jobs,
             self.registry,
-            has_arrived=Arriving(publishing).has_arrived,
-            may_remove=Leaving(publishing).has_left,
+            has_arrived=Arriving(self._publishing).has_arrived,
+            may_remove=Leaving(self._publishing).has_left,
         )
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
         self.counting = Counting(database=self.database, clock=context.clock)
-        self.rollout_parts = RolloutParts(context, self.jobs, registry_parts, self.deployment_parts, self.counting)
-        self.training = TrainingParts(context, jobs, registry_parts, self.deployment_parts)
-        self.retraining = RetrainingParts(context, jobs, registry_parts, self.training, self.deployment_parts)
-        self.subscriptions = SubscriptionParts(context)
+        self.rollout_parts = RolloutParts(context, self.jobs, self.registry_parts, self.deployment_parts, self.counting)
+
+    def _make_training(self) -> None:
+        """Scripts that are run, once and again."""
+        context, registry_parts, deployment_parts = self._context, self.registry_parts, self.deployment_parts
+        self.training = TrainingParts(context, self._job_parts, registry_parts, deployment_parts)
+        self.retraining = RetrainingParts(context, self._job_parts, registry_parts, self.training, deployment_parts)
+
+    def _make_access(self) -> None:
+        """Who may call the platform, and who the gateway."""
+        self.subscriptions = SubscriptionParts(self._context)
         self._access_parts = access = AccessParts(
-            context,
+            self._context,
             deletion_blockers=[self.jobs.unfinished_within, self.deployments.describe_running],
             caller_of_key=self.subscriptions.callers.of_key,
         )
-        self.access, self.tokens, self.members, self.tenants = (
-            access.access,
-            access.tokens,
-            access.members,
-            access.tenants,
-        )
+        self.access, self.tokens = access.access, access.tokens
+        self.members, self.tenants = access.members, access.tenants
+
+    def _make_mirror_and_deletion(self) -> None:
+        """What MLflow shows of the registry, and what takes models away."""
+        context = self._context
         self.mirror = mirror_parts(
             database=self.database,
             clock=context.clock,
             registry=self.registry,
-            registered=adapters.registered,
+            registered=self._adapters.registered,
             audit=self.audit,
             tenants=self.tenants,
-            all_seconds=settings.mirror.all_seconds,
+            all_seconds=self._settings.mirror.all_seconds,
+        )
+        self.delivery = OutboxDelivery(
+            database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
         )
         self.importing = Importing(jobs=self.jobs, reconciliation=self.mirror.reconciliation)
-        self.deletion = DeletionParts(context, self.jobs, registry_parts, self.deployment_parts, self.mirror.service)
-        self.webhooks = WebhookParts(context)
+        self.deletion = DeletionParts(
+            context, self.jobs, self.registry_parts, self.deployment_parts, self.mirror.service
+        )
+
+    def _make_gateway(self) -> None:
+        """APIs, what publishes them to nodes, and their other forms: files, and Azure API Management."""
+        context, traffic = self._context, self.rollout_parts.traffic
+        self.gateway = PublishingParts(
+            context,
+            self.deployment_parts,
+            traffic,
+            resolve=resolving(self._adapters.service_hosts),
+            publishing=self._publishing,
+            access_tables=self.subscriptions.access_tables,
+            stopping=self.stopping,
+            counting=self.counting,
+        )
+        read_state = self.gateway.states.read
+        self.apis = ApiParts(
+            context,
+            registry=self.registry,
+            deployments=self.deployments,
+            read_state=read_state,
+            may_see=self.subscriptions.callers.may_see,
+        )
         self.apim = ApimParts(
             context,
             jobs=self.jobs,
             registry=self.registry,
             deployments=self.deployments,
             subscriptions=self.subscriptions,
-            traffic=self.rollout_parts.traffic,
-        )
-        self.delivery = OutboxDelivery(
-            database=self.database, clock=context.clock, handlers={MIRROR_TOPIC: self.mirror.service.deliver}
-        )
-        self.stopping = threading.Event()
-        """Set when the process begins to stop: requests that wait for something end then."""
-        self.gateway = PublishingParts(
-            context,
-            self.deployment_parts,
-            self.rollout_parts.traffic,
-            resolve=resolving(adapters.service_hosts),
-            publishing=publishing,
-            access_tables=self.subscriptions.access_tables,
-            stopping=self.stopping,
-            counting=self.counting,
-        )
-        self.apis = ApiParts(
-            context,
-            registry=self.registry,
-            deployments=self.deployments,
-            read_state=self.gateway.states.read,
-            may_see=self.subscriptions.callers.may_see,
+            traffic=traffic,
         )
         self.gateway_code = GatewayCodeParts(
             context,
@@ -154,11 +180,8 @@ class ControlPlane:
             subscriptions=self.subscriptions,
             rollouts=self.rollout_parts,
             azure=self.apim.gateway,
-            read_state=self.gateway.states.read,
+            read_state=read_state,
         )
-        self.platform = _platform(context, self.jobs, self.registry, self.deployment_parts)
-        self.background = self._background_work()
-        adapters.engine.register(self._workflows())
 
     def _background_work(self) -> list[BackgroundWork]:
         context, settings = self._context, self._settings
