@@ -254,6 +254,14 @@ class TestKinds:
         assert taken.value.code == "name_taken"
 
 
+class TestWhoSees:
+    def test_subscriptions_are_exported_to_who_may_read_them(self, code: GatewayCode) -> None:
+        _apply(code, _FILE, _SUBSCRIPTION)
+        developer = Principal(tenant_id=PETRA.tenant_id, subject="dora", role=Role.DEVELOPER)
+        assert yaml.safe_load(code.export(developer)).keys() == yaml.safe_load(_FILE).keys()
+        assert "subscriptions" in yaml.safe_load(code.export(PETRA))
+
+
 class TestLookUps:
     def test_hosts_of_service_urls_are_looked_up_before_the_transaction(
         self, code: GatewayCode, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch

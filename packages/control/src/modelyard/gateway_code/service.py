@@ -67,8 +67,11 @@ class GatewayCode:
         return dumped(found) if found else ""
 
     def declared(self, principal: Principal) -> Mapping[str, Mapping[str, Fields]]:
-        """Everything as files declare it, by kind and identity."""
-        return {name: kind.current(principal) for name, kind in self._kinds.items()}
+        """Everything that the caller may see, as files declare it, by kind and identity."""
+        return {
+            name: kind.current(principal) if principal.may(kind.read_permission) else {}
+            for name, kind in self._kinds.items()
+        }
 
     def _checked(self, items: Sequence[Item]) -> tuple[Mapping[str, dict[str, tuple[Item, Fields]]], list[Problem]]:
         """The objects by kind and identity, in their normal form."""

@@ -51,6 +51,7 @@ class ApiKind:
     identity = "api_id"
     body: type[RequestBody] = ApiBody
     permission = Permission.RELEASES_WRITE
+    read_permission = Permission.GATEWAY_READ
 
     def __init__(self, gateway: GatewayService, releases: Releases, targets: TargetCheck) -> None:
         self._gateway = gateway

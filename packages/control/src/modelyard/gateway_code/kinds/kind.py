@@ -32,6 +32,10 @@ class Kind(Protocol):
     def permission(self) -> Permission:
         """What a caller needs to change one."""
 
+    @property
+    def read_permission(self) -> Permission:
+        """What a caller needs to see them in an export."""
+
     def prepared(self, principal: Principal, declared: Mapping[str, Fields]) -> AbstractContextManager[object]:
         """What must be asked of others before the transaction begins, by identity what is declared. The answers hold
         inside of the block."""

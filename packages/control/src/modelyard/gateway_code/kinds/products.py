@@ -19,6 +19,7 @@ class ProductKind:
     identity = "product_id"
     body: type[RequestBody] = ProductRequest
     permission = Permission.SUBSCRIPTIONS_WRITE
+    read_permission = Permission.GATEWAY_READ
     prepared = without_preparation
 
     def __init__(self, products: Products) -> None:

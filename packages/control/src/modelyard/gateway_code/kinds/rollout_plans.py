@@ -26,6 +26,7 @@ class RolloutPlanKind:
     identity = "model_name"
     body: type[RequestBody] = ModelPlanBody
     permission = Permission.RELEASES_WRITE
+    read_permission = Permission.GATEWAY_READ
     prepared = without_preparation
 
     def __init__(self, rollouts: RolloutService) -> None:

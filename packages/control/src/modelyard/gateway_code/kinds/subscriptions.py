@@ -43,6 +43,7 @@ class SubscriptionKind:
     identity = "name"
     body: type[RequestBody] = SubscriptionBody
     permission = Permission.SUBSCRIPTIONS_WRITE
+    read_permission = Permission.SUBSCRIPTIONS_READ
     prepared = without_preparation
 
     def __init__(self, subscriptions: Subscriptions) -> None:

@@ -28,6 +28,7 @@ class TrafficKind:
     identity = "model_name"
     body: type[RequestBody] = ModelTrafficBody
     permission = Permission.RELEASES_WRITE
+    read_permission = Permission.GATEWAY_READ
     prepared = without_preparation
 
     def __init__(self, traffic: TrafficService) -> None:

@@ -28,6 +28,7 @@ class VersionSetKind:
     identity = "version_set_id"
     body: type[RequestBody] = VersionSetBody
     permission = Permission.GATEWAY_WRITE
+    read_permission = Permission.GATEWAY_READ
     prepared = without_preparation
 
     def __init__(self, version_sets: VersionSets) -> None:
