@@ -275,3 +275,10 @@ def answers(node: RunningNode) -> bool:
         return httpx.get(f"{node.url}/-/ready").is_success
     except httpx.TransportError:
         return False
+
+
+def test_a_node_that_stops_reports_that_it_serves_no_more(tmp_path: Path) -> None:
+    with RunningNode(tmp_path, find_free_port()) as node:
+        node.publish(configuration({}, []))
+        assert node.control_plane.reports[-1].is_serving
+    assert not node.control_plane.reports[-1].is_serving

@@ -84,7 +84,7 @@ class LocalStack:
         return stack, is_new
 
     def down(self, *, tell: Tell) -> bool:
-        """Stop the control plane, runs, the gateway and model servers (which finish what they answer), MLflow, the
+        """Stop the gateway, the control plane, runs and model servers (which finish what they answer), MLflow, the
         supervisor.
 
         Does with parts that are gone or hang. Returns when no process is left; False when there was none.
@@ -159,9 +159,10 @@ class LocalStack:
     def _stop_in_order(self, tell: Tell) -> None:
         if not self._supervisor.is_running():
             return
+        # Before the control plane, to which it reports that it serves no more.
+        self._supervisor.stop(GATEWAY, timeout_seconds=_gateway_stop_seconds())
         self._supervisor.stop(CONTROL, timeout_seconds=_STOP_SECONDS)
         tell("The control plane has stopped")
-        self._supervisor.stop(GATEWAY, timeout_seconds=_gateway_stop_seconds())
         ours = {CONTROL, GATEWAY, MLFLOW}
         servers = [state.name for state in self._supervisor.states() if state.name not in ours]
         with ThreadPoolExecutor(max_workers=len(servers) or 1) as pool:
