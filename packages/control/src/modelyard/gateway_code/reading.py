@@ -11,6 +11,8 @@ import yaml
 
 from modelyard.gateway_code.domain import Item, Place, Problem
 
+_MOST_LEVELS = 50
+"""An object has five. The parser takes quadratic time over levels: a file of brackets alone would take it hours."""
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null"))
 
 
@@ -56,16 +58,20 @@ def read_files(files: Sequence[SourceFile], kinds: Sequence[str]) -> Read:
         except yaml.MarkedYAMLError as exc:
             line = 1 if exc.problem_mark is None else exc.problem_mark.line + 1
             read.problems.append(Problem(Place(file.name, line), "", f"expected YAML: {exc.problem}"))
-        except (yaml.YAMLError, RecursionError):
-            read.problems.append(Problem(Place(file.name, 1), "", "expected YAML that is nested less"))
+        except yaml.YAMLError as exc:  # A character that YAML does not have.
+            read.problems.append(Problem(Place(file.name, 1), "", f"expected YAML: {' '.join(str(exc).split())}"))
     return read
 
 
 def _documents(file: SourceFile) -> Iterator[yaml.Node]:
-    """Its documents; aliases are refused first, as a short file of them can stand for a huge one."""
+    """Its documents. Deep nests are refused first, and aliases, as a short file of them can stand for a huge one."""
+    level = 0
     for event in yaml.parse(file.content, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise _refused("an alias is not taken here", event)
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > _MOST_LEVELS:
+            raise _refused(f"it is nested deeper than {_MOST_LEVELS} levels", event)
     for node in yaml.compose_all(file.content, Loader=_Loader):
         _check(node)
         yield node
