@@ -8,8 +8,9 @@ PYPROJECTS := packages/serving/pyproject.toml packages/client/pyproject.toml pac
 PEERS := $(basename $(notdir $(wildcard benchmarks/serving/requirements/*.in)))
 SOURCES := $(wildcard conftest.py packages tests examples docs benchmarks)
 
-# How many processes share the tests, each with its own PostgreSQL.
-WORKERS ?= 2
+# How many processes share the tests, each with its own PostgreSQL. Three for two processors: while a test waits for pods,
+# containers or a time limit, as many do, two others run.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format up bench bench-registry lock proto diagrams openapi configuration conformance-page clean
