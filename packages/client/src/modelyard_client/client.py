@@ -22,6 +22,7 @@ from modelyard_client.promotion import Promotion
 from modelyard_client.retraining import Retraining
 from modelyard_client.retry import Retry
 from modelyard_client.rollouts import Rollouts, TrafficSplits
+from modelyard_client.schedules import Schedules
 from modelyard_client.settings import Settings
 from modelyard_client.status import Status
 from modelyard_client.subscriptions import Products, Subscriptions
@@ -56,6 +57,7 @@ class Client:
         self._transport = Transport(url, token=token, timeout=timeout, retry=retry, clock=clock)
         self.training = Training(self._transport)
         self.retraining = Retraining(self._transport)
+        self.schedules = Schedules(self._transport)
         self.jobs = Jobs(self._transport)
         self.models = Models(self._transport)
         self.versions = Versions(self._transport)

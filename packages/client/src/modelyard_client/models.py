@@ -29,6 +29,8 @@ class Version:
     created_at: datetime | None
     created_by: str | None
     job_id: str | None
+    datasets: Sequence[Mapping[str, Any]]
+    """The data that its run says it used, or was given: `name`, `digest`, `source_type`, `source`, `context`."""
     provenance: Mapping[str, Any]
     """What the platform itself knows of how it came to be."""
     revision: int
@@ -58,6 +60,7 @@ class Version:
             created_at=fields.optional_time("created_at"),
             created_by=fields.optional_text("created_by"),
             job_id=fields.optional_text("job_id"),
+            datasets=fields.items("datasets"),
             provenance=fields.mapping("provenance"),
             revision=fields.integer("revision"),
         )

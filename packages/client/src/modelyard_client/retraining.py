@@ -25,6 +25,7 @@ class Retraining:
         parameters: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        data: Mapping[str, Mapping[str, str]] | None = None,
         notebook: str | None = None,
         runner: str | None = None,
         timeout_seconds: float | None = None,
@@ -42,6 +43,7 @@ class Retraining:
             parameters: of a notebook; those that are not named stay.
             environment: variables of the run; those that are not named stay.
             secrets: values of the secrets that the version's run had; they are not kept after a job.
+            data: what the run is given, as for `client.training.submit`; data that is not named stays.
             notebook: the path of another notebook in the project that trained the version.
             update_requirements: resolve the requirements anew, instead of using the version's exact environment.
             stage_if: when the new version goes to staging: `better`, `not_worse`, `always` or `never`.
@@ -57,6 +59,7 @@ class Retraining:
             "parameters": dict(parameters or {}) or None,
             "environment": dict(environment or {}) or None,
             "secrets": dict(secrets or {}) or None,
+            "data": {name: dict(each) for name, each in (data or {}).items()} or None,
             "notebook": notebook,
             "runner": runner,
             "timeout_seconds": timeout_seconds,

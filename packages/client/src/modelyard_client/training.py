@@ -35,6 +35,7 @@ class Training:
         best_of: str | None = None,
         timeout_seconds: float | None = None,
         runner: str | None = None,
+        data: Mapping[str, Mapping[str, str]] | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
     ) -> Submission:
@@ -54,6 +55,8 @@ class Training:
             best_of: the metric by which the best of several is registered, like `accuracy` or `min:rmse`.
             timeout_seconds: the longest that the script may run.
             runner: one of the runners that the operator has configured; None for the first of them.
+            data: what the run is given, by name: `{"rows": {"uri": "s3://…", "sha256": "…"}}`, or `project:PATH` for a
+                file that is sent; the script finds the URI in `MODELYARD_DATA_ROWS`.
             idempotency_key: the same request with the same key is the same job; a new key when None, so that the
                 request can be repeated safely when the connection breaks.
             progress: hears how much of a project's archive was sent.
@@ -75,6 +78,7 @@ class Training:
             best_of=best_of,
             timeout_seconds=timeout_seconds,
             runner=runner,
+            data=data,
         )
         if program.archive is not None:
             send_project(self._transport, program.archive, progress=progress)
@@ -104,6 +108,7 @@ def run_body(
     best_of: str | None,
     timeout_seconds: float | None,
     runner: str | None,
+    data: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """The part of a request that says what is run and how; what is given goes before what the project says."""
     settings = program.settings
@@ -118,6 +123,7 @@ def run_body(
         "best_of": best_of,
         "timeout_seconds": settings.timeout_seconds if timeout_seconds is None else timeout_seconds,
         "runner": runner or settings.runner,
+        "data": {name: dict(each) for name, each in (data or {}).items()} or None,
     }
 
 

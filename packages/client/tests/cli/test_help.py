@@ -25,6 +25,8 @@ class TestHelp:
             ),
             *("rollouts promote", "rollouts abort", "rollouts plan", "rollouts comparison"),
             *("outcomes record", "outcomes report"),
+            *("schedules list", "schedules create", "schedules show", "schedules run"),
+            *("schedules pause", "schedules resume", "schedules delete"),
             *("traffic list", "traffic show", "traffic set", "traffic remove"),
             *("products list", "products create", "products change", "products delete"),
             *("subscriptions list", "subscriptions create", "subscriptions show", "subscriptions regenerate"),

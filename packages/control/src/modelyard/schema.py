@@ -20,6 +20,7 @@ from modelyard.packaging import tables as packaging_tables
 from modelyard.promotion import tables as promotion_tables
 from modelyard.registry import tables as registry_tables
 from modelyard.rollouts import tables as rollout_tables
+from modelyard.schedules import tables as schedule_tables
 from modelyard.subscriptions import tables as subscription_tables
 from modelyard.traffic import tables as traffic_tables
 from modelyard.uploads import tables as upload_tables
@@ -46,6 +47,7 @@ __all__ = [
     "promotion_tables",
     "registry_tables",
     "rollout_tables",
+    "schedule_tables",
     "subscription_tables",
     "traffic_tables",
     "upload_tables",

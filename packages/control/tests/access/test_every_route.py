@@ -160,11 +160,20 @@ def things(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict
         "sha256": "0" * 64,
         "version_set_id": "iris",
         "rollout_id": rollout.rollout_id,
+        "schedule_id": _schedule(platform),
         "metric": "bought",
         "api_id": "iris-v1",
         "number": "1",
         "release_id": "first",
     }
+
+
+def _schedule(platform: Platform) -> str:
+    new = {"model_name": "iris", "version": "production", "cron": "0 0 1 1 *"}
+    made = platform.operator.post("/api/v1/schedules", json=new)
+    assert made.status_code == 201, made.text
+    schedule_id: str = made.json()["schedule_id"]
+    return schedule_id
 
 
 MISSING = {
@@ -195,6 +204,7 @@ MISSING = {
     "number": "1",
     "release_id": "nosuch",
     "rollout_id": "nosuch",
+    "schedule_id": "nosuch",
     "metric": "bought",
 }
 

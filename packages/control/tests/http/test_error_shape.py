@@ -157,6 +157,7 @@ def known(
         "release_id": "first",
         "number": "1",
         "rollout_id": "rollout-1",
+        "schedule_id": "sch-0",
         "metric": "auc",
     }
 

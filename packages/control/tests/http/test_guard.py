@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from modelyard.access.domain import MemberKind
 from modelyard.http.app import create_app
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.authentication import PUBLIC
+from modelyard.http.middleware.authentication import ANNOUNCEMENTS, PUBLIC
 from modelyard.main import ControlPlane
 from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
 from modelyard.trusted_sources import TrustedSources
@@ -169,9 +169,14 @@ class TestUnguardedRoutes:
 
 
 class TestPublicRoutes:
-    @pytest.mark.parametrize("path", sorted(PUBLIC))
+    @pytest.mark.parametrize("path", sorted(PUBLIC - {ANNOUNCEMENTS}))
     def test_needs_no_token(self, anonymous: TestClient, path: str) -> None:
         assert anonymous.get(path).status_code == 200
+
+    def test_an_announcement_needs_the_secret_of_its_address(self, anonymous: TestClient) -> None:
+        query = {"schedule": "sch-0", "key": "guessed"}
+        assert anonymous.post(ANNOUNCEMENTS, params=query).json()["code"] == "schedule_not_found"
+        assert anonymous.post(ANNOUNCEMENTS).status_code == 400
 
     @pytest.mark.parametrize("path", ["/health/live/", "//health/live", "/docs/", "/openapi.json/", "/nowhere", "/"])
     def test_what_only_looks_like_one_needs_a_token(self, anonymous: TestClient, path: str) -> None:

@@ -1,84 +1,18 @@
 """Retraining over HTTP, on fakes: the recipe, what may be changed of it, and what becomes of the new version."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from access_platform import MODEL_FILES, Platform
+from access_platform import Platform
 from httpx import Client
+from retraining_world import REGISTRY, SERVED, World
 
 from modelyard.adapters.environments.fake import FakeEnvironments
-from modelyard.adapters.runner.fake import FakeRunner
-from modelyard.audit.domain import Filter
 from modelyard.jobs.workflow import JobSteps
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
-from modelyard.principals import Principal, Role
-from modelyard.registry.states import Stage
-from modelyard.training.logged import RUN_KEY_TAG
-
-SERVED = "/api/v1/modelserving"
-REGISTRY = "/api/v1/ml/registry"
-ALICE = Principal(tenant_id="default", subject="alice", role=Role.DEVELOPER)
-
-
-class World:
-    """One platform whose scripts log a model as good as a test says, and short ways to ask it."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.api = platform.operator
-        self.auc = 0.8
-        runner = platform.control._adapters.runners["local"]
-        assert isinstance(runner, FakeRunner)
-        runner._script = self._run
-        self.runner = runner
-
-    def _run(self, spec: RunSpec) -> RunOutcome:
-        tags = {RUN_KEY_TAG: spec.run_key}
-        run_id = self.platform.tracking.log_run("churn", metrics={"auc": self.auc}, tags=tags)
-        self.platform.tracking.log_model(run_id, "model", MODEL_FILES, tags=tags)
-        return RunOutcome(RunPhase.FINISHED, exit_code=0)
-
-    def train(self, model: str, **more: Any) -> Any:
-        """The job of a script, when it has ended."""
-        script = {"script_name": "train.py", "script_content": "log()", "requirements": ["pandas"], **more}
-        accepted = self.api.post("/mlops/training/upload", json={**script, "model_name": model})
-        assert accepted.status_code == 202, accepted.text
-        return self.ended(accepted.json()["job_id"])
-
-    def ask(self, model: str, version: int = 1, *, key: str | None = None, **body: Any) -> Any:
-        """What an inference is answered with."""
-        headers = {} if key is None else {"Idempotency-Key": key}
-        path = f"{SERVED}/models/{model}/versions/{version}/inference"
-        return self.api.post(path, json=body, headers=headers)
-
-    def retrain(self, model: str, version: int = 1, **body: Any) -> Any:
-        """The job of a retraining, when it has ended."""
-        accepted = self.ask(model, version, **body)
-        assert accepted.status_code == 202, accepted.text
-        return self.ended(accepted.json()["job_id"])
-
-    def ended(self, job_id: str) -> Any:
-        while self.platform.engine.run_next():
-            pass
-        return self.api.get(f"/mlops/jobs/{job_id}").json()
-
-    def version(self, model: str, number: int) -> Any:
-        return self.api.get(f"{REGISTRY}/models/{model}/versions/{number}").json()
-
-    def put_in_production(self, model: str, number: int) -> None:
-        """As an approval does."""
-        control = self.platform.control
-        version, mover = control.registry.version(ALICE, model, number), control.registry_parts.mover
-        with control.database.write() as connection:
-            staged = mover.move(connection, ALICE, version, Stage.STAGING, reason="good")
-            mover.move(connection, ALICE, staged, Stage.PRODUCTION, reason="approved")
-
-    def entries(self, model: str, action: str) -> list[Mapping[str, Any]]:
-        """What the audit log has of this action on the model."""
-        found = self.platform.control.audit.stream("default", Filter(model=model, action=action))
-        return [{"subject": entry.subject, **(entry.after or {})} for entry in found]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +34,21 @@ class TestRecipe:
         assert (second.python_environment, second.limits) == (first.python_environment, first.limits)
         assert (job["model_version"], world.version("again", 2)["provenance"]["parent_version"]) == ("2", 1)
         assert world.version("again", 1)["run_id"] != job["run_id"]
+
+    def test_a_notebook_runs_again_with_other_parameters(self, world: World) -> None:
+        cells: list[dict[str, Any]] = [
+            {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "depth = 3\nregion = 'eu'"},
+            {"cell_type": "code", "metadata": {}, "source": "log(depth)"},
+        ]
+        cells = [{**cell, "id": f"cell-{n}", "execution_count": None, "outputs": []} for n, cell in enumerate(cells)]
+        notebook = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        sent = {"script_name": "train.ipynb", "script_content": notebook, "parameters": {"depth": 5, "region": "us"}}
+        assert world.train("noted", **sent)["error"] is None
+        job = world.retrain("noted", parameters={"depth": 7})
+        assert (job["error"], job["model_version"]) == (None, "2")
+        assert job["source"]["parameters"] == {"depth": 7, "region": "us"}
+        assert "depth = 7" in (world.runner.started[-1].script_content or "")
+        assert world.ask("noted", arguments=["--deep"]).json()["code"] == "arguments_invalid"
 
     def test_lineage_shows_it_both_ways(self, world: World) -> None:
         world.train("family")
@@ -174,7 +123,7 @@ class TestRecipe:
     @pytest.mark.parametrize(
         ("body", "code"),
         [
-            ({"parameters": {"depth": 3}}, "parameters_unsupported"),
+            ({"parameters": {"depth": 3}}, "parameters_invalid"),
             ({"notebook": "other.ipynb"}, "notebook_unknown"),
             ({"runner": "moon"}, "runner_unknown"),
             ({"target": "databricks"}, "runner_unknown"),
@@ -197,6 +146,54 @@ class TestRecipe:
         first, again = (world.ask("keyed", key="nightly").json() for _ in range(2))
         assert first["job_id"] == again["job_id"]
         assert world.ask("keyed", key="nightly", arguments=["x"]).json()["code"] == "idempotency_key_reused"
+
+
+class TestData:
+    OLD, NEW = ({"uri": f"s3://sales/{month}", "sha256": digit * 64} for month, digit in (("11", "a"), ("12", "b")))
+
+    def test_a_version_says_which_data_its_run_was_given_and_a_retraining_asks_for_newer(self, world: World) -> None:
+        world.train("fresh", data={"rows": self.OLD, "labels": {"uri": "https://labels.example/all"}})
+        first = world.runner.started[-1]
+        world.retrain("fresh")
+        same = world.runner.started[-1]
+        world.retrain("fresh", data={"rows": self.NEW})
+        newer = world.runner.started[-1]
+
+        assert first.environment["MODELYARD_DATA_ROWS"] == same.environment["MODELYARD_DATA_ROWS"] == "s3://sales/11"
+        assert newer.environment["MODELYARD_DATA_ROWS"] == "s3://sales/12"
+        assert newer.environment["MODELYARD_DATA_LABELS"] == "https://labels.example/all"
+        assert "s3://sales/12@" in newer.environment["MLFLOW_RUN_CONTEXT"]
+        shown = [
+            {one["name"]: (one["source"], one["digest"]) for one in world.version("fresh", n)["datasets"]}
+            for n in (1, 2, 3)
+        ]
+        assert (
+            shown[0]
+            == shown[1]
+            == {
+                "rows": ("s3://sales/11", "a" * 64),
+                "labels": ("https://labels.example/all", ""),
+            }
+        )
+        assert shown[2]["rows"] == ("s3://sales/12", "b" * 64)
+        compared = world.api.get(f"{REGISTRY}/models/fresh/compare", params={"versions": "1,2,3"}).json()
+        assert {row["purpose"]: row["verdict"] for row in compared["data"]} == {
+            "labels": "unknown",
+            "rows": "different",
+        }
+        assert any(reason.startswith("different data (rows)") for reason in compared["reasons"])
+
+    def test_versions_that_were_evaluated_on_other_references_are_not_compared(self, world: World) -> None:
+        world.train("apart", data={"test": self.OLD})
+        world.put_in_production("apart", 1)
+        found = world.retrain("apart", data={"test": self.NEW}, stage_if="not_worse")["retraining"]
+        assert (found["standing"], found["is_staged"]) == ("not_comparable", False)
+        assert "evaluated on different data" in found["recommendation"]
+
+    def test_what_is_no_reference_is_refused(self, world: World) -> None:
+        world.train("strange")
+        refused = world.ask("strange", data={"rows": {"uri": "/etc/passwd"}})
+        assert (refused.status_code, refused.json()["code"]) == (400, "data_invalid")
 
 
 class TestStaging:

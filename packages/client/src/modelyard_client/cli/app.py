@@ -35,6 +35,7 @@ from modelyard_client.cli.requests import app as requests
 from modelyard_client.cli.retrain import retrain
 from modelyard_client.cli.rollouts import app as rollouts
 from modelyard_client.cli.scale import scale
+from modelyard_client.cli.schedules import app as schedules
 from modelyard_client.cli.status import status
 from modelyard_client.cli.subscriptions import app as subscriptions
 from modelyard_client.cli.tenants import app as tenants
@@ -107,6 +108,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(rollouts, name="rollouts")
 app.add_typer(traffic, name="traffic")
 app.add_typer(outcomes, name="outcomes")
+app.add_typer(schedules, name="schedules")
 app.add_typer(mirror, name="mirror")
 app.command()(status)
 app.add_typer(tenants, name="tenants")

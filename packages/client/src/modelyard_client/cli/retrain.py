@@ -1,9 +1,7 @@
 """`modelyard retrain`."""
 
-import json
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +20,17 @@ from modelyard_client.cli.options import (
     WaitSecondsOption,
     waiting,
 )
-from modelyard_client.cli.run_options import ArgumentsArgument, EnvironmentOption, SecretOption, secrets, variables
+from modelyard_client.cli.run_options import (
+    ArgumentsArgument,
+    DataOption,
+    EnvironmentOption,
+    ParameterOption,
+    SecretOption,
+    parameters,
+    references,
+    secrets,
+    variables,
+)
 from modelyard_client.cli.version_reference import name_and_version
 
 if TYPE_CHECKING:
@@ -43,12 +51,6 @@ RetrainedArgument = Annotated[
     typer.Argument(
         help="A version, like churn/3; of a model alone the one in production, else the newest.",
         metavar="MODEL[/VERSION]",
-    ),
-]
-ParameterOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--param", "-p", help="A notebook's parameter, as JSON or text; may be repeated.", metavar="NAME=VALUE"
     ),
 ]
 NotebookOption = Annotated[
@@ -75,6 +77,7 @@ def retrain(
     parameter: ParameterOption = None,
     env: EnvironmentOption = None,
     secret: SecretOption = None,
+    data: DataOption = None,
     notebook: NotebookOption = None,
     runner: OtherRunnerOption = None,
     timeout: TimeoutOption = None,
@@ -98,6 +101,7 @@ def retrain(
       modelyard retrain churn
       modelyard retrain churn/3 --stage-if better
       modelyard retrain churn/3 --update-requirements --runner big --follow
+      modelyard retrain churn/3 --data rows=s3://sales/2026-12.parquet
       modelyard retrain churn/3 --env REGION=eu --secret API_KEY -- --epochs 5
     """
     is_waited_for = waiting(wait=wait, wait_seconds=wait_seconds)
@@ -111,6 +115,7 @@ def retrain(
             parameters=given,
             environment=environment,
             secrets=hidden,
+            data=references(data),
             notebook=notebook,
             runner=runner,
             timeout_seconds=timeout,
@@ -122,18 +127,6 @@ def retrain(
             tell_end(client, submission, output=output, shows_log=follow, seconds=wait_seconds)
         else:
             tell_accepted(submission, output)
-
-
-def parameters(texts: Sequence[str] | None) -> dict[str, Any]:
-    """What was said as NAME=VALUE: a value that is JSON is that value, any other is a text."""
-    return {name: _value(value) for name, value in variables(texts, option="--param").items()}
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _named(client: "Client", reference: str) -> tuple[str, int]:

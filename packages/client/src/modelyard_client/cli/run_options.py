@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -50,6 +51,18 @@ FileOption = Annotated[
 _OF_PYTHON = {"True": True, "False": False, "None": None}
 
 
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="Data of the run: the script finds the URI in MODELYARD_DATA_NAME; project:PATH is a file that is sent. "
+        "May be repeated.",
+        metavar="NAME=URI[@SHA256]",
+    ),
+]
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
 def sending(program: "Program") -> AbstractContextManager["Progress"]:
     """A bar for a project's archive that is on its way; a script alone needs none."""
     if program.archive is None:
@@ -90,6 +103,15 @@ def _typed(value: str) -> Any:
         return json.loads(value, parse_constant=str)
     except (ValueError, RecursionError):
         return value
+
+
+def references(texts: Sequence[str] | None) -> dict[str, dict[str, str]]:
+    """Data by name, with where it is and its digest if that is said."""
+    found = {}
+    for name, place in variables(texts, option="--data").items():
+        uri, _, digest = place.rpartition("@")
+        found[name] = {"uri": uri, "sha256": digest} if uri and _SHA256.fullmatch(digest) else {"uri": place}
+    return found
 
 
 def secrets(texts: Sequence[str] | None, named_by_project: Sequence[str] = ()) -> dict[str, str]:

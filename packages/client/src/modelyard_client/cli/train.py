@@ -24,11 +24,13 @@ from modelyard_client.cli.options import (
 )
 from modelyard_client.cli.run_options import (
     ArgumentsArgument,
+    DataOption,
     EnvironmentOption,
     FileOption,
     ParameterOption,
     SecretOption,
     parameters,
+    references,
     secrets,
     sending,
     variables,
@@ -45,6 +47,7 @@ def train(
     requirements_file: RequirementsFileOption = None,
     env: EnvironmentOption = None,
     secret: SecretOption = None,
+    data: DataOption = None,
     file: FileOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
@@ -72,6 +75,7 @@ def train(
       modelyard train search.py -r scikit-learn --best-of accuracy
       modelyard train train.py --file rows.csv --env REGION=eu --secret API_KEY -- --epochs 3
       modelyard train train.ipynb --param depth=8 --param region=eu
+      modelyard train train.py --data rows=s3://sales/2026-11.parquet
       modelyard train ./project --no-wait --output json
     """
     from modelyard_client.programs import Program
@@ -96,6 +100,7 @@ def train(
                 best_of=best_of,
                 timeout_seconds=timeout,
                 runner=runner,
+                data=references(data),
                 idempotency_key=idempotency_key,
                 progress=progress,
             )

@@ -204,6 +204,7 @@ def _print(version: "Version", output: Output) -> None:
             "parameters": format_pairs(version.parameters),
             "tags": format_pairs(version.tags),
             "script": version.provenance.get("script_name"),
+            "data": ", ".join(f"{one['name']} ({one['digest'] or one['source']})" for one in version.datasets),
             "retrained from": version.provenance.get("parent_version"),
             "revision": version.revision,
             "created": version.created_at,

@@ -18,6 +18,7 @@ class Resource(StrEnum):
     """Queued or running."""
     UPLOAD_BYTES = "upload_bytes"
     """Of all uploads that are not closed, together, as declared."""
+    SCHEDULES = "schedules"
     TOKENS = "tokens"
     """That open the door: neither revoked nor expired."""
 

@@ -126,6 +126,27 @@ class AccessService:
                 self._failures.note(beginning)
             raise
 
+    def standing_in(
+        self, tenant_id: str, subject: str, *, scopes: frozenset[Permission] | None, made_by: frozenset[str]
+    ) -> Principal:
+        """Who somebody is now that made something which acts in their name later, with no more than they had then.
+
+        Raises:
+            Forbidden: code `tenant_suspended`, or `member_unknown` when they are no member, or none any more.
+        """
+        if self._is_open and subject == LOCAL_SUBJECT:
+            return Principal(tenant_id=tenant_id, subject=subject, role=Role.ADMIN)
+        with self._database.read() as connection:
+            tenant = store.find_tenant(connection, tenant_id)
+            member = store.find_member(connection, tenant_id, subject)
+        _refuse_suspended(tenant)
+        if member is None or member.removed_at is not None:
+            raise Forbidden(
+                f"'{subject}' is not a member of the tenant '{tenant_id}', so nothing can act in their name",
+                code="member_unknown",
+            )
+        return Principal(tenant_id=tenant_id, subject=subject, role=member.role, scopes=scopes, made_by=made_by)
+
     def first_token(self, *, keep: Callable[[str], None] = lambda _: None) -> str | None:
         """Make the first tenant and its administrator's token.
 

@@ -30,7 +30,7 @@ class DataVerdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     UNKNOWN = "unknown"
-    """Some version names none."""
+    """Some version names none, or names a place only, where other data may be by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ class DataRow:
 
     @property
     def verdict(self) -> DataVerdict:
-        """By the digests: a name says nothing about the content."""
+        """By the digests: a name says nothing about the content. Without one, another place is other data."""
         if None in self.values:
             return DataVerdict.UNKNOWN
-        digests = {frozenset(dataset.digest for dataset in value or ()) for value in self.values}
-        return DataVerdict.SAME if len(digests) == 1 else DataVerdict.DIFFERENT
+        states = {frozenset(dataset.digest or dataset.source for dataset in value or ()) for value in self.values}
+        if len(states) > 1:
+            return DataVerdict.DIFFERENT
+        is_sure = all(dataset.digest for value in self.values for dataset in value or ())
+        return DataVerdict.SAME if is_sure else DataVerdict.UNKNOWN
 
     @property
     def texts(self) -> tuple[str | None, ...]:
@@ -83,6 +86,8 @@ def data_reasons(rows: Sequence[DataRow], versions: Sequence[Version]) -> tuple[
     ]
     unsure = [
         f"only some versions recorded their {row.purpose} data, so the figures may be of different data"
+        if None in row.values
+        else f"nobody recorded the digest of the {row.purpose} data, so the figures may be of different data"
         for row in rows
         if row.is_evaluating and row.verdict is DataVerdict.UNKNOWN
     ]
@@ -108,4 +113,4 @@ def _describe(row: DataRow, versions: Sequence[Version]) -> str:
 
 
 def _text(dataset: Dataset) -> str:
-    return f"{dataset.name} ({dataset.digest})"
+    return f"{dataset.name} ({dataset.digest or dataset.source})"

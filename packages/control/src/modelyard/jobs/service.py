@@ -120,6 +120,17 @@ class JobService:
             raise NotFound(f"there is no job '{job_id}'", code="job_not_found")
         return job
 
+    def of_key(self, tenant_id: str, idempotency_key: str) -> Job | None:
+        """The job that a tenant made with this key, if there is one."""
+        with self._database.read() as connection:
+            found = self._store.find_by_key(connection, tenant_id, idempotency_key)
+        return None if found is None else found[0]
+
+    def unfinished_of(self, job_ids: Collection[str]) -> set[str]:
+        """Those of these jobs that have not ended."""
+        with self._database.read() as connection:
+            return store.unfinished_of(connection, job_ids)
+
     def page(
         self,
         principal: Principal,

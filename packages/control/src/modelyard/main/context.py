@@ -13,6 +13,7 @@ from modelyard.outbox.service import Outbox
 from modelyard.ports.clock import Clock
 from modelyard.rollouts.book import RolloutBook
 from modelyard.rollouts.starter import RolloutStarter
+from modelyard.schedules.planning import EventListener
 from modelyard.scratch import Scratch
 from modelyard.settings import Settings
 from modelyard.traffic.book import TrafficBook
@@ -52,7 +53,9 @@ class Context:
             adapters=adapters,
             database=database,
             audit=AuditLog(
-                database=database, clock=clock, listeners=[webhooks, _rollout_starter(database, clock, webhooks)]
+                database=database,
+                clock=clock,
+                listeners=[webhooks, EventListener().on_entry, _rollout_starter(database, clock, webhooks)],
             ),
             outbox=Outbox(clock=clock),
             scratch=Scratch(settings.storage.places.scratch),

@@ -36,6 +36,7 @@ from modelyard.main.publishing import PUBLISH_SECONDS, PublishingParts
 from modelyard.main.registry import RegistryParts
 from modelyard.main.retraining import RetrainingParts
 from modelyard.main.rollouts import ROLLOUT_SECONDS, RolloutParts
+from modelyard.main.schedules import SCHEDULE_SECONDS, ScheduleParts
 from modelyard.main.subscriptions import SubscriptionParts
 from modelyard.main.training import TrainingParts
 from modelyard.main.webhooks import WebhookParts
@@ -74,6 +75,7 @@ class ControlPlane:
         self._make_serving()
         self._make_training()
         self._make_access()
+        self._make_schedules()
         self._make_mirror_and_deletion()
         self._make_gateway()
         self.webhooks = WebhookParts(context)
@@ -124,6 +126,16 @@ class ControlPlane:
         )
         self.access, self.tokens = access.access, access.tokens
         self.members, self.tenants = access.members, access.tenants
+
+    def _make_schedules(self) -> None:
+        """What retrains by itself, in the name of members."""
+        self.schedules = ScheduleParts(
+            self._context,
+            access=self.access,
+            jobs=self.jobs,
+            registry=self.registry,
+            retraining=self.retraining.service,
+        )
 
     def _make_mirror_and_deletion(self) -> None:
         """What MLflow shows of the registry, and what takes models away."""
@@ -193,6 +205,7 @@ class ControlPlane:
                 for one in self.deployment_parts.reconcilers
             ),
             context.in_background("rollouts", self.rollout_parts.reconciler.make_pass, pause_seconds=ROLLOUT_SECONDS),
+            context.in_background("schedules", self.schedules.starter.make_pass, pause_seconds=SCHEDULE_SECONDS),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             context.in_background("gateway", self.gateway.publisher.make_pass, pause_seconds=PUBLISH_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
@@ -272,6 +285,7 @@ class ControlPlane:
                 production_routes(self.audit),
                 *self.deletion.routes(addresses),
                 inference_routes(self.retraining.service),
+                *self.schedules.routes(),
             ],
             is_ready=self.platform.is_ready,
             disk_full_reason=self._context.disk.fullness,

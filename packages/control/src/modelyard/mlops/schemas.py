@@ -19,7 +19,7 @@ from modelyard.registry.schemas import Answer, GivenBody
 from modelyard.retraining.schemas import RetrainingAnswer
 from modelyard.training.domain import script_sha256
 from modelyard.training.runners import name_of
-from modelyard.training.schemas import Secrets
+from modelyard.training.schemas import Data, Secrets
 from modelyard.training.scripts import GitState, Script
 
 _BEST_OF = "the metric by which the best of several is taken: `accuracy`, `min:rmse`, `max:gain`"
@@ -58,6 +58,7 @@ class ScriptRequest(RequestBody):
         default={}, description="variables that are kept encrypted, masked in the log, and never returned"
     )
     git: GitBody | None = None
+    data: Data = Field(default={})
     experiment_name: str | None = Field(default=None, description="the model's name when it is not given")
     logged_model: str | None = Field(
         default=None,
@@ -81,9 +82,10 @@ class ScriptRequest(RequestBody):
 
     def script(self) -> Script:
         """As the service takes it."""
-        fields = self.model_dump(include={each.name for each in dataclass_fields(Script)} - {"git"})
+        fields = self.model_dump(include={each.name for each in dataclass_fields(Script)} - {"git", "data"})
+        data = {name: each.reference() for name, each in self.data.items()}
         git = None if self.git is None else GitState(commit=self.git.commit, is_dirty=self.git.is_dirty)
-        return Script(**fields, git=git)
+        return Script(**fields, git=git, data=data)
 
 
 class TrainingRequest(ScriptRequest):
@@ -165,12 +167,20 @@ class SelectionAnswer(Answer):
     others: list[RatedModelAnswer]
 
 
+class DataReferenceAnswer(Answer):
+    """Data that a run is given."""
+
+    uri: str
+    sha256: str | None
+
+
 class SourceAnswer(Answer):
     """What a job runs: all that was sent but the values of secrets."""
 
     script_name: str
     script_sha256: str
     project: str | None
+    data: dict[str, DataReferenceAnswer] = Field(description="what its run is given, by name")
     arguments: list[str]
     parameters: dict[str, JsonValue] = Field(description="of a notebook")
     environment: dict[str, str]
@@ -192,6 +202,7 @@ class SourceAnswer(Answer):
             script_name=request["script_name"],
             script_sha256=script_sha256(job),
             project=request.get("project"),
+            data={name: DataReferenceAnswer(**each) for name, each in request.get("data", {}).items()},
             arguments=request.get("arguments", []),
             parameters=request.get("parameters", {}),
             environment=request.get("environment", {}),

@@ -17,7 +17,7 @@ from modelyard_client.notebooks import MAX_NOTEBOOK_BYTES, is_notebook
 
 _TEXT_FIELDS = ("experiment_name", "model_name", "logged_model", "best_of", "requires_python", "runner")
 _LINE_FIELDS = ("requirements", "constraints")
-_JSON_FIELDS = ("environment", "secrets", "parameters")
+_JSON_FIELDS = ("environment", "secrets", "parameters", "data")
 _REPEATED = frozenset({*_LINE_FIELDS, "arguments"})
 _FIELDS = frozenset({*_TEXT_FIELDS, *_JSON_FIELDS, *_REPEATED, "script", "timeout_seconds"})
 

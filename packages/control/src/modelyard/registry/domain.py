@@ -59,10 +59,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Data that a version's run says it used. The digest identifies its state."""
+    """Data that a version's run says it used, or was given. The digest identifies its state."""
 
     name: str
     digest: str
+    """Empty where nobody said it."""
     source_type: str
     source: str
     context: str | None

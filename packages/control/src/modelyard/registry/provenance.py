@@ -18,6 +18,15 @@ class Source(StrEnum):
     """Somebody registered a run or a logged model of the tracker by hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class DataReference:
+    """Data that a run was given, by where it is. Nothing of the platform fetches it."""
+
+    uri: str
+    sha256: str | None = None
+    """In hex; None where nobody said it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Facts of a version besides those that have a column of their own: job, run, experiment, lock, who and when."""
@@ -40,6 +49,8 @@ class Provenance:
     git_commit: str | None = None
     """As the sender says, as is whether there were changes that the commit does not have."""
     git_is_dirty: bool | None = None
+    data: Mapping[str, DataReference] = field(default_factory=dict)
+    """What the run was given, by name."""
     parent_version: int | None = None
     """The version of the same model whose recipe was run again."""
 
@@ -71,5 +82,6 @@ class Provenance:
             secrets=tuple(fields.get("secrets") or ()),
             git_is_dirty=fields.get("git_is_dirty"),
             git_commit=fields.get("git_commit"),
+            data={name: DataReference(**each) for name, each in (fields.get("data") or {}).items()},
             parent_version=fields.get("parent_version"),
         )

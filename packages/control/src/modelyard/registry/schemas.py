@@ -74,10 +74,10 @@ class ModelChange(VersionChange):
 
 
 class DatasetAnswer(Answer):
-    """Data that the run says it used."""
+    """Data that the run says it used, or that it was given by a reference (`source_type` is `reference` then)."""
 
     name: str
-    digest: str
+    digest: str = Field(description="of its state; empty where nobody said it")
     source_type: str
     source: str
     context: str | None = Field(description="what it was for, in the run's own word: `training`, `test`, …")

@@ -36,6 +36,8 @@ from modelyard.registry.version_creation import AfterRegistration, ExternalRegis
 from modelyard.tracker_names import JOB_TAG
 
 _IN_RUN = "runs:/"
+GIVEN_DATA = "reference"
+"""The source type of data that a run was given by a reference."""
 
 
 class RegistryService(RegistryLookups):
@@ -104,6 +106,7 @@ class RegistryService(RegistryLookups):
         refuse_contradiction(measured.parameters, parameters or {})
         shown, claimed = shown_metrics(measured.metrics, metrics or {})
         manifest, signature = self._inspect(logged)
+        known = measured.provenance_of(provenance or Provenance(source=Source.RUN))
         new = NewVersion(
             model_name=model_name,
             model_uri=logged.uri,
@@ -119,8 +122,8 @@ class RegistryService(RegistryLookups):
             manifest=manifest,
             lock_digest=lock_digest or measured.lock_digest,
             job_id=job_id,
-            datasets=datasets_of(run),
-            provenance=measured.provenance_of(provenance or Provenance(source=Source.RUN)),
+            datasets=(*datasets_of(run), *_given_data(known)),
+            provenance=known,
         )
         return self._version_creation.add(principal, new, external or ExternalRegistration())
 
@@ -235,6 +238,14 @@ class _Measured:
         if self.job is None:
             return known
         return replace(self.job.provenance, source=known.source, job_id=self.job.job_id)
+
+
+def _given_data(provenance: Provenance) -> tuple[Dataset, ...]:
+    """The data that the run was given, whose name says what it was for."""
+    return tuple(
+        Dataset(name=name, digest=each.sha256 or "", source_type=GIVEN_DATA, source=each.uri, context=name)
+        for name, each in provenance.data.items()
+    )
 
 
 def datasets_of(run: TrackedRun | None) -> tuple[Dataset, ...]:

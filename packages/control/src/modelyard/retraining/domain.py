@@ -1,11 +1,12 @@
 """What may be changed of a recipe, and by which rule a retrained version goes to staging. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from modelyard.comparison.domain import Standing
+from modelyard.registry.provenance import DataReference
 
 
 class StageRule(StrEnum):
@@ -31,11 +32,33 @@ class Changes:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables; those that are not named stay."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    data: Mapping[str, DataReference] = field(default_factory=dict)
+    """What the run is given; data that is not named stays."""
     runner: str | None = None
     timeout_seconds: float | None = None
     updates_requirements: bool = False
     """Whether the requirements are resolved anew, instead of the version's own lock."""
     stage_if: StageRule = StageRule.NEVER
+
+    def to_json(self) -> dict[str, Any]:
+        """As a schedule keeps it: all but secrets, which are kept nowhere."""
+        fields = {
+            "notebook": self.notebook,
+            "arguments": None if self.arguments is None else list(self.arguments),
+            "parameters": dict(self.parameters),
+            "environment": dict(self.environment),
+            "data": {name: asdict(each) for name, each in self.data.items()},
+            "runner": self.runner,
+            "timeout_seconds": self.timeout_seconds,
+            "updates_requirements": self.updates_requirements,
+        }
+        return {name: value for name, value in fields.items() if value} | {"stage_if": str(self.stage_if)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Changes":
+        """Read what `to_json` wrote."""
+        data = {name: DataReference(**each) for name, each in fields.get("data", {}).items()}
+        return cls(**{**fields, "data": data, "stage_if": StageRule(fields["stage_if"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from modelyard.retraining.domain import Changes
 from modelyard.training.kinds import TRAINING_KINDS
 from modelyard.training.runners import name_of
 from modelyard.training.scripts import Script, script_of
-
-_NOTEBOOK = ".ipynb"
+from modelyard_client.notebooks import is_notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +33,20 @@ class Recipe:
         """The script with these changes.
 
         Raises:
-            Invalid: code `secrets_missing`, `notebook_unknown` or `parameters_unsupported`.
+            Invalid: code `secrets_missing`, `notebook_unknown` or `kernel_missing`.
         """
         self._require_secrets(changes.secrets)
         script = script_of(self.job.request, secrets=changes.secrets)
-        return self._changed(
-            replace(
-                script,
-                script_name=self._entry(script, changes.notebook),
-                arguments=script.arguments if changes.arguments is None else changes.arguments,
-                environment={**script.environment, **changes.environment},
-                timeout_seconds=script.timeout_seconds if changes.timeout_seconds is None else changes.timeout_seconds,
-                runner=changes.runner or name_of(self.job),
-            ),
-            changes,
+        return replace(
+            script,
+            script_name=self._entry(script, changes),
+            arguments=script.arguments if changes.arguments is None else changes.arguments,
+            parameters={**script.parameters, **changes.parameters},
+            environment={**script.environment, **changes.environment},
+            data={**script.data, **changes.data},
+            timeout_seconds=script.timeout_seconds if changes.timeout_seconds is None else changes.timeout_seconds,
+            runner=changes.runner or name_of(self.job),
         )
-
-    def _changed(self, script: Script, changes: Changes) -> Script:
-        if changes.parameters:
-            raise Invalid(
-                f"parameters: expected none, since version {self.version.version} was trained by the script "
-                f"'{script.script_name}' and parameters are a notebook's: give arguments or environment",
-                code="parameters_unsupported",
-                field="parameters",
-            )
-        return script
 
     def _require_secrets(self, given: Mapping[str, str]) -> None:
         missing = [name for name in self.secrets if name not in given]
@@ -70,15 +58,23 @@ class Recipe:
                 field="secrets",
             )
 
-    def _entry(self, script: Script, notebook: str | None) -> str | None:
+    def _entry(self, script: Script, changes: Changes) -> str | None:
+        notebook = changes.notebook
         if notebook is None or notebook == script.script_name:
             return script.script_name
-        if script.project is None or not notebook.lower().endswith(_NOTEBOOK):
+        if script.project is None or not is_notebook(notebook):
             raise Invalid(
                 f"notebook: expected the path of a notebook in the project of version {self.version.version}, got "
                 f"{notebook[:80]!r}; the version was trained by '{script.script_name}'"
                 + ("" if script.project else ", which was sent without a project"),
                 code="notebook_unknown",
+                field="notebook",
+            )
+        if not changes.updates_requirements and not is_notebook(script.script_name or ""):
+            raise Invalid(
+                f"notebook: version {self.version.version} was trained by a script, whose environment has no kernel: "
+                "have its requirements resolved anew (update_requirements, `--update-requirements`)",
+                code="kernel_missing",
                 field="notebook",
             )
         return notebook

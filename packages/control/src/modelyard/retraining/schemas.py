@@ -8,6 +8,7 @@ from modelyard.http.bodies import RequestBody
 from modelyard.jobs.domain import Job
 from modelyard.registry.schemas import Answer
 from modelyard.retraining.domain import Changes, StageRule
+from modelyard.training.schemas import Data
 
 
 class RecipeBody(RequestBody):
@@ -16,6 +17,7 @@ class RecipeBody(RequestBody):
     arguments: list[str] | None = Field(default=None, description="what the script finds in `sys.argv`")
     parameters: dict[str, Any] = Field(default={}, max_length=200, description="of a notebook, by name")
     environment: dict[str, str] = Field(default={}, description="variables of the run, by name")
+    data: Data = Field(default={})
     runner: str | None = Field(default=None, description="one of the operator's runners; the recipe's own without it")
     timeout_seconds: float | None = None
     update_requirements: bool = Field(
@@ -33,6 +35,7 @@ class RecipeBody(RequestBody):
             arguments=self.arguments,
             parameters=self.parameters,
             environment=self.environment,
+            data={name: each.reference() for name, each in self.data.items()},
             runner=self.runner,
             timeout_seconds=self.timeout_seconds,
             updates_requirements=self.update_requirements,

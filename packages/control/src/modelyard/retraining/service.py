@@ -9,10 +9,12 @@ from modelyard.audit.service import AuditLog
 from modelyard.errors import Forbidden
 from modelyard.jobs.domain import Job
 from modelyard.principals import Permission, Principal
+from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
 from modelyard.retraining.domain import Changes, StageRule
 from modelyard.retraining.recipes import Recipes
 from modelyard.training.kinds import RETRAINING
+from modelyard.training.scripts import Script
 from modelyard.training.service import TrainingService
 
 
@@ -48,13 +50,7 @@ class RetrainingService:
             Invalid: a field is not what it should be; the error names it.
             Forbidden: code `permission_missing`, when it shall be staged by who may not stage.
         """
-        _refuse_staging_without_permission(principal, changes.stage_if)
-        version = self._registry.version(principal, model_name, number)
-        recipe = self._recipes.of(principal, version)
-        script = recipe.script(changes)
-        more: dict[str, Any] = {"parent_version": version.version, "stage_if": str(changes.stage_if)}
-        if not changes.updates_requirements:
-            more["lock"] = self._recipes.lock_of(recipe)
+        version, script, more = self._prepared(principal, model_name, number, changes)
 
         def note(connection: Connection, job: Job) -> None:
             self._audit.record(
@@ -75,6 +71,28 @@ class RetrainingService:
             asked=asked,
             alongside=note,
         )
+
+    def check(self, principal: Principal, model_name: str, number: int, changes: Changes) -> None:
+        """Whether a version could be retrained with these changes now.
+
+        Raises:
+            As `retrain`.
+        """
+        _, script, _ = self._prepared(principal, model_name, number, changes)
+        self._training.checked(principal, script, model_name)
+
+    def _prepared(
+        self, principal: Principal, model_name: str, number: int, changes: Changes
+    ) -> tuple[Version, Script, dict[str, Any]]:
+        """The version, the script that runs, and what the job's request says besides."""
+        _refuse_staging_without_permission(principal, changes.stage_if)
+        version = self._registry.version(principal, model_name, number)
+        recipe = self._recipes.of(principal, version)
+        script = recipe.script(changes)
+        more: dict[str, Any] = {"parent_version": version.version, "stage_if": str(changes.stage_if)}
+        if not changes.updates_requirements:
+            more["lock"] = self._recipes.lock_of(recipe)
+        return version, script, more
 
 
 def _refuse_staging_without_permission(principal: Principal, rule: StageRule) -> None:

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from modelyard.errors import Invalid
+from modelyard.http.bodies import RequestBody
+from modelyard.registry.provenance import DataReference
 
 
 def _secrets_without_an_echo(value: Any) -> Any:
@@ -19,3 +21,20 @@ def _secrets_without_an_echo(value: Any) -> Any:
 
 
 Secrets = Annotated[dict[str, str], BeforeValidator(_secrets_without_an_echo)]
+
+
+class DataBody(RequestBody):
+    """Data that a run is given."""
+
+    uri: str = Field(description="where it is, for the script: nothing else reads it; `project:PATH` for a sent file")
+    sha256: str | None = Field(default=None, description="of its content; of a file that is sent it is computed")
+
+    def reference(self) -> DataReference:
+        """As the service takes it."""
+        return DataReference(self.uri, self.sha256)
+
+
+Data = Annotated[
+    dict[str, DataBody],
+    Field(description="by name; the script finds the URI of `rows` in MODELYARD_DATA_ROWS, and all in MODELYARD_DATA"),
+]

@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelyard.errors import Invalid
 from modelyard.naming import validate_script_name
+from modelyard.registry.provenance import DataReference
+from modelyard.training.data import checked_data
 from modelyard.training.domain import parse_requirements
 from modelyard.training.notebooks import check_parameters, prepared, read_notebook, refuse_parameters
 from modelyard.training.variables import check_arguments, check_variables
@@ -55,6 +57,8 @@ class Script:
     project: str | None = None
     """The sha256 of a project's archive, instead of the script's text."""
     git: GitState | None = None
+    data: Mapping[str, DataReference] = field(default_factory=dict)
+    """What the run is given, by name."""
     runner: str | None = None
     """One of those that the operator has configured."""
 
@@ -95,6 +99,7 @@ def request_of(script: Script, project: Path | None) -> dict[str, Any]:
         "environment": dict(script.environment),
         "secrets": sorted(script.secrets),
         "project": script.project,
+        "data": {name: asdict(each) for name, each in checked_data(script.data, project).items()},
         "git": None if script.git is None else {"commit": script.git.commit, "is_dirty": script.git.is_dirty},
     }
     return request | {key: value for key, value in more.items() if value}
@@ -112,6 +117,7 @@ def script_of(request: Mapping[str, Any], *, secrets: Mapping[str, str]) -> Scri
             **given,
             "secrets": secrets,
             "git": None if git is None else GitState(commit=git["commit"], is_dirty=git["is_dirty"]),
+            "data": {name: DataReference(**each) for name, each in request.get("data", {}).items()},
         }
     )
 

@@ -107,7 +107,7 @@ class TrainingService:
         Raises:
             Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
         """
-        request = {**self._checked(principal, script, model_name), **more}
+        request = {**self.checked(principal, script, model_name), **more}
         if asked is None:
             asked = request | ({"secrets": self._secrets.digests(script.secrets)} if script.secrets else {})
 
@@ -126,7 +126,12 @@ class TrainingService:
             experiment_name=mirror_name(principal.tenant_id, request["experiment_name"]),
         )
 
-    def _checked(self, principal: Principal, script: Script, model_name: str) -> dict[str, Any]:
+    def checked(self, principal: Principal, script: Script, model_name: str) -> dict[str, Any]:
+        """What a job would keep of the script, if it can be run now.
+
+        Raises:
+            Invalid: a field is not what it should be; the error names it. NotFound: there is no such project.
+        """
         project = None if script.project is None else self._projects.get(principal.tenant_id, script.project).folder
         request = request_of(script, project)
         validate_model_name(model_name, field="model_name")

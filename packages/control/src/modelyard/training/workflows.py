@@ -28,11 +28,12 @@ from modelyard.ports.runner import (
 )
 from modelyard.ports.tracking import LoggedModel, Tracking
 from modelyard.projects.service import ProjectService
-from modelyard.registry.provenance import Provenance, Source
+from modelyard.registry.provenance import DataReference, Provenance, Source
 from modelyard.registry.selection import MetricRules, parse_best_of, select_model
 from modelyard.registry.service import RegistryService
 from modelyard.tracker_names import JOB_TAG
 from modelyard.tracking_access.grants import RunCredentials
+from modelyard.training.data import data_tags, data_variables
 from modelyard.training.domain import own_tracking_uri, script_environment, script_sha256, with_own_requirement
 from modelyard.training.executed_notebooks import ExecutedNotebooks
 from modelyard.training.kinds import ONE_CLICK, TRAINING, Phase
@@ -210,8 +211,8 @@ class Training:
             environment=script_environment(
                 tracking_uri=runner.tracking_uri if isinstance(runner, HasOwnTrackingAddress) else self.tracking.uri,
                 experiment_name=_experiment(job),
-                tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key},
-                given=request.get("environment", {}),
+                tags={JOB_TAG: job.job_id, RUN_KEY_TAG: run_key, **data_tags(request.get("data", {}))},
+                given={**request.get("environment", {}), **data_variables(request.get("data", {}))},
                 plots_inline=is_notebook(request["script_name"]),
             ),
             limits=limits,
@@ -344,6 +345,7 @@ def provenance_of(job: Job) -> Provenance:
         secrets=tuple(job.request.get("secrets", ())),
         git_commit=git.get("commit"),
         git_is_dirty=git.get("is_dirty"),
+        data={name: DataReference(**each) for name, each in job.request.get("data", {}).items()},
         parent_version=job.request.get("parent_version"),
     )
 

@@ -14,7 +14,9 @@ from modelyard.http.errors import error_response
 from modelyard.http.request_ids import request_id_of
 from modelyard.principals import Principal
 
-PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json"}
+ANNOUNCEMENTS = "/api/v1/announcements"
+"""Where other systems say that new data is there. The address that they have holds a secret of its own."""
+PUBLIC = DOCS_PATHS | {"/health/live", "/health/ready", "/openapi.json", ANNOUNCEMENTS}
 _KEY = "modelyard.principal"
 _CHANGE_NUMBER = "modelyard.change_number"
 
