@@ -14,7 +14,7 @@ from modelyard.deployments.schemas import AcceptedDeployment, DeploymentAnswer, 
 from modelyard.mlops.schemas import Accepted, JobAnswer, StatusAnswer
 from modelyard.packaging.schemas import BundleAnswer
 from modelyard.registry.schemas import ModelWithVersionsAnswer, VersionAnswer
-from modelyard_client.deployments import Deployment, Replica
+from modelyard_client.deployment import Deployment, Replica
 from modelyard_client.jobs import Job, Submission
 from modelyard_client.models import Bundle, Model, Version
 from modelyard_client.status import PlatformStatus

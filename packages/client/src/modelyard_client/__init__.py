@@ -11,8 +11,8 @@ from modelyard_client.release import __version__ as __version__
 if TYPE_CHECKING:
     from modelyard_client.autoscaling import Autoscaling as Autoscaling
     from modelyard_client.client import Client as Client
-    from modelyard_client.deployments import Deployment as Deployment
-    from modelyard_client.deployments import Replica as Replica
+    from modelyard_client.deployment import Deployment as Deployment
+    from modelyard_client.deployment import Replica as Replica
     from modelyard_client.errors import Busy as Busy
     from modelyard_client.errors import Conflict as Conflict
     from modelyard_client.errors import Forbidden as Forbidden
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "autoscaling": ("Autoscaling",),
     "client": ("Client",),
-    "deployments": ("Deployment", "Replica"),
+    "deployment": ("Deployment", "Replica"),
     "errors": (
         "Busy",
         "Conflict",

@@ -1,12 +1,11 @@
-"""Deployments: what they are, and making, scaling, asking and removing them."""
+"""Deployments: making, scaling, pinning, asking and removing them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from modelyard_client.autoscaling import Autoscaling
+from modelyard_client.deployment import Deployment
 from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
 from modelyard_client.log import LogLine, follow, read
@@ -19,131 +18,8 @@ from modelyard_client.scripts import Script
 from modelyard_client.training import as_program, run_body, submit
 from modelyard_client.transport import Transport, path
 from modelyard_client.waiting import wait_until
-from modelyard_client.wire import Fields
 
 _COLLECTION = "/api/v1/deployments"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Replica:
-    """One replica of a deployment."""
-
-    index: int
-    state: str
-    pid: int | None
-    restarts: int
-    rss_bytes: int | None
-    last_exit: Any
-    started_at: datetime | None
-
-    @classmethod
-    def from_json(cls, value: object) -> "Replica":
-        """Read a replica of the API."""
-        fields = Fields(value, noun="replica")
-        return cls(
-            index=fields.integer("index"),
-            state=fields.text("state"),
-            pid=fields.optional_integer("pid"),
-            restarts=fields.optional_integer("restarts") or 0,
-            rss_bytes=fields.optional_integer("rss_bytes"),
-            last_exit=fields.value("last_exit"),
-            started_at=fields.optional_time("started_at"),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Replacement:
-    """The last change of the version that a deployment serves.
-
-    `status` is building, starting, draining, done or failed; `reason` says why it failed, and then the version
-    `from_version` goes on serving.
-    """
-
-    from_version: int
-    version: int
-    generation: int
-    status: str
-    reason: str | None
-    job_id: str
-
-    @classmethod
-    def from_json(cls, value: object) -> "Replacement":
-        """Read a replacement of the API."""
-        fields = Fields(value, noun="replacement")
-        return cls(
-            from_version=fields.integer("from_version"),
-            version=fields.integer("version"),
-            generation=fields.integer("generation"),
-            status=fields.text("status"),
-            reason=fields.optional_text("reason"),
-            job_id=fields.text("job_id"),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deployment:
-    """A deployed version as it was when it was read.
-
-    `status` is pending, starting, ready, degraded, draining, stopped or failed; `reason` says why it is not ready.
-    `replicas` are wanted, `ready_replicas` answer; with `autoscaling` the target chooses how many. `url` is the model
-    server's address once there is one; `api_url` is the model's stable address, None where there is no gateway.
-    """
-
-    deployment_id: str
-    model_name: str
-    model_version: int
-    target: str | None
-    namespace: str | None
-    status: str
-    reason: str | None
-    replicas: int
-    autoscaling: Autoscaling | None
-    ready_replicas: int
-    url: str | None
-    api_url: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    job_id: str | None
-    generation: int
-    replacement: Replacement | None
-    replica_states: tuple[Replica, ...]
-
-    @property
-    def is_as_wanted(self) -> bool:
-        """Whether all wanted replicas answer, and no others; with autoscaling, all that the target wants."""
-        return self.status == "ready" and (self.autoscaling is not None or self.ready_replicas == self.replicas)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it will not become ready any more."""
-        return self.status in {"stopped", "failed"}
-
-    @classmethod
-    def from_json(cls, value: object) -> "Deployment":
-        """Read a deployment of the API."""
-        fields = Fields(value, noun="deployment")
-        replacement = fields.optional_mapping("replacement")
-        autoscaling = fields.optional_mapping("autoscaling")
-        return cls(
-            deployment_id=fields.text("deployment_id"),
-            model_name=fields.text("model_name"),
-            model_version=fields.integer("model_version"),
-            target=fields.optional_text("target"),
-            namespace=fields.optional_text("namespace"),
-            status=fields.text("status"),
-            reason=fields.optional_text("reason"),
-            replicas=fields.integer("replicas"),
-            autoscaling=None if autoscaling is None else Autoscaling.from_json(autoscaling),
-            ready_replicas=fields.optional_integer("ready_replicas") or 0,
-            url=fields.optional_text("url"),
-            api_url=fields.optional_text("api_url"),
-            created_at=fields.optional_time("created_at"),
-            updated_at=fields.optional_time("updated_at"),
-            job_id=fields.optional_text("job_id"),
-            generation=fields.optional_integer("generation") or 1,
-            replacement=None if replacement is None else Replacement.from_json(replacement),
-            replica_states=tuple(Replica.from_json(item) for item in fields.items("replica_states")),
-        )
 
 
 class Deployments:
@@ -310,6 +186,17 @@ class Deployments:
         """
         body = {"version": version} | ({} if replicas is None else {"replicas": replicas})
         return Deployment.from_json(self._transport.patch(_path(deployment_id), body))
+
+    def pin(self, deployment_id: str, digest: str | None) -> Deployment:
+        """Bring the servers to the image of this digest, one of its version, and keep them there; None: to the newest.
+
+        It takes effect in the background, as a rolling update. A replacement of the version ends it.
+
+        Raises:
+            NotFound: there is no such deployment, or no such image of its version where its target takes images from.
+            Invalid: its target runs no images.
+        """
+        return Deployment.from_json(self._transport.patch(_path(deployment_id), {"image": digest}))
 
     def remove(self, deployment_id: str, *, force: bool = False) -> Deployment:
         """Drain and stop; it takes effect in the background, see `wait_until_stopped`.

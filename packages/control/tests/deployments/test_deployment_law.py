@@ -115,7 +115,7 @@ class DeploymentLaw(RuleBasedStateMachine):
     @rule(deployment_id=made, replicas=st.integers(1, 3))
     def scale(self, deployment_id: str, replicas: int) -> None:
         try:
-            self.deployments.scale(ALICE, deployment_id, replicas)
+            self.deployments.scaling.scale(ALICE, deployment_id, replicas)
         except Conflict:
             assert deployment_id not in self.wanted
         else:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -81,7 +82,7 @@ class TestTenants:
         with pytest.raises(NotFound):
             deployments.get(stranger, made.deployment_id)
         with pytest.raises(NotFound):
-            deployments.scale(stranger, made.deployment_id, 3)
+            deployments.scaling.scale(stranger, made.deployment_id, 3)
         with pytest.raises(NotFound):
             deployments.undeploy(stranger, made.deployment_id)
         assert deployments.page(stranger).items == []
@@ -95,7 +96,7 @@ class TestScale:
     ) -> None:
         made = create()
         clock.sleep(1)
-        scaled = deployments.scale(alice, made.deployment_id, 5)
+        scaled = deployments.scaling.scale(alice, made.deployment_id, 5)
         assert (scaled.replicas, scaled.updated_at) == (5, clock.now())
         entry = audit.entries(alice.tenant_id, subject=made.subject)[-1]
         model = f"models/{made.model_name}/versions/{made.version}"
@@ -108,7 +109,7 @@ class TestScale:
         made = create()
         deployments.undeploy(alice, made.deployment_id)
         with pytest.raises(Conflict) as caught:
-            deployments.scale(alice, made.deployment_id, 5)
+            deployments.scaling.scale(alice, made.deployment_id, 5)
         assert caught.value.code == "deployment_leaving"
 
     def test_many_at_once_leave_a_chain_without_a_gap(
@@ -116,7 +117,7 @@ class TestScale:
     ) -> None:
         made = create()
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda replicas: deployments.scale(alice, made.deployment_id, replicas), range(3, 19)))
+            list(pool.map(partial(deployments.scaling.scale, alice, made.deployment_id), range(3, 19)))
         entries = audit.entries(alice.tenant_id, subject=made.subject)[1:]
         befores = [entry.before["replicas"] for entry in entries if entry.before]
         afters = [entry.after["replicas"] for entry in entries if entry.after]

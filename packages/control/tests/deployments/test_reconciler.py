@@ -136,7 +136,7 @@ class TestReconcile:
         self, reconcile: Reconcile, deployments: DeploymentService, alice: Principal, deployment: Deployment, look: Look
     ) -> None:
         reconcile(3)
-        deployments.scale(alice, deployment.deployment_id, 5)
+        deployments.scaling.scale(alice, deployment.deployment_id, 5)
         assert reconcile(2) is DeploymentStatus.READY
         assert look().ready_replicas == 5
 

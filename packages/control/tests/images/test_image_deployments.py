@@ -5,7 +5,9 @@ from typing import Any
 
 from image_engines import RealRegistry
 from image_yard import REGISTRY, ImageYard
+from oci_parts import make_root
 
+from modelyard.images.imported_bases import ImportedBases
 from modelyard.oci.content import Digest
 from modelyard.ports.target import BundleArtifact, ImageArtifact
 
@@ -108,3 +110,63 @@ class TestKeeping:
         assert (deployment["status"], deployment["reason"]) == ("ready", None)
         (again,) = yard.images()
         assert (again["digest"], again["job_id"]) == (image["digest"], None)
+
+
+class TestPinning:
+    def test_a_pinned_deployment_stays_on_its_image_until_it_is_let_go(
+        self, make_yard: MakeYard, docker_registry: RealRegistry
+    ) -> None:
+        yard = make_yard(repositories={"pulling": f"{docker_registry.host}/pinned"})
+        yard.register()
+        deployment_id = deploy(yard, "pulling")["deployment_id"]
+        (first,) = yard.images()
+        root = make_root(yard.home.parent / "mended")
+        (root / "etc" / "issue").write_text("mended")
+        ImportedBases(yard.layout).add(root, name="small")
+        second = yard.make(target="pulling")
+        assert second["digest"] != first["digest"]
+        assert self.served(yard, deployment_id) == second["digest"]
+        pinned = yard.api.patch(f"/api/v1/deployments/{deployment_id}", json={"image": first["digest"]}).json()
+        assert pinned["image_digest"] == first["digest"]
+        assert self.served(yard, deployment_id) == first["digest"]
+        for image, status in ((first, 409), (second, 200)):
+            assert yard.api.delete(f"{REGISTRY}/images/{image['digest']}").status_code == status
+        third = yard.make(target="pulling")
+        assert self.served(yard, deployment_id) == first["digest"]
+        assert yard.api.patch(f"/api/v1/deployments/{deployment_id}", json={"image": None}).status_code == 200
+        assert self.served(yard, deployment_id) == third["digest"]
+
+    def test_another_version_ends_the_pin(self, make_yard: MakeYard, docker_registry: RealRegistry) -> None:
+        yard = make_yard(repositories={"pulling": f"{docker_registry.host}/pinned-one"})
+        for _ in range(2):
+            yard.register()
+        deployment_id = deploy(yard, "pulling", version=1)["deployment_id"]
+        (first,) = yard.images()
+        yard.api.patch(f"/api/v1/deployments/{deployment_id}", json={"image": first["digest"]})
+        yard.api.patch(f"/api/v1/deployments/{deployment_id}", json={"version": 2})
+        yard.work()
+        found = yard.api.get(f"/api/v1/deployments/{deployment_id}").json()
+        assert (found["model_version"], found["image_digest"]) == (2, None)
+
+    def test_what_it_cannot_be_pinned_to_is_refused(self, yard: ImageYard) -> None:
+        yard.register()
+        loading, bundles = (deploy(yard, name)["deployment_id"] for name in ("loading", "bundles"))
+        digest = yard.images()[0]["digest"]
+
+        def refused(deployment_id: str, **body: object) -> str:
+            answer = yard.api.patch(f"/api/v1/deployments/{deployment_id}", json=body)
+            assert answer.status_code in {400, 404}, answer.text
+            return str(answer.json()["code"])
+
+        assert refused(loading, image=f"sha256:{'0' * 64}") == "image_not_found"
+        assert refused(loading, image=digest, replicas=2) == "change_contradictory"
+        assert refused(bundles, image=digest) == "image_unsupported"
+
+    @staticmethod
+    def served(yard: ImageYard, deployment_id: str) -> str:
+        """The digest of the image that the target runs, after a few passes."""
+        for _ in range(4):
+            yard.settle()
+        artifact = yard.pulling.spec(deployment_id, 1).artifact
+        assert isinstance(artifact, ImageArtifact)
+        return artifact.reference.rpartition("@")[2]

@@ -9,7 +9,8 @@ import pytest
 from modelyard.deployments.domain import reason_of_unconfigured
 from modelyard.local import loading
 from modelyard.local.loading import Loading, describe_deployments
-from modelyard_client.deployments import Deployment, Deployments, Replica
+from modelyard_client.deployment import Deployment, Replica
+from modelyard_client.deployments import Deployments
 from modelyard_client.errors import Unavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,6 +25,7 @@ READY = Deployment(
     reason=None,
     replicas=1,
     autoscaling=None,
+    image_digest=None,
     ready_replicas=1,
     url="http://127.0.0.1:20000",
     api_url=None,

@@ -1,18 +1,19 @@
-"""`modelyard deployments`: list, show."""
+"""`modelyard deployments`: list, show, pin."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelyard_client.cli.connection import connect
+from modelyard_client.cli.errors import CommandError
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, ReferenceArgument, UrlOption
 from modelyard_client.cli.terminal import age, print_facts, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from modelyard_client.deployments import Deployment
+    from modelyard_client.deployment import Deployment
 
-app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Deployed versions: list (the default), show.")
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Deployed versions: list (the default), show, pin.")
 
 COLUMNS = ("deployment", "model", "version", "status", "ready", "url", "age")
 
@@ -65,6 +66,35 @@ def show(
     print_one(found, output)
 
 
+@app.command()
+def pin(
+    deployment: ReferenceArgument,
+    digest: Annotated[
+        str | None, typer.Argument(help="Of an image of its version.", metavar="DIGEST", show_default=False)
+    ] = None,
+    *,
+    newest: Annotated[bool, typer.Option("--newest", help="The newest image again, and every later one.")] = False,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Keep a deployment on one image of its version, as the one before its base was changed. The servers are brought to
+    it one after the other; a replacement of the version ends it.
+
+    \b
+    Examples:
+      modelyard images list churn/3
+      modelyard deployments pin churn sha256:9f86d0…
+      modelyard deployments pin churn --newest
+    """
+    if (digest is None) is not newest:
+        raise CommandError("expected the digest of an image, or --newest")
+    with connect(url, home) as client:
+        found = client.deployments.find(deployment)
+        changed = client.deployments.pin(found.deployment_id, digest)
+    print_one(changed, output)
+
+
 def deployment_row(deployment: "Deployment") -> tuple[object, ...]:
     """A deployment under `COLUMNS`."""
     return (
@@ -115,6 +145,7 @@ def print_one(deployment: "Deployment", output: Output) -> None:
             "reason": deployment.reason,
             "ready": _ready(deployment),
             "autoscaling": _autoscaling(deployment),
+            "pinned to": deployment.image_digest,
             "url": deployment.url,
             "stable url": deployment.api_url,
             "target": deployment.target,

@@ -14,7 +14,7 @@ from modelyard_client.errors import ModelyardError
 
 if TYPE_CHECKING:
     from modelyard_client.client import Client
-    from modelyard_client.deployments import Deployment
+    from modelyard_client.deployment import Deployment
     from modelyard_client.jobs import Job
 
 _LOG_GRACE = 5.0

@@ -12,7 +12,7 @@ from modelyard_client.cli.terminal import print_facts, print_json, print_line, p
 from modelyard_client.errors import Unavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from modelyard_client.deployments import Deployment
+    from modelyard_client.deployment import Deployment
     from modelyard_client.settings import Settings
     from modelyard_client.status import PlatformStatus
 

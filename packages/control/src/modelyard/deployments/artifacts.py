@@ -5,6 +5,7 @@ from typing import Protocol
 
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.records import system_principal
+from modelyard.errors import Unavailable
 from modelyard.images.domain import has_registry
 from modelyard.images.rebuilding import ImageRebuilding
 from modelyard.images.service import ImageService
@@ -28,7 +29,11 @@ class Artifacts(Protocol):
     """The artifacts of one kind."""
 
     def find(self, deployment: Deployment, number: int) -> Packaged | None:
-        """That of a version for a deployment; None where none was made."""
+        """That of a version for a deployment; None where none was made.
+
+        Raises:
+            Unavailable: the one that it is pinned to is away.
+        """
 
     def rebuild(self, deployment: Deployment, number: int) -> None:
         """Have it made again, if it is not whole.
@@ -73,15 +78,26 @@ class ImageArtifacts:
         self._registry = registry
 
     def find(self, deployment: Deployment, number: int) -> Packaged | None:
-        """The newest image, by the digest of its manifest."""
+        """The image that the deployment is pinned to, or the newest one, by the digest of its manifest.
+
+        Raises:
+            Unavailable: code `image_pinned_missing`.
+        """
         repository = self._repository(deployment)
+        pinned = deployment.image_digest if number == deployment.version else None
         image = self._images.usable(
             deployment.tenant_id,
             deployment.model_name,
             number,
             repository=repository,
             must_be_pushed=has_registry(repository),
+            digest=pinned,
         )
+        if image is None and pinned is not None:
+            raise Unavailable(
+                f"the image {pinned} that the deployment is pinned to is not there any more: pin another one, or none",
+                code="image_pinned_missing",
+            )
         return None if image is None else Packaged(image.artifact(), image.label)
 
     def rebuild(self, deployment: Deployment, number: int) -> None:

@@ -41,6 +41,8 @@ class Deployment:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    image_digest: str | None = None
+    """Of the image of its version that it is pinned to; the newest one without it."""
 
     @property
     def subject(self) -> str:
@@ -70,6 +72,13 @@ class AutoscalingChange:
     """That a deployment shall have these bounds, or none."""
 
     autoscaling: Autoscaling | None
+
+
+@dataclass(frozen=True, slots=True)
+class PinChange:
+    """That a deployment shall be pinned to the image of this digest, or to none."""
+
+    digest: str | None
 
 
 def autoscaling_to_json(autoscaling: Autoscaling | None) -> dict[str, int] | None:

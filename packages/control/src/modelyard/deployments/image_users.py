@@ -14,7 +14,8 @@ from modelyard.ports.target import RunsImages
 
 
 class ImageUsers:
-    """Answers it from what shall be: the image that a target gets of a version is the newest in its repository."""
+    """Answers it from what shall be: the image that a target gets of a version is the newest in its repository, or the
+    one that the deployment is pinned to."""
 
     def __init__(self, *, deployments: DeploymentService, images: ImageService, targets: Targets) -> None:
         self._deployments = deployments
@@ -32,11 +33,16 @@ class ImageUsers:
             repository=repository,
             must_be_pushed=has_registry(repository),
         )
-        if newest is None or newest.image_id != image.image_id:
-            return []
+        is_newest = newest is not None and newest.image_id == image.image_id
+        digest = None if image.content is None else image.content.digest
         owner = system_principal(image.tenant_id)
         found = self._deployments.of_version(connection, owner, image.model_name, image.version)
-        return [one.deployment_id for one in found if self._may_use(one.tenant_id, one.target, repository)]
+        return [
+            one.deployment_id
+            for one in found
+            if (one.image_digest == digest if one.image_digest is not None else is_newest)
+            and self._may_use(one.tenant_id, one.target, repository)
+        ]
 
     def _may_use(self, tenant_id: str, name: str, repository: Repository) -> bool:
         target: object = self._targets.find(name)

@@ -110,7 +110,8 @@ class Replacements:
                 return
             self._move(connection, found, ReplacementStatus.DRAINING)
             at = {"version": found.version, "generation": found.generation}
-            change_deployment(connection, deployment.deployment_id, updated_at=self._clock.now(), **at)
+            now = self._clock.now()
+            change_deployment(connection, deployment.deployment_id, updated_at=now, image_digest=None, **at)
             self._records.write(
                 connection,
                 system_principal(deployment.tenant_id),

@@ -105,11 +105,16 @@ def deployment_changes(verbs: DeploymentVerbs, addresses: StableAddresses) -> AP
 
     @router.patch("/{deployment_id}")
     def change(caller: Write, deployment_id: str, body: DeploymentChange) -> DeploymentAnswer:
-        """Set the number of replicas or who chooses it, or replace the version at the same address; no request is lost.
+        """Set the number of replicas or who chooses it, replace the version at the same address, or pin it to one image
+        of its version; no request is lost.
 
         A replacement goes on in the job that `replacement` names: the new version is ready before the old one drains,
         and until then, or when it does not get ready, the old one serves.
         """
+        pin = body.wanted_pin()
+        if pin is not None:
+            pinned = verbs.pin(caller, deployment_id, pin, alone=body.model_fields_set == {"image"})
+            return answer(caller, pinned)
         changed = verbs.change(
             caller,
             deployment_id,

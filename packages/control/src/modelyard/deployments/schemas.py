@@ -4,7 +4,13 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.deployments.domain import AutoscalingChange, Deployment, autoscaling_to_json, resources_to_json
+from modelyard.deployments.domain import (
+    AutoscalingChange,
+    Deployment,
+    PinChange,
+    autoscaling_to_json,
+    resources_to_json,
+)
 from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
 from modelyard.naming import MAX_TARGET
@@ -82,11 +88,21 @@ class DeploymentRequest(PlacedRequest):
 
 
 class DeploymentChange(RequestBody):
-    """What shall be otherwise: how many replicas, who chooses that, or which version, at the same address."""
+    """What shall be otherwise: how many replicas, who chooses that, which version, or which image of it, at the same
+    address."""
 
     replicas: int | None = None
     version: int | None = Field(default=None, ge=1)
     autoscaling: AutoscalingBody | None = Field(default=None, description="null ends it")
+    image: str | None = Field(
+        default=None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="the digest of an image of its version that it is pinned to; null: the newest image again",
+    )
+
+    def wanted_pin(self) -> PinChange | None:
+        """None where nothing is said of it."""
+        return PinChange(self.image) if "image" in self.model_fields_set else None
 
     def wanted_autoscaling(self) -> AutoscalingChange | None:
         """None where nothing is said of it."""
@@ -174,6 +190,8 @@ class DeploymentAnswer(BaseModel):
     target: str
     resources: dict[str, float | int]
     autoscaling: dict[str, int] | None
+    image_digest: str | None
+    """Of the image that it is pinned to."""
     status: str
     reason: str | None
     replicas: int
@@ -208,6 +226,7 @@ class DeploymentAnswer(BaseModel):
             target=deployment.target,
             resources=resources_to_json(deployment.resources),
             autoscaling=autoscaling_to_json(deployment.autoscaling),
+            image_digest=deployment.image_digest,
             status=deployment.status,
             reason=deployment.reason,
             replicas=deployment.replicas,

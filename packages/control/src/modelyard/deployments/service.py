@@ -15,15 +15,16 @@ from modelyard.deployments.domain import (
     Deployment,
     autoscaling_to_json,
     reason_of_unconfigured,
-    refuse_autoscaled,
 )
+from modelyard.deployments.locking import lock_visible, visible
 from modelyard.deployments.port_book import PortBook
 from modelyard.deployments.records import Records, system_principal
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replacing import Replacements
+from modelyard.deployments.scaling import Scaling
 from modelyard.deployments.states import TRANSITIONS, DeploymentStatus, DesiredState
 from modelyard.deployments.targets import Targets
-from modelyard.errors import Conflict, NotFound
+from modelyard.errors import Conflict
 from modelyard.paging import Page
 from modelyard.plain import plain_text
 from modelyard.ports.clock import Clock
@@ -49,6 +50,7 @@ class DeploymentService:
         self._registry = registry
         self._targets = targets
         self.ports = PortBook(database=database, clock=clock)
+        self.scaling = Scaling(database=database, clock=clock, records=self._records, targets=targets)
         self.replacements = Replacements(database=database, clock=clock, records=self._records, registry=registry)
 
     def create(
@@ -170,7 +172,7 @@ class DeploymentService:
             NotFound: code `deployment_not_found`.
             Conflict: as `Replacements.reserve`.
         """
-        deployment = self._locked(connection, principal, deployment_id)
+        deployment = lock_visible(connection, principal, deployment_id)
         self.replacements.reserve(connection, principal, deployment, version, job_id=job_id)
 
     def replace(self, principal: Principal, deployment_id: str, version: int, *, job_id: str) -> None:
@@ -191,7 +193,7 @@ class DeploymentService:
             NotFound: code `deployment_not_found`.
         """
         with self._database.read() as connection:
-            return _visible(store.find(connection, deployment_id), principal, deployment_id)
+            return visible(store.find(connection, deployment_id), principal, deployment_id)
 
     def page(
         self,
@@ -227,68 +229,6 @@ class DeploymentService:
         count = store.count_replicas(connection, tenant_id)
         return f"{count} replicas deployed" if count else None
 
-    def scale(self, principal: Principal, deployment_id: str, replicas: int) -> Deployment:
-        """Set how many replicas shall run.
-
-        Raises:
-            NotFound: code `deployment_not_found`.
-            Conflict: code `deployment_leaving`, when it is being undeployed or was, `deployment_autoscaled`,
-                `target_not_configured` or `quota_exceeded`.
-        """
-        with self._database.write() as connection:
-            quotas = lock_quotas(connection, principal.tenant_id)
-            before = self._scalable(connection, principal, deployment_id)
-            refuse_autoscaled(before)
-            store.change(connection, deployment_id, replicas=replicas, updated_at=self._clock.now())
-            if replicas > before.replicas:
-                quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-            self._records.write(
-                connection,
-                principal,
-                "deployment.scaled",
-                before,
-                before={"replicas": before.replicas},
-                after={"replicas": replicas},
-            )
-            return self._locked(connection, principal, deployment_id)
-
-    def autoscale(self, principal: Principal, deployment_id: str, autoscaling: Autoscaling | None) -> Deployment:
-        """Let the target choose the number of replicas within bounds; None: the number that is asked for holds again.
-
-        Raises:
-            NotFound: code `deployment_not_found`.
-            Conflict: as `scale`.
-            Invalid, Unavailable: as `Targets.check_autoscaling`.
-        """
-        self._targets.check_autoscaling(self.get(principal, deployment_id).target, autoscaling)
-        with self._database.write() as connection:
-            quotas = lock_quotas(connection, principal.tenant_id)
-            before = self._scalable(connection, principal, deployment_id)
-            if before.autoscaling == autoscaling:
-                return before
-            content = autoscaling_to_json(autoscaling)
-            store.change(connection, deployment_id, autoscaling=content, updated_at=self._clock.now())
-            quotas.check(Resource.REPLICAS, lambda: store.count_replicas(connection, principal.tenant_id))
-            self._records.write(
-                connection,
-                principal,
-                "deployment.autoscaled",
-                before,
-                before={"autoscaling": autoscaling_to_json(before.autoscaling)},
-                after={"autoscaling": content},
-            )
-            return self._locked(connection, principal, deployment_id)
-
-    def _scalable(self, connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
-        deployment = self._locked(connection, principal, deployment_id)
-        if deployment.desired_state is DesiredState.STOPPED:
-            raise Conflict(
-                f"deployment '{deployment_id}' is being undeployed or was: it cannot be scaled",
-                code="deployment_leaving",
-            )
-        self._targets.refuse_unconfigured(deployment)
-        return deployment
-
     def undeploy(self, principal: Principal, deployment_id: str, *, reason: str = "") -> Deployment:
         """Write down that it shall go: it drains, then stops. Again: nothing more happens.
 
@@ -297,7 +237,7 @@ class DeploymentService:
             Conflict: code `target_not_configured`.
         """
         with self._database.write() as connection:
-            deployment = self._locked(connection, principal, deployment_id)
+            deployment = lock_visible(connection, principal, deployment_id)
             if deployment.desired_state is DesiredState.RUNNING:
                 self._targets.refuse_unconfigured(deployment)
                 store.change(
@@ -305,12 +245,12 @@ class DeploymentService:
                 )
                 self.replacements.end_within(connection, principal, deployment, reason="the deployment was undeployed")
                 self._records.write(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
-            return self._locked(connection, principal, deployment_id)
+            return lock_visible(connection, principal, deployment_id)
 
     def leave(self, principal: Principal, deployment_id: str, number: int | None, *, reason: str) -> None:
         """Take a version out of a deployment: undeploy it, or end the replacement that would bring it there."""
         with self._database.write() as connection:
-            deployment = self._locked(connection, principal, deployment_id)
+            deployment = lock_visible(connection, principal, deployment_id)
             if number not in {None, deployment.version}:
                 self.replacements.end_within(connection, principal, deployment, reason=reason)
                 return
@@ -408,18 +348,8 @@ class DeploymentService:
             after={"status": status},
         )
 
-    @staticmethod
-    def _locked(connection: Connection, principal: Principal, deployment_id: str) -> Deployment:
-        return _visible(store.lock(connection, deployment_id), principal, deployment_id)
-
 
 def ready_versions(connection: Connection, tenant_id: str, model_name: str) -> frozenset[int]:
     """The versions of a model that a deployment serves now, in the caller's transaction."""
     every = store.of_version(connection, tenant_id, model_name, None)
     return frozenset(one.version for one in every if one.status is DeploymentStatus.READY)
-
-
-def _visible(deployment: Deployment | None, principal: Principal, deployment_id: str) -> Deployment:
-    if deployment is None or deployment.tenant_id != principal.tenant_id:
-        raise NotFound(f"there is no deployment '{deployment_id}'", code="deployment_not_found")
-    return deployment

@@ -19,7 +19,7 @@ class ServerSpecs:
         """One generation of the deployment, which serves this version; None while the version has no artifact.
 
         Raises:
-            Unavailable: code `no_free_port`.
+            Unavailable: code `no_free_port` or `image_pinned_missing`.
         """
         packaged = self._artifacts(target).find(deployment, number)
         if packaged is None:

@@ -197,4 +197,5 @@ def _deployment(row: Row[Any]) -> Deployment:
         created_by=row.created_by,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        image_digest=row.image_digest,
     )

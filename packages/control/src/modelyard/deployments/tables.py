@@ -18,6 +18,7 @@ deployments = Table(
     Column("replicas", Integer, nullable=False),
     Column("resources", Json, nullable=False, server_default="{}"),
     Column("autoscaling", Json),
+    Column("image_digest", String(71)),
     Column("generation", Integer, nullable=False, server_default="1"),
     Column("desired_state", String(20), nullable=False, server_default="running"),
     Column("status", String(20), nullable=False),

@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 from modelyard.deployments.domain import (
     AutoscalingChange,
     Deployment,
+    PinChange,
     checked_deployment,
     checked_place,
     refuse_other_resources,
 )
 from modelyard.deployments.kinds import DEPLOYMENT
+from modelyard.deployments.pinning import Pinning
 from modelyard.deployments.replacement import Replacement
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.service import DeploymentService
@@ -85,6 +87,7 @@ class DeploymentVerbs:
         targets: Targets,
         watch: ReplicaWatch,
         bound_apis: Callable[[Deployment], Sequence[str]],
+        pinning: Pinning,
     ) -> None:
         self.deployments = deployments
         self._jobs = jobs
@@ -92,6 +95,7 @@ class DeploymentVerbs:
         self._targets = targets
         self._watch = watch
         self._bound_apis = bound_apis
+        self._pinning = pinning
 
     def deploy(self, principal: Principal, request: DeploymentCommand, *, idempotency_key: str | None) -> Accepted:
         """A job that builds a version, and deploys it as requested.
@@ -166,8 +170,8 @@ class DeploymentVerbs:
             raise Invalid("expected replicas, or a version, got neither", code="change_empty", field="replicas")
         if autoscaling is not None:
             _refuse_beside_autoscaling(autoscaling, replicas=replicas, version=version)
-            changed = self.deployments.autoscale(principal, deployment_id, autoscaling.autoscaling)
-            return changed if replicas is None else self.deployments.scale(principal, deployment_id, replicas)
+            changed = self.deployments.scaling.autoscale(principal, deployment_id, autoscaling.autoscaling)
+            return changed if replicas is None else self.deployments.scaling.scale(principal, deployment_id, replicas)
         if version is not None:
             deployment = self.deployments.get(principal, deployment_id)
             found = self._registry.version(principal, deployment.model_name, version)
@@ -178,8 +182,19 @@ class DeploymentVerbs:
                 return self.deployments.get(principal, deployment_id)
             self.deployments.replacements.refuse_under_way(deployment)
         if replicas is not None:
-            return self.deployments.scale(principal, deployment_id, replicas)
+            return self.deployments.scaling.scale(principal, deployment_id, replicas)
         return self.deployments.get(principal, deployment_id)
+
+    def pin(self, principal: Principal, deployment_id: str, change: PinChange, *, alone: bool) -> Deployment:
+        """Pin a deployment to an image of its version, or let it go.
+
+        Raises:
+            Invalid: code `change_contradictory`, when something else is asked for too; and as `Pinning.pin`.
+            NotFound, Conflict: as `Pinning.pin`.
+        """
+        if not alone:
+            raise Invalid("image: expected it alone, got it with others", code="change_contradictory", field="image")
+        return self._pinning.pin(principal, deployment_id, change.digest)
 
     def _replace(
         self,

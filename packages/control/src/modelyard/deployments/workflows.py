@@ -132,9 +132,9 @@ class Deploying:
                 refuse_other_resources(deployment, resources)
                 self._say(job, f"version {version} already serves as '{deployment.deployment_id}'")
         if autoscaling not in {None, deployment.autoscaling}:
-            self.deployments.autoscale(owner, deployment.deployment_id, autoscaling)
+            self.deployments.scaling.autoscale(owner, deployment.deployment_id, autoscaling)
         elif wanted["replicas"] not in {None, deployment.replicas}:
-            self.deployments.scale(owner, deployment.deployment_id, wanted["replicas"])
+            self.deployments.scaling.scale(owner, deployment.deployment_id, wanted["replicas"])
         return {"deployment_id": deployment.deployment_id}
 
     def _replacement(self, job: Job, version: int) -> Replacement | None:

@@ -149,12 +149,26 @@ class ImageService:
             return store.of_version(connection, version.tenant_id, version.model_name, version.version)
 
     def usable(
-        self, tenant_id: str, model_name: str, number: int, *, repository: Repository, must_be_pushed: bool
+        self,
+        tenant_id: str,
+        model_name: str,
+        number: int,
+        *,
+        repository: Repository,
+        must_be_pushed: bool,
+        digest: str | None = None,
     ) -> Image | None:
-        """The image of a version in a repository that engines run: the newest that was built, or pushed."""
+        """The image of a version in a repository that engines run: the newest that was built, or pushed; that of a
+        digest, if one is given."""
         with self._database.read() as connection:
             return self.usable_within(
-                connection, tenant_id, model_name, number, repository=repository, must_be_pushed=must_be_pushed
+                connection,
+                tenant_id,
+                model_name,
+                number,
+                repository=repository,
+                must_be_pushed=must_be_pushed,
+                digest=digest,
             )
 
     @staticmethod
@@ -166,10 +180,17 @@ class ImageService:
         *,
         repository: Repository,
         must_be_pushed: bool,
+        digest: str | None = None,
     ) -> Image | None:
         """The same, in the caller's transaction."""
         return store.newest_usable(
-            connection, tenant_id, model_name, number, repository=str(repository), must_be_pushed=must_be_pushed
+            connection,
+            tenant_id,
+            model_name,
+            number,
+            repository=str(repository),
+            must_be_pushed=must_be_pushed,
+            digest=digest,
         )
 
     def names(self, principal: Principal, model_name: str, versions: Sequence[int]) -> Mapping[int, str]:

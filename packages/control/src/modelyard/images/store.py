@@ -112,13 +112,22 @@ def with_digest(connection: Connection, tenant_id: str, digest: str) -> list[Ima
 
 
 def newest_usable(
-    connection: Connection, tenant_id: str, model_name: str, version: int, *, repository: str, must_be_pushed: bool
+    connection: Connection,
+    tenant_id: str,
+    model_name: str,
+    version: int,
+    *,
+    repository: str,
+    must_be_pushed: bool,
+    digest: str | None = None,
 ) -> Image | None:
-    """The image of a version in a repository that an engine can run."""
+    """The image of a version in a repository that an engine can run; that of a digest, if one is given."""
     states = (ImageState.PUSHED,) if must_be_pushed else _USABLE
     query = _of_version(tenant_id, model_name, version).where(
         images.c.repository == repository, images.c.state.in_(states)
     )
+    if digest is not None:
+        query = query.where(images.c.digest == digest)
     return next(iter(_all(connection, query.limit(1))), None)
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from modelyard.deployments.domain import reason_of_unconfigured
 from modelyard_client import Client
 from modelyard_client.cli.terminal import is_watched, say
-from modelyard_client.deployments import Deployment
+from modelyard_client.deployment import Deployment
 from modelyard_client.errors import ModelyardError
 
 _POLL_SECONDS = 0.3

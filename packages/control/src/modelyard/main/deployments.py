@@ -8,7 +8,9 @@ from fastapi import APIRouter
 from modelyard.deployments.artifacts import BundleArtifacts, ImageArtifacts
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.image_users import ImageUsers
+from modelyard.deployments.pinning import Pinning
 from modelyard.deployments.reconciler import Reconciler
+from modelyard.deployments.records import Records
 from modelyard.deployments.replica_watch import ReplicaWatch
 from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
 from modelyard.deployments.service import DeploymentService
@@ -105,6 +107,13 @@ class DeploymentParts:
             targets=self.targets,
             watch=self.replica_watch,
             bound_apis=self._bound_apis,
+            pinning=Pinning(
+                database=context.database,
+                clock=clock,
+                records=Records(context.audit),
+                images=self.images.images,
+                targets=self.targets,
+            ),
         )
 
     def _bound_apis(self, deployment: Deployment) -> Sequence[str]:

@@ -4,13 +4,14 @@ has its name is complete; temporary files of dead processes are removed by the n
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 from uuid import uuid4
 
 from modelyard.errors import Invalid, NotFound
+from modelyard.oci.background_hash import BackgroundHash, Hash
 from modelyard.oci.content import Descriptor, Digest
 from modelyard.oci.strict_json import MAX_DOCUMENT
 
@@ -21,11 +22,11 @@ _MODE = 0o644
 class BlobWriter:
     """Takes the bytes of one blob; `commit` names it. Left without a commit, nothing stays of it."""
 
-    def __init__(self, temporary: Path, folder: Path) -> None:
+    def __init__(self, temporary: Path, folder: Path, found: Hash) -> None:
         self._temporary = temporary
         self._folder = folder
         self._file = temporary.open("xb")
-        self._hash = hashlib.sha256()
+        self._hash = found
         self.size = 0
 
     def write(self, content: bytes) -> None:
@@ -80,10 +81,16 @@ class Blobs:
         """Whether the blob is here with the size that the descriptor says."""
         return _is_whole(self.path(descriptor.digest), descriptor)
 
-    def writer(self) -> BlobWriter:
-        """Begin a blob whose digest is not known yet."""
+    @contextmanager
+    def writer(self, *, in_background: bool = False) -> Iterator[BlobWriter]:
+        """Begin a blob whose digest is not known yet. It may be hashed in the background, while it is written; that is
+        for blobs that come in few large pieces."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        return BlobWriter(self._scratch() / uuid4().hex, self._folder)
+        with (
+            BackgroundHash() if in_background else nullcontext(hashlib.sha256()) as found,
+            BlobWriter(self._scratch() / uuid4().hex, self._folder, found) as writer,
+        ):
+            yield writer
 
     def add(self, content: bytes, media_type: str) -> Descriptor:
         """Put a small blob here."""

@@ -122,7 +122,8 @@ def _layer(cache: LayerCache, folder: Path, files: Sequence[BundleFile], comment
         return layer.commit(comment)
 
     inputs = ["bundle", MODEL, [[file.path, file.sha256, file.size] for file in files], comment]
-    return cache.layer(inputs, write, size=sum(file.size for file in files))
+    size = sum(file.size for file in files)
+    return cache.layer(inputs, write, size=size, in_background=size >= _LARGE and len(files) == 1)
 
 
 def _checked(folder: Path, file: BundleFile) -> Iterator[bytes]:

@@ -40,14 +40,19 @@ class LayerCache:
             if known is not None and not layout.blobs.has(known.descriptor):
                 record.unlink(missing_ok=True)
 
-    def layer(self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int) -> Layer:
-        """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here."""
+    def layer(
+        self, inputs: object, write: Callable[[BlobWriter], Layer], *, size: int, in_background: bool = False
+    ) -> Layer:
+        """The layer of these inputs (plain JSON); `write` makes it, of about `size` bytes, where it is not here.
+
+        `in_background`: as `Blobs.writer`.
+        """
         path = self._folder / f"{Digest.of(canonical_json([_FORMAT, inputs])).hex}.json"
         known = _read(path)
         if known is not None and self._blobs.has(known.descriptor):
             return known
         self._require_space(size)
-        with self._blobs.writer() as writer:
+        with self._blobs.writer(in_background=in_background) as writer:
             layer = write(writer)
         document = {
             "descriptor": layer.descriptor.to_dict(),
