@@ -165,6 +165,22 @@ class TestReadiness:
         until(lambda: target.observe("d-1", 1).state is ServerState.READY)
         assert time.monotonic() - since > 0.5
 
+    def test_who_has_scaled_it_is_said_before_all_pods_are_reached(
+        self,
+        make_kubernetes_target: MakeKubernetesTarget,
+        spec: ServerSpec,
+        fake_kubernetes: FakeCluster,
+        until: Until,
+    ) -> None:
+        target = make_kubernetes_target(routing_seconds=1)
+        target.apply(spec)
+        until(lambda: target.observe("d-1", 1).state is ServerState.READY)
+        scale(fake_kubernetes, 3)
+        until(lambda: [one.state for one in target.observe("d-1", 1).replicas] == ["ready"] * 3)
+        seen = target.observe("d-1", 1)
+        assert seen.state is ServerState.DEGRADED
+        assert seen.reason == "scaled to 3 replicas by 'kubectl'; 1 were asked for here"
+
 
 class TestDrift:
     def test_who_scales_last_has_chosen_and_it_is_said(

@@ -86,7 +86,7 @@ def _running(found: Found, deployment: Object) -> tuple[ServerState, str | None]
     reason = next((pod.reason for pod in pods if pod.reason is not None and pod.state != "ready"), None)
     reason = reason or _condition(deployment)
     if ready:
-        return ServerState.DEGRADED, reason
+        return ServerState.DEGRADED, reason or _scaling(found, wanted)
     has_failed = any(pod.state == "backoff" for pod in pods) or (not pods and reason is not None)
     return ServerState.FAILED if has_failed else ServerState.STARTING, reason
 
