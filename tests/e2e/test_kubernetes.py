@@ -26,7 +26,8 @@ __all__ = ["real_kubeconfig"]
 
 NAMESPACE = f"asgard-{uuid4().hex[:6]}"
 LEAVING_SECONDS = 150
-"""A gateway may keep servers for 15 s, and pods have 41 s to end; the node that removes them is busy with tests."""
+"""A gateway may keep servers for 15 s, and pods have 41 s to end. On a busy node their objects stay until the kubelet's
+next collection, once a minute."""
 
 
 def kubectl(kubeconfig: Path, *arguments: str) -> str:

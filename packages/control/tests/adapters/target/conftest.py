@@ -171,6 +171,11 @@ def container_spec(containers: ContainerWorld, spec: ServerSpec) -> ServerSpec:
     return replace(spec, artifact=containers.artifact, port=find_free_port())
 
 
+GOING_SECONDS = 150
+"""A pod has 41 s to end. On a busy node its kubelet misses that a container has ended, and its object then stays until
+the next collection, once a minute."""
+
+
 @pytest.fixture
 def remove(until: Until) -> Remove:
     """Removes a deployment's servers, as the reconciler does it: asks until they are gone."""
@@ -180,7 +185,7 @@ def remove(until: Until) -> Remove:
             target.remove(deployment_id)
             return all(key.deployment_id != deployment_id for key in target.observe_all())
 
-        until(is_gone, seconds=60)
+        until(is_gone, seconds=GOING_SECONDS)
 
     return ask_until_gone
 
@@ -194,6 +199,6 @@ def retire(until: Until) -> Retire:
             target.retire(deployment_id, generation)
             return ServerKey(deployment_id, generation) not in target.observe_all()
 
-        until(is_gone, seconds=60)
+        until(is_gone, seconds=GOING_SECONDS)
 
     return ask_until_gone

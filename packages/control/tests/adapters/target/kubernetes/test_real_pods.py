@@ -92,7 +92,7 @@ class TestRollingUpdates:
                     target.apply(two)
                 return [key.generation for key in target.observe_all()] == [1]
 
-            until(is_back, seconds=90)
+            until(is_back, seconds=180)  # The object of a pod that has ended may stay a minute longer.
         assert all(end.startswith("my-model-inference-") for end in load.ends), load.ends
         templates = {end.rpartition("-")[0] for end in load.ends}
         assert len(templates) == 2, load.ends
