@@ -12,7 +12,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.key_sets.fake import FakeKeySets
-from modelyard.adapters.model_server import HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.service_hosts.fake import FakeServiceHosts
@@ -114,6 +114,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         registered=FakeRegisteredModels(tracking),
         run_credentials=NoCredentials(),
         documents=HttpModelDocuments(),
+        drift_counts=HttpDriftCounts(),
         api_management=None,
         wheels=FakeWheels(home / "wheels"),
     )
@@ -139,6 +140,9 @@ class TestJobs:
         deployment = client.deployments.find("train-churn")
         assert (deployment.deployment_id, deployment.model_version, deployment.replicas) == (deployed, 1, 2)
         assert deployment.url is not None
+        drift = client.deployments.drift(deployed)
+        assert (drift.verdict, drift.profile_rows) == ("too_little_data", None)
+        assert drift.message.startswith("no training profile: drift cannot be judged")
 
     def test_phases_pass_while_one_waits(self, client: Client) -> None:
         accepted = client.training.submit(GOOD, model_name="phases")

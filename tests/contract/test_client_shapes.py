@@ -11,10 +11,12 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from modelyard.deployments.schemas import AcceptedDeployment, DeploymentAnswer, ReplicaAnswer
+from modelyard.drift.schemas import DriftReportAnswer, FeatureDriftAnswer
 from modelyard.mlops.schemas import Accepted, JobAnswer, StatusAnswer
 from modelyard.packaging.schemas import BundleAnswer
 from modelyard.registry.schemas import ModelWithVersionsAnswer, VersionAnswer
 from modelyard_client.deployment import Deployment, Replica
+from modelyard_client.drift import DriftReport, FeatureDrift
 from modelyard_client.jobs import Job, Submission
 from modelyard_client.models import Bundle, Model, Version
 from modelyard_client.status import PlatformStatus
@@ -26,6 +28,8 @@ READ: list[tuple[type[BaseModel], type[Any]]] = [
     (BundleAnswer, Bundle),
     (DeploymentAnswer, Deployment),
     (ReplicaAnswer, Replica),
+    (DriftReportAnswer, DriftReport),
+    (FeatureDriftAnswer, FeatureDrift),
     (StatusAnswer, PlatformStatus),
 ]
 SAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [

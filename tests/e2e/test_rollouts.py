@@ -1,6 +1,7 @@
 """Roll-outs on the whole platform: bad versions take themselves back under callers at the stable address, a good one is
 promoted by itself."""
 
+import json
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
@@ -78,10 +80,19 @@ def _promote(developer: httpx.Client, approver: httpx.Client, version: int) -> N
     assert approved.status_code == 200, approved.text
 
 
+@dataclass
+class Seen:
+    """What callers got."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    """How often which label came, or which error."""
+    request_ids: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def called(stack: Stack) -> Iterator[Counter[str]]:
-    """Callers at the stable address, each with its own header: how often which label came, or which error."""
-    seen: Counter[str] = Counter()
+def called(stack: Stack) -> Iterator[Seen]:
+    """Callers at the stable address, each with its own header."""
+    seen = Seen()
     is_over = threading.Event()
 
     def call(name: int) -> None:
@@ -93,7 +104,8 @@ def called(stack: Stack) -> Iterator[Counter[str]]:
                 answer = client.post(
                     f"{stack.gateway_url}/{MODEL}/predict", json={"inputs": [[150.0]]}, headers=headers
                 )
-                seen[answer.text if answer.status_code != 200 else str(answer.json()["predictions"])] += 1
+                seen.labels[answer.text if answer.status_code != 200 else str(answer.json()["predictions"])] += 1
+                seen.request_ids.append(answer.headers["x-request-id"])
                 time.sleep(0.01)
 
     callers = [threading.Thread(target=call, args=(name,)) for name in range(3)]
@@ -136,7 +148,12 @@ class TestABadVersion:
 
     @pytest.mark.parametrize(
         ("behaviour", "steps", "guardrail"),
-        [("wrong", SHADOWED, "disagreement"), ("slow", WEIGHED, "latency"), ("crashing", WEIGHED, "")],
+        [
+            ("wrong", SHADOWED, "disagreement"),
+            ("slow", WEIGHED, "latency"),
+            ("crashing", WEIGHED, ""),
+            ("foreign", WEIGHED, "drift"),
+        ],
     )
     def test_it_is_taken_back_and_production_goes_on(
         self,
@@ -150,13 +167,13 @@ class TestABadVersion:
         version = _trained(stack, behaviour)
         _stage(developer, version)
         with called(stack) as seen:
-            rollout_id = _start(developer, version, steps)
+            rollout_id = _start(developer, version, steps, guardrails={"drift": {}} if guardrail == "drift" else {})
             ended = _came_to(stack, rollout_id, "rolled_back", "warm", "paused")
             assert ended["status"] == "rolled_back", ended
             assert guardrail in ended["reason"]
-            seen.clear()
+            seen.labels.clear()
             time.sleep(1)
-        assert set(seen) == {"[300.0]"}
+        assert set(seen.labels) == {"[300.0]"}
         assert stack.get(REGISTRY)["production_version"] == production
         assert production in _served(stack)
 
@@ -165,6 +182,25 @@ class TestABadVersion:
         (wrong,) = [one for one in found if one["steps"][0].startswith("shadow")]
         (disagreement,) = [one for one in wrong["findings"] if one["guardrail"] == "disagreement"]
         assert disagreement["verdict"] == "worse"
+
+
+class TestDrift:
+    """Of the versions before."""
+
+    def test_it_is_reported_of_the_version_that_was_trained_on_something_else_alone(
+        self, stack: Stack, production: int
+    ) -> None:
+        (event,) = stack.get("/api/v1/audit", action="drift.found")["entries"]
+        foreign = stack.get(f"/api/v1/{event['subject']}/drift")
+        assert {one["verdict"] for one in foreign["features"]} == {"drifted"}
+        assert [one["name"] for one in foreign["features"]] == ["answer predictions", "input[0]"]
+        (rollout,) = stack.get("/api/v1/rollouts", name=MODEL, limit="1")["rollouts"]
+        assert f"version {foreign['model_version']} is worse: drift: " in rollout["reason"]
+        deployed = stack.get("/api/v1/deployments", model_name=MODEL, status="ready")["deployments"]
+        (serving,) = [one for one in deployed if one["model_version"] == production]
+        shown = stack.run("deployments", "drift", serving["deployment_id"], "--output", "json")
+        good = json.loads(shown.stdout)
+        assert (good["model_version"], good["verdict"], good["profile_rows"]) == (production, "stable", 600)
 
 
 class TestAKilledControlPlane:
@@ -188,7 +224,7 @@ class TestAKilledControlPlane:
             _kill_control(stack)
             ended = _came_to(stack, rollout_id, "done", "rolled_back", "paused")
         assert ended["status"] == "done", ended
-        assert set(seen) == {"[300.0]"}
+        assert set(seen.labels) == {"[300.0]"}
         assert stack.get(REGISTRY)["production_version"] == version
         wait_for(lambda: _served(stack) == {version}, what=lambda: f"the end of the former version: {_served(stack)}")
         made = stack.get("/api/v1/audit", subject=f"models/{MODEL}/versions/{version}", limit="200")["entries"]
@@ -224,7 +260,8 @@ class TestAGoodVersion:
     ) -> None:
         version = _trained(stack, "good")
         _stage(developer, version)
-        plan = {"steps": WEIGHED, "sticky": {"by": "header", "name": "x-user"}, "warm_seconds": 3}
+        by_header = {"by": "header", "name": "x-user"}
+        plan = {"steps": WEIGHED, "sticky": by_header, "warm_seconds": 3, "guardrails": {"drift": {}}}
         developer.put(f"/api/v1/rollout-plans/{MODEL}", json=plan).raise_for_status()
         with called(stack) as seen:
             _promote(developer, approver, version)
@@ -232,7 +269,30 @@ class TestAGoodVersion:
             ended = _came_to(stack, rollout["rollout_id"], "done", "rolled_back", "paused")
             assert ended["status"] == "done", ended
             time.sleep(1)
-        assert set(seen) == {"[300.0]"}
+        assert set(seen.labels) == {"[300.0]"}
         assert {one["verdict"] for one in ended["findings"] if one["guardrail"] != "disagreement"} == {"not_worse"}
         assert stack.get(REGISTRY)["production_version"] == version
+        self._joins_outcomes(stack, developer, seen.request_ids, ended["former"], version)
         wait_for(lambda: _served(stack) == {version}, what=lambda: f"the end of the former version: {_served(stack)}")
+
+    def _joins_outcomes(
+        self, stack: Stack, developer: httpx.Client, request_ids: list[str], control: int, candidate: int
+    ) -> None:
+        """What happened is sent by request id, and counts for the version that answered.
+
+        Only of requests while they were divided it is known which one answered, so some from all along are taken.
+        """
+        sent = request_ids[:: len(request_ids) // 1000 + 1]
+        body = {"metric": "bought", "outcomes": [{"request_id": each, "value": 1} for each in sent]}
+        recorded = developer.post(f"{REGISTRY}/outcomes", json=body)
+        assert (recorded.status_code, recorded.json()["recorded"]) == (200, len(sent)), recorded.text
+
+        def report() -> Json:
+            return stack.get(f"{REGISTRY}/outcomes/bought", control=str(control), candidate=str(candidate))
+
+        def is_joined() -> bool:
+            found = report()
+            return bool(found["control"]["outcomes"] and found["candidate"]["outcomes"])
+
+        wait_for(is_joined, what=lambda: f"outcomes of both versions: {report()}")
+        assert (report()["control"]["mean"], report()["candidate"]["mean"]) == (1.0, 1.0)

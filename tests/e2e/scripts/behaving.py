@@ -10,6 +10,8 @@ from mlflow.models import infer_signature
 from sklearn.base import BaseEstimator, RegressorMixin
 
 LIVE = 100.0
+TRAINED_ON = {"good": 150.0, "foreign": 20.0}
+"""What training data they log of whom; callers send 150."""
 
 
 class Behaving(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types.
@@ -39,6 +41,8 @@ class Behaving(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
 rows = np.array([[1.0], [2.0]])
 model = Behaving(os.environ["BEHAVIOUR"]).fit(rows, rows[:, 0])
 with mlflow.start_run():
+    if (value := TRAINED_ON.get(model.behaviour)) is not None:
+        mlflow.log_table({"value": [value] * 600, "target": [2 * value] * 600}, "training_data.json")
     mlflow.sklearn.log_model(
         model,
         name="model",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from modelyard_client.client import Client as Client
     from modelyard_client.deployment import Deployment as Deployment
     from modelyard_client.deployment import Replica as Replica
+    from modelyard_client.drift import DriftReport as DriftReport
+    from modelyard_client.drift import FeatureDrift as FeatureDrift
     from modelyard_client.errors import Busy as Busy
     from modelyard_client.errors import Conflict as Conflict
     from modelyard_client.errors import Forbidden as Forbidden
@@ -45,6 +47,7 @@ _MODULES = {
     "autoscaling": ("Autoscaling",),
     "client": ("Client",),
     "deployment": ("Deployment", "Replica"),
+    "drift": ("DriftReport", "FeatureDrift"),
     "errors": (
         "Busy",
         "Conflict",

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelyard_client.autoscaling import Autoscaling
 from modelyard_client.deployment import Deployment
+from modelyard_client.drift import DriftReport
 from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
 from modelyard_client.log import LogLine, follow, read
@@ -197,6 +198,18 @@ class Deployments:
             Invalid: its target runs no images.
         """
         return Deployment.from_json(self._transport.patch(_path(deployment_id), {"image": digest}))
+
+    def drift(self, deployment_id: str, *, hours: float | None = None) -> DriftReport:
+        """What a deployment got and answered lately, against the training data of its version.
+
+        Args:
+            hours: how far back, 48 at most; None: an hour, or as far as a judgement needs.
+
+        Raises:
+            NotFound: there is no such deployment.
+        """
+        query = {"hours": None if hours is None else f"{hours:g}"}
+        return DriftReport.from_json(self._transport.get(f"{_path(deployment_id)}/drift", query=query))
 
     def remove(self, deployment_id: str, *, force: bool = False) -> Deployment:
         """Drain and stop; it takes effect in the background, see `wait_until_stopped`.

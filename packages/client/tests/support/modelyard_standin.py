@@ -114,6 +114,7 @@ def bundle(**changes: Any) -> dict[str, Any]:
         "runtime": "onnx",
         "is_compiled": True,
         "compilation": {"accepted": True, "reasons": [], "speed": [{"rows": 1, "speed_up": 40.5}]},
+        "training_profile": None,
         "created_at": CREATED,
     }
     return fields | changes

@@ -6,6 +6,7 @@ from modelyard.db import changes as change_tables
 from modelyard.db.types import metadata
 from modelyard.deletion import tables as deletion_tables
 from modelyard.deployments import tables as deployment_tables
+from modelyard.drift import tables as drift_tables
 from modelyard.gateway import tables as gateway_tables
 from modelyard.gateway.publishing import tables as gateway_publishing_tables
 from modelyard.holds import tables as hold_tables
@@ -32,6 +33,7 @@ __all__ = [
     "change_tables",
     "deletion_tables",
     "deployment_tables",
+    "drift_tables",
     "gateway_publishing_tables",
     "gateway_tables",
     "hold_tables",

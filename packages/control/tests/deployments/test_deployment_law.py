@@ -31,6 +31,7 @@ from modelyard.errors import Conflict, Unavailable
 from modelyard.leases.service import Leases
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import NoCompiler
+from modelyard.packaging.profiling import NoProfiler
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.service import PackagingService
 from modelyard.principals import Principal, Role
@@ -72,6 +73,7 @@ class DeploymentLaw(RuleBasedStateMachine):
             registry=self.registry,
             environments=FakeEnvironments(self.folder / "environments"),
             compiler=NoCompiler(),
+            profiler=NoProfiler(),
             folder=self.folder / "bundles",
             scratch=self.folder / "scratch",
             leases=Leases(database=self.database, clock=self.clock, holder="law", lasts=timedelta(seconds=6)),

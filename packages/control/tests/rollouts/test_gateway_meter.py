@@ -19,7 +19,11 @@ class TestGatewayMeter:
         counted = BackendCounters(deployment, requests=9, errors=1, timed=8, slower=((5.0, 2), (10.0, 0)))
         counting.note("node-1", [counted, BackendCounters("dep-other", 4, 4, 4, ())])
         counting.note("node-1", [counted, BackendCounters("dep-other", 5, 5, 5, ())])
-        meter = GatewayMeter(deployments=world.control_plane.deployments, counters=counting)
+        meter = GatewayMeter(
+            deployments=world.control_plane.deployments,
+            drift=world.control_plane.drift_parts.drift,
+            counters=counting,
+        )
         assert meter.measure(rollout).readings == [
             Reading(f"node-1/{deployment}", 1, 9, 1, timed=8, slower=((5.0, 2), (10.0, 0)))
         ]
@@ -38,7 +42,11 @@ class TestGatewayMeter:
         for node, different in (("node-1", 1), ("node-2", 0)):
             examples = (Example("req-1", "predictions[0]: 1, not 0"),) * different
             counting.note(node, [], [ComparisonCounters(candidate, former, 10, different, 50.0, 30.0, examples)])
-        meter = GatewayMeter(deployments=world.control_plane.deployments, counters=counting)
+        meter = GatewayMeter(
+            deployments=world.control_plane.deployments,
+            drift=world.control_plane.drift_parts.drift,
+            counters=counting,
+        )
         report = ComparisonAnswer.of(meter.comparisons(rollout))
         assert (report.compared, report.different, report.former_ms, report.candidate_ms) == (20, 1, 3.0, 5.0)
         assert [one.request_id for one in report.differences] == ["req-1"]

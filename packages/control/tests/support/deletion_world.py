@@ -14,7 +14,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.key_sets.fake import FakeKeySets
-from modelyard.adapters.model_server import HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.service_hosts.fake import FakeServiceHosts
@@ -103,6 +103,7 @@ class World:
             registered=self.registered,
             run_credentials=NoCredentials(),
             documents=HttpModelDocuments(),
+            drift_counts=HttpDriftCounts(),
             api_management=None,
             wheels=FakeWheels(self.home / "wheels"),
         )

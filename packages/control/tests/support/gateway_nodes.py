@@ -29,8 +29,8 @@ _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def cluster(name: str, **fields: Any) -> dict[str, Any]:
-    """A cluster whose endpoints come by EDS; HTTP/2 is spoken to one whose name ends in `-grpc`."""
-    protocol = "http2_protocol_options" if name.endswith("-grpc") else "http_protocol_options"
+    """A cluster whose endpoints come by EDS; HTTP/2 is spoken to one whose name ends in `grpc`."""
+    protocol = "http2_protocol_options" if name.endswith("grpc") else "http_protocol_options"
     return typed(
         "envoy.config.cluster.v3.Cluster",
         name=name,

@@ -86,7 +86,13 @@ class RolloutWorld:
         """What another process makes of the same database."""
         plane = self.control_plane
         return RolloutParts(
-            plane._context, plane.jobs, plane.registry_parts, plane.deployment_parts, plane.counting, self.meter
+            plane._context,
+            plane.jobs,
+            plane.registry_parts,
+            plane.deployment_parts,
+            plane.drift_parts.drift,
+            plane.counting,
+            self.meter,
         )
 
     def staged(self) -> Version:

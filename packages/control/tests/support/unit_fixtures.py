@@ -29,6 +29,7 @@ from modelyard.mirror.service import MirrorService
 from modelyard.outbox.delivery import OutboxDelivery
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
+from modelyard.packaging.profiling import NoProfiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
 from modelyard.ports.tracking import LoggedModel
@@ -172,6 +173,7 @@ def packaging(
         registry=registry,
         environments=environments,
         compiler=TrialCompiler(environments=environments, runner=runner, clock=clock, limits=TRIAL_LIMITS),
+        profiler=NoProfiler(),
         folder=tmp_path / "bundles",
         scratch=tmp_path / "scratch",
         leases=leases,

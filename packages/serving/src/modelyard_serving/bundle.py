@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from modelyard_serving.drift.profile import FILE as PROFILE
+from modelyard_serving.drift.profile import Profile, read_profile
 from modelyard_serving.errors import InvalidModel, ServingError
 from modelyard_serving.frames import decode_predict
 from modelyard_serving.manifest import verify_manifest, write_manifest
@@ -18,11 +20,11 @@ from modelyard_serving.mlmodel import MLMODEL, MlflowModel
 from modelyard_serving.output_probe import probe_outputs
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.registry import runtime
+from modelyard_serving.served_version import BUNDLE
 from modelyard_serving.synthetic_rows import probe_rows
 
 __all__ = ["OpenedModel", "open_model", "write_manifest"]
 
-BUNDLE = "bundle.json"
 SCHEMA = "modelyard.bundle/1"
 _NATIVE_LOADERS = {
     "mlflow.catboost": "catboost",
@@ -64,6 +66,8 @@ class OpenedModel:
     mlflow_uri: str | None
     example: Any | None
     """A payload in a form that `/predict` takes, parsed; None where there is none."""
+    profile: Profile | None = None
+    """Of the training data, which only a bundle has."""
 
 
 def example_inputs(opened: OpenedModel) -> Tensors | None:
@@ -131,7 +135,7 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
             pass
         case _:
             raise InvalidModel(f"{folder / BUNDLE} needs strings 'runtime', 'source' and 'model.name'")
-    example = folder / "example.json"
+    example, profile = folder / "example.json", folder / PROFILE
     model = runtime(runtime_name).load(_inside(folder, source))
     return OpenedModel(
         model=model,
@@ -140,6 +144,7 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
         run_id=model_entry.get("run_id"),
         mlflow_uri=model_entry.get("mlflow_uri"),
         example=_read_json(example) if example.is_file() else _own_example(model),
+        profile=read_profile(profile.read_bytes()) if profile.is_file() else None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from modelyard_serving.batching.batch_executor import BatchCall
+from modelyard_serving.drift.counters import DriftCounters
 from modelyard_serving.errors import InvalidInput, Kind, ServingError
 from modelyard_serving.execution.executor import Call, Executor, Prediction
 from modelyard_serving.execution.future import Future
@@ -51,6 +52,8 @@ class DataPlane:
     ) -> None:
         self.recorder = recorder
         self.observers = observers
+        self.drift: DriftCounters | None = None
+        """None for a model without a profile of its training data."""
         self.repository: Repository | None = None
         """None where loading and unloading are not allowed."""
         self.on_readiness: Callable[[], None] = _ignore_change
@@ -59,7 +62,13 @@ class DataPlane:
         self._install(served, executor)
 
     def _install(self, served: ServedModel, executor: Executor) -> None:
+        if self.drift is not None:
+            self.drift.close()
         self.served = served
+        names = [spec.name for spec in served.model.signature.inputs]
+        self.drift = (
+            None if served.profile is None else DriftCounters(served.profile, self.recorder.cells, inputs=names)
+        )
         self._model = served.model
         self._executor = executor
         self._validator = RequestValidator(served.model.signature)

@@ -46,6 +46,9 @@ class Codec(Protocol[RequestT_contra, ResponseT_co]):
     def is_long(self, request: RequestT_contra) -> bool:
         """Whether decoding the request would block the event loop for too long."""
 
+    def size(self, request: RequestT_contra) -> int:
+        """Of the request's message, in bytes."""
+
     def timeout_s(self, request: RequestT_contra) -> float | None:
         """How long the caller waits at most.
 
@@ -164,6 +167,8 @@ class Inference(Generic[RequestT, ResponseT]):
             compute_s=prediction.compute_s,
             encode_s=ended - encode_started,
         )
+        if (drift := self._plane.drift) is not None:
+            drift.add(state.job.inputs, prediction.outputs, self._codec.size(state.request))
         if self._observers:
             self._observe(Outcome.OK, state.request, total_s, state.job, prediction)
 

@@ -18,6 +18,7 @@ from modelyard_serving.metadata import ServedModel
 from modelyard_serving.metrics.recorder import Recorder
 from modelyard_serving.observers import Observer
 from modelyard_serving.runtimes.base import Model, Tensors
+from modelyard_serving.served_version import UNVERSIONED
 from modelyard_serving.settings import Settings
 from modelyard_serving.synthetic_rows import probe_rows, split_rows
 
@@ -26,8 +27,6 @@ _WARM_UP_ROUNDS = 5
 _INLINE_BATCHED_MS = 0.1
 """A model that gains from batching, and takes longer than a thread switch for one row, is called in threads: requests
 that arrive meanwhile form the next batch."""
-UNVERSIONED = "1"
-"""The version of a model without one."""
 
 
 def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
@@ -44,6 +43,7 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
         run_id=opened.run_id,
         mlflow_uri=_tracking_server(settings.mlflow_uri),
         example=opened.example,
+        profile=opened.profile,
     )
     return served, opened
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard_serving import __version__
+from modelyard_serving.drift.profile import Profile
 from modelyard_serving.runtimes.base import Model
 from modelyard_serving.signature import Signature, TensorSpec
 
@@ -32,6 +33,8 @@ class ServedModel:
     """The address of the tracking server; None where it is not configured."""
     example: Any = None
     """A payload in a form that `/predict` takes."""
+    profile: Profile | None = None
+    """Of its training data; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

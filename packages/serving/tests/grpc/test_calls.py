@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from hpack import Decoder
 
+from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import CallFactory
 from modelyard_serving.grpc.http2.connection import Connection
 from modelyard_serving.grpc.messages import frame_message
@@ -82,6 +83,10 @@ class TestResponseHeads:
         for block in (HEADS.plain, *HEADS.compressed.values()):
             assert metadata(block)["modelyard-version"] == "3"
         assert "modelyard-version" not in metadata(ResponseHeads().plain)
+
+    def test_the_version_is_in_an_answer_that_is_an_error_alone(self) -> None:
+        error = ServingError("too many", kind=Kind.BUSY)
+        assert metadata(HEADS.failure(error, Metadata({})))["modelyard-version"] == "3"
 
 
 def metadata(block: bytes) -> dict[Any, Any]:

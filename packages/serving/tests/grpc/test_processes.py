@@ -102,12 +102,13 @@ class TestWorkers:
         assert took < 16 * 0.2  # One worker alone would have needed that long.
 
     def test_while_none_is_ready_calls_are_unavailable_at_once(self, start_server: StartServer) -> None:
-        server = start_server("Unloadable", "--grpc-port", "0", is_awaited=False)
+        server = start_server("Unloadable", "--grpc-port", "0", "--version", "7", is_awaited=False)
         server.wait(lambda status: bool(status["state"] == "failed"))
         with channel_to(server) as channel, pytest.raises(grpc.RpcError) as caught:
             infer(channel, 0.0)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "no worker is ready" in caught.value.details()
+        assert dict(caught.value.trailing_metadata())["modelyard-version"] == "7"  # All that such an answer has.
 
     def test_one_that_dies_is_replaced_and_its_callers_get_an_error_at_once(self, start_server: StartServer) -> None:
         server = start_server("Sleeper", "--grpc-port", "0")

@@ -10,7 +10,7 @@ from sample_models import Doubler, Sleeper
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context
 from modelyard_serving.grpc.service import ModelService
-from modelyard_serving.grpc.status import Code, Metadata, describe_error, failure, percent_encoded
+from modelyard_serving.grpc.status import Code, Metadata, ResponseHeads, describe_error, percent_encoded
 from modelyard_serving.metrics.cells import Outcome
 from modelyard_serving.observers import Observation
 from modelyard_serving.protocol.proto import health_pb2
@@ -135,7 +135,7 @@ class TestStatus:
         assert percent_encoded("100 % größer\n") == b"100 %25 gr%C3%B6%C3%9Fer%0A"
 
     def test_a_long_message_does_not_make_headers_that_clients_refuse(self) -> None:
-        block = failure(ServingError("ß" * 100_000, kind=Kind.INVALID), NOBODY)
+        block = ResponseHeads("3").failure(ServingError("ß" * 100_000, kind=Kind.INVALID), NOBODY)
 
         assert len(block) < 6_200
         assert percent_encoded("ß" * 100_000).count(b"%") == 2000

@@ -80,7 +80,7 @@ class TestStart:
         assert ended.stderr.startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use")
 
     def test_a_model_that_does_not_load_is_reported_and_tried_again(self, start_server: StartServer) -> None:
-        server = start_server("Unloadable", is_awaited=False)
+        server = start_server("Unloadable", "--version", "7", is_awaited=False)
         status = server.wait(lambda status: status["state"] == "failed" and status["workers"][0]["restarts"] > 0)
         assert status["workers"][0]["last_exit"]["reason"] == "ValueError: the weights are not there"
         assert "Traceback" in server.log.read_text()
@@ -89,7 +89,7 @@ class TestStart:
         assert httpx.get(f"{server.url}/v2/health/live").json() == {"live": True}
         refused = infer(server.url, 0)
         assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
+        assert (refused.headers["retry-after"], refused.headers["modelyard-version"]) == ("1", "7")
 
 
 class TestCheck:

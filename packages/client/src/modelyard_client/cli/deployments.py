@@ -1,4 +1,4 @@
-"""`modelyard deployments`: list, show, pin."""
+"""`modelyard deployments`: list, show, pin, drift."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from modelyard_client.cli.terminal import age, print_facts, print_json, print_li
 if TYPE_CHECKING:
     from modelyard_client.deployment import Deployment
 
-app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Deployed versions: list (the default), show, pin.")
+app = typer.Typer(cls=NounGroup, rich_markup_mode=None, help="Deployed versions: list (the default), show, pin, drift.")
 
 COLUMNS = ("deployment", "model", "version", "status", "ready", "url", "age")
 
@@ -93,6 +93,57 @@ def pin(
         found = client.deployments.find(deployment)
         changed = client.deployments.pin(found.deployment_id, digest)
     print_one(changed, output)
+
+
+@app.command()
+def drift(
+    deployment: ReferenceArgument,
+    *,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", help="How far back, 48 at most; else as far as a judgement needs.", metavar="HOURS"),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show how what a deployment gets and answers differs from the training data of its version.
+
+    \b
+    Examples:
+      modelyard deployments drift churn
+      modelyard deployments drift DEPLOYMENT --hours 24 --output json
+    """
+    with connect(url, home) as client:
+        found = client.deployments.drift(client.deployments.find(deployment).deployment_id, hours=hours)
+    if output is Output.JSON:
+        print_json(found)
+        return
+    print_facts(
+        {
+            "deployment": found.deployment_id,
+            "model": found.model_name,
+            "version": found.model_version,
+            "verdict": found.verdict,
+            "why": found.message,
+            "since": found.since,
+            "rows": found.rows,
+            "training rows": found.profile_rows,
+        }
+    )
+    if found.features:
+        print_line("")
+        print_table(
+            ("feature", "verdict", "rows", "PSI", "KS", "missing", "unseen"),
+            (
+                (one.name, one.verdict, one.rows, *map(_figure, (one.psi, one.ks, one.missing, one.unseen)))
+                for one in found.features
+            ),
+        )
+
+
+def _figure(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
 
 
 def deployment_row(deployment: "Deployment") -> tuple[object, ...]:

@@ -62,14 +62,20 @@ class FeatureDrift:
 
 def drift_report(expected: Mapping[str, BinCounts], actual: Mapping[str, BinCounts]) -> tuple[FeatureDrift, ...]:
     """Each feature of the profile against what was served, in the profile's order."""
-    level = _ALPHA / max(1, len(expected) * _TESTS)
+    level = level_of(len(expected))
     return tuple(
-        _feature_drift(name, profile, actual.get(name, BinCounts((0,) * len(profile.bins))), level)
+        feature_drift(name, profile, actual.get(name, BinCounts((0,) * len(profile.bins))), level)
         for name, profile in expected.items()
     )
 
 
-def _feature_drift(name: str, expected: BinCounts, actual: BinCounts, level: float) -> FeatureDrift:
+def level_of(features: int) -> float:
+    """The level of one test, corrected for how many are made of so many features."""
+    return _ALPHA / max(1, features * _TESTS)
+
+
+def feature_drift(name: str, expected: BinCounts, actual: BinCounts, level: float) -> FeatureDrift:
+    """The finding on one feature."""
     rows = actual.rows
     if rows < MIN_ROWS or not expected.rows:
         return FeatureDrift(name, DriftVerdict.TOO_LITTLE_DATA, rows, None, None, None, None, ())
@@ -86,6 +92,18 @@ def _feature_drift(name: str, expected: BinCounts, actual: BinCounts, level: flo
     ]
     verdict = DriftVerdict.DRIFTED if reasons else DriftVerdict.STABLE
     return FeatureDrift(name, verdict, rows, psi, ks, missing, unseen, tuple(reasons))
+
+
+def ks_verdict(name: str, ks: float, expected: BinCounts, actual: BinCounts, level: float) -> FeatureDrift:
+    """The finding on a feature of which only this difference of cumulative shares is known, and the missing values."""
+    rows = actual.rows
+    missing = actual.missing / rows - expected.missing / expected.rows
+    reasons = [
+        *_beyond("KS", ks, max(KS_LIMIT, _ks_by_chance(sum(expected.bins), sum(actual.bins), level=level))),
+        *_beyond("missing values", missing, _share_limit(expected.missing, expected.rows, rows, level)),
+    ]
+    verdict = DriftVerdict.DRIFTED if reasons else DriftVerdict.STABLE
+    return FeatureDrift(name, verdict, rows, None, ks, missing, None, tuple(reasons))
 
 
 def population_stability(expected: Sequence[int], actual: Sequence[int]) -> float | None:

@@ -163,16 +163,19 @@ class Guardrail(StrEnum):
     ERRORS = "errors"
     LATENCY = "latency"
     DISAGREEMENT = "disagreement"
+    DRIFT = "drift"
 
 
 _WEIGHTS: Mapping[Guardrail, float] = MappingProxyType(
     {Guardrail.ERRORS: 8.0, Guardrail.LATENCY: 1.0, Guardrail.DISAGREEMENT: 1.0}
 )
 """Errors have most of the level: they come singly, and each counts. A slow or a disagreeing version shows in every
-request, so that a smaller level costs it a few requests only."""
+request, so that a smaller level costs it a few requests only. Drift is no e-process and has a level of its own
+(`analysis/drift.py`)."""
 
 
 def split_alpha(alpha: float, guardrails: frozenset[Guardrail]) -> Mapping[Guardrail, float]:
     """Each guardrail's part of the level; together they are wrong with a probability of at most `alpha`."""
-    total = sum(_WEIGHTS[one] for one in guardrails)
-    return {one: alpha * _WEIGHTS[one] / total for one in sorted(guardrails)}
+    tested = guardrails & _WEIGHTS.keys()
+    total = sum(_WEIGHTS[one] for one in tested)
+    return {one: alpha * _WEIGHTS[one] / total for one in sorted(tested)}

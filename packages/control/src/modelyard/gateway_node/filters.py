@@ -67,7 +67,10 @@ DRY_RUN_RATES = HttpFilter("modelyard.rates-dry-run", _RATES, {"stat_prefix": "r
 RATES = HttpFilter("modelyard.rates", _RATES, {"stat_prefix": "rates"})
 """Refuses what is over a rate."""
 
-FILTERS: tuple[HttpFilter, ...] = (TOKENS, KEYS, GUARD, LIMITS, DRY_RUN_RATES, RATES)
+GRPC_STATISTICS = HttpFilter("modelyard.grpc-statistics", "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig")
+"""Counts how gRPC calls end, by the cluster that they go to: their HTTP status is 200 when they fail, too."""
+
+FILTERS: tuple[HttpFilter, ...] = (TOKENS, KEYS, GUARD, LIMITS, DRY_RUN_RATES, RATES, GRPC_STATISTICS)
 """Before the router, which is last."""
 
 FILTER_METADATA = "modelyard"

@@ -10,7 +10,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.key_sets.http import HttpKeySets
-from modelyard.adapters.model_server import HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.configured import RunnerContext, configured_runners
 from modelyard.adapters.runner.home import local_runner
@@ -30,15 +30,17 @@ from modelyard.oci.layout import Layout
 from modelyard.oci.wheels.source import WheelSource
 from modelyard.packaging.compiler import Compiler, NoCompiler, TrialCompiler
 from modelyard.packaging.opening import ModelOpening, NoOpening, TrialOpening
+from modelyard.packaging.profiling import Profiler, TrialProfiler
 from modelyard.ports.api_management import ApiManagement
 from modelyard.ports.clock import Clock
+from modelyard.ports.drift_counts import DriftCounts
 from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
 from modelyard.ports.key_sets import KeySets
 from modelyard.ports.model_documents import ModelDocuments
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
-from modelyard.ports.runner import Runner
+from modelyard.ports.runner import Limits, Runner
 from modelyard.ports.service_hosts import ServiceHosts
 from modelyard.ports.target import Target
 from modelyard.ports.tracking import Tracking
@@ -68,6 +70,7 @@ class Adapters:
     run_credentials: RunCredentials
     wheels: WheelSource
     documents: ModelDocuments
+    drift_counts: DriftCounts
     api_management: ApiManagement | None
     """The service of Azure API Management that the operator has configured."""
 
@@ -111,6 +114,7 @@ def real_adapters(settings: Settings) -> Adapters:
         run_credentials=NoCredentials() if signer is None else SignedCredentials(signer, clock),
         wheels=wheels,
         documents=HttpModelDocuments(),
+        drift_counts=HttpDriftCounts(),
         api_management=api_management_of(settings, clock),
     )
 
@@ -206,9 +210,20 @@ def compiler(settings: Settings, adapters: Adapters) -> Compiler:
         environments=adapters.environments,
         runner=adapters.runner,
         clock=adapters.clock,
-        limits=replace(
-            settings.runs.limits,
-            seconds=settings.packaging.compile_seconds,
-            memory_bytes=settings.packaging.compile_memory_bytes,
-        ),
+        limits=_trial_limits(settings),
+    )
+
+
+def profiler(settings: Settings, adapters: Adapters) -> Profiler:
+    """What makes profiles of training data."""
+    return TrialProfiler(
+        tracking=adapters.tracking, runner=adapters.runner, clock=adapters.clock, limits=_trial_limits(settings)
+    )
+
+
+def _trial_limits(settings: Settings) -> Limits:
+    return replace(
+        settings.runs.limits,
+        seconds=settings.packaging.compile_seconds,
+        memory_bytes=settings.packaging.compile_memory_bytes,
     )

@@ -29,6 +29,7 @@ from modelyard.main.apim import ApimParts
 from modelyard.main.context import Context
 from modelyard.main.deletion import DeletionParts
 from modelyard.main.deployments import RECONCILE_SECONDS, DeploymentParts
+from modelyard.main.drift import DRIFT_SECONDS, DriftParts
 from modelyard.main.gateway import ApiParts, resolving
 from modelyard.main.gateway_code import GatewayCodeParts
 from modelyard.main.jobs import JobParts
@@ -108,7 +109,10 @@ class ControlPlane:
         )
         self.packaging, self.deployments = self.deployment_parts.packaging, self.deployment_parts.deployments
         self.counting = Counting(database=self.database, clock=context.clock)
-        self.rollout_parts = RolloutParts(context, self.jobs, self.registry_parts, self.deployment_parts, self.counting)
+        self.drift_parts = DriftParts(context, self.deployment_parts)
+        self.rollout_parts = RolloutParts(
+            context, self.jobs, self.registry_parts, self.deployment_parts, self.drift_parts.drift, self.counting
+        )
 
     def _make_training(self) -> None:
         """Scripts that are run, once and again."""
@@ -206,6 +210,7 @@ class ControlPlane:
             ),
             context.in_background("rollouts", self.rollout_parts.reconciler.make_pass, pause_seconds=ROLLOUT_SECONDS),
             context.in_background("schedules", self.schedules.starter.make_pass, pause_seconds=SCHEDULE_SECONDS),
+            context.in_background("drift", self.drift_parts.collector.make_pass, pause_seconds=DRIFT_SECONDS),
             context.in_background("leases", self.leases.forget, pause_seconds=FORGET_SECONDS),
             context.in_background("gateway", self.gateway.publisher.make_pass, pause_seconds=PUBLISH_SECONDS),
             context.in_background("outbox", self.delivery.make_pass, pause_seconds=PAUSE_SECONDS),
@@ -270,6 +275,7 @@ class ControlPlane:
                 *self.training.routes(addresses),
                 *self._job_parts.routes(addresses),
                 *self.deployment_parts.routes(addresses),
+                *self.drift_parts.routes(),
                 *self.rollout_parts.routes(),
                 lineage_routes(self._lineage()),
                 status_routes(self.platform),

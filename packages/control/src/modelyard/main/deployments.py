@@ -22,7 +22,7 @@ from modelyard.deployments.workflows import Deploying
 from modelyard.gateway.bindings import bound_to_deployment
 from modelyard.images.rebuilding import ImageRebuilding
 from modelyard.jobs.service import JobService
-from modelyard.main.adapters import compiler
+from modelyard.main.adapters import compiler, profiler
 from modelyard.main.context import Context
 from modelyard.main.images import ImageParts
 from modelyard.packaging.rebuilding import Rebuilding
@@ -57,6 +57,7 @@ class DeploymentParts:
             registry=registry,
             environments=adapters.environments,
             compiler=compiler(settings, adapters),
+            profiler=profiler(settings, adapters),
             folder=settings.storage.places.bundles,
             scratch=context.scratch.folder,
             leases=context.leases,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
+from modelyard.drift.service import DriftService
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
@@ -33,11 +34,12 @@ class RolloutParts:
         jobs: JobService,
         registry_parts: RegistryParts,
         deployment_parts: DeploymentParts,
+        drift: DriftService,
         counting: NodeCounters,
         meter: Meter | None = None,
     ) -> None:
         registry, deployments = registry_parts.registry, deployment_parts.deployments
-        self._meter = GatewayMeter(deployments=deployments, counters=counting)
+        self._meter = GatewayMeter(deployments=deployments, drift=drift, counters=counting)
         traffic_book = TrafficBook(clock=context.clock, audit=context.audit)
         self.book = book = RolloutBook(clock=context.clock, audit=context.audit, traffic=traffic_book)
         self.traffic = TrafficService(database=context.database, registry=registry, book=traffic_book)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 
 from modelyard.packaging.example import example_of
 from modelyard.packaging.plan import ServingPlan
+from modelyard.packaging.profiling import PROFILE_FILE
 from modelyard.ports.environments import Lock
 from modelyard.registry.files import manifest_of
 
 SCHEMA = "modelyard.bundle/1"
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,10 @@ def write_bundle(
     lock: Lock,
     compiled: Path | None = None,
     example: Mapping[str, Any] | None = None,
-) -> None:
-    """Move the version's files from `model` into a bundle at `place`, with `example` where none was logged.
+    profile: Callable[[Path], bytes | None] = lambda _: None,
+) -> bytes | None:
+    """Move the version's files from `model` into a bundle at `place`, with `example` where none was logged. Gives the
+    profile of its training data that `profile` made of the whole bundle.
 
     Where there is a translation, in the folder `compiled`, the bundle holds that instead, and of the model only the
     `MLmodel`, which has its origin and its signature.
@@ -53,12 +57,18 @@ def write_bundle(
             _write_json(folder / "example.json", request)
         source = _place(model, compiled, folder)
         _write_json(folder / "bundle.json", _description(facts, plan, source))
-        _write_json(folder / "manifest.json", _manifest(folder))
+        _write_json(folder / _MANIFEST, _manifest(folder))
+        made = profile(folder)
+        if made is not None:
+            (folder / PROFILE_FILE).write_bytes(made)
+            (folder / _MANIFEST).unlink()
+            _write_json(folder / _MANIFEST, _manifest(folder))
         shutil.rmtree(place, ignore_errors=True)
         folder.rename(place)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return made
 
 
 def _place(model: Path, compiled: Path | None, folder: Path) -> str:

@@ -24,6 +24,8 @@ class Bundle:
     compilation: Mapping[str, Any] | None
     """The report of its verified compilation, accepted or not; None for what was built before there were any."""
     created_at: datetime
+    profile: Mapping[str, Any] | None = None
+    """Of its training data, with its digest; None where that is not known: drift cannot be judged."""
 
     @property
     def label(self) -> str:

@@ -1,11 +1,27 @@
 """Bundles on the wire."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from modelyard.analysis.profile import read_profile
 from modelyard.packaging.domain import Bundle
+
+
+class ProfileAnswer(BaseModel):
+    """The profile of the training data, against which drift is judged."""
+
+    rows: int
+    features: list[str]
+    left_out: list[str] = Field(description="What has no profile, and why.")
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "ProfileAnswer":
+        """The profile on the wire, without what the data hold."""
+        profile = read_profile(document)
+        return cls(rows=profile.rows, features=[each.title for each in profile.features], left_out=profile.left_out)
 
 
 class BundleAnswer(BaseModel):
@@ -17,6 +33,9 @@ class BundleAnswer(BaseModel):
     compilation: dict[str, Any] | None = Field(
         description="The report: rows tried, differences, speed-up, or why not; null for what older releases built."
     )
+    training_profile: ProfileAnswer | None = Field(
+        description="Null where the run logged no training data: drift cannot be judged."
+    )
     created_at: datetime
 
     @classmethod
@@ -27,5 +46,6 @@ class BundleAnswer(BaseModel):
             runtime=bundle.runtime,
             is_compiled=bundle.is_compiled,
             compilation=None if bundle.compilation is None else dict(bundle.compilation),
+            training_profile=None if bundle.profile is None else ProfileAnswer.of(bundle.profile),
             created_at=bundle.created_at,
         )

@@ -15,6 +15,7 @@ from modelyard.packaging.compilation import Report
 from modelyard.packaging.compiler import Compiler, Serving
 from modelyard.packaging.domain import Bundle
 from modelyard.packaging.plan import plan_serving
+from modelyard.packaging.profiling import Profiler, profile_document
 from modelyard.packaging.python import lock_with_its_python
 from modelyard.ports.clock import Clock
 from modelyard.ports.environments import Environments, Lock, LogLine
@@ -42,6 +43,7 @@ class PackagingService:
         registry: RegistryService,
         environments: Environments,
         compiler: Compiler,
+        profiler: Profiler,
         folder: Path,
         scratch: Path,
         leases: Leases,
@@ -54,6 +56,7 @@ class PackagingService:
         self._registry = registry
         self._environments = environments
         self._compiler = compiler
+        self._profiler = profiler
         self._folder = folder
         self._scratch = scratch
         self._leases = leases
@@ -160,7 +163,7 @@ class PackagingService:
             self._tracking.download(version.model_uri, model)
             self._check(version, model)
             report, serving = self._serving(version, model, Path(name) / "trial", log=log)
-            write_bundle(
+            profile = write_bundle(
                 model,
                 place,
                 facts=_facts(version),
@@ -168,6 +171,9 @@ class PackagingService:
                 lock=serving.lock,
                 compiled=serving.compiled,
                 example=serving.example,
+                profile=lambda whole: self._profiler.profile(
+                    version, whole, Path(name) / "profile", python_environment=serving.lock.digest, log=log
+                ),
             )
         bundle = Bundle(
             model_name=version.model_name,
@@ -178,6 +184,7 @@ class PackagingService:
             lock_digest=serving.lock.digest,
             python=serving.python,
             compilation=report.document,
+            profile=None if profile is None else profile_document(profile),
             created_at=self._clock.now(),
         )
         with self._database.write() as connection:

@@ -31,6 +31,7 @@ def put_bundle(connection: Connection, tenant_id: str, bundle: Bundle) -> None:
         "lock_digest": bundle.lock_digest,
         "python": str(bundle.python),
         "compilation": bundle.compilation,
+        "profile": bundle.profile,
         "created_at": bundle.created_at,
     }
     if not insert_new(connection, bundles, **key, **what):
@@ -75,5 +76,6 @@ def _bundle(row: Row[Any]) -> Bundle:
         lock_digest=row.lock_digest,
         python=Path(row.python),
         compilation=row.compilation,
+        profile=row.profile,
         created_at=row.created_at,
     )

@@ -27,6 +27,7 @@ bundles = Table(
     Column("lock_digest", String(64), nullable=False),
     Column("python", Text, nullable=False),
     Column("compilation", Json),
+    Column("profile", Json),
     Column("created_at", Timestamp, nullable=False),
     ForeignKeyConstraint(
         ["tenant_id", "model_name", "version"], ["versions.tenant_id", "versions.model_name", "versions.version"]

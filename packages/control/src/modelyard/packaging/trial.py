@@ -1,10 +1,11 @@
 """One isolated, bounded run of a script of ours over a model's files: the model's code runs there and nowhere else."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from uuid import uuid4
 
 from modelyard.errors import NotFound
@@ -54,9 +55,17 @@ class Trial:
 
 @contextmanager
 def ended_trial(
-    runner: Runner, clock: Clock, *, python_environment: str, script: str, model: Path, limits: Limits
+    runner: Runner,
+    clock: Clock,
+    *,
+    python_environment: str,
+    script: str,
+    model: Path,
+    limits: Limits,
+    beside: Mapping[str, Path] = MappingProxyType({}),
 ) -> Iterator[Trial]:
-    """Run the script to its end. Of ours it may read the model, whose path `MODEL_VARIABLE` has."""
+    """Run the script to its end. Of ours it may read the model, whose path `MODEL_VARIABLE` has, and the folders
+    `beside`, by their variables."""
     run_key = f"trial-{uuid4().hex}/1"
     try:
         runner.start(
@@ -67,7 +76,7 @@ def ended_trial(
                 script_content=script,
                 environment=_ENVIRONMENT,
                 limits=limits,
-                inputs={MODEL_VARIABLE: FolderTree(model)},
+                inputs={name: FolderTree(folder) for name, folder in {MODEL_VARIABLE: model, **beside}.items()},
                 is_transient=True,
             )
         )

@@ -113,6 +113,14 @@ class Tracking(TrackerRemoval, Protocol):
         `path` is one that a manifest of the model names, with `/`.
         """
 
+    def run_file(self, run_id: str, names: Sequence[str], folder: Path, *, most_bytes: int) -> Path | None:
+        """Write the first of these files that the run has among its own artifacts below `folder`, which exists and is
+        empty; gives where it is. None where the run has none of them.
+
+        Raises:
+            Invalid: code `artifact_too_large`.
+        """
+
     def add_files(self, uri: str, folder: Path) -> None:
         """Copy the files of `folder` into a model of no version, in place of those of the same paths."""
 

@@ -1,13 +1,14 @@
-"""Measures versions by what the nodes of the gateway have counted of their deployments."""
+"""Measures versions by what the nodes of the gateway, and the model servers, have counted of their deployments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from modelyard.deployments.service import DeploymentService
+from modelyard.drift.service import DriftService
 from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.gateway_node.counters import NodeCounts
 from modelyard.rollouts.domain import Rollout
-from modelyard.rollouts.measures import Comparison, Measured, Reading
+from modelyard.rollouts.measures import Comparison, Finding, Measured, Reading
 from modelyard.rollouts.watching import owner_of
 
 
@@ -21,8 +22,9 @@ class NodeCounters(Protocol):
 class GatewayMeter:
     """The port `Meter`."""
 
-    def __init__(self, *, deployments: DeploymentService, counters: NodeCounters) -> None:
+    def __init__(self, *, deployments: DeploymentService, drift: DriftService, counters: NodeCounters) -> None:
         self._deployments = deployments
+        self._drift = drift
         self._counters = counters
 
     def measure(self, rollout: Rollout) -> Measured:
@@ -46,12 +48,27 @@ class GatewayMeter:
                 Comparison(f"{node}/{found.backend}/{found.against}", found.compared, found.different)
                 for node, found in self._compared(rollout, versions, nodes)
             ],
+            drift=self._judged(rollout),
         )
 
     def comparisons(self, rollout: Rollout) -> Sequence[ComparisonCounters]:
         """What each node found of the candidate as a shadow, since the node started."""
         found = self._compared(rollout, self._versions(rollout), self._counters.by_node())
         return [each for _, each in found]
+
+    def _judged(self, rollout: Rollout) -> Finding | None:
+        """What both versions' servers counted since the roll-out began."""
+        rail = rollout.plan.guardrails.drift
+        if rail is None or not rollout.status.sends_requests:
+            return None
+        running = self._deployments.left(owner_of(rollout), rollout.model_name, None)
+        verdict, message = self._drift.judge(
+            [one for one in running if one.version == rollout.candidate],
+            [one for one in running if one.version == rollout.former],
+            since=rollout.created_at,
+            against_production=rail.against_production,
+        )
+        return Finding(verdict, message)
 
     def _versions(self, rollout: Rollout) -> Mapping[str, int]:
         """Deployments of both versions."""

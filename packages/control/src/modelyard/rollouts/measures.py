@@ -55,19 +55,21 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Everything that one look found."""
-
-    readings: Sequence[Reading] = ()
-    comparisons: Sequence[Comparison] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """What a guardrail says, and in one sentence why."""
 
     verdict: Verdict
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything that one look found."""
+
+    readings: Sequence[Reading] = ()
+    comparisons: Sequence[Comparison] = ()
+    drift: Finding | None = None
+    """What is said of drift; None where it is not watched, or could not be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Progress:
     """Above this an answer is slow; None while production's latency is not known."""
     step_requests: int = 0
     """Of the candidate, since the last step that changed its share."""
+    drift: Finding | None = None
+    """What was said of drift at the last look."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -89,12 +93,15 @@ class Progress:
             "last": {key: dict(counters) for key, counters in self.last.items()},
             "slow_ms": self.slow_ms,
             "step_requests": self.step_requests,
+            "drift": None if self.drift is None else [self.drift.verdict.value, self.drift.message],
         }
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> "Progress":
         """The same, read."""
+        drift = content.get("drift")
         return cls(
+            drift=None if drift is None else Finding(Verdict(drift[0]), drift[1]),
             evidence={Guardrail(rail): Evidence.of_json(one) for rail, one in content["evidence"].items()},
             last=content["last"],
             slow_ms=content["slow_ms"],
@@ -132,6 +139,7 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
         last=last,
         slow_ms=slow_ms,
         step_requests=progress.step_requests + requests,
+        drift=measured.drift or progress.drift,
     )
 
 
@@ -149,6 +157,8 @@ def findings(progress: Progress, plan: Plan) -> Mapping[Guardrail, Finding]:
         evidence = progress.evidence.get(rail, test.start)
         verdict = test.verdict(evidence, alpha=levels[rail], beta=rails.beta)
         found[rail] = Finding(verdict, _sentence(rail, evidence, progress.slow_ms))
+    if rails.drift is not None:
+        found[Guardrail.DRIFT] = progress.drift or Finding(Verdict.TOO_LITTLE_DATA, "nothing is counted yet")
     return found
 
 

@@ -69,6 +69,16 @@ class DisagreementGuardrail:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftGuardrail:
+    """Compares what the version gets and answers with its training data, and with what production gets and answers.
+
+    It needs 500 rows, and a version whose training data are known.
+    """
+
+    against_production: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Guardrails:
     """What watches a roll-out; None: not watched. Together they take back a version that is no worse with a probability
     of at most `alpha`, and let pass one that is worse by the margin with at most `beta` each."""
@@ -76,6 +86,8 @@ class Guardrails:
     errors: AgainstProduction | None = field(default_factory=AgainstProduction)
     latency: LatencyGuardrail | None = field(default_factory=LatencyGuardrail)
     disagreement: DisagreementGuardrail | None = field(default_factory=DisagreementGuardrail)
+    drift: DriftGuardrail | None = None
+    """Only where it is asked for: most versions have no profile of their training data."""
     alpha: float = 0.05
     beta: float = 0.05
 
@@ -128,6 +140,7 @@ class Plan:
             Guardrail.ERRORS: answers or split.shadow is not None,
             Guardrail.LATENCY: answers or split.shadow is not None,
             Guardrail.DISAGREEMENT: split.shadow is not None,
+            Guardrail.DRIFT: answers or split.shadow is not None,
         }
         return frozenset(one for one in self.guardrails.watched if looked_at[one])
 
@@ -241,13 +254,14 @@ def _guardrails_to_json(rails: Guardrails) -> dict[str, Any]:
             "allowed": disagreement.test.allowed,
             "margin": disagreement.test.margin,
         },
+        "drift": None if rails.drift is None else {"against_production": rails.drift.against_production},
         "alpha": rails.alpha,
         "beta": rails.beta,
     }
 
 
 def _guardrails_of_json(content: Mapping[str, Any]) -> Guardrails:
-    errors, latency, disagreement = (content[one.value] for one in Guardrail)
+    errors, latency, disagreement, drift = (content.get(one.value) for one in Guardrail)
     return Guardrails(
         errors=None if errors is None else AgainstProduction(**errors),
         latency=None
@@ -260,6 +274,7 @@ def _guardrails_of_json(content: Mapping[str, Any]) -> Guardrails:
         else DisagreementGuardrail(
             disagreement["tolerance"], AgainstBudget(disagreement["allowed"], disagreement["margin"])
         ),
+        drift=None if drift is None else DriftGuardrail(**drift),
         alpha=content["alpha"],
         beta=content["beta"],
     )

@@ -15,6 +15,7 @@ from modelyard.rollouts.measures import findings
 from modelyard.rollouts.plan import (
     DEFAULT_STEPS,
     DisagreementGuardrail,
+    DriftGuardrail,
     Guardrails,
     LatencyGuardrail,
     Plan,
@@ -99,12 +100,21 @@ class DisagreementBody(RequestBody):
     margin: Margin = 2.0
 
 
+class DriftBody(RequestBody):
+    """Inputs and answers that are distributed otherwise than the training data, and than in production."""
+
+    against_production: bool = True
+
+
 class GuardrailsBody(RequestBody):
     """What watches the roll-out all the time; null switches one off."""
 
     errors: ErrorsBody | None = Field(default_factory=ErrorsBody)
     latency: LatencyBody | None = Field(default_factory=LatencyBody)
     disagreement: DisagreementBody | None = Field(default_factory=DisagreementBody)
+    drift: DriftBody | None = Field(
+        default=None, description="`{}` switches it on; it needs a version whose training data are known, and 500 rows"
+    )
     alpha: Level = Field(default=0.05, description="how often a version that is no worse is taken back at most")
     beta: Level = Field(default=0.05, description="how often one that is worse by the margin passes at most")
 
@@ -121,6 +131,7 @@ class GuardrailsBody(RequestBody):
             else DisagreementGuardrail(
                 disagreement.tolerance, AgainstBudget(disagreement.allowed, disagreement.margin)
             ),
+            drift=None if self.drift is None else DriftGuardrail(self.drift.against_production),
             alpha=self.alpha,
             beta=self.beta,
         )

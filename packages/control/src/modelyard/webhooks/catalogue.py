@@ -63,6 +63,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "deployment.failed": "A deployment does not answer.",
     "deployment.draining": "A deployment answers what it has begun.",
     "deployment.stopped": "A deployment is gone.",
+    "drift.found": "What a deployment gets or answers has drifted from the training data of its version.",
+    "drift.ended": "The drift that was found of a deployment has ended.",
     "traffic.set": "The requests of a model are divided in another way.",
     "traffic.removed": "The requests of a model are divided no more.",
     "schedule.created": "A schedule was made.",

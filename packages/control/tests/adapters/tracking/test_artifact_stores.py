@@ -28,6 +28,7 @@ from modelyard.mirror.parts import MirrorParts, mirror_parts
 from modelyard.mirror.places import Place
 from modelyard.outbox.service import Outbox
 from modelyard.packaging.compiler import TrialCompiler
+from modelyard.packaging.profiling import NoProfiler
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.runner import Limits
 from modelyard.principals import Principal, Role
@@ -161,6 +162,7 @@ class TestStores:
             registry=registry,
             environments=environments,
             compiler=TrialCompiler(environments=environments, runner=FakeRunner(), clock=clock, limits=LIMITS),
+            profiler=NoProfiler(),
             folder=home.bundles,
             scratch=home.scratch,
             leases=Leases(database=database, clock=clock, holder="one", lasts=timedelta(seconds=6)),

@@ -9,12 +9,13 @@ from typing import Any
 
 import orjson
 
-from modelyard_serving.bundle import BUNDLE, SCHEMA, OpenedModel
+from modelyard_serving.bundle import SCHEMA, OpenedModel
 from modelyard_serving.compile.compiler import Compilation
 from modelyard_serving.errors import InvalidModel
 from modelyard_serving.manifest import write_manifest
 from modelyard_serving.mlmodel import MLMODEL
 from modelyard_serving.runtimes.compiled import DESCRIPTION_FILE, GRAPH_FILE, REPORT_FILE
+from modelyard_serving.served_version import BUNDLE
 
 SOURCE = "compiled"
 REQUIREMENTS = "modelyard-serving[onnx]\n"

@@ -13,7 +13,7 @@ from modelyard_serving.execution.future import Future, ensure_future
 from modelyard_serving.grpc.http2.connection import Connection, StreamHandler
 from modelyard_serving.grpc.http2.headers import Headers
 from modelyard_serving.grpc.messages import PREFIX_SIZE, WINDOW_BITS, Messages, RequestMemory, compressed, frame_message
-from modelyard_serving.grpc.status import NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, ResponseHeads, failure
+from modelyard_serving.grpc.status import NOT_GRPC, NOT_POST, OK_TRAILERS, Metadata, ResponseHeads, failure_trailers
 from modelyard_serving.model_header import MODEL_HEADER, VERSION_HEADER
 
 TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
@@ -117,15 +117,15 @@ class CallFactory:
         path = headers.get(b":path", b"")
         if path not in self._unary and path not in self._streaming:
             message = f"there is no method {path[:200].decode(errors='replace')}"
-            return failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
+            return self._heads.failure(ServingError(message, kind=Kind.METHOD_NOT_ALLOWED), Metadata(headers))
         if not _CHECKED_HEADERS.isdisjoint(headers) and (error := self._service.refusal(metadata := Metadata(headers))):
             if error.kind is Kind.MISDIRECTED:
                 connection.begin_drain()  # Only another connection can lead to another version.
-            return failure(error, metadata)
+            return self._heads.failure(error, metadata)
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"identity" and encoding not in WINDOW_BITS:
             message = f"grpc-encoding {encoding[:40].decode(errors='replace')} is not known, only gzip and deflate"
-            return failure(ServingError(message, kind=Kind.UNSUPPORTED), Metadata(headers))
+            return self._heads.failure(ServingError(message, kind=Kind.UNSUPPORTED), Metadata(headers))
         return None
 
 
@@ -216,7 +216,7 @@ class UnaryCall:
 
     def _fail(self, error: BaseException) -> None:
         self._messages.close()
-        self._connection.send_trailers(self._stream, failure(error, self._context.metadata))
+        self._connection.send_trailers(self._stream, self._heads.failure(error, self._context.metadata))
 
 
 class StreamCall:
@@ -277,13 +277,13 @@ class StreamCall:
                 await self._connection.wait_for_send_buffer(self._stream, MAX_BUFFERED_BYTES)
             self._connection.send_trailers(self._stream, OK_TRAILERS)
         except Exception as error:  # noqa: BLE001  # The last line of defence: the caller gets its INTERNAL.
-            self._connection.send_trailers(self._stream, failure(error, self._metadata, is_begun=True))
+            self._connection.send_trailers(self._stream, failure_trailers(error, self._metadata))
         finally:
             self._close()
 
     def _expire(self) -> None:
         error = ServingError("the call's time ran out", kind=Kind.TIMEOUT)
-        self._connection.send_trailers(self._stream, failure(error, self._metadata, is_begun=True))
+        self._connection.send_trailers(self._stream, failure_trailers(error, self._metadata))
         self.cancel()
 
     def _close(self) -> None:

@@ -31,6 +31,9 @@ class _Codec:
     def is_long(self, call: _Call) -> bool:
         return len(call.message) > LARGE_BYTES
 
+    def size(self, call: _Call) -> int:
+        return len(call.message)
+
     def timeout_s(self, call: _Call) -> float | None:
         return call.context.timeout_s
 

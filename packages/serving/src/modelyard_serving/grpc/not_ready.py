@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from modelyard_serving.errors import Kind, ServingError
 from modelyard_serving.grpc.calls import Context, Streaming, Unary
 from modelyard_serving.grpc.server import GrpcServer
-from modelyard_serving.grpc.status import Metadata
+from modelyard_serving.grpc.status import Metadata, ResponseHeads
 
 _MAX_MESSAGE_BYTES = 1024 * 1024
 _DRAIN_TIMEOUT_S = 5.0
@@ -16,8 +16,9 @@ _DRAIN_TIMEOUT_S = 5.0
 class GrpcNotReadyResponder:
     """Accepts connections of the shared listening socket while it is open."""
 
-    def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
+    def __init__(self, listener: socket.socket, *, version: str, reason: Callable[[], str]) -> None:
         self._listener = listener
+        self._heads = ResponseHeads(version)
         self._service = _UnavailableService(reason)
         self._server: GrpcServer | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -26,7 +27,7 @@ class GrpcNotReadyResponder:
         """Start to accept."""
         if self._server is None:
             loop = asyncio.get_running_loop()
-            self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_MAX_MESSAGE_BYTES)
+            self._server = GrpcServer(self._service, loop=loop, max_message_bytes=_MAX_MESSAGE_BYTES, heads=self._heads)
             self._opening = loop.create_task(self._server.start(self._listener.dup()))
 
     def close(self) -> None:

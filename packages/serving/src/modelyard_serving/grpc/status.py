@@ -63,19 +63,28 @@ class ResponseHeads:
 
     def __init__(self, version: str | None = None) -> None:
         said = [] if version is None else [(VERSION_HEADER.encode(), version.encode("latin-1", "replace"))]
-        self.plain = write_headers([_CONTENT_TYPE, *said])
+        self._first = [_CONTENT_TYPE, *said]
+        self.plain = write_headers(self._first)
         self.compressed = {
             name: write_headers([_CONTENT_TYPE, (b"grpc-encoding", name), *said]) for name in (b"gzip", b"deflate")
         }
 
+    def failure(self, error: BaseException, metadata: "Metadata") -> bytes:
+        """The header block that is the whole answer of a failed call."""
+        return write_headers([*self._first, *_status(error, metadata)])
 
-def failure(error: BaseException, metadata: "Metadata", *, is_begun: bool = False) -> bytes:
-    """The header block that ends a failed call, alone or, where the answer is begun, as its trailers."""
+
+def failure_trailers(error: BaseException, metadata: "Metadata") -> bytes:
+    """The header block that ends a failed call whose answer is begun."""
+    return write_trailers(_status(error, metadata))
+
+
+def _status(error: BaseException, metadata: "Metadata") -> list[tuple[bytes, bytes]]:
     code, message = describe_error(error, metadata)
     headers = [(b"grpc-status", b"%d" % code), (b"grpc-message", percent_encoded(message))]
     if isinstance(error, ServingError) and error.kind is Kind.MISDIRECTED:
         headers.append((MISDIRECTED_HEADER.encode(), b"1"))
-    return write_trailers(headers) if is_begun else write_headers([_CONTENT_TYPE, *headers])
+    return headers
 
 
 def describe_error(error: BaseException, metadata: "Metadata") -> tuple[Code, str]:

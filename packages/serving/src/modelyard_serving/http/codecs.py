@@ -30,6 +30,9 @@ class _Http:
         """Most forms are as long as their bytes."""
         return len(request.body) > LARGE_BYTES
 
+    def size(self, request: Request) -> int:
+        return len(request.body)
+
     def timeout_s(self, request: Request) -> float | None:
         """The shortest timeout of the headers; 0 milliseconds are no limit."""
         shortest: float | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from modelyard_serving.dataplane import DataPlane
+from modelyard_serving.drift.counters import read_counters
 from modelyard_serving.errors import InvalidInput, Kind
 from modelyard_serving.http.errors import RETRY_AFTER_S, STATUS
 from modelyard_serving.http.exchange import JSON, Request, Response, json_response
@@ -101,6 +102,21 @@ class Describer:
         served = self._plane.served
         body = expose(self._metrics, model=served.name, version=served.version)
         return Response(200, body, [("content-type", CONTENT_TYPE)])
+
+    def drift(self, _: Request) -> Response:
+        """Counts in the bins of the training data's profile, which whoever compares them has. They only grow while
+        `instance` stays the same."""
+        served, profile = self._plane.served, self._plane.served.profile
+        content: dict[str, Any] = {
+            "name": served.name,
+            "version": served.version,
+            "instance": self._metrics.instance,
+            "profile": None if profile is None else profile.digest,
+            "counts": None if profile is None else read_counters(self._metrics.rows(), profile),
+        }
+        if profile is None:
+            content["reason"] = "no training profile: drift cannot be judged"
+        return json_response(content)
 
     def openapi(self, request: Request) -> Response:
         return json_response(openapi(self._plane.served, address=address_of_proxy(request.headers)))

@@ -34,6 +34,7 @@ def build_app(
         "/version": {"GET": describe.version},
         "/metadata": {"GET": describe.metadata},
         "/metrics": {"GET": describe.metrics},
+        "/drift": {"GET": describe.drift},
         "/predict": {"POST": predict.handle},
         "/invocations": {"POST": predict.handle},
     }

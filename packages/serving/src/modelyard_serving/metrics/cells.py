@@ -78,5 +78,10 @@ TOTALS = dict(zip(Outcome, _histograms(LOG_DROPPED + 1, len(Outcome), SECONDS), 
 PHASES = dict(zip(Phase, _histograms(TOTALS[Outcome.CANCELLED].end, len(Phase), SECONDS), strict=True))
 BATCHES = HistogramCells(PHASES[Phase.ENCODE].end, ROWS)
 """Rows of each call of the model."""
-CELLS = BATCHES.end
-"""How many cells a row has."""
+DRIFT_PROFILE = BATCHES.end
+"""Which profile the counters of drift belong to, as a number; 0 for none."""
+DRIFT_START = DRIFT_PROFILE + 1
+DRIFT_COUNTERS = 4096
+"""Counters of the features of a profile, one after the other."""
+CELLS = DRIFT_START + DRIFT_COUNTERS
+"""How many cells a row has. Those that are never written take no memory."""

@@ -32,6 +32,11 @@ class Recorder:
         self._cells = cells
         cells[IS_USED] = 1.0
 
+    @property
+    def cells(self) -> Row:
+        """The whole row, for who counts something else in it."""
+        return self._cells
+
     def record_success(
         self, *, total_s: float, queue_s: float, decode_s: float, compute_s: float, encode_s: float
     ) -> None:

@@ -3,6 +3,7 @@ is no lock and no lost update; a row outlives its worker, and the next worker co
 
 import mmap
 import os
+import secrets
 import tempfile
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ from modelyard_serving.metrics.cells import CELLS, GAUGES, IS_USED, Row
 
 MAX_ROWS = 512
 _CELL_BYTES = 8
-_SIZE = MAX_ROWS * CELLS * _CELL_BYTES
+_CELLS_SIZE = MAX_ROWS * CELLS * _CELL_BYTES
+_INSTANCE_BYTES = 16
+_SIZE = _CELLS_SIZE + _INSTANCE_BYTES
 
 
 class SharedMetrics:
@@ -18,7 +21,12 @@ class SharedMetrics:
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, _SIZE)
-        self._cells = memoryview(self._memory).cast("d")
+        self._cells = memoryview(self._memory)[:_CELLS_SIZE].cast("d")
+
+    @property
+    def instance(self) -> str:
+        """Names this server from its start to its end: counters that another one counts are not these."""
+        return self._memory[_CELLS_SIZE:_SIZE].hex()
 
     def row(self, index: int) -> Row:
         """The cells of one row, to be read and written."""
@@ -47,7 +55,10 @@ class SharedMetrics:
 def make_metrics_file() -> int:
     """An inheritable anonymous file of the size of the shared metrics; unwritten pages take no space."""
     with tempfile.TemporaryFile() as file:
-        file.truncate(_SIZE)
+        file.truncate(_CELLS_SIZE)
+        file.seek(_CELLS_SIZE)
+        file.write(secrets.token_bytes(_INSTANCE_BYTES))
+        file.flush()
         number = os.dup(file.fileno())
     os.set_inheritable(number, True)  # noqa: FBT003  # The os module takes it by position.
     return number

@@ -155,6 +155,8 @@ class Child:
         self._channel.send({"event": "heartbeat"})
         in_flight = sum(server.in_flight for server in self._servers)
         self._recorder.set_gauges(in_flight=in_flight, queued=self._plane.queued, rss_bytes=resident_bytes() or 0)
+        if self._plane.drift is not None:
+            self._plane.drift.flush()
         self._loop.call_later(_HEARTBEAT_INTERVAL_S, self._send_heartbeat)
 
     async def _drain(self, *, is_last: bool) -> None:
@@ -175,6 +177,8 @@ class Child:
             _log.error("stopped with unfinished requests after %g s", self._settings.drain_timeout_s)
         for observer in self._plane.observers:
             observer.close()
+        if self._plane.drift is not None:
+            self._plane.drift.close()
 
     async def _close_listeners(self) -> None:
         """On the `closing` message the supervisor blocks new connections; then all that have begun are accepted."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import orjson
 
+from modelyard_serving.model_header import VERSION_HEADER
 from modelyard_serving.workers.listener import Listeners
 
 _HEAD_TIMEOUT_S = 5.0
@@ -29,20 +30,22 @@ class NotReadyResponder(Protocol):
         """Respond to all waiting connections, then stop."""
 
 
-def not_ready_responders(listeners: Listeners, *, reason: Callable[[], str]) -> list[NotReadyResponder]:
-    """A responder for each socket; `reason` says why no worker is ready."""
+def not_ready_responders(listeners: Listeners, *, version: str, reason: Callable[[], str]) -> list[NotReadyResponder]:
+    """A responder for each socket; `reason` says why no worker of this version is ready."""
+    http = HttpNotReadyResponder(listeners.http, version=version, reason=reason)
     if listeners.grpc is None:
-        return [HttpNotReadyResponder(listeners.http, reason=reason)]
+        return [http]
     from modelyard_serving.grpc.not_ready import GrpcNotReadyResponder  # noqa: PLC0415  # Its libraries are an extra.
 
-    return [HttpNotReadyResponder(listeners.http, reason=reason), GrpcNotReadyResponder(listeners.grpc, reason=reason)]
+    return [http, GrpcNotReadyResponder(listeners.grpc, version=version, reason=reason)]
 
 
 class HttpNotReadyResponder:
     """Accepts connections of the shared listener while it is `open`."""
 
-    def __init__(self, listener: socket.socket, *, reason: Callable[[], str]) -> None:
+    def __init__(self, listener: socket.socket, *, version: str, reason: Callable[[], str]) -> None:
         self._listener = listener
+        self._version = version
         self._reason = reason
         self._is_open = False
         self._connections: set[asyncio.Task[None]] = set()
@@ -82,7 +85,7 @@ class HttpNotReadyResponder:
             async with asyncio.timeout(_HEAD_TIMEOUT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 await _skip_body(reader, head)
-                writer.write(_response(head, self._reason()))
+                writer.write(_response(head, self._reason(), version=self._version))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # A client that does not send HTTP, or has disconnected, gets no response.
@@ -104,20 +107,20 @@ async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
         length -= len(part)
 
 
-def _response(head: bytes, reason: str) -> bytes:
+def _response(head: bytes, reason: str, *, version: str) -> bytes:
     path = head.split(b" ", 2)[1].partition(b"?")[0] if head.count(b" ") >= 2 else b""
     if path == b"/v2/health/live":
-        return _render(HTTPStatus.OK, orjson.dumps({"live": True}))
+        return _render(HTTPStatus.OK, orjson.dumps({"live": True}), version)
     content: dict[str, object] = {"error": f"no worker is ready: {reason}"}
     if path == b"/v2/health/ready" or path.endswith(b"/ready"):
         content["ready"] = False
-    return _render(HTTPStatus.SERVICE_UNAVAILABLE, orjson.dumps(content))
+    return _render(HTTPStatus.SERVICE_UNAVAILABLE, orjson.dumps(content), version)
 
 
-def _render(status: HTTPStatus, body: bytes) -> bytes:
+def _render(status: HTTPStatus, body: bytes, version: str) -> bytes:
     retry = "retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n{retry}"
-        f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"{VERSION_HEADER}: {version}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    return head.encode() + body
+    return head.encode("latin-1", "replace") + body

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from modelyard_serving.errors import UsageError
 from modelyard_serving.metrics.shared_memory import SharedMetrics
+from modelyard_serving.served_version import served_version
 from modelyard_serving.settings import Settings
 from modelyard_serving.workers.boot import boot_message
 from modelyard_serving.workers.broadcasts import Broadcasts, Command
@@ -76,7 +77,9 @@ class Supervisor:
         self._address = address_of(listeners.http)
         self._grpc_address = None if listeners.grpc is None else address_of(listeners.grpc)
         self._has_closed = False
-        self._not_ready_responders = not_ready_responders(listeners, reason=self._why_not_ready)
+        self._not_ready_responders = not_ready_responders(
+            listeners, version=served_version(settings), reason=self._why_not_ready
+        )
 
     async def run(self) -> int:
         """Serve until a signal says stop."""

@@ -17,19 +17,23 @@ class HttpModelDocuments:
 
     def fetch(self, url: str) -> Mapping[str, Any] | None:
         """See the port."""
-        address = f"{url.rstrip('/')}/openapi.json"
-        try:
-            with (
-                httpx.Client(timeout=_SECONDS, follow_redirects=False, trust_env=False) as client,
-                client.stream("GET", address) as response,
-            ):
-                response.raise_for_status()
-                content = _read(response)
-                document = None if content is None else httpx.Response(200, content=content).json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-            logger.info("a model server gives no document", url=url, reason=str(exc))
-            return None
-        return document if isinstance(document, dict) else None
+        return fetch_document(f"{url.rstrip('/')}/openapi.json", seconds=_SECONDS)
+
+
+def fetch_document(address: str, *, seconds: float) -> dict[str, Any] | None:
+    """The JSON object at an address of a model server; None where there is none, or none that ends in time."""
+    try:
+        with (
+            httpx.Client(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+            client.stream("GET", address) as response,
+        ):
+            response.raise_for_status()
+            content = _read(response)
+            document = None if content is None else httpx.Response(200, content=content).json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as exc:
+        logger.info("a model server gives no document", address=address, reason=str(exc))
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _read(response: httpx.Response) -> bytes | None:

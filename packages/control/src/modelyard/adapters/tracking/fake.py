@@ -22,6 +22,7 @@ class FakeTracking(FakeRemoval):
         self._numbers = count(1)
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, TrackedRun] = {}
+        self._run_files: dict[str, dict[str, bytes]] = {}
         self._models: list[Logged] = []
         self.run_files: dict[str, dict[str, bytes]] = {}
         """What was added to runs, by run and path."""
@@ -49,6 +50,10 @@ class FakeTracking(FakeRemoval):
             datasets=tuple(datasets),
         )
         return run_id
+
+    def log_file(self, run_id: str, name: str, content: bytes) -> None:
+        """Be the script that logs a file in its run."""
+        self._run_files.setdefault(run_id, {})[name] = content
 
     def log_model(
         self,
@@ -148,6 +153,18 @@ class FakeTracking(FakeRemoval):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(files[path])
         return file
+
+    def run_file(self, run_id: str, names: Sequence[str], folder: Path, *, most_bytes: int) -> Path | None:
+        """Write one of the run's files."""
+        self.answer()
+        files = self._run_files.get(run_id, {})
+        name = next((name for name in names if name in files), None)
+        if name is None:
+            return None
+        if len(files[name]) > most_bytes:
+            raise Invalid(f"file '{name}' of run '{run_id}' is too large", code="artifact_too_large")
+        (folder / name).write_bytes(files[name])
+        return folder / name
 
     def add_files(self, uri: str, folder: Path) -> None:
         """Keep the files."""

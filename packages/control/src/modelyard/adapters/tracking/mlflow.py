@@ -154,6 +154,20 @@ class MlflowTracking(MlflowRemoval):
         with self._server.call(f"file '{path}' of model '{uri}'"):
             return Path(self._library.download_file(model.artifact_uri, path, folder))
 
+    def run_file(self, run_id: str, names: Sequence[str], folder: Path, *, most_bytes: int) -> Path | None:
+        """Look at what stands at the top of the run's artifacts, and copy one file."""
+        with self._server.call(f"files of run '{run_id}'") as client:
+            sizes = {each.path: each.file_size for each in client.list_artifacts(run_id) if not each.is_dir}
+            name = next((name for name in names if name in sizes), None)
+            if name is None:
+                return None
+            if (sizes[name] or 0) > most_bytes:
+                raise Invalid(
+                    f"file '{name}' of run '{run_id}': expected at most {most_bytes} bytes, got {sizes[name]}",
+                    code="artifact_too_large",
+                )
+            return Path(self._library.download_file(client.get_run(run_id).info.artifact_uri, name, folder))
+
     def add_files(self, uri: str, folder: Path) -> None:
         """Copy them to where the model has its own."""
         model = self.logged_model(uri)
