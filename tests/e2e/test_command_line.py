@@ -1,9 +1,11 @@
 """The command line against the real platform: what people type, and what programs read."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
+import tritonclient.grpc as triton
 from tests.e2e.stack import EXAMPLES, SCRIPTS, Stack
 
 
@@ -29,6 +31,31 @@ class TestCommands:
         done = stack.run("predict", model, str(table), "--output", "json")
 
         assert json.loads(done.stdout)["predictions"] == [0, 0, 1]
+
+    def test_a_version_is_asked_below_the_stable_address(self, stack: Stack, model: str) -> None:
+        rows = str(EXAMPLES / "breast_cancer" / "rows.csv")
+        shown = json.loads(stack.run("deployments", "show", model, "--output", "json").stdout)
+        assert shown["api_url"] == f"{stack.gateway_url}/{model}"
+
+        done = stack.run("predict", model, rows, "--version", "1", "--output", "json")
+        assert json.loads(done.stdout)["predictions"] == [0, 0, 1]
+        log = (stack.home / "gateway" / "access.log").read_text
+        deadline = time.monotonic() + 10
+        while f"/{model}/versions/1/predict" not in log() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert f"/{model}/versions/1/predict" in log()
+
+    def test_grpc_is_taken_at_the_gateway_and_at_the_model_server(self, stack: Stack, model: str) -> None:
+        url = json.loads(stack.run("deployments", "show", model, "--output", "json").stdout)["url"]
+        gateway, server = (each.removeprefix("http://") for each in (stack.gateway_url, url))
+        by_authority = [("grpc.default_authority", model)]
+        for address, options, metadata in (
+            (gateway, by_authority, {}),
+            (gateway, [], {"modelyard-model": model, "modelyard-version": "1"}),
+            (server, [], {}),
+        ):
+            with triton.InferenceServerClient(address, channel_args=options) as client:
+                assert client.get_model_metadata(model, headers=metadata).versions == ["1"]
 
     def test_status_names_every_address_and_process(self, stack: Stack) -> None:
         status = json.loads(stack.run("status", "--output", "json").stdout)
