@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,4 +36,7 @@ def main() -> None:
 if __name__ == "__main__":
     if "mlflow_server" in sys.argv[0]:
         serve(5000)
+    if "gateway_node" in sys.argv[0]:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        serve(8080)
     sys.exit(None if os.environ["MODELYARD_DATABASE_URL"] else "no database")

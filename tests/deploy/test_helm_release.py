@@ -78,7 +78,12 @@ def image(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> No
     """The stand-in's, known to the nodes."""
     folder = tmp_path_factory.mktemp("platform")
     source = Path(__file__).with_name("platform_stand_in.py").read_bytes()
-    modules = ("modelyard/main/migrate.py", "modelyard/local/mlflow_server.py", "modelyard_serving/cli.py")
+    modules = (
+        "modelyard/main/migrate.py",
+        "modelyard/local/mlflow_server.py",
+        "modelyard/gateway_node/__main__.py",
+        "modelyard_serving/cli.py",
+    )
     packages = {f"{name.rpartition('/')[0]}/__init__.py": b"" for name in modules} | {"modelyard/__init__.py": b""}
     wheel = make_wheel(
         folder,
@@ -157,6 +162,11 @@ def _values(release: Release, **more: str) -> dict[str, str]:
         "runner.cpus": "1",
         "resources.requests.memory": "64Mi",
         "resources.requests.cpu": "10m",
+        "gateway.enabled": "true",
+        "gateway.drainSeconds": "5",
+        "gateway.noticeSeconds": "1",
+        "gateway.resources.requests.memory": "32Mi",
+        "gateway.resources.requests.cpu": "10m",
         **more,
     }
 
@@ -186,6 +196,15 @@ class TestRelease:
         assert "MODELYARD_MLFLOW_BACKEND_URI" in tracker["variables"]
         assert "MODELYARD_SECRETS_KEY" not in tracker["variables"]
 
+    def test_two_nodes_of_the_gateway_answer_with_the_key_that_the_chart_made(self, release: Release) -> None:
+        node = release.answer("modelyard-gateway", 80, "/-/ready")
+        assert node["user"] == _HOME_OWNER
+        assert "MODELYARD_GATEWAY_KEY" in node["variables"]
+        assert not {"MODELYARD_DATABASE_URL", "MODELYARD_SECRETS_KEY"} & set(node["variables"])
+        assert "MODELYARD_GATEWAY_KEY" in release.answer("modelyard", 80, "/health/ready")["variables"]
+        where = ("get", "deployment", "modelyard-gateway", "-n", release.namespace, "-o")
+        assert release.kubectl(*where, "jsonpath={.status.readyReplicas}") == "2"
+
     def test_its_account_may_do_what_the_page_says_and_read_no_secret(self, release: Release) -> None:
         page = (DOCUMENTS / "kubernetes.md").read_text()
         rules = yaml.safe_load(page.partition("```yaml\nrules:")[2].partition("```")[0])
@@ -204,14 +223,21 @@ class TestRelease:
         assert not any(release.may(verb, "secrets") for verb in ("get", "list", "watch", "patch"))
 
     def test_an_upgrade_brings_a_second_control_plane_and_a_budget(self, release: Release) -> None:
+        key = ("get", "secret", "modelyard-gateway", "-n", release.namespace, "-o", "jsonpath={.data.gateway-key}")
+        before = release.kubectl(*key)
         release.helm("upgrade", str(CHART), **_values(release, replicas="2"))
-        assert len([pod for pod in release.names("pods") if "mlflow" not in pod]) >= 2
-        assert len(release.names("poddisruptionbudgets")) == 1
+        assert len([pod for pod in release.names("pods") if "mlflow" not in pod and "gateway" not in pod]) >= 2
+        assert release.names("poddisruptionbudgets") == {
+            f"poddisruptionbudget.policy/modelyard{name}" for name in ("", "-gateway")
+        }
+        assert release.kubectl(*key) == before
         assert release.answer("modelyard", 80, "/health/ready")["user"] == _HOME_OWNER
 
     def test_what_is_uninstalled_leaves_its_volumes_and_nothing_else(self, release: Release) -> None:
         release.helm("uninstall")
-        kinds = "deployments,services,jobs,poddisruptionbudgets,roles,rolebindings,serviceaccounts,networkpolicies"
+        kinds = (
+            "deployments,services,jobs,poddisruptionbudgets,roles,rolebindings,serviceaccounts,networkpolicies,secrets"
+        )
         assert release.names(kinds) | release.names(kinds, release.models) == set()
         assert release.names("persistentvolumeclaims") == {
             "persistentvolumeclaim/modelyard-home",
