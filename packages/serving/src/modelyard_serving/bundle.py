@@ -19,6 +19,7 @@ from modelyard_serving.manifest import verify_manifest, write_manifest
 from modelyard_serving.mlmodel import MLMODEL, MlflowModel
 from modelyard_serving.output_probe import probe_outputs
 from modelyard_serving.runtimes.base import Model, Tensors
+from modelyard_serving.runtimes.devices import CPU
 from modelyard_serving.runtimes.registry import runtime
 from modelyard_serving.served_version import BUNDLE
 from modelyard_serving.synthetic_rows import probe_rows
@@ -81,7 +82,9 @@ def example_inputs(opened: OpenedModel) -> Tensors | None:
     return decode_predict(orjson.dumps(opened.example), None, opened.model.signature).inputs
 
 
-def open_model(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
+def open_model(
+    path: str, *, name: str | None, version: str | None, trust_pickle: bool, device: str = CPU
+) -> OpenedModel:
     """Load the model at `path`.
 
     Args:
@@ -89,31 +92,32 @@ def open_model(path: str, *, name: str | None, version: str | None, trust_pickle
         name: replaces the name that the path gives.
         version: likewise.
         trust_pickle: load a bare pickle, which runs whatever code is in it.
+        device: on which it computes, as of `runtimes.devices`.
 
     Raises:
         InvalidModel: the path is not a model that can be served, in one sentence.
         MissingExtra: a library that it needs is not installed.
     """
-    opened = _open(path, name=name, version=version, trust_pickle=trust_pickle)
+    opened = _open(path, name=name, version=version, trust_pickle=trust_pickle, device=device)
     if (rows := probe_rows(opened.model, _example_rows(opened))) is not None:
         probe_outputs(opened.model, rows)
     return opened
 
 
-def _open(path: str, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
+def _open(path: str, *, name: str | None, version: str | None, trust_pickle: bool, device: str) -> OpenedModel:
     location = Path(path)
     if (location / BUNDLE).is_file():
-        return _open_bundle(location, name=name, version=version)
+        return _open_bundle(location, name=name, version=version, device=device)
     if (location / MLMODEL).is_file():
-        return _open_mlflow(location, name=name, version=version)
+        return _open_mlflow(location, name=name, version=version, device=device)
     if location.is_file():
-        return _open_file(location, name=name, version=version, trust_pickle=trust_pickle)
+        return _open_file(location, name=name, version=version, trust_pickle=trust_pickle, device=device)
     if location.is_dir():
         raise InvalidModel(
             f"{path} holds neither {BUNDLE} nor {MLMODEL}, so it is neither a bundle nor an MLflow model"
         )
     if _CLASS.fullmatch(path):
-        return _open_class(path, name=name, version=version)
+        return _open_class(path, name=name, version=version, device=device)
     raise InvalidModel(f"there is no {path}")
 
 
@@ -125,7 +129,7 @@ def _example_rows(opened: OpenedModel) -> Tensors | None:
         return None
 
 
-def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:
+def _open_bundle(folder: Path, *, name: str | None, version: str | None, device: str) -> OpenedModel:
     verify_manifest(folder)
     document = _read_json(folder / BUNDLE)
     if document.get("schema") != SCHEMA:
@@ -136,7 +140,7 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
         case _:
             raise InvalidModel(f"{folder / BUNDLE} needs strings 'runtime', 'source' and 'model.name'")
     example, profile = folder / "example.json", folder / PROFILE
-    model = runtime(runtime_name).load(_inside(folder, source))
+    model = runtime(runtime_name, device=device).load(_inside(folder, source))
     return OpenedModel(
         model=model,
         name=name or own_name,
@@ -148,9 +152,9 @@ def _open_bundle(folder: Path, *, name: str | None, version: str | None) -> Open
     )
 
 
-def _open_mlflow(folder: Path, *, name: str | None, version: str | None) -> OpenedModel:
+def _open_mlflow(folder: Path, *, name: str | None, version: str | None, device: str) -> OpenedModel:
     described = MlflowModel.read(folder)
-    model = runtime(_runtime_of(described)).load(folder)
+    model = runtime(_runtime_of(described), device=device).load(folder)
     logged = described.read_example()
     return OpenedModel(
         model=model,
@@ -172,14 +176,14 @@ def _runtime_of(described: MlflowModel) -> str:
     return _NATIVE_LOADERS.get(described.loader_module, "pyfunc")
 
 
-def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickle: bool) -> OpenedModel:
+def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickle: bool, device: str) -> OpenedModel:
     if path.suffix not in _SUFFIXES:
         raise InvalidModel(f"{path} is not of a known format; expected one of {', '.join(sorted(_SUFFIXES))}")
     if path.suffix in _PICKLES and not trust_pickle:
         raise InvalidModel(
             f"{path} is a pickle, which can run any code when it is loaded: pass --trust-pickle to do so"
         )
-    model = runtime(_SUFFIXES[path.suffix]).load(path)
+    model = runtime(_SUFFIXES[path.suffix], device=device).load(path)
     return OpenedModel(
         model=model,
         name=name or path.stem,
@@ -190,8 +194,8 @@ def _open_file(path: Path, *, name: str | None, version: str | None, trust_pickl
     )
 
 
-def _open_class(path: str, *, name: str | None, version: str | None) -> OpenedModel:
-    model = runtime("python").load(Path(path))
+def _open_class(path: str, *, name: str | None, version: str | None, device: str) -> OpenedModel:
+    model = runtime("python", device=device).load(Path(path))
     return OpenedModel(
         model=model,
         name=name or path.partition(":")[2],

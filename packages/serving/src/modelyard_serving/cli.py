@@ -26,6 +26,7 @@ _HELP = {
     "handover": "a folder through which servers of one address hand over their listening sockets",
     "status_file": "a status file with the state of the server and of each worker",
     "trust_pickle": "load a bare pickle or joblib file, which runs whatever code is in it",
+    "device": "what the model computes on: cpu, cuda, cuda:N, or auto for a GPU where there is one (cpu)",
     "max_memory_mb": "replace a worker whose resident memory grows over this",
     "hang_timeout_s": "replace a worker whose event loop does not move for so long (30)",
     "start_timeout_s": "give up a worker that is not ready after so long (600)",

@@ -35,7 +35,13 @@ def open_served(settings: Settings) -> tuple[ServedModel, OpenedModel]:
     Raises:
         InvalidModel: it cannot be served.
     """
-    opened = open_model(settings.path, name=settings.name, version=settings.version, trust_pickle=settings.trust_pickle)
+    opened = open_model(
+        settings.path,
+        name=settings.name,
+        version=settings.version,
+        trust_pickle=settings.trust_pickle,
+        device=settings.device,
+    )
     served = ServedModel(
         model=opened.model,
         name=opened.name,

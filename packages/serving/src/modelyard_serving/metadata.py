@@ -7,6 +7,7 @@ from typing import Any
 from modelyard_serving import __version__
 from modelyard_serving.drift.profile import Profile
 from modelyard_serving.runtimes.base import Model
+from modelyard_serving.runtimes.devices import CPU
 from modelyard_serving.signature import Signature, TensorSpec
 
 SERVER_NAME = "modelyard-serving"
@@ -35,6 +36,11 @@ class ServedModel:
     """A payload in a form that `/predict` takes."""
     profile: Profile | None = None
     """Of its training data; None where that is not known."""
+
+    @property
+    def device(self) -> str:
+        """What the model computes on: `cpu`, or a GPU by its number. Most libraries know the CPU only."""
+        return str(getattr(self.model, "device", CPU))
 
 
 @dataclass(frozen=True, slots=True)

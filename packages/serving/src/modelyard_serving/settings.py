@@ -10,6 +10,7 @@ import orjson
 from modelyard_serving.errors import UsageError
 from modelyard_serving.naming import check_model_name
 from modelyard_serving.origin_policy import OriginPolicy
+from modelyard_serving.runtimes.devices import check_device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Settings:
     workers: int = 1
     status_file: str | None = None
     trust_pickle: bool = False
+    device: str = "cpu"
     max_memory_mb: int | None = None
     hang_timeout_s: float = 30.0
     start_timeout_s: float = 600.0
@@ -58,7 +60,7 @@ class Settings:
             raise UsageError(f"port must be between 0 and 65535, not {self.port}")
         if self.log_level not in _LOG_LEVELS:
             raise UsageError(f"log_level must be one of {', '.join(_LOG_LEVELS)}, not {self.log_level!r}")
-
+        check_device(self.device)
         if self.batching not in _BATCHING:
             raise UsageError(f"batching must be one of {', '.join(_BATCHING)}, not {self.batching!r}")
         self.sources()

@@ -103,6 +103,7 @@ class TestDescriptions:
                     "model_version": "3",
                     "run_id": "r1",
                     "mlflow_uri": "http://mlflow:5000",
+                    "device": "cpu",
                     "model_loaded": True,
                 },
             ),

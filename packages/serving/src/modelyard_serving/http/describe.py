@@ -100,7 +100,7 @@ class Describer:
 
     def metrics(self, _: Request) -> Response:
         served = self._plane.served
-        body = expose(self._metrics, model=served.name, version=served.version)
+        body = expose(self._metrics, model=served.name, version=served.version, device=served.device)
         return Response(200, body, [("content-type", CONTENT_TYPE)])
 
     def drift(self, _: Request) -> Response:
@@ -143,6 +143,7 @@ class Describer:
                 "model_version": served.version,
                 "run_id": served.run_id,
                 "mlflow_uri": served.mlflow_uri,
+                "device": served.device,
                 "model_loaded": True,
             }
         )

@@ -32,10 +32,10 @@ _PHASES = {
 }
 
 
-def expose(metrics: SharedMetrics, *, model: str, version: str) -> bytes:
+def expose(metrics: SharedMetrics, *, model: str, version: str, device: str = "cpu") -> bytes:
     """All metrics of all workers in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_MetricsCollector(metrics, model=model, version=version))
+    registry.register(_MetricsCollector(metrics, model=model, version=version, device=device))
     return generate_latest(registry)
 
 
@@ -80,9 +80,10 @@ def _total_count(metrics: SharedMetrics, histograms: Iterable[HistogramCells]) -
 
 
 class _MetricsCollector(Collector):
-    def __init__(self, metrics: SharedMetrics, *, model: str, version: str) -> None:
+    def __init__(self, metrics: SharedMetrics, *, model: str, version: str, device: str) -> None:
         self._metrics = metrics
         self._labels = [model, version]
+        self._device = device
 
     def collect(self) -> Iterable[Metric]:
         yield self._totals()
@@ -94,6 +95,7 @@ class _MetricsCollector(Collector):
         yield self._gauge("modelyard_queue_depth", "Requests in the queue.", QUEUED)
         yield self._dropped()
         yield self._memory()
+        yield self._info()
 
     def _totals(self) -> Metric:
         family = HistogramMetricFamily(
@@ -144,6 +146,13 @@ class _MetricsCollector(Collector):
         for index, row in enumerate(self._metrics.rows()):
             if row[RSS_BYTES]:
                 family.add_metric([*self._labels, str(index)], row[RSS_BYTES])
+        return family
+
+    def _info(self) -> Metric:
+        family = GaugeMetricFamily(
+            "modelyard_model_info", "1, with what the model computes on.", labels=["model", "version", "device"]
+        )
+        family.add_metric([*self._labels, self._device], 1)
         return family
 
     def _buckets(self, cells: HistogramCells) -> tuple[list[tuple[str, float]], float]:

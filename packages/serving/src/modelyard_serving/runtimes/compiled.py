@@ -17,6 +17,7 @@ import orjson
 from modelyard_serving.errors import InvalidInput, InvalidModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Tensors
+from modelyard_serving.runtimes.devices import CPU
 from modelyard_serving.runtimes.preparation import STEPS, Preparation, prepared
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
@@ -80,8 +81,9 @@ class CompiledModel:
     is_thread_safe = True
     known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
-    def __init__(self, session: Any, description: GraphDescription) -> None:
+    def __init__(self, session: Any, description: GraphDescription, *, device: str = CPU) -> None:
         self.signature = description.signature
+        self.device = device
         self._session = session
         self._defaults = [spec.name for spec in self.signature.default_outputs]
         ranks = {node.name: len(node.shape) for node in session.get_inputs()}

@@ -17,6 +17,7 @@ from modelyard_serving.mlmodel import MlflowModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
 from modelyard_serving.runtimes.compiled import DESCRIPTION_FILE, GRAPH_FILE, CompiledModel, GraphDescription
+from modelyard_serving.runtimes.devices import CPU, check_session, onnx_providers
 from modelyard_serving.runtimes.results import as_tensor
 from modelyard_serving.signature import InputKind, Signature, TensorSpec
 
@@ -46,8 +47,9 @@ class OnnxModel:
     is_thread_safe = True
     known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
-    def __init__(self, session: Any, *, signature: Signature, feed: "Feed") -> None:
+    def __init__(self, session: Any, *, signature: Signature, feed: "Feed", device: str = CPU) -> None:
         self.signature = signature
+        self.device = device
         self._session = session
         self._feed = feed
         self._defaults = [spec.name for spec in signature.default_outputs]
@@ -93,50 +95,66 @@ class Feed:
 
 
 class OnnxRuntime:
-    """Reads a graph with ONNX Runtime."""
+    """Reads a graph with ONNX Runtime, for a device."""
 
     name = "onnx"
     extra = "onnx"
 
+    def __init__(self, device: str = CPU) -> None:
+        self._device = device
+
     def load(self, path: Path) -> Model:
         if (path / DESCRIPTION_FILE).is_file():
-            return CompiledModel(open_session(path / GRAPH_FILE), GraphDescription.read(path / DESCRIPTION_FILE))
+            session = open_session(path / GRAPH_FILE, device=self._device)
+            return CompiledModel(session, GraphDescription.read(path / DESCRIPTION_FILE), device=device_of(session))
         model = MlflowModel.read(path) if path.is_dir() else None
         if model is None:
-            session = open_session(path)
+            session = open_session(path, device=self._device)
             nodes = session.get_inputs()
             signature = Signature(inputs=_specs(nodes), outputs=_specs(session.get_outputs()))
         else:
             flavor = model.flavor("onnx")
-            session = open_session(model.file(flavor.get("data")), options=flavor.get("onnx_session_options") or {})
+            options = flavor.get("onnx_session_options") or {}
+            session = open_session(model.file(flavor.get("data")), options=options, device=self._device)
             nodes = session.get_inputs()
             signature = _folder_signature(session, model)
-        return OnnxModel(session, signature=signature, feed=Feed(nodes, signature=signature))
+        feed = Feed(nodes, signature=signature)
+        return OnnxModel(session, signature=signature, feed=feed, device=device_of(session))
 
 
-def open_session(graph: Path | bytes, *, options: Mapping[str, Any] | None = None) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU.
+def open_session(graph: Path | bytes, *, options: Mapping[str, Any] | None = None, device: str = CPU) -> Any:
+    """An `onnxruntime.InferenceSession`.
 
     Args:
         graph: its file, or its bytes.
         options: as MLflow's `onnx_session_options`: `intra_op_num_threads`, `inter_op_num_threads` (both 1 if not
             given), `execution_mode`, `graph_optimization_level`, `extra_session_config`.
+        device: as of `devices`.
 
     Raises:
         MissingExtra: onnxruntime is not installed.
-        InvalidModel: the file is no graph that it can run.
+        InvalidModel: the file is no graph that it can run, or it has no such device here.
     """
     try:
         import onnxruntime  # noqa: PLC0415  # Loaded only where a graph is served.
     except ImportError as error:
         raise MissingExtra(extra="onnx", needed_for="an ONNX model") from error
+    wanted = onnx_providers(device, onnxruntime.get_available_providers())
     try:
         session_options = _session_options(onnxruntime, options or {})
         source = graph if isinstance(graph, bytes) else str(graph)
-        return onnxruntime.InferenceSession(source, session_options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(source, session_options, providers=wanted.providers)
     except Exception as error:  # Its exceptions share no public base class.
         name = "the graph" if isinstance(graph, bytes) else graph
         raise InvalidModel(f"{name} is not an ONNX model that onnxruntime can run: {error}") from error
+    check_session(session, wanted)
+    return session
+
+
+def device_of(session: Any) -> str:
+    """The device on which a session computes."""
+    options = session.get_provider_options().get("CUDAExecutionProvider")
+    return CPU if options is None else f"cuda:{options.get('device_id', '0')}"
 
 
 def _session_options(onnxruntime: Any, options: Mapping[str, Any]) -> Any:

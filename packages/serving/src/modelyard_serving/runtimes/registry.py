@@ -5,6 +5,7 @@ from typing import cast
 
 from modelyard_serving.errors import InvalidModel
 from modelyard_serving.runtimes.base import Runtime
+from modelyard_serving.runtimes.devices import CPU, refuse_other_than_cpu
 
 _RUNTIMES = {
     "catboost": "modelyard_serving.runtimes.catboost:CatboostRuntime",
@@ -18,9 +19,21 @@ _RUNTIMES = {
 }
 
 
-def runtime(name: str) -> Runtime:
-    """The runtime of this name. Raises InvalidModel for a name that there is none of."""
+_ON_DEVICES = frozenset({"onnx", "torch"})
+"""Runtimes whose models may compute on a GPU."""
+
+
+def runtime(name: str, *, device: str = CPU) -> Runtime:
+    """The runtime of this name, for models on a device.
+
+    Raises:
+        InvalidModel: there is no runtime of this name, or its models compute on another device only.
+    """
     if name not in _RUNTIMES:
         raise InvalidModel(f"there is no runtime {name!r}; there are: {', '.join(sorted(_RUNTIMES))}")
     module, _, attribute = _RUNTIMES[name].partition(":")
-    return cast("Runtime", getattr(importlib.import_module(module), attribute)())
+    found = getattr(importlib.import_module(module), attribute)
+    if name in _ON_DEVICES:
+        return cast("Runtime", found(device))
+    refuse_other_than_cpu(device, name)
+    return cast("Runtime", found())

@@ -1,7 +1,7 @@
 """PyTorch: MLflow's pytorch flavor (an exported program or a pickled module), TorchScript `.pt`, exported `.pt2`.
 
 A bare file that is a pickled module is refused: it needs the code that defined it, and can run any other. Networks
-run on the CPU, on one thread: a server scales by its workers.
+run on the device of the setting, on the CPU on one thread: a server scales by its workers.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from modelyard_serving.mlflow_signature import MlflowSignature
 from modelyard_serving.mlmodel import MlflowModel
 from modelyard_serving.protocol.datatypes import Datatype
 from modelyard_serving.runtimes.base import Model, Tensors
+from modelyard_serving.runtimes.devices import CPU, torch_device
 from modelyard_serving.signature import DEFAULT_INPUT, DEFAULT_OUTPUT, InputKind, Signature, TensorSpec
 
 _EXPORTED = "model.pt2"
@@ -31,10 +32,11 @@ class TorchModel:
     is_thread_safe = True
     known_texts: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
-    def __init__(self, module: Any, *, torch: Any, platform: str, signature: Signature) -> None:
+    def __init__(self, module: Any, *, torch: Any, platform: str, signature: Signature, device: str = CPU) -> None:
         self.platform = platform
         self.signature = signature
-        self.module = module
+        self.device = device
+        self.module = module if device == CPU else module.to(device)
         self.example: Any | None = None
         """A payload in a form that `/predict` takes, where the file has one."""
         self._torch = torch
@@ -59,11 +61,12 @@ class TorchModel:
     def _arguments(self, inputs: Tensors) -> list[Any]:
         names = [spec.name for spec in self.signature.inputs]
         if self.signature.kind is InputKind.FRAME:  # MLflow stacks the columns for a network, as float32.
-            return [self._torch.from_numpy(np.stack([inputs[name].astype(np.float32) for name in names], axis=1))]
+            matrix = np.stack([inputs[name].astype(np.float32) for name in names], axis=1)
+            return [self._torch.from_numpy(matrix).to(self.device)]
         return [self._tensor(inputs[name]) for name in (names if set(names) == set(inputs) else inputs)]
 
     def _tensor(self, array: Any) -> Any:
-        tensor = self._torch.from_numpy(array if array.flags.writeable else array.copy())
+        tensor = self._torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
         # Without a declared signature numbers come as doubles and are cast to the network's dtype.
         if not self.signature.is_declared and self._dtype is not None and tensor.is_floating_point():
             return tensor.to(self._dtype)
@@ -76,48 +79,53 @@ class TorchRuntime:
     name = "torch"
     extra = "torch"
 
+    def __init__(self, device: str = CPU) -> None:
+        self._device = device
+
     def load(self, path: Path) -> Model:
         try:
             torch = importlib.import_module("torch")
         except ImportError as error:
             raise MissingExtra(extra=self.extra, needed_for="a PyTorch model") from error
         torch.set_num_threads(1)
+        device = torch_device(self._device, torch)
         try:
-            return _load_folder(torch, path) if path.is_dir() else _load_file(torch, path)
+            return _load_folder(torch, path, device) if path.is_dir() else _load_file(torch, path, device)
         except ModuleNotFoundError as error:
             raise InvalidModel(f"{path} needs the Python module {error.name!r}, which is not installed here") from error
         except (RuntimeError, ValueError, zipfile.BadZipFile) as error:
             raise InvalidModel(f"{path} is not a PyTorch model: {str(error).strip().splitlines()[0]}") from error
 
 
-def _load_file(torch: Any, path: Path) -> Model:
+def _load_file(torch: Any, path: Path, device: str) -> Model:
     if path.suffix == ".pt2":
-        return _exported(torch, path, declared=None)
+        return _exported(torch, path, device, declared=None)
     with zipfile.ZipFile(path) as archive:
         is_script = any(name.endswith("/constants.pkl") for name in archive.namelist())
     if not is_script:
         raise InvalidModel(f"{path} is a pickle, not TorchScript: save it with torch.export.save or log it with MLflow")
-    return _scripted(torch, path, declared=None)
+    return _scripted(torch, path, device, declared=None)
 
 
-def _load_folder(torch: Any, path: Path) -> Model:
+def _load_folder(torch: Any, path: Path, device: str) -> Model:
     folder = MlflowModel.read(path)
     data = folder.file(folder.flavor("pytorch").get("model_data"))
     if (data / _EXPORTED).is_file():
-        return _exported(torch, data / _EXPORTED, declared=folder.signature)
+        return _exported(torch, data / _EXPORTED, device, declared=folder.signature)
     file = data / _PICKLED
     if not file.is_file():
         raise InvalidModel(f"{data} holds neither {_EXPORTED} nor {_PICKLED}")
     folder.add_code_to_path()
     with zipfile.ZipFile(file) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            return _scripted(torch, file, declared=folder.signature)
+            return _scripted(torch, file, device, declared=folder.signature)
     # MLflow writes with cloudpickle and reads with Python's own unpickler, which is also PyTorch's default.
     module = torch.load(file, map_location="cpu", weights_only=False).eval()
-    return TorchModel(module, torch=torch, platform="pytorch_pickle", signature=_signature(folder.signature, inputs=()))
+    signature = _signature(folder.signature, inputs=())
+    return TorchModel(module, torch=torch, platform="pytorch_pickle", signature=signature, device=device)
 
 
-def _exported(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Model:
+def _exported(torch: Any, path: Path, device: str, *, declared: MlflowSignature | None) -> Model:
     program = torch.export.load(str(path))
     names = program.graph_signature.user_inputs
     nodes = {node.name: node.meta["val"] for node in program.graph.nodes if node.name in names}
@@ -126,7 +134,8 @@ def _exported(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Mo
     user_outputs = [outputs[name] for name in program.graph_signature.user_outputs if name in outputs]
     known = tuple(_spec(_output_name(index, len(user_outputs)), value) for index, value in enumerate(user_outputs))
     signature = _signature(declared, inputs=inputs, outputs=known)
-    model = TorchModel(program.module(), torch=torch, platform="pytorch_exported", signature=signature)
+    module = program.module()
+    model = TorchModel(module, torch=torch, platform="pytorch_exported", signature=signature, device=device)
     model.example = _example(program, signature)
     return model
 
@@ -143,7 +152,7 @@ def _example(program: Any, signature: Signature) -> dict[str, Any] | None:
     return {"inputs": dict(zip(names, values, strict=True)) if len(names) > 1 else values[0]}
 
 
-def _scripted(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Model:
+def _scripted(torch: Any, path: Path, device: str, *, declared: MlflowSignature | None) -> Model:
     with warnings.catch_warnings():  # PyTorch deprecates TorchScript; models of it are in use all the same.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
@@ -151,7 +160,7 @@ def _scripted(torch: Any, path: Path, *, declared: MlflowSignature | None) -> Mo
     arguments = [argument.name for argument in module.forward.schema.arguments[1:]]
     inputs = tuple(TensorSpec(name, Datatype.FP32, (-1, -1)) for name in arguments)
     signature = _signature(declared, inputs=inputs)
-    return TorchModel(module, torch=torch, platform="pytorch_torchscript", signature=signature)
+    return TorchModel(module, torch=torch, platform="pytorch_torchscript", signature=signature, device=device)
 
 
 def _signature(
@@ -181,6 +190,7 @@ def _named(prediction: Any, specs: Sequence[TensorSpec]) -> Tensors:
 
 
 def _array(tensor: Any) -> Any:
+    tensor = tensor.cpu()
     return tensor.float().numpy() if str(tensor.dtype) == "torch.bfloat16" else tensor.contiguous().numpy()
 
 
