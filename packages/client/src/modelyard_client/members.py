@@ -33,11 +33,30 @@ class Member:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who calls: a member of a tenant."""
+
+    tenant_id: str
+    subject: str
+    role: str
+
+    @classmethod
+    def from_json(cls, value: object) -> "Identity":
+        """Read an identity of the API."""
+        fields = Fields(value, noun="identity")
+        return cls(tenant_id=fields.text("tenant_id"), subject=fields.text("subject"), role=fields.text("role"))
+
+
 class Members:
     """`client.members`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def whoami(self) -> Identity:
+        """The caller."""
+        return Identity.from_json(self._transport.get("/api/v1/access/whoami"))
 
     def list(self, *, limit: int | None = None) -> Iterator[Member]:
         """Members by name, fetched page by page as they are asked for."""
