@@ -57,6 +57,23 @@ class TestCommands:
             with triton.InferenceServerClient(address, channel_args=options) as client:
                 assert client.get_model_metadata(model, headers=metadata).versions == ["1"]
 
+    def test_predict_fills_a_file_by_the_version_that_it_began_with(
+        self, stack: Stack, model: str, tmp_path: Path
+    ) -> None:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        pandas = pytest.importorskip("pandas")
+        rows = pandas.read_csv(EXAMPLES / "breast_cancer" / "rows.csv")
+        many = pandas.concat([rows] * 30_000, ignore_index=True).assign(patient=range(3 * 30_000))
+        many.to_parquet(tmp_path / "rows.parquet")
+
+        done = stack.run("predict", model, str(tmp_path / "rows.parquet"), "--output", str(tmp_path / "out.parquet"))
+
+        found = parquet.read_table(tmp_path / "out.parquet")
+        assert found["patient"].to_pylist() == list(range(3 * 30_000))
+        assert found["predictions"].to_pylist() == [0, 0, 1] * 30_000
+        assert "90,000 rows" in done.stderr
+        assert f"version 1 of {model}" in done.stderr
+
     def test_status_names_every_address_and_process(self, stack: Stack) -> None:
         status = json.loads(stack.run("status", "--output", "json").stdout)
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from modelyard_client.models import Bundle as Bundle
     from modelyard_client.models import Model as Model
     from modelyard_client.models import Version as Version
+    from modelyard_client.prediction.frames.async_predictor import AsyncPredictor as AsyncPredictor
+    from modelyard_client.prediction.frames.predictor import FramePredictor as FramePredictor
     from modelyard_client.prediction.predictor import Predictor as Predictor
     from modelyard_client.programs import Program as Program
     from modelyard_client.resources import Resources as Resources
@@ -67,6 +69,8 @@ _MODULES = {
     "jobs": ("Failure", "Job", "Submission"),
     "log": ("LogLine",),
     "models": ("Bundle", "Model", "Version"),
+    "prediction.frames.async_predictor": ("AsyncPredictor",),
+    "prediction.frames.predictor": ("FramePredictor",),
     "prediction.predictor": ("Predictor",),
     "programs": ("Program",),
     "resources": ("Resources",),

@@ -131,3 +131,14 @@ class Deployment:
             replacement=None if replacement is None else Replacement.from_json(replacement),
             replica_states=tuple(Replica.from_json(item) for item in fields.items("replica_states")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a model is called, and what says that it is the one: its name, and its version if that is meant."""
+
+    url: str
+    model: str
+    version: int | None
+    key: str | None
+    """Of a subscription, where the address is the gateway's."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelyard_client.autoscaling import Autoscaling
-from modelyard_client.deployment import Deployment
+from modelyard_client.deployment import Address, Deployment
 from modelyard_client.drift import DriftReport
 from modelyard_client.errors import Conflict, Unavailable
 from modelyard_client.jobs import Submission
@@ -19,6 +19,9 @@ from modelyard_client.scripts import Script
 from modelyard_client.training import as_program, run_body, submit
 from modelyard_client.transport import Transport, path
 from modelyard_client.waiting import wait_until
+
+if TYPE_CHECKING:
+    from modelyard_client.prediction.frames.predictor import FramePredictor
 
 _COLLECTION = "/api/v1/deployments"
 
@@ -308,19 +311,40 @@ class Deployments:
             Conflict: as `find`, where there is no gateway.
             Unavailable: it has no address yet.
         """
-        found = candidates(self, reference, version=version)
-        first = found[0]
-        if first.api_url is not None and first.deployment_id != reference:
-            url = first.api_url if version is None else f"{first.api_url}/versions/{version}"
-            return self._predictor(url, first, version, key=key, timeout=timeout)
-        versions = {one.model_version for one in found}
-        deployment = first if len(versions) == 1 else self.find(reference, version=version)
-        if deployment.url is None:
-            reason = f": {deployment.reason}" if deployment.reason else ""
-            raise Unavailable(
-                f"deployment {deployment.deployment_id} is {deployment.status}{reason}", code="deployment_not_ready"
-            )
-        return self._predictor(deployment.url, deployment, version, key=None, timeout=timeout)
+        called = self.address(reference, version=version, key=key)
+        return Predictor(
+            called.url,
+            model=called.model,
+            version=called.version,
+            key=called.key,
+            timeout=timeout,
+            clock=self._transport.clock,
+        )
+
+    def frames(
+        self,
+        reference: str,
+        *,
+        version: int | None = None,
+        key: str | None = None,
+        batch_rows: int | None = None,
+        in_flight: int = 2,
+        timeout: float = 60.0,
+    ) -> "FramePredictor":
+        """The same for DataFrames; see `FramePredictor`. It needs the extra `frames`."""
+        from modelyard_client.prediction.frames.predictor import FramePredictor  # noqa: PLC0415  # An optional extra.
+
+        called = self.address(reference, version=version, key=key)
+        return FramePredictor(
+            called.url,
+            model=called.model,
+            version=called.version,
+            key=called.key,
+            batch_rows=batch_rows,
+            in_flight=in_flight,
+            timeout=timeout,
+            clock=self._transport.clock,
+        )
 
     def predict(
         self, reference: str, rows: object, *, version: int | None = None, key: str | None = None
@@ -329,17 +353,21 @@ class Deployments:
         with self.predictor(reference, version=version, key=key) as predictor:
             return predictor.predict(rows)
 
-    def _predictor(
-        self, url: str, deployment: Deployment, version: int | None, *, key: str | None, timeout: float
-    ) -> Predictor:
-        return Predictor(
-            url,
-            model=deployment.model_name,
-            version=version,
-            key=key,
-            timeout=timeout,
-            clock=self._transport.clock,
-        )
+    def address(self, reference: str, *, version: int | None = None, key: str | None = None) -> Address:
+        """Where a model is called, for a predictor of one's own. Arguments and errors as of `predictor`."""
+        found = candidates(self, reference, version=version)
+        first = found[0]
+        if first.api_url is not None and first.deployment_id != reference:
+            url = first.api_url if version is None else f"{first.api_url}/versions/{version}"
+            return Address(url, first.model_name, version, key)
+        versions = {one.model_version for one in found}
+        deployment = first if len(versions) == 1 else self.find(reference, version=version)
+        if deployment.url is None:
+            reason = f": {deployment.reason}" if deployment.reason else ""
+            raise Unavailable(
+                f"deployment {deployment.deployment_id} is {deployment.status}{reason}", code="deployment_not_ready"
+            )
+        return Address(deployment.url, deployment.model_name, version, key=None)
 
     def _wait(
         self,

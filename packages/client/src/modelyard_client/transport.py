@@ -84,7 +84,7 @@ class Transport:
 
     def get(self, where: str, *, query: Query | None = None) -> Any:
         """The JSON of a read."""
-        return _json(self.send("GET", where, query=query))
+        return json_of(self.send("GET", where, query=query))
 
     def content(self, where: str, *, query: Query | None = None) -> bytes:
         """The bytes of a plain text."""
@@ -102,21 +102,21 @@ class Transport:
         """The JSON that answers a POST. With an idempotency key it may be repeated."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         is_repeatable = is_repeatable or idempotency_key is not None
-        return _json(
+        return json_of(
             self.send("POST", where, body=body, headers=headers, is_repeatable=is_repeatable, revision=revision)
         )
 
     def put(self, where: str, body: object, *, revision: int | None = None) -> Any:
         """The JSON that answers a PUT."""
-        return _json(self.send("PUT", where, body=body, is_repeatable=revision is None, revision=revision))
+        return json_of(self.send("PUT", where, body=body, is_repeatable=revision is None, revision=revision))
 
     def patch(self, where: str, body: object, *, revision: int | None = None) -> Any:
         """The JSON that answers a PATCH to absolute values, which may be repeated unless it is bound to a revision."""
-        return _json(self.send("PATCH", where, body=body, is_repeatable=revision is None, revision=revision))
+        return json_of(self.send("PATCH", where, body=body, is_repeatable=revision is None, revision=revision))
 
     def delete(self, where: str, *, query: Query | None = None, revision: int | None = None) -> Any:
         """The JSON that answers a DELETE."""
-        return _json(self.send("DELETE", where, query=query, revision=revision))
+        return json_of(self.send("DELETE", where, query=query, revision=revision))
 
     def pages(self, where: str, *, plural: str, query: Query, limit: int | None) -> Iterator[Any]:
         """Items of a list, page after page, fetched as they are asked for; at most `limit` of them."""
@@ -150,7 +150,7 @@ class Transport:
                     raise refusal(response)
                 yield response.iter_bytes()
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self.url, error) from error
 
     def send(
         self,
@@ -209,22 +209,25 @@ class Transport:
             except httpx.TransportError as error:
                 pause = self._retry.after_error(error, attempt=attempt, is_repeatable=is_repeatable)
                 if pause is None:
-                    raise self._unreachable(error) from error
+                    raise unreachable(self.url, error) from error
             else:
                 pause = self._retry.after_answer(response, attempt=attempt, is_repeatable=is_repeatable)
                 if pause is None:
                     return response
             self.clock.sleep(pause)
 
-    def _unreachable(self, error: httpx.TransportError) -> Unavailable:
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return Unavailable(f"nothing answers at {self.url}", code="unreachable")
-        if isinstance(error, httpx.TimeoutException):
-            return Unavailable(f"{self.url} did not answer in time", code="timeout")
-        return Unavailable(f"the connection to {self.url} broke: {error}", code="connection_broken")
+
+def unreachable(url: str, error: httpx.TransportError) -> Unavailable:
+    """A failed exchange as this client's error."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return Unavailable(f"nothing answers at {url}", code="unreachable")
+    if isinstance(error, httpx.TimeoutException):
+        return Unavailable(f"{url} did not answer in time", code="timeout")
+    return Unavailable(f"the connection to {url} broke: {error}", code="connection_broken")
 
 
-def _json(response: httpx.Response) -> Any:
+def json_of(response: httpx.Response) -> Any:
+    """The JSON of an answer."""
     try:
         return response.json()
     except ValueError as error:

@@ -9,7 +9,7 @@ from modelyard_standin import FakeClock, StandIn, error
 from modelyard_client import Predictor
 from modelyard_client.errors import Conflict, Invalid
 from modelyard_client.prediction.files import FileFormat, read_bytes
-from modelyard_client.prediction.predictor import Tensor
+from modelyard_client.prediction.schema import Tensor
 
 FRAME = [
     {"name": "age", "datatype": "FP64", "shape": [-1]},

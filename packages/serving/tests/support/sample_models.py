@@ -170,3 +170,30 @@ class Total(UserModel):
 
     def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         return {"total": inputs["a"] + inputs["b"]}
+
+
+class Customers(UserModel):
+    """A frame with a column of each kind, given back as outputs of the same kinds."""
+
+    signature = Signature(
+        inputs=(
+            TensorSpec("amount", Datatype.FP64, (-1,)),
+            TensorSpec("share", Datatype.FP32, (-1,)),
+            TensorSpec("count", Datatype.INT64, (-1,), optional=True),
+            TensorSpec("is_new", Datatype.BOOL, (-1,)),
+            TensorSpec("town", Datatype.BYTES, (-1,), logical_type="string"),
+        ),
+        outputs=(
+            TensorSpec("amount", Datatype.FP64, (-1,)),
+            TensorSpec("share", Datatype.FP32, (-1,)),
+            TensorSpec("has_count", Datatype.BOOL, (-1,)),
+            TensorSpec("is_new", Datatype.BOOL, (-1,)),
+            TensorSpec("town", Datatype.BYTES, (-1,)),
+        ),
+        kind=InputKind.FRAME,
+    )
+
+    def predict(self, inputs: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        given = {name: inputs[name] for name in ("amount", "share", "is_new", "town")}
+        count = inputs.get("count", np.full(len(given["amount"]), None, dtype=object))
+        return given | {"has_count": np.array([value is not None and not np.isnan(value) for value in count])}

@@ -11,7 +11,8 @@ import typer
 
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.errors import CommandError, ExitCode, command_error
-from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.options import HomeOption, Output, UrlOption, VersionOption
+from modelyard_client.cli.predict_file import Called, FileOptions, predict_into
 from modelyard_client.cli.terminal import print_json, print_line, print_table, shown
 from modelyard_client.errors import Invalid, Unauthenticated
 from modelyard_client.prediction.files import Cells, FileFormat, read_bytes, read_file, without_columns
@@ -44,7 +45,31 @@ def predict(
             metavar="KEY",
         ),
     ] = None,
-    output: OutputOption = Output.TABLE,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A table for people, JSON for programs, or a file to predict into: .parquet, .csv, .arrow.",
+            metavar="table|json|FILE",
+        ),
+    ] = Output.TABLE,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            help="A column that the output file has too; else those that the model does not take.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option("--outputs", help="An output of the model, such as probabilities; into a file.", metavar="NAME"),
+    ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", min=1, help="Requests under way at once, into a file; 4.", metavar="N")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin an output file anew.")] = False,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -52,6 +77,9 @@ def predict(
 
     A model's name leads to its stable address at the gateway: to the version in production, else to the newest that
     serves, or to --version. A deployment's id leads to its model server; so does a name where there is no gateway.
+
+    With a file as --output, files larger than memory (Parquet, CSV, Arrow IPC) are predicted in parts, beside the
+    output until it is whole. The same command, after it was killed, goes on where it was; each row is there once.
 
     JSON may be columns ({"age": [31, 45]}), records ([{"age": 31}, …]), rows, or a whole request of /predict. CSV
     begins with a line of column names; its cells are read as the types that the model declares.
@@ -62,7 +90,17 @@ def predict(
       modelyard predict churn rows.csv --version 3
       modelyard predict churn rows.parquet --drop label --output json
       echo '{"age": [31, 45]}' | modelyard predict churn -
+      modelyard predict churn customers.parquet --output scores.parquet --columns customer_id
     """
+    options = FileOptions(columns or None, outputs or None, in_flight, restart)
+    place = _file_of(output)
+    if place is not None:
+        if file_format is not None:
+            raise typer.BadParameter("--format has no meaning with a file as --output: endings say what files are")
+        called = Called(model, version=version, key=key, url=url, home=home)
+        predict_into(place, file, called, drop=drop or (), options=options)
+        return
+    options.refuse()
     if file == Path("-"):
         rows = read_bytes(sys.stdin.buffer.read(), file_format or FileFormat.JSON)
     else:
@@ -75,10 +113,20 @@ def predict(
             raise _with_hint(error, kept, predictor) from error
         except Unauthenticated as error:
             raise CommandError(f"{error.message}; give it with --key", exit_code=ExitCode.DENIED) from error
-    if output is Output.JSON:
+    if output == Output.JSON:
         print_json(prediction)
     else:
         _print(prediction)
+
+
+def _file_of(output: str) -> Path | None:
+    """The file to predict into; None for what goes to stdout."""
+    if output in {Output.TABLE, Output.JSON}:
+        return None
+    place = Path(output)
+    if not place.suffix:
+        raise typer.BadParameter(f"--output: expected table, json, or a file like scores.parquet, got {output!r}")
+    return place
 
 
 def _with_hint(error: Invalid, rows: object, predictor: "Predictor") -> CommandError:

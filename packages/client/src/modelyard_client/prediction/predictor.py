@@ -6,28 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 from modelyard_client.clock import Clock
 from modelyard_client.prediction import encode
 from modelyard_client.prediction.cells import typed
 from modelyard_client.prediction.files import Cells, WholeRequest, read_file
+from modelyard_client.prediction.headers import model_headers
 from modelyard_client.prediction.rows import inputs_of
+from modelyard_client.prediction.schema import Tensor
 from modelyard_client.retry import Retry
 from modelyard_client.transport import Transport, path
 from modelyard_client.wire import Fields
-
-_MODEL_HEADER = "modelyard-model"
-_KEY_HEADER = "Ocp-Apim-Subscription-Key"
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An input that the model declares, in the words of the Open Inference Protocol; -1 is a size that varies."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +71,7 @@ class Predictor:
         retry: Retry | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if version is not None and model is None:
-            raise ValueError("version: expected together with model, of which it is one")
-        named = {} if model is None else {_MODEL_HEADER: quote(model) + ("" if version is None else f"/{version}")}
-        if key is not None:
-            named[_KEY_HEADER] = key
+        named = model_headers(model, version, key)
         self._transport = Transport(url, timeout=timeout, retry=retry, clock=clock, headers=named)
 
     def __enter__(self) -> Self:
@@ -123,7 +108,7 @@ class Predictor:
     def inputs(self) -> tuple[Tensor, ...]:
         """The model's inputs; empty when they are not declared."""
         answer = Fields(self._transport.get(path("v2", "models", self.metadata().model_name)), noun="model")
-        return tuple(_tensor(item) for item in answer.items("inputs"))
+        return tuple(Tensor.from_json(item) for item in answer.items("inputs"))
 
     def _body(self, rows: object) -> bytes:
         if isinstance(rows, Path):
@@ -138,8 +123,3 @@ class Predictor:
         if len(self.inputs) == 1:
             return dict.fromkeys(cells.columns, self.inputs[0].datatype)
         return {tensor.name: tensor.datatype for tensor in self.inputs}
-
-
-def _tensor(value: object) -> Tensor:
-    fields = Fields(value, noun="tensor")
-    return Tensor(name=fields.text("name"), datatype=fields.text("datatype"), shape=tuple(fields.items("shape")))

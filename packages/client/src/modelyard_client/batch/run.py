@@ -1,0 +1,187 @@
+"""Predicts a file into another: reads, asks and writes at once, in order, and goes on where it was killed.
+
+Only so many batches are in memory as requests are under way, and reading waits for writing.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from modelyard_client.batch.formats import table_format
+from modelyard_client.batch.parts import Manifest, Parts
+from modelyard_client.batch.plan import ROWS_OF_PART, Plan, planned
+from modelyard_client.batch.sinks import concatenate, open_sink
+from modelyard_client.batch.sources import Source, open_source
+from modelyard_client.errors import Invalid
+from modelyard_client.prediction.frames.predictor import FramePredictor
+from modelyard_client.prediction.frames.results import columns_of
+from modelyard_client.prediction.frames.wire import Array
+
+Progress = Callable[[int, int | None], None]
+"""Hears how many rows are in the output's parts, and of how many, if that is known."""
+
+
+def _quiet(_: int, __: int | None) -> None:
+    """No listener."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchResult:
+    """What was done: `resumed_rows` of the rows had been predicted before."""
+
+    output: Path
+    model: str
+    version: str | None
+    rows: int
+    resumed_rows: int
+    seconds: float
+
+
+def predict_file(
+    model: FramePredictor,
+    source: Path,
+    output: Path,
+    *,
+    columns: Collection[str] | None = None,
+    drop: Collection[str] = (),
+    outputs: Sequence[str] | None = None,
+    in_flight: int = 4,
+    rows_of_part: int = ROWS_OF_PART,
+    restart: bool = False,
+    progress: Progress = _quiet,
+) -> BatchResult:
+    """Predict every row of a file, once, into a file of the same number and order of rows.
+
+    The output grows in parts in the folder `<output>.parts` and gets its name when it is whole. The same call, after it
+    was killed, goes on after the last whole part, as long as source, model, version and columns are the same.
+
+    Args:
+        model: of one version: pin it, since an address may get another one meanwhile.
+        source: Parquet, CSV with a line of names, or Arrow IPC; by its ending. It may be larger than memory.
+        output: the same forms.
+        columns: of the source, which the output has too, before the predictions; None for those that the model does not
+            take, such as keys.
+        drop: columns that the model shall not get.
+        outputs: of the model; None for its default ones. Columns are named as `FramePredictor.predict` names them.
+        in_flight: requests under way at once.
+        rows_of_part: how much of the work a kill can undo.
+        restart: begin anew, whatever parts there are.
+
+    Raises:
+        Invalid: the file is not what it should be, or rows are not what the model takes; the message has their numbers.
+        Conflict: the parts that are there were made of something else, or another process writes them.
+        Unavailable: the model does not answer; the same call goes on.
+    """
+    begun = time.monotonic()
+    table, form, schema = open_source(source), table_format(output), model.schema
+    plan = planned(table.names, schema, kept=columns, dropped=drop)
+    size = min(plan.rows_of_request, rows_of_part)
+    rows_of_part -= rows_of_part % size
+    state = source.stat()
+    manifest = Manifest(
+        source=str(source.resolve()),
+        source_bytes=state.st_size,
+        source_modified_ns=state.st_mtime_ns,
+        model=schema.model_name,
+        version=schema.version or "",
+        outputs=tuple(outputs or ()),
+        sent=tuple(plan.sent),
+        kept=plan.kept,
+        rows_of_part=rows_of_part,
+    )
+    parts = Parts.beside(output, form)
+    with parts.held():
+        if restart:
+            parts.clear()
+        whole = parts.begin(manifest)
+        rows = resumed = sum(part.rows for part in whole)
+        progress(rows, table.rows)
+        asked = _Asked(model, plan, outputs)
+        batches = _in_order(asked, _read(table, plan, start=resumed, rows=size), in_flight=in_flight)
+        while (first := next(batches, None)) is not None:
+            before = rows
+            with open_sink(parts.draft(len(whole)), form, first.schema) as sink:
+                for batch in chain([first], islice(batches, rows_of_part // size - 1)):
+                    sink.write_batch(batch)
+                    rows += batch.num_rows
+                    progress(rows, table.rows)
+            whole.append(parts.complete(len(whole), rows - before))
+        if not whole:
+            raise Invalid(f"{source} has no rows", code="file_invalid", field="file")
+        concatenate([part.path for part in whole], output)
+        parts.remove()
+    return BatchResult(
+        output=output,
+        model=schema.model_name,
+        version=schema.version,
+        rows=rows,
+        resumed_rows=resumed,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _read(table: Source, plan: Plan, *, start: int, rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches with the number of their first row."""
+    for batch in table.batches(plan.read, start=start, rows=rows):
+        yield start, batch
+        start += batch.num_rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One batch to the rows of the output."""
+
+    model: FramePredictor
+    plan: Plan
+    outputs: Sequence[str] | None
+
+    def __call__(self, first: int, batch: pa.RecordBatch) -> pa.RecordBatch:
+        frame = batch.select(list(self.plan.sent)).to_pandas(split_blocks=True, integer_object_nulls=True)
+        try:
+            found = self.model.infer(frame, outputs=self.outputs)
+        except Invalid as error:
+            last = first + batch.num_rows - 1
+            raise Invalid(
+                f"rows {first} to {last} of the file: {error.message}", code=error.code, field=error.field
+            ) from error
+        results = columns_of(found, batch.num_rows)
+        if twice := sorted(set(self.plan.kept) & set(results)):
+            raise Invalid(
+                f"column {twice[0]!r} is one of the file and an output of the model: keep other columns",
+                code="column_ambiguous",
+                field=twice[0],
+            )
+        kept = batch.select(list(self.plan.kept))
+        arrays = [*kept.columns, *map(_array, results.values())]
+        return pa.RecordBatch.from_arrays(arrays, names=[*self.plan.kept, *results])
+
+
+def _array(column: Array) -> pa.Array:
+    """Texts stay texts in a batch in which all of them are missing."""
+    return pa.array(column, pa.string() if column.dtype == object else None)
+
+
+def _in_order(
+    asked: Callable[[int, pa.RecordBatch], pa.RecordBatch],
+    batches: Iterator[tuple[int, pa.RecordBatch]],
+    *,
+    in_flight: int,
+) -> Iterator[pa.RecordBatch]:
+    """The answers in the order of the batches, of which at most `in_flight` are under way."""
+    pending: deque[Future[pa.RecordBatch]] = deque()
+    threads = ThreadPoolExecutor(max_workers=in_flight, thread_name_prefix="modelyard-batch")
+    try:
+        for first, batch in batches:
+            pending.append(threads.submit(asked, first, batch))
+            if len(pending) >= in_flight:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
