@@ -53,6 +53,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "deployment.created": "A deployment was asked for.",
     "deployment.scaled": "A deployment was given another number of replicas.",
     "deployment.autoscaled": "A deployment's replicas were left to its target, within bounds.",
+    "deployment.pinned": "A deployment is kept on one image of its version, or follows the newest again.",
     "deployment.replace_requested": "Somebody asked that another version take the place of a deployment's version.",
     "deployment.replaced": "A deployment serves another version at the same address.",
     "deployment.replace_failed": "A deployment's version was not replaced; the earlier one goes on serving.",
