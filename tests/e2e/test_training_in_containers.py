@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from image_engines import real_dockerd
 from machine_base import machine_base
+from notebook_files import code_cell, notebook_text
 from ports import find_free_port
 from tests.e2e.stack import EXAMPLES, Stack, wait_for
 from tests.e2e.test_outages import CONTROL
@@ -85,6 +86,28 @@ def test_an_example_trains_in_a_container_while_the_control_plane_is_killed(plat
     assert (str(version["version"]), version["run_id"]) == (job["model_version"], job["run_id"])
     tracked = stack.tracker.get("/api/2.0/mlflow/runs/get", params={"run_id": job["run_id"]}).json()
     assert tracked["run"]["info"]["status"] == "FINISHED"
+
+
+def test_a_notebook_runs_in_a_container_and_leaves_what_it_executed(
+    platform: ContainerStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = platform.stack
+    monkeypatch.setenv("API_KEY", "a-secret-of-the-test")
+    file = tmp_path / "noted.ipynb"
+    tagged = code_cell("part = 1", tags=["parameters"])
+    shows = "import os, mlflow, sklearn\nprint(os.environ['API_KEY'], part)\npart"
+    file.write_text(notebook_text(tagged, shows, "1 / part"))
+    requirements = ["-r", "pandas>=2", "-r", "scikit-learn>=1.5"]
+    given = ["--param", "part=0", "--secret", "API_KEY", "--runner", "docker"]
+    done = stack.run("train", str(file), *requirements, *given, check=False, timeout=500)
+
+    assert "the notebook failed: cell 4 of 4, line 1, `1 / part`: ZeroDivisionError: division by zero" in done.stderr
+    (job,) = stack.get("/mlops/jobs", model_name="noted")["jobs"]
+    executed = stack.api.get(f"/mlops/jobs/{job['job_id']}/notebook").json()
+    printed, shown = executed["cells"][2]["outputs"]
+    assert (printed["text"], shown["data"]["text/plain"]) == ("*** 0\n", "0")
+    assert "cell 3 of 4 took " in stack.job_log(job["job_id"])
+    assert platform.containers() == []
 
 
 def test_a_job_in_a_container_is_cancelled_from_the_command_line(platform: ContainerStack, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from notebook_files import code_cell, notebook_text
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.target.fake import FakeTarget
@@ -124,6 +125,24 @@ class TestUpload:
     ) -> None:
         response = client.post("/mlops/training/upload", json=UPLOAD | {"script_name": script_name})
         assert (response.status_code, response.json()["model_name"]) == (202, model_name)
+
+    def test_a_notebook_as_a_file_of_a_form_is_taken_with_its_parameters(
+        self, client: TestClient, control_plane: ControlPlane, alice: Principal
+    ) -> None:
+        notebook = notebook_text(code_cell("depth = 1", tags=["parameters"]), "fit(depth)").encode()
+        files = {"script": ("my_note.ipynb", notebook)}
+        taken = client.post("/mlops/training/upload", data={"parameters": '{"depth": 8}'}, files=files)
+        refused = client.post("/mlops/training/upload", data={"parameters": '{"width": 8}'}, files=files)
+        broken = client.post("/mlops/training/upload", files={"script": ("my_note.ipynb", b"{}")})
+
+        assert (taken.status_code, taken.json()["model_name"]) == (202, "my-note")
+        job = client.get(f"/mlops/jobs/{taken.json()['job_id']}").json()
+        assert (job["source"]["script_name"], job["source"]["parameters"]) == ("my_note.ipynb", {"depth": 8})
+        assert (refused.status_code, refused.json()["field"]) == (400, "parameters.width")
+        assert (broken.status_code, broken.json()["code"]) == (400, "notebook_invalid")
+        for name in ("notebook", "notebook.html"):
+            absent = client.get(f"/mlops/jobs/{taken.json()['job_id']}/{name}")
+            assert (absent.status_code, absent.json()["code"]) == (404, "notebook_not_found")
 
     def test_a_fault_of_the_scripts_name_is_no_fault_of_the_models(self, client: TestClient) -> None:
         response = client.post("/mlops/training/upload", json=UPLOAD | {"script_name": "train.txt"})

@@ -69,7 +69,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "properties": {
                         "script": {"type": "string", "format": "binary"},
                         **_each(("requirements", "constraints", "arguments"), type="array", items={"type": "string"}),
-                        **_each(("environment", "secrets", "data"), type="string", format="json"),
+                        **_each(("environment", "secrets", "parameters", "data"), type="string", format="json"),
                         **_each(
                             ("experiment_name", "model_name", "logged_model", "best_of", "requires_python", "runner"),
                             type="string",

@@ -100,6 +100,29 @@ class TestScripts:
         assert models["from outside"].run_id is None
         assert models["from the first"].run_id is not None
 
+    def test_only_experiments_below_a_name_are_searched_where_one_is_given(self, mlflow_server: str, ran: str) -> None:
+        below = MlflowTracking(uri=mlflow_server, experiments_below="own-")
+        nowhere = MlflowTracking(uri=mlflow_server, experiments_below="/Shared/none/")
+
+        assert [run.experiment_name for run in below.runs_tagged("modelyard.run_key", ran)] == [f"own-{ran}"]
+        assert [model.name for model in below.models_tagged("modelyard.run_key", ran)] == ["from elsewhere"]
+        assert nowhere.runs_tagged("modelyard.run_key", ran) == []
+        assert nowhere.models_tagged("modelyard.run_key", ran) == []
+
+    def test_files_are_added_to_a_run_in_place_of_those_of_the_same_paths(
+        self, tracking: MlflowTracking, client: mlflow.MlflowClient, ran: str, tmp_path: Path
+    ) -> None:
+        run_id = tracking.runs_tagged("modelyard.run_key", ran)[0].run_id
+        (tmp_path / "notebook").mkdir()
+        for text in ("first", "second"):
+            (tmp_path / "notebook" / "train.ipynb").write_text(text)
+            tracking.add_run_files(run_id, tmp_path)
+
+        copy = client.download_artifacts(run_id, "notebook/train.ipynb")
+        assert Path(copy).read_text() == "second"
+        with pytest.raises(NotFound):
+            tracking.add_run_files("0" * 32, tmp_path)
+
     def test_what_is_downloaded_is_an_mlflow_model_folder(
         self, tracking: MlflowTracking, ran: str, tmp_path: Path
     ) -> None:

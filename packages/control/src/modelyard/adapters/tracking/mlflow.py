@@ -82,6 +82,8 @@ class MlflowTracking(MlflowRemoval):
         """Search all experiments for runs with the tag."""
         with self._server.call(f"run with tag {key}") as client:
             experiments = self._experiments(client)
+            if not experiments:
+                return []
             found = pages(
                 client.search_runs,
                 list(experiments),
@@ -114,7 +116,7 @@ class MlflowTracking(MlflowRemoval):
         """Search all experiments for models with the tag."""
         with self._server.call(f"model with tag {key}") as client:
             experiments = self._experiments(client)
-            return _ready_models(client, experiments, f"tags.`{key}` = '{value}'")
+            return _ready_models(client, experiments, f"tags.`{key}` = '{value}'") if experiments else []
 
     def logged_model(self, uri: str) -> LoggedModel:
         """Find the model by its id, or by its name in the run."""
