@@ -31,6 +31,7 @@ def job(job_id: str = "job-1", **changes: Any) -> dict[str, Any]:
         "experiment_name": "churn",
         "deployment_id": None,
         "deployment_url": None,
+        "api_url": None,
         "source": None,
         "logged_models": [],
         "selection": None,

@@ -10,6 +10,7 @@ from modelyard.rollouts.measures import (
     Measured,
     Progress,
     Reading,
+    at_new_share,
     findings,
     look,
     slow_bound,
@@ -50,6 +51,13 @@ class TestALook:
         progress = _look(Progress(), _read(1, 0))
         progress = _look(progress, _read(1, 10), _read(2, 3), _read(2, 4, source="other"), _read(3, 99, 99))
         assert progress.evidence[Guardrail.ERRORS].canary == Counts(7, 0)
+
+    def test_what_production_answered_before_the_candidate_had_a_share_is_not_compared(self) -> None:
+        progress = _look(Progress(), _read(1, 0), _read(2, 0))
+        progress = at_new_share(_look(progress, _read(1, 3_000), _read(2, 0)))
+        progress = _look(progress, _read(1, 3_050, 5), _read(2, 50, 5))
+        errors = progress.evidence[Guardrail.ERRORS]
+        assert (errors.canary, errors.control) == (Counts(50, 5), Counts(50, 5))
 
     def test_comparisons_are_disagreement(self) -> None:
         progress = _look(Progress(), comparisons=(Comparison("dep-2", 20, 12),))

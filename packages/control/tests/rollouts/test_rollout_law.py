@@ -20,7 +20,9 @@ UNDER_WAY = [status for status in RolloutStatus if status.is_under_way]
 
 @st.composite
 def rollouts(draw: st.DrawFn) -> Rollout:
-    """Any that has not ended."""
+    """Any that has not ended. A step is entered when the candidate is ready, and not before."""
+    status = draw(st.sampled_from(UNDER_WAY))
+    last = 0 if status is RolloutStatus.PENDING else len(PLAN.steps) - 1
     return Rollout(
         rollout_id="ro-1",
         tenant_id="acme",
@@ -28,8 +30,8 @@ def rollouts(draw: st.DrawFn) -> Rollout:
         former=FORMER,
         candidate=CANDIDATE,
         plan=PLAN,
-        status=draw(st.sampled_from(UNDER_WAY)),
-        step=draw(st.integers(0, len(PLAN.steps) - 1)),
+        status=status,
+        step=draw(st.integers(0, last)),
         step_since=NOW - timedelta(seconds=draw(st.integers(0, 10_000))),
         reason=None,
         progress=Progress(step_requests=draw(st.integers(0, 1_000))),

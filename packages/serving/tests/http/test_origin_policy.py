@@ -99,6 +99,7 @@ class TestMetadata:
             "run_id": None,
             "mlflow_uri": "http://mlflow.models.svc:5000/mlflow",
             "model_loaded": True,
+            "device": "cpu",
         }
         model = {"name": "twice", "version": "7", "run_id": None}
         assert httpx.get(f"{server.url}/health").json() == {"status": "healthy", "model": model}

@@ -144,8 +144,13 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
 
 
 def at_new_share(progress: Progress) -> Progress:
-    """The progress when the candidate's share has changed."""
-    return replace(progress, step_requests=0)
+    """The progress when the candidate's share has changed.
+
+    Requests of production that came before are dropped where the candidate had none to compare them with, as in a
+    shadow step: load changes over time, so only what was answered at the same time tells the two versions apart.
+    """
+    evidence = {rail: replace(one, pending_control=NONE) for rail, one in progress.evidence.items()}
+    return replace(progress, evidence=evidence, step_requests=0)
 
 
 def findings(progress: Progress, plan: Plan) -> Mapping[Guardrail, Finding]:
