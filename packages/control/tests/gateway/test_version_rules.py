@@ -228,7 +228,13 @@ class TestStableAddresses:
         assert answer(self.found([starting])) == (503, "model_not_ready")
 
     def test_metrics_are_not_reachable(self) -> None:
-        for path in ("/churn/metrics", "/churn/versions/1/metrics", "/churn/m%65trics/", "/churn//metrics"):
+        for path in (
+            "/churn/metrics",
+            "/churn/versions/1/metrics",
+            "/churn/m%65trics/",
+            "/churn//metrics",
+            "/churn/drift",
+        ):
             assert answer(self.found([deployment(1, 1)], path=path)) == (404, "not_found")
 
     @pytest.mark.parametrize("path", SPELLINGS)

@@ -107,6 +107,7 @@ def _random_segments(random: Random, state: GatewayState) -> Sequence[str]:
             ["predict"],
             ["v2", "models", "m"],
             ["metrics"],
+            ["drift"],
             ["versions", "1", "predict"],
             ["versions"],
             ["versions", "2", "metrics"],

@@ -37,6 +37,7 @@ HTTPS_REQUIRED = Answered(403, "https_required")
 _NOT_FOUND = Answered(404, "not_found")
 Outcome = Sent | Answered
 _URL = "url"
+_INTERNAL = {"metrics", "drift"}
 
 
 class NaiveGateway:
@@ -154,7 +155,7 @@ class NaiveGateway:
         if isinstance(found, Answered):
             return found
         left = path_left(path, strip)
-        if not is_protocol and not found.backend.startswith(_URL) and left.split("/")[1] == "metrics":
+        if not is_protocol and not found.backend.startswith(_URL) and left.split("/")[1] in _INTERNAL:
             return _NOT_FOUND
         return Sent(found.backend, left)
 
@@ -228,7 +229,7 @@ class NaiveGateway:
         if not versions:
             return _NOT_FOUND
         rest, strip = segments[1:], before + 1
-        if rest[:1] == ["metrics"] or (rest[:1] == ["versions"] and rest[2:3] == ["metrics"]):
+        if set(rest[:1]) & _INTERNAL or (rest[:1] == ["versions"] and set(rest[2:3]) & _INTERNAL):
             return _NOT_FOUND
         asked = (
             ",".join(request.headers.get("modelyard-version", [])) if "modelyard-version" in request.headers else None

@@ -15,7 +15,12 @@ LAYERED_RUNTIME = {
             "name": "modelyard",
             # A header that came twice is one list (RFC 9110, 5.3). Matched one by one, the value that suits a rule
             # would hide the other.
-            "static_layer": {"envoy.reloadable_features.match_headers_individually": False},
+            "static_layer": {
+                "envoy.reloadable_features.match_headers_individually": False,
+                # By itself Envoy refuses a pattern of more than 100 instructions, and with it the configuration of all
+                # tenants: names and paths that we take have more. RE2 limits the memory of a pattern in any case.
+                "re2.max_program_size.error_level": 1_000_000,
+            },
         }
     ]
 }

@@ -27,7 +27,7 @@ _DisplayName = Annotated[str, Field(min_length=1, max_length=300, examples=["ML 
 _Description = Annotated[str, Field(max_length=5000)]
 _Notes = Annotated[str, Field(max_length=10_000, examples=["Initial Release of ML Model v1"])]
 _Name = Annotated[str, Field(max_length=100)]
-_Timeout = Annotated[float, Field(gt=0, le=86_400)]
+_Timeout = Annotated[float, Field(ge=0.001, le=86_400)]
 _Protocols = Annotated[list[Annotated[str, Field(max_length=10)]], Field(max_length=5, examples=[["https"]])]
 # Strict bodies take no text for an enumeration or a time.
 _Scheme = Annotated[VersioningScheme, Field(strict=False)]

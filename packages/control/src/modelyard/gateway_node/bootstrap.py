@@ -59,6 +59,7 @@ def proof(configuration: Configuration) -> dict[str, Any]:
         route_config={"validate_clusters": True, **_untyped(configuration.routes)},
     )
     return {
+        "layered_runtime": LAYERED_RUNTIME,
         "static_resources": {
             "clusters": [
                 *(_static(dict(cluster), assigned) for cluster in configuration.clusters),
@@ -77,7 +78,7 @@ def proof(configuration: Configuration) -> dict[str, Any]:
                     ],
                 }
             ],
-        }
+        },
     }
 
 

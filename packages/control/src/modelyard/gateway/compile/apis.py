@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from modelyard.gateway.compile.models import MODEL_HEADER, NO_METRICS, tenant_condition
+from modelyard.gateway.compile.models import INTERNAL, MODEL_HEADER, NOT_INTERNAL, tenant_condition
 from modelyard.gateway.compile.notices import link_to, notices
 from modelyard.gateway.compile.routes import API_HEADER, RouteMaker
 from modelyard.gateway.compile.spelling import depth, tenant_prefix
@@ -94,8 +94,8 @@ class ApiRoutes:
             if api.protocols == ("https",):
                 yield from _plain(maker, f".{choice.name}{name}", match)
             if isinstance(found, Found) and found.is_model_server:
-                metrics = replace(match, segments=(*match.segments, "metrics"))
-                yield maker.respond(f".{choice.name}{name}.metrics", metrics, NO_METRICS)
+                metrics = replace(match, segments=(*match.segments, INTERNAL))
+                yield maker.respond(f".{choice.name}{name}.metrics", metrics, NOT_INTERNAL)
             yield maker.to(f".{choice.name}{name}", match, found, prefix=prefix, timeout_seconds=timeout)
         if choice.pattern is None:
             unknown = Respond(404, "api_revision_unknown", f"API '{api.api_id}' has no such revision online")

@@ -1,8 +1,9 @@
 """Routes of the stable address of a model: `/churn/…`, `/churn/versions/3/…`, and the same for gRPC by metadata."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from modelyard.gateway.compile.listing import listed
 from modelyard.gateway.compile.routes import API_HEADER, RouteMaker
 from modelyard.gateway.compile.spelling import encoded, is_plain, spellings, tenant_prefix
 from modelyard.gateway.compile.targets import Targets
@@ -11,7 +12,9 @@ from modelyard.principals import FIRST_TENANT
 
 MODEL_HEADER = "modelyard-model"
 TENANT_HEADER = "modelyard-tenant"
-NO_METRICS = Respond(404, "not_found", "metrics of models are not reachable through the gateway")
+INTERNAL = "metrics|drift"
+"""What a model server counts of all its callers: the segment of its path that none of them reaches."""
+NOT_INTERNAL = Respond(404, "not_found", "metrics of models are not reachable through the gateway")
 _ANY_PORT = "(?::[0-9]+)?"
 
 
@@ -28,8 +31,8 @@ def model_routes(targets: Targets, tenant_id: str, model_name: str, access: Acce
         return Match(path=prefix or "/", segments=(spellings(model_name), *segments), grpc=False, headers=headers)
 
     versions = targets.versions(tenant_id, model_name)
-    yield maker.respond(".metrics", at("metrics"), NO_METRICS)
-    yield maker.respond(".versions.metrics", at("versions", "[^/]+", "metrics"), NO_METRICS)
+    yield maker.respond(".metrics", at(INTERNAL), NOT_INTERNAL)
+    yield maker.respond(".versions.metrics", at("versions", "[^/]+", INTERNAL), NOT_INTERNAL)
     for version in versions:
         found = targets.version(tenant_id, model_name, version)
         yield maker.to(f".versions.{version}", at("versions", str(version)), found, prefix=f"{base}/versions/{version}")
@@ -91,5 +94,5 @@ def _asks_for(version: int) -> ValueMatch:
     return ValueMatch(VERSION_HEADER, MatchKind.EXACT, str(version))
 
 
-def _unknown(model_name: str, versions: object) -> str:
-    return f"this version of model '{model_name}' is not deployed; deployed are {versions}"
+def _unknown(model_name: str, versions: Sequence[int]) -> str:
+    return f"this version of model '{model_name}' is not deployed; deployed are [{listed(versions)}]"

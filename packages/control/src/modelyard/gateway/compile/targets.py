@@ -66,9 +66,9 @@ class Targets:
             return split
         versions = self._models.get((tenant_id, model_name), [])
         production = self._stages.get((tenant_id, model_name), ModelStages()).production
-        if any(each.version == production and each.is_ready for each in versions):
-            return self._forward(self._best(versions, production), "production", "it is the version in production")
         ready = [each.version for each in versions if each.is_ready and each.address is not None]
+        if production in ready:
+            return self._forward(self._best(versions, production), "production", "it is the version in production")
         if ready:
             newest = self._best(versions, max(ready))
             why = "none is in production" if production is None else f"version {production}, in production, does not"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from modelyard.gateway.compile.listing import listed
 from modelyard.gateway.compile.spelling import parent_and_name
 from modelyard.gateway.domain import Api, OnMissing, VersioningScheme, VersionSet
 from modelyard.gateway.states import ApiStatus
@@ -142,4 +143,4 @@ def _without_version(version_set: VersionSet, apis: Sequence[Api], offered: Sequ
 
 
 def _listed(versions: Sequence[Api]) -> str:
-    return ", ".join(sorted(str(api.api_version) for api in versions)) or "none, as there is no version yet"
+    return listed(sorted(str(api.api_version) for api in versions)) or "none, as there is no version yet"

@@ -86,8 +86,11 @@ def _route(route: Route, table: RouteTable, tls_port: int | None) -> dict[str, A
 
 def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, Any]:
     backend = table.backends[action.destinations[0].backend]
-    timeout = _NEVER if action.timeout_seconds is None else f"{action.timeout_seconds:g}s"
-    forward: dict[str, Any] = {"timeout": timeout, "idle_timeout": _NEVER, "retry_policy": _RETRIES}
+    forward: dict[str, Any] = {
+        "timeout": _timeout(action.timeout_seconds),
+        "idle_timeout": _NEVER,
+        "retry_policy": _RETRIES,
+    }
     if action.version is not None:
         forward["retry_policy"] = _RETRIES_OF_VERSION
     if len(action.destinations) == 1:
@@ -115,6 +118,11 @@ def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, 
     if backend.host is not None:
         forward["host_rewrite_literal"] = backend.host
     return forward
+
+
+def _timeout(seconds: float | None) -> str:
+    """In whole milliseconds, one at least: nothing would be no timeout, and Envoy reads no exponents."""
+    return _NEVER if seconds is None else f"{max(seconds, 0.001):.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def _request_headers(action: Forward) -> dict[str, Any]:
