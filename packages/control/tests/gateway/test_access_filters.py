@@ -240,6 +240,9 @@ class TestKeys:
         spoofed = [("modelyard-subscription", "sub-all"), ("Modelyard-Subscription", "sub-all")]
         assert caller(keys.get("/open", spoofed)) is None
         assert caller(keys.get("/a", [*spoofed, *with_key("sub-a-one")])) == "sub-a"
+        mixed = ("modelyard_subscription", "Modelyard_Shadow", "x-forwarded_prefix", "X_Forwarded_Prefix", "my_own")
+        names = {name for name, _ in reached(keys.get("/open", [(name, "sub-all") for name in mixed]))["headers"]}
+        assert {name for name in names if "_" in name} == {"my_own"}
 
     def test_a_route_that_goes_by_the_client_is_chosen_anew_when_it_is_known(self, keys: Gateway) -> None:
         assert caller(keys.get("/sticky", with_key("sub-a-one"))) == "sub-a"

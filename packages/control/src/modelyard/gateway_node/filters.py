@@ -85,5 +85,7 @@ SPOOFABLE_HEADERS: tuple[str, ...] = (
     "modelyard-route-reason",
     "modelyard-shadow",
     "modelyard-subscription",
+    "x-forwarded-prefix",
 )
-"""Set by the gateway alone. What a caller sends under these names is removed before anything looks at it."""
+"""Set by the gateway alone. What a caller sends under these names is removed before anything looks at it, also where it
+is written with underscores: servers that read headers as variables (WSGI, CGI) take it for the same name."""

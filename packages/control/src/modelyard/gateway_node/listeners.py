@@ -139,7 +139,13 @@ def _filter(name: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 _STRIPPED = typed(
     "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-    mutations=[{"remove": name} for name in SPOOFABLE_HEADERS],
+    mutations=[
+        {
+            "remove_on_match": {
+                "key_matcher": {"safe_regex": {"regex": "|".join(SPOOFABLE_HEADERS).replace("-", "[-_]")}},
+            }
+        }
+    ],
 )
 _READINESS = typed(
     "envoy.extensions.filters.http.health_check.v3.HealthCheck",
