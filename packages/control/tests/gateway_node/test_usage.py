@@ -111,9 +111,11 @@ class TestReports:
         usage.report_new(reports.append)
         with log.open("ab") as file:
             file.write(line(**ENDPOINT) * 2)
+            file.write(line(**ENDPOINT)[:20])  # The disk was full, or Envoy was killed.
         log.replace(log.with_name("access.log.1"))
         log.write_bytes(line(**ENDPOINT) * 4)
-        while usage.report_new(reports.append):
-            pass
+        for _ in range(4):
+            usage.report_new(reports.append)
+        assert not usage.report_new(reports.append)
         usage.report_new(reports.append)
         assert [row.calls for report in reports for row in report.rows] == [1, 2, 4]

@@ -92,6 +92,8 @@ class UsageLog:
             log.seek(offset)
             content = log.read(_MOST_BYTES)
         end = content.rfind(b"\n") + 1
+        if not end and path != self._log:
+            end = len(content)  # Nobody ends the last line of a part that was moved aside.
         rows = counted(content[:end].splitlines())
         # A node whose folder was lost must not use a number again that was counted.
         number = max(self._progress.number + 1, int(self._now() * 1000)) if rows else self._progress.number
