@@ -272,6 +272,11 @@ class Gateway:
         """Make another revision, with a target as of `create_api`; it answers behind `;rev=N` until it is released."""
         return Revision.from_json(self._transport.post(_path("apis", api_id, "revisions"), fields))
 
+    def set_revision_online(self, api_id: str, revision: int, *, is_online: bool) -> Revision:
+        """Let a revision answer behind `;rev=N`, or not; what is released answers in any case."""
+        where = _path("apis", api_id, "revisions", str(revision))
+        return Revision.from_json(self._transport.patch(where, {"is_online": is_online}))
+
     def releases(self, api_id: str, *, limit: int | None = None) -> Iterator[Release]:
         """The change log of an API, the newest first."""
         pages = self._transport.pages(_path("apis", api_id, "releases"), plural="releases", query={}, limit=limit)

@@ -1,5 +1,6 @@
 """Version sets, APIs, revisions and releases over HTTP: what may be made, what is refused, and what a release says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -155,6 +156,8 @@ def test_an_end_is_announced_and_can_be_taken_back(made: TestClient) -> None:
     post(made, "apis", API | {"api_id": "ml-model-v2", "api_version": "v2"})
     where = f"{ROOT}/apis/ml-model-v1"
     end = {"status": "deprecated", "sunset_at": "2090-01-01T00:00:00Z", "successor": "ml-model-v2"}
+    for field in ("sunset_at", "successor"):
+        assert code(made.patch(where, json={field: end[field]})) == (400, "api_end_invalid", field)
     answer = made.patch(where, json=end).json()
     assert (answer["status"], answer["successor"]) == ("deprecated", "ml-model-v2")
     assert code(made.patch(where, json={"sunset_at": "2001-01-01T00:00:00Z"}))[:2] == (400, "sunset_invalid")
@@ -163,6 +166,23 @@ def test_an_end_is_announced_and_can_be_taken_back(made: TestClient) -> None:
     assert explained(made, "https://gateway/ml-model/v1")["status"] == 410
     active = made.patch(where, json={"status": "active"}).json()
     assert (active["status"], active["deprecated_at"], active["sunset_at"]) == ("active", None, None)
+
+
+def test_revisions_are_taken_offline_to_make_room_for_others(made: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelyard.gateway.service.MOST_REVISIONS", 2)
+    where = f"{ROOT}/apis/ml-model-v1/revisions"
+    other = {"service_url": "https://other.example.com/v1"}
+    post(made, "apis/ml-model-v1/revisions", other)
+    assert code(made.post(where, json=other))[:2] == (409, "too_many_revisions")
+    assert made.patch(f"{where}/1", json={"is_online": False}).json()["is_online"] is False
+    assert post(made, "apis/ml-model-v1/revisions", other)["api_revision"] == 3
+    assert code(made.patch(f"{where}/1", json={"is_online": True}))[:2] == (409, "too_many_revisions")
+
+
+def test_releases_at_once_come_one_after_the_other(made: TestClient) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        releases = list(pool.map(lambda _: post(made, "apis/ml-model-v1/releases", {}), range(6)))
+    assert sorted(release["number"] for release in releases) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_change_of_an_older_state_is_refused(made: TestClient) -> None:

@@ -125,6 +125,11 @@ class TestApply:
         outcome = _apply(code, other, keeps, prunes=True)
         assert [each.key for each in outcome.changes if each.action is Action.DELETE] == ["team", "ml-model-v1"]
 
+    def test_an_end_of_an_api_that_is_active_is_refused(self, code: GatewayCode) -> None:
+        ending = _FILE.replace("    release:", "    sunset_at: 2090-01-01T00:00:00Z\n    release:")
+        with pytest.raises(Invalid, match="sunset_at: expected none of an API that is active"):
+            _apply(code, ending)
+
     def test_a_deprecated_api_keeps_its_moment(self, code: GatewayCode) -> None:
         deprecated = _FILE.replace("    release:", "    status: deprecated\n    release:")
         _apply(code, deprecated)

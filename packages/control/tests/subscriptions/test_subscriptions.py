@@ -1,6 +1,8 @@
 """Products, subscriptions, issuers, limits and usage."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -246,6 +248,11 @@ class TestIssuers:
             ({"keys": [rsa_jwk(use="enc")]}, "all are for another use"),
             ({"keys": [{"kty": "RSA", "n": 5, "e": "AQAB"}]}, r"jwks\.keys\.0\.n: expected text"),
             ({"keys": ["text"]}, "got None"),
+            ({"keys": [rsa_jwk(n="!" * 342)]}, r"jwks\.keys\.0: expected a public key of kind RSA that can be used"),
+            ({"keys": [rsa_jwk(e="EQ")]}, "the exponent 3 or 65537"),
+            ({"keys": [{"kty": "EC", "crv": "P-256", "x": "abc", "y": "def"}]}, "of kind EC that can be used"),
+            ({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "abc"}]}, "of kind OKP that can be used"),
+            ({"keys": [rsa_jwk(alg="HS256")]}, "all are for another use, curve or algorithm"),
         ],
     )
     def test_only_public_keys_that_sign_are_taken(self, jwks: dict[str, Any], said: str) -> None:
@@ -255,7 +262,8 @@ class TestIssuers:
     def test_what_verifies_nothing_is_left_out(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         content = json.loads(ECAlgorithm.to_jwk(key.public_key())) | {"kid": "ec", "x5c": ["…"]}
-        kept = json.loads(public_keys({"keys": [content, rsa_jwk(use="enc")]}))
+        others = [rsa_jwk(use="enc"), rsa_jwk(alg="RSA-OAEP"), {"kty": "OKP", "crv": "X25519", "x": "abc"}]
+        kept = json.loads(public_keys({"keys": [content, *others]}))
         assert [set(each) for each in kept["keys"]] == [{"kty", "crv", "x", "y", "kid"}]
         signed = jwt.encode({"sub": "anna"}, key, algorithm="ES256")
         assert jwt.decode(signed, jwt.PyJWK(kept["keys"][0]), algorithms=["ES256"]) == {"sub": "anna"}
@@ -437,3 +445,29 @@ class TestUsage:
         clock.sleep(401 * 86_400)
         parts.usage.make_pass()
         assert parts.usage.totals(admin, since=hour) == []
+
+
+class TestAtOnce:
+    @pytest.mark.parametrize(
+        ("make", "code"),
+        [
+            (make_gold, "product_exists"),
+            (lambda parts, admin: subscribe(parts, admin, name="shop"), "name_taken"),
+            (lambda parts, admin: subscribe(parts, admin, client=Client("entra", "shop")), "client_taken"),
+        ],
+    )
+    def test_what_several_make_at_once_is_made_once(
+        self, parts: Parts, admin: Principal, make: Callable[[Parts, Principal], None], code: str
+    ) -> None:
+        trust(parts, admin)
+
+        def outcome(_: int) -> str:
+            try:
+                make(parts, admin)
+            except Conflict as exc:
+                return exc.code
+            return "made"
+
+        with ThreadPoolExecutor(6) as pool:
+            outcomes = list(pool.map(outcome, range(6)))
+        assert (outcomes.count("made"), outcomes.count(code)) == (1, 5)

@@ -1,4 +1,4 @@
-"""`modelyard apis`: list, create, show, changes, revise, deprecate, retire, delete; and version sets of them."""
+"""`modelyard apis`: list, create, show, changes, revise, offline, online, deprecate, retire, delete; version sets."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=NounGroup,
     rich_markup_mode=None,
-    help="APIs of the gateway: list (the default), create, show, changes, revise, deprecate, retire, delete, sets, "
-    "create-set.",
+    help="APIs of the gateway: list (the default), create, show, changes, revise, offline, online, deprecate, retire, "
+    "delete, sets, create-set.",
 )
 ApiArgument = Annotated[str, typer.Argument(help="The API's id.", metavar="API")]
+RevisionArgument = Annotated[int, typer.Argument(help="The revision's number.", metavar="REVISION", min=1)]
 ServiceOption = Annotated[
     str | None, typer.Option("--service-url", help="A server that answers, not one of ours.", metavar="URL")
 ]
@@ -177,6 +178,32 @@ def revise(
         made = client.gateway.create_revision(api, description=description, **target)
     number = made.api_revision
     say(f"revision {number} answers behind ;rev={number}; modelyard releases create {api} releases it")
+
+
+@app.command()
+def offline(api: ApiArgument, revision: RevisionArgument, *, url: UrlOption = None, home: HomeOption = None) -> None:
+    """Let a revision answer behind ;rev=N no more. An API has 100 revisions online at most.
+
+    \b
+    Examples:
+      modelyard apis offline churn-v1 2
+    """
+    with connect(url, home) as client:
+        client.gateway.set_revision_online(api, revision, is_online=False)
+    say(f"revision {revision} of API {api} is offline")
+
+
+@app.command()
+def online(api: ApiArgument, revision: RevisionArgument, *, url: UrlOption = None, home: HomeOption = None) -> None:
+    """Let a revision answer behind ;rev=N again.
+
+    \b
+    Examples:
+      modelyard apis online churn-v1 2
+    """
+    with connect(url, home) as client:
+        client.gateway.set_revision_online(api, revision, is_online=True)
+    say(f"revision {revision} answers behind ;rev={revision}")
 
 
 @app.command()

@@ -8,6 +8,9 @@ from modelyard_client.cli.connection import connect
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
 from modelyard_client.cli.terminal import print_facts, print_json, print_table
 
+_SHOWN = 200
+"""Of why a node refuses a configuration; Envoy may quote it."""
+
 
 def status(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None) -> None:
     """Show the gateway's public addresses, and whether its newest configuration is applied.
@@ -26,7 +29,12 @@ def status(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: 
         print_table(
             ("node", "address", "envoy", "problem"),
             (
-                (node["name"], f"{node['host']}:{node['port']}", node["envoy_version"] or "-", node["problem"] or "-")
+                (
+                    node["name"],
+                    f"{node['host']}:{node['port']}",
+                    node["envoy_version"] or "-",
+                    (node["problem"] or node["reason"] or "-")[:_SHOWN],
+                )
                 for node in found.nodes
             ),
         )

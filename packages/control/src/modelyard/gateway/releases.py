@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
 from modelyard.errors import Conflict, NotFound
@@ -113,6 +113,7 @@ class Releases:
         after = self._answering(principal, number, target)
         now = self._clock.now()
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             api = api_within(connection, principal, api_id)
             if release_store.find_release(connection, principal.tenant_id, api_id, release_id) is not None:
                 raise Conflict(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid
 from modelyard.gateway import release_store, store
@@ -38,7 +38,7 @@ from modelyard.revision import check_revision
 MOST_APIS = 1000
 """Of one tenant."""
 MOST_REVISIONS = 100
-"""Of one API: each has a route of its own."""
+"""Of one API, that are online: each has a route of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +123,7 @@ class GatewayService:
             Precondition: code `revision_changed`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = api_within(connection, principal, api_id)
             check_revision(revision, before.revision, subject=before.subject)
             after = self._changed(connection, principal, before, changes)
@@ -142,6 +143,7 @@ class GatewayService:
             NotFound: code `api_not_found`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             api = api_within(connection, principal, api_id)
             store.remove_api(connection, api)
             self._record(connection, principal, "api.deleted", api, before=_fields_of_api(api))
@@ -165,10 +167,10 @@ class GatewayService:
         checked = self._targets.checked(principal, target)
         now = self._clock.now()
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             api = api_within(connection, principal, api_id)
             number = api.latest_revision + 1
-            if number > MOST_REVISIONS:
-                raise Conflict(f"API '{api_id}' has {MOST_REVISIONS} revisions already", code="too_many_revisions")
+            self._check_room(connection, api)
             revision = _revision(principal, api, number, checked, description, timeout_seconds, now)
             release_store.add_revision(connection, revision)
             write_api(connection, api, updated_at=now, latest_revision=number)
@@ -191,12 +193,16 @@ class GatewayService:
 
         Raises:
             NotFound: code `api_not_found` or `api_revision_not_found`.
+            Conflict: code `too_many_revisions`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             api = api_within(connection, principal, api_id)
             before = revision_within(connection, principal, api_id, number)
             if before.is_online == is_online:
                 return before
+            if is_online:
+                self._check_room(connection, api)
             release_store.set_online(connection, before, is_online=is_online)
             action = "api.revision_online" if is_online else "api.revision_offline"
             self._record(connection, principal, action, api, after={"revision": number})
@@ -252,7 +258,18 @@ class GatewayService:
             raise Conflict(f"an API that is {before.status} cannot become {after.status}", code="api_status_refused")
         if after.successor is not None and after.successor != before.successor:
             api_within(connection, principal, after.successor)
+        if after.status is ApiStatus.ACTIVE:
+            _refuse_end(changes)
         return _with_end(after, self._clock.now())
+
+    @staticmethod
+    def _check_room(connection: Connection, api: Api) -> None:
+        revisions = release_store.revisions_of_api(connection, api.tenant_id, api.api_id)
+        if sum(each.is_online for each in revisions) >= MOST_REVISIONS:
+            raise Conflict(
+                f"API '{api.api_id}' has {MOST_REVISIONS} revisions online already: take one offline",
+                code="too_many_revisions",
+            )
 
     def _record(self, connection: Connection, principal: Principal, action: str, of: Api, **what: Any) -> None:
         self._audit.record(connection, principal=principal, action=action, subject=of.subject, **what)
@@ -347,12 +364,21 @@ def _revision(
     )
 
 
+def _refuse_end(changes: Mapping[str, Any]) -> None:
+    """An API that is active has no end, so nobody is left to believe that one was announced."""
+    for name in ("deprecated_at", "sunset_at", "successor"):
+        if changes.get(name) is not None:
+            raise Invalid(
+                f"{name}: expected none of an API that is active; it goes with the status deprecated or retired",
+                code="api_end_invalid",
+                field=name,
+            )
+
+
 def _with_end(api: Api, now: datetime) -> Api:
     """The dates that belong to a status: none of an active one; sunset is not before deprecation."""
     if api.status is ApiStatus.ACTIVE:
-        if api.deprecated_at is not None or api.sunset_at is not None:
-            return replace(api, deprecated_at=None, sunset_at=None, successor=None)
-        return api
+        return replace(api, deprecated_at=None, sunset_at=None, successor=None)
     dated = replace(api, deprecated_at=api.deprecated_at or now)
     if dated.sunset_at is not None and dated.deprecated_at is not None and dated.sunset_at < dated.deprecated_at:
         raise Invalid(

@@ -95,6 +95,7 @@ class VersionSets:
             Precondition: code `revision_changed`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = version_set_within(connection, principal, version_set_id)
             check_revision(revision, before.revision, subject=before.subject)
             after = replace(before, **changes)

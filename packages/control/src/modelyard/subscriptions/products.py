@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.errors import Conflict, NotFound, Precondition
 from modelyard.paging import Page
@@ -60,6 +60,7 @@ class Products:
             revision=1,
         )
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             if store.find_product(connection, principal.tenant_id, product_id) is not None:
                 raise Conflict(f"there is a product '{product_id}' already", code="product_exists")
             store.add_product(connection, product)
@@ -103,6 +104,7 @@ class Products:
         if "api_ids" in wanted:
             wanted["api_ids"] = self._checked(principal, wanted["api_ids"])
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = self.within(connection, principal, product_id)
             check_revision(revision, before.revision, subject=before.subject)
             after = replace(before, **wanted)
@@ -133,6 +135,7 @@ class Products:
             Conflict: code `product_in_use`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             product = self.within(connection, principal, product_id)
             if store.is_used(connection, principal.tenant_id, product_id=product_id):
                 raise Conflict(

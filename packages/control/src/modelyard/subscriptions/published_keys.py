@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.errors import Invalid, Unavailable
 from modelyard.ports.clock import Clock
@@ -82,6 +82,7 @@ class PublishedKeys:
             if keys is None or keys == issuer.jwks:
                 rule_store.change_issuer(connection, issuer, jwks_asked_at=now, jwks_error=error)
                 return
+            lock_chain(connection, issuer.tenant_id)
             is_noted = rule_store.change_issuer(
                 connection,
                 issuer,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Unavailable
 from modelyard.ports.clock import Clock
@@ -50,6 +50,7 @@ class Issuers:
         keys = self._keys(jwks, jwks_url)
         now = self._clock.now()
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = rule_store.find_issuer(connection, principal.tenant_id, issuer_id)
             check_revision(revision, 0 if before is None else before.revision, subject=f"token-issuers/{issuer_id}")
             made = Issuer(
@@ -103,6 +104,7 @@ class Issuers:
             Conflict: code `issuer_in_use`: tokens of it stand for subscriptions.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             found = rule_store.find_issuer(connection, principal.tenant_id, issuer_id)
             if found is None:
                 raise NotFound(f"there is no issuer '{issuer_id}'", code="issuer_not_found")
@@ -139,6 +141,7 @@ class LimitsOfApis:
         if not self._known.has_api(principal, api_id):
             raise NotFound(f"there is no API '{api_id}'", code="api_not_found")
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = rule_store.find_api_limits(connection, principal.tenant_id, api_id)
             made = ApiLimits(
                 api_id=api_id,
@@ -170,6 +173,7 @@ class LimitsOfApis:
             NotFound: code `limits_not_found`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             found = rule_store.find_api_limits(connection, principal.tenant_id, api_id)
             if found is None:
                 raise NotFound(f"the API '{api_id}' has no limits", code="limits_not_found")

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from modelyard.audit.service import AuditLog
+from modelyard.audit.service import AuditLog, lock_chain
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Precondition
 from modelyard.paging import Page
@@ -94,6 +94,7 @@ class Subscriptions:
         )
         self._check_target(principal, scope)
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             if store.count(connection, principal.tenant_id) >= MOST_SUBSCRIPTIONS:
                 raise Conflict(
                     f"there are {MOST_SUBSCRIPTIONS} subscriptions already: cancel one", code="too_many_subscriptions"
@@ -155,6 +156,7 @@ class Subscriptions:
         if "expires_at" in wanted:
             self._check_expiry(wanted["expires_at"])
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = self._changeable(connection, principal, subscription_id, revision)
             after = replace(before, **wanted)
             if after == before:
@@ -188,6 +190,7 @@ class Subscriptions:
         """
         made = new_key()
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = self._changeable(connection, principal, subscription_id, None)
             changed = {f"{key}_digest": key_digest(made), f"{key}_changed_at": self._clock.now()}
             self._write(connection, before, **changed)
@@ -202,6 +205,7 @@ class Subscriptions:
             Conflict: code `subscription_status_invalid`.
         """
         with self._database.write() as connection:
+            lock_chain(connection, principal.tenant_id)
             before = self.within(connection, principal, subscription_id)
             if before.status is status:
                 return before

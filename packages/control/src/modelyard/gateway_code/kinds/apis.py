@@ -101,8 +101,9 @@ class ApiKind:
             ),
         )
         self._release(principal, body, 1)
-        if body.status is not ApiStatus.ACTIVE:
-            self._gateway.change_api(principal, body.api_id, {name: getattr(body, name) for name in _END})
+        end = {name: getattr(body, name) for name in _END}
+        if set(end.values()) != {ApiStatus.ACTIVE, None}:
+            self._gateway.change_api(principal, body.api_id, end)
 
     def change(self, principal: Principal, fields: Fields, current: Fields) -> None:
         """See `Kind`."""
