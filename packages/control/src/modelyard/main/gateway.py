@@ -70,6 +70,6 @@ def resolving(hosts: ServiceHosts) -> Resolve:
     """Says where service URLs lead: to addresses that the gateway may call."""
 
     def resolve(urls: Collection[str]) -> Mapping[str, Sequence[Endpoint]]:
-        return {url: [Endpoint(host, port) for host, port in hosts.find(url)] for url in sorted(urls)}
+        return {url: [Endpoint(host, port) for host, port in places] for url, places in hosts.find(urls).items()}
 
     return resolve

@@ -1,6 +1,6 @@
 """Where service URLs of APIs lead: servers of somebody else's, which people name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 
@@ -18,9 +18,10 @@ class ServiceHosts(Protocol):
         """
         ...
 
-    def find(self, url: str) -> Sequence[tuple[str, int]]:
+    def find(self, urls: Collection[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
         """IP addresses and ports that may be called; none where there are none, or as long as nobody says so in time.
 
-        It is asked again and again, and looks a name up once in a while. It never raises.
+        It is asked for all URLs of all tenants again and again, and looks a name up once in a while. It never raises,
+        and takes seconds at most, however many names have no address: nobody's configuration waits for those.
         """
         ...

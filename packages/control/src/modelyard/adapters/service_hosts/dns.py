@@ -1,17 +1,16 @@
 """Service hosts by the system's resolver. What may be called is decided on addresses, not on names."""
 
 import socket
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from urllib.parse import urlsplit
 
 from modelyard.adapters.receiver.address import AddressRule, Network
 
 _LOOKUP_SECONDS = 3.0
 _FRESH_SECONDS = 30.0
-_LOOKUPS_AT_ONCE = 8
+_LOOKUPS_AT_ONCE = 32
 _PORTS = {"http": 80, "https": 443}
 _REFUSED = (
     "the address of its host is not public, and the operator allows neither its network "
@@ -32,7 +31,6 @@ class DnsServiceHosts:
         self._rule = AddressRule(networks)
         self._hosts = {name.lower(): place for name, place in (hosts or {}).items()}
         self._lookups = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="service-hosts")
-        self._lock = threading.Lock()
         self._found: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     def refusal(self, url: str) -> str | None:
@@ -43,30 +41,44 @@ class DnsServiceHosts:
         addresses = self._look_up(host)
         return _REFUSED if addresses and not any(map(self._rule.permits, addresses)) else None
 
-    def find(self, url: str) -> Sequence[Place]:
+    def find(self, urls: Collection[str]) -> Mapping[str, Sequence[Place]]:
         """See the port."""
-        host, port = _host_and_port(url)
-        if host in self._hosts:
-            return [self._hosts[host]]
-        return [(address, port) for address in self._known(host) if self._rule.permits(address)]
+        places = {url: _host_and_port(url) for url in urls}
+        found = self._known({host for host, _ in places.values()} - self._hosts.keys())
+        return {
+            url: [self._hosts[host]]
+            if host in self._hosts
+            else [(address, port) for address in found[host] if self._rule.permits(address)]
+            for url, (host, port) in places.items()
+        }
 
-    def _known(self, host: str) -> Sequence[str]:
+    def _known(self, hosts: Collection[str]) -> Mapping[str, Sequence[str]]:
         """What was found last, if that is not long ago; what cannot be looked up now keeps what it had."""
-        with self._lock:
-            looked_up, addresses = self._found.get(host, (float("-inf"), ()))
-        if time.monotonic() - looked_up < _FRESH_SECONDS:
-            return addresses
-        found = tuple(sorted(self._look_up(host))) or addresses
-        with self._lock:
-            self._found[host] = (time.monotonic(), found)
-        return found
+        now, before = time.monotonic(), self._found
+        kept = {host: before[host] for host in hosts if host in before}
+        due = [host for host in hosts if host not in kept or now - kept[host][0] >= _FRESH_SECONDS]
+        found = self._look_up_all(due)
+        known = kept | {host: (now, found[host] or kept.get(host, (now, ()))[1]) for host in due}
+        self._found = known
+        return {host: addresses for host, (_, addresses) in known.items()}
+
+    def _look_up_all(self, hosts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """All at once, and together no longer than one of them."""
+        lookups = {host: self._lookups.submit(_addresses, host) for host in hosts}
+        wait(lookups.values(), timeout=_LOOKUP_SECONDS)
+        return {host: tuple(sorted(_result(lookup))) for host, lookup in lookups.items()}
 
     def _look_up(self, host: str) -> Sequence[str]:
-        lookup = self._lookups.submit(_addresses, host)
-        try:
-            return lookup.result(timeout=_LOOKUP_SECONDS)
-        except (TimeoutError, OSError, UnicodeError):
-            return []
+        return self._look_up_all([host])[host]
+
+
+def _result(lookup: Future[Sequence[str]]) -> Sequence[str]:
+    """What was found by now; whoever waits for a thread still waits no more."""
+    lookup.cancel()
+    try:
+        return lookup.result(timeout=0)
+    except (TimeoutError, CancelledError, OSError, UnicodeError):
+        return ()
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
@@ -74,6 +86,6 @@ def _host_and_port(url: str) -> tuple[str, int]:
     return (parts.hostname or "").lower(), parts.port or _PORTS[parts.scheme]
 
 
-def _addresses(host: str) -> list[str]:
+def _addresses(host: str) -> Sequence[str]:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -1,6 +1,6 @@
 """Service hosts in memory: the fake."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,6 +16,6 @@ class FakeServiceHosts:
         """See the port."""
         return self.refused
 
-    def find(self, url: str) -> Sequence[tuple[str, int]]:
+    def find(self, urls: Collection[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
         """See the port."""
-        return self.addresses.get(url, ())
+        return {url: self.addresses.get(url, ()) for url in urls}
