@@ -162,6 +162,7 @@ def test_an_end_is_announced_and_can_be_taken_back(made: TestClient) -> None:
     assert (answer["status"], answer["successor"]) == ("deprecated", "ml-model-v2")
     assert code(made.patch(where, json={"sunset_at": "2001-01-01T00:00:00Z"}))[:2] == (400, "sunset_invalid")
     assert code(made.patch(where, json={"successor": "none"}))[:2] == (404, "api_not_found")
+    assert code(made.patch(where, json={"successor": "ml-model-v1"}))[:2] == (400, "successor_invalid")
     assert made.patch(where, json={"status": "retired"}).json()["status"] == "retired"
     assert explained(made, "https://gateway/ml-model/v1")["status"] == 410
     active = made.patch(where, json={"status": "active"}).json()

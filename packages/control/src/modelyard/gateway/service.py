@@ -256,6 +256,8 @@ class GatewayService:
         after = replace(before, **given)
         if after.status is not before.status and after.status not in TRANSITIONS[before.status]:
             raise Conflict(f"an API that is {before.status} cannot become {after.status}", code="api_status_refused")
+        if after.successor == before.api_id:
+            raise Invalid("successor: expected another API, got this one", code="successor_invalid", field="successor")
         if after.successor is not None and after.successor != before.successor:
             api_within(connection, principal, after.successor)
         if after.status is ApiStatus.ACTIVE:
