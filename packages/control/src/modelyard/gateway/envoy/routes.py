@@ -8,7 +8,17 @@ from modelyard.envoy.resources import typed
 from modelyard.gateway.envoy.clusters import cluster_name, shadow_name
 from modelyard.gateway.envoy.matches import route_match
 from modelyard.gateway.envoy.metadata import route_metadata
-from modelyard.gateway.table import Forward, Mirror, RedirectToHttps, Respond, Route, RouteTable, Sticky, StickyBy
+from modelyard.gateway.table import (
+    VERSION_HEADER,
+    Forward,
+    Mirror,
+    RedirectToHttps,
+    Respond,
+    Route,
+    RouteTable,
+    Sticky,
+    StickyBy,
+)
 from modelyard.gateway_node import ROUTES_NAME
 from modelyard.gateway_node.comparer import COMPARE_HEADER, COMPARER
 from modelyard.gateway_node.misdirected import MISDIRECTED_HEADER
@@ -73,7 +83,8 @@ def _route(route: Route, table: RouteTable, tls_port: int | None) -> dict[str, A
     }
     match action:
         case Forward():
-            return found | {"route": _forward(action, table, is_grpc=bool(route.match.grpc))} | _request_headers(action)
+            forward = _forward(action, table, is_grpc=bool(route.match.grpc))
+            return found | {"route": forward} | _request_headers(route, action)
         case RedirectToHttps():
             redirect = {"https_redirect": True, "port_redirect": tls_port, "response_code": "PERMANENT_REDIRECT"}
             return found | {"redirect": redirect}
@@ -125,10 +136,13 @@ def _timeout(seconds: float | None) -> str:
     return _NEVER if seconds is None else f"{max(seconds, 0.001):.3f}".rstrip("0").rstrip(".") + "s"
 
 
-def _request_headers(action: Forward) -> dict[str, Any]:
-    if not action.request_headers:
-        return {}
-    return {"request_headers_to_add": [_header(name, value) for name, value in action.request_headers.items()]}
+def _request_headers(route: Route, action: Forward) -> dict[str, Any]:
+    added = [_header(name, value) for name, value in action.request_headers.items()]
+    # Callers of an API do not choose versions; a server that has another one than they name would refuse.
+    removes = route.api_id is not None and VERSION_HEADER not in action.request_headers
+    return ({"request_headers_to_add": added} if added else {}) | (
+        {"request_headers_to_remove": [VERSION_HEADER]} if removes else {}
+    )
 
 
 def _hash_policy(sticky: Sticky) -> list[Mapping[str, Any]]:
