@@ -255,9 +255,12 @@ class TestUp:
             assert command.wait(60) == 0
         assert processes() == []
 
-    def test_while_it_waits_an_interrupt_takes_down_what_was_started(self, stack: Stack, processes: Processes) -> None:
-        command = subprocess.Popen([COMMAND, "up", *stack.ports], env=stack.environment, start_new_session=True)
-        while "control" not in stack.pids():
+    @pytest.mark.parametrize("begun", ["supervisor", "gateway", "control"])
+    def test_whatever_it_has_begun_an_interrupt_takes_down_what_was_started(
+        self, light: Stack, processes: Processes, begun: str
+    ) -> None:
+        command = subprocess.Popen([COMMAND, "up", *light.ports], env=light.environment, start_new_session=True)
+        while begun not in light.pids():
             assert command.poll() is None
         command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130

@@ -123,19 +123,19 @@ def up(
         running, is_new = stack.up(wanted, tell=say)
     try:
         deployed = _deployed(running, stack.home, waits=wait)
+        if not is_new:
+            say(f"Modelyard is running already{deployed and '; '}{deployed}")
+            say("It has the settings it was started with: `modelyard down`, and `up`, gives it those of this shell")
+        else:
+            say(f"Modelyard is ready after {time.monotonic() - started:.1f} s{deployed and ': '}{deployed}")
+        _show(running, stack.home, shows_token=running.auth and not token_is_old)
+        if is_new and not detach:
+            _stay(stack)
     except KeyboardInterrupt:
         if is_new and not detach:
             with printed_errors():
                 stack.down(tell=say)
         raise
-    if not is_new:
-        say(f"Modelyard is running already{deployed and '; '}{deployed}")
-        say("It has the settings that it was started with: `modelyard down`, and `up`, gives it those of this shell")
-    else:
-        say(f"Modelyard is ready after {time.monotonic() - started:.1f} s{deployed and ': '}{deployed}")
-    _show(running, stack.home, shows_token=running.auth and not token_is_old)
-    if is_new and not detach:
-        _stay(stack)
 
 
 def down(*, home: HomeOption = None) -> None:

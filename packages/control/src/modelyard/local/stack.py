@@ -72,13 +72,17 @@ class LocalStack:
         """
         check_home(self._home)
         self._home.make()
-        with locked(self._home.supervisor / "stack.lock"):
-            is_new = not self.is_up()
-            stack = self._start(wanted, tell) if is_new else self._running(wanted)
+        is_begun = False
         try:
+            with locked(self._home.supervisor / "stack.lock"):
+                is_new = not self.is_up()
+                stack, programs = self._prepare(wanted, tell) if is_new else (self._running(wanted), [])
+                is_begun = is_new
+                for program in programs:
+                    self._supervisor.put(program)
             self._await_ready(stack, tell=tell)
         except BaseException:
-            if is_new:
+            if is_begun:
                 self.down(tell=tell)
             raise
         return stack, is_new
@@ -102,7 +106,8 @@ class LocalStack:
             end_left_envoy(self._gateway_folder)
             return was_running or runs > 0
 
-    def _start(self, wanted: Wanted, tell: Tell) -> Stack:
+    def _prepare(self, wanted: Wanted, tell: Tell) -> tuple[Stack, list[Program]]:
+        """The stack, and what has to be started, in this order. Nothing of it is started yet."""
         stack = _with_possible_gateway(wanted.after(Stack.read(self._home)), tell)
         check_stack(stack)
         check_settings()
@@ -125,9 +130,7 @@ class LocalStack:
             if not (self._supervisor.is_running() and self._runs(GATEWAY)):
                 refuse_busy_port(stack.gateway_host, stack.gateway_port, flag="--gateway-port")
         stack.write(self._home)
-        for program in programs:
-            self._supervisor.put(program)
-        return stack
+        return stack, programs
 
     def _running(self, wanted: Wanted) -> Stack:
         running = Stack.read(self._home) or wanted.after(None)
