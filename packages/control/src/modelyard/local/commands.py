@@ -125,7 +125,8 @@ def up(
         deployed = _deployed(running, stack.home, waits=wait)
         if not is_new:
             say(f"Modelyard is running already{deployed and '; '}{deployed}")
-            say("It has the settings it was started with: `modelyard down`, and `up`, gives it those of this shell")
+            shell = "`modelyard down`, and `up`, gives it those of this shell"
+            say(f"It has the settings that it was started with: {shell}")
         else:
             say(f"Modelyard is ready after {time.monotonic() - started:.1f} s{deployed and ': '}{deployed}")
         _show(running, stack.home, shows_token=running.auth and not token_is_old)
