@@ -73,6 +73,7 @@ conformance-page: setup  ## Write docs/conformance.md anew; RESULTS="a.json b.js
 lock:  ## Compile the locked requirements anew.
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		-o requirements/uv.txt requirements/uv.in
+	cp requirements/uv.txt packages/client/src/modelyard_client/project_template/files/common/requirements/uv.txt.jinja
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--extra onnx --extra compile --extra sklearn --extra xgboost --extra lightgbm --extra catboost \
 		--extra frames --extra grpc --extra otlp --extra conformance --extra s3 --extra azure --extra kubernetes --extra aks \

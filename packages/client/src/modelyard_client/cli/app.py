@@ -24,6 +24,7 @@ from modelyard_client.cli.logs import logs
 from modelyard_client.cli.members import app as members
 from modelyard_client.cli.mirror import app as mirror
 from modelyard_client.cli.models import app as models
+from modelyard_client.cli.new import new
 from modelyard_client.cli.outcomes import app as outcomes
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
@@ -88,7 +89,7 @@ def modelyard(
     """
 
 
-for command in (train, retrain, deploy, undeploy, scale, predict, logs):
+for command in (new, train, retrain, deploy, undeploy, scale, predict, logs):
     app.command()(command)
 app.add_typer(jobs, name="jobs")
 models.command()(lineage)
