@@ -12,9 +12,9 @@ TOGETHER = ("tests/e2e/seeds/", "tests/e2e/")
 """Folders whose tests share a stack of the platform: one process runs them all, so that there is one."""
 APART = frozenset(
     f"tests/e2e/test_{name}.py"
-    for name in ("docker", "full_disk", "kubernetes", "training_in_containers", "training_in_pods")
+    for name in ("docker", "full_disk", "kubernetes", "new_project", "training_in_containers", "training_in_pods")
 )
-"""Files in those folders that start a stack of their own: no other waits for them."""
+"""Files in those folders that start a stack of their own, or take long beside one: no other waits for them."""
 FEW = 12
 """Files of so few tests are mostly those of killed processes, engines and laws: one lasts as long as many others."""
 
