@@ -17,6 +17,7 @@ from ports import find_free_port
 
 import grpc
 from modelyard.adapters.balancer import Balancer, Endpoint
+from modelyard.atomic_file import replace_text
 from modelyard.envoy.binary import envoy_binary
 from modelyard.errors import Unavailable
 from modelyard.home import Home
@@ -176,6 +177,21 @@ class TestAddresses:
         assert set(balancer.addresses()) == balancer.listening() == {"d-2"}
         assert answer(other) == str(replicas[1].server_port)
         balancer.remove("d-2")
+
+    def test_an_address_is_taken_also_when_envoy_reads_the_listeners_before_the_clusters(
+        self, balancer: Balancer, home: Home, replicas: tuple[Replica, Replica], port: int, until: Until
+    ) -> None:
+        balancer.put("d-1", HOST, port, [endpoint(replicas[0])])
+        until(lambda: answer(port) == str(replicas[0].server_port))
+        written = {kind: home.balancer / f"{kind}.json" for kind in ("clusters", "listeners")}
+        both = {kind: path.read_text() for kind, path in written.items()}
+        for kind in ("listeners", "clusters"):
+            replace_text(written[kind], '{"resources": []}')
+        until(lambda: not balancer.listening() and not balancer.health())
+        replace_text(written["listeners"], both["listeners"])
+        until(lambda: answer(port) == 503)
+        replace_text(written["clusters"], both["clusters"])
+        until(lambda: answer(port) == str(replicas[0].server_port))
 
     def test_a_port_that_another_program_has_is_refused(
         self, balancer: Balancer, replicas: tuple[Replica, Replica], port: int

@@ -49,6 +49,9 @@ def listener(name: str, address: Address) -> dict[str, Any]:
         http_filters=[_filter("envoy.filters.http.router", _ROUTER)],
         route_config={
             "name": name,
+            # Envoy watches the files of clusters and of listeners apart, and may read the listeners first. It would
+            # reject one whose clusters it does not have yet, and does not read the file again; now it answers 503.
+            "validate_clusters": False,
             "virtual_hosts": [
                 {
                     "name": name,
