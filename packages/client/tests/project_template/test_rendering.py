@@ -34,6 +34,11 @@ class TestProjects:
     def test_its_shell_scripts_parse(self, project: Path) -> None:
         subprocess.run(["bash", "-n", str(project / "tools" / "image.sh")], check=True)
 
+    def test_the_token_of_its_own_modelyard_is_in_no_log(self, project: Path) -> None:
+        lines = (project / "tools" / "image.sh").read_text().splitlines()
+        (started,) = [line for line in lines if line.startswith("modelyard up ")]
+        assert ">/dev/null" in started
+
     def test_tools_read_its_files(self, project: Path) -> None:
         assert tomllib.loads((project / "pyproject.toml").read_text())["tool"]["modelyard"]["name"] == LONGEST
         workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text())
