@@ -89,7 +89,13 @@ class TestSubscriptions:
         assert run(*trust, "--jwks", str(keys))[0] == 2
         keys.write_text('{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}')
         assert run(*trust, "--jwks", str(keys))[0] == 2
-        point = {"kty": "EC", "crv": "P-256", "x": "x" * 43, "y": "y" * 43, "kid": "one"}
+        point = {  # Of RFC 7517, appendix A.1.
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+            "kid": "one",
+        }
         keys.write_text(json.dumps({"keys": [point]}))
         assert run(*trust, "--jwks", str(keys))[0] == 0
         made = subscribed(run, "--issuer", "entra", "--client", "shop")
