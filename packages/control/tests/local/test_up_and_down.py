@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -264,6 +265,15 @@ class TestUp:
             assert command.poll() is None
         command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130
+        assert processes() == []
+
+    def test_more_interrupts_leave_nothing_running(self, light: Stack, processes: Processes) -> None:
+        with light.in_foreground() as command:
+            assert light.is_ready()
+            for _ in range(3):
+                command.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+            assert command.wait(60) == 0
         assert processes() == []
 
     def test_in_the_foreground_it_ends_when_another_one_takes_the_stack_down(self, light: Stack) -> None:

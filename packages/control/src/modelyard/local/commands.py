@@ -1,17 +1,17 @@
 """The commands `modelyard up` and `modelyard down`. They say what happens on stderr, and addresses on stdout."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelyard.errors import Kind, ModelyardError
+from modelyard.local.interrupts import interruptible
 from modelyard_client.cli.errors import CommandError, ExitCode
 from modelyard_client.cli.options import HomeOption
 from modelyard_client.cli.terminal import print_facts, print_line, say
@@ -118,10 +118,10 @@ def up(
         gateway_host=gateway_host,
         gateway_port=gateway_port,
     )
-    started = time.monotonic()
-    with printed_errors(), _interruptible():
-        running, is_new = stack.up(wanted, tell=say)
+    started, is_new = time.monotonic(), False
     try:
+        with printed_errors(), interruptible():
+            running, is_new = stack.up(wanted, tell=say)
         deployed = _deployed(running, stack.home, waits=wait)
         if not is_new:
             say(f"Modelyard is running already{deployed and '; '}{deployed}")
@@ -169,7 +169,7 @@ def _deployed(stack: "Stack", home: "Home", *, waits: bool) -> str:
     from modelyard.local.loading import describe_deployments
 
     token = home.token_file.read_text(encoding="utf-8").strip() if home.token_file.exists() else None
-    with _interruptible():
+    with interruptible():
         return describe_deployments(stack.url, token, waits=waits)
 
 
@@ -193,7 +193,7 @@ def _stay(stack: "LocalStack") -> None:
     log = Following(stack.home.logs / "control.log")
     say("Ctrl-C takes it down; here is the log of the management API")
     try:
-        with _interruptible():
+        with interruptible():
             while not stack.is_down():
                 sys.stdout.write(log.read().decode(errors="replace"))
                 sys.stdout.flush()
@@ -220,18 +220,3 @@ def printed_errors() -> Iterator[None]:
             raise
         said = f"disk full: {error.filename or 'the home'} cannot be written; make room there, and repeat this."
         raise CommandError(said, exit_code=ExitCode.UNAVAILABLE) from error
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A request to end, or a terminal that is closed, is Ctrl-C."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

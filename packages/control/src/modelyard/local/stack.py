@@ -16,6 +16,7 @@ from modelyard.gateway_node.process import end_left_envoy, left_envoy
 from modelyard.gateway_node.settings import GatewayNodeSettings
 from modelyard.home import Home
 from modelyard.local.busy_port import refuse_busy_port
+from modelyard.local.interrupts import uninterrupted
 from modelyard.local.preflight import check_disk, check_home, check_settings, check_stack
 from modelyard.local.readiness import Awaited, await_ready
 from modelyard.local.runs import interrupt_runs
@@ -91,20 +92,27 @@ class LocalStack:
         """Stop the gateway, the control plane, runs and model servers (which finish what they answer), MLflow, the
         supervisor.
 
-        Does with parts that are gone or hang. Returns when no process is left; False when there was none.
+        Does with parts that are gone or hang. Returns when no process is left; False when there was none. An interrupt
+        on the way does not leave a part running.
         """
         if not self._home.supervisor.is_dir():
             return False
-        with locked(self._home.supervisor / "stack.lock"):
-            was_running = not self.is_down()
-            with suppress(Unavailable):  # Then what is left of it is ended by its records below.
-                self._stop_in_order(tell)
-            runs = interrupt_runs(self._home)
-            if runs:
-                tell(f"Interrupted {runs} running script{'s' if runs > 1 else ''}; the next up starts them again")
-            self._supervisor.shut_down(timeout_seconds=_STOP_SECONDS)
-            end_left_envoy(self._gateway_folder)
-            return was_running or runs > 0
+        with (
+            locked(self._home.supervisor / "stack.lock"),
+            uninterrupted(lambda: tell("The stack is being taken down; please wait")),
+        ):
+            return self._take_down(tell)
+
+    def _take_down(self, tell: Tell) -> bool:
+        was_running = not self.is_down()
+        with suppress(Unavailable):  # Then what is left of it is ended by its records below.
+            self._stop_in_order(tell)
+        runs = interrupt_runs(self._home)
+        if runs:
+            tell(f"Interrupted {runs} running script{'s' if runs > 1 else ''}; the next up starts them again")
+        self._supervisor.shut_down(timeout_seconds=_STOP_SECONDS)
+        end_left_envoy(self._gateway_folder)
+        return was_running or runs > 0
 
     def _prepare(self, wanted: Wanted, tell: Tell) -> tuple[Stack, list[Program]]:
         """The stack, and what has to be started, in this order. Nothing of it is started yet."""
