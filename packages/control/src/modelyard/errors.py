@@ -16,7 +16,6 @@ class Kind(StrEnum):
     BUSY = "busy"
     UNAVAILABLE = "unavailable"
     DISK_FULL = "disk_full"
-    NOT_IMPLEMENTED = "not_implemented"
     INTERNAL = "internal"
 
 
@@ -81,12 +80,6 @@ class TooLarge(ModelyardError):
     """The request is larger than the limit that the message names."""
 
     kind = Kind.TOO_LARGE
-
-
-class NotImplementedHere(ModelyardError):
-    """The API knows this verb, and this release does not do it."""
-
-    kind = Kind.NOT_IMPLEMENTED
 
 
 class Busy(ModelyardError):

@@ -30,7 +30,6 @@ STATUS: dict[Kind, int] = {
     Kind.TOO_LARGE: 413,
     Kind.BUSY: 429,
     Kind.INTERNAL: 500,
-    Kind.NOT_IMPLEMENTED: 501,
     Kind.UNAVAILABLE: 503,
     Kind.DISK_FULL: 507,
 }
