@@ -147,7 +147,7 @@ def at_new_share(progress: Progress) -> Progress:
     """The progress when the candidate's share has changed.
 
     Requests of production that came before are dropped where the candidate had none to compare them with, as in a
-    shadow step: load changes over time, so only what was answered at the same time tells the two versions apart.
+    shadow step: load changes over time, so only answers of the same time are compared.
     """
     evidence = {rail: replace(one, pending_control=NONE) for rail, one in progress.evidence.items()}
     return replace(progress, evidence=evidence, step_requests=0)
