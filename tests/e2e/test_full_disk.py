@@ -1,5 +1,6 @@
 """A home on a small disk that is filled to its last byte, and emptied again: nothing hangs, nothing is started anew."""
 
+import errno
 import hashlib
 import io
 import os
@@ -44,13 +45,19 @@ def stack(small_disk: Path) -> Iterator[Stack]:
 
 
 def fill(disk: Path, *, leaving: int = 0) -> Path:
-    """Take what is free, but for so many bytes."""
+    """Take what is free, but for so many bytes, while others write."""
     filler = disk / "filler"
-    found = os.statvfs(disk)
     with filler.open("ab") as file:
-        size = filler.stat().st_size + found.f_bavail * found.f_frsize - leaving
-        os.posix_fallocate(file.fileno(), 0, size)
-    return filler
+        while True:
+            found = os.statvfs(disk)
+            size = filler.stat().st_size + found.f_bavail * found.f_frsize - leaving
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                continue  # Somebody took some of it in between.
+            return filler
 
 
 def archive(size: int) -> bytes:

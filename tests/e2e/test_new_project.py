@@ -99,7 +99,7 @@ def runner(project: Path, stack: Stack, tmp_path_factory: pytest.TempPathFactory
     build = ["build", "--quiet", "--all-packages", "--wheel", "--no-build-isolation", "--python", sys.executable]
     subprocess.run([BIN / "uv", *build, "--out-dir", str(folder / "wheels")], cwd=REPOSITORY, check=True)
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("MODELYARD_", "MLFLOW_"))}
-    links = " ".join([str(folder / "wheels"), os.environ.get("UV_FIND_LINKS", "")]).strip()
+    links = ",".join(filter(None, [str(folder / "wheels"), os.environ.get("UV_FIND_LINKS")]))
     return Runner(
         project=project,
         environment={
