@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from modelyard.access.quotas import Quotas
@@ -89,6 +89,38 @@ class Token:
     def path(self) -> str:
         """As the audit log names it."""
         return f"tokens/{self.token_id}"
+
+
+IDLE_SESSION = timedelta(hours=2)
+"""A session that was not used for so long has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who logged in to the console.
+
+    Attributes:
+        token_id: the token that opened it; None when that was one of an identity provider.
+        role: what the identity provider said then; None when the member's role counts, as it is now.
+    """
+
+    digest: str
+    tenant_id: str
+    subject: str
+    token_id: str | None
+    role: Role | None
+    opened_at: datetime
+    expires_at: datetime
+    last_used_at: datetime
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it has neither expired nor been idle for too long."""
+        return now < self.expires_at and now - self.last_used_at < IDLE_SESSION
+
+
+def new_session_secret() -> str:
+    """A fresh secret of 256 random bits, which is no token."""
+    return secrets.token_urlsafe(32)
 
 
 def new_token_secret() -> str:

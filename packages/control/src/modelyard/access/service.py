@@ -67,6 +67,16 @@ class AccessService:
         self._caller_of_key = caller_of_key
         self._cache = PrincipalCache()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked who they are."""
+        return self._is_open
+
+    def is_federated(self, token: str) -> bool:
+        """Whether it would be an identity provider's to say whose token this is."""
+        is_ours = token.startswith((TOKEN_PREFIX, CREDENTIAL_PREFIX)) or self._caller_of_key(token) is not None
+        return self._federation is not None and not is_ours
+
     def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
         """The caller behind a header that was authenticated a moment ago, who counts at the same number of changes.
 
@@ -139,7 +149,7 @@ class AccessService:
         with self._database.read() as connection:
             tenant = store.find_tenant(connection, tenant_id)
             member = store.find_member(connection, tenant_id, subject)
-        _refuse_suspended(tenant)
+        refuse_suspended(tenant)
         if member is None or member.removed_at is not None:
             raise Forbidden(
                 f"'{subject}' is not a member of the tenant '{tenant_id}', so nothing can act in their name",
@@ -184,7 +194,7 @@ class AccessService:
     def _subscriber(self, caller: Principal) -> Authenticated:
         """It is not cached: a key that is revoked opens nothing from then on."""
         with self._database.read() as connection:
-            _refuse_suspended(store.find_tenant(connection, caller.tenant_id))
+            refuse_suspended(store.find_tenant(connection, caller.tenant_id))
         return Authenticated(caller, until=None)
 
     def _own(self, secret: str) -> Authenticated:
@@ -197,7 +207,7 @@ class AccessService:
         token, member = found
         if not token.is_valid(now) or member.removed_at is not None:
             raise _invalid()
-        _refuse_suspended(tenant)
+        refuse_suspended(tenant)
         self._note_use(token)
         principal = Principal(
             tenant_id=token.tenant_id,
@@ -221,7 +231,7 @@ class AccessService:
         role = identity.role or (None if member is None else member.role)
         if role is None:
             raise Unauthenticated("the token's bearer is not a member", code="member_unknown")
-        _refuse_suspended(tenant)
+        refuse_suspended(tenant)
         return Principal(tenant_id=tenant.tenant_id, subject=identity.subject, role=role)
 
     def _note_use(self, token: Token) -> None:
@@ -240,6 +250,11 @@ def _invalid() -> Unauthenticated:
     return Unauthenticated("the token is unknown, expired or revoked", code="token_invalid")
 
 
-def _refuse_suspended(tenant: Tenant | None) -> None:
+def refuse_suspended(tenant: Tenant | None) -> None:
+    """Raise when nobody of the tenant is let in.
+
+    Raises:
+        Forbidden: code `tenant_suspended`.
+    """
     if tenant is not None and tenant.suspended_at is not None:
         raise Forbidden("the tenant is suspended: ask the platform's operators", code="tenant_suspended")

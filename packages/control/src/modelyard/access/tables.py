@@ -50,3 +50,18 @@ tokens = Table(
     ForeignKeyConstraint(["tenant_id", "subject"], ["members.tenant_id", "members.subject"]),
     Index("ix_tokens_tenant_id_created_at", "tenant_id", "created_at", "id"),
 )
+
+# Of people in the console. A session outlives neither its token nor its member, which are asked at each use.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("tenant_id", String(40), nullable=False),
+    Column("subject", String(200), nullable=False),
+    # NULL: an identity provider's token opened it, whose role is in the next column unless the member's counts.
+    Column("token_id", String(40)),
+    Column("role", String(20)),
+    Column("opened_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("last_used_at", Timestamp, nullable=False),
+)

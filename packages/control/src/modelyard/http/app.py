@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
 
 from modelyard import __version__
 from modelyard.db import Database
@@ -26,8 +28,25 @@ from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.response_cache import ResponseCache
 from modelyard.trusted_sources import TrustedSources
 
+FORMS = "/console/"
+"""Below it, bodies are forms of pages."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DESCRIPTION = "From a training script to a governed, versioned production API."
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What is shown to people on the API's own address.
+
+    Attributes:
+        routers: its routes; each names a permission or is public.
+        public: paths that are open to everybody.
+        middleware: what knows the callers of pages. It comes before the callers of the API are authenticated.
+    """
+
+    routers: Sequence[APIRouter] = ()
+    public: frozenset[str] = frozenset()
+    middleware: Sequence[Middleware] = ()
 
 
 def create_app(
@@ -42,12 +61,14 @@ def create_app(
     streamed: Mapping[str, int] = MappingProxyType({}),
     cache_seconds: float = 0,
     fast_path: FastPath = no_fast_path,
+    pages: Pages | None = None,
 ) -> FastAPI:
     """The application. `lifespan` starts and stops what works in the background; responses are cached for
     `cache_seconds`.
 
     `streamed` names beginnings of paths whose bodies are taken piece by piece, with their own limit.
-    `disk_full_reason` says why nothing that takes space is begun now; then it is not ready.
+    `disk_full_reason` says why nothing that takes space is begun now; then it is not ready. `pages` are what people
+    look at, with sessions of their own.
     """
     queries = KnownQueries()
     app = FastAPI(
@@ -62,20 +83,23 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(queries)],
     )
-    all_routers = (*routers, _health_routes(is_ready, disk_full_reason), docs_routes())
+    shown = pages or Pages()
+    all_routers = (*routers, _health_routes(is_ready, disk_full_reason), docs_routes(), *shown.routers)
     # As the routers have them: FastAPI makes them once more for the application, when a request comes to their router.
     routes = [route for router in all_routers for route in router.routes]
     queries.learn(routes)
-    refuse_unguarded_routes(routes)
+    refuse_unguarded_routes(routes, public=shown.public)
     for router in all_routers:
         app.include_router(router)
     add_error_handlers(app)
     # The last one is the first that a request comes to.
-    app.add_middleware(JsonByDefault)
+    app.add_middleware(JsonByDefault, forms=FORMS)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
-    app.add_middleware(Authentication, access=access, database=database)
+    app.add_middleware(Authentication, access=access, database=database, public=shown.public)
     cache = ResponseCache(ttl_seconds=cache_seconds)
     app.add_middleware(CachedReads, access=access, database=database, cache=cache, fast_path=fast_path)
+    for middleware in shown.middleware:
+        app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
     app.add_middleware(PlainUrl)
     app.add_middleware(SourceCheck, sources=sources)
     app.add_middleware(RequestId)

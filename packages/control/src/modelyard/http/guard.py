@@ -44,13 +44,13 @@ class Requires(SecurityBase):
         return caller
 
 
-def refuse_unguarded_routes(routes: Sequence[BaseRoute]) -> None:
-    """Raise when a route neither names a permission nor is public.
+def refuse_unguarded_routes(routes: Sequence[BaseRoute], *, public: frozenset[str] = frozenset()) -> None:
+    """Raise when a route neither names a permission nor is public, by `PUBLIC` or `public`.
 
     What is not a route of FastAPI's over HTTP (a mount, a WebSocket) cannot name one, so it is refused too.
     """
     for route in iter_route_contexts(routes):
-        if route.path not in PUBLIC and not _names_a_permission(route):
+        if route.path not in PUBLIC | public and not _names_a_permission(route):
             raise RuntimeError(f"the route {route.path} declares no permission")
 
 

@@ -24,6 +24,9 @@ class HttpSettings(SettingGroup):
     or, when it listens elsewhere, IP addresses. `*.example.com` is every name below `example.com`."""
     allowed_origins: Annotated[list[_AllowedOrigin], NoDecode, COMMA_SEPARATED] = Field(default=[])
     """With commas between them: origins of pages that may call besides its own, for a proxy that changes `Host`."""
+    public_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    """The path at which a proxy shows this server, which the proxy takes away: `/modelyard`. The console's links begin
+    with it."""
 
     @property
     def trusted_sources(self) -> TrustedSources:

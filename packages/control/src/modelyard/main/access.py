@@ -8,6 +8,7 @@ from modelyard.access.failures import FailedLogins
 from modelyard.access.members import Members
 from modelyard.access.routes import member_routes, tenant_life_routes, tenant_routes, token_routes, whoami_routes
 from modelyard.access.service import AccessService
+from modelyard.access.sessions import Sessions
 from modelyard.access.tenant_life import DeletionBlocker, TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
@@ -45,6 +46,8 @@ class AccessParts:
             caller_of_key=caller_of_key,
             gateway_key=context.settings.gateway_node.credential(context.settings.storage.places),
         )
+
+        self.sessions = Sessions(database=database, clock=clock, access=self.access)
 
     def make_first_token(self) -> None:
         """Put the first administrator's token into the home, if there is none yet."""

@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from modelyard.audit.routes import audit_routes, production_routes
+from modelyard.console.parts import console
 from modelyard.disk import DiskWatch
 from modelyard.gateway.publishing.arriving import Arriving
 from modelyard.gateway.publishing.counting import Counting
@@ -296,6 +297,7 @@ class ControlPlane:
             is_ready=self.platform.is_ready,
             disk_full_reason=self._context.disk.fullness,
             lifespan=lifespan,
+            pages=console(sessions=self._access_parts.sessions, base=self._settings.http.public_path),
         )
 
     def _lineage(self) -> LineageService:

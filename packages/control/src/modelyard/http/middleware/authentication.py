@@ -1,5 +1,6 @@
 """Finds out who calls before anything of the request is read. Only the paths of `PUBLIC` are open to everybody."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from anyio import to_thread
@@ -27,9 +28,14 @@ def principal_of(scope: Scope) -> Principal:
     return principal
 
 
+def as_principal(principal: Principal) -> Mapping[str, Principal]:
+    """What a scope of the process's own making holds, so that the request is this caller's. No client can send it."""
+    return {_KEY: principal}
+
+
 def change_number_of(scope: Scope) -> int | None:
-    """The number of changes when the request came in; None when the database did not answer."""
-    number: int | None = scope[_CHANGE_NUMBER]
+    """The number of changes when the request came in; None when the database did not answer, or was not asked."""
+    number: int | None = scope.get(_CHANGE_NUMBER)
     return number
 
 
@@ -39,16 +45,23 @@ def caller_of(scope: Scope) -> tuple[str | None, str | None]:
 
 
 class Authentication:
-    """Puts the caller's principal into the scope, or answers 401. A caller in the cache costs no thread."""
+    """Puts the caller's principal into the scope, or answers 401. A caller in the cache costs no thread.
 
-    def __init__(self, app: ASGIApp, *, access: Authenticator, database: Database) -> None:
+    Args:
+        public: paths that are open to everybody, besides those of `PUBLIC`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, access: Authenticator, database: Database, public: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
         self._access = access
         self._database = database
+        self._public = PUBLIC | public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if the caller is known."""
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and scope["path"] not in self._public and _KEY not in scope:
             try:
                 scope[_KEY] = await self._principal(scope)
             except ModelyardError as exc:

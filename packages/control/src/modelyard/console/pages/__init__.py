@@ -1,0 +1,1 @@
+"""The pages, a module a group. Each is: call the API, render."""

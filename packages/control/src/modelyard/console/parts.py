@@ -1,0 +1,54 @@
+"""The console, put together: what the application takes of it."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from modelyard.console import login
+from modelyard.console.addresses import PREFIX, Addresses
+from modelyard.console.login import login_routes
+from modelyard.console.pages.activity import activity_routes
+from modelyard.console.pages.models import model_list_routes
+from modelyard.console.pages.now import now_routes
+from modelyard.console.passing import passing_routes
+from modelyard.console.rendering import Pages
+from modelyard.console.routing import page_router
+from modelyard.console.session import ConsoleSession, Sessions
+from modelyard.console.static_files import StaticFiles
+from modelyard.http import app
+
+
+def console(*, sessions: Sessions, base: str = "") -> app.Pages:
+    """The console's pages.
+
+    Args:
+        base: the path at which a proxy shows the whole server, without a slash at its end.
+    """
+    addresses, static = Addresses(base), StaticFiles()
+    pages = Pages(static=static, addresses=addresses)
+    public = login.PUBLIC | static.paths
+    groups: Sequence[APIRouter] = [
+        now_routes(pages),
+        model_list_routes(pages),
+        activity_routes(pages),
+        _nothing(pages),
+    ]
+    return app.Pages(
+        routers=[static.routes(), login_routes(pages, sessions), passing_routes(), *groups],
+        public=public,
+        middleware=[Middleware(ConsoleSession, sessions=sessions, addresses=addresses, public=public)],
+    )
+
+
+def _nothing(pages: Pages) -> APIRouter:
+    """Every other address below the console's: it comes last."""
+    router = page_router(pages)
+
+    @router.get(f"{PREFIX}/{{rest:path}}")
+    async def nothing(rest: str) -> Response:
+        raise HTTPException(404, f"there is no page '{rest[:100]}'")
+
+    return router

@@ -1,0 +1,58 @@
+"""What the API sends piece by piece, for pages: logs and events as they come, files, pictures."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from modelyard.console.addresses import API
+from modelyard.console.api import Api
+from modelyard.console.policy import HARMLESS
+from modelyard.http.guard import Requires
+from modelyard.principals import Permission, Principal
+
+_EVENTS = "text/event-stream"
+_PICTURE = "image/svg+xml"
+_FORBIDDEN = ("set-cookie", "access-control-allow-origin")
+
+
+class _PassedThrough(Response):
+    """Answers with what the API sends at a path, made harmless."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_harmless(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": list(message["headers"])}
+                _make_harmless(MutableHeaders(scope=message))
+            await send(message)
+
+        await Api(scope).pass_through(self._path, receive, send_harmless)
+
+
+def _make_harmless(headers: MutableHeaders) -> None:
+    for name in _FORBIDDEN:
+        if name in headers:
+            del headers[name]
+    for name, value in HARMLESS.items():
+        headers[name] = value
+    media_type = headers.get("content-type", "").partition(";")[0]
+    if media_type not in {_EVENTS, _PICTURE, "text/plain", "application/json"} and "content-disposition" not in headers:
+        headers["Content-Disposition"] = "attachment"
+
+
+def passing_routes() -> APIRouter:
+    """GETs of the API below `/console/api`, for whoever has a session."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(f"{API}/{{path:path}}")
+    async def pass_on(path: str, caller: Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]) -> Response:
+        del caller  # The scope has it.
+        return _PassedThrough(f"/{path}")
+
+    return router

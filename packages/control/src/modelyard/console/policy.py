@@ -1,0 +1,41 @@
+"""What a browser lets a page of the console do: run our scripts, talk to this server, and nothing else."""
+
+import secrets
+
+
+def new_nonce() -> str:
+    """What a page's scripts carry, of 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def page_headers(nonce: str) -> dict[str, str]:
+    """The headers of a page. No script but those with the nonce runs; only htmx, gated by it, may write HTML."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'nonce-{nonce}'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "htmx",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in rules.items()),
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+
+
+HARMLESS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""The headers of what came from somebody's run or upload: wherever it is opened, it is a page without scripts."""

@@ -1,0 +1,3 @@
+// What every page of the console has: keys, copying, and the help. Pages work without it.
+import "./copy-button.js";
+import "./keys.js";

@@ -1,0 +1,167 @@
+"""A small installation over HTTP, and browsers that look at its console."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from access_platform import MODEL_FILES, Platform
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
+from modelyard.training.logged import RUN_KEY_TAG
+
+ROOT = "/api/v1/ml/registry/models"
+ROLES = ("viewer", "developer", "approver", "admin")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_COLLECT = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+});
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is there, and a token for each role."""
+
+    platform: Platform
+    tokens: dict[str, str]
+    ids: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.platform.port}"
+
+    def reader(self, role: str) -> httpx.Client:
+        """A client without JavaScript that has logged in to the console."""
+        client = httpx.Client(base_url=self.url, headers={"Accept": "text/html"}, timeout=30)
+        entered = client.post("/console/login", data={"token": self.tokens[role]})
+        assert entered.status_code == 303, entered.text
+        return client
+
+
+@dataclass(slots=True)
+class Faults:
+    """What a page did that it should not."""
+
+    found: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Note errors of the page, from now on."""
+        page.on("pageerror", lambda error: self.found.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda message: self.found.append(f"{page.url}: {message.text}") if message.type == "error" else None,
+        )
+
+    def look(self, page: Page) -> None:
+        """Note what the policy refused on the page."""
+        self.found += [f"{page.url}: {one}" for one in page.evaluate("window.violations")]
+
+
+def fill(platform: Platform) -> Installation:
+    """Three models with versions in each stage, jobs that ended well and badly, deployments, an approval that waits."""
+    admin = platform.operator
+    tokens = {"admin": platform.operator_token}
+    for role in ROLES[:-1]:
+        assert admin.post("/api/v1/access/members", json={"subject": role, "role": role}).status_code == 201
+        made = admin.post("/api/v1/access/tokens", json={"name": "console", "subject": role})
+        tokens[role] = made.json()["secret"]
+    developer = platform.at(tokens["developer"])
+
+    def script(spec: RunSpec) -> RunOutcome:
+        if "fails" in spec.script_name:
+            return RunOutcome(RunPhase.FINISHED, exit_code=1, reason="ValueError: Input X contains NaN.")
+        run_id = platform.tracking.log_run("churn", tags={RUN_KEY_TAG: spec.run_key}, metrics={"auc": 0.91})
+        platform.tracking.log_model(run_id, "model", MODEL_FILES)
+        return RunOutcome(RunPhase.FINISHED, exit_code=0)
+
+    runner = platform.control._adapters.runner
+    assert isinstance(runner, FakeRunner)
+    runner._script = script
+    for name in ("train_churn.py", "fails.py"):
+        body = {"script_name": name, "script_content": "log\n", "requirements": [], "model_name": "churn"}
+        assert developer.post("/mlops/training/upload", json=body).status_code == 202
+        platform.engine.run_next()
+    for name, auc in (("churn", 0.93), ("churn", 0.95), ("fraud", 0.8), ("prices of flats", 0.7)):
+        body = {"name": name, "artifact_id": platform.log_model(auc=auc), "description": f"Predicts {name}."}
+        made = developer.post(ROOT, json={**body, "tags": {"team": "growth"}})
+        assert made.status_code == 201, made.text
+    _promote(developer, platform.at(tokens["approver"]), "churn", 1)
+    waiting = _ask(developer, f"{ROOT}/churn/versions/2/stage", "2 points better on the test set")
+    assert developer.post("/api/v1/deployments", json={"model_name": "churn"}).status_code == 202
+    platform.engine.run_next()
+    (deployment,) = developer.get("/api/v1/deployments").json()["deployments"]
+    jobs = developer.get("/mlops/jobs").json()["jobs"]
+    return Installation(
+        platform,
+        tokens,
+        {
+            "deployment_id": deployment["deployment_id"],
+            "request_id": waiting,
+            "failed_job_id": next(job["job_id"] for job in jobs if job["status"] == "failed"),
+            "job_id": next(job["job_id"] for job in jobs if job["status"] == "succeeded"),
+        },
+    )
+
+
+def _promote(developer: httpx.Client, approver: httpx.Client, name: str, version: int) -> None:
+    """Into production, by two people."""
+    path = f"{ROOT}/{name}/versions/{version}/stage"
+    request = _ask(developer, path, "the first that serves")
+    approved = approver.post(f"{ROOT}/{name}/requests/{request}/approve", json={"comment": "measured and read"})
+    assert approved.json()["status"] == "approved", approved.text
+
+
+def _ask(developer: httpx.Client, path: str, comment: str) -> str:
+    """Into staging, and ask for production; the id of the request."""
+    staged = developer.post(path, json={"stage": "staging", "comment": "to be looked at"})
+    assert staged.status_code == 200, staged.text
+    asked = developer.post(path, json={"stage": "production", "comment": comment})
+    assert asked.status_code == 202, asked.text
+    return str(asked.json()["request"]["request_id"])
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+def logged_in(browser: Browser, installation: Installation, role: str, **options: object) -> BrowserContext:
+    """A window in which somebody of this role has logged in."""
+    context = browser.new_context(base_url=installation.url, **options)  # type: ignore[arg-type]  # Of the driver.
+    context.add_init_script(_COLLECT)
+    page = context.new_page()
+    page.goto("/console/login")
+    page.get_by_label("Token").fill(installation.tokens[role])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/console")
+    page.close()
+    return context
+
+
+def picture(page: Page, path: Path) -> None:
+    """Save what a page looks like, all of it."""
+    page.screenshot(path=path, full_page=True)
