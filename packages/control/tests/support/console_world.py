@@ -49,7 +49,8 @@ class Installation:
 
     def reader(self, role: str) -> httpx.Client:
         """A client without JavaScript that has logged in to the console."""
-        client = httpx.Client(base_url=self.url, headers={"Accept": "text/html"}, timeout=30)
+        client = self.platform.at(None)
+        client.headers["Accept"] = "text/html"
         entered = client.post("/console/login", data={"token": self.tokens[role]})
         assert entered.status_code == 303, entered.text
         return client

@@ -1,10 +1,12 @@
 """What the API sends piece by piece, for pages: logs and events as they come, files, pictures."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from modelyard.console.addresses import API
@@ -15,6 +17,7 @@ from modelyard.principals import Permission, Principal
 
 _EVENTS = "text/event-stream"
 _PICTURE = "image/svg+xml"
+_PASSED_ON = ("api/", "mlops/")
 _FORBIDDEN = ("set-cookie", "access-control-allow-origin")
 
 
@@ -53,6 +56,8 @@ def passing_routes() -> APIRouter:
     @router.get(f"{API}/{{path:path}}")
     async def pass_on(path: str, caller: Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]) -> Response:
         del caller  # The scope has it.
+        if not path.startswith(_PASSED_ON):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
         return _PassedThrough(f"/{path}")
 
     return router

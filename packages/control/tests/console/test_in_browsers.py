@@ -1,0 +1,81 @@
+"""Every page in a real browser, for each role: nothing is refused by the policy, or fails, or is hard to read."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from console_world import ROLES, Faults, Installation, logged_in
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+AXE = os.environ.get("MODELYARD_AXE")
+PAGES = (
+    "/console",
+    "/console/models",
+    "/console/models?text=nothing-is-called-so",
+    "/console/models?order=wrong",
+    "/console/activity",
+    "/console/activity/verify",
+    "/console/nothing",
+)
+
+
+@pytest.fixture(scope="module", params=ROLES)
+def window(request: pytest.FixtureRequest, browser: Browser, installation: Installation) -> Iterator[BrowserContext]:
+    context = logged_in(browser, installation, request.param)
+    yield context
+    context.close()
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_breaks_no_rule_and_is_accessible(
+        self, window: BrowserContext, installation: Installation, path: str
+    ) -> None:
+        page = window.new_page()
+        faults = Faults()
+        faults.watch(page)
+        page.goto(path.format(**installation.ids))
+        expect(page.locator("h1")).to_be_visible()
+        faults.look(page)
+        expected = [f"{page.url}: Failed to load resource"]  # Chromium says so of a page whose status is an error.
+        assert [fault for fault in faults.found if not fault.startswith(expected[0])] == []
+        if AXE is not None:
+            page.evaluate(Path(AXE).read_text())
+            found = page.evaluate("axe.run().then((result) => result.violations)")
+            assert [(one["id"], one["help"]) for one in found if one["impact"] in {"serious", "critical"}] == []
+        page.close()
+
+
+@pytest.fixture
+def page(browser: Browser, installation: Installation) -> Iterator[Page]:
+    context = logged_in(browser, installation, "developer")
+    yield context.new_page()
+    context.close()
+
+
+class TestKeys:
+    def test_they_lead_to_pages_and_to_the_field_that_finds(self, page: Page) -> None:
+        page.goto("/console")
+        page.keyboard.press("g")
+        page.keyboard.press("m")
+        expect(page).to_have_url("/console/models")
+        page.keyboard.press("/")
+        expect(page.locator("#jump")).to_be_focused()
+        page.keyboard.press("?")
+        expect(page.locator("#help")).not_to_be_visible()
+        page.locator("#jump").blur()
+        page.keyboard.press("?")
+        expect(page.locator("#help")).to_be_visible()
+
+
+class TestFilters:
+    def test_what_is_typed_is_in_the_address_and_back_takes_it_back(self, page: Page) -> None:
+        page.goto("/console/models")
+        expect(page.locator("tbody tr")).to_have_count(3)
+        page.get_by_label("Text").press_sequentially("chu")
+        expect(page.locator("tbody tr")).to_have_count(1)
+        assert "text=chu" in page.url
+        expect(page.get_by_label("Text")).to_be_focused()
+        page.go_back()
+        expect(page.locator("tbody tr")).to_have_count(3)

@@ -1,0 +1,125 @@
+"""How pages are served: the policy, what others wrote, what goes wrong, what is passed on."""
+
+import hashlib
+import re
+from importlib.resources import files
+
+import pytest
+from console_world import ROLES, Installation
+
+from modelyard.console.static_files import StaticFiles
+from modelyard.console.words import NOTHING, ago, number, size, span
+
+
+class TestPolicy:
+    def test_no_script_runs_but_with_the_nonce_and_no_page_has_an_inline_one(self, installation: Installation) -> None:
+        reader = installation.reader("admin")
+        first, second = (reader.get("/console/models") for _ in range(2))
+        policy = first.headers["content-security-policy"]
+        (nonce,) = re.findall(r"script-src 'nonce-([^']+)';", policy)
+        assert nonce not in second.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "require-trusted-types-for 'script'" in policy
+        assert "unsafe" not in policy
+        assert first.headers["cache-control"] == "no-store"
+        assert not re.search(r"<script(?![^>]*nonce=)|\son[a-z]+=|\sstyle=|javascript:", first.text)
+
+    def test_nothing_is_loaded_from_elsewhere(self, installation: Installation) -> None:
+        page = installation.reader("viewer").get("/console/models").text
+        loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]+)"', page)
+        assert len(loaded) >= 5
+        assert all(address.startswith("/console/static/") for address in loaded)
+
+    def test_the_first_view_is_under_60_kb(self, installation: Installation) -> None:
+        reader = installation.reader("viewer")
+        page = reader.get("/console/models")
+        loaded = set(re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page.text))
+        modules = {path for path in StaticFiles().paths if path.endswith(".js") and "/vendor/" not in path}
+        sizes = [
+            int(reader.get(path, headers={"Accept-Encoding": "gzip"}).headers["content-length"])
+            for path in loaded | modules
+        ]
+        assert sum(sizes) + len(page.content) < 60_000
+
+    def test_what_others_wrote_is_what_is_written_down(self) -> None:
+        vendor = files("modelyard.console") / "static" / "vendor"
+        written = StaticFiles().vendored()
+        found = {file.name for file in vendor.iterdir() if file.name.endswith((".js", ".css"))}
+        assert found == set(written)
+        for name, entry in written.items():
+            assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == entry["sha256"]
+            licence = entry["licence"].rpartition(" ")[2]
+            assert (vendor / licence).is_file()
+
+
+class TestErrors:
+    def test_an_address_of_no_page_is_a_page(self, installation: Installation) -> None:
+        answer = installation.reader("viewer").get("/console/<script>alert(1)</script>")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "<script>alert" not in answer.text
+        assert "&lt;script&gt;" in answer.text
+
+    def test_a_filter_that_is_none_says_which(self, installation: Installation) -> None:
+        answer = installation.reader("viewer").get("/console/models?order=size")
+        assert answer.status_code == 400
+        assert "order" in answer.text
+
+    def test_who_may_not_look_is_told_why(self, installation: Installation) -> None:
+        answer = installation.reader("viewer").get("/console/api/api/v1/webhooks")
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
+
+    def test_a_part_of_the_api_that_fails_is_named_and_the_rest_is_shown(self, installation: Installation) -> None:
+        page = installation.reader("viewer").get("/console")
+        assert page.status_code == 200
+        assert "Waiting for an approval" in page.text
+
+
+class TestWhatIsPassedOn:
+    def test_it_is_harmless_wherever_it_is_opened(self, installation: Installation) -> None:
+        answer = installation.reader("viewer").get("/console/api/api/v1/audit")
+        assert answer.status_code == 200
+        assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+    def test_only_gets_are(self, installation: Installation) -> None:
+        assert installation.reader("admin").post("/console/api/api/v1/webhooks", json={}).status_code in {404, 405}
+
+    def test_the_console_does_not_pass_itself_on(self, installation: Installation) -> None:
+        assert installation.reader("admin").get("/console/api/console/models").status_code == 404
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_navigation_shows_what_the_role_may_see(installation: Installation, role: str) -> None:
+    page = installation.reader(role).get("/console/models").text
+    assert 'href="/console/activity"' in page
+    assert 'data-go="m" aria-current="page"' in page
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("seconds", "said"),
+        [
+            (0.0421, "42 ms"),
+            (12, "12 s"),
+            (61, "1 min"),
+            (7200, "2 h"),
+            (200_000, "2 d"),
+            (40 * 86400, "1 mo"),
+            (None, NOTHING),
+        ],
+    )
+    def test_a_span_is_in_the_largest_unit_that_it_fills(self, seconds: float | None, said: str) -> None:
+        assert span(seconds) == said
+
+    def test_sizes_and_numbers_are_as_people_compare_them(self) -> None:
+        assert (size(1536), size(12), size(None)) == ("1.5 KiB", "12 B", NOTHING)
+        assert (number(0.912345678), number(12345), number("a"), number(None)) == (
+            "0.91235",
+            "12\u202f345",
+            "a",
+            NOTHING,
+        )
+
+    def test_a_moment_that_comes_is_said_so(self) -> None:
+        assert ago("2999-01-01T00:00:00Z").startswith("in ")
