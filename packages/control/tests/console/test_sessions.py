@@ -1,7 +1,6 @@
 """A session of the console: who gets one, what it opens, and when it ends."""
 
 from collections.abc import Iterator
-
 from pathlib import Path
 
 import httpx
