@@ -65,7 +65,7 @@ class TestErrors:
         assert answer.status_code == 400
         assert "order" in answer.text
 
-    def test_who_may_not_look_is_told_why(self, installation: Installation) -> None:
+    def test_who_may_not_look_sees_why(self, installation: Installation) -> None:
         answer = installation.reader("viewer").get("/console/api/api/v1/webhooks")
         assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
 

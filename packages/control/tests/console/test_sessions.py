@@ -58,7 +58,7 @@ class TestLogin:
     ) -> None:
         assert log_in(browser, platform.operator_token, wanted=wanted).headers["location"] == "/console"
 
-    def test_a_wrong_token_is_told_on_the_page(self, browser: httpx.Client) -> None:
+    def test_the_page_says_that_a_token_is_wrong(self, browser: httpx.Client) -> None:
         answer = log_in(browser, "my_wrong")
         assert answer.status_code == 401
         assert "the token is unknown, expired or revoked" in answer.text

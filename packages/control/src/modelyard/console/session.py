@@ -88,7 +88,7 @@ class ConsoleSession:
         return await to_thread.run_sync(self._sessions.principal, secret)
 
     def _to_login(self, scope: Scope) -> Response:
-        """A page leads there and back; what a script asked for is refused, and htmx told to go there."""
+        """A page leads there and back; what a script asked for is refused, and htmx goes there."""
         headers = Headers(scope=scope)
         login = self._addresses.to(LOGIN)
         if "hx-request" in headers:
