@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.training.logged import RUN_KEY_TAG
+
+Json = dict[str, Any]
 
 ROOT = "/api/v1/ml/registry/models"
 ROLES = ("viewer", "developer", "approver", "admin")
@@ -96,7 +99,7 @@ def fill(platform: Platform) -> Installation:
     assert isinstance(runner, FakeRunner)
     runner._script = script
     for name in ("train_churn.py", "fails.py"):
-        body = {"script_name": name, "script_content": "log\n", "requirements": [], "model_name": "churn"}
+        body: Json = {"script_name": name, "script_content": "log\n", "requirements": [], "model_name": "churn"}
         assert developer.post("/mlops/training/upload", json=body).status_code == 202
         platform.engine.run_next()
     for name, auc in (("churn", 0.93), ("churn", 0.95), ("fraud", 0.8), ("prices of flats", 0.7)):
