@@ -20,18 +20,22 @@ from modelyard.leases.service import Leases
 from modelyard.leases.tables import leases as rows
 from modelyard.outbox.tables import outbox
 
-_LASTS = timedelta(seconds=0.5)
+_LASTS = timedelta(seconds=6)
+"""Longer than a busy machine lets any of these threads wait."""
+_SOON = timedelta(seconds=0.5)
+"""For those that are to be over: the tests wait for it."""
+Begin = Callable[..., Leases]
 _NAME = "reconciler/local"
 _OUTER, _INNER = "process/one", "bundle/iris"
 
 
 @pytest.fixture
-def process(database: Database) -> Iterator[Callable[[], Leases]]:
-    """Begins another process on the database, whose leases last half a second."""
+def process(database: Database) -> Iterator[Begin]:
+    """Begins another process on the database."""
     begun: list[Leases] = []
 
-    def begin() -> Leases:
-        begun.append(Leases(database=database, clock=SystemClock(), holder=uuid4().hex, lasts=_LASTS))
+    def begin(lasts: timedelta = _LASTS) -> Leases:
+        begun.append(Leases(database=database, clock=SystemClock(), holder=uuid4().hex, lasts=lasts))
         return begun[-1]
 
     yield begin
@@ -40,13 +44,13 @@ def process(database: Database) -> Iterator[Callable[[], Leases]]:
 
 
 class TestLeases:
-    def test_a_lease_is_one_process_s_at_a_time(self, process: Callable[[], Leases]) -> None:
+    def test_a_lease_is_one_process_s_at_a_time(self, process: Begin) -> None:
         first, second = process(), process()
         assert first.claim(_NAME) is not None
         assert second.claim(_NAME) is None
 
     def test_who_waits_for_a_lease_reads_and_does_not_write(
-        self, process: Callable[[], Leases], monkeypatch: pytest.MonkeyPatch
+        self, process: Begin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = process(), process()
         lease = first.claim(_NAME)
@@ -57,12 +61,12 @@ class TestLeases:
         first.release(lease)
         assert second.claim(_NAME) is not None
 
-    def test_within_a_process_it_is_one_claimant_s_too(self, process: Callable[[], Leases]) -> None:
+    def test_within_a_process_it_is_one_claimant_s_too(self, process: Begin) -> None:
         one = process()
         assert one.claim(_NAME) is not None
         assert one.claim(_NAME) is None
 
-    def test_a_lease_that_is_given_back_is_free_at_once(self, process: Callable[[], Leases]) -> None:
+    def test_a_lease_that_is_given_back_is_free_at_once(self, process: Begin) -> None:
         first, second = process(), process()
         lease = first.claim(_NAME)
         assert lease is not None
@@ -71,37 +75,36 @@ class TestLeases:
         assert taken is not None
         assert taken.fence > lease.fence
 
-    def test_a_lease_that_nobody_renews_can_be_taken_over(self, process: Callable[[], Leases], until: Until) -> None:
-        first, second = process(), process()
+    def test_a_lease_that_nobody_renews_can_be_taken_over(self, process: Begin, until: Until) -> None:
+        first, second = process(_SOON), process()
         lease = first.claim(_NAME)
         until(lambda: second.claim(_NAME) is not None, seconds=5)
         first.renew()
         assert lease is not None
         assert not first.is_held(lease)
 
-    def test_a_lease_that_is_renewed_in_the_background_is_kept(self, process: Callable[[], Leases]) -> None:
-        first, second = process(), process()
+    def test_a_lease_that_is_renewed_in_the_background_is_kept(self, process: Begin) -> None:
+        lasts = timedelta(seconds=2)
+        first, second = process(lasts), process()
         lease = first.claim(_NAME)
         first.start()
-        for _ in range(10):
-            _pass(_LASTS / 4)
+        for _ in range(5):
+            _pass(lasts / 4)
             assert second.claim(_NAME) is None
         assert lease is not None
         assert first.is_held(lease)
 
-    def test_a_late_renewal_holds_while_nobody_took_over(self, process: Callable[[], Leases]) -> None:
-        one, other = process(), process()
+    def test_a_late_renewal_holds_while_nobody_took_over(self, process: Begin) -> None:
+        one, other = process(_SOON), process()
         lease = one.claim(_NAME)
-        _pass(2 * _LASTS)
+        _pass(2 * _SOON)
         one.renew()
         assert lease is not None
         assert one.is_held(lease)
         assert other.claim(_NAME) is None
 
-    def test_who_wakes_up_late_cannot_write(
-        self, process: Callable[[], Leases], database: Database, until: Until
-    ) -> None:
-        sleeper, other = process(), process()
+    def test_who_wakes_up_late_cannot_write(self, process: Begin, database: Database, until: Until) -> None:
+        sleeper, other = process(_SOON), process()
         lease = sleeper.claim(_NAME)
         assert lease is not None
         until(lambda: other.claim(_NAME) is not None, seconds=5)
@@ -111,9 +114,7 @@ class TestLeases:
             with database.read() as connection:  # Reading harms nobody.
                 assert connection.execute(select(outbox)).first() is None
 
-    def test_who_holds_the_lease_writes_and_others_write_unguarded(
-        self, process: Callable[[], Leases], database: Database
-    ) -> None:
+    def test_who_holds_the_lease_writes_and_others_write_unguarded(self, process: Begin, database: Database) -> None:
         holder = process()
         lease = holder.claim(_NAME)
         assert lease is not None
@@ -124,7 +125,7 @@ class TestLeases:
         with database.read() as connection:
             assert len(connection.execute(select(outbox)).all()) == 2
 
-    def test_of_many_that_claim_at_once_one_succeeds(self, process: Callable[[], Leases]) -> None:
+    def test_of_many_that_claim_at_once_one_succeeds(self, process: Begin) -> None:
         many = [process() for _ in range(8)]
         claims: list[Lease | None] = []
 
@@ -141,7 +142,7 @@ class TestLeases:
 
 class TestTakeOver:
     def test_a_write_under_way_ends_before_the_lease_changes_hands(self, postgres_database: Database) -> None:
-        first = Leases(database=postgres_database, clock=SystemClock(), holder="first", lasts=_LASTS)
+        first = Leases(database=postgres_database, clock=SystemClock(), holder="first", lasts=_SOON)
         second = Leases(database=postgres_database, clock=SystemClock(), holder="second", lasts=_LASTS)
         lease = first.claim(_NAME)
         assert lease is not None
@@ -155,7 +156,7 @@ class TestTakeOver:
         with first.guarding(lease), postgres_database.write() as connection:
             thread = threading.Thread(target=take_over)
             thread.start()
-            assert not taken.wait(3 * _LASTS.total_seconds())
+            assert not taken.wait(3 * _SOON.total_seconds())
             connection.execute(insert(outbox).values(**_MESSAGE))
         thread.join(timeout=5)
         assert taken.is_set()
@@ -163,7 +164,7 @@ class TestTakeOver:
 
 class TestGivingBack:
     def test_a_lease_whose_release_failed_is_given_back_by_the_next_renewal(
-        self, process: Callable[[], Leases], monkeypatch: pytest.MonkeyPatch
+        self, process: Begin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = process(), process()
         lease, kept = first.claim(_NAME), first.claim("kept")
@@ -178,9 +179,9 @@ class TestGivingBack:
         assert first.is_held(kept)
 
     def test_who_lost_an_outer_lease_gives_an_inner_one_back(
-        self, process: Callable[[], Leases], database: Database, until: Until
+        self, process: Begin, database: Database, until: Until
     ) -> None:
-        sleeper, other = process(), process()
+        sleeper, other = process(_SOON), process()
         outer = sleeper.claim(_OUTER)
         assert outer is not None
         with sleeper.guarding(outer), sleeper.exclusively(_INNER):
@@ -217,7 +218,7 @@ class TestOrderOfLocks:
 
 class TestForgetting:
     def test_after_its_row_is_deleted_a_lease_has_a_greater_fencing_number(
-        self, process: Callable[[], Leases], database: Database
+        self, process: Begin, database: Database
     ) -> None:
         one = process()
         former = one.claim(_NAME)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from image_engines import _without_mounts, need, wait_for
+from image_engines import ENGINE_START_SECONDS, _without_mounts, need, one_engine_starts, wait_for
 from own_bridges import own_bridge
 
 _CONTAINERD = """\
@@ -45,8 +45,9 @@ class BridgedEngine:
         places = (f"--data-root={self.folder}/data", f"--exec-root={self.folder}/exec")
         more = (f"--pidfile={self.folder}/docker.pid", f"--containerd={self.folder}/containerd.sock")
         network = (f"--bridge={self.bridge}", "--iptables=false", "--ip6tables=false")
-        self._run("dockerd", f"--host={self.address}", *network, *places, *more, "--shutdown-timeout=5")
-        wait_for(lambda: self.docker("version").returncode == 0, what="dockerd", seconds=40)
+        with one_engine_starts():
+            self._run("dockerd", f"--host={self.address}", *network, *places, *more, "--shutdown-timeout=5")
+            wait_for(lambda: self.docker("version").returncode == 0, what="dockerd", seconds=ENGINE_START_SECONDS)
 
     def kill(self) -> None:
         """As a crash does it: containers stay as they are."""

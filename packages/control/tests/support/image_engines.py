@@ -1,8 +1,10 @@
 """Registries and engines that nobody here wrote: Debian's docker-registry, skopeo, umoci and dockerd."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +16,8 @@ import pytest
 from own_bridges import own_bridge
 from ports import find_free_port
 
+ENGINE_START_SECONDS = 120
+"""How long a dockerd may take to answer: 1 s, or many on a machine that does much else."""
 _CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: false}}}}
@@ -107,7 +111,10 @@ def wait_for(fact: Callable[[], bool], *, what: str, seconds: float = 30) -> Non
 
 @contextmanager
 def real_dockerd(folder: Path) -> Iterator[list[str]]:
-    """A dockerd of our own; gives the command `docker` that talks to it. It needs root."""
+    """A dockerd of our own; gives the command `docker` that talks to it. It needs root.
+
+    Where it is installed and may have a bridge, it must start: a test that is skipped for a slow machine is lost.
+    """
     program, client = need("dockerd"), need("docker")
     if os.geteuid() != 0:
         pytest.skip("dockerd needs root")
@@ -115,20 +122,32 @@ def real_dockerd(folder: Path) -> Iterator[list[str]]:
     docker = [client, "--host", socket]
     options = ["--iptables=false", "--ip6tables=false", f"--host={socket}"]
     folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
-    with (folder / "dockerd.log").open("wb") as log, _without_mounts(folder), ExitStack() as started:
-        options.append(f"--bridge={started.enter_context(own_bridge())}")
-        for driver in ("overlay2", "vfs"):  # The second works on every file system, and copies each layer.
-            engine = started.enter_context(running([program, *options, *folders, f"--storage-driver={driver}"], log))
-            if _answers(docker, engine):
-                break
-        else:
-            pytest.skip("dockerd does not start here")
+    log = folder / "dockerd.log"
+    with log.open("wb") as output, _without_mounts(folder), own_bridge() as bridge, ExitStack() as started:
+        with one_engine_starts():
+            for driver in ("overlay2", "vfs"):  # The second works on every file system, and copies each layer.
+                command = [program, *options, *folders, f"--bridge={bridge}", f"--storage-driver={driver}"]
+                with ExitStack() as tried:
+                    if _answers(docker, tried.enter_context(running(command, output))):
+                        started.push(tried.pop_all())
+                        break  # Otherwise it ends here, before another one is given its folders.
+            else:
+                pytest.fail(f"dockerd does not start:\n{log.read_text()[-4000:]}")
         yield docker
+
+
+@contextmanager
+def one_engine_starts() -> Iterator[None]:
+    """Of the processes that share the tests one starts an engine at a time: an engine ends itself when its containerd
+    needs more than 15 s, as it may beside others."""
+    with (Path(tempfile.gettempdir()) / "modelyard-tests-dockerd.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _answers(docker: Sequence[str], engine: subprocess.Popen[bytes]) -> bool:
     """Whether an engine comes up."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + ENGINE_START_SECONDS
     while engine.poll() is None and time.monotonic() < deadline:
         if subprocess.run([*docker, "version"], capture_output=True, check=False).returncode == 0:
             return True

@@ -64,7 +64,7 @@ class TestDnsServiceHosts:
         monkeypatch.setattr(dns, "_LOOKUP_SECONDS", 0.3)
         hosts, begun = DnsServiceHosts(), time.monotonic()
         assert found(hosts, "http://here") == [("1.1.1.1", 80)]
-        assert hosts.find([*away[:2], "http://there"])["http://there"] == [("1.1.1.1", 80)]
+        assert hosts.find([*away[:2], "http://here", "http://there"])["http://there"] == [("1.1.1.1", 80)]
         everything = hosts.find([*away, "http://here"])
         assert (everything["http://here"], everything["http://away-7"]) == ([("1.1.1.1", 80)], [])
         assert time.monotonic() - begun < 3
