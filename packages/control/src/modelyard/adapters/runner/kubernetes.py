@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx2
+import structlog
 
 from modelyard.adapters.kubernetes.cluster_api import JOBS, PODS, SECRETS, ClusterApi
 from modelyard.adapters.runner.agent.client import AgentAway, AgentClient
@@ -20,15 +21,19 @@ from modelyard.adapters.runner.kubernetes_job import (
     job_of,
     secret_of,
 )
+from modelyard.adapters.runner.pushed_images import PushedRunImages
 from modelyard.adapters.runner.run_host import PlaceObservation, PlaceState, RunPlace
 from modelyard.adapters.runner.run_image import AGENT_PORT, RunImages
-from modelyard.errors import Conflict, Unavailable
+from modelyard.errors import Conflict, ModelyardError, Unavailable
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.push import push_image
 from modelyard.ports.environments import Lock
 
+logger = structlog.get_logger()
+
 _MANAGER = "modelyard-runs"
+_PUSHED = ".pushed-run-images"
 _REMOVAL_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 _LONGEST_REASON = 300
@@ -58,6 +63,7 @@ class KubernetesHost:
         self._images = images
         self._repository = repository
         self._open_registry = open_registry
+        self._pushed = PushedRunImages(images.layout.root / _PUSHED, open_registry)
         self._installation = installation
         self._options = options
 
@@ -66,11 +72,13 @@ class KubernetesHost:
         self._api.close()
 
     def prepare(self, lock: Lock, *, driver: Lock | None = None, log: Callable[[str], None]) -> None:
-        """Build the image, and push it."""
+        """Build the image, and push it; then delete pushed ones that the layout has dropped."""
         image = self._images.ensure(lock, driver=driver, log=log)
+        self._pushed.note(self._repository.at(image.descriptor.digest))
         with self._open_registry(self._repository.host) as registry:
             tagged = self._repository.tagged(image.tag)
             push_image(self._images.layout, image.descriptor, tagged, registry, log=log)
+        self._delete_unused()
 
     def create(self, place: RunPlace) -> None:
         """Apply the Job, and then make the Secret for which its pod waits; each attempt makes the same."""
@@ -116,6 +124,20 @@ class KubernetesHost:
             if time.monotonic() > deadline:
                 raise Unavailable(f"The Job '{name}' is not removed yet.", code="runner_unavailable")
             time.sleep(_PAUSE_SECONDS)
+
+    def _delete_unused(self) -> None:
+        """A registry or a cluster that does not answer keeps no run from its start."""
+        kept = {one.descriptor.digest for one in self._images.all()}
+        try:
+            self._pushed.delete_unused(kept, used=self._images_of_pods)
+        except ModelyardError as error:
+            logger.warning("unused run images are left in their registry", reason=error.message)
+
+    def _images_of_pods(self) -> set[str]:
+        """The references of images of this installation's runs, those of another control plane of it too."""
+        labels = f"{INSTALLATION}={self._installation()}"
+        pods = self._api.list(PODS, labels=labels, namespace=self._options.namespace)
+        return {container["image"] for pod in pods for container in pod["spec"]["containers"]}
 
     def _job(self, name: str) -> Object | None:
         """The Job of ours.

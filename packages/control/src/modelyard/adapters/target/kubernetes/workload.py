@@ -16,6 +16,9 @@ _SCRATCH = "/tmp"  # noqa: S108  # The container's own.
 _SPARE_SECONDS = 10
 _START_ATTEMPTS = 3
 _PROBE_SECONDS = 2
+_START_PROBES = 90
+"""An interpreter that starts on a busy node, from a disk that is cold, may need longer than a minute. One that is
+ended for it starts again on the same node, with back-off."""
 _MEBIBYTE = 1024 * 1024
 _LEAST = {"cpu": "100m", "memory": "256Mi"}
 """What a replica is scheduled with where nothing says what it needs."""
@@ -115,7 +118,7 @@ def _container(spec: ServerSpec, image: ImageArtifact, place: Place, defaults: W
         },
         "volumeMounts": [{"name": "scratch", "mountPath": _SCRATCH}],
         # A server is alive from its first second on; it is ready, and gets requests, when it has loaded its model.
-        "startupProbe": _probe("/v2/health/live", failures=30),
+        "startupProbe": _probe("/v2/health/live", failures=_START_PROBES),
         "livenessProbe": {**_probe("/v2/health/live", failures=6), "periodSeconds": 10},
         "readinessProbe": _probe("/v2/health/ready", failures=2),
         "lifecycle": {"preStop": {"exec": {"command": _sleep(defaults.options.routing_seconds)}}},
