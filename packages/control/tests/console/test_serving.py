@@ -77,10 +77,14 @@ class TestErrors:
 
 class TestWhatIsPassedOn:
     def test_it_is_harmless_wherever_it_is_opened(self, installation: Installation) -> None:
-        answer = installation.reader("viewer").get("/console/api/api/v1/audit")
+        answer = installation.reader("viewer").get("/console/api/api/v1/audit", params={"model": "churn"})
         assert answer.status_code == 200
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+    def test_the_api_looks_at_its_query(self, installation: Installation) -> None:
+        answer = installation.reader("viewer").get("/console/api/api/v1/audit", params={"wrong": "1"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "query_unknown")
 
     def test_only_gets_are(self, installation: Installation) -> None:
         assert installation.reader("admin").post("/console/api/api/v1/webhooks", json={}).status_code in {404, 405}

@@ -16,7 +16,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.key_sets.fake import FakeKeySets
-from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments, HttpPredictions
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import LocalRunner
 from modelyard.adapters.runner.fake import FakeRunner
@@ -78,6 +78,7 @@ class Platform:
             run_credentials=NoCredentials(),
             documents=HttpModelDocuments(),
             drift_counts=HttpDriftCounts(),
+            predictions=HttpPredictions(),
             api_management=None,
             wheels=FakeWheels(home / "wheels"),
         )

@@ -14,7 +14,7 @@ from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.environments import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.key_sets.fake import FakeKeySets
-from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments, HttpPredictions
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner import FakeRunner
 from modelyard.adapters.service_hosts.fake import FakeServiceHosts
@@ -104,6 +104,7 @@ class World:
             run_credentials=NoCredentials(),
             documents=HttpModelDocuments(),
             drift_counts=HttpDriftCounts(),
+            predictions=HttpPredictions(),
             api_management=None,
             wheels=FakeWheels(self.home / "wheels"),
         )

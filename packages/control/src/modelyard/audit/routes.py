@@ -8,7 +8,17 @@ from fastapi.responses import Response, StreamingResponse
 
 from modelyard.audit.domain import Anchor, Filter
 from modelyard.audit.export import ExportFormat, export
-from modelyard.audit.schemas import EntriesAnswer, EntryAnswer, HeadAnswer, ProductionAnswer, VerdictAnswer
+from modelyard.audit.schemas import (
+    EntriesAnswer,
+    EntryAnswer,
+    HeadAnswer,
+    LiveModelAnswer,
+    LiveModelsAnswer,
+    ProductionAnswer,
+    StayAnswer,
+    StaysAnswer,
+    VerdictAnswer,
+)
 from modelyard.audit.service import AuditLog
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
@@ -89,5 +99,20 @@ def production_routes(audit: AuditLog) -> APIRouter:
         """The version that was in production at a moment, by the audit log; now, without one."""
         moment, stay = audit.production_at(caller, name, at)
         return ProductionAnswer.of(name, moment, stay)
+
+    @router.get("/models/{name}/production/history")
+    def production_history(caller: ReadModels, name: str, limit: Limit = 50, cursor: Cursor = None) -> StaysAnswer:
+        """Every stay of a version in production, the last one first: from when to when, and who brought it."""
+        page = audit.stays_in_production(caller, name, limit=limit, cursor=cursor)
+        return StaysAnswer(name=name, stays=[StayAnswer.of(stay) for stay in page.items], next_cursor=page.next_cursor)
+
+    @router.get("/production")
+    def all_production(
+        caller: ReadModels, at: Moment | None = None, limit: Limit = 50, cursor: Cursor = None
+    ) -> LiveModelsAnswer:
+        """The version of each model that was in production at a moment; now, without one."""
+        moment, page = audit.all_in_production(caller, at, limit=limit, cursor=cursor)
+        models = [LiveModelAnswer(name=name, **StayAnswer.of(stay).model_dump()) for name, stay in page.items]
+        return LiveModelsAnswer(at=moment, models=models, next_cursor=page.next_cursor)
 
     return router

@@ -108,3 +108,49 @@ class ProductionAnswer(BaseModel):
             reason=None if entry is None else entry.reason,
             sequence=None if entry is None else entry.sequence,
         )
+
+
+class StayAnswer(BaseModel):
+    """A stay of a version in production."""
+
+    version: int
+    since: datetime = Field(description="when it came")
+    until: datetime | None = Field(description="when it left, if it has")
+    by: str = Field(description="who brought it")
+    reason: str
+    sequence: int = Field(description="the entry of the audit log")
+
+    @classmethod
+    def of(cls, stay: InProduction) -> "StayAnswer":
+        """The stay on the wire."""
+        entry = stay.since
+        return cls(
+            version=stay.version,
+            since=entry.at,
+            until=stay.until,
+            by=entry.actor,
+            reason=entry.reason,
+            sequence=entry.sequence,
+        )
+
+
+class StaysAnswer(BaseModel):
+    """Stays of one model's versions in production, the last one first."""
+
+    name: str
+    stays: list[StayAnswer]
+    next_cursor: str | None
+
+
+class LiveModelAnswer(StayAnswer):
+    """A model's version in production."""
+
+    name: str
+
+
+class LiveModelsAnswer(BaseModel):
+    """What was in production at a moment, by the models' names."""
+
+    at: datetime
+    models: list[LiveModelAnswer]
+    next_cursor: str | None

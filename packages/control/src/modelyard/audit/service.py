@@ -10,7 +10,7 @@ from modelyard.audit import store
 from modelyard.audit.domain import Anchor, Entry, Filter, InProduction, Verdict, prove
 from modelyard.db import Database
 from modelyard.errors import Invalid, NotFound
-from modelyard.paging import Page, decode_number_cursor, encode_cursor
+from modelyard.paging import Page, decode_cursor, decode_number_cursor, encode_cursor
 from modelyard.ports.clock import Clock
 from modelyard.principals import Principal
 
@@ -111,16 +111,50 @@ class AuditLog:
             Invalid: code `at_in_future`.
         """
         with self._database.read() as connection:
-            written = store.written_at(connection, principal.tenant_id)
-            now = self._clock.now() if written is None else max(self._clock.now(), written)
-            moment = now if at is None else at
-            if moment > now:
-                raise Invalid(
-                    f"at: expected a moment that has been, got {moment.isoformat()}", code="at_in_future", field="at"
-                )
+            moment = self._past(connection, principal, at)
             if not store.knows_model(connection, principal.tenant_id, model):
                 raise NotFound(f"there is no model '{model}'", code="model_not_found")
             return moment, store.in_production(connection, principal.tenant_id, model, moment)
+
+    def stays_in_production(
+        self, principal: Principal, model: str, *, limit: int, cursor: str | None
+    ) -> Page[InProduction]:
+        """Every stay of a model's versions in production, the last one first; also of a model that is gone since.
+
+        Raises:
+            NotFound: code `model_not_found`, when the log has never heard of it.
+        """
+        before = None if cursor is None else decode_number_cursor(cursor)
+        with self._database.read() as connection:
+            if not store.knows_model(connection, principal.tenant_id, model):
+                raise NotFound(f"there is no model '{model}'", code="model_not_found")
+            found = store.stays_in_production(connection, principal.tenant_id, model, before=before, limit=limit + 1)
+        items = found[:limit]
+        more = len(found) > limit
+        return Page(items, encode_cursor(str(items[-1].since.sequence)) if more else None)
+
+    def all_in_production(
+        self, principal: Principal, at: datetime | None, *, limit: int, cursor: str | None
+    ) -> tuple[datetime, Page[tuple[str, InProduction]]]:
+        """What was in production at a moment, now without one, of all models, by their names.
+
+        Raises:
+            Invalid: code `at_in_future`.
+        """
+        after = None if cursor is None else decode_cursor(cursor, parts=1)[0]
+        with self._database.read() as connection:
+            moment = self._past(connection, principal, at)
+            found = store.all_in_production(connection, principal.tenant_id, moment, after=after, limit=limit + 1)
+        items = found[:limit]
+        return moment, Page(items, encode_cursor(items[-1][0]) if len(found) > limit else None)
+
+    def _past(self, connection: Connection, principal: Principal, at: datetime | None) -> datetime:
+        """The moment, which has been; now is not before the log's last entry."""
+        written = store.written_at(connection, principal.tenant_id)
+        now = self._clock.now() if written is None else max(self._clock.now(), written)
+        if at is not None and at > now:
+            raise Invalid(f"at: expected a moment that has been, got {at.isoformat()}", code="at_in_future", field="at")
+        return now if at is None else at
 
 
 def lock_chain(connection: Connection, tenant_id: str) -> None:

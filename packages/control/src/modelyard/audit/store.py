@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, insert, literal, or_, select
 
 from modelyard.audit.domain import GENESIS, Anchor, Entry, Filter, InProduction, about, durable, entry_hash
 from modelyard.audit.tables import IN_PRODUCTION, audit_entries
@@ -135,39 +135,74 @@ def in_production(connection: Connection, tenant_id: str, model: str, at: dateti
 
     An entry of that very moment counts. Of several entries of one moment the last one counts.
     """
-    came, left, gone = audit_entries.alias("came"), audit_entries.alias("left_it"), audit_entries.alias("gone")
+    came, gone = audit_entries.alias("came"), audit_entries.alias("gone")
     bound = _number(tenant_id, audit_entries.c.at <= at, is_first=False)
+    query = _of_stays(came, gone, tenant_id).add_columns((gone.c.sequence <= bound).label("had_left"))
+    query = query.where(came.c.model_name == model, came.c.sequence <= bound)
+    row = connection.execute(query.order_by(came.c.sequence.desc()).limit(1)).first()
+    return None if row is None or row.had_left else _stay(row)
+
+
+def stays_in_production(
+    connection: Connection, tenant_id: str, model: str, *, before: int | None, limit: int
+) -> list[InProduction]:
+    """Stays of a model's versions in production, the last one first, of entries before a number."""
+    came, gone = audit_entries.alias("came"), audit_entries.alias("gone")
+    query = _of_stays(came, gone, tenant_id).where(came.c.model_name == model)
+    if before is not None:
+        query = query.where(came.c.sequence < before)
+    return [_stay(row) for row in connection.execute(query.order_by(came.c.sequence.desc()).limit(limit))]
+
+
+def all_in_production(
+    connection: Connection, tenant_id: str, at: datetime, *, after: str | None, limit: int
+) -> list[tuple[str, InProduction]]:
+    """What was in production at a moment, by model, of models whose names come after one."""
+    came, gone = audit_entries.alias("came"), audit_entries.alias("gone")
+    bound = _number(tenant_id, audit_entries.c.at <= at, is_first=False)
+    last = (
+        select(func.max(audit_entries.c.sequence).label("sequence"))
+        .where(
+            audit_entries.c.tenant_id == tenant_id,
+            audit_entries.c.action == IN_PRODUCTION,
+            audit_entries.c.sequence <= bound,
+        )
+        .group_by(audit_entries.c.model_name)
+        .subquery()
+    )
+    query = (
+        _of_stays(came, gone, tenant_id)
+        .add_columns(came.c.model_name)
+        .where(came.c.sequence.in_(select(last.c.sequence)), or_(gone.c.sequence.is_(None), gone.c.sequence > bound))
+    )
+    if after is not None:
+        query = query.where(came.c.model_name > after)
+    rows = connection.execute(query.order_by(came.c.model_name).limit(limit))
+    return [(row.model_name, _stay(row)) for row in rows]
+
+
+def _of_stays(came: Any, gone: Any, tenant_id: str) -> Any:
+    """Each stay in production with the entry that ended it, if one has."""
+    left = audit_entries.alias("left_it")
     leaving = (
         select(func.min(left.c.sequence))
         .where(
             left.c.tenant_id == tenant_id,
-            left.c.subject.in_([came.c.subject, f"models/{model}"]),
+            left.c.subject.in_([came.c.subject, literal("models/") + came.c.model_name]),
             left.c.sequence > came.c.sequence,
             left.c.action.in_(_LEAVES_PRODUCTION),
         )
         .correlate(came)
         .scalar_subquery()
     )
-    query = (
-        select(
-            *(came.c[column.name] for column in _COLUMNS),
-            came.c.version,
-            gone.c.at.label("gone_at"),
-            (gone.c.sequence <= bound).label("had_left"),
-        )
+    return (
+        select(*(came.c[column.name] for column in _COLUMNS), came.c.version, gone.c.at.label("gone_at"))
         .select_from(came.outerjoin(gone, and_(gone.c.tenant_id == tenant_id, gone.c.sequence == leaving)))
-        .where(
-            came.c.tenant_id == tenant_id,
-            came.c.model_name == model,
-            came.c.action == IN_PRODUCTION,
-            came.c.sequence <= bound,
-        )
-        .order_by(came.c.sequence.desc())
-        .limit(1)
+        .where(came.c.tenant_id == tenant_id, came.c.action == IN_PRODUCTION)
     )
-    row = connection.execute(query).first()
-    if row is None or row.had_left:
-        return None
+
+
+def _stay(row: Any) -> InProduction:
     return InProduction(version=row.version, since=_entry(row), until=row.gone_at)
 
 

@@ -1,7 +1,7 @@
 """Where the console's pages are. Everything that leads to one asks here, so that it works below a proxy's path too."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 PREFIX = "/console"
 LOGIN, LOGOUT, THEME = f"{PREFIX}/login", f"{PREFIX}/logout", f"{PREFIX}/theme"
@@ -20,10 +20,10 @@ class Addresses:
 
     base: str = ""
 
-    def to(self, path: str, **query: str | int | None) -> str:
+    def to(self, path: str, /, **query: str | int | None) -> str:
         """A page's address, with what is not None of the query."""
         asked = urlencode({name: value for name, value in query.items() if value not in (None, "")})
-        return f"{self.base}{path}" + (f"?{asked}" if asked else "")
+        return f"{self.base}{quote(path)}" + (f"?{asked}" if asked else "")
 
     def back_to(self, wanted: str) -> str:
         """Where to go after a login: a page of the console, whatever was asked for."""

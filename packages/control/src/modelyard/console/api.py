@@ -15,6 +15,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modelyard.errors import NotFound
 from modelyard.http.middleware.authentication import as_principal, principal_of
 from modelyard.http.request_ids import request_id_of
 
@@ -23,6 +24,18 @@ Query = Mapping[str, str | int | bool | None] | Mapping[str, str | int | None] |
 
 _HANDED_ON = ("asgi", "http_version", "scheme", "client", "server", "state", "app")
 _UNKNOWN = "the API gave no reason"
+
+
+def at(path: str, *names: str) -> str:
+    """A path of the API, or of a page, with names behind it.
+
+    Raises:
+        NotFound: a name could be more than one part of a path, so nothing has it.
+    """
+    for name in names:
+        if "/" in name or name in {"", ".", ".."}:
+            raise NotFound(f"there is nothing of the name '{name[:80]}'", code="not_found")
+    return "/".join([path, *names])
 
 
 class ApiError(Exception):

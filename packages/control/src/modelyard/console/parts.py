@@ -11,8 +11,11 @@ from modelyard.console import login
 from modelyard.console.addresses import PREFIX, Addresses
 from modelyard.console.login import login_routes
 from modelyard.console.pages.activity import activity_routes
+from modelyard.console.pages.approvals import approval_routes
+from modelyard.console.pages.model import model_routes
 from modelyard.console.pages.models import model_list_routes
 from modelyard.console.pages.now import now_routes
+from modelyard.console.pages.versions import version_routes
 from modelyard.console.passing import passing_routes
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import page_router
@@ -33,6 +36,9 @@ def console(*, sessions: Sessions, base: str = "") -> app.Pages:
     groups: Sequence[APIRouter] = [
         now_routes(pages),
         model_list_routes(pages),
+        version_routes(pages),
+        model_routes(pages),
+        approval_routes(pages),
         activity_routes(pages),
         _nothing(pages),
     ]

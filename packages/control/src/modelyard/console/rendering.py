@@ -86,7 +86,10 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals.update(
-            url=addresses.to, asset=lambda name: addresses.to(static.path(name)), version=__version__, places=PLACES
+            url=addresses.to,
+            asset=lambda name: addresses.to(static.path(name)),
+            modelyard_version=__version__,
+            places=PLACES,
         )
         self._environment.filters.update(ago=words.ago, span=words.span, size=words.size, number=words.number)
 
@@ -114,11 +117,10 @@ class Pages:
                 "here": request.url.path,
                 "address": self.addresses.to(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
                 "theme": theme if theme in THEMES else "",
-                "asked": request.query_params,
             }
         )
         return HTMLResponse(text, status, headers=page_headers(nonce))
 
-    def go(self, path: str, **query: str | int | None) -> RedirectResponse:
+    def go(self, path: str, /, **query: str | int | None) -> RedirectResponse:
         """After a form that was acted on, the page that shows it."""
         return RedirectResponse(self.addresses.to(path, **query), HTTPStatus.SEE_OTHER)

@@ -1,5 +1,6 @@
 """The routes of deployments: list, make, look, scale, replace, undeploy, logs."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -13,14 +14,17 @@ from modelyard.deployments.schemas import (
     DeploymentChange,
     DeploymentRequest,
     DeploymentsAnswer,
+    PredictionAnswer,
     ReplicaAnswer,
 )
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentCommand, DeploymentVerbs
+from modelyard.errors import Conflict
 from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
+from modelyard.ports.predictions import Predictions
 from modelyard.ports.stable_addresses import ModelAddresses, StableAddresses
 from modelyard.principals import Permission, Principal
 
@@ -128,6 +132,25 @@ def deployment_changes(verbs: DeploymentVerbs, addresses: StableAddresses) -> AP
     def undeploy(caller: Write, deployment_id: str, *, force: Force = False) -> DeploymentAnswer:
         """Drain and stop it. One that APIs of the gateway name stays, unless it is forced."""
         return answer(caller, verbs.undeploy(caller, deployment_id, forces=force))
+
+    return router
+
+
+def prediction_routes(verbs: DeploymentVerbs, predictions: Predictions) -> APIRouter:
+    """Trying a deployment."""
+    router = APIRouter(prefix=_PREFIX, tags=["deployments"])
+
+    @router.post("/{deployment_id}/predict")
+    def predict(caller: Read, deployment_id: str, body: dict[str, Any]) -> PredictionAnswer:
+        """Send a body to `/predict` of this deployment, and see what it answers and how long it took.
+
+        This is for trying: programs call the deployment's own address.
+        """
+        deployment = verbs.deployments.get(caller, deployment_id)
+        if deployment.url is None:
+            raise Conflict(f"the deployment is {deployment.status}: it has no address", code="deployment_not_ready")
+        answered = predictions.ask(deployment.url, json.dumps(body).encode())
+        return PredictionAnswer.of(deployment, answered)
 
     return router
 

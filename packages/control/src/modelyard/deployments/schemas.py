@@ -1,6 +1,8 @@
 """Deployments on the wire."""
 
+import json
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +16,8 @@ from modelyard.deployments.domain import (
 from modelyard.deployments.replacement import Replacement
 from modelyard.http.bodies import RequestBody
 from modelyard.naming import MAX_TARGET
+from modelyard.plain import plain_json
+from modelyard.ports.predictions import Prediction
 from modelyard.ports.stable_addresses import ModelAddresses
 from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, ReplicaObservation, Resources
 
@@ -248,3 +252,31 @@ class DeploymentsAnswer(BaseModel):
 
     deployments: list[DeploymentAnswer]
     next_cursor: str | None
+
+
+class PredictionAnswer(BaseModel):
+    """What a deployment's server answered to one request."""
+
+    deployment_id: str
+    model_name: str
+    model_version: int
+    status: int = Field(description="the server's HTTP status")
+    milliseconds: float = Field(description="from the request's first byte to the answer's last, seen from here")
+    answer: Any = Field(description="the answer's JSON, or its text when it is none")
+
+    @classmethod
+    def of(cls, deployment: Deployment, answered: Prediction) -> "PredictionAnswer":
+        """The answer on the wire."""
+        text = answered.content.decode(errors="replace")
+        try:
+            answer = plain_json(json.loads(text))
+        except (ValueError, RecursionError):
+            answer = text
+        return cls(
+            deployment_id=deployment.deployment_id,
+            model_name=deployment.model_name,
+            model_version=deployment.version,
+            status=answered.status,
+            milliseconds=round(answered.seconds * 1000, 3),
+            answer=answer,
+        )

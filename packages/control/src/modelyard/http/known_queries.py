@@ -1,7 +1,7 @@
 """Refuses parameters of a query that a route does not know, as an unknown field of a body is refused (law 11)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -14,6 +14,14 @@ from starlette.routing import BaseRoute
 from modelyard.errors import Invalid
 
 _SHOWN = 80
+_ANY = "takes_any_query"
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+
+def takes_any_query(endpoint: _Endpoint) -> _Endpoint:
+    """A decorator of a route that hands its query on to another, which looks at it."""
+    setattr(endpoint, _ANY, True)
+    return endpoint
 
 
 class KnownQueries:
@@ -36,7 +44,10 @@ class KnownQueries:
         """
         if not request.url.query:
             return
-        known = self._known[request.scope["endpoint"]]
+        endpoint = request.scope["endpoint"]
+        if getattr(endpoint, _ANY, False):
+            return
+        known = self._known[endpoint]
         seen = set()
         for name, _ in parse_qsl(request.url.query, keep_blank_values=True):
             if name not in known:

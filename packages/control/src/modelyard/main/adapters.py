@@ -10,7 +10,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.uv import UvEnvironments
 from modelyard.adapters.job_engine.dbos import DbosJobEngine
 from modelyard.adapters.key_sets.http import HttpKeySets
-from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments, HttpPredictions
 from modelyard.adapters.receiver.http import HttpReceivers
 from modelyard.adapters.runner.configured import RunnerContext, configured_runners
 from modelyard.adapters.runner.home import local_runner
@@ -38,6 +38,7 @@ from modelyard.ports.environments import Environments
 from modelyard.ports.job_engine import JobEngine
 from modelyard.ports.key_sets import KeySets
 from modelyard.ports.model_documents import ModelDocuments
+from modelyard.ports.predictions import Predictions
 from modelyard.ports.receiver import Receivers
 from modelyard.ports.registered_models import RegisteredModels
 from modelyard.ports.runner import Limits, Runner
@@ -71,6 +72,7 @@ class Adapters:
     wheels: WheelSource
     documents: ModelDocuments
     drift_counts: DriftCounts
+    predictions: Predictions
     api_management: ApiManagement | None
     """The service of Azure API Management that the operator has configured."""
 
@@ -115,6 +117,7 @@ def real_adapters(settings: Settings) -> Adapters:
         wheels=wheels,
         documents=HttpModelDocuments(),
         drift_counts=HttpDriftCounts(),
+        predictions=HttpPredictions(),
         api_management=api_management_of(settings, clock),
     )
 

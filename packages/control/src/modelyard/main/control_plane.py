@@ -105,6 +105,7 @@ class ControlPlane:
             context,
             self.jobs,
             self.registry,
+            self.registry_parts.artifacts,
             has_arrived=Arriving(self._publishing).has_arrived,
             may_remove=Leaving(self._publishing).has_left,
         )

@@ -12,7 +12,12 @@ from modelyard.deployments.pinning import Pinning
 from modelyard.deployments.reconciler import Reconciler
 from modelyard.deployments.records import Records
 from modelyard.deployments.replica_watch import ReplicaWatch
-from modelyard.deployments.routes import deployment_changes, deployment_log_routes, deployment_looks
+from modelyard.deployments.routes import (
+    deployment_changes,
+    deployment_log_routes,
+    deployment_looks,
+    prediction_routes,
+)
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.specs import ServerSpecs
 from modelyard.deployments.targets import Targets
@@ -25,10 +30,12 @@ from modelyard.jobs.service import JobService
 from modelyard.main.adapters import compiler, profiler
 from modelyard.main.context import Context
 from modelyard.main.images import ImageParts
+from modelyard.packaging.examples import Examples
 from modelyard.packaging.rebuilding import Rebuilding
 from modelyard.packaging.routes import bundle_routes
 from modelyard.packaging.service import PackagingService
 from modelyard.ports.stable_addresses import StableAddresses
+from modelyard.registry.artifacts import Artifacts
 from modelyard.registry.service import RegistryService
 
 RECONCILE_SECONDS = 0.5
@@ -42,6 +49,7 @@ class DeploymentParts:
         context: Context,
         jobs: JobService,
         registry: RegistryService,
+        artifacts: Artifacts,
         *,
         has_arrived: Callable[[str], bool],
         may_remove: Callable[[str], bool],
@@ -50,6 +58,7 @@ class DeploymentParts:
         self._jobs = jobs
         self._registry = registry
         self._database = context.database
+        self._examples, self._predictions = Examples(artifacts), adapters.predictions
         self.packaging = PackagingService(
             database=context.database,
             clock=clock,
@@ -124,9 +133,10 @@ class DeploymentParts:
     def routes(self, addresses: StableAddresses) -> Sequence[APIRouter]:
         """The surfaces of bundles and deployments."""
         return [
-            bundle_routes(self.packaging, self._registry),
+            bundle_routes(self.packaging, self._registry, self._examples),
             *self.images.routes(self.image_removal),
             deployment_looks(self.verbs, addresses),
             deployment_changes(self.verbs, addresses),
+            prediction_routes(self.verbs, self._predictions),
             deployment_log_routes(self.verbs),
         ]

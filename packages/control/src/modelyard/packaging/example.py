@@ -30,6 +30,15 @@ def example_of(folder: Path) -> dict[str, Any] | None:
     return request
 
 
+def example_in(content: bytes, *, as_given: bool) -> dict[str, Any] | None:
+    """A request of `/predict` from an example's file, as MLflow wrote it for a server or, `as_given`, as it came."""
+    try:
+        read = plain_json(json.loads(content))
+    except (ValueError, RecursionError):
+        return None
+    return _request(_as_request(read) if as_given else read)
+
+
 def read_request(path: Path) -> dict[str, Any] | None:
     """A request of `/predict` that is there as such; None when the file is none."""
     content = _MISSING if path.is_symlink() or not path.is_file() else _json(path)

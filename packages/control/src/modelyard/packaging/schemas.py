@@ -49,3 +49,13 @@ class BundleAnswer(BaseModel):
             training_profile=None if bundle.profile is None else ProfileAnswer.of(bundle.profile),
             created_at=bundle.created_at,
         )
+
+
+class ExampleAnswer(BaseModel):
+    """A request with which a version can be tried."""
+
+    name: str
+    version: int
+    request: dict[str, Any] | None = Field(
+        description="a body for `/predict`; null when the version has no input example, or one of more than a megabyte"
+    )

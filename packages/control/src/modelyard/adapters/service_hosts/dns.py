@@ -10,6 +10,8 @@ from modelyard.adapters.receiver.address import AddressRule, Network
 
 _LOOKUP_SECONDS = 3.0
 _FRESH_SECONDS = 30.0
+_KEPT_SECONDS = 600.0
+"""How long an address is remembered of a name that nobody asks for."""
 _LOOKUPS_AT_ONCE = 32
 _PORTS = {"http": 80, "https": 443}
 _REFUSED = (
@@ -57,10 +59,13 @@ class DnsServiceHosts:
         now, before = time.monotonic(), self._found
         kept = {host: before[host] for host in hosts if host in before}
         due = [host for host in hosts if host not in kept or now - kept[host][0] >= _FRESH_SECONDS]
+        due.sort(
+            key=lambda host: not kept.get(host, (now, ()))[1]
+        )  # Names that led nowhere keep no other from a thread.
         found = self._look_up_all(due)
         known = kept | {host: (now, found[host] or kept.get(host, (now, ()))[1]) for host in due}
-        self._found = known
-        return {host: addresses for host, (_, addresses) in known.items()}
+        self._found = {host: one for host, one in before.items() if now - one[0] < _KEPT_SECONDS} | known
+        return {host: known[host][1] for host in hosts}
 
     def _look_up_all(self, hosts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """All at once, and together no longer than one of them."""

@@ -1,3 +1,4 @@
 // What every page of the console has: keys, copying, and the help. Pages work without it.
 import "./copy-button.js";
 import "./keys.js";
+import "./time-slider.js";

@@ -1,0 +1,38 @@
+"""Predictions of model servers, over HTTP."""
+
+import time
+
+import httpx
+
+from modelyard.errors import Unavailable
+from modelyard.ports.predictions import Prediction
+
+_SECONDS = 30.0
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class HttpPredictions:
+    """See `ports/predictions.py`. An answer has thirty seconds and four megabytes."""
+
+    def ask(self, url: str, body: bytes) -> Prediction:
+        """See the port."""
+        began = time.monotonic()
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            with (
+                httpx.Client(timeout=_SECONDS, follow_redirects=False, trust_env=False) as client,
+                client.stream("POST", f"{url.rstrip('/')}/predict", content=body, headers=headers) as response,
+            ):
+                content = bytearray()
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > _MOST_BYTES or time.monotonic() - began > _SECONDS:
+                        raise _failed(f"it answers more than {_MOST_BYTES} bytes, or longer than {_SECONDS:.0f} s")
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise _failed(str(exc) or type(exc).__name__) from exc
+        media_type = response.headers.get("content-type", "")
+        return Prediction(response.status_code, media_type, bytes(content), time.monotonic() - began)
+
+
+def _failed(reason: str) -> Unavailable:
+    return Unavailable(f"the model server gave no prediction: {reason}", code="prediction_failed")
