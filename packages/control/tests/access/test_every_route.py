@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from access_platform import Platform
-from fastapi.routing import APIRoute, iter_route_contexts
+from api_routes import api_routes
+from fastapi.routing import APIRoute
 from httpx import Client, Response
 from oci_parts import make_root
 
@@ -79,7 +80,7 @@ class Route:
 def routes_of(platform: Platform) -> list[Route]:
     """All but the public ones."""
     found = []
-    for context in iter_route_contexts(platform.app.routes):
+    for context in api_routes(platform.app):
         if context.path in PUBLIC or not isinstance(context.original_route, APIRoute):
             continue
         (permission,) = _permissions(context.dependant)

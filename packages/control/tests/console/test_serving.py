@@ -5,6 +5,7 @@ import re
 from importlib.resources import files
 
 import pytest
+from api_routes import console_routes
 from console_world import ROLES, Installation
 
 from modelyard.console.static_files import StaticFiles
@@ -127,3 +128,27 @@ class TestWords:
 
     def test_a_moment_that_comes_is_said_so(self) -> None:
         assert ago("2999-01-01T00:00:00Z").startswith("in ")
+
+
+class TestEveryRoute:
+    def test_leads_a_stranger_to_the_login_or_refuses(self, installation: Installation) -> None:
+        stranger = installation.platform.at(None)
+        looked_at = 0
+        for route in console_routes(installation.platform.app):
+            path = re.sub(r"{[^}]+}", "some", route.path or "")
+            if path.startswith(("/console/static", "/console/login", "/console/logout", "/console/theme")):
+                continue
+            for method in route.methods or ():
+                answer = stranger.request(method, path, headers={"Accept": "text/html"})
+                assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/console/login"), (
+                    path
+                )
+                looked_at += 1
+        assert looked_at > 10
+
+    def test_of_a_page_refuses_a_query_that_it_does_not_know(self, installation: Installation) -> None:
+        reader = installation.reader("admin")
+        for path in ("/console", "/console/models", "/console/models/churn", "/console/approvals", "/console/activity"):
+            answer = reader.get(path, params={"limti": "5"})
+            assert answer.status_code == 400, path
+            assert "limti" in answer.text

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from fastapi.routing import RouteContext, iter_route_contexts
+from api_routes import api_routes
+from fastapi.routing import RouteContext
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
@@ -178,7 +179,7 @@ def check(response: httpx.Response, what: str) -> None:
 
 @pytest.fixture
 def routes(control_plane: ControlPlane) -> list[RouteContext]:
-    return [route for route in iter_route_contexts(control_plane.app().routes) if route.path not in PUBLIC]
+    return [route for route in api_routes(control_plane.app()) if route.path not in PUBLIC]
 
 
 def body_fields(document: Mapping[str, Any], route: RouteContext, method: str) -> list[str]:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+from api_routes import api_routes
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.routing import RouteContext
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -30,7 +31,7 @@ NOT_FOR_VIEWERS = (
 
 def routes_of(control_plane: ControlPlane) -> list[RouteContext]:
     """Every route but the public ones."""
-    return [route for route in iter_route_contexts(control_plane.app().routes) if route.path not in PUBLIC]
+    return [route for route in api_routes(control_plane.app()) if route.path not in PUBLIC]
 
 
 def address_of(route: RouteContext) -> str:

@@ -41,8 +41,12 @@ class TestDocument:
             assert schema == {"$ref": "#/components/schemas/ErrorBody"}, name
         assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
 
-    def test_nothing_predicts(self, document: dict[str, Any]) -> None:
-        """What is called inference trains a model again; models answer at their own addresses."""
-        assert [path for path in document["paths"] if "inference" in path or "predict" in path] == [
-            "/api/v1/modelserving/models/{name}/versions/{version}/inference"
-        ]
+    def test_nothing_predicts_itself(self, document: dict[str, Any]) -> None:
+        """What is called inference trains a model again; models answer at their own addresses.
+
+        One call sends a request on to the server of a deployment, for people who try it.
+        """
+        assert {path for path in document["paths"] if "inference" in path or "predict" in path} == {
+            "/api/v1/deployments/{deployment_id}/predict",
+            "/api/v1/modelserving/models/{name}/versions/{version}/inference",
+        }

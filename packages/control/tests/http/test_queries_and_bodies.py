@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
+from api_routes import api_routes
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext
 from fastapi.testclient import TestClient
 
 from modelyard.http.known_queries import parameters_of
@@ -18,7 +19,7 @@ def routes(client: TestClient) -> list[tuple[str, str, RouteContext]]:
     """Every method of every path, with something in place of its parameters."""
     assert isinstance(client.app, FastAPI)
     found = []
-    for context in iter_route_contexts(client.app.routes):
+    for context in api_routes(client.app):
         assert isinstance(context.original_route, APIRoute), f"{context.path} would take any query"
         path = re.sub(r"{version(:int)?}", "1", str(context.path))
         path = re.sub(r"{\w+(:\w+)?}", "iris", path)

@@ -100,13 +100,13 @@ def production_routes(audit: AuditLog) -> APIRouter:
         moment, stay = audit.production_at(caller, name, at)
         return ProductionAnswer.of(name, moment, stay)
 
-    @router.get("/models/{name}/production/history")
+    @router.get("/models/{name}/production/history", dependencies=OF_OWN_TENANT)
     def production_history(caller: ReadModels, name: str, limit: Limit = 50, cursor: Cursor = None) -> StaysAnswer:
         """Every stay of a version in production, the last one first: from when to when, and who brought it."""
         page = audit.stays_in_production(caller, name, limit=limit, cursor=cursor)
         return StaysAnswer(name=name, stays=[StayAnswer.of(stay) for stay in page.items], next_cursor=page.next_cursor)
 
-    @router.get("/production")
+    @router.get("/production", dependencies=OF_OWN_TENANT)
     def all_production(
         caller: ReadModels, at: Moment | None = None, limit: Limit = 50, cursor: Cursor = None
     ) -> LiveModelsAnswer:

@@ -141,7 +141,7 @@ def prediction_routes(verbs: DeploymentVerbs, predictions: Predictions) -> APIRo
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     @router.post("/{deployment_id}/predict")
-    def predict(caller: Read, deployment_id: str, body: dict[str, Any]) -> PredictionAnswer:
+    def predict(caller: Write, deployment_id: str, body: dict[str, Any]) -> PredictionAnswer:
         """Send a body to `/predict` of this deployment, and see what it answers and how long it took.
 
         This is for trying: programs call the deployment's own address.

@@ -1,0 +1,66 @@
+"""Trying a deployment over the management API: one request is sent on to its server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from access_platform import Platform
+from sqlalchemy import update
+
+from modelyard.adapters.model_server import HttpPredictions
+from modelyard.deployments.tables import deployments
+from modelyard.errors import Unavailable
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    with Platform(tmp_path / "home") as platform:
+        yield platform
+
+
+@pytest.fixture
+def deployment_id(platform: Platform) -> str:
+    made = platform.operator.post(
+        "/api/v1/ml/registry/models", json={"name": "churn", "artifact_id": platform.log_model()}
+    )
+    assert made.status_code == 201, made.text
+    assert platform.operator.post("/api/v1/deployments", json={"model_name": "churn"}).status_code == 202
+    platform.engine.run_next()
+    return str(platform.operator.get("/api/v1/deployments").json()["deployments"][0]["deployment_id"])
+
+
+def point_to(platform: Platform, deployment_id: str, url: str | None) -> None:
+    """As if the target had observed the server there."""
+    with platform.control.database.write() as connection:
+        connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(url=url))
+
+
+class TestTrying:
+    def test_what_has_no_address_yet_is_refused(self, platform: Platform, deployment_id: str) -> None:
+        point_to(platform, deployment_id, None)
+        answer = platform.operator.post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
+        assert (answer.status_code, answer.json()["code"]) == (409, "deployment_not_ready")
+
+    def test_the_answer_comes_back_with_its_status_and_time(self, platform: Platform, deployment_id: str) -> None:
+        # The platform itself is a server that answers any POST of JSON with JSON.
+        point_to(platform, deployment_id, f"http://127.0.0.1:{platform.port}/api/v1")
+        answer = platform.operator.post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
+        assert answer.status_code == 200, answer.text
+        tried = answer.json()
+        assert (tried["status"], tried["answer"]["code"]) == (401, "token_missing")
+        assert tried["milliseconds"] > 0
+
+    def test_a_server_that_is_away_is_said_so(self, platform: Platform, deployment_id: str) -> None:
+        point_to(platform, deployment_id, "http://127.0.0.1:9")
+        answer = platform.operator.post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
+        assert (answer.status_code, answer.json()["code"]) == (503, "prediction_failed")
+
+    def test_another_tenant_does_not_see_it(self, platform: Platform, deployment_id: str) -> None:
+        answer = platform.tenant("north").post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
+        assert answer.status_code == 404
+
+
+def test_no_server_answers_without_a_bound() -> None:
+    with pytest.raises(Unavailable, match="gave no prediction"):
+        HttpPredictions().ask("http://", json.dumps({}).encode())
