@@ -30,18 +30,13 @@ def deployment_id(platform: Platform) -> str:
     return str(platform.operator.get("/api/v1/deployments").json()["deployments"][0]["deployment_id"])
 
 
-def point_to(platform: Platform, deployment_id: str, url: str | None) -> None:
+def point_to(platform: Platform, deployment_id: str, url: str) -> None:
     """As if the target had observed the server there."""
     with platform.control.database.write() as connection:
         connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(url=url))
 
 
 class TestTrying:
-    def test_what_has_no_address_yet_is_refused(self, platform: Platform, deployment_id: str) -> None:
-        point_to(platform, deployment_id, None)
-        answer = platform.operator.post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
-        assert (answer.status_code, answer.json()["code"]) == (409, "deployment_not_ready")
-
     def test_the_answer_comes_back_with_its_status_and_time(self, platform: Platform, deployment_id: str) -> None:
         # The platform itself is a server that answers any POST of JSON with JSON.
         point_to(platform, deployment_id, f"http://127.0.0.1:{platform.port}/api/v1")
