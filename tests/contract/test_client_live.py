@@ -12,7 +12,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.adapters.environments.fake import FakeEnvironments
 from modelyard.adapters.job_engine.inline import InlineJobEngine
 from modelyard.adapters.key_sets.fake import FakeKeySets
-from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments
+from modelyard.adapters.model_server import HttpDriftCounts, HttpModelDocuments, HttpPredictions
 from modelyard.adapters.receiver.fake import FakeReceivers
 from modelyard.adapters.runner.fake import FakeEnd, FakeRunner
 from modelyard.adapters.service_hosts.fake import FakeServiceHosts
@@ -115,6 +115,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         run_credentials=NoCredentials(),
         documents=HttpModelDocuments(),
         drift_counts=HttpDriftCounts(),
+        predictions=HttpPredictions(),
         api_management=None,
         wheels=FakeWheels(home / "wheels"),
     )
