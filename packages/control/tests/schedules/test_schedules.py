@@ -15,6 +15,7 @@ from modelyard.main import ControlPlane
 from modelyard.principals import FIRST_TENANT
 from modelyard.registry.states import Stage
 from modelyard.schedules import store
+from modelyard.schedules.service import MOST_ANNOUNCED
 from modelyard.schedules.starter import ScheduleStarter
 
 SCHEDULES = "/api/v1/schedules"
@@ -190,6 +191,36 @@ class TestTriggers:
         other = anybody.post(schedule["address"].replace(schedule["schedule_id"], "sch-0"))
         assert [wrong.status_code, other.status_code] == [404, 404]
         assert "address" not in world.look(schedule)
+
+    def test_an_address_takes_so_many_announcements_in_an_hour(self, world: Clockwork) -> None:
+        world.train("flooded")
+        schedule = world.schedule("flooded", announced=True)
+        anybody = world.platform.at(None)
+
+        def announce(delivery: int) -> httpx.Response:
+            return anybody.post(schedule["address"], headers={"Idempotency-Key": str(delivery)})
+
+        assert {announce(each).status_code for each in range(MOST_ANNOUNCED)} == {202}
+        refused = announce(MOST_ANNOUNCED)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_announcements")
+        assert int(refused.headers["retry-after"]) == 3600
+        assert announce(0).status_code == 202  # The same announcement is the same run.
+        where = f"{SCHEDULES}/{schedule['schedule_id']}/run"
+        assert world.api.post(where).status_code == 202
+        world.platform.clock.sleep(3600)
+        assert announce(MOST_ANNOUNCED).status_code == 202
+
+    def test_wrong_keys_are_counted_by_the_address_that_they_come_from(self, world: Clockwork) -> None:
+        world.train("guessed")
+        schedule = world.schedule("guessed", announced=True)
+        guesser = world.platform.at(None, address="127.0.0.9")
+        statuses = [guesser.post(schedule["address"][:-3] + "abc").status_code for _ in range(31)]
+        assert statuses == [404] * 30 + [429]
+        refused = guesser.post(schedule["address"])
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_failed_logins")
+        assert world.platform.at(None).post(schedule["address"]).status_code == 202
+        world.platform.clock.sleep(61)
+        assert guesser.post(schedule["address"]).status_code == 202
 
     def test_somebody_asks_for_a_run(self, world: Clockwork) -> None:
         world.train("asked")

@@ -15,7 +15,8 @@ class AccessSettings(SettingGroup):
     auth: bool = True
     """False only on loopback: every caller is then the first tenant's administrator."""
     failed_logins_per_minute: int = Field(default=30, ge=1)
-    """From one address, or with one beginning of a token, in one process; more are answered with 429."""
+    """From one address, or with one beginning of a token, in one process; more are answered with 429. Wrong keys
+    of the address where new data is announced are counted by themselves, with the same limit."""
 
 
 class OidcSettings(SettingGroup):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
+from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
@@ -39,6 +40,7 @@ class ScheduleParts:
             registry=registry,
             retraining=retraining,
             stands_in=access.standing_in,
+            failures=FailedLogins(clock=clock, most=context.settings.access.failed_logins_per_minute),
         )
         self.starter = ScheduleStarter(
             database=database,

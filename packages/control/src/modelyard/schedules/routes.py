@@ -3,10 +3,10 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 
 from modelyard.http.guard import Requires
-from modelyard.http.middleware.authentication import ANNOUNCEMENTS
+from modelyard.http.middleware.authentication import ANNOUNCEMENTS, caller_of
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
@@ -86,6 +86,7 @@ def announcement_routes(schedules: ScheduleService) -> APIRouter:
 
     @router.post(ANNOUNCEMENTS, status_code=202)
     def announce(
+        request: Request,
         schedule: Annotated[str, Query(max_length=40)],
         key: Annotated[str, Query(max_length=100)],
         body: AnnouncementBody | None = None,
@@ -93,7 +94,9 @@ def announcement_routes(schedules: ScheduleService) -> APIRouter:
     ) -> RunAnswer:
         """Say that new data is there: the schedule of this address retrains its version."""
         given = {} if body is None else {name: each.reference() for name, each in body.data.items()}
-        return RunAnswer.of(schedules.announce(schedule, key, data=given, idempotency_key=idempotency_key))
+        _, address = caller_of(request.scope)
+        run = schedules.announce(schedule, key, data=given, idempotency_key=idempotency_key, address=address)
+        return RunAnswer.of(run)
 
     return router
 

@@ -5,17 +5,19 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from modelyard.access.failures import FailedLogins, address_key
 from modelyard.access.limits import lock_quotas
 from modelyard.access.quotas import Resource
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
-from modelyard.errors import Conflict, NotFound
+from modelyard.errors import Busy, Conflict, NotFound
 from modelyard.naming import validate_model_name
 from modelyard.paging import Page
 from modelyard.plain import plain_text
@@ -34,6 +36,9 @@ from modelyard.schedules.states import RunStatus, ScheduleStatus
 from modelyard.training.data import checked_data
 
 _SHOWN_RUNS = 20
+MOST_ANNOUNCED, _ANNOUNCED_WINDOW = 60, timedelta(hours=1)
+"""How many runs the announcements to one schedule plan in which time, over all control planes."""
+_ANNOUNCED = "announced-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +66,7 @@ class ScheduleService:
         registry: RegistryService,
         retraining: RetrainingService,
         stands_in: StandsIn,
+        failures: FailedLogins,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -68,6 +74,7 @@ class ScheduleService:
         self._registry = registry
         self._retraining = retraining
         self._stands_in = stands_in
+        self._failures = failures
 
     def create(self, principal: Principal, new: NewSchedule) -> tuple[Schedule, str | None]:
         """Make a schedule; with it the key of its address, where data is announced to it. The key is shown once.
@@ -154,24 +161,40 @@ class ScheduleService:
             return run
 
     def announce(
-        self, schedule_id: str, key: str, *, data: Mapping[str, DataReference], idempotency_key: str | None
+        self,
+        schedule_id: str,
+        key: str,
+        *,
+        data: Mapping[str, DataReference],
+        idempotency_key: str | None,
+        address: str | None,
     ) -> Run:
         """Plan a run since new data is there. Whoever has the address may; the same announcement is the same run.
 
         Args:
             data: the run is given it, in place of what the schedule or the recipe names by the same names.
+            address: where the announcement comes from. Wrong keys are counted by it, as failed logins are.
 
         Raises:
             NotFound: code `schedule_not_found`, also for a wrong key.
             Invalid: code `data_invalid`.
             Conflict: code `schedule_paused`.
+            Busy: code `too_many_failed_logins` or `too_many_announcements`, with when the next is let in.
         """
-        with self._database.read() as connection:
-            _check_key(store.find(connection, schedule_id), schedule_id, key)
+        self._let_in(schedule_id, key, address_key(address))
         given = checked_data(data, None)
         with self._database.write() as connection:
             schedule = _check_key(store.lock(connection, schedule_id), schedule_id, key)
-            return self._planned(connection, schedule, f"announced-{_short(idempotency_key)}", data=given)
+            return self._planned(connection, schedule, f"{_ANNOUNCED}{_short(idempotency_key)}", data=given)
+
+    def _let_in(self, schedule_id: str, key: str, origin: str) -> None:
+        self._failures.refuse(origin)
+        try:
+            with self._database.read() as connection:
+                _check_key(store.find(connection, schedule_id), schedule_id, key)
+        except NotFound:
+            self._failures.note(origin)
+            raise
 
     def _planned(
         self,
@@ -186,9 +209,23 @@ class ScheduleService:
             return earlier
         if schedule.status is ScheduleStatus.PAUSED:
             raise Conflict(f"schedule '{schedule.schedule_id}' is paused: resume it first", code="schedule_paused")
+        if occasion.startswith(_ANNOUNCED):
+            self._check_rate(connection, schedule)
         run = replace(new_run(schedule, occasion, self._clock.now()), data=data)
         store.add_run(connection, run)
         return run
+
+    def _check_rate(self, connection: Connection, schedule: Schedule) -> None:
+        """Counted in the schedule's rows, which are locked, so the limit is one of all control planes together."""
+        now = self._clock.now()
+        recent = store.times_of_runs(connection, schedule.schedule_id, prefix=_ANNOUNCED, after=now - _ANNOUNCED_WINDOW)
+        if len(recent) < MOST_ANNOUNCED:
+            return
+        raise Busy(
+            f"too many announcements: schedule '{schedule.schedule_id}' takes {MOST_ANNOUNCED} in an hour",
+            code="too_many_announcements",
+            retry_after_seconds=(recent[-MOST_ANNOUNCED] + _ANNOUNCED_WINDOW - now).total_seconds(),
+        )
 
     def _move(self, principal: Principal, schedule_id: str, to: ScheduleStatus) -> Schedule:
         now = self._clock.now()

@@ -134,6 +134,16 @@ def find_run(connection: Connection, schedule_id: str, occasion: str) -> Run | N
     return None if row is None else _run(row)
 
 
+def times_of_runs(connection: Connection, schedule_id: str, *, prefix: str, after: datetime) -> list[datetime]:
+    """When the runs were planned whose occasion begins so, since a time, the oldest first."""
+    query = select(schedule_runs.c.planned_at).where(
+        schedule_runs.c.schedule_id == schedule_id,
+        schedule_runs.c.occasion.startswith(prefix, autoescape=True),
+        schedule_runs.c.planned_at > after,
+    )
+    return list(connection.execute(query.order_by(schedule_runs.c.planned_at)).scalars())
+
+
 def planned_runs(connection: Connection, *, limit: int) -> list[Run]:
     """Runs of all schedules that are not begun, the oldest first."""
     query = select(schedule_runs).where(schedule_runs.c.status == RunStatus.PLANNED)
