@@ -21,6 +21,10 @@ from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal, Role
 from modelyard.rollouts.plan import DriftGuardrail
 from modelyard.rollouts.states import RolloutStatus
+from modelyard.schedules import store
+from modelyard.schedules.cron import Missed
+from modelyard.schedules.domain import Overlap, Schedule, checked_trigger
+from modelyard.schedules.states import ScheduleStatus
 
 FEATURE = {
     "side": "input",
@@ -85,6 +89,30 @@ def world(sqlite_control_plane: ControlPlane, alice: Principal, log_model: Calla
     made = DriftWorld(sqlite_control_plane, alice, log_model)
     made.profiled(1)
     return made
+
+
+def _schedule(world: DriftWorld, model: str, event: str) -> Schedule:
+    """One that waits for an event. Its row is written directly, as versions of this world have no recipe."""
+    now = world.clock.now()
+    return Schedule(
+        schedule_id=f"sch-{model}-{event}",
+        tenant_id=world.principal.tenant_id,
+        model_name=model,
+        description="",
+        which="latest",
+        trigger=checked_trigger(cron=None, time_zone="UTC", event=event, is_announced=False),
+        changes={},
+        overlap=Overlap.REFUSE,
+        missed=Missed.SKIP,
+        status=ScheduleStatus.ACTIVE,
+        next_at=None,
+        key_digest=None,
+        created_by=world.principal.subject,
+        scopes=None,
+        made_by=[],
+        created_at=now,
+        updated_at=now,
+    )
 
 
 class TestCounters:
@@ -155,6 +183,22 @@ class TestEvents:
             "drift.found",
             "drift.ended",
         ]
+
+    def test_it_makes_one_run_of_the_schedules_of_its_model_that_wait_for_it(self, world: DriftWorld) -> None:
+        plane = world.control_plane
+        waiting = [
+            _schedule(world, model, event) for model, event in (("iris", "drift.found"), ("other", "drift.found"))
+        ]
+        waiting.append(_schedule(world, "iris", "version.archived"))
+        with plane.database.write() as connection:
+            for schedule in waiting:
+                store.add(connection, schedule)
+        world.count(1, ("one", MOVED))
+        world.count(1, ("one", [[0, 0, 1800, 0, 0]]))
+        with plane.database.read() as connection:
+            runs = [store.last_runs(connection, schedule.schedule_id, limit=9) for schedule in waiting]
+        assert [len(each) for each in runs] == [1, 0, 0]
+        assert runs[0][0].occasion.startswith("event-")
 
 
 class TestARollout:
