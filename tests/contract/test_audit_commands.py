@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from access_platform import Platform
+
+from modelyard_client import Client
 
 Run = Callable[..., tuple[int, str]]
 
@@ -54,6 +58,13 @@ class TestAudit:
         code, out = run("audit", "verify", "--file", str(file), "--expect", anchor)
         assert code == 1
         assert reason in out
+
+    def test_changes_are_followed_over_http(self, platform: Platform) -> None:
+        with Client(f"http://127.0.0.1:{platform.port}", platform.operator_token) as client:
+            newest, *_, oldest = client.audit.list()
+            followed = list(islice(client.audit.follow(after=0), newest.sequence))
+        assert [change.sequence for change in followed] == [*range(1, newest.sequence + 1)]
+        assert (followed[0].subject, followed[-1].subject) == (oldest.subject, newest.subject)
 
     def test_csv_is_made_for_a_name_that_says_so(self, run: Run, tmp_path: Path) -> None:
         assert run("audit", "export", str(tmp_path / "audit.csv"))[0] == 0

@@ -3,15 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from modelyard_client.errors import Invalid
+from modelyard_client.errors import Busy, Invalid, Unavailable, UnexpectedAnswer
+from modelyard_client.events import Event, events
 from modelyard_client.transport import Transport, path
 from modelyard_client.wire import Fields
 
 _COLLECTION = "/api/v1/audit"
+_EVENTS = "/api/v1/events"
+_PAUSE = 1.0
 _GENESIS = "0" * 64
 
 
@@ -43,6 +47,29 @@ class Entry:
             before=fields.optional_mapping("before"),
             after=fields.optional_mapping("after"),
             hash=fields.text("hash"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What happened just now: the entry with this number says the rest."""
+
+    sequence: int
+    at: datetime | None
+    actor: str
+    action: str
+    subject: str
+
+    @classmethod
+    def from_json(cls, value: object) -> "Change":
+        """Read an event of the API."""
+        fields = Fields(value, noun="change")
+        return cls(
+            sequence=fields.integer("sequence"),
+            at=fields.optional_time("at"),
+            actor=fields.text("actor"),
+            action=fields.text("action"),
+            subject=fields.text("subject"),
         )
 
 
@@ -118,6 +145,35 @@ class Audit:
         with self._transport.stream(f"{_COLLECTION}/export", query=query, headers={"Accept": "*/*"}) as blocks:
             yield from blocks
 
+    def follow(self, *, after: int | None = None, patience: float = 60.0) -> Iterator[Change]:
+        """Changes as they happen, without an end; a connection that breaks is opened again after the last one.
+
+        Args:
+            after: the number of an entry to begin after; else what happens from now on.
+            patience: seconds without an answer of the server after which to give up.
+
+        Raises:
+            Unavailable: the server has been away for longer than `patience`.
+            Forbidden, …: as any read.
+        """
+        unreachable_since = self._transport.clock.now()
+        while True:
+            is_open = False
+            place = {} if after is None else {"Last-Event-ID": str(after)}
+            try:
+                with self._transport.stream(_EVENTS, headers={"Accept": "text/event-stream", **place}) as chunks:
+                    is_open = True
+                    for event in events(chunks):
+                        after = _sequence(event)
+                        if event.name == "change":
+                            yield Change.from_json(json.loads(event.data))
+            except (Unavailable, Busy):
+                if not is_open and self._transport.clock.now() - unreachable_since > patience:
+                    raise
+            if is_open:
+                unreachable_since = self._transport.clock.now()
+            self._transport.clock.sleep(_PAUSE)
+
     def verify(self, *, expect: str | None = None) -> Verdict:
         """Let the control plane prove its chain."""
         return Verdict.from_json(self._transport.get(f"{_COLLECTION}/verify", query={"expect": expect}))
@@ -163,6 +219,12 @@ def verify_lines(lines: Iterable[str], *, expect: str | None = None) -> Verdict:
         reason = f"the log ends at entry {sequence}, and the anchor is entry {anchored}: its end was cut off"
         return _verdict(sequence, previous, sequence + 1, reason)
     return _verdict(sequence, previous, None, None)
+
+
+def _sequence(event: Event) -> int:
+    with suppress(ValueError):
+        return int(event.last_id)
+    raise UnexpectedAnswer(f"expected an entry's number as the event's id, got {event.last_id!r}", code="event_invalid")
 
 
 def _hash(fields: Mapping[str, Any]) -> str:

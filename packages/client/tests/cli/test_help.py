@@ -12,7 +12,15 @@ class TestHelp:
             *("deployments list", "deployments show", "deployments drift"),
             *("delete", "undelete", "tombstones", "holds list", "holds put", "holds lift"),
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),
-            *("audit list", "audit verify", "audit export", "audit production", "webhooks list", "webhooks create"),
+            *(
+                "audit list",
+                "audit follow",
+                "audit verify",
+                "audit export",
+                "audit production",
+                "webhooks list",
+                "webhooks create",
+            ),
             *("webhooks show", "webhooks test", "webhooks deliveries", "webhooks replay", "webhooks dead-letters"),
             *("images list", "images build", "images push", "images show", "images delete", "images export"),
             *(

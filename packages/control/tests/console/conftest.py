@@ -16,7 +16,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield fill(platform)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not longer than its module: while the driver is there, its event loop runs in this thread, and no other one can.
     with chromium() as browser:
         yield browser

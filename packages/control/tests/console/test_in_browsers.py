@@ -1,11 +1,12 @@
 """Every page in a real browser, for each role: nothing is refused by the policy, or fails, or is hard to read."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from console_world import ROLES, Faults, Installation, logged_in
+from console_world import ROLES, ROOT, Faults, Installation, logged_in
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 AXE = os.environ.get("MODELYARD_AXE")
@@ -91,3 +92,52 @@ class TestFilters:
         expect(page.get_by_label("Text")).to_be_focused()
         page.go_back()
         expect(page.locator("tbody tr")).to_have_count(3)
+
+
+class TestWhatHappens:
+    HIDE = (
+        "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); "
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+    def test_a_page_shows_it_unasked_and_a_hidden_one_when_it_is_seen_again(
+        self, page: Page, installation: Installation
+    ) -> None:
+        faults = Faults()
+        faults.watch(page)
+        feed = installation.platform.control.feed
+        page.goto("/console/models")
+        expect(page.locator("live-events")).to_have_text("live")
+        describe(installation, "Sees more.")
+        expect(page.locator("#rows")).to_contain_text("Sees more.", timeout=15_000)
+        page.evaluate(self.HIDE % "true")
+        eventually(lambda: feed.followers == 0)
+        describe(installation, "Sees most.")
+        page.evaluate(self.HIDE % "false")
+        expect(page.locator("#rows")).to_contain_text("Sees most.", timeout=15_000)
+        faults.look(page)
+        assert faults.found == []
+
+    def test_closed_tabs_leave_no_stream_behind(self, page: Page, installation: Installation) -> None:
+        feed = installation.platform.control.feed
+        tabs = [page, *(page.context.new_page() for _ in range(2))]
+        for tab in tabs:
+            tab.goto("/console")
+            expect(tab.locator("live-events")).to_have_text("live")
+        assert feed.followers == len(tabs)
+        tabs[0].goto("/console/models")
+        for tab in tabs:
+            tab.close()
+        eventually(lambda: feed.followers == 0)
+
+
+def describe(installation: Installation, text: str) -> None:
+    changed = installation.platform.operator.patch(f"{ROOT}/fraud", json={"description": text})
+    assert changed.status_code == 200, changed.text
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

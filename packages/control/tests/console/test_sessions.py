@@ -127,6 +127,17 @@ class TestItsEnd:
         browser.cookies.set(COOKIE, secret, path="/console")
         assert not is_in(browser)
 
+    @pytest.mark.parametrize("header", [{"Accept": "text/event-stream"}, {"Modelyard-Live": "true"}])
+    def test_a_tab_that_nobody_looks_at_does_not_prolong_it(
+        self, browser: httpx.Client, platform: Platform, header: dict[str, str]
+    ) -> None:
+        log_in(browser, platform.operator_token)
+        for _ in range(2):
+            platform.clock.sleep(HOUR - 60)
+            assert browser.get("/console/api/api/v1/access/whoami", headers=header).status_code == 200
+        platform.clock.sleep(180)
+        assert not is_in(browser)
+
     def test_it_ends_after_two_hours_without_use_and_after_twelve_with(
         self, browser: httpx.Client, platform: Platform
     ) -> None:

@@ -178,7 +178,7 @@ class TestEvents:
         assert (caught.value.code, caught.value.field) == ("last_event_id_invalid", "Last-Event-ID")
 
     def test_while_nothing_is_said_the_connection_is_kept_alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(follow, "_KEEP_ALIVE_SECONDS", 0.0)
+        monkeypatch.setattr(follow, "KEEP_ALIVE_SECONDS", 0.0)
         _, sent = answer(Log([b"", b"", b"one\n"]), headers={"Accept": "text/event-stream"})
         assert sent.startswith(b": still here\n\n: still here\n\nid: 4\n")
 

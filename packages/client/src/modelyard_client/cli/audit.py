@@ -1,4 +1,4 @@
-"""`modelyard audit`: list, verify, export, production."""
+"""`modelyard audit`: list, follow, verify, export, production."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,11 @@ from modelyard_client.cli.connection import connect
 from modelyard_client.cli.errors import ExitCode
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
-from modelyard_client.cli.terminal import print_facts, print_json, print_table, say
+from modelyard_client.cli.terminal import clean, print_facts, print_json, print_json_line, print_line, print_table, say
 from modelyard_client.whole_files import draft_of
 
 app = typer.Typer(
-    cls=NounGroup, rich_markup_mode=None, help="The audit log: list (the default), verify, export, production."
+    cls=NounGroup, rich_markup_mode=None, help="The audit log: list (the default), follow, verify, export, production."
 )
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="About this model.", metavar="NAME")]
 ActorOption = Annotated[str | None, typer.Option("--actor", help="By this member.", metavar="NAME")]
@@ -56,6 +56,33 @@ def list_entries(
         ("entry", "at", "actor", "action", "subject", "reason"),
         ((entry.sequence, entry.at, entry.actor, entry.action, entry.subject, entry.reason) for entry in found),
     )
+
+
+@app.command()
+def follow(
+    *,
+    after: Annotated[
+        int | None,
+        typer.Option("--after", min=0, help="Begin after this entry; else with what happens now.", metavar="ENTRY"),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show changes as they happen, until it is interrupted. As JSON, each is a line.
+
+    \b
+    Examples:
+      modelyard audit follow
+      modelyard audit follow --after 17 --output json
+    """
+    with connect(url, home) as client:
+        for change in client.audit.follow(after=after):
+            if output is Output.JSON:
+                print_json_line(change)
+                continue
+            when = "" if change.at is None else change.at.isoformat(timespec="seconds")
+            print_line(clean(f"{change.sequence}  {when}  {change.actor}  {change.action}  {change.subject}"))
 
 
 @app.command()

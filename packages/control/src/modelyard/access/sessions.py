@@ -70,8 +70,11 @@ class Sessions:
             session_store.add_session(connection, session)
         return secret, principal
 
-    def principal(self, secret: str) -> Principal:
+    def principal(self, secret: str, *, is_use: bool = True) -> Principal:
         """Who has this session, with what they may now.
+
+        Args:
+            is_use: whether a person did something; else the session goes on being idle.
 
         Raises:
             Unauthenticated: code `session_ended`.
@@ -97,7 +100,8 @@ class Sessions:
         if role is None:
             raise _ended()
         refuse_suspended(tenant)
-        self._note_use(session, now)
+        if is_use:
+            self._note_use(session, now)
         return Principal(
             tenant_id=session.tenant_id,
             subject=session.subject,

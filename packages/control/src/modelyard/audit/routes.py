@@ -3,12 +3,16 @@
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from modelyard.audit.domain import Anchor, Filter
+from modelyard.audit.event_stream import event_stream
 from modelyard.audit.export import ExportFormat, export
+from modelyard.audit.feed import Feed
 from modelyard.audit.schemas import (
+    ChangeAnswer,
+    ChangesAnswer,
     EntriesAnswer,
     EntryAnswer,
     HeadAnswer,
@@ -20,6 +24,7 @@ from modelyard.audit.schemas import (
     VerdictAnswer,
 )
 from modelyard.audit.service import AuditLog
+from modelyard.http.follow import EVENT_HEADERS, EVENT_STREAM, last_event_id
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
 from modelyard.http.own_tenant import OF_OWN_TENANT
@@ -34,6 +39,9 @@ Word = Annotated[str | None, Query(min_length=1, max_length=300, pattern=r"^[^\x
 _MEDIA = {ExportFormat.JSONL: "application/x-ndjson", ExportFormat.CSV: "text/csv"}
 _EXPORTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The log", "content": {media: {} for media in _MEDIA.values()}}
+}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "What happens, as it happens", "content": {EVENT_STREAM: {}}}
 }
 
 
@@ -114,5 +122,37 @@ def production_routes(audit: AuditLog) -> APIRouter:
         moment, page = audit.all_in_production(caller, at, limit=limit, cursor=cursor)
         models = [LiveModelAnswer(name=name, **StayAnswer.of(stay).model_dump()) for name, stay in page.items]
         return LiveModelsAnswer(at=moment, models=models, next_cursor=page.next_cursor)
+
+    return router
+
+
+def event_routes(feed: Feed) -> APIRouter:
+    """What happens in the caller's tenant, as it happens."""
+    router = APIRouter(prefix="/api/v1/events", tags=["audit"])
+
+    @router.get("", responses=_EVENTS, response_model=ChangesAnswer)
+    async def follow_events(
+        request: Request,
+        caller: Read,
+        after: Annotated[
+            int | None,
+            Query(ge=0, lt=2**31, description="begin after this entry of the audit log; else with what comes"),
+        ] = None,
+    ) -> Response | ChangesAnswer:
+        """Each entry of the audit log as it is written, as server-sent events to a request that accepts them.
+
+        The first is `head`; its id is the number of the last entry that is there. Each `change` has the entry's number
+        as its id. `Last-Event-ID` says where to go on, and counts more than `after`. The stream ends after five
+        minutes: come again with the last id. As JSON, at once: the first changes after `after`.
+        """
+        seen = last_event_id(request)
+        after = after if seen is None else seen
+        if EVENT_STREAM in request.headers.get("accept", ""):
+            stream = event_stream(feed, caller.tenant_id, after)
+            return StreamingResponse(stream, media_type=EVENT_STREAM, headers=EVENT_HEADERS)
+        if after is None:
+            return ChangesAnswer(changes=[], last=await feed.head(caller.tenant_id))
+        found = [ChangeAnswer.of(entry) for entry in await feed.since(caller.tenant_id, after)]
+        return ChangesAnswer(changes=found, last=found[-1].sequence if found else after)
 
     return router

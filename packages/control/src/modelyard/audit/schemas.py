@@ -39,6 +39,28 @@ class EntryAnswer(BaseModel):
         )
 
 
+class ChangeAnswer(BaseModel):
+    """What happened; the entry with this number says the rest."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ChangeAnswer":
+        """The change on the wire."""
+        return cls(sequence=entry.sequence, at=entry.at, actor=entry.actor, action=entry.action, subject=entry.subject)
+
+
+class ChangesAnswer(BaseModel):
+    """Changes in their order."""
+
+    changes: list[ChangeAnswer]
+    last: int = Field(description="the number to ask after the next time")
+
+
 class EntriesAnswer(BaseModel):
     """A page of the log, newest first."""
 

@@ -18,6 +18,7 @@ Listener = Callable[[Connection, Entry], None]
 """Hears of an entry in the transaction that writes it, and may write there too. What it raises undoes the change."""
 
 _BATCH = 1000
+_LAST = 2**31 - 1
 
 
 class AuditLog:
@@ -79,6 +80,11 @@ class AuditLog:
                 batch = store.forward(connection, tenant_id, which, after=done, through=last, limit=_BATCH)
             yield from batch
             done = batch[-1].sequence if len(batch) == _BATCH else last
+
+    def following(self, tenant_id: str, *, after: int, limit: int) -> list[Entry]:
+        """The first entries after a number, in their order."""
+        with self._database.read() as connection:
+            return store.forward(connection, tenant_id, Filter(), after=after, through=_LAST, limit=limit)
 
     def head(self, tenant_id: str) -> Anchor | None:
         """The last entry's number and hash: what an operator keeps elsewhere."""

@@ -1,5 +1,6 @@
 """Who looks at a page: a session's cookie, which is valid below `/console` and nowhere else."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from modelyard.http.request_ids import request_id_of
 from modelyard.principals import Principal
 
 COOKIE = "modelyard_console"
+_BY_ITSELF = "modelyard-live"
 
 
 class Sessions(Protocol):
@@ -36,8 +38,11 @@ class Sessions(Protocol):
             ModelyardError: the token is not let in.
         """
 
-    def principal(self, secret: str) -> Principal:
+    def principal(self, secret: str, *, is_use: bool = True) -> Principal:
         """Who has this session, with what they may now.
+
+        Args:
+            is_use: whether a person did something; else the session goes on being idle.
 
         Raises:
             Unauthenticated: it has ended.
@@ -85,7 +90,8 @@ class ConsoleSession:
         if self._sessions.asks_nobody:
             return await to_thread.run_sync(self._sessions.local)
         secret = HTTPConnection(scope).cookies.get(COOKIE, "")
-        return await to_thread.run_sync(self._sessions.principal, secret)
+        ask = partial(self._sessions.principal, secret, is_use=not _is_by_itself(scope))
+        return await to_thread.run_sync(ask)
 
     def _to_login(self, scope: Scope) -> Response:
         """A page leads there and back; what a script asked for is refused, and htmx goes there."""
@@ -100,6 +106,12 @@ class ConsoleSession:
         if scope["method"] == "POST":
             return RedirectResponse(login, HTTPStatus.SEE_OTHER)
         return PlainTextResponse("the session has ended: log in again", HTTPStatus.UNAUTHORIZED)
+
+
+def _is_by_itself(scope: Scope) -> bool:
+    """Whether an open tab asks, without anybody there: it hears what happens, or shows a part of its page anew."""
+    headers = Headers(scope=scope)
+    return _BY_ITSELF in headers or "text/event-stream" in headers.get("accept", "")
 
 
 def _is_browser(scope: Scope) -> bool:

@@ -24,13 +24,15 @@ MOST_BYTES = 256 * 1024 * 1024
 _NOT_UTF8 = "modelyard-question-marks"
 _CHUNK = LARGEST_PART
 _POLL_SECONDS = 0.25
-_KEEP_ALIVE_SECONDS = 15.0
-_EVENT_STREAM = "text/event-stream"
+KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE = b": still here\n\n"
+EVENT_STREAM = "text/event-stream"
+EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _DIGITS = 18
 
 
 LOG_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The log", "content": {"text/plain": {}, _EVENT_STREAM: {}}}
+    200: {"description": "The log", "content": {"text/plain": {}, EVENT_STREAM: {}}}
 }
 """Of every route of a log, for the API's document."""
 
@@ -62,11 +64,10 @@ async def log_response(request: Request, part: Part, *, log: Log, ended: Ended) 
     Bytes that are not UTF-8 are sent as question marks, one for each, so that places in the log stay what they are.
     """
     start = await to_thread.run_sync(_start, request, part, log)
-    if _EVENT_STREAM in request.headers.get("accept", ""):
+    if EVENT_STREAM in request.headers.get("accept", ""):
         if part.limit is not None:
             raise Invalid("limit: a log that is followed has no end", code="limit_invalid", field="limit")
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(start, log, ended), media_type=_EVENT_STREAM, headers=headers)
+        return StreamingResponse(_events(start, log, ended), media_type=EVENT_STREAM, headers=EVENT_HEADERS)
     headers = {START_HEADER: str(start)}
     return StreamingResponse(_text(start, log, part.limit), media_type="text/plain; charset=utf-8", headers=headers)
 
@@ -80,7 +81,18 @@ def _start(request: Request, part: Part, log: Log) -> int:
         return part.offset
     if part.tail is not None and "last-event-id" not in request.headers:
         return _offset_of_tail(log, part.tail)
-    given = request.headers.get("last-event-id", "0")
+    return last_event_id(request) or 0
+
+
+def last_event_id(request: Request) -> int | None:
+    """The id of the last event that the reader has seen; None for one that begins.
+
+    Raises:
+        Invalid: code `last_event_id_invalid`.
+    """
+    given = request.headers.get("last-event-id")
+    if given is None:
+        return None
     if not given.isascii() or not given.isdecimal() or len(given) > _DIGITS:
         raise Invalid(
             f"Last-Event-ID: expected the id of an earlier event, got {given[:80]!r}",
@@ -140,19 +152,19 @@ async def _events(offset: int, log: Log, ended: Ended) -> AsyncIterator[bytes]:
         whole = chunk if end is not None and chunk else chunk[: chunk.rfind(b"\n") + 1] or _oversized(chunk)
         for line in whole.splitlines(keepends=True):
             offset += len(line)
-            yield _event("log", line.rstrip(b"\r\n").decode(errors=_NOT_UTF8).encode(), offset)
+            yield event_bytes("log", line.rstrip(b"\r\n").decode(errors=_NOT_UTF8).encode(), offset)
         if whole:
             silent = 0.0
             offset = part.next_offset if len(whole) == len(chunk) else offset
             continue
         if end is not None:
-            yield _event("end", json.dumps(end).encode(), offset)
+            yield event_bytes("end", json.dumps(end).encode(), offset)
             return
         await asyncio.sleep(_POLL_SECONDS)
         silent += _POLL_SECONDS
-        if silent >= _KEEP_ALIVE_SECONDS:
+        if silent >= KEEP_ALIVE_SECONDS:
             silent = 0.0
-            yield b": still here\n\n"
+            yield KEEP_ALIVE
 
 
 def _question_marks(error: UnicodeError) -> tuple[str, int]:
@@ -169,6 +181,7 @@ def _oversized(chunk: bytes) -> bytes:
     return chunk if len(chunk) >= _CHUNK else b""
 
 
-def _event(name: str, data: bytes, offset: int) -> bytes:
+def event_bytes(name: str, data: bytes, offset: int) -> bytes:
+    """One event on the wire."""
     # A lone carriage return would end a line of the event stream, so it is sent as a space.
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (offset, name.encode(), data.replace(b"\r", b" "))

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from anyio import to_thread
 from fastapi import FastAPI
 
-from modelyard.audit.routes import audit_routes, production_routes
+from modelyard.audit.feed import Feed
+from modelyard.audit.routes import audit_routes, event_routes, production_routes
 from modelyard.console.parts import console
 from modelyard.disk import DiskWatch
 from modelyard.gateway.publishing.arriving import Arriving
@@ -70,6 +71,7 @@ class ControlPlane:
         self._adapters = adapters
         self._context = context = Context.of(settings, adapters)
         self.database, self.audit, self.leases = context.database, context.audit, context.leases
+        self.feed = Feed(self.audit)
         self._disk_watch = DiskWatch(context.disk)
         self.stopping = threading.Event()
         """Set when the process begins to stop: requests that wait for something end then."""
@@ -290,6 +292,7 @@ class ControlPlane:
                 *self.apim.routes(),
                 *self.gateway_code.routes(),
                 audit_routes(self.audit),
+                event_routes(self.feed),
                 production_routes(self.audit),
                 *self.deletion.routes(addresses),
                 inference_routes(self.retraining.service),

@@ -1,4 +1,5 @@
 // What every page of the console has: keys, copying, and the help. Pages work without it.
 import "./copy-button.js";
 import "./keys.js";
+import "./live-events.js";
 import "./time-slider.js";
