@@ -50,24 +50,29 @@ class Imaging:
 
     def give_up(self, job: Job) -> None:
         """End the image of a job that ends without it. The reason of one that failed is written down already."""
-        image = self.making.images.of_job(job.job_id)
-        if image is not None:
-            self.making.images.note_failed(owner_of(job), image, f"job '{job.job_id}' ended before it was whole")
+        self._note_failed(job, f"job '{job.job_id}' ended before it was whole")
 
     def _run(self, steps: JobSteps, name: str, step: Callable[[], Image]) -> Result:
-        return steps.run(name, lambda: _result(self._noting_failure(steps.job, step)))
+        """The image fails with the reason of its step, which the job's steps have given: an error of the operating
+        system is a full disk to them."""
+        try:
+            return steps.run(name, lambda: _result(self._logging_waits(steps.job, step)))
+        except ModelyardError as error:
+            self._note_failed(steps.job, error.message)
+            raise
 
-    def _noting_failure(self, job: Job, step: Callable[[], Image]) -> Image:
+    def _logging_waits(self, job: Job, step: Callable[[], Image]) -> Image:
         try:
             return step()
-        except ModelyardError as error:
-            if isinstance(error, Unavailable) and not isinstance(error, DiskFull):
+        except Unavailable as error:
+            if not isinstance(error, DiskFull):
                 self._log(job)(f"waiting, and then trying again: {error.message}")
-                raise
-            image = self.making.images.of_job(job.job_id)
-            if image is not None:
-                self.making.images.note_failed(owner_of(job), image, error.message)
             raise
+
+    def _note_failed(self, job: Job, reason: str) -> None:
+        image = self.making.images.of_job(job.job_id)
+        if image is not None:
+            self.making.images.note_failed(owner_of(job), image, reason)
 
     def _build(self, job: Job, version: int, repository: Repository) -> Image:
         image = self.making.images.add(owner_of(job), self._attempt(job, version, repository))
