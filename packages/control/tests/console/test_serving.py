@@ -83,9 +83,12 @@ class TestWhatIsPassedOn:
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert answer.headers["x-content-type-options"] == "nosniff"
 
-    def test_the_api_looks_at_its_query(self, installation: Installation) -> None:
-        answer = installation.reader("viewer").get("/console/api/api/v1/audit", params={"wrong": "1"})
-        assert (answer.status_code, answer.json()["code"]) == (400, "query_unknown")
+    def test_its_query_is_the_apis(self, installation: Installation) -> None:
+        reader = installation.reader("viewer")
+        log = f"/console/api/mlops/jobs/{installation.ids['job_id']}/log"
+        assert reader.get(f"{log}?tail=10", headers={"Accept": "text/event-stream"}).status_code == 200
+        refused = reader.get(f"{log}?tails=10")
+        assert (refused.status_code, refused.json()["code"]) == (400, "query_unknown")
 
     def test_only_gets_are(self, installation: Installation) -> None:
         assert installation.reader("admin").post("/console/api/api/v1/webhooks", json={}).status_code in {404, 405}

@@ -11,10 +11,16 @@ from modelyard.console import login
 from modelyard.console.addresses import PREFIX, Addresses
 from modelyard.console.login import login_routes
 from modelyard.console.pages.activity import activity_routes
+from modelyard.console.pages.apis import api_routes
 from modelyard.console.pages.approvals import approval_routes
+from modelyard.console.pages.deployments import deployment_routes
+from modelyard.console.pages.jobs import job_routes
 from modelyard.console.pages.model import model_routes
 from modelyard.console.pages.models import model_list_routes
 from modelyard.console.pages.now import now_routes
+from modelyard.console.pages.rollouts import rollout_routes
+from modelyard.console.pages.schedules import schedule_routes
+from modelyard.console.pages.settings import settings_routes
 from modelyard.console.pages.versions import version_routes
 from modelyard.console.passing import passing_routes
 from modelyard.console.rendering import Pages
@@ -39,7 +45,13 @@ def console(*, sessions: Sessions, base: str = "") -> app.Pages:
         version_routes(pages),
         model_routes(pages),
         approval_routes(pages),
+        job_routes(pages),
+        deployment_routes(pages),
+        api_routes(pages),
+        rollout_routes(pages),
+        schedule_routes(pages),
         activity_routes(pages),
+        settings_routes(pages),
         _nothing(pages),
     ]
     return app.Pages(

@@ -13,7 +13,7 @@ from modelyard.console.addresses import API
 from modelyard.console.api import Api
 from modelyard.console.policy import HARMLESS
 from modelyard.http.guard import Requires
-from modelyard.http.known_queries import takes_any_query
+from modelyard.http.known_queries import passes_query_on
 from modelyard.principals import Permission, Principal
 
 _EVENTS = "text/event-stream"
@@ -54,8 +54,7 @@ def passing_routes() -> APIRouter:
     """GETs of the API below `/console/api`, for whoever has a session."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get(f"{API}/{{path:path}}")
-    @takes_any_query
+    @router.get(f"{API}/{{path:path}}", dependencies=[Depends(passes_query_on)])
     async def pass_on(path: str, caller: Annotated[Principal, Depends(Requires(Permission.IDENTITY_READ))]) -> Response:
         del caller  # The scope has it.
         if not path.startswith(_PASSED_ON):

@@ -1,7 +1,7 @@
 """Refuses parameters of a query that a route does not know, as an unknown field of a body is refused (law 11)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, get_origin
+from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -14,27 +14,24 @@ from starlette.routing import BaseRoute
 from modelyard.errors import Invalid
 
 _SHOWN = 80
-_ANY = "takes_any_query"
-_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 
 
-def takes_any_query(endpoint: _Endpoint) -> _Endpoint:
-    """A decorator of a route that hands its query on to another, which looks at it."""
-    setattr(endpoint, _ANY, True)
-    return endpoint
+async def passes_query_on() -> None:
+    """A dependency of a route that hands its query on: whoever answers it looks at what is there."""
 
 
 class KnownQueries:
     """A dependency of every route. It learns from the application's routes what each of them takes."""
 
     def __init__(self) -> None:
-        self._known: dict[Callable[..., Any], dict[str, bool]] = {}
+        self._known: dict[Callable[..., Any], dict[str, bool] | None] = {}
 
     def learn(self, routes: Sequence[BaseRoute]) -> None:
         """Look at all routes, once they are there."""
         for route in iter_route_contexts(routes):
             if isinstance(route.original_route, APIRoute):
-                self._known[route.original_route.endpoint] = dict(parameters_of(route.dependant))
+                is_open = any(one.call is passes_query_on for one in route.dependant.dependencies)
+                self._known[route.original_route.endpoint] = None if is_open else dict(parameters_of(route.dependant))
 
     async def __call__(self, request: Request) -> None:
         """Look at the query.
@@ -44,10 +41,9 @@ class KnownQueries:
         """
         if not request.url.query:
             return
-        endpoint = request.scope["endpoint"]
-        if getattr(endpoint, _ANY, False):
+        known = self._known[request.scope["endpoint"]]
+        if known is None:
             return
-        known = self._known[endpoint]
         seen = set()
         for name, _ in parse_qsl(request.url.query, keep_blank_values=True):
             if name not in known:
