@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from access_platform import Platform
+from access_platform import MODEL_FILES, Platform
 
 from modelyard_client import Client
 
@@ -75,6 +75,48 @@ class TestAudit:
 
     def test_a_model_that_nobody_heard_of_was_never_in_production(self, run: Run) -> None:
         assert run("audit", "production", "nosuch")[0] == 3
+
+
+@pytest.fixture
+def live(platform: Platform) -> None:
+    """One version of `churn` in production, which its tester brought there and `rex` approved, and its example."""
+    admin, root = platform.operator, "/api/v1/ml/registry/models"
+    run_id = platform.tracking.log_run("churn")
+    example = {"serving_input_example.json": b'{"inputs": [[1.0, 2.0]]}'}
+    platform.tracking.log_model(run_id, "model", {**MODEL_FILES, **example})
+    assert admin.post(root, json={"name": "churn", "artifact_id": run_id}).status_code == 201
+    tokens = {}
+    for subject, role in (("ann", "developer"), ("rex", "approver")):
+        assert admin.post("/api/v1/access/members", json={"subject": subject, "role": role}).status_code == 201
+        made = admin.post("/api/v1/access/tokens", json={"name": "t", "subject": subject})
+        tokens[subject] = made.json()["secret"]
+    ann, path = platform.at(tokens["ann"]), f"{root}/churn/versions/1/stage"
+    assert ann.post(path, json={"stage": "staging", "comment": "to be looked at"}).status_code == 200
+    asked = ann.post(path, json={"stage": "production", "comment": "good"})
+    request = f"{root}/churn/requests/{asked.json()['request']['request_id']}/approve"
+    assert platform.at(tokens["rex"]).post(request, json={"comment": "yes"}).json()["status"] == "approved"
+
+
+@pytest.mark.usefixtures("live")
+class TestProduction:
+    def test_it_is_shown_of_all_models_and_as_the_history_of_one(self, run: Run) -> None:
+        (everything,) = json.loads(run("audit", "production", "-o", "json")[1])["models"]
+        (stay,) = json.loads(run("audit", "production", "churn", "--history", "-o", "json")[1])["stays"]
+        assert everything == stay
+        assert (stay["name"], stay["version"], stay["until"]) == ("churn", 1, None)
+        assert json.loads(run("audit", "production", "churn", "-o", "json")[1])["since"] == stay["since"]
+        assert "churn" in run("audit", "production")[1]
+        before = run("audit", "production", "--at", "2001-01-01T00:00:00Z", "-o", "json")
+        assert (before[0], json.loads(before[1])) == (0, {"models": []})
+
+    @pytest.mark.parametrize("words", [["--history"], ["churn", "--history", "--at", "2026-01-01T00:00:00Z"]])
+    def test_a_history_is_of_one_model_and_of_all_moments(self, run: Run, words: list[str]) -> None:
+        assert run("audit", "production", *words)[0] == 2
+
+    def test_a_versions_example_is_a_body_for_predict(self, run: Run) -> None:
+        code, out = run("versions", "example", "churn/1")
+        assert (code, json.loads(out)) == (0, {"inputs": [[1.0, 2.0]]})
+        assert run("versions", "example", "churn/7")[0] == 3
 
 
 class TestWebhooks:

@@ -15,6 +15,8 @@ from modelyard_client.wire import Fields
 
 _COLLECTION = "/api/v1/audit"
 _EVENTS = "/api/v1/events"
+_REGISTRY = ("api", "v1", "ml", "registry")
+_MODELS = (*_REGISTRY, "models")
 _PAUSE = 1.0
 _GENESIS = "0" * 64
 
@@ -123,6 +125,31 @@ class Production:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stay:
+    """A stay of a model's version in production; `until` is None while it lasts."""
+
+    name: str
+    version: int
+    since: datetime | None
+    until: datetime | None
+    by: str
+    reason: str
+
+    @classmethod
+    def from_json(cls, value: object, *, name: str | None = None) -> "Stay":
+        """Read a stay of the API, of the model of this name where the answer does not say."""
+        fields = Fields(value, noun="stay")
+        return cls(
+            name=fields.text("name") if name is None else name,
+            version=fields.integer("version"),
+            since=fields.optional_time("since"),
+            until=fields.optional_time("until"),
+            by=fields.text("by"),
+            reason=fields.text("reason"),
+        )
+
+
 class Audit:
     """`client.audit`."""
 
@@ -184,8 +211,22 @@ class Audit:
         Raises:
             NotFound: the log has never heard of the model.
         """
-        where = path("api", "v1", "ml", "registry", "models", name, "production")
-        return Production.from_json(self._transport.get(where, query={"at": at}))
+        return Production.from_json(self._transport.get(path(*_MODELS, name, "production"), query={"at": at}))
+
+    def production_history(self, name: str, *, limit: int | None = None) -> Iterator[Stay]:
+        """Every stay of a model's versions in production, the last one first, fetched as they are asked for.
+
+        Raises:
+            NotFound: the log has never heard of the model.
+        """
+        where = path(*_MODELS, name, "production", "history")
+        stays = self._transport.pages(where, plural="stays", query={}, limit=limit)
+        return (Stay.from_json(item, name=name) for item in stays)
+
+    def all_production(self, *, at: str | None = None, limit: int | None = None) -> Iterator[Stay]:
+        """What was in production at a moment (ISO 8601 with a zone), now without one, of all models, by their names."""
+        live = self._transport.pages(path(*_REGISTRY, "production"), plural="models", query={"at": at}, limit=limit)
+        return (Stay.from_json(item) for item in live)
 
 
 def verify_lines(lines: Iterable[str], *, expect: str | None = None) -> Verdict:

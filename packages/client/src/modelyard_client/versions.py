@@ -134,6 +134,11 @@ class Versions:
         found = [Fields(item, noun="version") for item in answer.items("versions")]
         return [(each.text("name"), each.integer("version")) for each in found]
 
+    def example(self, name: str, version: int) -> Mapping[str, Any] | None:
+        """A body for `/predict`: the version's input example; None when it has none, or one of more than a megabyte."""
+        answer = self._transport.get(path(*_ROOT, name, "versions", version, "example"))
+        return Fields(answer, noun="example").optional_mapping("request")
+
     def artifacts(self, name: str, version: int) -> Sequence[Artifact]:
         """The files of a version."""
         answer = self._transport.get(path(*_ROOT, name, "versions", version, "artifacts"))

@@ -8,7 +8,15 @@ class TestHelp:
         [
             *("train", "retrain", "deploy", "undeploy", "scale", "predict", "logs", "status"),
             *("jobs list", "jobs show", "jobs cancel", "models list", "models show", "models edit", "models lineage"),
-            *("versions list", "versions show", "versions edit", "versions artifacts", "versions download", "register"),
+            *(
+                "versions list",
+                "versions show",
+                "versions edit",
+                "versions example",
+                "versions artifacts",
+                "versions download",
+                "register",
+            ),
             *("deployments list", "deployments show", "deployments drift"),
             *("delete", "undelete", "tombstones", "holds list", "holds put", "holds lift"),
             *("tenants list", "tenants create", "tenants quotas", "tokens list", "tokens create", "tokens revoke"),

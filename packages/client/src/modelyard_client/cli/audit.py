@@ -1,7 +1,7 @@
 """`modelyard audit`: list, follow, verify, export, production."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
 from modelyard_client.cli.terminal import clean, print_facts, print_json, print_json_line, print_line, print_table, say
 from modelyard_client.whole_files import draft_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelyard_client.audit import Production, Stay
 
 app = typer.Typer(
     cls=NounGroup, rich_markup_mode=None, help="The audit log: list (the default), follow, verify, export, production."
@@ -156,9 +161,11 @@ def export(
 
 @app.command()
 def production(
-    model: Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")],
+    model: Annotated[str | None, typer.Argument(help="The model's name; else all models.", metavar="MODEL")] = None,
     *,
     at: Annotated[str | None, typer.Option("--at", help="ISO 8601 with a zone; else now.", metavar="TIME")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Every stay of the model, the last one first.")] = False,
+    limit: LimitOption = 50,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -167,11 +174,31 @@ def production(
 
     \b
     Examples:
-      modelyard audit production churn
+      modelyard audit production
+      modelyard audit production --at 2026-05-01T12:00:00Z
       modelyard audit production churn --at 2026-05-01T12:00:00Z --output json
+      modelyard audit production churn --history
     """
+    if history and (model is None or at is not None):
+        raise typer.BadParameter("--history is of one MODEL, and of all moments: leave --at out")
     with connect(url, home) as client:
-        found = client.audit.production(model, at=at)
+        if model is not None and not history:
+            _print_production(client.audit.production(model, at=at), output)
+        elif model is not None:
+            _print_stays(list(client.audit.production_history(model, limit=limit)), "stays", output)
+        else:
+            _print_stays(list(client.audit.all_production(at=at, limit=limit)), "models", output)
+
+
+def _print_stays(stays: "Sequence[Stay]", plural: str, output: Output) -> None:
+    if output is Output.JSON:
+        print_json({plural: stays})
+        return
+    rows = ((each.name, each.version, each.since, each.until, each.by, each.reason) for each in stays)
+    print_table(("model", "version", "since", "until", "by", "reason"), rows)
+
+
+def _print_production(found: "Production", output: Output) -> None:
     if output is Output.JSON:
         print_json(found)
         return

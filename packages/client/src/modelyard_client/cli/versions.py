@@ -1,4 +1,4 @@
-"""`modelyard versions`: list, show, edit, artifacts, download."""
+"""`modelyard versions`: list, show, edit, example, artifacts, download."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=NounGroup,
     rich_markup_mode=None,
-    help="Versions of a model: list, show, edit, artifacts, download.",
+    help="Versions of a model: list, show, edit, example, artifacts, download.",
 )
 
 
@@ -122,6 +122,23 @@ def edit(
         seen = client.versions.get(name, number).revision if revision is None else revision
         edited = client.versions.edit(name, number, description=description, tags=changes, revision=seen)
     _print(edited, output)
+
+
+@app.command()
+def example(version: VersionArgument, *, url: UrlOption = None, home: HomeOption = None) -> None:
+    """Print a body for /predict: the version's input example, as JSON.
+
+    \b
+    Examples:
+      modelyard versions example churn/3
+      modelyard versions example churn/3 | curl -H 'Content-Type: application/json' -d @- URL/predict
+    """
+    name, number = name_and_version(version)
+    with connect(url, home) as client:
+        request = client.versions.example(name, number)
+    if request is None:
+        raise NotFound(f"version {number} of '{name}' has no input example of at most a megabyte", code="no_example")
+    print_json(request)
 
 
 @app.command()
