@@ -128,14 +128,24 @@ class TestOnPods:
     ) -> None:
         found = platform.get("/api/v1/deployments", model_name="my_model", target="kubernetes")["deployments"][0]
         assert "my-model-inference-" in platform.run("logs", found["deployment_id"]).stdout
-        kubectl(real_kubeconfig, "delete", "deployment", "my-model-inference", "-n", NAMESPACE, "--wait=false")
-        url = f"{job['deployment_url']}/v2/health/ready"
+        path = ("deployment", "my-model-inference", "-n", NAMESPACE)
+
+        def uid() -> str:
+            return kubectl(real_kubeconfig, "get", *path, "--ignore-not-found", "-o", "jsonpath={.metadata.uid}")
+
+        def deployment() -> Json:
+            return dict(platform.get(f"/api/v1/deployments/{found['deployment_id']}"))
 
         def answers() -> bool:
+            # On a new connection: one that was made while the Service led nowhere went to the network's gateway, stays
+            # there, and that may answer.
             try:
-                return platform.anyone.get(url, timeout=2).is_success
+                return httpx.get(f"{job['deployment_url']}/v2/health/ready", timeout=2).is_success
             except httpx.TransportError:
                 return False
 
-        wait_for(lambda: not answers(), timeout=60, what=lambda: "the pods to go")
-        wait_for(answers, timeout=90, what=lambda: f"pods at {url}")
+        deleted = uid()
+        kubectl(real_kubeconfig, "delete", *path, "--wait=false")
+        wait_for(lambda: uid() not in {"", deleted}, timeout=60, what=lambda: "another Deployment")
+        wait_for(lambda: deployment()["status"] == "ready", timeout=120, what=lambda: f"its pod: {deployment()}")
+        wait_for(answers, timeout=90, what=lambda: f"an answer at {job['deployment_url']}")
