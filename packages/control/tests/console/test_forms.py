@@ -98,8 +98,6 @@ class TestDeployments:
     def test_one_is_scaled_on_its_page(self, installation: Installation) -> None:
         reader, path = installation.reader("developer"), f"/console/deployments/{installation.ids['deployment_id']}"
         changed = reader.post(f"{path}/change", data={"replicas": "2"})
-        if changed.status_code == 409:  # The reconciler wrote the deployment at the same moment.
-            changed = reader.post(f"{path}/change", data={"replicas": "2"})
         assert changed.is_redirect, changed.text
         assert re.search(r"<dd>\d of 2</dd>", reader.get(path).text)
 
@@ -113,7 +111,7 @@ class TestDeployments:
         path = f"/console/deployments/{installation.ids['deployment_id']}"
         reader = installation.reader("viewer")
         assert re.search(r"<button[^>]*disabled[^>]*>Stop", reader.get(path).text)
-        assert reader.post(f"{path}/stop").status_code in {400, 403}
+        assert reader.post(f"{path}/stop").status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ def fill(platform: Platform) -> Installation:
     assert developer.post("/api/v1/deployments", json={"model_name": "churn"}).status_code == 202
     platform.engine.run_next()
     (deployment,) = developer.get("/api/v1/deployments").json()["deployments"]
+    assert deployment["status"] == "ready", deployment
     jobs = developer.get("/mlops/jobs").json()["jobs"]
     return Installation(
         platform,
