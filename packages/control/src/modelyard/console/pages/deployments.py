@@ -1,6 +1,8 @@
 """Deployments: the list, and one with its replicas, drift, log, and what changes it."""
 
-from typing import Annotated
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -9,6 +11,7 @@ from modelyard.console.api import at
 from modelyard.console.forms import Form
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.console.snippets import snippets
 from modelyard.errors import Invalid
 from modelyard.paging import MAX_CURSOR
 
@@ -16,6 +19,9 @@ _PATH = f"{PREFIX}/deployments"
 _API = "/api/v1/deployments"
 _STATUSES = ("pending", "starting", "ready", "degraded", "draining", "stopped", "failed")
 _CHANGES = ("replicas", "version")
+_VERSIONS = "/api/v1/ml/registry/models"
+_NO_EXAMPLE = {"inputs": [[0.0]]}
+"""Where a version has no example, the form of one."""
 
 
 def deployment_routes(pages: Pages) -> APIRouter:
@@ -39,8 +45,27 @@ def deployment_routes(pages: Pages) -> APIRouter:
     async def deployment(request: Request, api: ApiOf, deployment_id: str) -> Response:
         where = at(_API, deployment_id)
         found = await api.get(where)
-        parts = await api.parts(drift=("Drift", api.get(f"{where}/drift")))
-        return pages.render(request, "deployments/one.html", {"it": found, "parts": parts})
+        version = at(_VERSIONS, found["model_name"], "versions", str(found["model_version"]))
+        parts = await api.parts(
+            drift=("Drift", api.get(f"{where}/drift")), example=("Example", api.get(f"{version}/example"))
+        )
+        example = parts["example"].value
+        body = None if example is None else example["request"]
+        context = {"it": found, "parts": parts, **_tried(found, body or _NO_EXAMPLE)}
+        return pages.render(request, "deployments/one.html", context)
+
+    @router.post(f"{_PATH}/{{deployment_id}}/try")
+    async def try_it(request: Request, api: ApiOf, deployment_id: str, form: Form) -> Response:
+        """Send what was written to the deployment's server; the page shows what it answers, and the same for programs."""
+        where = at(_API, deployment_id)
+        found = await api.get(where)
+        text = form.get("body", "")
+        body = _json_object(text)
+        parts = await api.parts(
+            drift=("Drift", api.get(f"{where}/drift")), answer=("Answer", api.post(f"{where}/predict", body))
+        )
+        context = {"it": found, "parts": parts, **_tried(found, body, text=text)}
+        return pages.render(request, "deployments/one.html", context)
 
     @router.post(f"{_PATH}/{{deployment_id}}/change")
     async def change(api: ApiOf, deployment_id: str, form: Form) -> Response:
@@ -55,6 +80,25 @@ def deployment_routes(pages: Pages) -> APIRouter:
         return pages.go(at(_PATH, deployment_id))
 
     return router
+
+
+def _tried(deployment: Mapping[str, Any], body: Mapping[str, Any], *, text: str | None = None) -> dict[str, object]:
+    """What the request console shows of a body: as it was written, and as programs send it."""
+    url = deployment["api_url"] or deployment["url"]
+    return {
+        "body": json.dumps(body, indent=2, ensure_ascii=False) if text is None else text,
+        "snippets": [] if url is None else snippets(url, deployment["model_name"], body),
+    }
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise Invalid(f"body: expected JSON, got {text[:40]!r}", code="form_invalid", field="body") from exc
+    if not isinstance(body, dict):
+        raise Invalid(f"body: expected a JSON object, got {text[:40]!r}", code="form_invalid", field="body")
+    return body
 
 
 def _whole_number(name: str, text: str) -> int:

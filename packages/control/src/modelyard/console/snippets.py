@@ -1,0 +1,87 @@
+"""The same request as people send it: curl, Python, tritonclient. Pure."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def snippets(url: str, model: str, body: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """A name and a text for each way to send a body of `/predict`; tritonclient for columns and rows of one type.
+
+    Args:
+        url: of the deployment, or of the model's stable address.
+        body: `{"inputs": ...}`, columns by name or nested lists.
+    """
+    text = json.dumps(body, ensure_ascii=False)
+    found = [("curl", _curl(url, text)), ("Python", _python(url, text))]
+    if (triton := _triton(url, model, body.get("inputs"))) is not None:
+        found.append(("tritonclient", triton))
+    return found
+
+
+def _curl(url: str, text: str) -> str:
+    return f"curl -s {shlex.quote(url + '/predict')} \\\n  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(text)}"
+
+
+def _python(url: str, text: str) -> str:
+    return (
+        "import json\n"
+        "import httpx\n\n"
+        f"body = json.loads({text!r})\n"
+        f"print(httpx.post({url + '/predict'!r}, json=body).raise_for_status().json())"
+    )
+
+
+def _triton(url: str, model: str, inputs: Any) -> str | None:
+    """Columns by name are inputs of their own; a nested list is the one input of the model."""
+    columns = inputs if isinstance(inputs, dict) else {"input": inputs}
+    lines = []
+    for name, values in columns.items():
+        kind = _kind(values)
+        if kind is None:
+            return None
+        datatype, dtype = kind
+        shaped = [[value] for value in values] if isinstance(inputs, dict) else values
+        lines += [
+            f"values = np.array({json.dumps(shaped)}, dtype={dtype})",
+            f"inputs.append(http.InferInput({name!r}, values.shape, {datatype!r}))",
+            "inputs[-1].set_data_from_numpy(values)",
+        ]
+    host = url.partition("://")[2]
+    return "\n".join(
+        [
+            "import numpy as np",
+            "import tritonclient.http as http",
+            "",
+            f"client = http.InferenceServerClient({host!r}, ssl={url.startswith('https')})",
+            "inputs = []",
+            *lines,
+            f"answer = client.infer({model!r}, inputs)",
+            "print({each['name']: answer.as_numpy(each['name']) for each in answer.get_response()['outputs']})",
+        ]
+    )
+
+
+def _kind(values: Any) -> tuple[str, str] | None:
+    """The datatype of a tensor that holds the values, and NumPy's; None where they are of several kinds."""
+    flat = list(_flat(values))
+    if not isinstance(values, list) or not flat:
+        return None
+    if all(isinstance(value, str) for value in flat):
+        return "BYTES", "object"
+    if all(isinstance(value, bool) for value in flat):
+        return "BOOL", "bool"
+    if any(isinstance(value, bool) for value in flat):
+        return None
+    if all(isinstance(value, int) for value in flat):
+        return "INT64", "np.int64"
+    if all(isinstance(value, (int, float)) for value in flat):
+        return "FP64", "np.float64"
+    return None
+
+
+def _flat(values: Any) -> Sequence[Any]:
+    if not isinstance(values, list):
+        return [values]
+    return [item for value in values for item in _flat(value)]

@@ -1,0 +1,57 @@
+"""The texts of the request console, run as they are."""
+
+import ast
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from modelyard.console.snippets import snippets
+
+HOSTILE = {"inputs": {"it's": ["a'b", '$(touch /tmp/x) `id` "q"', "\n\\"], "n": [1, 2, 3]}}
+
+
+class _Echo(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The library's own name.
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class TestSnippets:
+    def test_curl_sends_the_body_whatever_is_in_it(self, url: str) -> None:
+        text = dict(snippets(url, "m", HOSTILE))["curl"]
+        done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout) == HOSTILE
+
+    def test_python_sends_the_body_whatever_is_in_it(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        exec(dict(snippets(url, "m", HOSTILE))["Python"], {})
+        assert ast.literal_eval(capsys.readouterr().out) == HOSTILE
+
+    def test_tritonclient_gets_a_tensor_for_each_column(self) -> None:
+        text = dict(snippets("http://127.0.0.1:8080/m", "m", HOSTILE))["tritonclient"]
+        ast.parse(text)
+        assert "InferInput('n', values.shape, 'INT64')" in text
+        assert "dtype=object" in text
+
+    @pytest.mark.parametrize("inputs", [[[1, "a"]], [], None, {"a": [1, None]}, [[True, 1]]])
+    def test_values_of_several_kinds_have_no_tensor(self, inputs: object) -> None:
+        assert "tritonclient" not in dict(snippets("http://h", "m", {"inputs": inputs}))
