@@ -6,6 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+_FLOATS = ("FP64", "np.float64")
+_TENSORS = {
+    frozenset({str}): ("BYTES", "object"),
+    frozenset({bool}): ("BOOL", "bool"),
+    frozenset({int}): ("INT64", "np.int64"),
+    frozenset({float}): _FLOATS,
+    frozenset({int, float}): _FLOATS,
+}
+"""By the types of JSON's values, the datatype of a tensor that holds them, and NumPy's."""
+
+
 def snippets(url: str, model: str, body: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """A name and a text for each way to send a body of `/predict`; tritonclient for columns and rows of one type.
 
@@ -21,7 +32,12 @@ def snippets(url: str, model: str, body: Mapping[str, Any]) -> Sequence[tuple[st
 
 
 def _curl(url: str, text: str) -> str:
-    return f"curl -s {shlex.quote(url + '/predict')} \\\n  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(text)}"
+    parts = [
+        f"curl -s {shlex.quote(url + '/predict')}",
+        "-H 'Content-Type: application/json'",
+        f"-d {shlex.quote(text)}",
+    ]
+    return " \\\n  ".join(parts)
 
 
 def _python(url: str, text: str) -> str:
@@ -68,17 +84,7 @@ def _kind(values: Any) -> tuple[str, str] | None:
     flat = list(_flat(values))
     if not isinstance(values, list) or not flat:
         return None
-    if all(isinstance(value, str) for value in flat):
-        return "BYTES", "object"
-    if all(isinstance(value, bool) for value in flat):
-        return "BOOL", "bool"
-    if any(isinstance(value, bool) for value in flat):
-        return None
-    if all(isinstance(value, int) for value in flat):
-        return "INT64", "np.int64"
-    if all(isinstance(value, (int, float)) for value in flat):
-        return "FP64", "np.float64"
-    return None
+    return _TENSORS.get(frozenset(map(type, flat)))
 
 
 def _flat(values: Any) -> Sequence[Any]:

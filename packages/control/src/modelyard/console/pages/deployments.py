@@ -56,7 +56,7 @@ def deployment_routes(pages: Pages) -> APIRouter:
 
     @router.post(f"{_PATH}/{{deployment_id}}/try")
     async def try_it(request: Request, api: ApiOf, deployment_id: str, form: Form) -> Response:
-        """Send what was written to the deployment's server; the page shows what it answers, and the same for programs."""
+        """Send what was written to the deployment's server, and show what it answers and the same for programs."""
         where = at(_API, deployment_id)
         found = await api.get(where)
         text = form.get("body", "")
