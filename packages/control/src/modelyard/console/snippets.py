@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 _FLOATS = ("FP64", "np.float64")
 _TENSORS = {
     frozenset({str}): ("BYTES", "object"),
