@@ -135,6 +135,7 @@ class Deployments:
         best_of: str | None = None,
         timeout_seconds: float | None = None,
         runner: str | None = None,
+        data: Mapping[str, Mapping[str, str]] | None = None,
         idempotency_key: str | None = None,
         progress: Progress = quiet,
     ) -> Submission:
@@ -151,6 +152,7 @@ class Deployments:
             best_of=best_of,
             timeout_seconds=timeout_seconds,
             runner=runner,
+            data=data,
         )
         body |= {
             "model_name": model_name or program.model_name,

@@ -214,6 +214,13 @@ class TestDeploy:
         assert standin.seen[0].json["model_name"] == "train-churn"
         assert "http://127.0.0.1:8101" in ended.out
 
+    def test_the_data_of_its_run_are_named_for_a_script_only(self, standin: StandIn, run: Run, script: str) -> None:
+        digest = "a" * 64
+        run("deploy", script, "--data", f"rows=s3://bucket/rows.csv@{digest}", "--no-wait")
+        assert standin.seen[0].json["data"] == {"rows": {"uri": "s3://bucket/rows.csv", "sha256": digest}}
+        refused = run("deploy", "churn", "--data", "rows=s3://bucket/rows.csv", "--no-wait")
+        assert (refused.exit_code, "--data" in refused.err) == (2, True)
+
     def test_a_version_that_exists_is_deployed(self, standin: StandIn, run: Run) -> None:
         ended = run("deploy", "--model", "churn", "--version", "3", "--no-wait")
         assert ended.exit_code == 0

@@ -36,11 +36,13 @@ from modelyard_client.cli.options import (
 )
 from modelyard_client.cli.run_options import (
     ArgumentsArgument,
+    DataOption,
     EnvironmentOption,
     FileOption,
     ParameterOption,
     SecretOption,
     parameters,
+    references,
     secrets,
     sending,
     variables,
@@ -112,6 +114,7 @@ def deploy(
     env: EnvironmentOption = None,
     secret: SecretOption = None,
     file: FileOption = None,
+    data: DataOption = None,
     experiment: ExperimentOption = None,
     logged_model: LoggedModelOption = None,
     best_of: BestOfOption = None,
@@ -161,6 +164,7 @@ def deploy(
         env,
         secret,
         file,
+        data,
         experiment,
         logged_model,
         best_of,
@@ -206,6 +210,7 @@ class _Training:
     env: list[str] | None
     secret: list[str] | None
     file: list[Path] | None
+    data: list[str] | None
     experiment: str | None
     logged_model: str | None
     best_of: str | None
@@ -225,7 +230,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
     program = Program.load(path, files=training.file or ())
     if training.requirement or training.requirements_file:
         program = program.needing(training.requirement or (), training.requirements_file or ())
-    given = parameters(training.param)
+    given, data = parameters(training.param), references(training.data)
     environment, hidden = variables(training.env), secrets(training.secret, program.settings.secrets)
 
     def submit(client: "Client") -> "Submission":
@@ -242,6 +247,7 @@ def _script_submission(path: Path, training: _Training, *, model: str | None, sh
                 best_of=training.best_of,
                 timeout_seconds=training.timeout,
                 runner=training.runner,
+                data=data,
                 progress=progress,
                 **shape,
             )
