@@ -162,6 +162,7 @@ def show(holdout: dict[str, Any], *, predicted: Sequence[int], inferred: Sequenc
 def tell_where_to_look(stack: Stack, job: Job, *, keep: bool) -> None:
     """The addresses, and the commands to go on."""
     places = Table.grid(padding=(0, 2))
+    places.add_row("console", f"http://127.0.0.1:{stack.port}/console")
     places.add_row("management API", f"http://127.0.0.1:{stack.port}/docs")
     places.add_row("MLflow", stack.mlflow_url)
     places.add_row("the model", f"{job.deployment_url}/docs")

@@ -174,7 +174,12 @@ def _deployed(stack: "Stack", home: "Home", *, waits: bool) -> str:
 
 
 def _show(stack: "Stack", home: "Home", *, shows_token: bool) -> None:
-    addresses = {"management API": stack.url, "its documentation": f"{stack.url}/docs", "MLflow": stack.mlflow_url}
+    addresses = {
+        "console": f"{stack.url}/console",
+        "management API": stack.url,
+        "its documentation": f"{stack.url}/docs",
+        "MLflow": stack.mlflow_url,
+    }
     gateway = {} if stack.gateway_url is None else {"gateway": stack.gateway_url}
     print_facts({**addresses, **gateway, "home": home.root})
     if stack.auth and stack.tracking_uri is None:
