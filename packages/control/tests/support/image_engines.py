@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from own_bridges import own_bridge
 from ports import find_free_port
@@ -120,20 +121,35 @@ def real_dockerd(folder: Path) -> Iterator[list[str]]:
         pytest.skip("dockerd needs root")
     socket = f"unix://{folder}/docker.sock"
     docker = [client, "--host", socket]
-    options = ["--iptables=false", "--ip6tables=false", f"--host={socket}"]
-    folders = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"]
+    options = ["--iptables=false", "--ip6tables=false", f"--host={socket}", f"--pidfile={folder}/docker.pid"]
     log = folder / "dockerd.log"
     with log.open("wb") as output, _without_mounts(folder), own_bridge() as bridge, ExitStack() as started:
         with one_engine_starts():
-            for driver in ("overlay2", "vfs"):  # The second works on every file system, and copies each layer.
+            # The last one works on every file system, and copies each layer. An engine that gave up waiting for its
+            # containerd leaves it behind, with the locks of its folders: the next one gets others.
+            for number, driver in enumerate(("overlay2", "overlay2", "overlay2", "vfs")):
+                place = folder / str(number)
+                folders = [f"--data-root={place}/data", f"--exec-root={place}/exec"]
                 command = [program, *options, *folders, f"--bridge={bridge}", f"--storage-driver={driver}"]
                 with ExitStack() as tried:
+                    tried.callback(_end_containerd, place)
                     if _answers(docker, tried.enter_context(running(command, output))):
                         started.push(tried.pop_all())
-                        break  # Otherwise it ends here, before another one is given its folders.
+                        break
             else:
                 pytest.fail(f"dockerd does not start:\n{log.read_text()[-4000:]}")
         yield docker
+
+
+def _end_containerd(place: Path) -> None:
+    """End the containerd that an engine has left behind, if it has."""
+    try:
+        process = psutil.Process(int((place / "exec" / "containerd" / "containerd.pid").read_text()))
+        if str(place) in " ".join(process.cmdline()):
+            process.kill()
+            process.wait(10)
+    except (OSError, ValueError, psutil.Error):
+        return
 
 
 @contextmanager
