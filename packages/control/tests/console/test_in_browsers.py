@@ -1,12 +1,11 @@
 """Every page in a real browser, for each role: nothing is refused by the policy, or fails, or is hard to read."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from console_world import ROLES, ROOT, Faults, Installation, logged_in
+from console_world import ROLES, ROOT, Faults, Installation, eventually, hide, logged_in, see_again
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 AXE = os.environ.get("MODELYARD_AXE")
@@ -116,11 +115,6 @@ class TestFilters:
 
 
 class TestWhatHappens:
-    HIDE = (
-        "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); "
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
-
     def test_a_page_shows_it_unasked_and_a_hidden_one_when_it_is_seen_again(
         self, page: Page, installation: Installation
     ) -> None:
@@ -131,10 +125,10 @@ class TestWhatHappens:
         expect(page.locator("live-events")).to_have_text("live")
         describe(installation, "Sees more.")
         expect(page.locator("#rows")).to_contain_text("Sees more.", timeout=15_000)
-        page.evaluate(self.HIDE % "true")
+        hide(page)
         eventually(lambda: feed.followers == 0)
         describe(installation, "Sees most.")
-        page.evaluate(self.HIDE % "false")
+        see_again(page)
         expect(page.locator("#rows")).to_contain_text("Sees most.", timeout=15_000)
         faults.look(page)
         assert faults.found == []
@@ -155,10 +149,3 @@ class TestWhatHappens:
 def describe(installation: Installation, text: str) -> None:
     changed = installation.platform.operator.patch(f"{ROOT}/fraud", json={"description": text})
     assert changed.status_code == 200, changed.text
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -124,6 +124,11 @@ class Platform:
         port: int = self._server.servers[0].sockets[0].getsockname()[1]
         return port
 
+    @property
+    def requests_in_progress(self) -> int:
+        """How many requests are being answered, streams among them."""
+        return len(self._server.server_state.tasks)
+
     def at(self, token: str | None, *, address: str = "127.0.0.1") -> httpx.Client:
         """A client that sends this token from this address of the loopback."""
         client = httpx.Client(

@@ -1,7 +1,8 @@
 """A small installation over HTTP, and browsers that look at its console."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,12 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_SET_HIDDEN = """
+hidden => {
+  Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
 _COLLECT = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -176,3 +183,21 @@ def logged_in(browser: Browser, installation: Installation, role: str, **options
 def picture(page: Page, path: Path) -> None:
     """Save what a page looks like, all of it."""
     page.screenshot(path=path, full_page=True)
+
+
+def hide(page: Page) -> None:
+    """Behave as a tab that nobody sees: without a screen every tab is seen."""
+    page.evaluate(_SET_HIDDEN, True)  # noqa: FBT003  # An argument of the script.
+
+
+def see_again(page: Page) -> None:
+    """End what `hide` began."""
+    page.evaluate(_SET_HIDDEN, False)  # noqa: FBT003  # An argument of the script.
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
