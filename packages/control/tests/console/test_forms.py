@@ -107,6 +107,13 @@ class TestDeployments:
         refused = installation.reader("developer").post(path, data={"replicas": wanted})
         assert (refused.status_code, "whole number" in refused.text) == (400, True)
 
+    def test_a_body_that_is_no_json_is_refused_and_stays_written(self, installation: Installation) -> None:
+        path = f"/console/deployments/{installation.ids['deployment_id']}/try"
+        refused = installation.reader("developer").post(path, data={"body": '{"inputs": [[1.0]'})
+        assert refused.status_code == 422
+        assert "form_invalid" in refused.text
+        assert "{&#34;inputs&#34;: [[1.0]</textarea>" in refused.text
+
     def test_a_viewer_cannot_stop_one(self, installation: Installation) -> None:
         path = f"/console/deployments/{installation.ids['deployment_id']}"
         reader = installation.reader("viewer")

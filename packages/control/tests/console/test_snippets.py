@@ -2,11 +2,13 @@
 
 import ast
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 
 from modelyard.console.snippets import snippets
@@ -51,6 +53,17 @@ class TestSnippets:
         ast.parse(text)
         assert "InferInput('n', values.shape, 'INT64')" in text
         assert "dtype=object" in text
+
+    @pytest.mark.parametrize(
+        "values", [[True, False], ["\N{GRINNING FACE}", 'it\'s "so"\n'], [1.5, -2.0], [[1, 2], [3, 4]]]
+    )
+    def test_a_tensor_is_made_of_the_values(self, values: list[object]) -> None:
+        text = dict(snippets("http://127.0.0.1:8080/m", "m", {"inputs": values}))["tritonclient"]
+        (made,) = re.findall(r"^values = (.*)$", text, re.MULTILINE)
+        assert eval(made, {"np": np}).tolist() == values
+
+    def test_what_is_nested_deeper_than_an_array_can_be_has_no_tensor(self) -> None:
+        assert "tritonclient" not in dict(snippets("http://h", "m", {"inputs": json.loads("[" * 500 + "]" * 500)}))
 
     @pytest.mark.parametrize("inputs", [[[1, "a"]], [], None, {"a": [1, None]}, [[True, 1]]])
     def test_values_of_several_kinds_have_no_tensor(self, inputs: object) -> None:

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_MOST_DIMENSIONS = 32
+"""Of an array in NumPy."""
 _FLOATS = ("FP64", "np.float64")
 _TENSORS = {
     frozenset({str}): ("BYTES", "object"),
@@ -59,7 +61,7 @@ def _triton(url: str, model: str, inputs: Any) -> str | None:
         datatype, dtype = kind
         shaped = [[value] for value in values] if isinstance(inputs, dict) else values
         lines += [
-            f"values = np.array({json.dumps(shaped)}, dtype={dtype})",
+            f"values = np.array({shaped!r}, dtype={dtype})",
             f"inputs.append(http.InferInput({name!r}, values.shape, {datatype!r}))",
             "inputs[-1].set_data_from_numpy(values)",
         ]
@@ -80,13 +82,13 @@ def _triton(url: str, model: str, inputs: Any) -> str | None:
 
 def _kind(values: Any) -> tuple[str, str] | None:
     """The datatype of a tensor that holds the values, and NumPy's; None where they are of several kinds."""
-    flat = list(_flat(values))
-    if not isinstance(values, list) or not flat:
-        return None
-    return _TENSORS.get(frozenset(map(type, flat)))
-
-
-def _flat(values: Any) -> Sequence[Any]:
     if not isinstance(values, list):
-        return [values]
-    return [item for value in values for item in _flat(value)]
+        return None
+    level = values
+    types: set[type] = set()
+    for _ in range(_MOST_DIMENSIONS):
+        types |= {type(value) for value in level if not isinstance(value, list)}
+        level = [value for inner in level if isinstance(inner, list) for value in inner]
+        if not level:
+            return _TENSORS.get(frozenset(types))
+    return None

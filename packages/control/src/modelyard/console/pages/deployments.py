@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -60,7 +61,12 @@ def deployment_routes(pages: Pages) -> APIRouter:
         where = at(_API, deployment_id)
         found = await api.get(where)
         text = form.get("body", "")
-        body = _json_object(text)
+        try:
+            body = _json_object(text)
+        except Invalid as error:
+            parts = await api.parts(drift=("Drift", api.get(f"{where}/drift")))
+            refused = {"it": found, "parts": parts, "body": text, "snippets": [], "error": error}
+            return pages.render(request, "deployments/one.html", refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
         parts = await api.parts(
             drift=("Drift", api.get(f"{where}/drift")), answer=("Answer", api.post(f"{where}/predict", body))
         )
@@ -86,6 +92,7 @@ def _tried(deployment: Mapping[str, Any], body: Mapping[str, Any], *, text: str 
     """What the request console shows of a body: as it was written, and as programs send it."""
     url = deployment["api_url"] or deployment["url"]
     return {
+        "error": None,
         "body": json.dumps(body, indent=2, ensure_ascii=False) if text is None else text,
         "snippets": [] if url is None else snippets(url, deployment["model_name"], body),
     }
