@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from modelyard.envoy.resources import typed
 from modelyard.gateway.table import Backend, Endpoint, Forward, RouteTable
@@ -93,7 +92,7 @@ def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, 
     if backend.probes_readiness:
         cluster |= {"health_checks": [_HEALTH_CHECK], "ignore_health_on_host_removal": True}
     if backend.uses_tls:
-        cluster["transport_socket"] = _tls(str(urlsplit(f"//{backend.host}").hostname), authorities)
+        cluster["transport_socket"] = _tls(str(backend.host).partition(":")[0], authorities)
     if _is_by_name(backend):
         return cluster | {
             "type": "STRICT_DNS",
@@ -125,21 +124,16 @@ def _endpoint(endpoint: Endpoint, port: int) -> dict[str, Any]:
 
 
 def _tls(host: str, authorities: str) -> dict[str, Any]:
-    """The server proves that it is this host: by its name, or by its address, which no SNI may hold (RFC 6066)."""
-    name = {} if _is_address(host) else {"sni": host}
-    proved = {
-        "san_type": "DNS" if name else "IP_ADDRESS",
-        "matcher": {"exact": host if name else str(ip_address(host))},
-    }
+    """The server proves that it is this host."""
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": typed(
             "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            **name,
+            sni=host,
             common_tls_context={
                 "validation_context": {
                     "trusted_ca": {"filename": authorities},
-                    "match_typed_subject_alt_names": [proved],
+                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
                 }
             },
         ),
@@ -147,12 +141,12 @@ def _tls(host: str, authorities: str) -> dict[str, Any]:
 
 
 def _is_by_name(backend: Backend) -> bool:
-    return not all(_is_address(each.host) for each in backend.endpoints)
+    return not all(map(_is_address, backend.endpoints))
 
 
-def _is_address(host: str) -> bool:
+def _is_address(endpoint: Endpoint) -> bool:
     try:
-        ip_address(host)
+        ip_address(endpoint.host)
     except ValueError:
         return False
     return True
