@@ -109,6 +109,25 @@ class TestEveryScheme:
         where = "/ml-model/v2" if version_set is SEGMENT else "/ml-model"
         assert headers["link"] == f'<{where}>; rel="successor-version"'
 
+    def test_answers_name_their_revision_and_the_versions_that_there_are(self, version_set: VersionSet) -> None:
+        old = an_api(status=ApiStatus.DEPRECATED, deprecated_at=MADE)
+        gone = an_api(api_id="gone", api_version="v0", status=ApiStatus.RETIRED)
+        asked = asks(version_set, "v1")
+        headers = route([old, V2, gone], version_set, **asked).response_headers
+        assert headers["x-api-revision"] == "1"
+        assert (headers["api-supported-versions"], headers["api-deprecated-versions"]) == ("v2", "v1")
+        where = "/v1" if version_set is SEGMENT else "/ml-model"
+        asked["path"] = asked["path"].replace(where, f"{where};rev=2")
+        assert route([old, V2, gone], version_set, **asked).response_headers["x-api-revision"] == "2"
+        unknown = route([old, V2, gone], version_set, **asks(version_set, "v9")).response_headers
+        assert unknown["api-supported-versions"] == "v2"
+        assert "x-api-revision" not in unknown
+
+    def test_versions_that_fill_a_header_are_not_listed_in_it(self, version_set: VersionSet) -> None:
+        many = [an_api(api_id=f"api-{n}", api_version=f"v{n}-{'x' * 90}") for n in range(20)]
+        headers = route(many, version_set, **asks(version_set, many[0].api_version or "")).response_headers
+        assert "api-supported-versions" not in headers
+
     def test_a_version_after_its_sunset_gets_410_with_its_successor(self, version_set: VersionSet) -> None:
         ends = {"deprecated_at": MADE, "sunset_at": NOW, "successor": "ml-model-v2"}
         old = an_api(status=ApiStatus.DEPRECATED, **ends)

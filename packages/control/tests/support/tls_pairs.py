@@ -1,6 +1,7 @@
 """Certificates with their keys, signed by themselves, in the two files that a gateway is given."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -10,8 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def write_pair(folder: Path, serial: int) -> tuple[Path, Path]:
-    """`tls.crt` and `tls.key` of a certificate with this serial number (and 1 more, as 0 is none)."""
+def write_pair(folder: Path, serial: int, *, address: str | None = None) -> tuple[Path, Path]:
+    """`tls.crt` and `tls.key` of a certificate with this serial number (and 1 more, as 0 is none).
+
+    Args:
+        address: the IP address whose server proves itself by it; `localhost` without one.
+    """
+    proved = x509.DNSName("localhost") if address is None else x509.IPAddress(ip_address(address))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -23,7 +29,7 @@ def write_pair(folder: Path, serial: int) -> tuple[Path, Path]:
         .serial_number(serial + 1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([proved]), critical=False)
         .sign(key, SHA256())
     )
     places = folder / "tls.crt", folder / "tls.key"

@@ -28,11 +28,24 @@ def bootstrap(folder: NodeFolder, settings: GatewayNodeSettings) -> dict[str, An
             "address": {"pipe": {"path": str(folder.socket), "mode": _SOCKET_MODE}},
             "allow_paths": [{"prefix": path} for path in _ADMIN_PATHS],
         },
+        "overload_manager": _connection_limit(settings.max_connections),
         "dynamic_resources": {"cds_config": from_file(folder.clusters)},
         "static_resources": {
             "listeners": list(listeners(folder, settings)),
             "clusters": [_socket_cluster(ADMIN_CLUSTER, folder.socket), comparer_cluster(folder.comparer)],
         },
+    }
+
+
+def _connection_limit(most: int) -> dict[str, Any]:
+    limit = typed(
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=most,
+    )
+    return {
+        "resource_monitors": [
+            {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
+        ]
     }
 
 

@@ -27,6 +27,8 @@ _NEVER = "0s"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MOST_HEADER_KIB = 64
 _MOST_HEADERS = 100
+_IDLE = "600s"
+"""After which a connection without a request is closed: longer than load balancers keep theirs."""
 
 
 def listeners(folder: NodeFolder, settings: GatewayNodeSettings) -> Iterator[dict[str, Any]]:
@@ -36,7 +38,9 @@ def listeners(folder: NodeFolder, settings: GatewayNodeSettings) -> Iterator[dic
         manager = _public(folder, settings, is_tls=True)
         yield _listener("https", settings.host, settings.tls_port, manager, transport=_tls(folder))
     if settings.metrics_port is not None:
-        yield _listener("metrics", settings.host, settings.metrics_port, _metrics())
+        # Metrics are read also when callers have all connections.
+        metrics = _listener("metrics", settings.host, settings.metrics_port, _metrics())
+        yield metrics | {"ignore_global_conn_limit": True}
 
 
 def _listener(
@@ -72,12 +76,19 @@ def _public(folder: NodeFolder, settings: GatewayNodeSettings, *, is_tls: bool) 
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
         max_request_headers_kb=_MOST_HEADER_KIB,
-        common_http_protocol_options={"max_headers_count": _MOST_HEADERS, "headers_with_underscores_action": "ALLOW"},
+        common_http_protocol_options={
+            "max_headers_count": _MOST_HEADERS,
+            "headers_with_underscores_action": "ALLOW",
+            "idle_timeout": _IDLE,
+        },
         generate_request_id=True,
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
-        request_headers_timeout="30s",
-        stream_idle_timeout=_NEVER,  # A prediction takes as long as it takes.
+        # Who sends or reads slowly does not keep a connection; a prediction takes as long as it takes.
+        request_headers_timeout=f"{settings.headers_seconds}s",
+        request_timeout=f"{settings.body_seconds}s",
+        stream_flush_timeout=f"{settings.body_seconds}s",
+        stream_idle_timeout=_NEVER,
         local_reply_config=LOCAL_REPLIES,
         access_log=[access_log(folder.access_log)],
         rds={"route_config_name": ROUTES_NAME, "config_source": from_file(folder.routes)},

@@ -62,6 +62,7 @@ _MAPPERS: Sequence[Mapping[str, Any]] = (
     _mapper("backend_unavailable", _flagged("UH", "NC"), error="no server of the model is ready; try again"),
     _mapper("backend_unavailable", _flagged("UF"), error="the model's server cannot be reached; try again"),
     _mapper("backend_failed", _flagged("UC", "UR", "UPE"), error="the model's server ended while it answered"),
+    _mapper("request_too_slow", _status("EQ", 408), error="the request did not arrive in time"),
     _mapper("headers_too_large", _status("EQ", 431), error="the request's headers are too large"),
     _mapper("request_malformed", _flagged("DPE"), error="the request is no valid HTTP"),
     _mapper(_CODE_OF_ROUTE, _status("GE", 400)),

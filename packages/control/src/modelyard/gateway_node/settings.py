@@ -37,6 +37,13 @@ class GatewayNodeSettings(SettingGroup):
     """How many proxies before the gateway are trusted to say in `X-Forwarded-For` who the caller is."""
     threads: int | None = Field(default=None, ge=1, le=128)
     """How many threads serve requests; as many as processors, at most 4, when it is not set."""
+    max_connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    """How many connections of callers are open at once; one more is closed when it comes."""
+    headers_seconds: int = Field(default=30, ge=1, le=_MOST_SECONDS)
+    """How long a caller may take to send the headers of a request."""
+    body_seconds: int = Field(default=300, ge=1, le=_MOST_SECONDS)
+    """How long a caller may take to send a whole request, from its first byte; how long the prediction takes does not
+    count."""
     drain_seconds: int = Field(default=60, ge=0, le=_MOST_SECONDS)
     """How long requests that have begun may go on when the gateway stops: more than the longest prediction takes."""
     notice_seconds: int = Field(default=0, ge=0, le=600)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modelyard.gateway.compile.models import INTERNAL, MODEL_HEADER, NOT_INTERNAL, tenant_condition
-from modelyard.gateway.compile.notices import link_to, notices
+from modelyard.gateway.compile.notices import link_to, notices, versions
 from modelyard.gateway.compile.routes import API_HEADER, RouteMaker
 from modelyard.gateway.compile.spelling import depth, tenant_prefix
 from modelyard.gateway.compile.targets import Found, Targets
@@ -60,20 +60,20 @@ class ApiRoutes:
 
     def of_group(self, group: ApiGroup) -> Iterator[Route]:
         """HTTP, of all APIs at one path."""
-        vary = _vary(group.version_set)
+        common = {**_vary(group.version_set), **versions(group.apis, self._now)}
         for choice in choices(group.base, group.version_set, group.apis, self._now):
             if choice.is_protocol and not self._speaks_protocol(choice.answer):
                 continue
             if isinstance(choice.answer, Respond):
                 name = f"{group.tenant_id}/paths/{group.path}"
-                maker = RouteMaker(tenant_id=group.tenant_id, name=name, response_headers=vary)
+                maker = RouteMaker(tenant_id=group.tenant_id, name=name, response_headers=common)
                 yield maker.respond(f".{choice.name}", choice.match, choice.answer)
             else:
-                yield from self._of_api(choice, choice.answer, vary)
+                yield from self._of_api(choice, choice.answer, common)
 
     def by_grpc(self, api: Api) -> Iterator[Route]:
         """gRPC, of one API: by its id in metadata, or as the authority."""
-        maker = self._maker(api, {})
+        maker = self._maker(api, {}).at_revision(api.current_revision)
         by_metadata = (ValueMatch(API_HEADER, MatchKind.EXACT, api.api_id),)
         by_authority = (
             ValueMatch(API_HEADER, MatchKind.ABSENT),
@@ -87,9 +87,10 @@ class ApiRoutes:
             found, timeout = self._current(api)
             yield maker.to(f".{kind}", match, self._targets.by_grpc(found), timeout_seconds=timeout)
 
-    def _of_api(self, choice: Choice, api: Api, vary: Mapping[str, str]) -> Iterator[Route]:
-        maker = self._maker(api, vary)
+    def _of_api(self, choice: Choice, api: Api, common: Mapping[str, str]) -> Iterator[Route]:
+        of_api = self._maker(api, common)
         for name, match, number, prefix in self._matches(choice, api):
+            maker = of_api.at_revision(number)
             found, timeout = self._answer(api, number)
             if api.protocols == ("https",):
                 yield from _plain(maker, f".{choice.name}{name}", match)
@@ -99,7 +100,7 @@ class ApiRoutes:
             yield maker.to(f".{choice.name}{name}", match, found, prefix=prefix, timeout_seconds=timeout)
         if choice.pattern is None:
             unknown = Respond(404, "api_revision_unknown", f"API '{api.api_id}' has no such revision online")
-            yield maker.respond(f".{choice.name}.rev", choice.address.with_parameter("[^/]*"), unknown)
+            yield of_api.respond(f".{choice.name}.rev", choice.address.with_parameter("[^/]*"), unknown)
 
     def _matches(self, choice: Choice, api: Api) -> Iterator[tuple[str, Match, int | None, str]]:
         """Where an API answers, and with which prefix: each of its revisions behind `;rev=N`, and the current one."""
@@ -134,7 +135,7 @@ class ApiRoutes:
         where = "" if successor is None else f"; its successor '{successor.api_id}' is at {self._address_of(successor)}"
         return f"API '{api.api_id}' is retired{where}"
 
-    def _maker(self, api: Api, vary: Mapping[str, str]) -> RouteMaker:
+    def _maker(self, api: Api, common: Mapping[str, str]) -> RouteMaker:
         successor = self._successor(api)
         link = {} if successor is None else link_to(self._address_of(successor))
         return RouteMaker(
@@ -144,7 +145,7 @@ class ApiRoutes:
             access=Access(
                 needs_subscription=api.subscription_required, header_name=api.key_header, query_name=api.key_query
             ),
-            response_headers={**vary, **notices(api, self._now, link)},
+            response_headers={**common, **notices(api, self._now, link)},
         )
 
     def _successor(self, api: Api) -> Api | None:

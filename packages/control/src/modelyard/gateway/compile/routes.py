@@ -1,7 +1,7 @@
 """Makes routes: what all those of one tenant, or of one API, have alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelyard.gateway.compile.spelling import depth
 from modelyard.gateway.compile.targets import Found
@@ -19,6 +19,7 @@ from modelyard.gateway.table import (
 )
 
 API_HEADER = "modelyard-api"
+REVISION_HEADER = "x-api-revision"
 REASON_HEADER = "modelyard-route-reason"
 _UNAVAILABLE = 503
 
@@ -34,6 +35,12 @@ class RouteMaker:
     model_name: str | None = None
     access: Access = OPEN
     response_headers: Mapping[str, str] = field(default_factory=dict)
+
+    def at_revision(self, number: int | None) -> "RouteMaker":
+        """One whose answers say which revision they are of."""
+        if number is None:
+            return self
+        return replace(self, response_headers={**self.response_headers, REVISION_HEADER: str(number)})
 
     def to(
         self,

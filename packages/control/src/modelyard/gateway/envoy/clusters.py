@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelyard.envoy.resources import typed
 from modelyard.gateway.table import Backend, Endpoint, Forward, RouteTable
@@ -92,7 +93,7 @@ def _cluster(backend: Backend, authorities: str, *, is_grpc: bool) -> dict[str, 
     if backend.probes_readiness:
         cluster |= {"health_checks": [_HEALTH_CHECK], "ignore_health_on_host_removal": True}
     if backend.uses_tls:
-        cluster["transport_socket"] = _tls(str(backend.host).partition(":")[0], authorities)
+        cluster["transport_socket"] = _tls(str(urlsplit(f"//{backend.host}").hostname), authorities)
     if _is_by_name(backend):
         return cluster | {
             "type": "STRICT_DNS",
@@ -124,16 +125,21 @@ def _endpoint(endpoint: Endpoint, port: int) -> dict[str, Any]:
 
 
 def _tls(host: str, authorities: str) -> dict[str, Any]:
-    """The server proves that it is this host."""
+    """The server proves that it is this host: by its name, or by its address, which no SNI may hold (RFC 6066)."""
+    name = {} if _is_address(host) else {"sni": host}
+    proved = {
+        "san_type": "DNS" if name else "IP_ADDRESS",
+        "matcher": {"exact": host if name else str(ip_address(host))},
+    }
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": typed(
             "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            sni=host,
+            **name,
             common_tls_context={
                 "validation_context": {
                     "trusted_ca": {"filename": authorities},
-                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
+                    "match_typed_subject_alt_names": [proved],
                 }
             },
         ),
@@ -141,12 +147,12 @@ def _tls(host: str, authorities: str) -> dict[str, Any]:
 
 
 def _is_by_name(backend: Backend) -> bool:
-    return not all(map(_is_address, backend.endpoints))
+    return not all(_is_address(each.host) for each in backend.endpoints)
 
 
-def _is_address(endpoint: Endpoint) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        ip_address(endpoint.host)
+        ip_address(host)
     except ValueError:
         return False
     return True
