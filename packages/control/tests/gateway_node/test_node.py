@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from balanced_replicas import Replica
+from balanced_replicas import Load, Replica
 from cryptography.x509 import load_pem_x509_certificate
 from gateway_nodes import RunningNode, cluster, configuration, route
 from ports import find_free_port
@@ -25,6 +25,15 @@ from modelyard.gateway_node import Configuration
 from modelyard.supervision.generations import Generation, is_alive
 
 Until = Callable[..., None]
+_SLOW_CHECK = {
+    "timeout": "1s",
+    "interval": "0.7s",
+    "no_traffic_interval": "0.7s",
+    "unhealthy_interval": "0.7s",
+    "unhealthy_threshold": 1,
+    "healthy_threshold": 1,
+    "http_health_check": {"path": "/v2/health/ready"},
+}
 
 
 @pytest.fixture
@@ -66,6 +75,37 @@ class TestConfigurations:
             assert answer(node) == str(replica.server_port)
         assert answer(node, "/-/ready") == ""
         assert report.envoy_version is not None
+
+    @pytest.mark.parametrize("name", ["b", "a"])
+    def test_requests_go_to_a_server_when_envoy_holds_it_to_be_healthy(
+        self, node: RunningNode, replicas: tuple[Replica, Replica], name: str
+    ) -> None:
+        """A cluster is known before its server is ready, as that of a deployment is: Envoy looks again after a while.
+
+        So does one whose server takes the place of another at the same address.
+        """
+        first, second = replicas
+        second.is_ready = False
+        common: dict[str, Any] = {
+            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+            "health_checks": [_SLOW_CHECK],
+            "ignore_health_on_host_removal": True,
+        }
+        backends = {"a": [first.server_port], "b": [second.server_port]}
+        node.publish(configuration(backends, [route("/", {"a": 1})], **common))
+        second.is_ready = True
+        taken = {**backends, "a": [second.server_port]}
+        with Load(node.url) as load:
+            node.publish(configuration(taken, [route("/", {name: 1})], **common))
+            assert answer(node) == str(second.server_port)
+        assert load.lost == {}
+
+    def test_one_whose_server_does_not_get_healthy_is_run_all_the_same(
+        self, node: RunningNode, replicas: tuple[Replica, Replica]
+    ) -> None:
+        replicas[0].is_ready = False
+        wanted = configuration({"a": [replicas[0].server_port]}, [route("/", {"a": 1})], health_checks=[_SLOW_CHECK])
+        assert node.publish(wanted).running == wanted.digest
 
     def test_one_that_leads_nowhere_is_refused_with_envoys_words_and_the_former_serves(
         self, node: RunningNode, replicas: tuple[Replica, Replica]

@@ -66,11 +66,14 @@ def route(path: str, weights: Mapping[str, int], *, grpc: bool | None = None) ->
 
 
 def configuration(
-    backends: Mapping[str, Sequence[int]], routes: Sequence[Mapping[str, Any]], filters: Mapping[str, Any] | None = None
+    backends: Mapping[str, Sequence[int]],
+    routes: Sequence[Mapping[str, Any]],
+    filters: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> Configuration:
-    """Clusters by name with their ports, and the rules that lead to them."""
+    """Clusters by name with their ports, and the rules that lead to them; `fields` are of all clusters."""
     return Configuration(
-        clusters=tuple(cluster(name) for name in backends),
+        clusters=tuple(cluster(name, **fields) for name in backends),
         endpoints=tuple(assignment(name, *ports) for name, ports in backends.items()),
         routes=typed(
             "envoy.config.route.v3.RouteConfiguration",

@@ -1,7 +1,8 @@
 """Takes Envoy from one configuration to the next without a moment in which a request has nowhere to go.
 
-Make before break: endpoints and clusters that come, then filters, then routes, then endpoints that go; clusters that no
-route leads to any more stay a little longer, for requests that are sent again. What Envoy refuses is taken back.
+Make before break: endpoints and clusters that come, then, when Envoy holds those to be healthy, filters, then routes,
+then endpoints that go; clusters that no route leads to any more stay a little longer, for requests that are sent again.
+What Envoy refuses is taken back.
 """
 
 import time
@@ -12,7 +13,7 @@ import structlog
 
 from modelyard.envoy.resources import Resource, typed
 from modelyard.errors import ModelyardError
-from modelyard.gateway_node.configuration import Configuration
+from modelyard.gateway_node.configuration import Configuration, Place, places, routed_clusters
 from modelyard.gateway_node.confirmation import Confirmation
 from modelyard.gateway_node.resource_files import ResourceFiles
 
@@ -89,16 +90,32 @@ class Applying:
         leaving = {name: cluster for name, cluster in present.items() if name not in names}
         assignments = _assignments(wanted)
         coming = [self._with_present(each) for each in assignments]
+        awaited = self._coming_to_use(wanted, assignments)
         self._confirmed(
             lambda: (
                 self._files.write_endpoints(coming) | self._files.write_clusters([*wanted.clusters, *leaving.values()])
             )
         )
+        if self._is_running():
+            self._confirmation.wait_for_health(awaited)
         self._confirmed(lambda: self._files.write_filters(wanted))
         self._confirmed(lambda: self._files.write_routes(wanted.routes))
         self._confirmed(lambda: self._files.write_endpoints(assignments))
         until = self._now() + LINGER_SECONDS
         self._leaving = {name: self._leaving.get(name, until) for name in leaving}
+
+    def _coming_to_use(self, wanted: Configuration, assignments: Iterable[Resource]) -> Mapping[str, frozenset[Place]]:
+        """The servers of clusters that no route has led to, or that lose servers, where their health is checked."""
+        probed = {each["name"] for each in wanted.clusters if each.get("health_checks")}
+        new = routed_clusters(wanted.routes) - routed_clusters(self._files.routes())
+        found = {}
+        for each in assignments:
+            name, servers = each["cluster_name"], places(each)
+            present = self._files.endpoints(name)
+            loses = present is not None and bool(places(present) - servers)
+            if servers and name in probed and (name in new or loses):
+                found[name] = servers
+        return found
 
     def _take_back(self, back: Configuration) -> None:
         try:

@@ -12,6 +12,9 @@ from modelyard.errors import Invalid
 Resource = Mapping[str, Any]
 """A message of Envoy as JSON, with its `@type`."""
 
+Place = tuple[str, int]
+"""The address and the port of a server."""
+
 ROUTES_NAME = "gateway"
 """Of the one RouteConfiguration."""
 _FIELDS = frozenset({"clusters", "endpoints", "routes", "filters"})
@@ -67,6 +70,23 @@ class Configuration:
             )
         except (ValueError, TypeError, AttributeError, KeyError) as exc:
             raise _invalid(f"{type(exc).__name__}: {exc}") from exc
+
+
+def routed_clusters(routes: Resource) -> frozenset[str]:
+    """The names of the clusters that a RouteConfiguration sends requests to."""
+    actions = [each.get("route", {}) for host in routes.get("virtual_hosts", []) for each in host.get("routes", [])]
+    weighted = [each["name"] for action in actions for each in action.get("weighted_clusters", {}).get("clusters", [])]
+    return frozenset([*weighted, *(action["cluster"] for action in actions if "cluster" in action)])
+
+
+def places(assignment: Resource) -> frozenset[Place]:
+    """The servers of a cluster."""
+    return frozenset(
+        (place["address"], place["port_value"])
+        for locality in assignment.get("endpoints", [])
+        for endpoint in locality.get("lb_endpoints", [])
+        for place in [endpoint["endpoint"]["address"]["socket_address"]]
+    )
 
 
 def _invalid(reason: str) -> Invalid:

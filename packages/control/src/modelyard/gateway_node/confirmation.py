@@ -1,19 +1,26 @@
-"""Whether Envoy took what was written: its statistics name the version of every subscription, and count refusals.
+"""Whether Envoy took what was written: its statistics name the version of every subscription, and count refusals; and
+whether it holds servers to be healthy.
 
 `/ready` says nothing of it: an Envoy that refused its newest routes serves with those of before, and is LIVE.
 """
 
 import re
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from modelyard.envoy.admin import EnvoyAdmin
 from modelyard.errors import Conflict
+from modelyard.gateway_node.configuration import Place
 from modelyard.gateway_node.resource_files import Versions
 from modelyard.supervision.log_tail import last_lines
 
 _SECONDS = 15.0
 _PAUSE_SECONDS = 0.01
+_HEALTH_SECONDS = 3.0
+"""A server that is ready passes its health check sooner: the check is repeated every 0.5 s while it fails."""
+_UNHEALTHY = ("failed_active_health_check", "pending_active_hc")
 _REFUSALS = ("update_rejected", "update_failure")
 _WARMING = "cluster_manager.warming_clusters"
 _REFUSED_LINE = re.compile(r"config update (?:rejected|failed?)|update for .* (?:rejected|failed)|[Ee]rror adding")
@@ -63,8 +70,35 @@ class Confirmation:
                 raise RefusedError(f"{what} is not ready after {_SECONDS:.0f} s")
             time.sleep(_PAUSE_SECONDS)
 
+    def wait_for_health(self, endpoints: Mapping[str, Collection[Place]]) -> None:
+        """Return when each cluster has a healthy server among those given for it, or after a few seconds.
+
+        The control plane knows that a server is ready up to a health check's interval before Envoy does. One that does
+        not get healthy holds the others up no longer.
+
+        Raises:
+            Unavailable: code `envoy_unavailable`: it ended.
+        """
+        deadline, waiting = time.monotonic() + _HEALTH_SECONDS, set(endpoints)
+        while waiting:
+            for cluster in self._admin.clusters():
+                if cluster["name"] in waiting and _healthy(cluster) & set(endpoints[cluster["name"]]):
+                    waiting.remove(cluster["name"])
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_PAUSE_SECONDS)
+
     def _reason(self) -> str:
         """What Envoy says of the update that it refused last."""
         lines = last_lines(self._log, 20)
         said = next((line for line in reversed(lines) if _REFUSED_LINE.search(line)), lines[-1] if lines else "refused")
         return _LINE_HEAD.sub("", said).replace(f"{self._log.parent}/", "")
+
+
+def _healthy(cluster: Mapping[str, Any]) -> set[Place]:
+    """The servers of a cluster that no health check keeps from requests."""
+    return {
+        (host["address"]["socket_address"]["address"], host["address"]["socket_address"]["port_value"])
+        for host in cluster.get("host_statuses", [])
+        if not any(host.get("health_status", {}).get(why) for why in _UNHEALTHY)
+    }

@@ -38,6 +38,10 @@ class ResourceFiles:
         """Those that are written for a cluster."""
         return next(iter(read_resources(self._folder.endpoints(cluster))), None)
 
+    def routes(self) -> Resource:
+        """Those that are written; empty before the first write."""
+        return next(iter(read_resources(self._folder.routes)), {})
+
     def write_endpoints(self, assignments: Iterable[Resource]) -> Versions:
         """Of some clusters."""
         return {
