@@ -1,6 +1,8 @@
 """Who is let in with a token of an identity provider, through the whole application."""
 
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -79,3 +81,30 @@ class TestMembership:
         assert anna.get(WHOAMI).json()["role"] == "developer"
         assert by_membership.operator.delete("/api/v1/access/members/anna").status_code == 204
         assert anna.get(WHOAMI).json()["code"] == "member_unknown"
+
+
+class TestSessions:
+    """Of the console, opened with a token of an identity provider."""
+
+    @staticmethod
+    def opened(platform: Platform, token: str) -> Callable[[], int]:
+        browser = platform.at(None)
+        browser.headers["Accept"] = "text/html"
+        assert browser.post("/console/login", data={"token": token}).headers["location"] == "/console"
+        return lambda: browser.post("/console/settings/members", data={"subject": "x y"}).status_code
+
+    def test_the_role_of_a_member_is_what_it_is_now(self, by_membership: Platform, issuer: Issuer) -> None:
+        by_membership.operator.post("/api/v1/access/members", json={"subject": "mia", "role": "admin"})
+        add_member = self.opened(by_membership, issuer.token(sub="mia"))
+        assert add_member() == 400
+        by_membership.operator.patch("/api/v1/access/members/mia", json={"role": "viewer"})
+        assert add_member() == 403
+
+    def test_it_ends_with_the_token(self, make_platform: Callable[..., Platform], issuer: Issuer) -> None:
+        platform = make_platform(oidc=OidcSettings(issuer=issuer.url, audience=AUDIENCE))
+        platform.clock.sleep((datetime.now(UTC) - platform.clock.now()).total_seconds())  # The issuer's clock is real.
+        platform.operator.post("/api/v1/access/members", json={"subject": "noa", "role": "admin"})
+        add_member = self.opened(platform, issuer.token(sub="noa", exp=int(time.time()) + 300))
+        assert add_member() == 400
+        platform.clock.sleep(301)
+        assert add_member() == 303

@@ -101,7 +101,7 @@ class Session:
 
     Attributes:
         token_id: the token that opened it; None when that was one of an identity provider.
-        role: what the identity provider said then; None when the member's role counts, as it is now.
+        role: what the claims of an identity provider's token gave; None when the member's role counts, as it is now.
     """
 
     digest: str

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -33,6 +33,18 @@ class Federation:
 
     provider: IdentityProvider
     rules: ClaimRules
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedToken:
+    """A token of an identity provider.
+
+    Attributes:
+        role: what its claims give; None where members have the role that they have here.
+    """
+
+    role: Role | None
+    expires_at: datetime
 
 
 class AccessService:
@@ -72,10 +84,19 @@ class AccessService:
         """Whether nobody is asked who they are."""
         return self._is_open
 
-    def is_federated(self, token: str) -> bool:
-        """Whether it would be an identity provider's to say whose token this is."""
+    def federated_token(self, token: str) -> FederatedToken | None:
+        """What an identity provider says of a token of its own; None of others.
+
+        Raises:
+            Unauthenticated: it does not let it in.
+            Unavailable: the identity provider does not answer.
+        """
         is_ours = token.startswith((TOKEN_PREFIX, CREDENTIAL_PREFIX)) or self._caller_of_key(token) is not None
-        return self._federation is not None and not is_ours
+        if self._federation is None or is_ours:
+            return None
+        claims = self._federation.provider.claims(token)
+        identity = self._federation.rules.identity(claims)
+        return FederatedToken(role=identity.role, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
 
     def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
         """The caller behind a header that was authenticated a moment ago, who counts at the same number of changes.

@@ -49,7 +49,9 @@ class Sessions:
         principal = self._access.authenticate(f"Bearer {token}", address=address)
         now = self._clock.now()
         own = self._own_token(token)
-        if own is None and not self._access.is_federated(token):
+        federated = None if own is not None else self._access.federated_token(token)
+        opener = own or federated
+        if opener is None:
             raise Forbidden(
                 "token: expected the token of a member, got the key of a program", code="session_refused", field="token"
             )
@@ -60,9 +62,9 @@ class Sessions:
             tenant_id=principal.tenant_id,
             subject=principal.subject,
             token_id=None if own is None else own.token_id,
-            role=principal.role if own is None else None,
+            role=None if federated is None else federated.role,
             opened_at=now,
-            expires_at=latest if own is None or own.expires_at is None else min(latest, own.expires_at),
+            expires_at=latest if opener.expires_at is None else min(latest, opener.expires_at),
             last_used_at=now,
         )
         with self._database.write() as connection:

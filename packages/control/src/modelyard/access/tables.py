@@ -58,7 +58,7 @@ sessions = Table(
     Column("digest", String(64), primary_key=True),
     Column("tenant_id", String(40), nullable=False),
     Column("subject", String(200), nullable=False),
-    # NULL: an identity provider's token opened it, whose role is in the next column unless the member's counts.
+    # NULL: an identity provider's token opened it. Its claims' role is in the next column, unless the member's counts.
     Column("token_id", String(40)),
     Column("role", String(20)),
     Column("opened_at", Timestamp, nullable=False),
