@@ -1,7 +1,9 @@
 """Trying a deployment over the management API: one request is sent on to its server."""
 
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import update
 
 from modelyard.adapters.model_server import HttpPredictions
 from modelyard.deployments.tables import deployments
-from modelyard.errors import Unavailable
+from modelyard.errors import Busy, Unavailable
 
 
 @pytest.fixture
@@ -54,6 +56,18 @@ class TestTrying:
     def test_another_tenant_does_not_see_it(self, platform: Platform, deployment_id: str) -> None:
         answer = platform.tenant("north").post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})
         assert answer.status_code == 404
+
+
+def test_only_some_wait_for_a_server_at_one_time() -> None:
+    predictions = HttpPredictions()
+    with ThreadPoolExecutor(8) as pool:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            asked = [pool.submit(predictions.ask, url, b"{}") for _ in range(8)]
+            ended = as_completed(asked, timeout=20)
+            assert [type(next(ended).exception()) for _ in range(4)] == [Busy] * 4
+        # The server is gone, and with it the connections that it did not answer.
+        assert [type(one.exception()) for one in ended] == [Unavailable] * 4
 
 
 def test_no_server_answers_without_a_bound() -> None:

@@ -26,5 +26,6 @@ class Predictions(Protocol):
         """Send a JSON body to `/predict` of the server at this address, which a target has observed.
 
         Raises:
+            Busy: code `too_many_predictions`.
             Unavailable: code `prediction_failed`, when it does not answer in time or answers too much.
         """

@@ -1,21 +1,40 @@
 """Predictions of model servers, over HTTP."""
 
+import threading
 import time
 
 import httpx
 
-from modelyard.errors import Unavailable
+from modelyard.errors import Busy, Unavailable
 from modelyard.ports.predictions import Prediction
 
 _SECONDS = 30.0
+_AT_ONCE = 4
 _MOST_BYTES = 4 * 1024 * 1024
 
 
 class HttpPredictions:
-    """See `ports/predictions.py`. An answer has thirty seconds and four megabytes."""
+    """See `ports/predictions.py`. An answer has thirty seconds and four megabytes; four are waited for at one time, so
+    that slow models do not keep the threads of the management API.
+    """
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
 
     def ask(self, url: str, body: bytes) -> Prediction:
         """See the port."""
+        if not self._places.acquire(blocking=False):
+            raise Busy(
+                f"{_AT_ONCE} predictions are tried just now; try again in a moment",
+                code="too_many_predictions",
+                retry_after_seconds=1,
+            )
+        try:
+            return self._ask(url, body)
+        finally:
+            self._places.release()
+
+    def _ask(self, url: str, body: bytes) -> Prediction:
         began = time.monotonic()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
