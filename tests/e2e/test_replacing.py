@@ -58,7 +58,7 @@ class TestReplacing:
         stack.run("train", SCRIPT, "--model", "replaced")
 
         stable = f"{stack.gateway_url}/replaced"
-        wait_for(lambda: answers(stable), timeout=120, what=lambda: "the model's stable address")
+        wait_for(lambda: answers(stable), timeout=30, what=lambda: "the model's stable address")
         with called(url) as (failures, versions), called(stable) as (lost, seen):
             for version in ("2", "1"):
                 done = stack.run("deploy", "replaced", "--version", version, "--replace", "--output", "json")
@@ -73,14 +73,14 @@ class TestReplacing:
     def test_the_stable_address_follows_a_deployment_that_takes_over_and_loses_no_request(self, stack: Stack) -> None:
         first = json.loads(stack.run("deploy", SCRIPT, "--model", "followed", "--output", "json").stdout)
         stable = f"{stack.gateway_url}/followed"
-        wait_for(lambda: answers(stable), timeout=120, what=lambda: "the model's stable address")
+        wait_for(lambda: answers(stable), timeout=30, what=lambda: "the model's stable address")
         stack.run("train", SCRIPT, "--model", "followed")
         with called(stable) as (lost, seen):
             stack.run("deploy", "followed", "--version", "2", "--another")
-            wait_for(lambda: seen["2"], timeout=40, what=lambda: f"an answer of the newest version; lost {lost[:3]}")
+            wait_for(lambda: seen["2"], timeout=30, what=lambda: f"an answer of the newest version; lost {lost[:3]}")
             stack.run("undeploy", first["deployment_id"])
             before = seen["2"]
-            wait_for(lambda: seen["2"] > before + 20, timeout=120, what=lambda: "answers without the first version")
+            wait_for(lambda: seen["2"] > before + 20, timeout=30, what=lambda: "answers without the first version")
         assert lost == []
         assert set(seen) == {"1", "2"}
 
