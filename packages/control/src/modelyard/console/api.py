@@ -20,7 +20,7 @@ from modelyard.http.middleware.authentication import as_principal, principal_of
 from modelyard.http.request_ids import request_id_of
 
 Json = dict[str, Any]
-Query = Mapping[str, str | int | bool | None] | Mapping[str, str | int | None] | Mapping[str, str | int]
+Query = Mapping[str, str | int | None]
 
 _HANDED_ON = ("asgi", "http_version", "scheme", "client", "server", "state", "app")
 _UNKNOWN = "the API gave no reason"

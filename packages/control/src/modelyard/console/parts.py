@@ -57,6 +57,7 @@ def console(*, sessions: Sessions, base: str = "") -> app.Pages:
     return app.Pages(
         routers=[static.routes(), login_routes(pages, sessions), passing_routes(), *groups],
         public=public,
+        forms=(f"{PREFIX}/",),
         middleware=[Middleware(ConsoleSession, sessions=sessions, addresses=addresses, public=public)],
     )
 

@@ -28,8 +28,6 @@ from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.response_cache import ResponseCache
 from modelyard.trusted_sources import TrustedSources
 
-FORMS = "/console/"
-"""Below it, bodies are forms of pages."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DESCRIPTION = "From a training script to a governed, versioned production API."
 
@@ -41,11 +39,13 @@ class Pages:
     Attributes:
         routers: its routes; each names a permission or is public.
         public: paths that are open to everybody.
+        forms: the beginnings of the paths whose bodies are forms.
         middleware: what knows the callers of pages. It comes before the callers of the API are authenticated.
     """
 
     routers: Sequence[APIRouter] = ()
     public: frozenset[str] = frozenset()
+    forms: tuple[str, ...] = ()
     middleware: Sequence[Middleware] = ()
 
 
@@ -93,7 +93,7 @@ def create_app(
         app.include_router(router)
     add_error_handlers(app)
     # The last one is the first that a request comes to.
-    app.add_middleware(JsonByDefault, forms=FORMS)
+    app.add_middleware(JsonByDefault, forms=shown.forms)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
     app.add_middleware(Authentication, access=access, database=database, public=shown.public)
     cache = ResponseCache(ttl_seconds=cache_seconds)

@@ -1,13 +1,12 @@
 """One model: its versions, what was live when and who put it there, and what leads a version from stage to stage."""
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
-from modelyard.console.api import ApiError, at
+from modelyard.console.api import at
 from modelyard.console.forms import Form
 from modelyard.console.pictures.timeline import timeline
 from modelyard.console.rendering import Pages
@@ -65,8 +64,3 @@ def model_routes(pages: Pages) -> APIRouter:
         return pages.go(at(f"{PREFIX}/models", name, "versions", version))
 
     return router
-
-
-def is_absent(error: ApiError | None) -> bool:
-    """Whether a part of a page is simply not there."""
-    return error is not None and error.status == HTTPStatus.NOT_FOUND

@@ -15,21 +15,22 @@ class JsonByDefault:
     """Puts the type into the request's headers where it is missing.
 
     Args:
-        forms: the beginning of the paths that take forms.
+        forms: the beginnings of the paths that take forms.
     """
 
-    def __init__(self, app: ASGIApp, *, forms: str) -> None:
+    def __init__(self, app: ASGIApp, *, forms: tuple[str, ...]) -> None:
         self._app = app
         self._forms = forms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"} and not self._takes_forms(scope["path"]):
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in {"GET", "HEAD"}
+            and not scope["path"].startswith(self._forms)
+        ):
             headers = scope["headers"]
             declared = b"".join(value for name, value in headers if name == _CONTENT_TYPE).partition(b";")[0]
             if declared.strip().lower() in {b"", _FORM}:
                 scope = {**scope, "headers": [*(pair for pair in headers if pair[0] != _CONTENT_TYPE), _JSON]}
         await self._app(scope, receive, send)
-
-    def _takes_forms(self, path: str) -> bool:
-        return path.startswith(self._forms)
