@@ -6,10 +6,11 @@ from importlib.resources import files
 
 import pytest
 from api_routes import console_routes
-from console_world import ROLES, Installation
+from console_world import Installation
 
 from modelyard.console.static_files import StaticFiles
 from modelyard.console.words import NOTHING, ago, number, size, span
+from modelyard.errors import Unavailable
 
 
 class TestPolicy:
@@ -70,10 +71,20 @@ class TestErrors:
         answer = installation.reader("viewer").get("/console/api/api/v1/webhooks")
         assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
 
-    def test_a_part_of_the_api_that_fails_is_named_and_the_rest_is_shown(self, installation: Installation) -> None:
-        page = installation.reader("viewer").get("/console")
+    def test_a_part_of_the_api_that_fails_is_named_and_the_rest_is_shown(
+        self, installation: Installation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: object, **__: object) -> None:
+            raise Unavailable("the database does not answer", code="database_unavailable")
+
+        reader = installation.reader("viewer")
+        monkeypatch.setattr(installation.platform.control.jobs, "page", away)
+        page = reader.get("/console")
         assert page.status_code == 200
-        assert "Waiting for an approval" in page.text
+        assert "<b>Failed jobs</b> cannot be shown now: the database does not answer" in page.text
+        assert "2 points better on the test set" in page.text
+        alone = reader.get("/console/jobs")
+        assert (alone.status_code, "the database does not answer" in alone.text) == (503, True)
 
 
 class TestWhatIsPassedOn:
@@ -97,11 +108,15 @@ class TestWhatIsPassedOn:
         assert installation.reader("admin").get("/console/api/console/models").status_code == 404
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_the_navigation_shows_what_the_role_may_see(installation: Installation, role: str) -> None:
-    page = installation.reader(role).get("/console/models").text
-    assert 'href="/console/activity"' in page
-    assert 'data-go="m" aria-current="page"' in page
+def test_the_navigation_shows_what_the_caller_may_see(installation: Installation) -> None:
+    made = installation.platform.operator.post(
+        "/api/v1/access/tokens", json={"name": "narrow", "scopes": ["models:read", "jobs:read"]}
+    )
+    narrow = installation.logged_in(made.json()["secret"]).get("/console/models").text
+    assert re.findall(r'data-go="(.)"', narrow) == ["n", "m", "p", "j", "h"]
+    assert 'data-go="m" aria-current="page"' in narrow
+    whole = installation.reader("viewer").get("/console/models").text
+    assert re.findall(r'data-go="(.)"', whole) == ["n", "m", "p", "j", "d", "a", "r", "h", "t", "s"]
 
 
 class TestWords:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from access_platform import MODEL_FILES, Platform
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from modelyard.adapters.runner.fake import FakeRunner
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
@@ -59,9 +60,13 @@ class Installation:
 
     def reader(self, role: str) -> httpx.Client:
         """A client without JavaScript that has logged in to the console."""
+        return self.logged_in(self.tokens[role])
+
+    def logged_in(self, token: str) -> httpx.Client:
+        """The same, with any token."""
         client = self.platform.at(None)
         client.headers["Accept"] = "text/html"
-        entered = client.post("/console/login", data={"token": self.tokens[role]})
+        entered = client.post("/console/login", data={"token": token})
         assert entered.status_code == 303, entered.text
         return client
 
@@ -73,12 +78,25 @@ class Faults:
     found: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        """Note errors of the page, from now on."""
+        """Note errors of the page, and of all that it loads, from now on."""
+
+        def note_console(message: ConsoleMessage) -> None:
+            # Chromium says so of the page itself too, whose status may be an error; what it loads is seen below.
+            if message.type == "error" and not message.text.startswith("Failed to load resource"):
+                self.found.append(f"{page.url}: {message.text}")
+
+        def note_response(response: Response) -> None:
+            if response.status >= HTTPStatus.BAD_REQUEST and not response.request.is_navigation_request():
+                self.found.append(f"{page.url}: {response.status} of {response.url}")
+
+        def note_failure(request: Request) -> None:
+            if request.failure != "net::ERR_ABORTED":  # A stream that the page itself has closed.
+                self.found.append(f"{page.url}: {request.failure} of {request.url}")
+
         page.on("pageerror", lambda error: self.found.append(f"{page.url}: {error}"))
-        page.on(
-            "console",
-            lambda message: self.found.append(f"{page.url}: {message.text}") if message.type == "error" else None,
-        )
+        page.on("console", note_console)
+        page.on("response", note_response)
+        page.on("requestfailed", note_failure)
 
     def look(self, page: Page) -> None:
         """Note what the policy refused on the page."""
