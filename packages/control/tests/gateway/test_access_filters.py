@@ -77,6 +77,7 @@ RULES = [
     rule("/churn", api_id=None, model_name="churn"),
     rule("/renamed", Access(needs_subscription=True, header_name="X-Key", query_name="key")),
     rule("/open", Access(needs_subscription=False)),
+    rule("/open-renamed", Access(needs_subscription=False, header_name="X-Key", query_name="key")),
     rule("/product-open"),
     rule("/other", tenant_id="other"),
     rule("/sticky", action=Forward((Destination("echo", 1),), sticky=Sticky(StickyBy.CLIENT, None, "salt"))),
@@ -213,6 +214,20 @@ class TestKeys:
         assert caller(keys.get("/renamed", [("x-key", "sub-a-one")])) == "sub-a"
         assert caller(keys.get("/renamed?key=sub-a-one")) == "sub-a"
         assert refusal(keys.get("/renamed", with_key("sub-a-one"))) == (401, "key_missing")
+
+    def test_a_key_in_the_places_that_an_api_has_renamed_does_not_reach_its_server(self, keys: Gateway) -> None:
+        others = [(HEADER, "of-the-server"), *with_key("sub-all-two")]
+        for headers in (with_key("sub-all-one"), others):
+            answer = keys.get(f"/open-renamed?b=1&subscription%2Dkey=sub-all-one&c={'x' * 10}", headers)
+            assert caller(answer) is None
+            assert reached(answer)["path"] == "/open-renamed?b=1&c=xxxxxxxxxx"
+            assert "sub-all" not in answer.text
+
+    def test_what_is_no_key_of_ours_reaches_the_server_there(self, keys: Gateway) -> None:
+        answer = keys.get(f"/open-renamed?{QUERY}=theirs", [*with_key("of-the-server"), ("x-key", "sub-all-one")])
+        assert caller(answer) == "sub-all"
+        assert reached(answer)["path"] == f"/open-renamed?{QUERY}=theirs"
+        assert [HEADER.lower(), "of-the-server"] in reached(answer)["headers"]
 
     def test_a_subscription_opens_what_it_is_scoped_to_and_nothing_else(self, keys: Gateway) -> None:
         assert caller(keys.get("/b", with_key("sub-all-one"))) == "sub-all"

@@ -1,6 +1,7 @@
 -- Who sends a request, by a key or by a token that jwt_authn verified, and whether they may send it to this route.
 -- `TABLE` stands before this: lines of words, written by `key_filter`.
 local IDENTITY = "modelyard-subscription"
+local DEFAULT_HEADER, DEFAULT_QUERY = "ocp-apim-subscription-key", "subscription-key"
 local LONGEST_KEY = 256
 
 local scopes_of, subscriptions, by_digest, by_client, issuers, is_open = {}, {}, {}, {}, {}, {}
@@ -80,6 +81,29 @@ local function take_key(headers, header_name, query_name)
   return key, false
 end
 
+local function subscription_of(key)
+  return #key <= LONGEST_KEY and by_digest[sha256(key)] or nil
+end
+
+-- A key of ours under the names that an API has replaced by others opens nothing, and is removed all the same. What
+-- is no key of ours may be meant for the server.
+local function remove_misplaced(headers, header_name, query_name)
+  if header_name ~= DEFAULT_HEADER then
+    for index = 0, headers:getNumValues(DEFAULT_HEADER) - 1 do
+      if subscription_of(headers:getAtIndex(DEFAULT_HEADER, index)) then
+        headers:remove(DEFAULT_HEADER)
+        break
+      end
+    end
+  end
+  if query_name ~= DEFAULT_QUERY then
+    local in_query, rest = take_query(headers:get(":path"), DEFAULT_QUERY)
+    for _, value in ipairs(in_query) do
+      if subscription_of(value) then return headers:replace(":path", rest) end
+    end
+  end
+end
+
 local function contains(value, wanted)
   if type(value) == "table" then
     for _, each in pairs(value) do
@@ -133,10 +157,11 @@ local function identify(handle, route)
   local header_name, query_name, tenant = route:get("key_header"), route:get("key_query"), route:get("tenant")
   local verified = take_token(handle)
   local key, is_repeated = take_key(headers, header_name, query_name)
+  remove_misplaced(headers, header_name, query_name)
   if is_repeated then return nil, "key_given_twice", "the subscription key was given more than once" end
   local found
   if key then
-    found = #key <= LONGEST_KEY and by_digest[sha256(key)]
+    found = subscription_of(key)
     if not found then return nil, "key_invalid", "the subscription key is not valid" end
   else
     local is_verified
