@@ -50,6 +50,22 @@ def explained(client: TestClient, url: str, **query: Any) -> dict[str, Any]:
     return content
 
 
+def test_an_api_that_takes_the_id_of_a_deleted_one_has_no_callers_and_no_limits(made: TestClient) -> None:
+    post(made, "apis", API | {"api_id": "other", "path": "other", "api_version": None, "api_version_set_id": None})
+    scope = {"kind": "api", "name": "ml-model-v1"}
+    own = post(made, "subscriptions", {"display_name": "Shop", "scope": scope})["subscription"]["subscription_id"]
+    every = post(made, "subscriptions", {"display_name": "All", "scope": {"kind": "all"}})["subscription"]
+    post(made, "products", {"product_id": "gold", "display_name": "Gold", "api_ids": ["ml-model-v1", "other"]})
+    limits = {"rate": {"calls": 5, "seconds": 60}}
+    assert made.put(f"{ROOT}/api-limits/ml-model-v1", json=limits).status_code == 200
+    assert made.delete(f"{ROOT}/apis/ml-model-v1").status_code == 204
+    post(made, "apis", API)
+    assert made.get(f"{ROOT}/subscriptions/{own}").json()["status"] == "cancelled"
+    assert made.get(f"{ROOT}/subscriptions/{every['subscription_id']}").json()["status"] == "active"
+    assert made.get(f"{ROOT}/products/gold").json()["api_ids"] == ["other"]
+    assert made.delete(f"{ROOT}/api-limits/ml-model-v1").json()["code"] == "limits_not_found"
+
+
 def test_an_api_answers_from_its_first_release_on(made: TestClient) -> None:
     before = explained(made, "https://gateway/ml-model/v1/predict")
     assert (before["outcome"], before["code"]) == ("respond", "api_not_released")

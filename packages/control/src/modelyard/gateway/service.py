@@ -1,6 +1,6 @@
 """The verbs on APIs and their revisions. Which revision answers is said by releases (`releases`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -60,13 +60,26 @@ class NewApi:
 
 
 class GatewayService:
-    """APIs of all tenants."""
+    """APIs of all tenants.
 
-    def __init__(self, *, database: Database, clock: Clock, audit: AuditLog, targets: TargetCheck) -> None:
+    Args:
+        end_access: what lets callers in to an API that is deleted ends in the same transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        audit: AuditLog,
+        targets: TargetCheck,
+        end_access: Callable[[Connection, Principal, str], None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
         self._targets = targets
+        self._end_access = end_access
 
     def create_api(self, principal: Principal, new: NewApi) -> Api:
         """A new API with its first revision. Nothing answers until that is released.
@@ -137,7 +150,7 @@ class GatewayService:
             return api_within(connection, principal, api_id)
 
     def delete_api(self, principal: Principal, api_id: str) -> None:
-        """Delete an API with its revisions and releases. Its path answers 404 after that.
+        """Delete an API with its revisions and releases, and with what let callers in. Its path answers 404 after that.
 
         Raises:
             NotFound: code `api_not_found`.
@@ -145,6 +158,7 @@ class GatewayService:
         with self._database.write() as connection:
             lock_chain(connection, principal.tenant_id)
             api = api_within(connection, principal, api_id)
+            self._end_access(connection, principal, api_id)
             store.remove_api(connection, api)
             self._record(connection, principal, "api.deleted", api, before=_fields_of_api(api))
 

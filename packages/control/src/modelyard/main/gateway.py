@@ -20,6 +20,7 @@ from modelyard.main.context import Context
 from modelyard.ports.service_hosts import ServiceHosts
 from modelyard.principals import Principal
 from modelyard.registry.service import RegistryService
+from modelyard.subscriptions.api_deletion import ApiDeletion
 
 
 class ApiParts:
@@ -49,6 +50,7 @@ class ApiParts:
             clock=clock,
             audit=audit,
             targets=self.targets,
+            end_access=ApiDeletion(clock=clock, audit=audit).within,
         )
         self.releases = Releases(
             database=database, clock=clock, audit=audit, registry=registry, deployments=deployments

@@ -66,11 +66,12 @@ def page_of_products(connection: Connection, tenant_id: str, *, limit: int, curs
     return Page(items, encode_cursor(items[-1].product_id) if len(rows) > limit else None)
 
 
-def every_product(connection: Connection) -> list[Product]:
-    """Those of all tenants."""
-    return [
-        product_of(row) for row in connection.execute(select(products).order_by(products.c.tenant_id, products.c.id))
-    ]
+def every_product(connection: Connection, tenant_id: str | None = None) -> list[Product]:
+    """Those of one tenant, or of all."""
+    query = select(products).order_by(products.c.tenant_id, products.c.id)
+    if tenant_id is not None:
+        query = query.where(products.c.tenant_id == tenant_id)
+    return [product_of(row) for row in connection.execute(query)]
 
 
 def add(connection: Connection, subscription: Subscription) -> None:
@@ -187,6 +188,17 @@ def page(
     items = [subscription_of(row) for row in rows[:limit]]
     last = items[-1] if len(rows) > limit else None
     return Page(items, None if last is None else encode_time_cursor(last.created_at, last.subscription_id))
+
+
+def of_api(connection: Connection, tenant_id: str, api_id: str) -> Sequence[Subscription]:
+    """Those to one API alone that are not cancelled."""
+    query = select(subscriptions).where(
+        subscriptions.c.tenant_id == tenant_id,
+        subscriptions.c.scope_kind == ScopeKind.API,
+        subscriptions.c.scope_name == api_id,
+        subscriptions.c.status != SubscriptionStatus.CANCELLED,
+    )
+    return [subscription_of(row) for row in connection.execute(query.order_by(subscriptions.c.id))]
 
 
 def every_active(connection: Connection) -> Sequence[Subscription]:
