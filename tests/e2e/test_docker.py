@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,11 +22,7 @@ from modelyard.home import Home
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[BridgedEngine]:
-    """A dockerd of our own, whose folder's path is short."""
-    with (
-        tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as folder,
-        bridged_engine(Path(folder)) as engine,
-    ):
+    with bridged_engine() as engine:
         yield engine
 
 

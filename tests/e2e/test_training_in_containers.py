@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from image_engines import real_dockerd
+from bridged_engine import bridged_engine
 from machine_base import machine_base
 from notebook_files import code_cell, notebook_text
 from ports import find_free_port
@@ -41,8 +41,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerStac
     folder = tmp_path_factory.mktemp("containers")
     with closing(Layout(folder / "bases")) as layout:
         machine_base(layout, folder / "root")
-    with real_dockerd(folder) as docker:
-        runners = {"docker": {"engine": docker[-1], "network": "host"}, "local": {}}
+    with bridged_engine() as engine:
+        runners = {"docker": {"engine": engine.address, "network": "host"}, "local": {}}
         stack = Stack(
             home=folder / "home",
             port=find_free_port(),
@@ -54,7 +54,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerStac
             },
         )
         with stack.running():
-            yield ContainerStack(stack, docker)
+            yield ContainerStack(stack, engine.client)
 
 
 def test_an_example_trains_in_a_container_while_the_control_plane_is_killed(platform: ContainerStack) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from image_engines import need, real_dockerd, real_registry, run, wait_for
+from bridged_engine import bridged_engine
+from image_engines import need, real_registry, run, wait_for
 from machine_base import machine_base
 from oci_parts import make_bundle, plenty
 from onnx import TensorProto, helper
@@ -112,7 +113,8 @@ def answer_of(docker: list[str], reference: str) -> list[object]:
 
 def test_a_real_engine_loads_pulls_and_runs_an_image(layout: Layout, image: BuiltImage, tmp_path: Path) -> None:
     need("docker-registry")
-    with real_dockerd(tmp_path) as docker, real_registry(tmp_path / "registry") as server:
+    with bridged_engine() as engine, real_registry(tmp_path / "registry") as server:
+        docker = engine.client
         export_archive(layout, image.descriptor, tmp_path / "image.tar", reference="localhost/models:my-model-v1")
         loaded = run(*docker, "load", "--input", str(tmp_path / "image.tar"))
         assert "Loaded image: localhost/models:my-model-v1" in loaded

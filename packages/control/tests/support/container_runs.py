@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from image_engines import real_dockerd
+from bridged_engine import bridged_engine
 from machine_base import machine_base
 from oci_parts import plenty
 
@@ -74,9 +74,9 @@ class ContainerRuns:
 @contextmanager
 def container_runs(folder: Path) -> Iterator[ContainerRuns]:
     """A dockerd with the run image of `EMPTY_LOCK`."""
-    with real_dockerd(folder) as docker, closing(Layout(folder / "layout")) as layout, ExitStack() as opened:
+    with bridged_engine() as engine, closing(Layout(folder / "layout")) as layout, ExitStack() as opened:
         base = machine_base(layout, folder / "root")
         images = RunImages(layout, base=lambda _: base, wheels=NoWheels(), require_space=plenty)
-        runs = ContainerRuns(docker, images, opened)
+        runs = ContainerRuns(engine.client, images, opened)
         runs.host().prepare(EMPTY_LOCK, log=print)
         yield runs

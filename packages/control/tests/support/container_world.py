@@ -66,11 +66,10 @@ class ContainerWorld:
 @contextmanager
 def container_world(folder: Path, *, first_port: int) -> Iterator[ContainerWorld]:
     """The folder's path is short, for unix sockets."""
-    home, engine_folder = Home(folder / "home"), folder / "engine"
-    engine_folder.mkdir()
+    home = Home(folder / "home")
     home.make()
     supervisor = Supervisor(home)
-    with closing(Layout(home.images)) as layout, bridged_engine(engine_folder) as engine:
+    with closing(Layout(home.images)) as layout, bridged_engine() as engine:
         image = build_stand_in(layout, folder)
         artifact = image_artifact(image, name="localhost/models:stand-in-v1")
         try:
