@@ -16,7 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -30,12 +31,13 @@ from modelyard.adapters.wheels.uv import UvWheels
 from modelyard.home import Home
 from modelyard.oci.base.bases import open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
-from modelyard.oci.bundle_layers import read_bundle
+from modelyard.oci.bundle_layers import Sink, read_bundle
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.client import Registry
-from modelyard.oci.registry.push import push_image
+from modelyard.oci.registry.push import blob_uploads, push_image
+from modelyard.oci.registry.streaming import streamed
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.wheels.target import WheelTarget
 
@@ -112,21 +114,32 @@ class Ours:
         """Take the root file system as the base."""
         import_root_file_system(root, self.layout, name="base")
 
-    def image(self, bundle: Path, name: str) -> object:
-        """Build the image of a bundle."""
+    def image(self, bundle: Path, name: str, *, repository: Repository | None = None) -> object:
+        """Build the image of a bundle, whose large layers a repository gets meanwhile."""
         base = open_base(self.layout, self.layout.find("base"))
         target = WheelTarget(base.config.platform, glibc=base.facts.glibc, python="3.11")
         wheels = self.wheels.wheels(self._lock.read_text(), target, log=_quiet)
         content = read_bundle(bundle)
-        return self._builder.build(
-            name=name,
-            base=base,
-            python="3.11",
-            wheels=wheels,
-            bundle=content,
-            metadata=ImageMetadata(),
-            log=_quiet,
-        )
+        with self._sink(repository) as sink:
+            return self._builder.build(
+                name=name,
+                base=base,
+                python="3.11",
+                wheels=wheels,
+                bundle=content,
+                metadata=ImageMetadata(),
+                sink=sink,
+                log=_quiet,
+            )
+
+    @contextmanager
+    def _sink(self, repository: Repository | None) -> Iterator[Sink]:
+        if repository is None:
+            yield nullcontext
+            return
+        with Registry(repository.host, RegistryAccess()) as opened:
+            uploads = blob_uploads(self.layout, opened, repository)
+            yield lambda writer: streamed(writer, uploads, log=_quiet)
 
     def push(self, name: str, repository: Repository) -> None:
         """Push it."""
@@ -196,7 +209,7 @@ def _round(
 
 
 def _ours(ours: Ours, bundle: Path, name: str, repository: Repository) -> None:
-    ours.image(bundle, name)
+    ours.image(bundle, name, repository=repository)
     ours.push(name, repository)
 
 

@@ -62,9 +62,10 @@ class TestPushing:
         yard.register(model_pkl=second, big_bin=bytes(17 * MEBIBYTE))
         yard.make()
         before = docker_registry.stored_bytes()
-        yard.make(2)
+        made = yard.make(2)
         grown = docker_registry.stored_bytes() - before
         assert 17 * MEBIBYTE < grown < 17 * MEBIBYTE + 64 * 1024
+        assert yard.log(made["job_id"]).count("while it was written") == 1
 
     def test_a_built_image_is_pushed_later(self, make_yard: MakeYard, docker_registry: RealRegistry) -> None:
         yard = make_yard(repository=f"{docker_registry.host}/later")

@@ -26,7 +26,8 @@ from modelyard.oci.reference import Reference, Repository
 from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.credentials import DockerCredentials
 from modelyard.oci.registry.pull import pull_image
-from modelyard.oci.registry.push import delete_image, push_image
+from modelyard.oci.registry.push import blob_uploads, delete_image, push_image
+from modelyard.oci.registry.streaming import streamed
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.supply_chain import Origin, attach, inventory, provenance_statement
 
@@ -115,6 +116,23 @@ class TestPushing:
         assert server.stored_bytes() - before == pushed.sent + two.descriptor.size
         again = push_image(layout, two.descriptor, repository.tagged("my-model-v2"), registry)
         assert (again.sent, again.mounted) == (0, 0)
+
+    def test_a_large_layer_is_there_before_the_push(
+        self, layout: Layout, tmp_path: Path, registry: Registry, repository: Repository
+    ) -> None:
+        to = blob_uploads(layout, registry, repository)
+        image = make_image(
+            tmp_path,
+            layout,
+            files={"model/l.bin": os.urandom(17 * MEBIBYTE)},
+            sink=lambda writer: streamed(writer, to, log=lambda _: None),
+        )
+        (large,) = (layer.descriptor for layer in image.layers if layer.comment == "model/l.bin")
+        assert registry.has_blob(repository, large)
+        pushed = push_image(layout, image.descriptor, repository.tagged("v1"), registry)
+        assert pushed.present == large.size
+        skopeo = need("skopeo")
+        run(skopeo, "copy", "--src-tls-verify=false", f"docker://{repository}:v1", f"oci:{tmp_path}/copy:x")
 
     def test_layers_of_another_repository_are_mounted(
         self, layout: Layout, tmp_path: Path, registry: Registry, repository: Repository

@@ -17,6 +17,7 @@ from oci_parts import plenty
 
 from modelyard.errors import Invalid, NotFound, Unavailable
 from modelyard.oci.content import EMPTY, INDEX, LAYER, MANIFEST, Descriptor, Digest, ImageIndex, ImageManifest, Platform
+from modelyard.oci.layers import TarLayer
 from modelyard.oci.layout import Layout
 from modelyard.oci.reference import Repository
 from modelyard.oci.registry.addresses import Addresses
@@ -25,11 +26,13 @@ from modelyard.oci.registry.client import Registry
 from modelyard.oci.registry.credentials import Anonymous, Credential, Credentials, DockerCredentials
 from modelyard.oci.registry.pull import pull_image
 from modelyard.oci.registry.push import push_image
+from modelyard.oci.registry.streaming import streamed
 from modelyard.oci.registry.transport import RegistryAccess
 from modelyard.oci.registry.upload_sessions import UploadSessions
 from modelyard.oci.registry.uploads import BlobUploads, UploadOutcome
 from modelyard.oci.strict_json import MAX_DOCUMENT
 from modelyard.oci.supply_chain import attach
+from modelyard.oci.tar_format import Entry
 
 Respond = Callable[["Request"], "Reply"]
 
@@ -76,7 +79,7 @@ def serving(respond: Respond) -> Iterator[Server]:
         disable_nagle_algorithm = True
 
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b"".join(self.chunks()) or self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, parts.path, parse_qs(parts.query), headers, body)
@@ -91,6 +94,14 @@ def serving(respond: Respond) -> Iterator[Server]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
+
+        def chunks(self) -> Iterator[bytes]:
+            """Of a body whose length was not known; of one that ends early, what came."""
+            size = 1 if self.headers.get("Transfer-Encoding") == "chunked" else 0
+            while size and (line := self.rfile.readline()):
+                size = int(line, 16)
+                yield self.rfile.read(size)
+                self.rfile.readline()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -490,6 +501,66 @@ class TestRetries:
             assert uploads.put(blob) is UploadOutcome.UPLOADED
         assert [one.method for one in server.seen] == ["HEAD", "POST", "DELETE", "POST", "PUT"]
         assert server.seen[-1].body == b"layer"
+
+
+class TestStreaming:
+    """Blobs that are sent while they are written."""
+
+    CHUNKS = tuple(os.urandom(1000) for _ in range(20))
+
+    def test_one_that_breaks_off_is_finished_by_the_push(self, layout: Layout) -> None:
+        held = bytearray()
+
+        def respond(request: Request) -> Reply:
+            place = {"Location": "/v2/models/blobs/uploads/1", "Range": f"0-{max(0, len(held) - 1)}"}
+            if request.method == "PATCH" and not held:
+                held.extend(request.body[:3000])
+                return Reply(0, breaks_off=True)
+            held.extend(request.body)
+            status = {"HEAD": 404, "POST": 202, "GET": 204, "PATCH": 202, "PUT": 201}[request.method]
+            return Reply(status, {} if request.method == "HEAD" else {**place, "Range": f"0-{len(held) - 1}"})
+
+        said: list[str] = []
+        with talking(respond, chunk_bytes=MAX_DOCUMENT) as (registry, repository, server):
+            to = uploads(registry, repository, layout)
+            with layout.blobs.writer() as writer, streamed(writer, to, log=said.append) as stream:
+                for chunk in self.CHUNKS:
+                    stream.write(chunk)
+                blob = stream.commit(LAYER)
+            assert ["left to the push" in line for line in said] == [True]
+            assert to.put(blob) is UploadOutcome.UPLOADED
+            (_, rest) = (request for request in server.seen if request.method == "PATCH")
+            assert rest.headers["content-range"] == "3000-19999"
+        assert bytes(held) == b"".join(self.CHUNKS)
+
+    def test_a_blob_that_is_given_up_is_named_nowhere(self, layout: Layout) -> None:
+        place = {"Location": "/v2/models/blobs/uploads/1"}
+        with talking(answering(Reply(202, place))) as (registry, repository, server):
+            to = uploads(registry, repository, layout)
+            with (
+                pytest.raises(Invalid, match="expected 90000 bytes"),
+                layout.blobs.writer() as writer,
+                streamed(writer, to, log=lambda _: None) as stream,
+            ):
+                TarLayer(stream).add(Entry("model/l.bin", size=90_000), self.CHUNKS)
+            methods = {request.method for request in server.seen}
+            assert "DELETE" in methods
+            assert "PUT" not in methods
+        assert list(layout.blobs.names()) == []
+
+    @pytest.mark.parametrize(
+        "reply", [Reply(0, breaks_off=True), Reply(503), Reply(401), Reply(202, {"Location": "http://192.0.2.1/x"})]
+    )
+    def test_what_a_registry_does_fails_no_build(self, layout: Layout, reply: Reply) -> None:
+        with talking(answering(reply)) as (registry, repository, server):
+            to = uploads(registry, repository, layout)
+            with layout.blobs.writer() as writer, streamed(writer, to, log=lambda _: None) as stream:
+                for chunk in self.CHUNKS:
+                    stream.write(chunk)
+                blob = stream.commit(LAYER)
+            assert [request.method for request in server.seen] == ["POST"]
+        assert blob.digest == Digest.of(b"".join(self.CHUNKS))
+        assert layout.blobs.has(blob)
 
 
 class TestReferrers:

@@ -6,12 +6,13 @@ import json
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from modelyard.oci.base.bases import Base, open_base
 from modelyard.oci.base.root_file_system import import_root_file_system
-from modelyard.oci.bundle_layers import BundleContent, read_bundle
+from modelyard.oci.bundle_layers import BundleContent, Sink, read_bundle
 from modelyard.oci.composition import BuiltImage
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
@@ -130,7 +131,12 @@ def make_bundle(
 
 
 def make_image(
-    folder: Path, layout: Layout, *, version: int = 1, files: Mapping[str, bytes] | None = None
+    folder: Path,
+    layout: Layout,
+    *,
+    version: int = 1,
+    files: Mapping[str, bytes] | None = None,
+    sink: Sink = nullcontext,
 ) -> BuiltImage:
     """An image of a version of `my_model` on a base of a few files with two packages."""
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
@@ -142,6 +148,7 @@ def make_image(
         wheels=wheels,
         bundle=make_bundle(folder / f"bundle-{version}", version=version, files=files),
         metadata=ImageMetadata(licenses="Apache-2.0"),
+        sink=sink,
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from modelyard.errors import NotFound
@@ -9,14 +10,15 @@ from modelyard.images.bases import Bases
 from modelyard.images.domain import Image, ImageContent, ImageLayer
 from modelyard.images.registries import Registries
 from modelyard.oci.base.bases import Base
-from modelyard.oci.bundle_layers import BundleContent, read_bundle
+from modelyard.oci.bundle_layers import BundleContent, Sink, read_bundle
 from modelyard.oci.composition import BuiltImage
 from modelyard.oci.content import REF_NAME, Descriptor, Digest
 from modelyard.oci.export import archive_chunks
 from modelyard.oci.images import ImageBuilder, ImageMetadata
 from modelyard.oci.layout import Layout
-from modelyard.oci.reference import Reference, is_reference
-from modelyard.oci.registry.push import Pushed, delete_image, push_image
+from modelyard.oci.reference import Reference, Repository, is_reference
+from modelyard.oci.registry.push import Pushed, blob_uploads, delete_image, push_image
+from modelyard.oci.registry.streaming import streamed
 from modelyard.oci.supply_chain import Origin, attach, inventory, provenance_statement, remove_orphans
 from modelyard.oci.supply_chain.provenance import IN_TOTO
 from modelyard.oci.supply_chain.sbom import CYCLONEDX
@@ -60,8 +62,26 @@ class ImageBuilding:
         self._registries = registries
         self._builder = ImageBuilder(layout, require_space=require_space)
 
-    def build(self, bundle: Bundle, lock_text: str, facts: Facts, *, name: str, log: LogLine) -> ImageContent:
+    def build(
+        self,
+        bundle: Bundle,
+        lock_text: str,
+        facts: Facts,
+        *,
+        name: str,
+        stream_to: Repository | None = None,
+        log: LogLine,
+    ) -> ImageContent:
         """Build the image of a bundle, and name it in the layout.
+
+        Args:
+            bundle: of the version.
+            lock_text: of its environment.
+            facts: what is not in its bundle.
+            name: of the image.
+            stream_to: a repository that gets the large layers of the bundle while they are written. Those that could
+                not be sent are left to `push`.
+            log: takes one line for each part.
 
         Raises:
             Conflict: code `image_base_missing`, or `artifact_changed`.
@@ -74,7 +94,7 @@ class ImageBuilding:
         base.facts.interpreter(target.python)  # Refused before wheels for it are fetched.
         wheels = self._wheels.wheels(lock_text, target, log=log)
         content = read_bundle(bundle.path)
-        with self.layout.shared_lock():
+        with self._streaming(stream_to, log) as sink, self.layout.shared_lock():
             image = self._builder.build(
                 name=name,
                 base=base,
@@ -82,6 +102,7 @@ class ImageBuilding:
                 wheels=wheels,
                 bundle=content,
                 metadata=facts.metadata,
+                sink=sink,
                 log=log,
             )
             self._attach(image, base, content, lock_text, wheels, facts.origin)
@@ -182,6 +203,15 @@ class ImageBuilding:
                 self.layout.remove(entry.digest, name=name)
         remove_orphans(self.layout)
         return self.layout.collect_garbage()
+
+    @contextmanager
+    def _streaming(self, repository: Repository | None, log: LogLine) -> Iterator[Sink]:
+        if repository is None:
+            yield nullcontext
+            return
+        with self._registries.open(repository.host) as registry:
+            uploads = blob_uploads(self.layout, registry, repository)
+            yield lambda writer: streamed(writer, uploads, log=log)
 
     def _find(self, name: str, digest: str) -> Descriptor | None:
         entries = (entry for entry in self.layout.index().manifests if str(entry.digest) == digest)

@@ -82,7 +82,15 @@ class ImageMaking:
         begun = self.images.begin(principal, image)
         bundle = self._packaging.build(version, log=log)
         lock_text = self._packaging.lock_text(bundle.lock_digest)
-        content = self.building.build(bundle, lock_text, _facts(version), name=begun.name, log=log)
+        repository = Repository.parse(begun.repository)
+        content = self.building.build(
+            bundle,
+            lock_text,
+            _facts(version),
+            name=begun.name,
+            stream_to=repository if has_registry(repository) and begun.content is None else None,
+            log=log,
+        )
         return self.images.note_built(principal, begun, content)
 
     def _push(self, principal: Principal, image: Image, log: LogLine) -> Image:

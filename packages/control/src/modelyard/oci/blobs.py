@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Protocol, Self
 from uuid import uuid4
 
 from modelyard.errors import Invalid, NotFound
@@ -17,6 +17,16 @@ from modelyard.oci.strict_json import MAX_DOCUMENT
 
 CHUNK = 1024 * 1024
 _MODE = 0o644
+
+
+class BlobSink(Protocol):
+    """Takes the bytes of one blob; `commit` names it."""
+
+    def write(self, content: bytes) -> None:
+        """Append."""
+
+    def commit(self, media_type: str) -> Descriptor:
+        """Give the blob its name."""
 
 
 class BlobWriter:

@@ -3,7 +3,7 @@ what describes them last. A file of another version with the same bytes at the s
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from modelyard.errors import Conflict, Invalid
 from modelyard.isolation.untrusted_files import open_regular
 from modelyard.oci.background_hash import BackgroundHash, Hash
-from modelyard.oci.blobs import CHUNK, BlobWriter
+from modelyard.oci.blobs import CHUNK, BlobSink, BlobWriter
 from modelyard.oci.layer_cache import LayerCache
 from modelyard.oci.layers import Layer, TarLayer
 from modelyard.oci.tar_format import Entry
@@ -97,8 +97,12 @@ def read_bundle(folder: Path) -> BundleContent:
     return content
 
 
-def bundle_layers(cache: LayerCache, bundle: BundleContent) -> list[Layer]:
-    """The layers of a bundle.
+Sink = Callable[[BlobWriter], AbstractContextManager[BlobSink]]
+"""Where the bytes of a large layer go: its blob's writer, and whatever else shall have them meanwhile."""
+
+
+def bundle_layers(cache: LayerCache, bundle: BundleContent, *, sink: Sink = nullcontext) -> list[Layer]:
+    """The layers of a bundle; `sink` takes the bytes of large ones that the cache does not have.
 
     Raises:
         Conflict: code `artifact_changed`: a file is not what the manifest says.
@@ -111,19 +115,22 @@ def bundle_layers(cache: LayerCache, bundle: BundleContent) -> list[Layer]:
         ([file for file in parts if file not in alone], "model files"),
         ([file for file in bundle.files if file.describes], "model metadata"),
     ]
-    return [_layer(cache, bundle.folder, files, comment) for files, comment in groups if files]
+    return [_layer(cache, bundle.folder, files, comment, sink) for files, comment in groups if files]
 
 
-def _layer(cache: LayerCache, folder: Path, files: Sequence[BundleFile], comment: str) -> Layer:
+def _layer(cache: LayerCache, folder: Path, files: Sequence[BundleFile], comment: str, sink: Sink) -> Layer:
+    size = sum(file.size for file in files)
+    is_large = size >= _LARGE and len(files) == 1
+
     def write(writer: BlobWriter) -> Layer:
-        layer = TarLayer(writer)
-        for file in sorted(files, key=lambda file: file.path.split("/")):
-            layer.add(Entry(f"{MODEL}/{file.path}", size=file.size), _checked(folder, file))
-        return layer.commit(comment)
+        with sink(writer) if is_large else nullcontext(writer) as into:
+            layer = TarLayer(into)
+            for file in sorted(files, key=lambda file: file.path.split("/")):
+                layer.add(Entry(f"{MODEL}/{file.path}", size=file.size), _checked(folder, file))
+            return layer.commit(comment)
 
     inputs = ["bundle", MODEL, [[file.path, file.sha256, file.size] for file in files], comment]
-    size = sum(file.size for file in files)
-    return cache.layer(inputs, write, size=size, in_background=size >= _LARGE and len(files) == 1)
+    return cache.layer(inputs, write, size=size, in_background=is_large)
 
 
 def _checked(folder: Path, file: BundleFile) -> Iterator[bytes]:

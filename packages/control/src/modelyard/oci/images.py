@@ -4,13 +4,14 @@ Nothing in an image depends on when or where it is built, so the same inputs are
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from modelyard.oci.base.bases import Base
-from modelyard.oci.bundle_layers import MODEL, BundleContent, bundle_layers
+from modelyard.oci.bundle_layers import MODEL, BundleContent, Sink, bundle_layers
 from modelyard.oci.composition import ANNOTATIONS, USER, BuiltImage, compose_image
 from modelyard.oci.declarations import declared_by_author
 from modelyard.oci.layer_cache import LayerCache
@@ -59,6 +60,7 @@ class ImageBuilder:
         wheels: Sequence[LockedWheel],
         bundle: BundleContent,
         metadata: ImageMetadata,
+        sink: Sink = nullcontext,
         log: Callable[[str], None] = lambda _: None,
     ) -> BuiltImage:
         """Build the image of a bundle and name it in the layout. An interrupted build is resumed.
@@ -70,6 +72,7 @@ class ImageBuilder:
             wheels: all packages of the lock, the model server among them.
             bundle: of the version.
             metadata: optional annotations and labels.
+            sink: takes the bytes of large layers of the bundle, where they are written.
             log: takes one line for each part.
 
         Raises:
@@ -78,7 +81,7 @@ class ImageBuilder:
             DiskFull: there is no space for a layer.
         """
         with self._layout.shared_lock():
-            layers = self._build_layers(base, python, wheels, bundle, log)
+            layers = self._build_layers(base, python, wheels, bundle, sink, log)
             annotations = _annotations(bundle, base, metadata)
             has_grpc = {canonicalize_name(wheel.name) for wheel in wheels} >= _GRPC
             image = compose_image(
@@ -99,6 +102,7 @@ class ImageBuilder:
         python: str,
         wheels: Sequence[LockedWheel],
         bundle: BundleContent,
+        sink: Sink,
         log: Callable[[str], None],
     ) -> list[Layer]:
         """The layers of the environment and of the bundle. Raises as `build`."""
@@ -107,7 +111,7 @@ class ImageBuilder:
         log(f"environment: {len(wheels)} packages for {interpreter}")
         environment = environment_layers(self._cache, wheels, python=minor, interpreter=interpreter)
         log(f"model: {sum(file.size for file in bundle.files)} bytes in {len(bundle.files)} files")
-        return [*environment, *bundle_layers(self._cache, bundle)]
+        return [*environment, *bundle_layers(self._cache, bundle, sink=sink)]
 
 
 def _annotations(bundle: BundleContent, base: Base, metadata: ImageMetadata) -> dict[str, str]:

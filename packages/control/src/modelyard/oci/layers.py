@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelyard.errors import Invalid
-from modelyard.oci.blobs import BlobWriter
+from modelyard.oci.blobs import BlobSink
 from modelyard.oci.content import LAYER, LAYER_GZIP, Descriptor, Digest
 from modelyard.oci.gzip_members import member_header, stored_member, trailer
 from modelyard.oci.tar_format import END, Entry, folder, parents
@@ -33,7 +33,7 @@ class Layer:
 class TarLayer:
     """An archive without compression."""
 
-    def __init__(self, writer: BlobWriter) -> None:
+    def __init__(self, writer: BlobSink) -> None:
         self._writer = writer
         self._folders: set[str] = set()
 
@@ -63,7 +63,7 @@ class TarLayer:
 class GzipTarLayer(TarLayer):
     """An archive that is compressed here, so its digest depends on the release of zlib. For imported bases."""
 
-    def __init__(self, writer: BlobWriter) -> None:
+    def __init__(self, writer: BlobSink) -> None:
         super().__init__(writer)
         self._diff_id_hash = hashlib.sha256()
         self._deflate = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
@@ -83,7 +83,7 @@ class GzipTarLayer(TarLayer):
 class PrecompressedGzipLayer:
     """An archive in gzip members, some of which hold existing deflate streams, such as those of a wheel."""
 
-    def __init__(self, writer: BlobWriter) -> None:
+    def __init__(self, writer: BlobSink) -> None:
         self._writer = writer
         self._folders: set[str] = set()
         self._diff_id_hash = hashlib.sha256()

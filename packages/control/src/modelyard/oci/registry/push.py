@@ -55,8 +55,7 @@ def push_image(
         Invalid: code `registry_denied`, `registry_refused` and others, by the registry's answer.
     """
     repository = reference.repository
-    sessions = UploadSessions(layout.root / _UPLOADS)
-    uploads = BlobUploads(registry, repository, blobs=layout.blobs, sessions=sessions, mount_from=mount_from)
+    uploads = blob_uploads(layout, registry, repository, mount_from=mount_from)
     with layout.shared_lock():
         manifest = layout.manifest(image)
         arrivals = _put_blobs(uploads, manifest, log)
@@ -77,6 +76,14 @@ def push_image(
         sizes[UploadOutcome.MOUNTED],
         sizes[UploadOutcome.ALREADY_PRESENT],
     )
+
+
+def blob_uploads(
+    layout: Layout, registry: Registry, repository: Repository, *, mount_from: Sequence[Repository] = ()
+) -> BlobUploads:
+    """Uploads of a layout's blobs, with the sessions that are stored beside it."""
+    sessions = UploadSessions(layout.root / _UPLOADS)
+    return BlobUploads(registry, repository, blobs=layout.blobs, sessions=sessions, mount_from=mount_from)
 
 
 def delete_image(registry: Registry, repository: Repository, digest: Digest) -> bool:

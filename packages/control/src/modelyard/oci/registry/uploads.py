@@ -94,6 +94,46 @@ class BlobUploads:
             code="registry_unavailable",
         )
 
+    def start(self) -> str:
+        """The location of a new upload, once: a registry that does not answer is not called again.
+
+        Raises:
+            As `put`.
+        """
+        return self._location(self._start("", self._scope, attempts=1))
+
+    def stream(self, location: str, pieces: Iterator[bytes]) -> str:
+        """Append pieces whose number is not known before, as one request; the location that ends the upload.
+
+        Raises:
+            As `put`. What the repository has then is the beginning of the pieces.
+        """
+        once = iter([pieces])
+        response = self._registry.transport.request(
+            "PATCH",
+            location,
+            scope=self._scope,
+            expected={202, 204},
+            headers={"Content-Type": _BINARY},
+            content=lambda: next(once, iter(())),
+            attempts=1,
+        )
+        return self._location(response)
+
+    def finish_streamed(self, blob: Descriptor, location: str) -> None:
+        """Name a blob of which all pieces were streamed. Raises as `put`."""
+        try:
+            self._finish(blob, location)
+        except _UploadSessionLost:
+            raise Unavailable(
+                f"the registry {self._registry.host} lost the upload session", code="registry_unavailable"
+            ) from None
+
+    def save_location(self, blob: Descriptor, location: str) -> None:
+        """Have `put` go on with an upload that has the beginning of a blob, or nothing."""
+        with self._sessions.of(self._repository, blob.digest) as session:
+            session.save(location)
+
     def _try_mount(self, digest: Digest, source: Repository) -> bool:
         """Request a mount; an upload that the registry starts instead is cancelled."""
         query = f"mount={quote(str(digest))}&from={quote(source.name, safe='')}"
@@ -104,7 +144,7 @@ class BlobUploads:
             return False
         if response.status == 201:
             return True
-        self._cancel(self._location(response))
+        self.cancel(self._location(response))
         return False
 
     def _chunk_bytes(self, failures: int) -> int:
@@ -154,7 +194,7 @@ class BlobUploads:
                 session.delete()
         return self._location(self._start("", self._scope)), 0
 
-    def _start(self, query: str, scope: str) -> Response:
+    def _start(self, query: str, scope: str, *, attempts: int | None = None) -> Response:
         separator = "?" if query else ""
         return self._registry.transport.request(
             "POST",
@@ -162,6 +202,7 @@ class BlobUploads:
             scope=scope,
             expected={201, 202} if query else {202},
             headers={"Content-Length": "0"},
+            attempts=attempts,
         )
 
     def _send_chunk(self, blob: Descriptor, location: str, start: int, end: int) -> tuple[str, int]:
@@ -215,7 +256,7 @@ class BlobUploads:
         if header is not None and header != str(blob.digest):
             raise self._invalid_response(f"a blob {header[:80]} instead of {blob.digest}")
 
-    def _cancel(self, location: str) -> None:
+    def cancel(self, location: str) -> None:
         """Not every registry lets us; it forgets an upload that nobody goes on with."""
         with suppress(Invalid, NotFound, Unavailable):
             self._registry.transport.request(
