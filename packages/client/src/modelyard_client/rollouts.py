@@ -136,6 +136,14 @@ class Rollouts:
         """
         return dict(self._transport.get(path(*_ROLLOUTS, rollout_id, "comparison")))
 
+    def analysis(self, rollout_id: str) -> Mapping[str, Any]:
+        """The evidence of each guardrail over the requests of the candidate.
+
+        `guardrails`: of each `verdict`, `candidate`, `former`, the bounds `worse_bound` and `not_worse_bound`, and
+        `points` with the e-values `worse` and `not_worse` as decimal logarithms.
+        """
+        return dict(self._transport.get(path(*_ROLLOUTS, rollout_id, "analysis")))
+
     def latest(self, name: str) -> Rollout | None:
         """The newest one of a model; None where it never had any."""
         return next(self.list(name, limit=1), None)

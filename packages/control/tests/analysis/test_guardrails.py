@@ -45,7 +45,7 @@ def _first(test: Test, looks: Looks, *, alpha: float, of: Verdict = Verdict.WORS
     evidence = test.start
     for canary, control in looks:
         evidence = test.look(evidence, canary, control)
-        if test.verdict(evidence, alpha=alpha, beta=0.05) is of:
+        if test.standing(evidence, alpha=alpha, beta=0.05).verdict is of:
             return evidence.canary.trials
     return math.inf
 
@@ -104,7 +104,7 @@ class TestACanaryThatIsAsGood:
 
     def test_without_data_nothing_passes(self) -> None:
         for test in (AgainstProduction(), AgainstBudget(allowed=0.05)):
-            assert test.verdict(test.start, alpha=0.05, beta=0.05) is Verdict.TOO_LITTLE_DATA
+            assert test.standing(test.start, alpha=0.05, beta=0.05).verdict is Verdict.TOO_LITTLE_DATA
 
 
 class TestACanaryThatIsWorse:

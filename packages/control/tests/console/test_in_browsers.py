@@ -39,6 +39,8 @@ PAGES = (
     "/console/deployments/{deployment_id}",
     "/console/apis",
     "/console/rollouts",
+    "/console/rollouts/{rollout_id}",
+    "/console/rollouts/new",
     "/console/schedules",
     "/console/settings",
     "/console/settings/tokens",

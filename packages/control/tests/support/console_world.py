@@ -15,6 +15,7 @@ from access_platform import MODEL_FILES, Platform
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.gateway_node.counters import BackendCounters
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.training.logged import RUN_KEY_TAG
 
@@ -129,16 +130,48 @@ def fill(platform: Platform) -> Installation:
     (deployment,) = developer.get("/api/v1/deployments").json()["deployments"]
     assert deployment["status"] == "ready", deployment
     jobs = developer.get("/mlops/jobs").json()["jobs"]
+    rollout_id = _roll_out(platform, developer, platform.at(tokens["approver"]))
     return Installation(
         platform,
         tokens,
         {
             "deployment_id": deployment["deployment_id"],
             "request_id": waiting,
+            "rollout_id": rollout_id,
             "failed_job_id": next(job["job_id"] for job in jobs if job["status"] == "failed"),
             "job_id": next(job["job_id"] for job in jobs if job["status"] == "succeeded"),
         },
     )
+
+
+def _roll_out(platform: Platform, developer: httpx.Client, approver: httpx.Client) -> str:
+    """A roll-out that compares two versions of fraud, with what a gateway has counted of them; its id."""
+    _promote(developer, approver, "fraud", 1)
+    assert developer.post("/api/v1/deployments", json={"model_name": "fraud"}).status_code == 202
+    platform.engine.run_next()
+    second = {"name": "fraud", "artifact_id": platform.log_model(auc=0.84), "description": "Predicts fraud."}
+    assert developer.post(ROOT, json=second).status_code == 201
+    staged = developer.post(f"{ROOT}/fraud/versions/2/stage", json={"stage": "staging", "comment": "to be compared"})
+    assert staged.status_code == 200, staged.text
+    plan = {"steps": [{"weight": 10}, {"analysis": {"min_requests": 5000}}, {"weight": 50}, {"full": True}]}
+    begun = approver.post("/api/v1/rollouts", json={"name": "fraud", "plan": plan})
+    assert begun.status_code == 201, begun.text
+    rollout = f"/api/v1/rollouts/{begun.json()['rollout_id']}"
+    eventually(lambda: platform.engine.run_next() is not None)
+    eventually(lambda: developer.get(rollout).json()["step"] == 1)
+    running = developer.get("/api/v1/deployments", params={"model_name": "fraud"}).json()["deployments"]
+    for look in range(6):
+        platform.control.counting.note("node-1", [_counted(one, look * 60) for one in running])
+        platform.control.rollout_parts.reconciler.make_pass()
+    return str(begun.json()["rollout_id"])
+
+
+def _counted(deployment: Json, requests: int) -> BackendCounters:
+    """What a node of the gateway has counted of a deployment: the second version is a little slower."""
+    is_candidate = deployment["model_version"] == 2
+    requests = 1000 + requests * (1 if is_candidate else 9)
+    slower = ((5.0, requests // 2), (10.0, requests // 10), (25.0, requests // (25 if is_candidate else 40)), (50.0, 0))
+    return BackendCounters(deployment["deployment_id"], requests, requests // 200, requests, slower)
 
 
 def let_scripts_train(platform: Platform) -> None:

@@ -1,4 +1,4 @@
-"""`modelyard rollouts`: list, show, start, watch, comparison, pause, resume, promote, abort, plan."""
+"""`modelyard rollouts`: list, show, start, watch, comparison, analysis, pause, resume, promote, abort, plan."""
 
 import sys
 import time
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=NounGroup,
     rich_markup_mode=None,
-    help="Roll-outs, by which a version takes over in steps: list, show, start, watch, comparison, pause, resume, "
-    "promote, abort, plan.",
+    help="Roll-outs, by which a version takes over in steps: list, show, start, watch, comparison, analysis, "
+    "pause, resume, promote, abort, plan.",
 )
 _LOOK_SECONDS = 1.0
 ModelArgument = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
@@ -150,6 +150,37 @@ def comparison(
         return
     print_facts({name: found[name] for name in ("compared", "different", "former_ms", "candidate_ms")})
     print_table(("request", "difference"), ((one["request_id"], one["difference"]) for one in found["differences"]))
+
+
+@app.command()
+def analysis(
+    which: WhichArgument, *, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Show how far the evidence of each guardrail has come: a share of what a verdict needs.
+
+    \b
+    Examples:
+      modelyard rollouts analysis churn
+    """
+    with connect(url, home) as client:
+        found = client.rollouts.analysis(_find(client, which).rollout_id)
+    if output is Output.JSON:
+        print_json(found)
+        return
+    print_table(
+        ("guardrail", "verdict", "requests", "worse", "not worse", "finding"),
+        (
+            (
+                one["guardrail"],
+                one["verdict"],
+                one["candidate"]["requests"],
+                _share(one, "worse"),
+                _share(one, "not_worse"),
+                one["message"],
+            )
+            for one in found["guardrails"]
+        ),
+    )
 
 
 @app.command()
@@ -295,3 +326,9 @@ def _print(rollout: "Rollout", output: Output) -> None:
             **{one.guardrail: f"{one.verdict}: {one.message}" for one in rollout.findings},
         }
     )
+
+
+def _share(guardrail: Mapping[str, Any], what: str) -> str:
+    """Of the evidence that the verdict needs."""
+    reached = guardrail["points"][-1][what] if guardrail["points"] else 0.0
+    return f"{max(0.0, min(1.0, reached / guardrail[f'{what}_bound'])):.0%}"

@@ -39,7 +39,3 @@ class Mixture:
         terms = [math.log(share) + log for share, log in zip(self.shares, state, strict=True)]
         largest = max(terms)
         return largest + math.log(sum(math.exp(term - largest) for term in terms))
-
-    def rejects(self, state: Sequence[float], alpha: float) -> bool:
-        """Whether the null hypothesis is refuted at this level."""
-        return self.log_evidence(state) >= -math.log(alpha)

@@ -6,6 +6,7 @@ that the version is no worse, whose refutation takes it back, and that it is wor
 refutation lets it go on.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -57,6 +58,26 @@ class Evidence:
         return replace(cls((), (), ()), **logs, **counts)  # type: ignore[arg-type]  # Two kinds of fields.
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far evidence has come: e-values as decimal logarithms, and the bounds at which they decide."""
+
+    worse: float
+    worse_bound: float
+    not_worse: float
+    """That of the test that is nearer to its bound."""
+    not_worse_bound: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What follows."""
+        if self.worse >= self.worse_bound:
+            return Verdict.WORSE
+        if self.not_worse >= self.not_worse_bound:
+            return Verdict.NOT_WORSE
+        return Verdict.TOO_LITTLE_DATA
+
+
 _LOGS = ("worse", "not_worse", "below_floor")
 _COUNTS = ("canary", "control", "pending_canary", "pending_control")
 
@@ -100,16 +121,14 @@ class AgainstProduction:
             control=evidence.control + control,
         )
 
-    def verdict(self, evidence: Evidence, *, alpha: float, beta: float) -> Verdict:
+    def standing(self, evidence: Evidence, *, alpha: float, beta: float) -> Standing:
         """At these levels: of taking back what is no worse, and of letting pass what is worse by the margin."""
-        if _WORSE_ODDS.rejects(evidence.worse, alpha):
-            return Verdict.WORSE
         # Worse by the margin means both: above the margin, and above the floor. Either's refutation is enough, at half
         # of the level each.
-        is_not_worse = _NOT_WORSE_ODDS.rejects(evidence.not_worse, beta / 2)
-        if is_not_worse or _BELOW_FLOOR.rejects(evidence.below_floor, beta / 2):
-            return Verdict.NOT_WORSE
-        return Verdict.TOO_LITTLE_DATA
+        not_worse = max(
+            _NOT_WORSE_ODDS.log_evidence(evidence.not_worse), _BELOW_FLOOR.log_evidence(evidence.below_floor)
+        )
+        return _standing(_WORSE_ODDS.log_evidence(evidence.worse), alpha, not_worse, beta / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +159,19 @@ class AgainstBudget:
             canary=evidence.canary + canary,
         )
 
-    def verdict(self, evidence: Evidence, *, alpha: float, beta: float) -> Verdict:
+    def standing(self, evidence: Evidence, *, alpha: float, beta: float) -> Standing:
         """As that of `AgainstProduction`."""
-        if _WORSE_ODDS.rejects(evidence.worse, alpha):
-            return Verdict.WORSE
-        if _NOT_WORSE_ODDS.rejects(evidence.not_worse, beta):
-            return Verdict.NOT_WORSE
-        return Verdict.TOO_LITTLE_DATA
+        not_worse = _NOT_WORSE_ODDS.log_evidence(evidence.not_worse)
+        return _standing(_WORSE_ODDS.log_evidence(evidence.worse), alpha, not_worse, beta)
 
 
 Test = AgainstProduction | AgainstBudget
+
+
+def _standing(worse: float, alpha: float, not_worse: float, beta: float) -> Standing:
+    """Of natural logarithms."""
+    ten = math.log(10)
+    return Standing(worse / ten, -math.log(alpha) / ten, not_worse / ten, -math.log(beta) / ten)
 
 
 def _rate(rate: float, odds: float) -> float:

@@ -62,6 +62,16 @@ class Part:
         """Whether the caller may not see this part; the page leaves it out."""
         return self.error is not None and self.error.status == HTTPStatus.FORBIDDEN
 
+    def needed(self) -> Json:
+        """What was answered, where the page is nothing without it.
+
+        Raises:
+            ApiError: it was an error.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value or {}
+
 
 class Api:
     """The API as the caller of this request has it."""

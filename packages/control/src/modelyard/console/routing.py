@@ -53,7 +53,7 @@ def page_router(pages: Pages) -> APIRouter:
 
 def explained(pages: Pages, request: Request, exc: Exception) -> Response:
     """The page of an error."""
-    error = _as_api_error(exc)
+    error = _expected(exc)
     if error is None:
         logger.error("a page broke", path=request.url.path, exc_info=exc)
         error = ApiError(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="internal_error", message=_INTERNAL)
@@ -61,11 +61,16 @@ def explained(pages: Pages, request: Request, exc: Exception) -> Response:
     return pages.render(request, "errors/error.html", {"error": error, "heading": title}, status=error.status)
 
 
-def _as_api_error(exc: Exception) -> ApiError | None:
+def as_api_error(exc: ApiError | ModelyardError) -> ApiError:
+    """What a form shows, whether the API refused it or the console could not read it."""
     if isinstance(exc, ApiError):
         return exc
-    if isinstance(exc, ModelyardError):
-        return ApiError(status=STATUS[exc.kind], code=exc.code, message=exc.message, field=exc.field)
+    return ApiError(status=STATUS[exc.kind], code=exc.code, message=exc.message, field=exc.field)
+
+
+def _expected(exc: Exception) -> ApiError | None:
+    if isinstance(exc, ApiError | ModelyardError):
+        return as_api_error(exc)
     if isinstance(exc, RequestValidationError):
         first = exc.errors()[0]
         field = ".".join(map(str, first["loc"][1:]))

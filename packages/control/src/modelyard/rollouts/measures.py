@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.analysis.counts import NONE, Counts
-from modelyard.analysis.guardrails import Evidence, Guardrail, Test, Verdict, split_alpha
+from modelyard.analysis.guardrails import Evidence, Guardrail, Standing, Test, Verdict, split_alpha
+from modelyard.rollouts import trail
 from modelyard.rollouts.plan import Guardrails, LatencyGuardrail, Plan
+from modelyard.rollouts.trail import Point, Trail
 
 _LEAST_FOR_QUANTILE = 100
 """Requests of production before its slow answers are known."""
@@ -85,6 +87,8 @@ class Progress:
     """Of the candidate, since the last step that changed its share."""
     drift: Finding | None = None
     """What was said of drift at the last look."""
+    trails: Mapping[Guardrail, Trail] = field(default_factory=dict)
+    """What the evidence of each guardrail was, from look to look."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -94,6 +98,7 @@ class Progress:
             "slow_ms": self.slow_ms,
             "step_requests": self.step_requests,
             "drift": None if self.drift is None else [self.drift.verdict.value, self.drift.message],
+            "trails": {rail.value: trail.to_json(one) for rail, one in self.trails.items()},
         }
 
     @classmethod
@@ -106,6 +111,7 @@ class Progress:
             last=content["last"],
             slow_ms=content["slow_ms"],
             step_requests=content["step_requests"],
+            trails={Guardrail(rail): trail.of_json(one) for rail, one in content.get("trails", {}).items()},
         )
 
 
@@ -124,7 +130,7 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
     for one in measured.comparisons:
         counters = {"compared": one.compared, "different": one.different}
         _add(compared, _since(last, f"{one.source}/comparison", counters, is_begun=True))
-    evidence = dict(progress.evidence)
+    evidence, trails = dict(progress.evidence), dict(progress.trails)
     for rail, test in tests(rails).items():
         canary, control = (
             (_counts(compared, "compared", "different"), NONE)
@@ -132,7 +138,9 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
             else (_of(rail, totals[candidate], progress.slow_ms), _of(rail, totals[former], progress.slow_ms))
         )
         if canary.trials or control.trials:
-            evidence[rail] = test.look(evidence.get(rail, test.start), canary, control)
+            evidence[rail] = seen = test.look(evidence.get(rail, test.start), canary, control)
+            point = Point.of(seen.canary.trials, standing(rails, rail, seen))
+            trails[rail] = trail.grown(trails.get(rail, ()), point)
     requests = totals[candidate].get("requests", 0)
     return Progress(
         evidence=evidence,
@@ -140,6 +148,7 @@ def look(progress: Progress, plan: Plan, measured: Measured, *, former: int, can
         slow_ms=slow_ms,
         step_requests=progress.step_requests + requests,
         drift=measured.drift or progress.drift,
+        trails=trails,
     )
 
 
@@ -156,15 +165,19 @@ def at_new_share(progress: Progress) -> Progress:
 def findings(progress: Progress, plan: Plan) -> Mapping[Guardrail, Finding]:
     """What each guardrail that is watched says now."""
     rails = plan.guardrails
-    levels = split_alpha(rails.alpha, rails.watched)
     found: dict[Guardrail, Finding] = {}
     for rail, test in tests(rails).items():
         evidence = progress.evidence.get(rail, test.start)
-        verdict = test.verdict(evidence, alpha=levels[rail], beta=rails.beta)
-        found[rail] = Finding(verdict, _sentence(rail, evidence, progress.slow_ms))
+        found[rail] = Finding(standing(rails, rail, evidence).verdict, _sentence(rail, evidence, progress.slow_ms))
     if rails.drift is not None:
         found[Guardrail.DRIFT] = progress.drift or Finding(Verdict.TOO_LITTLE_DATA, "nothing is counted yet")
     return found
+
+
+def standing(rails: Guardrails, rail: Guardrail, evidence: Evidence) -> Standing:
+    """How far the evidence of a guardrail has come, at its part of the levels."""
+    level = split_alpha(rails.alpha, rails.watched)[rail]
+    return tests(rails)[rail].standing(evidence, alpha=level, beta=rails.beta)
 
 
 def tests(rails: Guardrails) -> Mapping[Guardrail, Test]:

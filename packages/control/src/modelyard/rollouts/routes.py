@@ -9,6 +9,7 @@ from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
+from modelyard.rollouts.analysis_schemas import AnalysisAnswer
 from modelyard.rollouts.domain import Rollout
 from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.rollouts.plan_store import StoredPlan
@@ -61,6 +62,11 @@ def rollout_routes(rollouts: RolloutService, meter: GatewayMeter) -> APIRouter:
     def comparison(caller: Read, rollout_id: str) -> ComparisonAnswer:
         """How the answers of the candidate as a shadow compare with those that callers get: a sample."""
         return ComparisonAnswer.of(meter.comparisons(rollouts.get(caller, rollout_id)))
+
+    @router.get("/{rollout_id}/analysis")
+    def analysis(caller: Read, rollout_id: str) -> AnalysisAnswer:
+        """The evidence of each guardrail over the requests of the candidate, and the bounds at which it decides."""
+        return AnalysisAnswer.of(rollouts.get(caller, rollout_id))
 
     @router.post("/{rollout_id}/pause")
     def pause(

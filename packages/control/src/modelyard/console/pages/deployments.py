@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
+from modelyard.console.form_numbers import whole_number
 from modelyard.console.forms import Form
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
@@ -76,7 +77,7 @@ def deployment_routes(pages: Pages) -> APIRouter:
     @router.post(f"{_PATH}/{{deployment_id}}/change")
     async def change(api: ApiOf, deployment_id: str, form: Form) -> Response:
         """Replicas or the version, whichever the form names."""
-        wanted = {name: _whole_number(name, form[name]) for name in _CHANGES if form.get(name)}
+        wanted = {name: whole_number(name, form[name]) for name in _CHANGES if form.get(name)}
         await api.patch(at(_API, deployment_id), dict(wanted))
         return pages.go(at(_PATH, deployment_id))
 
@@ -106,9 +107,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Invalid(f"body: expected a JSON object, got {text[:40]!r}", code="form_invalid", field="body")
     return body
-
-
-def _whole_number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Invalid(f"{name}: expected a whole number, got {text[:40]!r}", code="form_invalid", field=name)
-    return int(text)

@@ -5,11 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
-from modelyard.console.api import at
+from modelyard.console.api import ApiError, at
 from modelyard.console.forms import Form
+from modelyard.console.pictures.evidence import evidence_picture
+from modelyard.console.pictures.steps import stairs
 from modelyard.console.rendering import Pages
-from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
-from modelyard.errors import NotFound
+from modelyard.console.rollout_forms import rollout_of
+from modelyard.console.routing import PAGE_ROWS, ApiOf, as_api_error, page_router
+from modelyard.errors import Invalid, NotFound
 from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/rollouts"
@@ -34,10 +37,32 @@ def rollout_routes(pages: Pages) -> APIRouter:
         page = await api.get(_API, {**query, "limit": PAGE_ROWS})
         return pages.render(request, "rollouts/list.html", {"page": page, "query": query, "statuses": _STATUSES})
 
+    @router.get(f"{_PATH}/new")
+    async def form_of_a_rollout(request: Request, name: str = "") -> Response:
+        return pages.render(request, "rollouts/new.html", {"filled": {"name": name}, "error": None})
+
+    @router.post(f"{_PATH}/new")
+    async def begin(request: Request, api: ApiOf, form: Form) -> Response:
+        try:
+            begun = await api.post(_API, rollout_of(form))
+        except (ApiError, Invalid) as exc:
+            error = as_api_error(exc)
+            return pages.render(request, "rollouts/new.html", {"filled": form, "error": error}, status=error.status)
+        return pages.go(at(_PATH, str(begun["rollout_id"])))
+
     @router.get(f"{_PATH}/{{rollout_id}}")
     async def rollout(request: Request, api: ApiOf, rollout_id: str) -> Response:
-        found = await api.get(at(_API, rollout_id))
-        return pages.render(request, "rollouts/one.html", {"it": found})
+        where = at(_API, rollout_id)
+        parts = await api.parts(
+            rollout=("Roll-out", api.get(where)),
+            analysis=("Analysis", api.get(f"{where}/analysis")),
+            comparison=("Shadow", api.get(f"{where}/comparison")),
+        )
+        found = parts.pop("rollout").needed()
+        guardrails = (parts["analysis"].value or {"guardrails": []})["guardrails"]
+        analysis = {one["guardrail"]: {**one, "picture": evidence_picture(one)} for one in guardrails}
+        context = {"it": found, "parts": parts, "analysis": analysis, "stairs": stairs(found)}
+        return pages.render(request, "rollouts/one.html", context)
 
     @router.post(f"{_PATH}/{{rollout_id}}/{{command}}")
     async def act(api: ApiOf, rollout_id: str, command: str, form: Form) -> Response:
