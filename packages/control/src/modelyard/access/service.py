@@ -1,9 +1,10 @@
 """Opens the door to who has a valid token, and makes the first one. A secret leaves it once and is never stored."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -95,8 +96,32 @@ class AccessService:
         if self._federation is None or is_ours:
             return None
         claims = self._federation.provider.claims(token)
-        identity = self._federation.rules.identity(claims)
-        return FederatedToken(role=identity.role, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
+        return _federated_token(self._federation, claims)
+
+    def authenticate_claims(
+        self, ask: Callable[[], Mapping[str, Any]], *, address: str | None
+    ) -> tuple[Principal, FederatedToken]:
+        """The caller of whom the identity provider says these claims, which were checked.
+
+        Args:
+            ask: gives the claims; it is not asked for an address whose tries failed too often.
+
+        Raises:
+            Unauthenticated: they let nobody in, or what `ask` raises.
+            Busy: code `too_many_failed_logins`.
+            Forbidden: code `tenant_suspended`.
+            Unavailable: the database, or the identity provider, does not answer.
+        """
+        if self._federation is None:
+            raise Unauthenticated("there is no identity provider here", code="token_invalid")
+        origin = address_key(address)
+        self._failures.refuse(origin)
+        try:
+            claims = ask()
+            return self._federated(self._federation, claims), _federated_token(self._federation, claims)
+        except Unauthenticated:
+            self._failures.note(origin)
+            raise
 
     def cached_principal(self, authorization: str | None, *, address: str | None) -> CachedPrincipal | None:
         """The caller behind a header that was authenticated a moment ago, who counts at the same number of changes.
@@ -147,7 +172,8 @@ class AccessService:
             if (caller := self._caller_of_key(secret)) is not None:
                 return self._subscriber(caller)
             if self._federation is not None and not secret.startswith(TOKEN_PREFIX):
-                return Authenticated(self._federated(self._federation, secret), until=None)
+                claims = self._federation.provider.claims(secret)
+                return Authenticated(self._federated(self._federation, claims), until=None)
             return self._own(secret)
         except Unauthenticated:
             self._failures.note(origin)
@@ -240,8 +266,8 @@ class AccessService:
         until = now + _USE_GRAIN  # So that its use is written down every minute.
         return Authenticated(principal, until if token.expires_at is None else min(until, token.expires_at))
 
-    def _federated(self, federation: Federation, secret: str) -> Principal:
-        identity = federation.rules.identity(federation.provider.claims(secret))
+    def _federated(self, federation: Federation, claims: Mapping[str, Any]) -> Principal:
+        identity = federation.rules.identity(claims)
         with self._database.read() as connection:
             tenant = store.find_tenant(connection, identity.tenant_id)
             member = store.find_member(connection, identity.tenant_id, identity.subject)
@@ -265,6 +291,11 @@ class AccessService:
                 token_store.note_use(connection, token.token_id, at=now, grain=_USE_GRAIN)
         except Unavailable as exc:
             logger.warning("a token's use was not written down", token_id=token.token_id, reason=exc.message)
+
+
+def _federated_token(federation: Federation, claims: Mapping[str, Any]) -> FederatedToken:
+    identity = federation.rules.identity(claims)
+    return FederatedToken(role=identity.role, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
 
 
 def _invalid() -> Unauthenticated:

@@ -1,12 +1,14 @@
 """Sessions of people in the console. A session is opened with a token and ends with it; only its hash is stored."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
 from modelyard.access import session_store, store, token_store
 from modelyard.access.domain import IDLE_SESSION, TOKEN_PREFIX, Session, Token, new_session_secret, token_digest
-from modelyard.access.service import AccessService, refuse_suspended
+from modelyard.access.service import AccessService, FederatedToken, refuse_suspended
 from modelyard.db import Database
 from modelyard.errors import Forbidden, Unauthenticated, Unavailable
 from modelyard.ports.clock import Clock
@@ -47,14 +49,32 @@ class Sessions:
             Busy: code `too_many_failed_logins`.
         """
         principal = self._access.authenticate(f"Bearer {token}", address=address)
-        now = self._clock.now()
         own = self._own_token(token)
         federated = None if own is not None else self._access.federated_token(token)
-        opener = own or federated
-        if opener is None:
+        if own is None and federated is None:
             raise Forbidden(
                 "token: expected the token of a member, got the key of a program", code="session_refused", field="token"
             )
+        return self._add(principal, own=own, federated=federated), principal
+
+    def open_with_claims(self, ask: Callable[[], Mapping[str, Any]], *, address: str | None) -> str:
+        """Open a session with what an identity provider says; gives its secret, which leaves here once.
+
+        Args:
+            ask: gives the claims, which were checked.
+
+        Raises:
+            Unauthenticated: they let nobody in, or what `ask` raises.
+            Busy: code `too_many_failed_logins`.
+            Forbidden: code `tenant_suspended`.
+        """
+        principal, federated = self._access.authenticate_claims(ask, address=address)
+        return self._add(principal, own=None, federated=federated)
+
+    def _add(self, principal: Principal, *, own: Token | None, federated: FederatedToken | None) -> str:
+        now = self._clock.now()
+        opener = own or federated
+        ends = None if opener is None else opener.expires_at
         latest = now + LONGEST
         secret = new_session_secret()
         session = Session(
@@ -64,13 +84,13 @@ class Sessions:
             token_id=None if own is None else own.token_id,
             role=None if federated is None else federated.role,
             opened_at=now,
-            expires_at=latest if opener.expires_at is None else min(latest, opener.expires_at),
+            expires_at=latest if ends is None else min(latest, ends),
             last_used_at=now,
         )
         with self._database.write() as connection:
             session_store.forget_ended(connection, now=now, idle=IDLE_SESSION)
             session_store.add_session(connection, session)
-        return secret, principal
+        return secret
 
     def principal(self, secret: str, *, is_use: bool = True) -> Principal:
         """Who has this session, with what they may now.

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from modelyard.principals import Role
@@ -30,6 +30,13 @@ class OidcSettings(SettingGroup):
     """What its tokens must name in `aud`."""
     keys_url: str | None = None
     """Where its keys are, when that is another origin than the issuer's."""
+    client_id: str | None = None
+    """As what the console is registered at the issuer: people then log in there (authorization code flow with PKCE).
+    The address to register for the way back is `https://<this server>/console/login/callback`."""
+    client_secret: SecretStr | None = None
+    """The console's secret at the issuer; none for a public client."""
+    scopes: str = Field(default="openid", pattern=r"^openid( [!#-\[\]-~]+)*$")
+    """What the console asks the issuer for, with spaces between; `openid` comes first."""
     leeway_seconds: float = Field(default=30, ge=0, le=300)
     """How far the issuer's clock may differ from ours."""
     subject_claim: str = "sub"
@@ -50,4 +57,6 @@ class OidcSettings(SettingGroup):
                 "MODELYARD_OIDC_AUDIENCE must be set with MODELYARD_OIDC_ISSUER: else tokens that the issuer made for "
                 "other services would be let in"
             )
+        if self.client_id is not None and self.issuer is None:
+            raise ValueError("MODELYARD_OIDC_ISSUER must be set with MODELYARD_OIDC_CLIENT_ID")
         return self

@@ -5,6 +5,8 @@ from urllib.parse import quote, urlencode
 
 PREFIX = "/console"
 LOGIN, LOGOUT, THEME = f"{PREFIX}/login", f"{PREFIX}/logout", f"{PREFIX}/theme"
+IDENTITY, CALLBACK, LEAVE = f"{LOGIN}/identity", f"{LOGIN}/callback", f"{LOGIN}/leave"
+"""Where a login at the identity provider begins and comes back, and where its own session is ended."""
 API = f"{PREFIX}/api"
 """Below it, what the API sends piece by piece: logs, events, files."""
 STATIC = f"{PREFIX}/static"

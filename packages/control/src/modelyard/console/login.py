@@ -8,16 +8,17 @@ from fastapi.responses import RedirectResponse
 
 from modelyard.console.addresses import LOGIN, LOGOUT, PREFIX, THEME
 from modelyard.console.forms import Form
+from modelyard.console.identity_login import PUBLIC as IDENTITY_PATHS
+from modelyard.console.identity_login import LoginPage
 from modelyard.console.rendering import THEME_COOKIE, THEMES, Pages
-from modelyard.console.session import COOKIE, Sessions
+from modelyard.console.session import COOKIE, Sessions, with_session
 from modelyard.errors import ModelyardError
-from modelyard.http.errors import STATUS
 
-PUBLIC = frozenset({LOGIN, LOGOUT, THEME})
+PUBLIC = frozenset({LOGIN, LOGOUT, THEME, *IDENTITY_PATHS})
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def login_routes(pages: Pages, sessions: Sessions) -> APIRouter:
+def login_routes(pages: Pages, sessions: Sessions, show: LoginPage) -> APIRouter:
     """A token opens a session, whose secret only the browser has."""
     router = APIRouter(include_in_schema=False)
     cookie_path = pages.addresses.to(PREFIX)
@@ -26,7 +27,7 @@ def login_routes(pages: Pages, sessions: Sessions) -> APIRouter:
     async def page(request: Request, next: str = "") -> Response:  # noqa: A002  # The query's own name.
         if sessions.asks_nobody:
             return pages.go(PREFIX)
-        return pages.render(request, "login/login.html", {"wanted": next, "error": None}, is_open=True)
+        return show(request, wanted=next)
 
     @router.post(LOGIN)
     async def log_in(request: Request, form: Form) -> Response:
@@ -40,13 +41,8 @@ def login_routes(pages: Pages, sessions: Sessions) -> APIRouter:
         try:
             secret = await to_thread.run_sync(open_session)
         except ModelyardError as exc:
-            context = {"wanted": wanted, "error": exc.message}
-            return pages.render(request, "login/login.html", context, status=STATUS[exc.kind], is_open=True)
-        answer = RedirectResponse(pages.addresses.back_to(wanted), HTTPStatus.SEE_OTHER)
-        answer.set_cookie(
-            COOKIE, secret, path=cookie_path, httponly=True, samesite="lax", secure=request.url.scheme == "https"
-        )
-        return answer
+            return show(request, wanted=wanted, error=exc)
+        return with_session(request, pages.addresses, secret, wanted=wanted)
 
     @router.post(LOGOUT)
     async def log_out(request: Request) -> Response:

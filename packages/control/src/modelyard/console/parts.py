@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from modelyard.console import login
 from modelyard.console.addresses import PREFIX, Addresses
+from modelyard.console.identity_login import Identity, LoginPage, identity_routes
 from modelyard.console.login import login_routes
 from modelyard.console.pages.activity import activity_routes
 from modelyard.console.pages.apis import api_routes
@@ -30,15 +31,20 @@ from modelyard.console.static_files import StaticFiles
 from modelyard.http import app
 
 
-def console(*, sessions: Sessions, base: str = "") -> app.Pages:
+def console(*, sessions: Sessions, identity: Identity | None = None, base: str = "") -> app.Pages:
     """The console's pages.
 
     Args:
+        identity: where people log in besides with a token.
         base: the path at which a proxy shows the whole server, without a slash at its end.
     """
     addresses, static = Addresses(base), StaticFiles()
     pages = Pages(static=static, addresses=addresses)
     public = login.PUBLIC | static.paths
+    login_page = LoginPage(pages, None if identity is None else identity.title)
+    logins = [login_routes(pages, sessions, login_page)]
+    if identity is not None:
+        logins.append(identity_routes(pages, identity, login_page))
     groups: Sequence[APIRouter] = [
         now_routes(pages),
         model_list_routes(pages),
@@ -55,7 +61,7 @@ def console(*, sessions: Sessions, base: str = "") -> app.Pages:
         _nothing(pages),
     ]
     return app.Pages(
-        routers=[static.routes(), login_routes(pages, sessions), passing_routes(), *groups],
+        routers=[static.routes(), *logins, passing_routes(), *groups],
         public=public,
         forms=(f"{PREFIX}/",),
         middleware=[Middleware(ConsoleSession, sessions=sessions, addresses=addresses, public=public)],

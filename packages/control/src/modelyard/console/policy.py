@@ -39,3 +39,6 @@ HARMLESS = {
     "Cache-Control": "no-store",
 }
 """The headers of what came from somebody's run or upload: wherever it is opened, it is a page without scripts."""
+
+PAGE_OF_LOGIN = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+"""The headers of what has a login's code in its address, or leads to where one is made."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from anyio import to_thread
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -106,6 +106,20 @@ class ConsoleSession:
         if scope["method"] == "POST":
             return RedirectResponse(login, HTTPStatus.SEE_OTHER)
         return PlainTextResponse("the session has ended: log in again", HTTPStatus.UNAUTHORIZED)
+
+
+def with_session(request: Request, addresses: Addresses, secret: str, *, wanted: str) -> RedirectResponse:
+    """Lead to the page that was wanted, with the cookie of a session that was opened."""
+    answer = RedirectResponse(addresses.back_to(wanted), HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        path=addresses.to(PREFIX),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
 
 
 def _is_by_itself(scope: Scope) -> bool:

@@ -9,11 +9,12 @@ from modelyard.access.members import Members
 from modelyard.access.routes import member_routes, tenant_life_routes, tenant_routes, token_routes, whoami_routes
 from modelyard.access.service import AccessService
 from modelyard.access.sessions import Sessions
+from modelyard.access.single_sign_on import SingleSignOn
 from modelyard.access.tenant_life import DeletionBlocker, TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.atomic_file import replace_text
-from modelyard.local.federation import federation
+from modelyard.local.federation import federation, login_flow
 from modelyard.main.context import Context
 from modelyard.principals import Principal
 
@@ -48,6 +49,8 @@ class AccessParts:
         )
 
         self.sessions = Sessions(database=database, clock=clock, access=self.access)
+        flow = login_flow(context.settings.oidc)
+        self.single_sign_on = None if flow is None else SingleSignOn(flow, self.sessions)
 
     def make_first_token(self) -> None:
         """Put the first administrator's token into the home, if there is none yet."""

@@ -301,7 +301,11 @@ class ControlPlane:
             is_ready=self.platform.is_ready,
             disk_full_reason=self._context.disk.fullness,
             lifespan=lifespan,
-            pages=console(sessions=self._access_parts.sessions, base=self._settings.http.public_path),
+            pages=console(
+                sessions=self._access_parts.sessions,
+                identity=self._access_parts.single_sign_on,
+                base=self._settings.http.public_path,
+            ),
         )
 
     def _lineage(self) -> LineageService:

@@ -8,19 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import jwt
 
-from modelyard.errors import ModelyardError, Unauthenticated, Unavailable
+from modelyard.adapters.identity.documents import check_address, discover, fetch, http_client, origin, unavailable
+from modelyard.errors import ModelyardError, Unauthenticated
 
 _ALGORITHMS = ("RS256", "ES256")
 _FRESH_SECONDS = 3600.0
 _PAUSE_SECONDS = 30.0
 """The shortest time between two fetches, so that made-up key ids do not make us ask the issuer each time."""
-_MOST_BYTES = 1024 * 1024
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_NO_KEYS = "the identity provider does not give its keys"
 
 
 class OidcProvider:
@@ -47,7 +46,7 @@ class OidcProvider:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         for address in (issuer, keys_url or issuer):
-            _check_address(address)
+            check_address(address)
         self._issuer = issuer
         self._audience = audience
         self._keys_url = keys_url
@@ -93,7 +92,7 @@ class OidcProvider:
                 self._tried_at = now
                 self._refresh(now)
             if self._fetched_at is None:
-                raise _unavailable()
+                raise unavailable(_NO_KEYS)
             key = self._keys.get(key_id)
         if key is None:
             raise Unauthenticated("the token's key is not one of the issuer's", code="token_key_unknown")
@@ -102,8 +101,8 @@ class OidcProvider:
     def _refresh(self, now: float) -> None:
         """Fetch the keys. While the issuer does not answer, those that we have go on to count."""
         try:
-            with httpx.Client(timeout=5, follow_redirects=False) as client:
-                self._keys = _usable(_fetch(client, self._keys_address(client)))
+            with http_client() as client:
+                self._keys = _usable(fetch(client, self._keys_address(client)))
         except ModelyardError:
             if self._fetched_at is None:
                 raise
@@ -113,31 +112,10 @@ class OidcProvider:
     def _keys_address(self, client: httpx.Client) -> str:
         if self._keys_url is not None:
             return self._keys_url
-        document = _fetch(client, self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-        address = str(document.get("jwks_uri", ""))
-        if document.get("issuer") != self._issuer or _origin(address) != _origin(self._issuer):
-            raise Unavailable(
-                f"the discovery document of {self._issuer} names another issuer, or keys at another origin",
-                code="issuer_unavailable",
-            )
+        address = str(discover(client, self._issuer).get("jwks_uri", ""))
+        if origin(address) != origin(self._issuer):
+            raise unavailable(f"the discovery document of {self._issuer} names keys at another origin")
         return address
-
-
-def _fetch(client: httpx.Client, address: str) -> dict[str, Any]:
-    try:
-        with client.stream("GET", address) as response:
-            content = b""
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > _MOST_BYTES:
-                    raise _unavailable()
-            response.raise_for_status()
-        document = httpx.Response(200, content=content).json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-        raise _unavailable() from exc
-    if not isinstance(document, dict):
-        raise _unavailable()
-    return document
 
 
 def _usable(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
@@ -170,24 +148,3 @@ def _refusal(exc: jwt.PyJWTError) -> Unauthenticated:
         if isinstance(exc, kind):
             return Unauthenticated(message, code=code)
     return Unauthenticated("the token cannot be read", code="token_invalid")
-
-
-def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
-        return
-    raise ValueError(f"expected an https address of an issuer, got {address!r}")
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    try:
-        parts = urlsplit(address)
-        return parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        return "", None, None
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("the identity provider does not give its keys", code="issuer_unavailable")
