@@ -11,7 +11,7 @@ from httpx import Client, Response
 from oci_parts import make_root
 
 from modelyard.apim.kinds import PUSH
-from modelyard.http.guard import _permissions
+from modelyard.http.guard import permissions_of
 from modelyard.http.middleware.authentication import PUBLIC
 from modelyard.images.imported_bases import ImportedBases
 from modelyard.principals import FIRST_TENANT, PERMISSIONS, Permission, Principal, Role
@@ -83,7 +83,7 @@ def routes_of(platform: Platform) -> list[Route]:
     for context in api_routes(platform.app):
         if context.path in PUBLIC or not isinstance(context.original_route, APIRoute):
             continue
-        (permission,) = _permissions(context.dependant)
+        (permission,) = permissions_of(context.original_route)
         parameters = frozenset(parameter.name for parameter in context.dependant.path_params)
         found += [Route(method, str(context.path), parameters, permission) for method in sorted(context.methods or [])]
     assert len(found) > 40

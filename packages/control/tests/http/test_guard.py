@@ -5,7 +5,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 from api_routes import api_routes
-from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi import Depends, FastAPI, WebSocket
 from fastapi.routing import RouteContext
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
@@ -15,6 +15,7 @@ from modelyard.access.domain import MemberKind
 from modelyard.http.app import create_app
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.authentication import ANNOUNCEMENTS, PUBLIC
+from modelyard.http.routing import APIRouter
 from modelyard.main import ControlPlane
 from modelyard.principals import FIRST_TENANT, Permission, Principal, Role
 from modelyard.trusted_sources import TrustedSources

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.access.members import Members
 from modelyard.access.quotas import Quotas
@@ -30,6 +30,7 @@ from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
 

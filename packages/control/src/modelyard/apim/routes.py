@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.apim.schemas import AcceptedPush, PlanAnswer, PushAnswer, PushRequest, ResourcesAnswer
 from modelyard.apim.service import AzureGateway, PushOptions
 from modelyard.apim.workflows import Pushing
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]

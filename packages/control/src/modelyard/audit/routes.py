@@ -3,7 +3,7 @@
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from modelyard.audit.domain import Anchor, Filter
@@ -28,6 +28,7 @@ from modelyard.http.follow import EVENT_HEADERS, EVENT_STREAM, last_event_id
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
 

@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.comparison.picture import picture
 from modelyard.comparison.schemas import ComparisonAnswer
 from modelyard.comparison.service import ComparisonService
 from modelyard.errors import Invalid
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.MODELS_READ))]

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from modelyard.console.addresses import CALLBACK, IDENTITY, LEAVE, LOGIN
@@ -22,6 +22,7 @@ from modelyard.console.session import with_session
 from modelyard.errors import ModelyardError
 from modelyard.http.errors import STATUS
 from modelyard.http.known_queries import passes_query_on
+from modelyard.http.routing import APIRouter
 from modelyard.ports.identity import PendingLogin
 
 PUBLIC = frozenset({IDENTITY, CALLBACK, LEAVE})

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from modelyard.console.addresses import LOGIN, LOGOUT, PREFIX, THEME
@@ -13,6 +13,7 @@ from modelyard.console.identity_login import LoginPage
 from modelyard.console.rendering import THEME_COOKIE, THEMES, Pages
 from modelyard.console.session import COOKIE, Sessions, with_session
 from modelyard.errors import ModelyardError
+from modelyard.http.routing import APIRouter
 
 PUBLIC = frozenset({LOGIN, LOGOUT, THEME, *IDENTITY_PATHS})
 _YEAR_SECONDS = 365 * 24 * 3600

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,6 +28,7 @@ from modelyard.console.routing import page_router
 from modelyard.console.session import ConsoleSession, Sessions
 from modelyard.console.static_files import StaticFiles
 from modelyard.http import app
+from modelyard.http.routing import APIRouter
 
 
 def console(*, sessions: Sessions, identity: Identity | None = None, base: str = "") -> app.Pages:

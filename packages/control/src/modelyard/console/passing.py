@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from modelyard.console.api import Api
 from modelyard.console.policy import HARMLESS
 from modelyard.http.guard import Requires
 from modelyard.http.known_queries import passes_query_on
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 _EVENTS = "text/event-stream"

@@ -5,9 +5,8 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from modelyard.console.api import Api, ApiError
@@ -15,6 +14,7 @@ from modelyard.console.rendering import Pages
 from modelyard.errors import ModelyardError
 from modelyard.http.errors import STATUS
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter, Route
 from modelyard.principals import Permission
 
 logger = structlog.get_logger()
@@ -35,7 +35,7 @@ _TITLES = {
 def page_router(pages: Pages) -> APIRouter:
     """A router whose routes need a session, are not in the API's document, and fail as pages."""
 
-    class PageRoute(APIRoute):
+    class PageRoute(Route):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from modelyard.console.addresses import STATIC
+from modelyard.http.routing import APIRouter
 
 VENDORED = "vendored.json"
 """In the folder of what others wrote: where each file is from, its licence and its hash."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.schemas import (
@@ -23,6 +23,7 @@ from modelyard.errors import Conflict
 from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.predictions import Predictions
 from modelyard.ports.stable_addresses import ModelAddresses, StableAddresses

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.drift.schemas import DriftReportAnswer
 from modelyard.drift.service import DriftService
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]

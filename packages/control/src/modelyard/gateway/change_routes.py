@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.gateway.domain import Api, Release, api_not_found
@@ -13,6 +13,7 @@ from modelyard.gateway.releases import Releases
 from modelyard.gateway.service import GatewayService
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from modelyard.errors import Invalid
 from modelyard.gateway.explain import Explaining, Explanation
 from modelyard.gateway.table import Respond
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]

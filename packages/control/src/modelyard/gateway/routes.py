@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.gateway.releases import Releases
 from modelyard.gateway.schemas import (
@@ -28,6 +28,7 @@ from modelyard.gateway.version_sets import VersionSets
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal

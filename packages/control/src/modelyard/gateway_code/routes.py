@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.apim.export import NewService
 from modelyard.errors import Invalid
@@ -11,6 +11,7 @@ from modelyard.gateway_code.schemas import ApplyAnswer, ApplyRequest, ExportAnsw
 from modelyard.gateway_code.service import GatewayCode
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]

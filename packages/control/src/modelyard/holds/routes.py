@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.holds.domain import Hold
 from modelyard.holds.schemas import HoldAnswer, HoldBody, HoldsAnswer, LiftBody
 from modelyard.holds.service import HoldService
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal

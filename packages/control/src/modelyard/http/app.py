@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -26,6 +26,7 @@ from modelyard.http.middleware.plain_url import PlainUrl
 from modelyard.http.middleware.request_id import RequestId
 from modelyard.http.middleware.source_check import SourceCheck
 from modelyard.http.response_cache import ResponseCache
+from modelyard.http.routing import APIRouter, add_routes
 from modelyard.trusted_sources import TrustedSources
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -70,7 +71,6 @@ def create_app(
     `disk_full_reason` says why nothing that takes space is begun now; then it is not ready. `pages` are what people
     look at, with sessions of their own.
     """
-    queries = KnownQueries()
     app = FastAPI(
         title="Modelyard",
         version=__version__,
@@ -81,16 +81,13 @@ def create_app(
         responses=ERRORS,
         generate_unique_id_function=_operation_id,
         openapi_url=None,
-        dependencies=[Depends(queries)],
+        dependencies=[Depends(KnownQueries())],
     )
     shown = pages or Pages()
     all_routers = (*routers, _health_routes(is_ready, disk_full_reason), docs_routes(), *shown.routers)
-    # As the routers have them: FastAPI makes them once more for the application, when a request comes to their router.
     routes = [route for router in all_routers for route in router.routes]
-    queries.learn(routes)
     refuse_unguarded_routes(routes, public=shown.public)
-    for router in all_routers:
-        app.include_router(router)
+    add_routes(app.router, routes)
     add_error_handlers(app)
     # The last one is the first that a request comes to.
     app.add_middleware(JsonByDefault, forms=shown.forms)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+
+from modelyard.http.routing import APIRouter
 
 _FOLDER = files("fastapi_offline") / "static"
 _PARTS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}

@@ -1,15 +1,14 @@
 """Refuses parameters of a query that a route does not know, as an unknown field of a body is refused (law 11)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from starlette.routing import BaseRoute
 
 from modelyard.errors import Invalid
 
@@ -21,17 +20,10 @@ async def passes_query_on() -> None:
 
 
 class KnownQueries:
-    """A dependency of every route. It learns from the application's routes what each of them takes."""
+    """A dependency of every route, which looks at what the route of a request takes."""
 
     def __init__(self) -> None:
-        self._known: dict[Callable[..., Any], dict[str, bool] | None] = {}
-
-    def learn(self, routes: Sequence[BaseRoute]) -> None:
-        """Look at all routes, once they are there."""
-        for route in iter_route_contexts(routes):
-            if isinstance(route.original_route, APIRoute):
-                is_open = any(one.call is passes_query_on for one in route.dependant.dependencies)
-                self._known[route.original_route.endpoint] = None if is_open else dict(parameters_of(route.dependant))
+        self._known: dict[Callable[..., Any], Mapping[str, bool] | None] = {}
 
     async def __call__(self, request: Request) -> None:
         """Look at the query.
@@ -41,7 +33,7 @@ class KnownQueries:
         """
         if not request.url.query:
             return
-        known = self._known[request.scope["endpoint"]]
+        known = self._known_to(request.scope["route"])
         if known is None:
             return
         seen = set()
@@ -54,6 +46,13 @@ class KnownQueries:
             if name in seen and not known[name]:
                 raise Invalid(f"{name}: expected it once, got it several times", code="query_repeated", field=name)
             seen.add(name)
+
+    def _known_to(self, route: APIRoute) -> Mapping[str, bool] | None:
+        """The parameters that a route takes; None if whoever answers its query looks at it."""
+        if route.endpoint not in self._known:
+            is_open = any(one.call is passes_query_on for one in route.dependant.dependencies)
+            self._known[route.endpoint] = None if is_open else dict(parameters_of(route.dependant))
+        return self._known[route.endpoint]
 
 
 def parameters_of(dependant: Dependant) -> Iterator[tuple[str, bool]]:

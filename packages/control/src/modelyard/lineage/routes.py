@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.lineage.schemas import LineageAnswer, VersionReference, VersionReferencesAnswer
 from modelyard.lineage.service import LineageService, Origin
 from modelyard.principals import Permission, Principal

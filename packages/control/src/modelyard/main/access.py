@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import APIRouter
-
 from modelyard.access.failures import FailedLogins
 from modelyard.access.members import Members
 from modelyard.access.routes import member_routes, tenant_life_routes, tenant_routes, token_routes, whoami_routes
@@ -14,6 +12,7 @@ from modelyard.access.tenant_life import DeletionBlocker, TenantLife
 from modelyard.access.tenants import Tenants
 from modelyard.access.tokens import Tokens
 from modelyard.atomic_file import replace_text
+from modelyard.http.routing import APIRouter
 from modelyard.local.federation import federation, login_flow
 from modelyard.main.context import Context
 from modelyard.principals import Principal

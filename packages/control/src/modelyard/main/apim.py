@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from fastapi import APIRouter
-
 from modelyard.apim.backends import Backends
 from modelyard.apim.domain import PushedProduct, Refusal, Skipped
 from modelyard.apim.routes import apim_routes
@@ -13,6 +11,7 @@ from modelyard.db import Database
 from modelyard.deployments.installation import installation_of
 from modelyard.deployments.service import DeploymentService
 from modelyard.gateway.objects import GatewayObjects
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.main.subscriptions import SubscriptionParts

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from modelyard.deletion.bundles import Bundles
@@ -18,6 +17,7 @@ from modelyard.deployments import store as deployment_store
 from modelyard.gateway.bindings import bound_to_deployment, bound_to_model, bound_to_version
 from modelyard.holds.routes import hold_routes
 from modelyard.holds.service import HoldService
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from fastapi import APIRouter
-
 from modelyard.deployments.artifacts import BundleArtifacts, ImageArtifacts
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.image_users import ImageUsers
@@ -25,6 +23,7 @@ from modelyard.deployments.undeploying import Undeploying
 from modelyard.deployments.verbs import DeploymentVerbs
 from modelyard.deployments.workflows import Deploying
 from modelyard.gateway.bindings import bound_to_deployment
+from modelyard.http.routing import APIRouter
 from modelyard.images.rebuilding import ImageRebuilding
 from modelyard.jobs.service import JobService
 from modelyard.main.adapters import compiler, profiler

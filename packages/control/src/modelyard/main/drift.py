@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.drift.collector import DriftCollector
 from modelyard.drift.routes import drift_routes
 from modelyard.drift.service import DriftService
+from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from fastapi import APIRouter
-
 from modelyard.deployments.service import DeploymentService
 from modelyard.gateway.change_routes import change_routes
 from modelyard.gateway.compile import GatewayState, compile_table
@@ -16,6 +14,7 @@ from modelyard.gateway.state_reader import Resolve
 from modelyard.gateway.table import Endpoint
 from modelyard.gateway.target_check import TargetCheck
 from modelyard.gateway.version_sets import VersionSets
+from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
 from modelyard.ports.service_hosts import ServiceHosts
 from modelyard.principals import Principal

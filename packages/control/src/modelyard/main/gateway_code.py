@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import APIRouter
-
 from modelyard.apim.service import AzureGateway
 from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway_code.export import Exports
@@ -15,6 +13,7 @@ from modelyard.gateway_code.kinds.traffic import TrafficKind
 from modelyard.gateway_code.kinds.version_sets import VersionSetKind
 from modelyard.gateway_code.routes import gateway_code_routes
 from modelyard.gateway_code.service import GatewayCode
+from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
 from modelyard.main.gateway import ApiParts
 from modelyard.main.rollouts import RolloutParts

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from fastapi import APIRouter
-
+from modelyard.http.routing import APIRouter
 from modelyard.images.building import ImageBuilding
 from modelyard.images.cache import ImageCache
 from modelyard.images.making import ImageMaking

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.home import Home
+from modelyard.http.routing import APIRouter
 from modelyard.job_secrets.sealing import Seal
 from modelyard.job_secrets.service import JobSecrets
 from modelyard.job_secrets.settings import SecretsSettings

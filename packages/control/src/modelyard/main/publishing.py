@@ -4,8 +4,6 @@ import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter
-
 from modelyard.gateway.compile import GatewayState
 from modelyard.gateway.configuration import configuration_of
 from modelyard.gateway.publishing.counting import Counting
@@ -15,6 +13,7 @@ from modelyard.gateway.publishing.service import Publisher, Publishing
 from modelyard.gateway.state_reader import GatewayStateReader, Resolve
 from modelyard.gateway.table import Access
 from modelyard.gateway_node import Configuration
+from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts
 from modelyard.subscriptions.access_tables import AccessTables

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.comparison.routes import comparison_routes
 from modelyard.comparison.service import ComparisonService
 from modelyard.deletion.claims import DeletionClaims
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.owners import JobOwners
 from modelyard.main.context import Context
 from modelyard.mlops.routes import model_routes

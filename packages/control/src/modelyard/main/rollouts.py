@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.drift.service import DriftService
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.access.failures import FailedLogins
 from modelyard.access.service import AccessService
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.main.context import Context
 from modelyard.registry.service import RegistryService

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from fastapi import APIRouter
-
 from modelyard.db import Database
 from modelyard.gateway import store as gateway_store
+from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
 from modelyard.principals import Principal
 from modelyard.registry import store as registry_store

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
+from modelyard.http.routing import APIRouter
 from modelyard.main.adapters import opening
 from modelyard.main.context import Context
 from modelyard.main.deployments import DeploymentParts

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
-
 from modelyard.home import Home
+from modelyard.http.routing import APIRouter
 from modelyard.key_file import kept_key
 from modelyard.main.context import Context
 from modelyard.webhooks.deliveries import Deliveries

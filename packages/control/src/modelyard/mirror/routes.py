@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.mirror.import_job import Importing
 from modelyard.mirror.reconciliation import Reconciliation
 from modelyard.mirror.schemas import AcceptedImport, ImportAnswer, MirrorAnswer, RepairAnswer

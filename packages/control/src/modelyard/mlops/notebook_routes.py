@@ -4,9 +4,10 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.mlops.notebook_page import PAGE_POLICY, notebook_page
 from modelyard.principals import Permission, Principal

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from modelyard.deployments.kinds import DEPLOYMENT
 from modelyard.errors import Invalid
@@ -13,6 +13,7 @@ from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.response_cache import cacheable
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.jobs.states import JobStatus
 from modelyard.mlops.schemas import (

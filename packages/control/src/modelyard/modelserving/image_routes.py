@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.images.requests import ImageRequests
 from modelyard.images.schemas import AcceptedImage, ImageRequest
 from modelyard.modelserving.schemas import ImageOfArtifactBody

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.deletion.domain import Subject
 from modelyard.deletion.restoring import Restoring
@@ -18,6 +18,7 @@ from modelyard.deletion.service import DeletionService
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.modelserving.schemas import (
     ModelBody,
     ModelVersionAnswer,

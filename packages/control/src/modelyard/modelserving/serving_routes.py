@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 
 from modelyard.deployments.verbs import DeploymentCommand
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.jobs.service import JobService
 from modelyard.modelserving.serving import Serving
 from modelyard.modelserving.serving_schemas import (

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import Field
 
 from modelyard.gateway_node.answer_log import MOST_ANSWERS, AnsweredRequest
 from modelyard.http.bodies import RequestBody
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.outcomes.schemas import Metric, OutcomeReportAnswer, OutcomesBody, RecordedAnswer
 from modelyard.outcomes.service import OutcomeService
 from modelyard.principals import Permission, Principal

@@ -5,9 +5,10 @@ Building is a deployment's step and has no route.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.packaging.examples import Examples
 from modelyard.packaging.schemas import BundleAnswer, ExampleAnswer
 from modelyard.packaging.service import PackagingService

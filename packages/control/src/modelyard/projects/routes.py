@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 from modelyard.projects.schemas import AnnouncedAnswer, ProjectAnswer, ProjectBody
 from modelyard.projects.service import Incoming, ProjectService

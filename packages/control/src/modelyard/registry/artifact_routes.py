@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import Depends, Header, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,6 +17,7 @@ from modelyard.http.errors import error_response
 from modelyard.http.guard import Requires
 from modelyard.http.request_ids import request_id_of
 from modelyard.http.revision import is_known
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 from modelyard.registry.artifact_schemas import ArtifactsAnswer
 from modelyard.registry.artifacts import Artifacts, Fetched

@@ -4,10 +4,11 @@ promotion's.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from modelyard.http.guard import Requires
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 from modelyard.registry.editing import Editing
 from modelyard.registry.reads.routes import PREFIX

@@ -3,11 +3,12 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from modelyard.http.guard import Requires
 from modelyard.http.middleware.authentication import ANNOUNCEMENTS, caller_of
 from modelyard.http.own_tenant import OF_OWN_TENANT
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import Field
 
 from modelyard.http.bodies import RequestBody
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission
 from modelyard.subscriptions.usage import Usage
 from modelyard.subscriptions.usage_rows import UsageRow

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.http.guard import Requires
 from modelyard.http.moment import Moment
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.ports.clock import Clock
 from modelyard.principals import Permission, Principal

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 from modelyard.subscriptions.rules import Issuers, LimitsOfApis
 from modelyard.subscriptions.schemas import (

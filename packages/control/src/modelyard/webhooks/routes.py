@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
 from modelyard.webhooks.catalogue import EVENT_TYPES

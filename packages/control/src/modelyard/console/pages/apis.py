@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/apis"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
@@ -15,6 +15,7 @@ from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
 from modelyard.console.snippets import snippets
 from modelyard.errors import Invalid
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/deployments"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
@@ -11,6 +11,7 @@ from modelyard.console.forms import Form
 from modelyard.console.pictures.timeline import timeline
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR
 
 _API = "/api/v1/ml/registry/models"

@@ -3,12 +3,13 @@
 On an empty installation, how to begin.
 """
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import Part
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import ApiOf, page_router
+from modelyard.http.routing import APIRouter
 
 _MOST = 8
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import ApiError, at
@@ -13,6 +13,7 @@ from modelyard.console.rendering import Pages
 from modelyard.console.rollout_forms import rollout_of
 from modelyard.console.routing import PAGE_ROWS, ApiOf, as_api_error, page_router
 from modelyard.errors import Invalid, NotFound
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/rollouts"

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import Api, ApiError, at
 from modelyard.console.forms import Form
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR
 from modelyard.principals import Role
 

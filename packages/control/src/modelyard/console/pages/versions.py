@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
 from modelyard.console.pictures.lineage import lineage_picture
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import ApiOf, page_router
+from modelyard.http.routing import APIRouter
 
 _API = "/api/v1/ml/registry/models"
 _TABS = ("overview", "files", "lineage", "findings")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from modelyard.gateway.publishing.addresses import ip_addresses, public_addresses
 from modelyard.gateway.publishing.counting import Counting
@@ -15,6 +15,7 @@ from modelyard.gateway.publishing.schemas import CountersRequest, GatewayStatusA
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.gateway_node.control_plane import WAIT_SECONDS
 from modelyard.http.guard import Requires
+from modelyard.http.routing import APIRouter
 from modelyard.principals import FIRST_TENANT, Permission, Principal
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]

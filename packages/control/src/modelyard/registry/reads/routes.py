@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.response_cache import cacheable
+from modelyard.http.routing import APIRouter
 from modelyard.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 from modelyard.principals import Permission, Principal
 from modelyard.registry.reads.service import RegistryReads
