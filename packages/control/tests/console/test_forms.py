@@ -1,6 +1,7 @@
 """What is done on pages, without JavaScript: each form does what the API's call does, and says what it refused."""
 
 import re
+from typing import Any
 
 import pytest
 from console_world import Installation
@@ -49,15 +50,46 @@ class TestTokens:
 
 
 class TestWebhooks:
-    def test_one_is_made_and_deleted(self, installation: Installation) -> None:
-        reader, form = installation.reader("admin"), {"url": "https://example.com/hook", "event_types": "job.failed"}
+    def test_one_is_made_changed_paused_and_deleted(self, installation: Installation) -> None:
+        reader, form = installation.reader("admin"), {"url": "https://example.com/own", "event_types": "job.failed"}
         made = reader.post("/console/settings/webhooks", data=form)
         assert made.status_code == 200, made.text
         assert "shown once" in made.text
-        (webhook,) = installation.platform.operator.get("/api/v1/webhooks").json()["webhooks"]
+        webhook = _webhook(installation, form["url"])
         assert webhook["event_types"] == ["job.failed"]
-        assert reader.post("/console/settings/webhooks/delete", data={"webhook_id": webhook["webhook_id"]}).is_redirect
-        assert "example.com" not in reader.get("/console/settings/webhooks").text
+        page = f"/console/settings/webhooks/{webhook['webhook_id']}"
+        change = {**form, "event_types": "request.*, job.failed", "description": "ours", "revision": "1"}
+        assert reader.post(page, data=change).is_redirect
+        assert _webhook(installation, form["url"])["event_types"] == ["job.failed", "request.*"]
+        stale = reader.post(page, data={**change, "description": "theirs"})
+        assert (stale.status_code, 'name="description" type="text" value="theirs"' in stale.text) == (412, True)
+        assert reader.post(f"{page}/active", data={"is_active": "no"}).is_redirect
+        assert _webhook(installation, form["url"])["status"] == "paused"
+        assert reader.post(f"{page}/delete").is_redirect
+        assert "example.com/own" not in reader.get("/console/settings/webhooks").text
+
+    def test_a_new_secret_is_shown_once(self, installation: Installation) -> None:
+        reader, page = installation.reader("admin"), f"/console/settings/webhooks/{installation.ids['webhook_id']}"
+        assert "For an hour deliveries are signed with both" in reader.get(f"{page}/rotate?overlap=3600").text
+        made = reader.post(f"{page}/rotate", data={"overlap_seconds": "3600"})
+        assert re.search(r"whsec_\w+", made.text)
+        after = reader.get(page).text
+        assert "whsec_" not in after
+        assert "The one before signs too until" in after
+
+    def test_a_delivery_is_read_and_sent_again(self, installation: Installation) -> None:
+        reader, page = installation.reader("admin"), f"/console/settings/webhooks/{installation.ids['webhook_id']}"
+        one = f"{page}/deliveries/{installation.ids['delivery_id']}"
+        assert "io.modelyard.webhook.test" in reader.get(one).text
+        again = reader.post(f"{one}/replay")
+        assert again.status_code == 303, again.text
+        assert again.headers["location"] != one
+        assert reader.get(again.headers["location"]).status_code == 200
+        dead = reader.get(f"{page}?status=dead").text
+        assert "None is like that." in dead
+        backwards = {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+        refused = reader.post(f"{page}/replay", data=backwards)
+        assert (refused.status_code, "before &#39;to&#39;" in refused.text) == (400, True)
 
     def test_only_administrators_see_them(self, installation: Installation) -> None:
         reader = installation.reader("developer")
@@ -128,3 +160,10 @@ def test_a_command_for_what_is_not_there_is_a_page_that_says_so(installation: In
     answer = installation.reader("admin").post(f"/console/{path}", data={"reason": ""})
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
+
+
+def _webhook(installation: Installation, url: str) -> dict[str, Any]:
+    (found,) = (
+        one for one in installation.platform.operator.get("/api/v1/webhooks").json()["webhooks"] if one["url"] == url
+    )
+    return dict(found)

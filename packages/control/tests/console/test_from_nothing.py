@@ -70,7 +70,7 @@ def _member(admin: Page, subject: str, role: str) -> str:
     expect(admin.get_by_role("rowheader", name=subject)).to_be_visible()
     admin.goto("/console/settings/tokens")
     admin.get_by_label("Name").fill("console")
-    admin.get_by_label("Member").fill(subject)
+    admin.get_by_label("Member (you, if empty)").fill(subject)
     admin.get_by_role("button", name="Make token").click()
     return admin.locator(".secret pre").inner_text()
 

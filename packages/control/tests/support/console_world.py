@@ -131,6 +131,12 @@ def fill(platform: Platform) -> Installation:
     assert deployment["status"] == "ready", deployment
     jobs = developer.get("/mlops/jobs").json()["jobs"]
     rollout_id = _roll_out(platform, developer, platform.at(tokens["approver"]))
+    webhook = {"url": "https://example.com/hook", "description": "The team's channel", "event_types": ["job.failed"]}
+    made = admin.post("/api/v1/webhooks", json=webhook).json()
+    sent = admin.post(f"/api/v1/webhooks/{made['webhook']['webhook_id']}/test").json()
+    nightly = {"model_name": "churn", "cron": "30 3 * * *", "description": "As the data comes in"}
+    schedule = developer.post("/api/v1/schedules", json=nightly)
+    assert schedule.status_code == 201, schedule.text
     return Installation(
         platform,
         tokens,
@@ -138,6 +144,9 @@ def fill(platform: Platform) -> Installation:
             "deployment_id": deployment["deployment_id"],
             "request_id": waiting,
             "rollout_id": rollout_id,
+            "webhook_id": made["webhook"]["webhook_id"],
+            "delivery_id": sent["delivery_id"],
+            "schedule_id": schedule.json()["schedule_id"],
             "failed_job_id": next(job["job_id"] for job in jobs if job["status"] == "failed"),
             "job_id": next(job["job_id"] for job in jobs if job["status"] == "succeeded"),
         },

@@ -20,7 +20,7 @@ from modelyard.http.middleware.authentication import as_principal, principal_of
 from modelyard.http.request_ids import request_id_of
 
 Json = dict[str, Any]
-Query = Mapping[str, str | int | None]
+Query = Mapping[str, str | int | Sequence[str] | None]
 
 _HANDED_ON = ("asgi", "http_version", "scheme", "client", "server", "state", "app")
 _UNKNOWN = "the API gave no reason"
@@ -92,13 +92,22 @@ class Api:
         """What a POST answers. Raises as `get` does."""
         return await self._call("POST", path, query=query, body={} if body is None else body)
 
-    async def put(self, path: str, body: Json) -> Json:
-        """What a PUT answers. Raises as `get` does."""
-        return await self._call("PUT", path, body=body)
+    async def put(self, path: str, body: Json, *, revision: int | None = None) -> Json:
+        """What a PUT answers. Raises as `get` does.
 
-    async def patch(self, path: str, body: Json) -> Json:
-        """What a PATCH answers. Raises as `get` does."""
-        return await self._call("PATCH", path, body=body)
+        Args:
+            revision: that the change is based on; the API refuses it when there is a newer one.
+        """
+        return await self._call("PUT", path, body=body, headers=_if_match(revision))
+
+    async def patch(self, path: str, body: Json, *, revision: int | None = None) -> Json:
+        """What a PATCH answers. Takes and raises what `put` does."""
+        return await self._call("PATCH", path, body=body, headers=_if_match(revision))
+
+    async def send(self, path: str, piece: bytes, *, offset: int) -> Json:
+        """What a PATCH with a piece of a file answers. Raises as `get` does."""
+        headers = [(b"content-type", b"application/offset+octet-stream"), (b"upload-offset", str(offset).encode())]
+        return await self._call("PATCH", path, content=piece, headers=headers)
 
     async def delete(self, path: str, query: Query | None = None) -> Json:
         """What a DELETE answers; nothing is an empty object. Raises as `get` does."""
@@ -129,11 +138,22 @@ class Api:
         scope = self._scope("GET", path, query=self._outer["query_string"], headers=headers)
         await self._app(scope, receive, send)
 
-    async def _call(self, method: str, path: str, *, query: Query | None = None, body: Json | None = None) -> Json:
-        content = b"" if body is None else json.dumps(body).encode()
-        headers = [(b"accept", b"application/json")]
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Json | None = None,
+        content: bytes = b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> Json:
+        headers = [(b"accept", b"application/json"), *headers]
         if body is not None:
-            headers += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+            content = json.dumps(body).encode()
+            headers.append((b"content-type", b"application/json"))
+        if content:
+            headers.append((b"content-length", str(len(content)).encode()))
         answer = _Answer(content)
         scope = self._scope(method, path, query=_encoded(query or {}), headers=headers)
         try:
@@ -200,10 +220,17 @@ class _Answer:
         )
 
 
+def _if_match(revision: int | None) -> Sequence[tuple[bytes, bytes]]:
+    return () if revision is None else [(b"if-match", f'"{revision}"'.encode())]
+
+
 def _encoded(query: Query) -> bytes:
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         if value is None or value == "":
+            continue
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            pairs += [(name, one) for one in value]
             continue
         pairs.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
     return urlencode(pairs).encode()

@@ -1,6 +1,7 @@
 """Numbers that people write into forms. Pure."""
 
 import math
+from collections.abc import Mapping
 
 from modelyard.errors import Invalid
 
@@ -28,3 +29,13 @@ def decimal(name: str, text: str) -> float:
     if not math.isfinite(value):
         raise Invalid(f"{name}: expected a number, got {text[:40]!r}", code="form_invalid", field=name)
     return value
+
+
+def given_whole(form: Mapping[str, str], name: str) -> int | None:
+    """A whole number that may be left out. Raises as `whole_number` does."""
+    return whole_number(name, form[name]) if form.get(name, "").strip() else None
+
+
+def given_decimal(form: Mapping[str, str], name: str) -> float | None:
+    """A number that may be left out. Raises as `whole_number` does."""
+    return decimal(name, form[name]) if form.get(name, "").strip() else None

@@ -13,15 +13,19 @@ from modelyard.console.login import login_routes
 from modelyard.console.pages.activity import activity_routes
 from modelyard.console.pages.apis import api_routes
 from modelyard.console.pages.approvals import approval_routes
+from modelyard.console.pages.deploying import deploying_routes
 from modelyard.console.pages.deployments import deployment_routes
 from modelyard.console.pages.jobs import job_routes
+from modelyard.console.pages.members import member_routes, token_routes
 from modelyard.console.pages.model import model_routes
 from modelyard.console.pages.models import model_list_routes
 from modelyard.console.pages.now import now_routes
 from modelyard.console.pages.rollouts import rollout_routes
 from modelyard.console.pages.schedules import schedule_routes
 from modelyard.console.pages.settings import settings_routes
+from modelyard.console.pages.uploads import STREAMED, upload_routes
 from modelyard.console.pages.versions import version_routes
+from modelyard.console.pages.webhooks import webhook_routes
 from modelyard.console.passing import passing_routes
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import page_router
@@ -48,22 +52,28 @@ def console(*, sessions: Sessions, identity: Identity | None = None, base: str =
     groups: Sequence[APIRouter] = [
         now_routes(pages),
         model_list_routes(pages),
+        upload_routes(pages),
         version_routes(pages),
         model_routes(pages),
         approval_routes(pages),
         job_routes(pages),
+        deploying_routes(pages),
         deployment_routes(pages),
         api_routes(pages),
         rollout_routes(pages),
         schedule_routes(pages),
         activity_routes(pages),
         settings_routes(pages),
+        member_routes(pages),
+        token_routes(pages),
+        webhook_routes(pages),
         _nothing(pages),
     ]
     return app.Pages(
         routers=[static.routes(), *logins, passing_routes(), *groups],
         public=public,
         forms=(f"{PREFIX}/",),
+        streamed=STREAMED,
         middleware=[Middleware(ConsoleSession, sessions=sessions, addresses=addresses, public=public)],
     )
 

@@ -29,7 +29,9 @@ _TITLES = {
     HTTPStatus.CONFLICT: "Somebody was faster, or the time is not right",
     HTTPStatus.PRECONDITION_FAILED: "Somebody changed this meanwhile",
     HTTPStatus.SERVICE_UNAVAILABLE: "The platform does not answer just now",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is too large",
 }
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large"}
 
 
 def page_router(pages: Pages) -> APIRouter:
@@ -78,7 +80,8 @@ def _expected(exc: Exception) -> ApiError | None:
             status=HTTPStatus.BAD_REQUEST, code="request_invalid", message=f"{field}: {first['msg']}", field=field
         )
     if isinstance(exc, HTTPException):
-        return ApiError(status=exc.status_code, code="not_found", message=str(exc.detail).lower())
+        code = _CODES.get(HTTPStatus(exc.status_code), "not_found")
+        return ApiError(status=exc.status_code, code=code, message=str(exc.detail).lower())
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from fastapi import Depends, FastAPI
@@ -41,12 +41,14 @@ class Pages:
         routers: its routes; each names a permission or is public.
         public: paths that are open to everybody.
         forms: the beginnings of the paths whose bodies are forms.
+        streamed: the beginnings of the paths that take a file, each with the limit of its bodies.
         middleware: what knows the callers of pages. It comes before the callers of the API are authenticated.
     """
 
     routers: Sequence[APIRouter] = ()
     public: frozenset[str] = frozenset()
     forms: tuple[str, ...] = ()
+    streamed: Mapping[str, int] = field(default_factory=dict)
     middleware: Sequence[Middleware] = ()
 
 
@@ -91,7 +93,7 @@ def create_app(
     add_error_handlers(app)
     # The last one is the first that a request comes to.
     app.add_middleware(JsonByDefault, forms=shown.forms)
-    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed=streamed)
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, streamed={**streamed, **shown.streamed})
     app.add_middleware(Authentication, access=access, database=database, public=shown.public)
     cache = ResponseCache(ttl_seconds=cache_seconds)
     app.add_middleware(CachedReads, access=access, database=database, cache=cache, fast_path=fast_path)

@@ -289,6 +289,7 @@ class StatusAnswer(Answer):
     jobs: dict[str, int]
     models: int
     deployments: dict[str, int]
+    targets: list[str] = Field(description="where deployments can run; the first one where none is named")
     uptime_seconds: float
 
 

@@ -60,6 +60,7 @@ class PlatformStatus:
             jobs=self._jobs.count_by_status(principal),
             models=self._registry.count(principal),
             deployments=self._deployments.count_by_status(principal),
+            targets=list(self._targets),
             uptime_seconds=(self._clock.now() - self._started_at).total_seconds(),
         )
 

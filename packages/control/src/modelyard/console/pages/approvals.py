@@ -1,40 +1,32 @@
 """Who asks what into production: the evidence beside production's, the policy as a checklist, the decision."""
 
-from typing import Annotated
-
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
 from modelyard.console.forms import Form
+from modelyard.console.lists import ListPage, add_list
 from modelyard.console.rendering import Pages
-from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.console.routing import ApiOf, page_router
 from modelyard.errors import NotFound
 from modelyard.http.routing import APIRouter
-from modelyard.paging import MAX_CURSOR
 
 _API = "/api/v1/ml/registry"
 _PATH = f"{PREFIX}/approvals"
+_LIST = ListPage(
+    path=_PATH,
+    of=f"{_API}/requests",
+    template="approvals/list.html",
+    filters={"name": "", "status": "requested"},
+    everything=frozenset({"all"}),
+)
 _DECISIONS = ("approve", "reject", "withdraw")
 
 
 def approval_routes(pages: Pages) -> APIRouter:
     """`/console/approvals`."""
     router = page_router(pages)
-
-    @router.get(_PATH)
-    async def approvals(
-        request: Request,
-        api: ApiOf,
-        name: str = "",
-        status: str = "requested",
-        cursor: Annotated[str, Query(max_length=MAX_CURSOR)] = "",
-    ) -> Response:
-        query = {"name": name, "status": status, "cursor": cursor}
-        page = await api.get(
-            f"{_API}/requests", {**query, "status": "" if status == "all" else status, "limit": PAGE_ROWS}
-        )
-        return pages.render(request, "approvals/list.html", {"page": page, "query": query})
+    add_list(router, pages, _LIST)
 
     @router.get(f"{_PATH}/{{name}}/{{request_id}}")
     async def approval(request: Request, api: ApiOf, name: str, request_id: str) -> Response:

@@ -3,24 +3,31 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import at
 from modelyard.console.form_numbers import whole_number
 from modelyard.console.forms import Form
+from modelyard.console.lists import ListPage, add_list
 from modelyard.console.rendering import Pages
-from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.console.routing import ApiOf, page_router
 from modelyard.console.snippets import snippets
 from modelyard.errors import Invalid
 from modelyard.http.routing import APIRouter
-from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/deployments"
 _API = "/api/v1/deployments"
 _STATUSES = ("pending", "starting", "ready", "degraded", "draining", "stopped", "failed")
+_LIST = ListPage(
+    path=_PATH,
+    of=_API,
+    template="deployments/list.html",
+    filters={"model_name": "", "target": "", "status": ""},
+    words={"statuses": _STATUSES},
+)
 _CHANGES = ("replicas", "version")
 _VERSIONS = "/api/v1/ml/registry/models"
 _NO_EXAMPLE = {"inputs": [[0.0]]}
@@ -30,19 +37,7 @@ _NO_EXAMPLE = {"inputs": [[0.0]]}
 def deployment_routes(pages: Pages) -> APIRouter:
     """`/console/deployments`."""
     router = page_router(pages)
-
-    @router.get(_PATH)
-    async def deployments(
-        request: Request,
-        api: ApiOf,
-        model_name: str = "",
-        target: str = "",
-        status: str = "",
-        cursor: Annotated[str, Query(max_length=MAX_CURSOR)] = "",
-    ) -> Response:
-        query = {"model_name": model_name, "target": target, "status": status, "cursor": cursor}
-        page = await api.get(_API, {**query, "limit": PAGE_ROWS})
-        return pages.render(request, "deployments/list.html", {"page": page, "query": query, "statuses": _STATUSES})
+    add_list(router, pages, _LIST)
 
     @router.get(f"{_PATH}/{{deployment_id}}")
     async def deployment(request: Request, api: ApiOf, deployment_id: str) -> Response:
@@ -80,11 +75,6 @@ def deployment_routes(pages: Pages) -> APIRouter:
         """Replicas or the version, whichever the form names."""
         wanted = {name: whole_number(name, form[name]) for name in _CHANGES if form.get(name)}
         await api.patch(at(_API, deployment_id), dict(wanted))
-        return pages.go(at(_PATH, deployment_id))
-
-    @router.post(f"{_PATH}/{{deployment_id}}/stop")
-    async def stop(api: ApiOf, deployment_id: str) -> Response:
-        await api.delete(at(_API, deployment_id))
         return pages.go(at(_PATH, deployment_id))
 
     return router

@@ -1,53 +1,50 @@
 """Jobs: the list, one with its log as it comes, and the form that trains a script or deploys what it trains."""
 
-from collections.abc import Mapping
-from typing import Annotated
-
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import ApiError, at
-from modelyard.console.forms import Form
+from modelyard.console.confirmation import Removal, confirm
+from modelyard.console.forms import SentForm
+from modelyard.console.lists import ListPage, add_list
 from modelyard.console.rendering import Pages
-from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.console.routing import ApiOf, as_api_error, page_router
+from modelyard.console.script_forms import script_of
+from modelyard.errors import Invalid
 from modelyard.http.routing import APIRouter
-from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/jobs"
 _API = "/mlops/jobs"
 _STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 _KINDS = ("training", "one_click", "retraining", "deployment", "registration", "image", "import", "deletion")
 _BEGINNINGS = {"train": "/mlops/training/upload", "deploy": "/mlops/deploy"}
+_LIST = ListPage(
+    path=_PATH,
+    of=_API,
+    template="jobs/list.html",
+    filters={"kind": "", "status": "", "model_name": ""},
+    words={"statuses": _STATUSES, "kinds": _KINDS},
+)
 
 
 def job_routes(pages: Pages) -> APIRouter:
     """`/console/jobs`."""
     router = page_router(pages)
-
-    @router.get(_PATH)
-    async def jobs(
-        request: Request,
-        api: ApiOf,
-        kind: str = "",
-        status: str = "",
-        model_name: str = "",
-        cursor: Annotated[str, Query(max_length=MAX_CURSOR)] = "",
-    ) -> Response:
-        query = {"kind": kind, "status": status, "model_name": model_name, "cursor": cursor}
-        page = await api.get(_API, {**query, "limit": PAGE_ROWS})
-        context = {"page": page, "query": query, "statuses": _STATUSES, "kinds": _KINDS}
-        return pages.render(request, "jobs/list.html", context)
+    add_list(router, pages, _LIST)
 
     @router.get(f"{_PATH}/new")
     async def form_of_a_script(request: Request, model: str = "") -> Response:
         return pages.render(request, "jobs/new.html", {"filled": {"model_name": model}, "error": None})
 
     @router.post(f"{_PATH}/new")
-    async def begin(request: Request, api: ApiOf, form: Form) -> Response:
+    async def begin(request: Request, api: ApiOf, sent: SentForm) -> Response:
         try:
-            begun = await api.post(_BEGINNINGS.get(form.get("what", ""), _BEGINNINGS["train"]), _script(form))
-        except ApiError as error:
-            return pages.render(request, "jobs/new.html", {"filled": form, "error": error}, status=error.status)
+            wanted = _BEGINNINGS.get(sent.fields.get("what", ""), _BEGINNINGS["train"])
+            begun = await api.post(wanted, await script_of(sent))
+        except (ApiError, Invalid) as exc:
+            error = as_api_error(exc)
+            context = {"filled": sent.fields, "error": error}
+            return pages.render(request, "jobs/new.html", context, status=error.status)
         return pages.go(at(_PATH, str(begun["job_id"])))
 
     @router.get(f"{_PATH}/{{job_id}}")
@@ -55,17 +52,23 @@ def job_routes(pages: Pages) -> APIRouter:
         found = await api.get(at(_API, job_id))
         return pages.render(request, "jobs/one.html", {"job": found})
 
+    @router.get(f"{_PATH}/{{job_id}}/cancel")
+    async def ask_to_cancel(request: Request, api: ApiOf, job_id: str) -> Response:
+        job = await api.get(at(_API, job_id))
+        kind = job["kind"].replace("_", " ")
+        removal = Removal(
+            heading=f"Cancel the {kind} of {job['model_name']}?",
+            loss="What it has done so far is given up. Its log stays.",
+            facts=[("Job", job["job_id"]), ("Status", job["status"]), ("Phase", job["phase"] or "waits")],
+            button="Cancel the job",
+            permission="jobs:write",
+            back=at(_PATH, job_id),
+        )
+        return confirm(pages, request, removal)
+
     @router.post(f"{_PATH}/{{job_id}}/cancel")
     async def cancel(api: ApiOf, job_id: str) -> Response:
         await api.post(f"{at(_API, job_id)}/cancel")
         return pages.go(at(_PATH, job_id))
 
     return router
-
-
-def _script(form: Mapping[str, str]) -> dict[str, object]:
-    """What the API takes of the form. Requirements are a line each; without any, the script's own block counts."""
-    body: dict[str, object] = {name: form.get(name, "") for name in ("script_name", "script_content", "model_name")}
-    if requirements := [line.strip() for line in form.get("requirements", "").splitlines() if line.strip()]:
-        body["requirements"] = requirements
-    return body

@@ -1,46 +1,41 @@
 """Roll-outs: the list, and one with its steps, weights and findings, and what pauses, promotes or aborts it."""
 
-from typing import Annotated
-
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
 from modelyard.console.api import ApiError, at
 from modelyard.console.forms import Form
+from modelyard.console.lists import ListPage, add_list
 from modelyard.console.pictures.evidence import evidence_picture
 from modelyard.console.pictures.steps import stairs
 from modelyard.console.rendering import Pages
 from modelyard.console.rollout_forms import rollout_of
-from modelyard.console.routing import PAGE_ROWS, ApiOf, as_api_error, page_router
+from modelyard.console.routing import ApiOf, as_api_error, page_router
 from modelyard.errors import Invalid, NotFound
 from modelyard.http.routing import APIRouter
-from modelyard.paging import MAX_CURSOR
 
 _PATH = f"{PREFIX}/rollouts"
 _API = "/api/v1/rollouts"
 _STATUSES = ("pending", "running", "paused", "waiting", "warm", "done", "rolling_back", "rolled_back")
+_LIST = ListPage(
+    path=_PATH,
+    of=_API,
+    template="rollouts/list.html",
+    filters={"name": "", "status": ""},
+    words={"statuses": _STATUSES},
+)
 _COMMANDS = ("pause", "resume", "promote", "abort")
 
 
 def rollout_routes(pages: Pages) -> APIRouter:
     """`/console/rollouts`."""
     router = page_router(pages)
-
-    @router.get(_PATH)
-    async def rollouts(
-        request: Request,
-        api: ApiOf,
-        name: str = "",
-        status: str = "",
-        cursor: Annotated[str, Query(max_length=MAX_CURSOR)] = "",
-    ) -> Response:
-        query = {"name": name, "status": status, "cursor": cursor}
-        page = await api.get(_API, {**query, "limit": PAGE_ROWS})
-        return pages.render(request, "rollouts/list.html", {"page": page, "query": query, "statuses": _STATUSES})
+    add_list(router, pages, _LIST)
 
     @router.get(f"{_PATH}/new")
-    async def form_of_a_rollout(request: Request, name: str = "") -> Response:
-        return pages.render(request, "rollouts/new.html", {"filled": {"name": name}, "error": None})
+    async def form_of_a_rollout(request: Request, name: str = "", version: str = "") -> Response:
+        filled = {"name": name, "version": version}
+        return pages.render(request, "rollouts/new.html", {"filled": filled, "error": None})
 
     @router.post(f"{_PATH}/new")
     async def begin(request: Request, api: ApiOf, form: Form) -> Response:

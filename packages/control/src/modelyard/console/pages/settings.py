@@ -1,40 +1,34 @@
-"""Who may do what, and what hears of it: members, tokens, webhooks, and the platform's components and targets."""
+"""Settings: where they begin, the platform's own page, and the shape of the pages that are a list with a form below."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Request, Response
 
 from modelyard.console.addresses import PREFIX
-from modelyard.console.api import Api, ApiError, at
-from modelyard.console.forms import Form
+from modelyard.console.api import Api, ApiError, Json
+from modelyard.console.lists import ListPage, render_list
 from modelyard.console.rendering import Pages
-from modelyard.console.routing import PAGE_ROWS, ApiOf, page_router
+from modelyard.console.routing import ApiOf, page_router
+from modelyard.errors import NotFound
+from modelyard.http.known_queries import passes_query_on
 from modelyard.http.routing import APIRouter
-from modelyard.paging import MAX_CURSOR
-from modelyard.principals import Role
+from modelyard.paging import MAX_LIMIT
 
-_PATH = f"{PREFIX}/settings"
-_MEMBERS, _TOKENS, _WEBHOOKS = "/api/v1/access/members", "/api/v1/access/tokens", "/api/v1/webhooks"
-_LISTS = {"members": _MEMBERS, "tokens": _TOKENS, "webhooks": _WEBHOOKS}
-_DAY_SECONDS = 24 * 3600
-_LIFETIMES = {"30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
-_Cursor = Annotated[str, Query(max_length=MAX_CURSOR)]
+SETTINGS = f"{PREFIX}/settings"
+_MOST_PAGES = 25
 
 
 def settings_routes(pages: Pages) -> APIRouter:
-    """`/console/settings`: a page for each kind, with the forms that change it."""
-    router, lists = page_router(pages), _Lists(pages)
-    _add_members(router, pages, lists)
-    _add_tokens(router, pages, lists)
-    _add_webhooks(router, pages, lists)
+    """`/console/settings`."""
+    router = page_router(pages)
 
-    @router.get(_PATH)
+    @router.get(SETTINGS)
     async def settings() -> Response:
-        return pages.go(f"{_PATH}/members")
+        return pages.go(f"{SETTINGS}/members")
 
-    @router.get(f"{_PATH}/platform")
+    @router.get(f"{SETTINGS}/platform")
     async def platform(request: Request, api: ApiOf) -> Response:
         parts = await api.parts(
             me=("Who you are", api.get("/api/v1/access/whoami")), status=("Platform", api.get("/mlops/status"))
@@ -44,111 +38,67 @@ def settings_routes(pages: Pages) -> APIRouter:
     return router
 
 
-class _Lists:
-    """The pages of the kinds that are lists with a form below."""
+class ListWithForm:
+    """A list with a form below, which makes one more.
 
-    def __init__(self, pages: Pages) -> None:
+    Args:
+        shown: the list; what the form makes is posted to its path of the API.
+    """
+
+    def __init__(self, pages: Pages, shown: ListPage) -> None:
         self._pages = pages
+        self._shown = shown
+
+    def add(self, router: APIRouter) -> None:
+        """The route that shows it."""
+
+        @router.get(self._shown.path, dependencies=[Depends(passes_query_on)])
+        async def show(request: Request, api: ApiOf) -> Response:
+            return await self.show(request, api)
 
     async def show(
         self,
         request: Request,
         api: Api,
-        kind: str,
         *,
-        cursor: str = "",
         made: str | None = None,
         failed: tuple[ApiError, Mapping[str, str]] | None = None,
     ) -> Response:
-        """The page of a kind; with the secret of what was just made, or with what was refused."""
-        page = await api.get(_LISTS[kind], {"limit": PAGE_ROWS, "cursor": cursor})
+        """The page; with the secret of what was just made, or with what was refused."""
+        query = self._shown.asked(request)
+        page = await api.get(self._shown.of, self._shown.question(query))
         error, filled = failed or (None, {})
-        context = {
-            "page": page,
-            "query": {"cursor": cursor},
-            "roles": [(role.value, role.value) for role in Role],
-            "lifetimes": _LIFETIMES.items(),
-            "made": made,
-            "error": error,
-            "filled": filled,
-        }
-        return self._pages.render(
-            request, f"settings/{kind}.html", context, status=HTTPStatus.OK if error is None else error.status
-        )
+        status = HTTPStatus.OK if error is None else error.status
+        context = {"made": made, "error": error, "filled": filled}
+        return render_list(self._pages, request, self._shown, page, query, status=status, **context)
 
-    async def make(
-        self, request: Request, api: Api, kind: str, form: Mapping[str, str], body: dict[str, Any]
-    ) -> Response:
-        """Make one of a kind; a secret is on the page that follows, and on no other."""
+    async def make(self, request: Request, api: Api, form: Mapping[str, str], body: dict[str, Any]) -> Response:
+        """Make one; a secret is on the page that follows, and on no other."""
         try:
-            made = await api.post(_LISTS[kind], body)
+            made = await api.post(self._shown.of, body)
         except ApiError as error:
-            return await self.show(request, api, kind, failed=(error, form))
+            return await self.show(request, api, failed=(error, form))
         if "secret" in made:
-            return await self.show(request, api, kind, made=str(made["secret"]))
-        return self._pages.go(f"{_PATH}/{kind}")
+            return await self.show(request, api, made=str(made["secret"]))
+        return self._pages.go(self._shown.path)
 
 
-def _add_members(router: APIRouter, pages: Pages, lists: _Lists) -> None:
-    @router.get(f"{_PATH}/members")
-    async def members(request: Request, api: ApiOf, cursor: _Cursor = "") -> Response:
-        return await lists.show(request, api, "members", cursor=cursor)
+async def find_in_list(api: Api, path: str, of: str, **wanted: str) -> Json:
+    """One of a list of which the API shows pages only, so that what is removed is named as it is.
 
-    @router.post(f"{_PATH}/members")
-    async def add_member(request: Request, api: ApiOf, form: Form) -> Response:
-        body = {name: form.get(name, "") for name in ("subject", "kind", "role")}
-        return await lists.make(request, api, "members", form, body)
+    Args:
+        of: the field of the API's answer that has the list.
 
-    @router.post(f"{_PATH}/members/role")
-    async def change_role(api: ApiOf, form: Form) -> Response:
-        await api.patch(at(_MEMBERS, form.get("subject", "")), {"role": form.get("role", "")})
-        return pages.go(f"{_PATH}/members")
-
-    @router.post(f"{_PATH}/members/remove")
-    async def remove_member(api: ApiOf, form: Form) -> Response:
-        await api.delete(at(_MEMBERS, form.get("subject", "")))
-        return pages.go(f"{_PATH}/members")
-
-
-def _add_tokens(router: APIRouter, pages: Pages, lists: _Lists) -> None:
-    @router.get(f"{_PATH}/tokens")
-    async def tokens(request: Request, api: ApiOf, cursor: _Cursor = "") -> Response:
-        return await lists.show(request, api, "tokens", cursor=cursor)
-
-    @router.post(f"{_PATH}/tokens")
-    async def make_token(request: Request, api: ApiOf, form: Form) -> Response:
-        days = form.get("days", "")
-        body = {
-            "name": form.get("name", ""),
-            "subject": form.get("subject", "").strip() or None,
-            "expires_in_seconds": int(days) * _DAY_SECONDS if days in _LIFETIMES and days else None,
-        }
-        return await lists.make(request, api, "tokens", form, body)
-
-    @router.post(f"{_PATH}/tokens/revoke")
-    async def revoke_token(api: ApiOf, form: Form) -> Response:
-        await api.delete(at(_TOKENS, form.get("token_id", "")))
-        return pages.go(f"{_PATH}/tokens")
-
-
-def _add_webhooks(router: APIRouter, pages: Pages, lists: _Lists) -> None:
-    @router.get(f"{_PATH}/webhooks")
-    async def webhooks(request: Request, api: ApiOf, cursor: _Cursor = "") -> Response:
-        return await lists.show(request, api, "webhooks", cursor=cursor)
-
-    @router.post(f"{_PATH}/webhooks")
-    async def make_webhook(request: Request, api: ApiOf, form: Form) -> Response:
-        body: dict[str, Any] = {"url": form.get("url", ""), "description": form.get("description", "")}
-        if types := form.get("event_types", "").replace(",", " ").split():
-            body["event_types"] = types
-        return await lists.make(request, api, "webhooks", form, body)
-
-    @router.post(f"{_PATH}/webhooks/delete")
-    async def delete_webhook(api: ApiOf, form: Form) -> Response:
-        await api.delete(at(_WEBHOOKS, form.get("webhook_id", "")))
-        return pages.go(f"{_PATH}/webhooks")
-
-    @router.post(f"{_PATH}/webhooks/test")
-    async def test_webhook(api: ApiOf, form: Form) -> Response:
-        await api.post(f"{at(_WEBHOOKS, form.get('webhook_id', ''))}/test")
-        return pages.go(f"{_PATH}/webhooks")
+    Raises:
+        NotFound: none is like that.
+        ApiError: the API refused.
+    """
+    cursor = ""
+    for _ in range(_MOST_PAGES):
+        page = await api.get(path, {"limit": MAX_LIMIT, "cursor": cursor})
+        for one in page[of]:
+            if all(one[name] == value for name, value in wanted.items()):
+                return dict(one)
+        if not (cursor := page["next_cursor"] or ""):
+            break
+    raise NotFound(f"there is nothing of the name '{next(iter(wanted.values()))[:80]}'", code="not_found")
