@@ -13,6 +13,9 @@ PAGES = {
         "Stop the deployment",
     ),
     "/console/jobs/{job_id}/cancel": ("jobs:write", "training of churn", "Cancel the job"),
+    "/console/apis/churn-v1/delete": ("gateway:write", "the API Churn scores", "Delete the API"),
+    "/console/gateway/version-sets/score/delete": ("gateway:write", "version set Scores", "Delete the version set"),
+    "/console/gateway/products/gold/delete": ("subscriptions:write", "the product Gold", "Delete the product"),
     "/console/schedules/{schedule_id}/delete": ("jobs:write", "the schedule of churn", "Delete the schedule"),
     "/console/settings/members/remove?subject=approver": ("members:write", "approver", "Remove the member"),
 }

@@ -130,6 +130,7 @@ def fill(platform: Platform) -> Installation:
     (deployment,) = developer.get("/api/v1/deployments").json()["deployments"]
     assert deployment["status"] == "ready", deployment
     jobs = developer.get("/mlops/jobs").json()["jobs"]
+    subscription_id = _open_to_callers(developer, admin)
     rollout_id = _roll_out(platform, developer, platform.at(tokens["approver"]))
     webhook = {"url": "https://example.com/hook", "description": "The team's channel", "event_types": ["job.failed"]}
     made = admin.post("/api/v1/webhooks", json=webhook).json()
@@ -144,6 +145,7 @@ def fill(platform: Platform) -> Installation:
             "deployment_id": deployment["deployment_id"],
             "request_id": waiting,
             "rollout_id": rollout_id,
+            "subscription_id": subscription_id,
             "webhook_id": made["webhook"]["webhook_id"],
             "delivery_id": sent["delivery_id"],
             "schedule_id": schedule.json()["schedule_id"],
@@ -151,6 +153,27 @@ def fill(platform: Platform) -> Installation:
             "job_id": next(job["job_id"] for job in jobs if job["status"] == "succeeded"),
         },
     )
+
+
+def _open_to_callers(developer: httpx.Client, admin: httpx.Client) -> str:
+    """An API of a version set in a product, with two revisions, a release and a subscriber; the subscription's id."""
+    gateway = "/api/v1/gateway"
+    version_set = {"display_name": "Scores", "versioning_scheme": "Header", "version_header_name": "api-version"}
+    api = {"display_name": "Churn scores", "path": "score", "api_version": "v1", "model_name": "churn"}
+    limits = {"rate": {"calls": 100, "seconds": 1}, "quota": {"calls": 10_000, "period": "day"}}
+    product = {"product_id": "gold", "display_name": "Gold", "api_ids": ["churn-v1"], "limits": limits}
+    subscription = {"display_name": "The shop", "scope": {"kind": "product", "name": "gold"}}
+    for client, path, body in (
+        (developer, "version-sets", {**version_set, "version_set_id": "score"}),
+        (developer, "apis", {**api, "api_id": "churn-v1", "api_version_set_id": "score"}),
+        (developer, "apis/churn-v1/releases", {"api_release_notes": "The first one"}),
+        (developer, "apis/churn-v1/revisions", {"model_name": "churn", "stage": "production"}),
+        (admin, "products", product),
+        (admin, "subscriptions", subscription),
+    ):
+        made = client.post(f"{gateway}/{path}", json=body)
+        assert made.status_code == 201, made.text
+    return str(made.json()["subscription"]["subscription_id"])
 
 
 def _roll_out(platform: Platform, developer: httpx.Client, approver: httpx.Client) -> str:

@@ -15,6 +15,7 @@ from modelyard.console.pages.apis import api_routes
 from modelyard.console.pages.approvals import approval_routes
 from modelyard.console.pages.deploying import deploying_routes
 from modelyard.console.pages.deployments import deployment_routes
+from modelyard.console.pages.gateway import gateway_routes
 from modelyard.console.pages.jobs import job_routes
 from modelyard.console.pages.members import member_routes, token_routes
 from modelyard.console.pages.model import model_routes
@@ -23,6 +24,7 @@ from modelyard.console.pages.now import now_routes
 from modelyard.console.pages.rollouts import rollout_routes
 from modelyard.console.pages.schedules import schedule_routes
 from modelyard.console.pages.settings import settings_routes
+from modelyard.console.pages.subscriptions import subscription_routes
 from modelyard.console.pages.uploads import STREAMED, upload_routes
 from modelyard.console.pages.versions import version_routes
 from modelyard.console.pages.webhooks import webhook_routes
@@ -60,6 +62,8 @@ def console(*, sessions: Sessions, identity: Identity | None = None, base: str =
         deploying_routes(pages),
         deployment_routes(pages),
         api_routes(pages),
+        gateway_routes(pages),
+        subscription_routes(pages),
         rollout_routes(pages),
         schedule_routes(pages),
         activity_routes(pages),

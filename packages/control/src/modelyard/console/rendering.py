@@ -31,19 +31,22 @@ class Place:
     key: str
     """With `g` before it, the keys that lead there."""
     needs: Permission
+    also: str | None = None
+    """Another path whose pages are below it."""
 
     def holds(self, path: str) -> bool:
         """Whether a page is below it."""
-        return path == self.path or (self.path != PREFIX and path.startswith(f"{self.path}/"))
+        below = [f"{begins}/" for begins in (self.path, self.also) if begins not in (None, PREFIX)]
+        return path == self.path or path.startswith(tuple(below))
 
 
 PLACES: Sequence[Place] = (
     Place("Now", PREFIX, "now", "n", Permission.IDENTITY_READ),
-    Place("Models", f"{PREFIX}/models", "models", "m", Permission.MODELS_READ),
+    Place("Models", f"{PREFIX}/models", "models", "m", Permission.MODELS_READ, f"{PREFIX}/uploads"),
     Place("Approvals", f"{PREFIX}/approvals", "approvals", "p", Permission.MODELS_READ),
     Place("Jobs", f"{PREFIX}/jobs", "jobs", "j", Permission.JOBS_READ),
     Place("Deployments", f"{PREFIX}/deployments", "deployments", "d", Permission.DEPLOYMENTS_READ),
-    Place("APIs", f"{PREFIX}/apis", "apis", "a", Permission.GATEWAY_READ),
+    Place("APIs", f"{PREFIX}/apis", "apis", "a", Permission.GATEWAY_READ, f"{PREFIX}/gateway"),
     Place("Roll-outs", f"{PREFIX}/rollouts", "rollouts", "r", Permission.GATEWAY_READ),
     Place("Schedules", f"{PREFIX}/schedules", "schedules", "h", Permission.JOBS_READ),
     Place("Activity", f"{PREFIX}/activity", "activity", "t", Permission.AUDIT_READ),
