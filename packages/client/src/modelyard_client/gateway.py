@@ -53,6 +53,8 @@ class Api:
     successor: str | None
     current_revision: int | None
     latest_revision: int
+    refused: str | None
+    """Why the gateway goes on with what was at its path before; None: it does not."""
 
     @classmethod
     def from_json(cls, value: object) -> "Api":
@@ -72,6 +74,7 @@ class Api:
             successor=fields.optional_text("successor"),
             current_revision=fields.optional_integer("current_revision"),
             latest_revision=fields.integer("latest_revision"),
+            refused=fields.optional_text("refused"),
         )
 
 
@@ -193,6 +196,8 @@ class GatewayStatus:
     addresses: tuple[str, ...]
     public_ip_addresses: tuple[str, ...]
     configuration: Mapping[str, Any]
+    refused: tuple[Mapping[str, Any], ...]
+    """What it does not take of one's own, and why; what that was before goes on."""
     nodes: tuple[Mapping[str, Any], ...]
 
     @classmethod
@@ -203,6 +208,7 @@ class GatewayStatus:
             addresses=tuple(fields.items("addresses")),
             public_ip_addresses=tuple(fields.items("public_ip_addresses")),
             configuration=fields.mapping("configuration"),
+            refused=tuple(fields.items("refused")),
             nodes=tuple(fields.items("nodes")),
         )
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tls_pairs import write_pair
 from modelyard.db import Database
 from modelyard.envoy.resources import typed
 from modelyard.gateway.publishing.domain import PublicationState
-from modelyard.gateway_node import FILTERS, Configuration
+from modelyard.gateway_node import FILTERS, Configuration, RouteRun
 from modelyard.gateway_node.applying import LINGER_SECONDS
 from modelyard.home import Home
 from modelyard.supervision.waiting import until
@@ -129,6 +129,7 @@ class Pusher:
             "keys": self._change_keys,
             "certificate": self._change_certificate,
             "refused": self._publish_nonsense,
+            "refused part": self._publish_bad_part,
         }
         names = [name for name in kinds if name != "removed version" or len(self._weights) > 1]
         kind = self._random.choice([name for name in names if name != "new version" or len(self._weights) < 5])
@@ -201,6 +202,19 @@ class Pusher:
         bad = configuration({}, [route("/", {f"nowhere-{self.done.total()}": 1})])
         await asyncio.to_thread(self._publishing.publish, bad)
         await asyncio.to_thread(self._wait, bad, PublicationState.REFUSED)
+
+    async def _publish_bad_part(self) -> None:
+        """What belongs to one tenant leads nowhere; all else is taken."""
+        good = self._configuration()
+        [host] = good.routes["virtual_hosts"]
+        bad = route("/bad", {f"nowhere-{self.done.total()}": 1})
+        mixed = replace(
+            good,
+            routes={**good.routes, "virtual_hosts": [{**host, "routes": [*host["routes"], bad]}]},
+            runs=(RouteRun(None, (0,), len(host["routes"])), RouteRun("acme/models/bad", (1,), 1)),
+        )
+        await asyncio.to_thread(self._publishing.publish, mixed)
+        await asyncio.to_thread(self._wait, mixed, PublicationState.APPLIED)
 
     async def _stop(self, version: Version) -> None:
         await asyncio.sleep(LINGER_SECONDS + 2)

@@ -17,6 +17,7 @@ from modelyard.adapters.clock.system import SystemClock
 from modelyard.audit.service import AuditLog
 from modelyard.db import Database
 from modelyard.gateway.publishing.counting import Counting
+from modelyard.gateway.publishing.refusals import Refusals
 from modelyard.gateway.publishing.routes import node_routes
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.http.app import create_app
@@ -34,6 +35,7 @@ def application(home: Path, key: str) -> FastAPI:
     database, clock = Database(f"sqlite:///{home / 'modelyard.db'}"), SystemClock()
     counting = Counting(database=database, clock=clock)
     audit = AuditLog(database=database, clock=clock)
+    refusals = Refusals(database=database, clock=clock, audit=audit)
     tokens = Tokens(database=database, clock=clock, audit=audit)
     failures = FailedLogins(clock=clock, most=100)
     access = AccessService(
@@ -43,7 +45,7 @@ def application(home: Path, key: str) -> FastAPI:
         access=access,
         database=database,
         sources=TrustedSources(listens_on="127.0.0.1"),
-        routers=[node_routes(publishing_of(home), counting, is_stopping=threading.Event().is_set)],
+        routers=[node_routes(publishing_of(home), refusals, counting, is_stopping=threading.Event().is_set)],
         is_ready=lambda: True,
         disk_full_reason=lambda: None,
     )

@@ -343,5 +343,6 @@ def _print(api: "Api", output: Output) -> None:
             "sunset": api.sunset_at,
             "successor": api.successor,
             "current revision": api.current_revision or "none: nothing is released yet",
+            "refused by the gateway": api.refused,
         }
     )

@@ -25,6 +25,11 @@ def status(*, output: OutputOption = Output.TABLE, url: UrlOption = None, home: 
         print_json(found)
         return
     print_facts({"addresses": ", ".join(found.addresses) or "none", "configuration": found.configuration["state"]})
+    if found.refused:
+        print_table(
+            ("refused", "tenant", "since", "why"),
+            ((each["subject"], each["tenant_id"], each["since"], each["reason"][:_SHOWN]) for each in found.refused),
+        )
     if found.nodes:
         print_table(
             ("node", "address", "envoy", "problem"),

@@ -1,10 +1,13 @@
 """The configuration of the gateway's nodes, from a state: compiled to the route table, and translated. Pure."""
 
+from collections.abc import Iterator
+from itertools import groupby
+
 from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
 from modelyard.gateway.envoy.access_filters import access_filters
 from modelyard.gateway.table import RouteTable
-from modelyard.gateway_node import Configuration
+from modelyard.gateway_node import Configuration, RouteRun
 from modelyard.subscriptions.access_table import AccessTable
 
 
@@ -22,7 +25,13 @@ def configuration_of(state: GatewayState, *, access: AccessTable, tls_port: int 
         endpoints=tuple(assignments(table)),
         routes=route_configuration(table, tls_port=tls_port),
         filters=access_filters(access, gateways=gateways) if _checks_anything(access, table) else {},
+        runs=tuple(_runs(table)),
     )
+
+
+def _runs(table: RouteTable) -> Iterator[RouteRun]:
+    for part, routes in groupby(table.routes, key=lambda route: route.part):
+        yield RouteRun(part.name, part.rank, len(list(routes)))
 
 
 def _checks_anything(access: AccessTable, table: RouteTable) -> bool:

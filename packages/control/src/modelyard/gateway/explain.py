@@ -41,10 +41,15 @@ class Explanation:
 
 
 class Explaining:
-    """Asks the table as it would be compiled now."""
+    """Asks the table as it would be compiled now.
 
-    def __init__(self, *, table: Callable[[], RouteTable]) -> None:
+    Args:
+        refused_routes: which parts of a tenant's routes nodes refuse, and why.
+    """
+
+    def __init__(self, *, table: Callable[[], RouteTable], refused_routes: Callable[[str], Mapping[str, str]]) -> None:
         self._table = table
+        self._refused_routes = refused_routes
 
     def explain(
         self, principal: Principal, url: str, *, method: str, headers: Mapping[str, Sequence[str]]
@@ -60,17 +65,22 @@ class Explaining:
             return Explanation(sentence=_REJECTED)
         if route.tenant_id != principal.tenant_id and not route.name.startswith(GATEWAY):
             return Explanation(sentence=_OTHERS)
+        sentence = f"{route.reason}{self._refused(route)}"
         if not isinstance(route.action, Forward):
-            return Explanation(sentence=route.reason, route=route)
+            return Explanation(sentence=sentence, route=route)
         whole = sum(each.weight for each in route.action.destinations)
         return Explanation(
-            sentence=route.reason,
+            sentence=sentence,
             route=route,
             destinations=[
                 (table.backends[each.backend], 100 * each.weight / whole) for each in route.action.destinations
             ],
             path=path_left(normal_path(request.path) or "/", route.action.strip),
         )
+
+    def _refused(self, route: Route) -> str:
+        why = self._refused_routes(route.tenant_id).get(route.part.name or "")
+        return "" if why is None else f"; but the gateway refuses that, and goes on as before: {why}"
 
 
 def _request(url: str, method: str, headers: Mapping[str, Sequence[str]]) -> Request:

@@ -1,9 +1,12 @@
 """The routes of version sets, APIs, revisions and releases."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
 
+from modelyard.gateway.compile import path_part
+from modelyard.gateway.domain import Api
 from modelyard.gateway.releases import Releases
 from modelyard.gateway.schemas import (
     ApiAnswer,
@@ -96,30 +99,35 @@ def version_set_routes(version_sets: VersionSets) -> APIRouter:
     return router
 
 
-def api_routes(gateway: GatewayService, clock: Clock) -> APIRouter:
+def api_routes(
+    gateway: GatewayService, clock: Clock, *, refused_routes: Callable[[str], Mapping[str, str]]
+) -> APIRouter:
     """APIs and their revisions."""
     router = APIRouter(prefix=f"{PREFIX}/apis", tags=["gateway"])
+
+    def answer(caller: Principal, *apis: Api) -> list[ApiAnswer]:
+        now, refused = clock.now(), refused_routes(caller.tenant_id)
+        return [ApiAnswer.of(each, now, refused=refused.get(path_part(each.tenant_id, each.path))) for each in apis]
 
     @router.get("", dependencies=OF_OWN_TENANT)
     def list_apis(caller: Read, api_version_set_id: Id = None, limit: Limit = 50, cursor: Cursor = None) -> ApisAnswer:
         """All APIs, or those of one version set, by id."""
         page = gateway.apis(caller, version_set_id=api_version_set_id, limit=limit, cursor=cursor)
-        now = clock.now()
-        return ApisAnswer(apis=[ApiAnswer.of(each, now) for each in page.items], next_cursor=page.next_cursor)
+        return ApisAnswer(apis=answer(caller, *page.items), next_cursor=page.next_cursor)
 
     @router.get("/{api_id}")
     def one_api(caller: Read, api_id: str, response: Response) -> ApiAnswer:
         """One API."""
         api = gateway.api(caller, api_id)
         set_etag(response, api.revision)
-        return ApiAnswer.of(api, clock.now())
+        return answer(caller, api)[0]
 
     @router.post("", status_code=201)
     def create_api(caller: Write, body: ApiRequest, response: Response) -> ApiAnswer:
         """Make an API with its first revision. It answers when that is released."""
         api = gateway.create_api(caller, _new_api(body))
         set_etag(response, api.revision)
-        return ApiAnswer.of(api, clock.now())
+        return answer(caller, api)[0]
 
     @router.patch("/{api_id}")
     def change_api(
@@ -128,7 +136,7 @@ def api_routes(gateway: GatewayService, clock: Clock) -> APIRouter:
         """Change an API, deprecate or retire it, or take that back."""
         api = gateway.change_api(caller, api_id, body.changes(), revision=expected)
         set_etag(response, api.revision)
-        return ApiAnswer.of(api, clock.now())
+        return answer(caller, api)[0]
 
     @router.delete("/{api_id}", status_code=204)
     def delete_api(caller: Write, api_id: str) -> None:

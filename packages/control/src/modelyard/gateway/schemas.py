@@ -220,9 +220,12 @@ class ApiAnswer(BaseModel):
     created_at: datetime
     updated_at: datetime
     revision: int = Field(description="of this object, for `If-Match`; not a revision of the API")
+    refused: str | None = Field(
+        description="why the gateway goes on with what was at its path before; null: it does not"
+    )
 
     @classmethod
-    def of(cls, api: Api, now: datetime) -> "ApiAnswer":
+    def of(cls, api: Api, now: datetime, *, refused: str | None) -> "ApiAnswer":
         """The API on the wire."""
         return cls(
             api_id=api.api_id,
@@ -244,6 +247,7 @@ class ApiAnswer(BaseModel):
             created_at=api.created_at,
             updated_at=api.updated_at,
             revision=api.revision,
+            refused=refused,
         )
 
 

@@ -184,6 +184,19 @@ OPEN = Access()
 
 
 @dataclass(frozen=True, slots=True)
+class RoutePart:
+    """Routes that a data plane may refuse, or take, without those of other parts."""
+
+    name: str | None
+    """`default/paths/ml-model`, `acme/models/churn`; None of the gateway's own."""
+    rank: tuple[int | str, ...]
+    """Where they stand among the others: parts are sorted by it."""
+
+
+OWN_PART = RoutePart(None, ())
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One rule. Of a table's routes the first that matches holds."""
 
@@ -202,6 +215,7 @@ class Route:
     those of the server."""
     reason: str = ""
     """In one sentence, why this rule is there: `modelyard explain` shows it."""
+    part: RoutePart = OWN_PART
 
 
 @dataclass(frozen=True, slots=True)

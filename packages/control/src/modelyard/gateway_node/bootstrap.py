@@ -8,7 +8,8 @@ from modelyard.gateway_node.comparer import COMPARER
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.filters import FILTERS
 from modelyard.gateway_node.folder import NodeFolder
-from modelyard.gateway_node.listeners import ADMIN_CLUSTER, listeners
+from modelyard.gateway_node.listeners import listeners
+from modelyard.gateway_node.node_metrics import ADMIN_CLUSTER
 from modelyard.gateway_node.settings import GatewayNodeSettings
 
 _SOCKET_MODE = 0o600

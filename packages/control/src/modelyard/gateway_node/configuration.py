@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,20 @@ Place = tuple[str, int]
 
 ROUTES_NAME = "gateway"
 """Of the one RouteConfiguration."""
-_FIELDS = frozenset({"clusters", "endpoints", "routes", "filters"})
+_FIELDS = frozenset({"clusters", "endpoints", "routes", "filters", "runs"})
+Rank = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRun:
+    """Routes that follow one another, and belong together."""
+
+    part: str | None
+    """What they are part of, the same for other runs of it; None: they are the gateway's own, and nobody's."""
+    rank: Rank
+    """By which runs are sorted, also those of two configurations that are mixed."""
+    count: int
+    """How many routes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +51,27 @@ class Configuration:
     filters: Mapping[str, Resource] = field(default_factory=dict)
     """The message of an HTTP filter by the filter's name, which is one of `FILTERS`; one that is not named here does
     nothing."""
+    runs: tuple[RouteRun, ...] = ()
+    """Which of the routes, all in their order, belong together: Envoy may refuse some of them, and take the others.
+    Without any, all belong together."""
+
+    def __post_init__(self) -> None:
+        if self.runs and sum(run.count for run in self.runs) != len(_routes(self.routes)):
+            raise _invalid("its runs are not of as many routes as it has")
+
+    def runs_with_routes(self) -> Iterator[tuple[RouteRun, Sequence[Resource]]]:
+        """Each run with its routes."""
+        routes, start = _routes(self.routes), 0
+        for run in self.runs or (RouteRun(None, (), len(routes)),):
+            yield run, routes[start : start + run.count]
+            start += run.count
 
     @cached_property
     def text(self) -> str:
         """As JSON, always in the same order."""
-        content = {name: getattr(self, name) for name in sorted(_FIELDS)}
+        content = {name: getattr(self, name) for name in sorted(_FIELDS - {"runs"})}
+        if self.runs:
+            content["runs"] = [[run.part, list(run.rank), run.count] for run in self.runs]
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @cached_property
@@ -67,6 +96,7 @@ class Configuration:
                 endpoints=tuple(content["endpoints"]),
                 routes=content["routes"],
                 filters=content["filters"],
+                runs=tuple(RouteRun(part, tuple(rank), int(count)) for part, rank, count in content.get("runs", ())),
             )
         except (ValueError, TypeError, AttributeError, KeyError) as exc:
             raise _invalid(f"{type(exc).__name__}: {exc}") from exc
@@ -74,9 +104,19 @@ class Configuration:
 
 def routed_clusters(routes: Resource) -> frozenset[str]:
     """The names of the clusters that a RouteConfiguration sends requests to."""
-    actions = [each.get("route", {}) for host in routes.get("virtual_hosts", []) for each in host.get("routes", [])]
-    weighted = [each["name"] for action in actions for each in action.get("weighted_clusters", {}).get("clusters", [])]
-    return frozenset([*weighted, *(action["cluster"] for action in actions if "cluster" in action)])
+    return frozenset(
+        _destinations(
+            each.get("route", {}) for host in routes.get("virtual_hosts", []) for each in host.get("routes", [])
+        )
+    )
+
+
+def used_clusters(routes: Iterable[Resource]) -> frozenset[str]:
+    """The names of the clusters that some routes need, also for copies of requests."""
+    found = set(_destinations(each.get("route", {}) for each in routes))
+    for each in routes:
+        found |= {policy["cluster"] for policy in each.get("route", {}).get("request_mirror_policies", ())}
+    return frozenset(found)
 
 
 def places(assignment: Resource) -> frozenset[Place]:
@@ -87,6 +127,20 @@ def places(assignment: Resource) -> frozenset[Place]:
         for endpoint in locality.get("lb_endpoints", [])
         for place in [endpoint["endpoint"]["address"]["socket_address"]]
     )
+
+
+def _destinations(actions: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for action in actions:
+        if "cluster" in action:
+            yield action["cluster"]
+        yield from (each["name"] for each in action.get("weighted_clusters", {}).get("clusters", ()))
+
+
+def _routes(routes: Resource) -> Sequence[Resource]:
+    """Those of the one virtual host."""
+    hosts = routes.get("virtual_hosts", ())
+    found: Sequence[Resource] = hosts[0].get("routes", ()) if hosts else ()
+    return found
 
 
 def _invalid(reason: str) -> Invalid:

@@ -17,10 +17,24 @@ from modelyard.gateway_node.usage import UsageReport
 
 WAIT_SECONDS = 25
 """How long a request for a newer configuration may wait for one."""
+MOST_REPORTED = 1_000
+"""Refused parts in one report."""
+MOST_REASON = 1_000
+"""Characters of why one is."""
 CREDENTIAL_PREFIX = "mg_"
 """Begins the token of nodes, so that it is not taken for a member's."""
 _ANSWER_SECONDS = 10.0
 _PREFIX = "/api/v1/gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPart:
+    """A part of the newest configuration that Envoy refuses; what was there before goes on."""
+
+    kind: str
+    """As in `parts.PartKind`."""
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +42,9 @@ class NodeReport:
     """What a node says of itself."""
 
     running: str | None
-    """The digest of the configuration that its Envoy has confirmed."""
+    """The digest of the configuration that its Envoy has confirmed, but for these parts."""
+    refused_parts: tuple[RefusedPart, ...] = ()
+    """What it does not run of that, and why."""
     refused: str | None = None
     """The digest of one that it does not run."""
     reason: str | None = None

@@ -31,6 +31,11 @@ class NodeFolder:
         return self.root / "routes.json"
 
     @property
+    def metrics(self) -> Path:
+        """RDS of the listener for metrics."""
+        return self.root / "metrics.json"
+
+    @property
     def certificate(self) -> Path:
         """SDS: the certificate with its key; mode 0600."""
         return self.root / "certificate.json"

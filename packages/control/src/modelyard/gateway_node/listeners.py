@@ -13,6 +13,7 @@ from modelyard.gateway_node.filters import FILTERS, SPOOFABLE_HEADERS, HttpFilte
 from modelyard.gateway_node.folder import NodeFolder
 from modelyard.gateway_node.local_replies import LOCAL_REPLIES
 from modelyard.gateway_node.misdirected import misdirected_filter
+from modelyard.gateway_node.node_metrics import METRICS
 from modelyard.gateway_node.settings import GatewayNodeSettings
 
 STAT_PREFIX = "gateway"
@@ -21,8 +22,6 @@ CERTIFICATE = "gateway"
 """The name of the secret with the certificate."""
 READY_PATH = "/-/ready"
 """Answers 200 while the gateway takes requests, and 503 while it stops."""
-ADMIN_CLUSTER = "envoy-admin"
-_METRICS_PREFIX = "metrics"
 _NEVER = "0s"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MOST_HEADER_KIB = 64
@@ -39,7 +38,7 @@ def listeners(folder: NodeFolder, settings: GatewayNodeSettings) -> Iterator[dic
         yield _listener("https", settings.host, settings.tls_port, manager, transport=_tls(folder))
     if settings.metrics_port is not None:
         # Metrics are read also when callers have all connections.
-        metrics = _listener("metrics", settings.host, settings.metrics_port, _metrics())
+        metrics = _listener(METRICS, settings.host, settings.metrics_port, _metrics(folder))
         yield metrics | {"ignore_global_conn_limit": True}
 
 
@@ -101,20 +100,13 @@ def _public(folder: NodeFolder, settings: GatewayNodeSettings, *, is_tls: bool) 
     )
 
 
-def _metrics() -> dict[str, Any]:
-    route = {
-        "match": {"path": "/metrics"},
-        "route": {"cluster": ADMIN_CLUSTER, "prefix_rewrite": "/stats/prometheus?usedonly"},
-    }
+def _metrics(folder: NodeFolder) -> dict[str, Any]:
     return typed(
         _MANAGER,
-        stat_prefix=_METRICS_PREFIX,
+        stat_prefix=METRICS,
         codec_type="AUTO",
         http_filters=[_filter("envoy.filters.http.router", typed("envoy.extensions.filters.http.router.v3.Router"))],
-        route_config={
-            "name": _METRICS_PREFIX,
-            "virtual_hosts": [{"name": _METRICS_PREFIX, "domains": ["*"], "routes": [route]}],
-        },
+        rds={"route_config_name": METRICS, "config_source": from_file(folder.metrics)},
     )
 
 

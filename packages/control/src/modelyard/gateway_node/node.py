@@ -21,9 +21,12 @@ from modelyard.gateway_node.confirmation import RefusedError
 from modelyard.gateway_node.control_plane import ControlPlaneOfNode, NodeReport
 from modelyard.gateway_node.counters import BackendCounters, read_counters
 from modelyard.gateway_node.folder import NodeFolder
+from modelyard.gateway_node.isolation import NOTHING, HeldParts, Settled, settle
 from modelyard.gateway_node.log_rotation import LogRotation
+from modelyard.gateway_node.node_metrics import metrics_routes
 from modelyard.gateway_node.process import NodeEnvoy
 from modelyard.gateway_node.proof import prove
+from modelyard.gateway_node.resource_files import write
 from modelyard.gateway_node.settings import GatewayNodeSettings
 from modelyard.gateway_node.usage import UsageLog
 
@@ -59,6 +62,11 @@ class Node:
         self._logs = LogRotation(folder.access_log, reopen=envoy.admin.reopen_logs)
         self._usage = UsageLog(folder.access_log, folder.usage)
         self._running: Configuration | None = None
+        self._taken: str | None = None
+        """The digest of the configuration that `_running` is the most of."""
+        self._held = HeldParts()
+        self._tried_again: Configuration | None = None
+        """Whose held parts are tried again when nothing else is to be done."""
         self._refused: tuple[str, str] | None = None
         self._newest: Configuration | None = None
         self._stopped = threading.Event()
@@ -74,6 +82,7 @@ class Node:
         """
         self._certificate.load()
         self._comparer.start()
+        self._write_metrics()
         self._start_with_last_good()
         for work in (self._fetch, self._report, self._count, self._note_usage, self._note_answers):
             threading.Thread(target=work, name=f"gateway{work.__name__}", daemon=True).start()
@@ -96,6 +105,8 @@ class Node:
             newest, self._newest = self._newest, None
         if newest is not None:
             self._take(newest)
+        elif self._tried_again is not None:
+            self._take(self._tried_again, tries_held=True)
         if self._running is None:
             return
         if not self._envoy.is_running():
@@ -125,6 +136,7 @@ class Node:
             if is_running:
                 self._envoy.stop()
             return
+        self._taken = last.digest
         if is_running:
             self._applying.change(last, back=None)
             self._running = last
@@ -136,18 +148,16 @@ class Node:
         self._envoy.start()
         self._running = configuration
 
-    def _take(self, newest: Configuration) -> None:
-        """Run this configuration from now on, or say why not."""
+    def _take(self, newest: Configuration, *, tries_held: bool = False) -> None:
+        """Run the most of this configuration from now on, or say why not.
+
+        Args:
+            tries_held: whether parts are tried that were refused before, and are still the same.
+        """
+        self._tried_again = None
         try:
-            if self._running is not None and self._running.digest == newest.digest:
-                self._refused = None
-                return
-            prove(newest, self._folder)
-            if self._running is None:
-                self._start(newest)
-            else:
-                self._applying.change(newest, back=self._running)
-            replace_text(self._folder.last_good, newest.text)
+            settled = self._settle(newest, tries_held=tries_held)
+            replace_text(self._folder.last_good, settled.configuration.text)
         except RefusedError as exc:
             logger.warning("a configuration is refused", digest=newest.digest, reason=exc.message)
             self._refused = (newest.digest, exc.message)
@@ -161,11 +171,41 @@ class Node:
             self._refused = (newest.digest, f"its files cannot be written: {exc.strerror}")
             self._try_later(newest)
         else:
-            self._running, self._refused = newest, None
+            self._held.note(newest, settled)
+            self._running, self._taken, self._refused = settled.configuration, newest.digest, None
+            self._tried_again = newest if settled.refusals and not tries_held else None
         finally:
+            self._write_metrics()
             with self._changed:
                 self._is_reported = False
                 self._changed.notify_all()
+
+    def _settle(self, newest: Configuration, *, tries_held: bool) -> Settled:
+        """Have Envoy run the most of it."""
+        former = self._running or NOTHING
+        if newest.digest == former.digest:
+            return Settled(newest)
+        known = {} if tries_held else self._held.still_in(newest)
+        settled = settle(newest, former, lambda each: prove(each, self._folder), held=known)
+        if settled.configuration.digest == former.digest:
+            return settled
+        if self._running is None:
+            self._start(settled.configuration)
+            return settled
+        try:
+            self._change(settled.configuration)
+        except RefusedError as exc:  # For what no proof finds.
+            return settle(newest, former, self._change, held=settled.refusals, refused=exc)
+        return settled
+
+    def _change(self, configuration: Configuration) -> None:
+        self._applying.change(configuration, back=self._running)
+        self._running = configuration
+
+    def _write_metrics(self) -> None:
+        with suppress(OSError):  # The disk is full: that is reported, and more than these numbers depends on it.
+            routes = metrics_routes(self._held.reported, is_refused=self._refused is not None)
+            write(self._folder.metrics, [routes])
 
     def _try_later(self, configuration: Configuration) -> None:
         """Take it again after a while, unless a newer one has come."""
@@ -256,7 +296,8 @@ class Node:
     def _state(self) -> NodeReport:
         refused, reason = self._refused or (None, None)
         return NodeReport(
-            running=None if self._running is None else self._running.digest,
+            running=self._taken,
+            refused_parts=self._held.reported,
             refused=refused,
             reason=reason,
             is_serving=self._running is not None and not self._stopped.is_set(),

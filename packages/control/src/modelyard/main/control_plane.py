@@ -185,6 +185,7 @@ class ControlPlane:
             deployments=self.deployments,
             read_state=read_state,
             may_see=self.subscriptions.callers.may_see,
+            refused_routes=self.gateway.refusals.routes_of,
         )
         self.apim = ApimParts(
             context,

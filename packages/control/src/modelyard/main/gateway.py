@@ -28,6 +28,7 @@ class ApiParts:
     Args:
         read_state: what the route table is compiled from now.
         may_see: whether an API is one of the caller's.
+        refused_routes: which parts of a tenant's routes the gateway refuses, and why.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class ApiParts:
         deployments: DeploymentService,
         read_state: Callable[[], GatewayState],
         may_see: Callable[[Principal, str], bool],
+        refused_routes: Callable[[str], Mapping[str, str]],
     ) -> None:
         database, clock, audit = context.database, context.clock, context.audit
         self._clock = clock
@@ -54,13 +56,14 @@ class ApiParts:
         self.releases = Releases(
             database=database, clock=clock, audit=audit, registry=registry, deployments=deployments
         )
-        self._explaining = Explaining(table=lambda: compile_table(read_state()))
+        self._refused_routes = refused_routes
+        self._explaining = Explaining(table=lambda: compile_table(read_state()), refused_routes=refused_routes)
 
     def routes(self) -> Sequence[APIRouter]:
         """The surface `/api/v1/gateway` of version sets, APIs and releases."""
         return [
             version_set_routes(self.version_sets),
-            api_routes(self.apis, self._clock),
+            api_routes(self.apis, self._clock, refused_routes=self._refused_routes),
             release_routes(self.releases),
             change_routes(self.apis, self.releases, self._clock, may_see=self._may_see),
             explain_routes(self._explaining),

@@ -8,6 +8,7 @@ from modelyard.gateway.compile import GatewayState
 from modelyard.gateway.configuration import configuration_of
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.model_access import needs_subscription
+from modelyard.gateway.publishing.refusals import Refusals
 from modelyard.gateway.publishing.routes import node_routes, status_route
 from modelyard.gateway.publishing.service import Publisher, Publishing
 from modelyard.gateway.state_reader import GatewayStateReader, Resolve
@@ -62,13 +63,14 @@ class PublishingParts:
             resolve=resolve,
             model_access=self._model_access,
         )
+        self.refusals = Refusals(database=context.database, clock=context.clock, audit=context.audit)
         self.publisher = Publisher(self.publishing, read_facts=self._facts, compile_configuration=self._compile)
 
     def routes(self) -> Sequence[APIRouter]:
         """The status, and the requests of nodes."""
         return [
-            status_route(self.publishing, url=self._settings.gateway.url),
-            node_routes(self.publishing, self._counting, is_stopping=self._stopping.is_set),
+            status_route(self.publishing, self.refusals, url=self._settings.gateway.url),
+            node_routes(self.publishing, self.refusals, self._counting, is_stopping=self._stopping.is_set),
         ]
 
     def _facts(self) -> _Facts:

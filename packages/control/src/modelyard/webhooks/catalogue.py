@@ -102,6 +102,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "api.revision_offline": "A revision of an API can be called by its number no more.",
     "release.created": "Another revision of an API, or another version behind it, answers.",
     "release.rolled_back": "An API went back to the revision before.",
+    "refusal.found": "The gateway refuses what a path, a model or an issuer has become; what it was goes on.",
+    "refusal.ended": "The gateway takes what it had refused, or that is gone.",
     "member.added": "Somebody became a member.",
     "member.role_changed": "A member was given another role.",
     "member.removed": "A membership was ended.",

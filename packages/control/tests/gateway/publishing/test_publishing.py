@@ -145,7 +145,7 @@ class TestOverHttp:
         known: dict[str, str | float] = {"seen": digest, "wait_seconds": 0.3}
         assert client.get(CONFIGURATION, params=known, headers=node).status_code == 204
         said = report(A)
-        body = {name: getattr(said, name) for name in said.__slots__}
+        body = {name: getattr(said, name) for name in said.__slots__} | {"refused_parts": []}
         assert client.put(f"{NODES}/one", json=body, headers=node).status_code == 204
         status = client.get(STATUS).json()
         assert status["configuration"]["state"] == "applied"

@@ -42,6 +42,26 @@ class GatewayNode:
         return self.is_serving and now - self.seen_at < LIVE_FOR
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What Envoy refuses of the newest configuration: what was there before goes on."""
+
+    tenant_id: str
+    kind: str
+    """`routes`, or `tokens`: the keys of an issuer."""
+    name: str
+    """As nodes report it: with the tenant."""
+    reason: str
+    """In Envoy's words."""
+    since: datetime
+
+    @property
+    def subject(self) -> str:
+        """As the audit log names it: `paths/ml-model`, `models/churn`, `token-issuers/main`."""
+        own = self.name.partition("/")[2]
+        return f"token-issuers/{own}" if self.kind == "tokens" else own
+
+
 class PublicationState(StrEnum):
     """How far the newest configuration has come."""
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Path, Query, Request, Response
 
 from modelyard.gateway.publishing.addresses import ip_addresses, public_addresses
 from modelyard.gateway.publishing.counting import Counting
+from modelyard.gateway.publishing.refusals import Refusals
 from modelyard.gateway.publishing.schemas import CountersRequest, GatewayStatusAnswer, NodeReportRequest
 from modelyard.gateway.publishing.service import Publishing
 from modelyard.gateway_node.control_plane import WAIT_SECONDS
@@ -26,7 +27,7 @@ PREFIX = "/api/v1/gateway"
 _LOOK_SECONDS = 0.1
 
 
-def status_route(publishing: Publishing, *, url: str | None) -> APIRouter:
+def status_route(publishing: Publishing, refusals: Refusals, *, url: str | None) -> APIRouter:
     """What the gateway runs, and where it is called."""
     router = APIRouter(prefix=PREFIX, tags=["gateway"])
 
@@ -35,17 +36,21 @@ def status_route(publishing: Publishing, *, url: str | None) -> APIRouter:
         """The gateway's addresses, its newest configuration, and its nodes."""
         status = publishing.status()
         addresses = public_addresses(url, status.nodes)
+        is_operator = caller.tenant_id == FIRST_TENANT
         return GatewayStatusAnswer.of(
             status,
             addresses=addresses,
             public_ip_addresses=ip_addresses(addresses, _look_up),
-            shows_nodes=caller.tenant_id == FIRST_TENANT,
+            refused=refusals.every() if is_operator else refusals.of_tenant(caller.tenant_id),
+            shows_nodes=is_operator,
         )
 
     return router
 
 
-def node_routes(publishing: Publishing, counting: Counting, *, is_stopping: Callable[[], bool]) -> APIRouter:
+def node_routes(
+    publishing: Publishing, refusals: Refusals, counting: Counting, *, is_stopping: Callable[[], bool]
+) -> APIRouter:
     """For nodes alone. A request that waits ends as soon as this process stops."""
     serves = [Depends(Requires(Permission.GATEWAY_SERVE))]
     router = APIRouter(prefix=PREFIX, dependencies=serves, include_in_schema=False)
@@ -63,7 +68,9 @@ def node_routes(publishing: Publishing, counting: Counting, *, is_stopping: Call
     @router.put("/nodes/{name}", status_code=204)
     def report(name: Name, body: NodeReportRequest) -> None:
         """Keep what the node says of itself."""
-        publishing.note_report(name, body.report())
+        report = body.report()
+        refusals.note(name, report.refused_parts)
+        publishing.note_report(name, report)
 
     @router.put("/nodes/{name}/counters", status_code=204)
     def count(name: Name, body: CountersRequest) -> None:

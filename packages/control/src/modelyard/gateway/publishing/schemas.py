@@ -1,14 +1,15 @@
 """The status of the gateway, and what its nodes say, on the wire."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from modelyard.gateway.publishing.domain import GatewayNode, PublicationState
+from modelyard.gateway.publishing.domain import GatewayNode, PublicationState, Refusal
 from modelyard.gateway.publishing.service import GatewayStatus
 from modelyard.gateway_node.comparer import ComparisonCounters, Example
-from modelyard.gateway_node.control_plane import NodeReport
+from modelyard.gateway_node.control_plane import MOST_REASON, MOST_REPORTED, NodeReport, RefusedPart
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.http.bodies import RequestBody
 
@@ -22,10 +23,19 @@ _Backend = Annotated[str, Field(max_length=100)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+class RefusedPartRequest(RequestBody):
+    """A part that a node does not run."""
+
+    kind: Literal["routes", "tokens"]
+    name: Annotated[str, Field(max_length=500, pattern=r"^[^/]{1,40}/")]
+    reason: Annotated[str, Field(max_length=MOST_REASON)]
+
+
 class NodeReportRequest(RequestBody):
     """What a node says of itself."""
 
     running: _Digest | None
+    refused_parts: Annotated[list[RefusedPartRequest], Field(max_length=MOST_REPORTED)]
     refused: _Digest | None
     reason: str | None
     is_serving: bool
@@ -39,7 +49,8 @@ class NodeReportRequest(RequestBody):
         """The same as the node has it; a long reason is cut."""
         values = self.model_dump()
         cut = {name: values[name] and values[name][:_MOST_REASON] for name in ("reason", "problem")}
-        return NodeReport(**(values | cut))
+        parts = tuple(RefusedPart(each.kind, each.name, each.reason) for each in self.refused_parts)
+        return NodeReport(**(values | cut | {"refused_parts": parts}))
 
 
 class BackendCountersRequest(RequestBody):
@@ -125,22 +136,44 @@ class ConfigurationAnswer(BaseModel):
         return cls(state=status.state, number=newest.number, digest=newest.digest, published_at=newest.published_at)
 
 
+class RefusalAnswer(BaseModel):
+    """Something of the newest configuration that Envoy refuses; what it was before goes on."""
+
+    tenant_id: str
+    subject: str = Field(description="`paths/ml-model`, `models/churn`, or `token-issuers/main`")
+    reason: str = Field(description="in Envoy's words")
+    since: datetime
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "RefusalAnswer":
+        """The refusal on the wire."""
+        return cls(**{name: getattr(refusal, name) for name in cls.model_fields})
+
+
 class GatewayStatusAnswer(BaseModel):
     """Where the gateway is called, and what it runs. Nodes are shown to the platform's operators."""
 
     addresses: list[str]
     public_ip_addresses: list[str]
     configuration: ConfigurationAnswer
+    refused: list[RefusalAnswer] = Field(description="the caller's; to the platform's operators, of all tenants")
     nodes: list[NodeAnswer]
 
     @classmethod
     def of(
-        cls, status: GatewayStatus, *, addresses: list[str], public_ip_addresses: list[str], shows_nodes: bool
+        cls,
+        status: GatewayStatus,
+        *,
+        addresses: list[str],
+        public_ip_addresses: list[str],
+        refused: Sequence[Refusal],
+        shows_nodes: bool,
     ) -> "GatewayStatusAnswer":
         """The status on the wire."""
         return cls(
             addresses=addresses,
             public_ip_addresses=public_ip_addresses,
             configuration=ConfigurationAnswer.of(status),
+            refused=[RefusalAnswer.of(each) for each in refused],
             nodes=[NodeAnswer.of(node) for node in status.nodes] if shows_nodes else [],
         )

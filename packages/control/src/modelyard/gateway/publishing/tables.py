@@ -1,4 +1,4 @@
-"""Rows of published configurations, of the nodes of the gateway, and of what these have counted."""
+"""Rows of published configurations, of the nodes of the gateway, and of what these refuse and have counted."""
 
 from sqlalchemy import Boolean, Column, Integer, String, Table, Text
 
@@ -29,6 +29,18 @@ gateway_nodes = Table(
     Column("envoy_version", String(40)),
     Column("problem", Text),
     Column("seen_at", Timestamp, nullable=False),
+    info=VOLATILE,
+)
+
+gateway_refusals = Table(
+    "gateway_refusals",
+    metadata,
+    Column("node", String(100), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("tenant_id", String(40), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Timestamp, nullable=False),
     info=VOLATILE,
 )
 
