@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from console_world import Installation
 
+from modelyard.console.policy_forms import policy_as_filled, policy_of
+from modelyard.errors import Invalid
+
 
 class TestMembers:
     def test_one_is_added_given_another_role_and_removed(self, installation: Installation) -> None:
@@ -95,6 +98,38 @@ class TestWebhooks:
         reader = installation.reader("developer")
         assert ">Webhooks<" not in reader.get("/console/settings/members").text
         assert reader.get("/console/settings/webhooks").status_code == 403
+
+
+class TestPolicies:
+    def test_one_is_read_and_changed_by_who_governs(self, installation: Installation) -> None:
+        page, reader = "/console/models/fraud/policy", installation.reader("admin")
+        before = installation.platform.operator.get("/api/v1/ml/registry/models/fraud/policy").json()
+        form = {**policy_as_filled(before["policy"]), "revision": str(before["revision"])}
+        wanted = {
+            "metric-0": "auc",
+            "baseline-0": "production",
+            "threshold-0": "-0.01",
+            "tags": "team=growth\nreviewed",
+        }
+        assert reader.post(page, data={**form, **wanted}).headers["location"] == page
+        after = installation.platform.operator.get("/api/v1/ml/registry/models/fraud/policy").json()["policy"]
+        assert after["tags"] == {"team": "growth", "reviewed": None}
+        (metric,) = after["metrics"]
+        assert (metric["metric"], metric["baseline"], metric["threshold"]) == ("auc", "production", -0.01)
+        assert policy_of(policy_as_filled(after)) == after
+        stale = reader.post(page, data={**form, "checks": "mine"})
+        assert (stale.status_code, ">mine</textarea>" in stale.text) == (412, True)
+        assert installation.reader("approver").post(page, data=form).status_code == 403
+        assert "models:govern" in installation.reader("approver").get(page).text
+
+    def test_a_rule_that_is_none_is_refused(self) -> None:
+        form = {"needed_approvals": "1", "expires_after_hours": "24"}
+        assert policy_of({**form, "metric_rules": "gain higher 0.01\nrmse lower"})["metric_rules"] == {
+            "gain": {"direction": "higher", "tolerance": 0.01},
+            "rmse": {"direction": "lower"},
+        }
+        with pytest.raises(Invalid, match="metric_rules"):
+            policy_of({**form, "metric_rules": "gain up"})
 
 
 class TestJobs:

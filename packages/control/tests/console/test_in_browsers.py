@@ -23,6 +23,7 @@ PAGES = (
     "/console/models/churn/versions/2?tab=findings",
     "/console/models/churn/versions/1?tab=lineage",
     "/console/models/churn/versions/1?tab=files",
+    "/console/models/churn/policy",
     "/console/models/churn/compare",
     "/console/models/fraud/compare",
     "/console/approvals",
@@ -66,6 +67,7 @@ PAGES = (
     "/console/settings/webhooks/{webhook_id}/deliveries/{delivery_id}",
     "/console/settings/webhooks/{webhook_id}/rotate",
     "/console/settings/members/remove?subject=viewer",
+    "/console/settings/policies",
     "/console/settings/platform",
     "/console/nothing",
 )

@@ -21,6 +21,7 @@ from modelyard.console.pages.members import member_routes, token_routes
 from modelyard.console.pages.model import model_routes
 from modelyard.console.pages.models import model_list_routes
 from modelyard.console.pages.now import now_routes
+from modelyard.console.pages.policies import policy_routes
 from modelyard.console.pages.rollouts import rollout_routes
 from modelyard.console.pages.schedules import schedule_routes
 from modelyard.console.pages.settings import settings_routes
@@ -56,6 +57,7 @@ def console(*, sessions: Sessions, identity: Identity | None = None, base: str =
         model_list_routes(pages),
         upload_routes(pages),
         version_routes(pages),
+        policy_routes(pages),
         model_routes(pages),
         approval_routes(pages),
         job_routes(pages),
