@@ -38,7 +38,7 @@ hidden => {
   document.dispatchEvent(new Event("visibilitychange"));
 }
 """
-_COLLECT = """
+COLLECT = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
   window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
@@ -253,7 +253,7 @@ def chromium() -> Iterator[Browser]:
 def logged_in(browser: Browser, installation: Installation, role: str, **options: object) -> BrowserContext:
     """A window in which somebody of this role has logged in."""
     context = browser.new_context(base_url=installation.url, **options)  # type: ignore[arg-type]  # Of the driver.
-    context.add_init_script(_COLLECT)
+    context.add_init_script(COLLECT)
     page = context.new_page()
     page.goto("/console/login")
     page.get_by_label("Token").fill(installation.tokens[role])

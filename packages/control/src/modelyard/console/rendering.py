@@ -15,7 +15,7 @@ from modelyard.console.addresses import PREFIX, Addresses
 from modelyard.console.policy import new_nonce, page_headers
 from modelyard.console.static_files import StaticFiles
 from modelyard.http.middleware.authentication import principal_of
-from modelyard.principals import Permission, Principal
+from modelyard.principals import FIRST_TENANT, Permission, Principal
 
 THEME_COOKIE = "modelyard_theme"
 THEMES = ("light", "dark")
@@ -62,6 +62,8 @@ class Caller:
         self.tenant_id = principal.tenant_id
         self.role = str(principal.role)
         self.is_local = principal.is_local
+        self.gateway_base = "" if principal.tenant_id == FIRST_TENANT else f"/@{principal.tenant_id}"
+        """With what the paths of this tenant begin at the gateway."""
         self._principal = principal
 
     def may(self, permission: str) -> bool:
