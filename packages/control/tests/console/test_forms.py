@@ -181,6 +181,18 @@ class TestDeployments:
         assert "form_invalid" in refused.text
         assert "{&#34;inputs&#34;: [[1.0]</textarea>" in refused.text
 
+    def test_the_request_console_has_an_address_and_is_filled(self, installation: Installation) -> None:
+        path = f"/console/deployments/{installation.ids['deployment_id']}/try"
+        shown = installation.reader("viewer").get(path)
+        assert (shown.status_code, "&#34;inputs&#34;" in shown.text) == (200, True)
+        assert re.search(r"<button[^>]*disabled[^>]*>Send", shown.text)
+        tried = installation.reader("developer").post(path, data={"body": '{"inputs": [[1]]}', "headers": "x-a: b\r\n"})
+        assert tried.status_code == 200
+        assert "-H &#39;x-a: b&#39;" in tried.text
+        assert ">x-a: b\n</textarea>" in tried.text
+        refused = installation.reader("developer").post(path, data={"body": "{}", "headers": "none"})
+        assert (refused.status_code, "header_invalid" in refused.text) == (422, True)
+
     def test_a_viewer_cannot_stop_one(self, installation: Installation) -> None:
         path = f"/console/deployments/{installation.ids['deployment_id']}"
         reader = installation.reader("viewer")

@@ -36,9 +36,12 @@ PAGES = (
     "/console/jobs/new",
     "/console/jobs/{job_id}",
     "/console/jobs/{failed_job_id}",
+    "/console/jobs/{failed_job_id}/notebook",
+    "/console/jobs/{notebook_job_id}",
     "/console/deployments",
     "/console/deployments/{deployment_id}",
     "/console/deployments/{deployment_id}/stop",
+    "/console/deployments/{deployment_id}/try",
     "/console/deployments/new?model=churn&version=1",
     "/console/uploads/new",
     "/console/apis",
@@ -124,6 +127,19 @@ class TestKeys:
         page.locator("#jump").blur()
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
+
+
+class TestNotebooks:
+    def test_what_its_code_made_is_shown_and_runs_nothing(self, page: Page, installation: Installation) -> None:
+        page.goto(f"/console/jobs/{installation.ids['notebook_job_id']}")
+        page.get_by_role("link", name="as it was executed").click()
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("pre").nth(1)).to_contain_text("fitted on 569 rows")
+        expect(frame.get_by_role("img")).to_be_visible()
+        assert frame.locator("img").evaluate("image => image.naturalWidth") == 1
+        assert frame.locator("script, form").count() == 0
+        expect(page).to_have_title("Executed notebook · Modelyard")
+        assert page.evaluate("window.violations") == []
 
 
 class TestFilters:

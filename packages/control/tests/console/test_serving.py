@@ -94,6 +94,20 @@ class TestWhatIsPassedOn:
         assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert answer.headers["x-content-type-options"] == "nosniff"
 
+    def test_a_notebook_is_framed_by_pages_of_this_server_only(self, installation: Installation) -> None:
+        reader, job = installation.reader("viewer"), f"/console/jobs/{installation.ids['notebook_job_id']}/notebook"
+        assert "frame-src 'self'" in reader.get(job).headers["content-security-policy"]
+        assert "frame-src" not in reader.get("/console/jobs").headers["content-security-policy"]
+        framed = reader.get(f"{job}/page")
+        policy = framed.headers["content-security-policy"]
+        assert policy.startswith("sandbox; default-src 'none'; img-src data:;")
+        assert "frame-ancestors 'self'" in policy
+        assert framed.headers["cache-control"] == "no-store"
+        passed = reader.get(f"/console/api/mlops/jobs/{installation.ids['notebook_job_id']}/notebook.html")
+        assert passed.headers["content-disposition"] == "attachment"
+        missing = reader.get(f"/console/jobs/{installation.ids['job_id']}/notebook/page")
+        assert (missing.status_code, missing.headers["content-security-policy"][:8]) == (404, "sandbox;")
+
     def test_its_query_is_the_apis(self, installation: Installation) -> None:
         reader = installation.reader("viewer")
         log = f"/console/api/mlops/jobs/{installation.ids['job_id']}/log"

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ HOSTILE = {"inputs": {"it's": ["a'b", '$(touch /tmp/x) `id` "q"', "\n\\"], "n": 
 
 
 class _Echo(BaseHTTPRequestHandler):
+    seen: ClassVar[list[str | None]] = []
+
     def do_POST(self) -> None:
+        self.seen.append(self.headers["x-request-id"])
         body = self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -47,6 +51,15 @@ class TestSnippets:
     def test_python_sends_the_body_whatever_is_in_it(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
         exec(dict(snippets(url, "m", HOSTILE))["Python"], {})
         assert ast.literal_eval(capsys.readouterr().out) == HOSTILE
+
+    def test_headers_are_sent_whatever_is_in_them(self, url: str) -> None:
+        headers = [("x-request-id", 'it\'s $(id) "mine"')]
+        texts = dict(snippets(url, "m", {"inputs": [[1]]}, headers))
+        _Echo.seen.clear()
+        subprocess.run(["bash", "-c", texts["curl"]], capture_output=True, check=True)
+        exec(texts["Python"], {})
+        assert _Echo.seen == [headers[0][1]] * 2
+        assert f"headers={dict(headers)!r}" in texts["tritonclient"]
 
     def test_tritonclient_gets_a_tensor_for_each_column(self) -> None:
         text = dict(snippets("http://127.0.0.1:8080/m", "m", HOSTILE))["tritonclient"]

@@ -48,6 +48,22 @@ class TestTrying:
         assert (tried["status"], tried["answer"]["code"]) == (401, "token_missing")
         assert tried["milliseconds"] > 0
 
+    def test_headers_go_along_and_come_back(self, platform: Platform, deployment_id: str) -> None:
+        point_to(platform, deployment_id, f"http://127.0.0.1:{platform.port}/api/v1")
+        ask = f"/api/v1/deployments/{deployment_id}/predict"
+        query = {"header": ["X-Request-Id:  mine ", "Authorization: Bearer of-nobody"]}
+        tried = platform.operator.post(ask, params=query, json={"inputs": [[1]]}).json()
+        assert tried["answer"]["code"] == "token_invalid"
+        assert tried["headers"]["x-request-id"] == "mine"
+
+    @pytest.mark.parametrize("line", ["no colon", "a b: c", "x: a\r\nb: c", "Host: other", "content-length: 1", ": x"])
+    def test_a_header_that_is_none_or_not_theirs_to_say_is_refused(
+        self, platform: Platform, deployment_id: str, line: str
+    ) -> None:
+        ask = f"/api/v1/deployments/{deployment_id}/predict"
+        refused = platform.operator.post(ask, params={"header": line}, json={})
+        assert (refused.status_code, refused.json()["code"]) == (400, "header_invalid"), refused.text
+
     def test_a_server_that_is_away_is_said_so(self, platform: Platform, deployment_id: str) -> None:
         point_to(platform, deployment_id, "http://127.0.0.1:9")
         answer = platform.operator.post(f"/api/v1/deployments/{deployment_id}/predict", json={"inputs": [[1]]})

@@ -1,5 +1,6 @@
 """A small installation over HTTP, and browsers that look at its console."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -131,6 +132,7 @@ def fill(platform: Platform) -> Installation:
     assert deployment["status"] == "ready", deployment
     jobs = developer.get("/mlops/jobs").json()["jobs"]
     subscription_id = _open_to_callers(developer, admin)
+    notebook_job_id = _execute_a_notebook(platform, developer)
     rollout_id = _roll_out(platform, developer, platform.at(tokens["approver"]))
     webhook = {"url": "https://example.com/hook", "description": "The team's channel", "event_types": ["job.failed"]}
     made = admin.post("/api/v1/webhooks", json=webhook).json()
@@ -146,6 +148,7 @@ def fill(platform: Platform) -> Installation:
             "request_id": waiting,
             "rollout_id": rollout_id,
             "subscription_id": subscription_id,
+            "notebook_job_id": notebook_job_id,
             "webhook_id": made["webhook"]["webhook_id"],
             "delivery_id": sent["delivery_id"],
             "schedule_id": schedule.json()["schedule_id"],
@@ -153,6 +156,29 @@ def fill(platform: Platform) -> Installation:
             "job_id": next(job["job_id"] for job in jobs if job["status"] == "succeeded"),
         },
     )
+
+
+def _execute_a_notebook(platform: Platform, developer: httpx.Client) -> str:
+    """A job of a notebook, and what its code made of it: among it what no page may run; the job's id."""
+    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    hostile = "<script>parent.document.title='taken'</script><form action=/console/logout method=post></form>"
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": "fitted on 569 rows\n" + hostile},
+        {"output_type": "display_data", "metadata": {}, "data": {"image/png": picture, "text/html": hostile}},
+    ]
+    cell = {"cell_type": "code", "source": "fit()", "metadata": {}, "execution_count": 1, "outputs": outputs}
+    notebook: Json = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{**cell, "id": "one"}]}
+    text = json.dumps(notebook)
+    body: Json = {"script_name": "explore.ipynb", "script_content": text, "model_name": "prices of flats"}
+    body["requirements"] = []
+    begun = developer.post("/mlops/training/upload", json=body)
+    assert begun.status_code == 202, begun.text
+    platform.engine.run_next()
+    job_id = str(begun.json()["job_id"])
+    place = platform.control._settings.storage.places.jobs / job_id / "notebook.ipynb"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    return job_id
 
 
 def _open_to_callers(developer: httpx.Client, admin: httpx.Client) -> str:

@@ -20,12 +20,14 @@ from modelyard.console.pages.jobs import job_routes
 from modelyard.console.pages.members import member_routes, token_routes
 from modelyard.console.pages.model import model_routes
 from modelyard.console.pages.models import model_list_routes
+from modelyard.console.pages.notebooks import notebook_routes
 from modelyard.console.pages.now import now_routes
 from modelyard.console.pages.policies import policy_routes
 from modelyard.console.pages.rollouts import rollout_routes
 from modelyard.console.pages.schedules import schedule_routes
 from modelyard.console.pages.settings import settings_routes
 from modelyard.console.pages.subscriptions import subscription_routes
+from modelyard.console.pages.trying import trying_routes
 from modelyard.console.pages.uploads import STREAMED, upload_routes
 from modelyard.console.pages.versions import version_routes
 from modelyard.console.pages.webhooks import webhook_routes
@@ -61,7 +63,9 @@ def console(*, sessions: Sessions, identity: Identity | None = None, base: str =
         model_routes(pages),
         approval_routes(pages),
         job_routes(pages),
+        notebook_routes(pages),
         deploying_routes(pages),
+        trying_routes(pages),
         deployment_routes(pages),
         api_routes(pages),
         gateway_routes(pages),

@@ -17,35 +17,45 @@ from modelyard.http.known_queries import passes_query_on
 from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
+_POLICY = "content-security-policy"
 _EVENTS = "text/event-stream"
 _PICTURE = "image/svg+xml"
 _PASSED_ON = ("api/", "mlops/")
 _FORBIDDEN = ("set-cookie", "access-control-allow-origin")
 
 
-class _PassedThrough(Response):
-    """Answers with what the API sends at a path, made harmless."""
+class PassedThrough(Response):
+    """Answers with what the API sends at a path, made harmless.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        is_framed: whether a page of the console frames it; the API must have sandboxed it itself.
+    """
+
+    def __init__(self, path: str, *, is_framed: bool = False) -> None:
         super().__init__()
         self._path = path
+        self._is_framed = is_framed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_harmless(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": list(message["headers"])}
-                _make_harmless(MutableHeaders(scope=message))
+                _make_harmless(MutableHeaders(scope=message), is_framed=self._is_framed)
             await send(message)
 
         await Api(scope).pass_through(self._path, receive, send_harmless)
 
 
-def _make_harmless(headers: MutableHeaders) -> None:
+def _make_harmless(headers: MutableHeaders, *, is_framed: bool) -> None:
+    own = headers.get(_POLICY, "")
     for name in _FORBIDDEN:
         if name in headers:
             del headers[name]
     for name, value in HARMLESS.items():
         headers[name] = value
+    if is_framed and own.startswith("sandbox;"):
+        headers[_POLICY] = own.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+        return
     media_type = headers.get("content-type", "").partition(";")[0]
     if media_type not in {_EVENTS, _PICTURE, "text/plain", "application/json"} and "content-disposition" not in headers:
         headers["Content-Disposition"] = "attachment"
@@ -60,6 +70,6 @@ def passing_routes() -> APIRouter:
         del caller  # The scope has it.
         if not path.startswith(_PASSED_ON):
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        return _PassedThrough(f"/{path}")
+        return PassedThrough(f"/{path}")
 
     return router

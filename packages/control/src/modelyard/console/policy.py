@@ -8,8 +8,12 @@ def new_nonce() -> str:
     return secrets.token_urlsafe(16)
 
 
-def page_headers(nonce: str) -> dict[str, str]:
-    """The headers of a page. No script but those with the nonce runs; only htmx, gated by it, may write HTML."""
+def page_headers(nonce: str, *, has_frame: bool = False) -> dict[str, str]:
+    """The headers of a page. No script but those with the nonce runs; only htmx, gated by it, may write HTML.
+
+    Args:
+        has_frame: whether it frames a page of this server, which is sandboxed.
+    """
     rules = {
         "default-src": "'none'",
         "script-src": f"'nonce-{nonce}'",
@@ -22,6 +26,7 @@ def page_headers(nonce: str) -> dict[str, str]:
         "frame-ancestors": "'none'",
         "require-trusted-types-for": "'script'",
         "trusted-types": "htmx",
+        **({"frame-src": "'self'"} if has_frame else {}),
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in rules.items()),

@@ -106,11 +106,13 @@ class Pages:
         *,
         status: int = HTTPStatus.OK,
         is_open: bool = False,
+        has_frame: bool = False,
     ) -> HTMLResponse:
         """A page.
 
         Args:
             is_open: whether the page is shown to people who have not logged in.
+            has_frame: whether it frames a page of this server.
         """
         nonce = new_nonce()
         theme = request.cookies.get(THEME_COOKIE, "")
@@ -124,7 +126,7 @@ class Pages:
                 "theme": theme if theme in THEMES else "",
             }
         )
-        return HTMLResponse(text, status, headers=page_headers(nonce))
+        return HTMLResponse(text, status, headers=page_headers(nonce, has_frame=has_frame))
 
     def go(self, path: str, /, **query: str | int | None) -> RedirectResponse:
         """After a form that was acted on, the page that shows it."""

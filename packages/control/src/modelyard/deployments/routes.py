@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import Depends, Header, Query, Request, Response
+from pydantic import Field
 
 from modelyard.deployments.domain import Deployment
 from modelyard.deployments.schemas import (
@@ -19,9 +20,10 @@ from modelyard.deployments.schemas import (
 )
 from modelyard.deployments.states import DeploymentStatus
 from modelyard.deployments.verbs import DeploymentCommand, DeploymentVerbs
-from modelyard.errors import Conflict
+from modelyard.errors import Conflict, Invalid
 from modelyard.http.follow import LOG_RESPONSES, Part, log_response
 from modelyard.http.guard import Requires
+from modelyard.http.header_lines import headers_of
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.routing import APIRouter
 from modelyard.paging import MAX_CURSOR, MAX_LIMIT
@@ -32,7 +34,25 @@ from modelyard.principals import Permission, Principal
 Read = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_READ))]
 Write = Annotated[Principal, Depends(Requires(Permission.DEPLOYMENTS_WRITE))]
 Force = Annotated[bool, Query(description="also when APIs of the gateway lead to it")]
+Headers = Annotated[
+    list[Annotated[str, Field(max_length=1000)]], Query(max_length=20, description="sent along: `name: value`")
+]
 MAX_GENERATION = 1_000_000
+_OF_THE_REQUEST = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that the body, which is JSON, and the connection have."""
 _PREFIX = "/api/v1/deployments"
 
 
@@ -142,15 +162,21 @@ def prediction_routes(verbs: DeploymentVerbs, predictions: Predictions) -> APIRo
     router = APIRouter(prefix=_PREFIX, tags=["deployments"])
 
     @router.post("/{deployment_id}/predict")
-    def predict(caller: Write, deployment_id: str, body: dict[str, Any]) -> PredictionAnswer:
-        """Send a body to `/predict` of this deployment, and see what it answers and how long it took.
+    def predict(
+        caller: Write,
+        deployment_id: str,
+        body: dict[str, Any],
+        header: Headers = [],  # noqa: B006 - FastAPI's default, which nobody changes
+    ) -> PredictionAnswer:
+        """Send a body to `/predict` of this deployment, and see what it answers and how long it took. A header is
+        `name: value`.
 
         This is for trying: programs call the deployment's own address.
         """
         deployment = verbs.deployments.get(caller, deployment_id)
         if deployment.url is None:
             raise Conflict(f"the deployment is {deployment.status}: it has no address", code="deployment_not_ready")
-        answered = predictions.ask(deployment.url, json.dumps(body).encode())
+        answered = predictions.ask(deployment.url, json.dumps(body).encode(), _sent_along(header))
         return PredictionAnswer.of(deployment, answered)
 
     return router
@@ -202,3 +228,17 @@ def _answers(
         DeploymentAnswer.of(one, replacement, [ReplicaAnswer.of(replica) for replica in replicas], addresses)
         for one, replacement, replicas in verbs.with_details(deployments)
     ]
+
+
+def _sent_along(lines: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """The headers that somebody wants to send with a body.
+
+    Raises:
+        Invalid: code `header_invalid`; one is of the body or of the connection, which are not theirs to say.
+    """
+    headers = headers_of(lines)
+    for name, _ in headers:
+        if name in _OF_THE_REQUEST:
+            said = f"header: expected none of {', '.join(sorted(_OF_THE_REQUEST))}, got {name!r}"
+            raise Invalid(said, code="header_invalid", field="header")
+    return headers

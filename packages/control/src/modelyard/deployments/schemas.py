@@ -262,6 +262,7 @@ class PredictionAnswer(BaseModel):
     model_version: int
     status: int = Field(description="the server's HTTP status")
     milliseconds: float = Field(description="from the request's first byte to the answer's last, seen from here")
+    headers: dict[str, str] = Field(description="the answer's, by their names in lower case")
     answer: Any = Field(description="the answer's JSON, or its text when it is none")
 
     @classmethod
@@ -278,5 +279,6 @@ class PredictionAnswer(BaseModel):
             model_version=deployment.version,
             status=answered.status,
             milliseconds=round(answered.seconds * 1000, 3),
+            headers=dict(answered.headers),
             answer=answer,
         )

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from modelyard.errors import Invalid
 from modelyard.gateway.explain import Explaining, Explanation
 from modelyard.gateway.table import Respond
 from modelyard.http.guard import Requires
+from modelyard.http.header_lines import headers_of
 from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 
@@ -73,13 +73,8 @@ def explain_routes(explaining: Explaining) -> APIRouter:
     def explain(caller: Read, url: Url, method: Method = "GET", header: Headers = []) -> ExplanationAnswer:  # noqa: B006 - FastAPI's default, which nobody changes
         """What a request would get, without sending it. A header is `name: value`."""
         given: dict[str, list[str]] = {}
-        for line in header:
-            name, colon, value = line.partition(":")
-            if not colon:
-                raise Invalid(
-                    f"header: expected 'name: value', got {line[:80]!r}", code="header_invalid", field="header"
-                )
-            given.setdefault(name.strip().lower(), []).append(value.strip())
+        for name, value in headers_of(header):
+            given.setdefault(name, []).append(value)
         return ExplanationAnswer.of(explaining.explain(caller, url, method=method, headers=given))
 
     return router

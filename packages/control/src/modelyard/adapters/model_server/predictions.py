@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import httpx
 
@@ -21,7 +22,7 @@ class HttpPredictions:
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(_AT_ONCE)
 
-    def ask(self, url: str, body: bytes) -> Prediction:
+    def ask(self, url: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> Prediction:
         """See the port."""
         if not self._places.acquire(blocking=False):
             raise Busy(
@@ -30,17 +31,19 @@ class HttpPredictions:
                 retry_after_seconds=1,
             )
         try:
-            return self._ask(url, body)
+            return self._ask(url, body, headers)
         finally:
             self._places.release()
 
-    def _ask(self, url: str, body: bytes) -> Prediction:
+    def _ask(self, url: str, body: bytes, given: Sequence[tuple[str, str]]) -> Prediction:
         began = time.monotonic()
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        accept = [] if any(name == "accept" for name, _ in given) else [("accept", "application/json")]
+        headers = [("content-type", "application/json"), *accept, *given]
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         try:
             with (
                 httpx.Client(timeout=_SECONDS, follow_redirects=False, trust_env=False) as client,
-                client.stream("POST", f"{url.rstrip('/')}/predict", content=body, headers=headers) as response,
+                client.stream("POST", f"{url.rstrip('/')}/predict", content=body, headers=sent) as response,
             ):
                 content = bytearray()
                 for part in response.iter_bytes():
@@ -50,7 +53,13 @@ class HttpPredictions:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise _failed(str(exc) or type(exc).__name__) from exc
         media_type = response.headers.get("content-type", "")
-        return Prediction(response.status_code, media_type, bytes(content), time.monotonic() - began)
+        return Prediction(
+            status=response.status_code,
+            media_type=media_type,
+            headers=dict(response.headers),
+            content=bytes(content),
+            seconds=time.monotonic() - began,
+        )
 
 
 def _failed(reason: str) -> Unavailable:

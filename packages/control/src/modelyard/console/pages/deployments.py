@@ -1,10 +1,5 @@
 """Deployments: the list, and one with its replicas, drift, log, and what changes it."""
 
-import json
-from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any
-
 from fastapi import Request, Response
 
 from modelyard.console.addresses import PREFIX
@@ -12,10 +7,9 @@ from modelyard.console.api import at
 from modelyard.console.form_numbers import whole_number
 from modelyard.console.forms import Form
 from modelyard.console.lists import ListPage, add_list
+from modelyard.console.pages.trying import as_example, example_of
 from modelyard.console.rendering import Pages
 from modelyard.console.routing import ApiOf, page_router
-from modelyard.console.snippets import snippets
-from modelyard.errors import Invalid
 from modelyard.http.routing import APIRouter
 
 _PATH = f"{PREFIX}/deployments"
@@ -29,9 +23,6 @@ _LIST = ListPage(
     words={"statuses": _STATUSES},
 )
 _CHANGES = ("replicas", "version")
-_VERSIONS = "/api/v1/ml/registry/models"
-_NO_EXAMPLE = {"inputs": [[0.0]]}
-"""Where a version has no example, the form of one."""
 
 
 def deployment_routes(pages: Pages) -> APIRouter:
@@ -43,31 +34,10 @@ def deployment_routes(pages: Pages) -> APIRouter:
     async def deployment(request: Request, api: ApiOf, deployment_id: str) -> Response:
         where = at(_API, deployment_id)
         found = await api.get(where)
-        version = at(_VERSIONS, found["model_name"], "versions", str(found["model_version"]))
         parts = await api.parts(
-            drift=("Drift", api.get(f"{where}/drift")), example=("Example", api.get(f"{version}/example"))
+            drift=("Drift", api.get(f"{where}/drift")), example=("Example", api.get(example_of(found)))
         )
-        example = parts["example"].value
-        body = None if example is None else example["request"]
-        context = {"it": found, "parts": parts, **_tried(found, body or _NO_EXAMPLE)}
-        return pages.render(request, "deployments/one.html", context)
-
-    @router.post(f"{_PATH}/{{deployment_id}}/try")
-    async def try_it(request: Request, api: ApiOf, deployment_id: str, form: Form) -> Response:
-        """Send what was written to the deployment's server, and show what it answers and the same for programs."""
-        where = at(_API, deployment_id)
-        found = await api.get(where)
-        text = form.get("body", "")
-        try:
-            body = _json_object(text)
-        except Invalid as error:
-            parts = await api.parts(drift=("Drift", api.get(f"{where}/drift")))
-            refused = {"it": found, "parts": parts, "body": text, "snippets": [], "error": error}
-            return pages.render(request, "deployments/one.html", refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-        parts = await api.parts(
-            drift=("Drift", api.get(f"{where}/drift")), answer=("Answer", api.post(f"{where}/predict", body))
-        )
-        context = {"it": found, "parts": parts, **_tried(found, body, text=text)}
+        context = {"it": found, "parts": parts, **as_example(found, parts["example"].value)}
         return pages.render(request, "deployments/one.html", context)
 
     @router.post(f"{_PATH}/{{deployment_id}}/change")
@@ -78,23 +48,3 @@ def deployment_routes(pages: Pages) -> APIRouter:
         return pages.go(at(_PATH, deployment_id))
 
     return router
-
-
-def _tried(deployment: Mapping[str, Any], body: Mapping[str, Any], *, text: str | None = None) -> dict[str, object]:
-    """What the request console shows of a body: as it was written, and as programs send it."""
-    url = deployment["api_url"] or deployment["url"]
-    return {
-        "error": None,
-        "body": json.dumps(body, indent=2, ensure_ascii=False) if text is None else text,
-        "snippets": [] if url is None else snippets(url, deployment["model_name"], body),
-    }
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise Invalid(f"body: expected JSON, got {text[:40]!r}", code="form_invalid", field="body") from exc
-    if not isinstance(body, dict):
-        raise Invalid(f"body: expected a JSON object, got {text[:40]!r}", code="form_invalid", field="body")
-    return body
