@@ -132,7 +132,8 @@ class Rollouts:
     def comparison(self, rollout_id: str) -> Mapping[str, Any]:
         """How the candidate's answers as a shadow compare with those that callers get.
 
-        `compared`, `different`, the mean times, and the last `differences` with their request ids.
+        The versions `former` and `candidate`, the `tolerance`, `compared`, `different`, the mean times, and the last
+        `differences` with their request ids.
         """
         return dict(self._transport.get(path(*_ROLLOUTS, rollout_id, "comparison")))
 
@@ -193,6 +194,9 @@ class Traffic:
     """Percentages by version, in order."""
     sticky: Mapping[str, Any] | None
     shadow: tuple[int, float] | None
+    """A version, and of which percentage it gets copies."""
+    tolerance: float | None
+    """By which numbers of the shadow's answers may differ; None where its answers are not compared."""
     rollout_id: str | None
     revision: int
 
@@ -206,6 +210,7 @@ class Traffic:
             shares={int(share["version"]): float(share["percent"]) for share in fields.items("shares")},
             sticky=fields.optional_mapping("sticky"),
             shadow=None if shadow is None else (int(shadow["version"]), float(shadow["percent"])),
+            tolerance=None if shadow is None else Fields(shadow, noun="shadow").optional_number("tolerance"),
             rollout_id=fields.optional_text("rollout_id"),
             revision=fields.integer("revision"),
         )
@@ -237,6 +242,7 @@ class TrafficSplits:
         *,
         sticky: Mapping[str, str] | None = None,
         shadow: tuple[int, float] | None = None,
+        tolerance: float | None = 1e-3,
         reason: str = "",
     ) -> Traffic:
         """Divide the requests of a model.
@@ -246,15 +252,27 @@ class TrafficSplits:
             shares: percentages by version; their sum is 100. Callers of the last version stay when it grows.
             sticky: `{"by": "client"}`, or `header` or `cookie` with its `name`.
             shadow: a version, and of which percentage it gets copies.
+            tolerance: numbers of the shadow's answers that differ by less from those that callers get, relative to the
+                larger one, are equal; None: its answers are not compared.
             reason: for the audit log.
         """
         body = {
             "shares": [{"version": version, "percent": percent} for version, percent in shares.items()],
             "sticky": None if sticky is None else dict(sticky),
-            "shadow": None if shadow is None else {"version": shadow[0], "percent": shadow[1]},
+            "shadow": None if shadow is None else {"version": shadow[0], "percent": shadow[1], "tolerance": tolerance},
             "reason": reason,
         }
         return Traffic.from_json(self._transport.put(path(*_TRAFFIC, name), body))
+
+    def comparison(self, name: str) -> Mapping[str, Any]:
+        """How the answers of a model's shadow compare with those that callers get.
+
+        As `client.rollouts.comparison`: `former` is the version that answers, `candidate` the shadow.
+
+        Raises:
+            NotFound: no version gets copies.
+        """
+        return dict(self._transport.get(path(*_TRAFFIC, name, "comparison")))
 
     def remove(self, name: str) -> None:
         """Send all requests of a model to its version in production again."""

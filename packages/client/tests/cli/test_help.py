@@ -43,7 +43,7 @@ class TestHelp:
             *("outcomes record", "outcomes report"),
             *("schedules list", "schedules create", "schedules show", "schedules run"),
             *("schedules pause", "schedules resume", "schedules delete"),
-            *("traffic list", "traffic show", "traffic set", "traffic remove"),
+            *("traffic list", "traffic show", "traffic set", "traffic comparison", "traffic remove"),
             *("products list", "products create", "products change", "products delete"),
             *("subscriptions list", "subscriptions create", "subscriptions show", "subscriptions regenerate"),
             *("subscriptions limit", "subscriptions limit-api", "subscriptions usage", "subscriptions trust"),

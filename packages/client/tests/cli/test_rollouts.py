@@ -76,13 +76,25 @@ class TestTraffic:
         sent = {
             "shares": [{"version": 3, "percent": 90.0}, {"version": 4, "percent": 10.0}],
             "sticky": {"by": "header", "name": "x-user"},
-            "shadow": {"version": 5, "percent": 20.0},
+            "shadow": {"version": 5, "percent": 20.0, "tolerance": 0.01},
         }
         standin.out_of_turn = [reply(200, {"name": "churn", "rollout_id": None, "revision": 1, **sent})]
-        ended = run("traffic", "set", "churn", "3=90", "4=10", "--sticky", "header:x-user", "--shadow", "5=20")
+        sticky = ("--sticky", "header:x-user")
+        ended = run("traffic", "set", "churn", "3=90", "4=10", *sticky, "--shadow", "5=20", "--tolerance", "0.01")
         assert standin.asked("PUT", "/api/v1/gateway/traffic/churn")[0].json == {**sent, "reason": ""}
         assert "shares  3=90, 4=10" in ended.out
         assert "sticky  header:x-user" in ended.out
+
+    def test_a_shadow_has_a_report(self, standin: StandIn, run: Run) -> None:
+        said = {"former": 3, "candidate": 5, "tolerance": 0.01, "compared": 20, "different": 1}
+        differences = [{"request_id": "req-1", "difference": "predictions[0]: 1, not 0"}]
+        report = {**said, "former_ms": 3.0, "candidate_ms": 5.0, "differences": differences}
+        standin.out_of_turn = [reply(200, report)]
+        ended = run("traffic", "comparison", "churn")
+        assert standin.asked("GET", "/api/v1/gateway/traffic/churn/comparison")
+        assert ended.exit_code == 0
+        for shown in ("version 3", "version 5", "20", "req-1", "predictions[0]: 1, not 0"):
+            assert shown in ended.out
 
     def test_what_is_no_share_is_refused_before_it_is_sent(self, standin: StandIn, run: Run) -> None:
         for wrong in ("3", "x=3", "3=nan"):

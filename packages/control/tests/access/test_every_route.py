@@ -49,6 +49,7 @@ BY_CONTENT = {"PUT /mlops/projects/{sha256}": 400, "PUT /api/v1/gateway/token-is
 NOT_OF_EVERY_ONE = {
     "GET /mlops/jobs/{job_id}/notebook": "notebook_not_found",
     "GET /mlops/jobs/{job_id}/notebook.html": "notebook_not_found",
+    "GET /api/v1/gateway/traffic/{name}/comparison": "shadow_not_found",
 }
 """Routes of what only some things have, and the code with which the owner of one without it is answered."""
 HEADERS = {"PATCH /api/v1/ml/registry/uploads/{upload_id}": {"Upload-Offset": "0"}}

@@ -54,6 +54,20 @@ class TestPolicy:
             assert (vendor / licence).is_file()
 
 
+class TestAShadow:
+    def test_the_page_of_its_model_shows_how_its_answers_compare(self, installation: Installation) -> None:
+        page = installation.reader("viewer").get("/console/models/churn").text
+        for shown in (
+            "version 2: copies of 20",
+            "1\u202f250",
+            "4 ms",
+            "3 ms",
+            "req-20",
+            "predictions[0]: &lt;1&gt;, not 0",
+        ):
+            assert shown in page, shown
+
+
 class TestErrors:
     def test_an_address_of_no_page_is_a_page(self, installation: Installation) -> None:
         answer = installation.reader("viewer").get("/console/<script>alert(1)</script>")

@@ -14,11 +14,19 @@ from gateway_objects import MADE, a_revision, a_version_set, an_api
 
 from modelyard.envoy.binary import envoy_binary
 from modelyard.envoy.resources import LAYERED_RUNTIME, typed
-from modelyard.gateway.compile import DeployedVersion, GatewayState, ModelStages, Share, TrafficSplit, compile_table
+from modelyard.gateway.compile import (
+    Copies,
+    DeployedVersion,
+    GatewayState,
+    ModelStages,
+    Share,
+    TrafficSplit,
+    compile_table,
+)
 from modelyard.gateway.domain import OnMissing, Target, VersioningScheme
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
 from modelyard.gateway.states import ApiStatus
-from modelyard.gateway.table import Endpoint, Mirror, RouteTable, Sticky, StickyBy
+from modelyard.gateway.table import Endpoint, RouteTable, Sticky, StickyBy
 
 GOLDEN = Path(__file__).parent / "golden" / "envoy.json"
 URL = "https://models.example.com/base"
@@ -79,7 +87,7 @@ def a_table() -> RouteTable:
                     model_name="churn",
                     shares=(Share(1, 90), Share(2, 10)),
                     sticky=Sticky(StickyBy.CLIENT, None, "roll-1"),
-                    mirrors=((2, Mirror("", 12.5)),),
+                    shadow=Copies(version=2, percent=12.5),
                 )
             ],
         )

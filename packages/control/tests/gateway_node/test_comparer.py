@@ -13,9 +13,9 @@ from labelling_servers import ModelServer, serving
 from ports import find_free_port
 
 from modelyard.gateway.compile import compile_table
-from modelyard.gateway.compile.inputs import DeployedVersion, GatewayState, Share, TrafficSplit
+from modelyard.gateway.compile.inputs import Compared, Copies, DeployedVersion, GatewayState, Share, TrafficSplit
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
-from modelyard.gateway.table import Endpoint, Mirror
+from modelyard.gateway.table import Endpoint
 from modelyard.gateway_node import Configuration
 
 
@@ -33,9 +33,9 @@ def shadowed(former: ModelServer, candidate: ModelServer, *, tolerance: float | 
         )
         for number, server in ((1, former), (2, candidate))
     ]
-    split = TrafficSplit(
-        tenant_id="default", model_name="churn", shares=(Share(1, 100),), mirrors=((2, Mirror("", 100, tolerance)),)
-    )
+    compared = None if tolerance is None else Compared(name="cmp-1", against=1, tolerance=tolerance)
+    shadow = Copies(version=2, percent=100, compared=compared)
+    split = TrafficSplit(tenant_id="default", model_name="churn", shares=(Share(1, 100),), shadow=shadow)
     table = compile_table(GatewayState(now=datetime(2026, 1, 1, tzinfo=UTC), deployments=versions, splits=(split,)))
     return Configuration(
         clusters=tuple(clusters(table)),
@@ -67,7 +67,7 @@ class TestAShadow:
             (found,) = node.control_plane.compared
         assert answers == [{"predictions": [0]}] * 5
         assert sorted(took)[2] < 0.5
-        assert (found.backend, found.against) == ("dep-2", "dep-1")
+        assert (found.backend, found.against, found.comparison) == ("dep-2", "dep-1", "cmp-1")
         assert 1 <= found.different == found.compared <= 5
         assert found.backend_ms >= 1000 * found.compared
         assert found.examples[0].difference == "predictions[0]: 1, not 0"

@@ -32,6 +32,15 @@ def divided(
     servers: dict[int, ModelServer], percent: float, sticky: Sticky, access: AccessTable | None = None
 ) -> Configuration:
     """The candidate answers a percentage of the model `churn`, which these may call, and everybody else."""
+    shares = tuple(Share(share.version, share.weight) for share in grown(FORMER, CANDIDATE, percent))
+    split = TrafficSplit(tenant_id="default", model_name="churn", shares=shares, sticky=sticky)
+    return configuration(servers, split, access)
+
+
+def configuration(
+    servers: dict[int, ModelServer], split: TrafficSplit, access: AccessTable | None = None
+) -> Configuration:
+    """Versions of the model `churn`, and how its requests are divided."""
     deployed = [
         DeployedVersion(
             deployment_id=f"dep-{version}",
@@ -44,8 +53,6 @@ def divided(
         )
         for version, server in servers.items()
     ]
-    shares = tuple(Share(share.version, share.weight) for share in grown(FORMER, CANDIDATE, percent))
-    split = TrafficSplit(tenant_id="default", model_name="churn", shares=shares, sticky=sticky)
     table = compile_table(GatewayState(now=NOW, deployments=deployed, splits=(split,)))
     return Configuration(
         clusters=tuple(clusters(table)),
@@ -93,6 +100,29 @@ class TestASplit:
         assert 0.35 * USERS < len(half) < 0.65 * USERS
         # Independent salts agree about half of those on half of the weight.
         assert 0.25 * len(half) < len(half & others) < 0.75 * len(half)
+
+
+class TestAVersionThatIsGone:
+    """While the split names it still."""
+
+    def test_its_callers_go_to_the_first_one_and_all_others_stay(self, tmp_path: Path) -> None:
+        servers = {version: ModelServer(version) for version in (1, 2, 3)}
+        shares = (Share(1, 4000), Share(2, 3000), Share(3, 3000))
+        split = TrafficSplit(
+            tenant_id="default", model_name="churn", shares=shares, sticky=Sticky(StickyBy.HEADER, "x-user", "salt")
+        )
+        with serving(*servers.values()), RunningNode(tmp_path / "gateway", find_free_port()) as node:
+            seen = []
+            for there in ({1, 2, 3}, {1, 2}, {1, 2, 3}):
+                wanted = configuration({version: servers[version] for version in there}, split)
+                report = node.publish(wanted)
+                assert report.refused is None, report.reason
+                with client_at(node, "127.0.0.1") as client:
+                    seen.append({user: version_for(client, {"x-user": f"user-{user}"}) for user in range(USERS)})
+        before, without, after = seen
+        assert set(before.values()) == {1, 2, 3}
+        assert without == {user: 1 if version == 3 else version for user, version in before.items()}
+        assert after == before
 
 
 class TestASplitByClient:

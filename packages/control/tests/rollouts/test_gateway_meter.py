@@ -1,12 +1,15 @@
 """Nodes' counters of deployments become readings of versions."""
 
-from rollout_world import RolloutWorld
+from dataclasses import replace
+
+from rollout_world import SHORT, RolloutWorld
 
 from modelyard.gateway_node.comparer import ComparisonCounters, Example
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.rollouts.measures import Reading
-from modelyard.rollouts.schemas import ComparisonAnswer
+from modelyard.rollouts.plan import Guardrails
+from modelyard.traffic.schemas import ComparisonAnswer
 
 
 class TestGatewayMeter:
@@ -29,7 +32,7 @@ class TestGatewayMeter:
         ]
 
     def test_a_shadow_s_report_adds_what_nodes_found(self, world: RolloutWorld) -> None:
-        rollout = world.begun()
+        rollout = world.begun(replace(SHORT, guardrails=Guardrails()))
         former, candidate = (
             next(
                 one.deployment_id
@@ -41,13 +44,14 @@ class TestGatewayMeter:
         counting = world.control_plane.counting
         for node, different in (("node-1", 1), ("node-2", 0)):
             examples = (Example("req-1", "predictions[0]: 1, not 0"),) * different
-            counting.note(node, [], [ComparisonCounters(candidate, former, 10, different, 50.0, 30.0, examples)])
+            found = ComparisonCounters(candidate, former, 10, different, 50.0, 30.0, examples, str(rollout.comparison))
+            counting.note(node, [], [found, replace(found, comparison="cmp-other")])
         meter = GatewayMeter(
             deployments=world.control_plane.deployments,
             drift=world.control_plane.drift_parts.drift,
             counters=counting,
         )
-        report = ComparisonAnswer.of(meter.comparisons(rollout))
+        report = ComparisonAnswer.of(meter.comparisons(rollout), former=1, candidate=2, tolerance=1e-3)
         assert (report.compared, report.different, report.former_ms, report.candidate_ms) == (20, 1, 3.0, 5.0)
         assert [one.request_id for one in report.differences] == ["req-1"]
         assert sum(one.compared for one in meter.measure(rollout).comparisons) == 20

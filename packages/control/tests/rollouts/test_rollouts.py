@@ -9,7 +9,7 @@ from modelyard.adapters.target.fake import FakeTarget
 from modelyard.errors import Conflict, Invalid, ModelyardError
 from modelyard.rollouts.plan import Guardrails, Plan, Step, StepKind, only
 from modelyard.rollouts.states import RolloutStatus
-from modelyard.traffic.domain import Shadow, Split, grown
+from modelyard.traffic.domain import Shadow, Split, Traffic, grown
 
 FORMER, CANDIDATE = 1, 2
 
@@ -86,6 +86,62 @@ class TestAGoodCandidate:
         world.approve(world.now(rollout).request_id)
         world.look()
         assert (world.now(rollout).status, world.production()) == (RolloutStatus.WARM, CANDIDATE)
+
+
+class TestASplitByHand:
+    """Holds until somebody changes it."""
+
+    HALVES = Split(shares=grown(FORMER, CANDIDATE, 50), sticky=SHORT.sticky)
+
+    def divide(self, world: RolloutWorld) -> Traffic:
+        return world.parts.traffic.set(world.principal, MODEL, self.HALVES, revision=None, reason="")
+
+    def test_a_promotion_and_a_plan_leave_it_and_the_log_says_that_nothing_was_rolled_out(
+        self, world: RolloutWorld
+    ) -> None:
+        world.rollouts.set_plan(world.principal, MODEL, SHORT, revision=None)
+        before = self.divide(world)
+        world.promote(world.candidate)
+        assert world.parts.traffic.get(world.principal, MODEL) == before
+        assert world.rollouts.page(world.principal, model_name=MODEL, status=None, limit=9, cursor=None).items == []
+        assert world.actions(f"models/{MODEL}/versions/{CANDIDATE}")[-1] == "rollout.not_started"
+        assert before.salt == self.divide(world).salt
+
+    def test_nothing_is_rolled_out_until_it_is_removed(self, world: RolloutWorld) -> None:
+        self.divide(world)
+        with pytest.raises(Conflict, match="divided by hand") as refused:
+            world.start()
+        assert refused.value.code == "traffic_set"
+        world.parts.traffic.remove(world.principal, MODEL, revision=None, reason="")
+        assert world.start().status is RolloutStatus.PENDING
+
+    @pytest.mark.parametrize("split", [HALVES, Split(shares=only(CANDIDATE).shares, shadow=Shadow(FORMER, 5))])
+    def test_the_last_server_of_a_version_that_it_names_is_neither_replaced_nor_taken_away(
+        self, world: RolloutWorld, split: Split
+    ) -> None:
+        deployments, verbs = world.control_plane.deployments, world.control_plane.deployment_parts.verbs
+        (one,) = deployments.page(world.principal).items
+        world.parts.traffic.set(world.principal, MODEL, split, revision=None, reason="")
+        for take_away in (
+            lambda: verbs.change(world.principal, one.deployment_id, replicas=None, version=CANDIDATE),
+            lambda: deployments.replace(world.principal, one.deployment_id, CANDIDATE, job_id="job-9"),
+            lambda: verbs.undeploy(world.principal, one.deployment_id, forces=False),
+        ):
+            with pytest.raises(Conflict, match=r"version 1 gets .* of the requests") as refused:
+                take_away()
+            assert refused.value.code == "deployment_divided"
+        verbs.change(world.principal, one.deployment_id, replicas=2, version=None)
+        assert world.split() == split
+        world.deploy(world.former, job_id="another")
+        verbs.change(world.principal, one.deployment_id, replicas=None, version=CANDIDATE)
+
+    def test_it_is_taken_away_by_force(self, world: RolloutWorld) -> None:
+        self.divide(world)
+        (one,) = world.control_plane.deployments.page(world.principal).items
+        world.control_plane.deployment_parts.verbs.undeploy(world.principal, one.deployment_id, forces=True)
+        world.settle()
+        assert world.serving() == set()
+        assert world.split() == self.HALVES
 
 
 class TestABadCandidate:

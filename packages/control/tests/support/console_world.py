@@ -16,6 +16,7 @@ from access_platform import MODEL_FILES, Platform
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from modelyard.adapters.runner.fake import FakeRunner
+from modelyard.gateway_node.comparer import ComparisonCounters, Example
 from modelyard.gateway_node.counters import BackendCounters
 from modelyard.ports.runner import RunOutcome, RunPhase, RunSpec
 from modelyard.training.logged import RUN_KEY_TAG
@@ -134,6 +135,7 @@ def fill(platform: Platform) -> Installation:
     subscription_id = _open_to_callers(developer, admin)
     notebook_job_id = _execute_a_notebook(platform, developer)
     rollout_id = _roll_out(platform, developer, platform.at(tokens["approver"]))
+    _shadow(platform, platform.at(tokens["approver"]))
     webhook = {"url": "https://example.com/hook", "description": "The team's channel", "event_types": ["job.failed"]}
     made = admin.post("/api/v1/webhooks", json=webhook).json()
     sent = admin.post(f"/api/v1/webhooks/{made['webhook']['webhook_id']}/test").json()
@@ -222,6 +224,16 @@ def _roll_out(platform: Platform, developer: httpx.Client, approver: httpx.Clien
         platform.control.counting.note("node-1", [_counted(one, look * 60) for one in running])
         platform.control.rollout_parts.reconciler.make_pass()
     return str(begun.json()["rollout_id"])
+
+
+def _shadow(platform: Platform, approver: httpx.Client) -> None:
+    """The second version of churn gets copies, and a node has compared its answers."""
+    split = {"shares": [{"version": 1, "percent": 100}], "shadow": {"version": 2, "percent": 20}}
+    assert approver.put("/api/v1/gateway/traffic/churn", json=split).status_code == 200
+    (name,) = (one.comparison for one in platform.control.rollout_parts.traffic.every() if one.model_name == "churn")
+    examples = (Example("req-20", "predictions[0]: <1>, not 0"),)
+    found = ComparisonCounters("dep-2", "dep-1", 1250, 1, 5000.0, 3750.0, examples, str(name))
+    platform.control.counting.note("node-2", [], [found])
 
 
 def _counted(deployment: Json, requests: int) -> BackendCounters:

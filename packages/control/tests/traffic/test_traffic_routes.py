@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from modelyard.gateway_node.comparer import ComparisonCounters, Example
 from modelyard.main import ControlPlane
 from modelyard.ports.tracking import LoggedModel
 from modelyard.principals import Principal
@@ -33,7 +34,7 @@ class TestTraffic:
         assert made.json()["sticky"] == {"by": "header", "name": "x-user"}
         shadow = {"shares": [{"version": 1, "percent": 100}], "shadow": {"version": 2, "percent": 20}}
         changed = client.put(f"{PATH}/iris", json=shadow, headers={"If-Match": '"1"'})
-        assert changed.json()["shadow"] == {"version": 2, "percent": 20}
+        assert changed.json()["shadow"] == {"version": 2, "percent": 20, "tolerance": 1e-3}
         assert client.put(f"{PATH}/iris", json=shadow, headers={"If-Match": '"1"'}).status_code == 412
         assert [one["name"] for one in client.get(PATH).json()["traffic"]] == ["iris"]
         assert client.delete(f"{PATH}/iris").status_code == 204
@@ -51,6 +52,7 @@ class TestTraffic:
             ({"sticky": {"by": "client", "name": "x"}}, "sticky.name"),
             ({"shadow": {"version": 2, "percent": 10}}, "shadow.version"),
             ({"shadow": {"version": 3, "percent": 0}}, "shadow.percent"),
+            ({"shadow": {"version": 3, "percent": 1, "tolerance": 1}}, "shadow.tolerance"),
         ],
     )
     def test_what_cannot_be_divided_so_is_refused_with_its_field(
@@ -62,6 +64,38 @@ class TestTraffic:
     def test_a_version_that_is_not_there_gets_nothing(self, client: TestClient) -> None:
         body = {"shares": [{"version": 7, "percent": 100}]}
         assert client.put(f"{PATH}/iris", json=body).json()["code"] == "version_not_found"
+
+
+class TestAShadowByHand:
+    """Has the report that one of a roll-out has."""
+
+    def test_it_is_what_nodes_found_of_this_split_and_of_no_other(
+        self, client: TestClient, control_plane: ControlPlane
+    ) -> None:
+        def split(**shadow: Any) -> str:
+            body = {"shares": [{"version": 1, "percent": 100}], "shadow": {"version": 2, "percent": 20, **shadow}}
+            assert client.put(f"{PATH}/iris", json=body).status_code == 200
+            (found,) = control_plane.rollout_parts.traffic.every()
+            return str(found.comparison)
+
+        name = split()
+        for node, different in (("node-1", 1), ("node-2", 0)):
+            examples = (Example("req-1", "predictions[0]: 1, not 0"),) * different
+            found = ComparisonCounters("dep-2", "dep-1", 10, different, 50.0, 30.0, examples, name)
+            control_plane.counting.note(node, [], [found])
+        report = {"former": 1, "candidate": 2, "tolerance": 1e-3, "compared": 20, "different": 1}
+        report |= {"former_ms": 3.0, "candidate_ms": 5.0}
+        assert client.get(f"{PATH}/iris/comparison").json() == {
+            **report,
+            "differences": [{"request_id": "req-1", "difference": "predictions[0]: 1, not 0"}],
+        }
+        assert split(percent=30) == name  # More copies are the same comparison.
+        assert split(tolerance=0.5) != name
+        assert client.get(f"{PATH}/iris/comparison").json()["compared"] == 0
+        split(tolerance=None)
+        assert client.get(f"{PATH}/iris/comparison").json()["tolerance"] is None
+        client.put(f"{PATH}/iris", json={"shares": HALVES})
+        assert client.get(f"{PATH}/iris/comparison").json()["code"] == "shadow_not_found"
 
 
 class TestRolloutRoutes:

@@ -12,6 +12,7 @@ from modelyard_client.cli.connection import connect
 from modelyard_client.cli.errors import CommandError, ExitCode
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, LimitOption, Output, OutputOption, UrlOption, VersionOption
+from modelyard_client.cli.shadow_reports import print_comparison
 from modelyard_client.cli.terminal import age, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -145,11 +146,7 @@ def comparison(
     """
     with connect(url, home) as client:
         found = client.rollouts.comparison(_find(client, which).rollout_id)
-    if output is Output.JSON:
-        print_json(found)
-        return
-    print_facts({name: found[name] for name in ("compared", "different", "former_ms", "candidate_ms")})
-    print_table(("request", "difference"), ((one["request_id"], one["difference"]) for one in found["differences"]))
+    print_comparison(found, output)
 
 
 @app.command()

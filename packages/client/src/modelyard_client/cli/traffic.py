@@ -1,4 +1,4 @@
-"""`modelyard traffic`: list, show, set, remove."""
+"""`modelyard traffic`: list, show, set, comparison, remove."""
 
 import math
 from typing import TYPE_CHECKING, Annotated
@@ -8,13 +8,16 @@ import typer
 from modelyard_client.cli.connection import connect
 from modelyard_client.cli.groups import NounGroup
 from modelyard_client.cli.options import HomeOption, Output, OutputOption, UrlOption
+from modelyard_client.cli.shadow_reports import print_comparison
 from modelyard_client.cli.terminal import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from modelyard_client.rollouts import Traffic
 
 app = typer.Typer(
-    cls=NounGroup, rich_markup_mode=None, help="How requests of models are divided: list, show, set, remove."
+    cls=NounGroup,
+    rich_markup_mode=None,
+    help="How requests of models are divided: list, show, set, comparison, remove.",
 )
 ModelArgument = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
 
@@ -66,6 +69,17 @@ def set_traffic(
     shadow: Annotated[
         str | None, typer.Option("--shadow", help="A version that gets copies: 5=20.", metavar="VERSION=PERCENT")
     ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance",
+            help="Numbers of the shadow's answers that differ by less, relative to the larger one, are equal.",
+            metavar="SHARE",
+        ),
+    ] = 1e-3,
+    compares: Annotated[
+        bool, typer.Option("--compare/--no-compare", help="Compare the shadow's answers with those that callers get.")
+    ] = True,
     reason: Annotated[str, typer.Option("--reason", help="Why.", metavar="TEXT")] = "",
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
@@ -81,6 +95,8 @@ def set_traffic(
     parsed = dict(_share(text, "VERSION=PERCENT") for text in shares)
     if len(parsed) != len(shares):
         raise typer.BadParameter("VERSION=PERCENT: expected each version once")
+    if not math.isfinite(tolerance):
+        raise typer.BadParameter(f"--tolerance: expected a number, got {tolerance}")
     by, _, name = (sticky or "").partition(":")
     keyed = None if sticky is None else {"by": by, **({"name": name} if name else {})}
     with connect(url, home) as client:
@@ -89,9 +105,24 @@ def set_traffic(
             parsed,
             sticky=keyed,
             shadow=None if shadow is None else _share(shadow, "--shadow"),
+            tolerance=tolerance if compares else None,
             reason=reason,
         )
     _print(made, output)
+
+
+@app.command()
+def comparison(
+    model: ModelArgument, *, output: OutputOption = Output.TABLE, url: UrlOption = None, home: HomeOption = None
+) -> None:
+    """Show how the answers of a model's shadow compare with those that callers get.
+
+    \b
+    Examples:
+      modelyard traffic comparison churn
+    """
+    with connect(url, home) as client:
+        print_comparison(client.traffic.comparison(model), output)
 
 
 @app.command()

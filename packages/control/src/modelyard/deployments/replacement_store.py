@@ -79,6 +79,14 @@ def aiming_at(connection: Connection, tenant_id: str, model_name: str, version: 
     return set(connection.execute(query).scalars())
 
 
+def sharing_addresses(connection: Connection) -> frozenset[str]:
+    """The deployments of which servers of two versions may answer: those of the new one start, or of the old one
+    drain."""
+    shared = (ReplacementStatus.STARTING, ReplacementStatus.DRAINING)
+    query = select(replacements.c.deployment_id).where(replacements.c.status.in_(shared))
+    return frozenset(connection.execute(query).scalars())
+
+
 def _replacement(row: Row[Any]) -> Replacement:
     return Replacement(
         replacement_id=row.id,

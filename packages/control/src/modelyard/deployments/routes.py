@@ -151,7 +151,8 @@ def deployment_changes(verbs: DeploymentVerbs, addresses: StableAddresses) -> AP
 
     @router.delete("/{deployment_id}", status_code=202)
     def undeploy(caller: Write, deployment_id: str, *, force: Force = False) -> DeploymentAnswer:
-        """Drain and stop it. One that APIs of the gateway name stays, unless it is forced."""
+        """Drain and stop it. One that APIs of the gateway name stays, as does the last one of a version that gets a
+        part of its model's requests, unless it is forced."""
         return answer(caller, verbs.undeploy(caller, deployment_id, forces=force))
 
     return router

@@ -32,6 +32,7 @@ from modelyard.ports.target import DEFAULT_RESOURCES, Autoscaling, Resources
 from modelyard.principals import Principal
 from modelyard.registry.domain import Version
 from modelyard.registry.service import RegistryService
+from modelyard.traffic.service import refuse_last_of_share
 
 __all__ = ["DeploymentService", "system_principal"]
 
@@ -170,9 +171,12 @@ class DeploymentService:
 
         Raises:
             NotFound: code `deployment_not_found`.
-            Conflict: as `Replacements.reserve`.
+            Conflict: as `Replacements.reserve`, or code `deployment_divided`: a split of the model's requests names the
+                version, and it is deployed nowhere else.
         """
         deployment = lock_visible(connection, principal, deployment_id)
+        if version != deployment.version:
+            refuse_last_of_divided(connection, deployment)
         self.replacements.reserve(connection, principal, deployment, version, job_id=job_id)
 
     def replace(self, principal: Principal, deployment_id: str, version: int, *, job_id: str) -> None:
@@ -284,6 +288,20 @@ class DeploymentService:
         with self._database.read() as connection:
             return store.wanted(connection)
 
+    def replacing(self) -> frozenset[str]:
+        """The ids of all deployments at whose address servers of two versions may be."""
+        with self._database.read() as connection:
+            return replacement_store.sharing_addresses(connection)
+
+    def refuse_last_of_divided(self, deployment: Deployment) -> None:
+        """Refuse to take away the last deployment of a version that a split of its model's requests names.
+
+        Raises:
+            Conflict: code `deployment_divided`.
+        """
+        with self._database.read() as connection:
+            refuse_last_of_divided(connection, deployment)
+
     def note_unconfigured_targets(self) -> None:
         """Give deployments in targets that are not configured a reason that says so. Their status stays as it was."""
         with self._database.read() as connection:
@@ -347,6 +365,14 @@ class DeploymentService:
             before={"status": deployment.status},
             after={"status": status},
         )
+
+
+def refuse_last_of_divided(connection: Connection, deployment: Deployment) -> None:
+    """See the method of that name."""
+    every = store.of_version(connection, deployment.tenant_id, deployment.model_name, deployment.version)
+    running = {one.deployment_id for one in every if one.desired_state is DesiredState.RUNNING}
+    if running <= {deployment.deployment_id}:
+        refuse_last_of_share(connection, deployment.tenant_id, deployment.model_name, deployment.version)
 
 
 def ready_versions(connection: Connection, tenant_id: str, model_name: str) -> frozenset[int]:

@@ -232,21 +232,24 @@ class DeploymentVerbs:
         """Write down that it shall go.
 
         Args:
-            forces: also when APIs lead to it, which answer 503 then.
+            forces: also when APIs lead to it, which answer 503 then, and when a split names its version, whose part
+                the first other one gets then.
 
         Raises:
             NotFound: code `deployment_not_found`.
-            Conflict: code `deployment_bound`; the sentence names the APIs. Or `target_not_configured`.
+            Conflict: code `deployment_bound` or `deployment_divided`; the sentence names what leads to it. Or
+                `target_not_configured`.
         """
         if not forces:
             self.refuse_bound(self.deployments.get(principal, deployment_id))
         return self.deployments.undeploy(principal, deployment_id, reason="asked for")
 
     def refuse_bound(self, deployment: Deployment) -> None:
-        """Refuse to take a deployment away that APIs lead to.
+        """Refuse to take a deployment away that APIs lead to, or the last one of a version that gets a part of its
+        model's requests.
 
         Raises:
-            Conflict: code `deployment_bound`.
+            Conflict: code `deployment_bound` or `deployment_divided`.
         """
         bound = self._bound_apis(deployment)
         if bound and deployment.desired_state is DesiredState.RUNNING:
@@ -256,6 +259,8 @@ class DeploymentVerbs:
                 "another revision, delete or retire the API, or undeploy it with force",
                 code="deployment_bound",
             )
+        if deployment.desired_state is DesiredState.RUNNING:
+            self.deployments.refuse_last_of_divided(deployment)
 
     def with_details(
         self, deployments: Sequence[Deployment]

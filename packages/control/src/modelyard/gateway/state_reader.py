@@ -12,8 +12,8 @@ from modelyard.deployments.domain import Deployment
 from modelyard.deployments.service import DeploymentService
 from modelyard.deployments.targets import Targets
 from modelyard.gateway import release_store, store
-from modelyard.gateway.compile import DeployedVersion, GatewayState, ModelStages, Share, TrafficSplit
-from modelyard.gateway.table import Access, Endpoint, Mirror, Sticky, StickyBy
+from modelyard.gateway.compile import Compared, Copies, DeployedVersion, GatewayState, ModelStages, Share, TrafficSplit
+from modelyard.gateway.table import Access, Endpoint, Sticky, StickyBy
 from modelyard.ports.clock import Clock
 from modelyard.ports.target import TakesGrpc
 from modelyard.principals import FIRST_TENANT
@@ -67,12 +67,16 @@ class GatewayStateReader:
             staged = versions_in_stages(connection)
         urls = {each.target.service_url for each in revisions}
         now = self._clock.now()
+        replacing = self._deployments.replacing()
         return GatewayState(
             now=now.replace(microsecond=0, second=now.second - now.second % int(_GRAIN.total_seconds())),
             version_sets=version_sets,
             apis=apis,
             revisions=revisions,
-            deployments=[self._deployed(each) for each in self._deployments.every_wanted()],
+            deployments=[
+                replace(self._deployed(each), is_replacing=each.deployment_id in replacing)
+                for each in self._deployments.every_wanted()
+            ],
             stages=_stages(staged),
             addresses=self._resolve({url for url in urls if url is not None}),
             splits=[_split(each) for each in self._traffic.every()],
@@ -110,13 +114,21 @@ def _stages(staged: Sequence[StagedVersion]) -> Mapping[tuple[str, str], ModelSt
 
 
 def _split(traffic: Traffic) -> TrafficSplit:
-    split, sticky, shadow = traffic.split, traffic.split.sticky, traffic.split.shadow
+    split, sticky = traffic.split, traffic.split.sticky
     return TrafficSplit(
         tenant_id=traffic.tenant_id,
         model_name=traffic.model_name,
         shares=tuple(Share(share.version, share.weight) for share in split.shares),
         sticky=None if sticky is None else Sticky(StickyBy(sticky.by), sticky.name, traffic.salt),
-        mirrors=()
-        if shadow is None
-        else ((shadow.version, Mirror(backend="", percent=shadow.percent, tolerance=shadow.tolerance)),),
+        shadow=_copies(traffic),
     )
+
+
+def _copies(traffic: Traffic) -> Copies | None:
+    shadow, name = traffic.split.shadow, traffic.comparison
+    if shadow is None:
+        return None
+    compared = None
+    if name is not None and shadow.tolerance is not None:
+        compared = Compared(name=name, against=traffic.split.answering, tolerance=shadow.tolerance)
+    return Copies(version=shadow.version, percent=shadow.percent, compared=compared)

@@ -123,14 +123,25 @@ class Sticky:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """That the answers of copies are compared with those of another backend."""
+
+    name: str
+    """Under which what is found is reported; letters, digits and `-`."""
+    against: str
+    """The backend."""
+    tolerance: float
+    """By which numbers may differ, relative to the larger one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mirror:
     """A copy of a share of the requests, whose answer nobody waits for."""
 
     backend: str
     percent: float
-    tolerance: float | None = None
-    """By which numbers may differ, relative to the larger one, where answers are compared with those that callers get;
-    None: they are not."""
+    comparison: Comparison | None = None
+    """None: its answers are not compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,12 @@ from modelyard.gateway_node.configuration import Configuration
 COMPARER = "modelyard-comparer"
 """The cluster that copies are sent to."""
 COMPARE_HEADER = "modelyard-compare"
-"""On a copy: the clusters of the version that answers callers and of the shadow, and the tolerance."""
+"""On a copy: the clusters of the version that answers callers and of the shadow, the tolerance, and the comparison."""
 _DROPPED = frozenset({COMPARE_HEADER, "modelyard-shadow", "connection", "content-length", "transfer-encoding", "host"})
 _MOST_BYTES = 1 << 20
+_MOST_ANSWER = 16 << 20
+_MOST_COMPARISONS = 100
+"""Of which a node knows what it found; the one that was asked for least recently goes first."""
 _ANSWER_SECONDS = 10.0
 _KEPT_EXAMPLES = 20
 Address = tuple[str, int]
@@ -53,6 +56,8 @@ class ComparisonCounters:
     against_ms: float
     examples: tuple[Example, ...] = ()
     """The last ones that differed."""
+    comparison: str = ""
+    """By which a split or a roll-out knows its own."""
 
 
 @dataclass(slots=True)
@@ -67,8 +72,10 @@ class _Tally:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
+    """0 where there was none, or a larger one than is compared."""
     body: bytes
     milliseconds: float
+    """Until there was one, or it was given up."""
 
 
 class Comparer:
@@ -77,7 +84,7 @@ class Comparer:
     def __init__(self, path: Path, *, configuration: Callable[[], Configuration | None]) -> None:
         self._path = path
         self._configuration = configuration
-        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._tallies: dict[tuple[str, str, str], _Tally] = {}
         self._lock = threading.Lock()
         self._server: _UnixServer | None = None
 
@@ -100,6 +107,7 @@ class Comparer:
         with self._lock:
             return tuple(
                 ComparisonCounters(
+                    comparison=comparison,
                     backend=backend,
                     against=against,
                     compared=tally.compared,
@@ -108,30 +116,37 @@ class Comparer:
                     against_ms=round(tally.against_ms, 3),
                     examples=tuple(tally.examples),
                 )
-                for (backend, against), tally in sorted(self._tallies.items())
+                for (comparison, backend, against), tally in sorted(self._tallies.items())
             )
 
     def compare(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send a copy to both versions, and count whether they agree. Where the former fails nothing is compared."""
-        against, backend, tolerance = headers[COMPARE_HEADER].split()
+        against, backend, tolerance, comparison = headers[COMPARE_HEADER].split()
         addresses = addresses_of(self._configuration())
         if against not in addresses or backend not in addresses:
             return
         sent = {name: value for name, value in headers.items() if name not in _DROPPED}
         expected = _ask(addresses[against], path, sent, body)
         actual = _ask(addresses[backend], path, sent, body)
-        if expected is None or expected.status != HTTPStatus.OK:
+        if expected.status != HTTPStatus.OK:
             return
         difference = _difference(expected, actual, float(tolerance))
         with self._lock:
-            key = _deployment(backend), _deployment(against)
-            tally = self._tallies.setdefault(key, _Tally())
+            tally = self._tally(comparison, _deployment(backend), _deployment(against))
             tally.compared += 1
             tally.against_ms += expected.milliseconds
-            tally.backend_ms += 0.0 if actual is None else actual.milliseconds
+            tally.backend_ms += actual.milliseconds
             if difference is not None:
                 tally.different += 1
                 tally.examples.append(Example(headers.get("x-request-id", "")[:100], difference))
+
+    def _tally(self, comparison: str, backend: str, against: str) -> "_Tally":
+        """Where to count; the lock is held."""
+        key = comparison, backend, against
+        self._tallies[key] = tally = self._tallies.pop(key, None) or _Tally()
+        if len(self._tallies) > _MOST_COMPARISONS:
+            del self._tallies[next(iter(self._tallies))]
+        return tally
 
 
 def addresses_of(configuration: Configuration | None) -> Mapping[str, Address]:
@@ -149,23 +164,23 @@ def _deployment(cluster: str) -> str:
     return cluster.rpartition(".")[0].removesuffix("-shadow")
 
 
-def _difference(expected: _Answer, actual: _Answer | None, tolerance: float) -> str | None:
-    if actual is None:
+def _difference(expected: _Answer, actual: _Answer, tolerance: float) -> str | None:
+    if not actual.status:
         return "no answer"
     if actual.status != expected.status:
         return f"status {actual.status}, not {expected.status}"
     return first_difference(expected.body, actual.body, tolerance=tolerance)
 
 
-def _ask(address: Address, path: str, headers: Mapping[str, str], body: bytes) -> _Answer | None:
+def _ask(address: Address, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
     begun = time.perf_counter()
-    with closing(HTTPConnection(*address, timeout=_ANSWER_SECONDS)) as connection:
-        try:
-            connection.request("POST", path, body=body, headers=dict(headers))
-            answer = connection.getresponse()
-            return _Answer(answer.status, answer.read(), (time.perf_counter() - begun) * 1000)
-        except (OSError, HTTPException):
-            return None
+    status, content = 0, b""
+    with closing(HTTPConnection(*address, timeout=_ANSWER_SECONDS)) as connection, suppress(OSError, HTTPException):
+        connection.request("POST", path, body=body, headers=dict(headers))
+        answer = connection.getresponse()
+        content = answer.read(_MOST_ANSWER + 1)
+        status = answer.status if len(content) <= _MOST_ANSWER else 0
+    return _Answer(status, content, (time.perf_counter() - begun) * 1000)
 
 
 class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

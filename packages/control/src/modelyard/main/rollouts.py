@@ -70,7 +70,7 @@ class RolloutParts:
     def routes(self) -> Sequence[APIRouter]:
         """The surfaces of traffic and roll-outs."""
         return [
-            traffic_routes(self.traffic),
+            traffic_routes(self.traffic, self._meter.compared),
             rollout_routes(self.rollouts, self._meter),
             rollout_plan_routes(self.rollouts),
             outcome_routes(self.outcomes),

@@ -11,7 +11,7 @@ from modelyard.promotion.states import RequestStatus
 from modelyard.rollouts.measures import Finding, Progress
 from modelyard.rollouts.plan import Plan, Step, StepKind, only
 from modelyard.rollouts.states import RolloutStatus
-from modelyard.traffic.domain import Split
+from modelyard.traffic.domain import Split, comparison_name
 
 _CLEARING = timedelta(seconds=5)
 """How long the candidate goes on after its last request was sent to it, so that it answers what it has begun."""
@@ -66,6 +66,16 @@ class Rollout:
         if self.split is None:
             return 100.0 if self.status in {RolloutStatus.WARM, RolloutStatus.DONE} else 0.0
         return sum(share.percent for share in self.split.shares if share.version == self.candidate)
+
+    @property
+    def comparison(self) -> str | None:
+        """What nodes report the comparison of its candidate as a shadow by; None where answers are not compared."""
+        if self.plan.tolerance is None:
+            return None
+        # The salt of its split is its own id.
+        return comparison_name(
+            self.rollout_id, answering=self.former, shadow=self.candidate, tolerance=self.plan.tolerance
+        )
 
     @property
     def split(self) -> Split | None:

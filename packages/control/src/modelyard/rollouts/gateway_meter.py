@@ -46,15 +46,18 @@ class GatewayMeter:
             ],
             comparisons=[
                 Comparison(f"{node}/{found.backend}/{found.against}", found.compared, found.different)
-                for node, found in self._compared(rollout, versions, nodes)
+                for node, found in _compared(nodes, rollout.comparison)
             ],
             drift=self._judged(rollout),
         )
 
     def comparisons(self, rollout: Rollout) -> Sequence[ComparisonCounters]:
         """What each node found of the candidate as a shadow, since the node started."""
-        found = self._compared(rollout, self._versions(rollout), self._counters.by_node())
-        return [each for _, each in found]
+        return self.compared(rollout.comparison)
+
+    def compared(self, name: str | None) -> Sequence[ComparisonCounters]:
+        """What each node found by this name of a comparison, since the node started; nothing by none."""
+        return [found for _, found in _compared(self._counters.by_node(), name)]
 
     def _judged(self, rollout: Rollout) -> Finding | None:
         """What both versions' servers counted since the roll-out began."""
@@ -75,13 +78,12 @@ class GatewayMeter:
         running = self._deployments.left(owner_of(rollout), rollout.model_name, None)
         return {one.deployment_id: one.version for one in running if one.version in {rollout.former, rollout.candidate}}
 
-    @staticmethod
-    def _compared(
-        rollout: Rollout, versions: Mapping[str, int], nodes: Mapping[str, NodeCounts]
-    ) -> Sequence[tuple[str, ComparisonCounters]]:
-        return [
-            (node, found)
-            for node, counts in nodes.items()
-            for found in counts.comparisons
-            if versions.get(found.backend) == rollout.candidate and versions.get(found.against) == rollout.former
-        ]
+
+def _compared(nodes: Mapping[str, NodeCounts], name: str | None) -> Sequence[tuple[str, ComparisonCounters]]:
+    """By node."""
+    return [
+        (node, found)
+        for node, counts in nodes.items()
+        for found in counts.comparisons
+        if name is not None and found.comparison == name
+    ]

@@ -117,10 +117,15 @@ class Plan:
     sticky: Stickiness | None = field(default_factory=Stickiness)
     warm_seconds: float = 600.0
 
+    @property
+    def tolerance(self) -> float | None:
+        """By which numbers of a shadow's answers may differ; None: its answers are not compared."""
+        compared = self.guardrails.disagreement
+        return None if compared is None else compared.tolerance
+
     def split_at(self, step: int, *, former: int, candidate: int) -> Split:
         """How requests are divided once this step has begun."""
         percent = shadow = 0.0
-        compared = self.guardrails.disagreement
         for one in self.steps[: step + 1]:
             if one.kind is StepKind.WEIGHT and one.percent is not None:
                 percent, shadow = one.percent, 0.0
@@ -129,7 +134,7 @@ class Plan:
         return Split(
             shares=grown(former, candidate, percent) if percent else only(former).shares,
             sticky=self.sticky,
-            shadow=Shadow(candidate, shadow, None if compared is None else compared.tolerance) if shadow else None,
+            shadow=Shadow(candidate, shadow, self.tolerance) if shadow else None,
         )
 
     def watched_at(self, step: int) -> frozenset[Guardrail]:

@@ -15,7 +15,6 @@ from modelyard.rollouts.domain import Rollout
 from modelyard.rollouts.gateway_meter import GatewayMeter
 from modelyard.rollouts.plan_store import StoredPlan
 from modelyard.rollouts.schemas import (
-    ComparisonAnswer,
     PlanAnswer,
     PlanBody,
     ReasonBody,
@@ -25,6 +24,7 @@ from modelyard.rollouts.schemas import (
 )
 from modelyard.rollouts.service import RolloutService
 from modelyard.rollouts.states import RolloutStatus
+from modelyard.traffic.schemas import ComparisonAnswer
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]
 Release = Annotated[Principal, Depends(Requires(Permission.RELEASES_WRITE))]
@@ -62,7 +62,13 @@ def rollout_routes(rollouts: RolloutService, meter: GatewayMeter) -> APIRouter:
     @router.get("/{rollout_id}/comparison")
     def comparison(caller: Read, rollout_id: str) -> ComparisonAnswer:
         """How the answers of the candidate as a shadow compare with those that callers get: a sample."""
-        return ComparisonAnswer.of(meter.comparisons(rollouts.get(caller, rollout_id)))
+        rollout = rollouts.get(caller, rollout_id)
+        return ComparisonAnswer.of(
+            meter.comparisons(rollout),
+            former=rollout.former,
+            candidate=rollout.candidate,
+            tolerance=rollout.plan.tolerance,
+        )
 
     @router.get("/{rollout_id}/analysis")
     def analysis(caller: Read, rollout_id: str) -> AnalysisAnswer:

@@ -1,13 +1,11 @@
 """Roll-outs and their plans on the wire. A file of a plan has the same fields, as YAML."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from modelyard.analysis.guardrails import AgainstBudget, AgainstProduction, Guardrail, Verdict
-from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.schemas import Answer
 from modelyard.rollouts.domain import Rollout
@@ -259,34 +257,4 @@ class PlanAnswer(Answer):
             updated_by=stored.updated_by,
             updated_at=stored.updated_at,
             revision=stored.revision,
-        )
-
-
-class DifferenceAnswer(Answer):
-    """One request on which both versions differed."""
-
-    request_id: str
-    difference: str
-
-
-class ComparisonAnswer(Answer):
-    """The candidate as a shadow beside the former version, while it is deployed."""
-
-    compared: int
-    different: int
-    former_ms: float | None = Field(description="the mean time of its answers")
-    candidate_ms: float | None
-    differences: list[DifferenceAnswer] = Field(description="the last ones")
-
-    @classmethod
-    def of(cls, found: Sequence[ComparisonCounters]) -> "ComparisonAnswer":
-        """All nodes together, on the wire."""
-        compared = sum(each.compared for each in found)
-        examples = [example for each in found for example in each.examples]
-        return cls(
-            compared=compared,
-            different=sum(each.different for each in found),
-            former_ms=sum(each.against_ms for each in found) / compared if compared else None,
-            candidate_ms=sum(each.backend_ms for each in found) / compared if compared else None,
-            differences=[DifferenceAnswer(request_id=one.request_id, difference=one.difference) for one in examples],
         )

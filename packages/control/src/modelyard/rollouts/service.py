@@ -18,6 +18,7 @@ from modelyard.rollouts.domain import Decision, Rollout, rollout_not_found
 from modelyard.rollouts.plan import Plan, check_plan, plan_to_json
 from modelyard.rollouts.plan_store import StoredPlan
 from modelyard.rollouts.states import RolloutStatus
+from modelyard.traffic.service import is_divided_by_hand
 
 
 class RolloutService:
@@ -47,8 +48,8 @@ class RolloutService:
         Raises:
             Invalid: code `rollout_plan_invalid`.
             NotFound: code `model_not_found` or `version_not_found`.
-            Conflict: code `rollout_under_way`, `nothing_in_production`, `not_in_staging`, `production_not_serving` or
-                `version_deleting`.
+            Conflict: code `rollout_under_way`, `nothing_in_production`, `not_in_staging`, `production_not_serving`,
+                `version_deleting`, or `traffic_set`: a split by hand holds until somebody removes it.
         """
         with self._database.write() as connection:
             model = self._registry.lock_model(connection, principal, model_name)
@@ -71,6 +72,7 @@ class RolloutService:
                     code="not_in_staging",
                     field="version",
                 )
+            _refuse_divided(connection, principal, model_name)
             _refuse_not_serving(connection, principal, model_name, former)
             return self._book.start(
                 connection, principal, model_name, plan, former=former, candidate=candidate, is_promoted=False
@@ -229,6 +231,14 @@ class RolloutService:
         rollout = _visible(store.lock(connection, rollout_id), principal, rollout_id)
         check_revision(revision, rollout.revision, subject=rollout.subject)
         return rollout
+
+
+def _refuse_divided(connection: Connection, principal: Principal, model_name: str) -> None:
+    if is_divided_by_hand(connection, principal.tenant_id, model_name):
+        raise Conflict(
+            f"the requests of model '{model_name}' are divided by hand: remove that first (traffic remove)",
+            code="traffic_set",
+        )
 
 
 def _refuse_not_serving(connection: Connection, principal: Principal, model_name: str, former: int) -> None:

@@ -11,6 +11,7 @@ from modelyard.principals import Principal, Role
 from modelyard.registry.states import Stage
 from modelyard.rollouts import plan_store, store
 from modelyard.rollouts.book import RolloutBook
+from modelyard.traffic.service import is_divided_by_hand
 
 _VERSION = re.compile(r"models/(?P<model>.+)/versions/(?P<version>\d+)")
 _ROLLBACK = "rollback from "
@@ -21,7 +22,8 @@ class RolloutStarter:
 
     A promotion of a model that has a plan is rolled out, so that its version does not take all requests at once. Where
     no former version serves, or where the promotion belongs to a roll-out or goes back to a former version, nothing is
-    started, and all requests go to the version in production at once.
+    started, and all requests go to the version in production at once. Where somebody has divided the model's requests
+    by hand, that split holds, and the log says that nothing was started.
     """
 
     def __init__(self, *, audit: AuditLog, book: RolloutBook) -> None:
@@ -40,9 +42,19 @@ class RolloutStarter:
         former = self._archived_with(connection, entry, model_name)
         if former not in ready_versions(connection, entry.tenant_id, model_name):
             return
+        owner = Principal(tenant_id=entry.tenant_id, subject=entry.actor, role=Role.DEVELOPER)
+        if is_divided_by_hand(connection, entry.tenant_id, model_name):
+            self._audit.record(
+                connection,
+                principal=owner,
+                action="rollout.not_started",
+                subject=entry.subject,
+                reason="the requests of the model are divided by hand, and go on so",
+            )
+            return
         self._book.start(
             connection,
-            Principal(tenant_id=entry.tenant_id, subject=entry.actor, role=Role.DEVELOPER),
+            owner,
             model_name,
             stored.plan,
             former=former,

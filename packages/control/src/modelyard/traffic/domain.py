@@ -1,5 +1,6 @@
 """How the requests of a model are divided between its versions. Pure."""
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -53,7 +54,8 @@ class Shadow:
     version: int
     percent: float
     tolerance: float | None = None
-    """By which numbers of its answers may differ from those that callers get; None: they are not compared."""
+    """By which numbers of its answers may differ, relative to the larger one, from those that callers get; None: they
+    are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Split:
     def versions(self) -> frozenset[int]:
         """All that it names."""
         return frozenset(share.version for share in self.shares) | ({self.shadow.version} if self.shadow else set())
+
+    @property
+    def answering(self) -> int:
+        """The version whose answers those of the shadow are compared with: the first one that answers anybody."""
+        return next(share.version for share in self.shares if share.weight)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, for a row and for the audit log."""
@@ -109,6 +116,31 @@ class Traffic:
         """As the audit log names it."""
         return f"traffic/{self.model_name}"
 
+    def part_of(self, version: int) -> str | None:
+        """What a version gets, for a sentence; None where it gets nothing."""
+        shadow = self.split.shadow
+        if shadow is not None and shadow.version == version:
+            return f"copies of {shadow.percent:g} %"
+        return next(
+            (f"{each.percent:g} %" for each in self.split.shares if each.version == version and each.weight), None
+        )
+
+    @property
+    def comparison(self) -> str | None:
+        """What nodes of the gateway report the comparison of its shadow by; None where there is none."""
+        shadow = self.split.shadow
+        if shadow is None or shadow.tolerance is None:
+            return None
+        answering = self.split.answering
+        return comparison_name(self.salt, answering=answering, shadow=shadow.version, tolerance=shadow.tolerance)
+
+
+def comparison_name(salt: str, *, answering: int, shadow: int, tolerance: float) -> str:
+    """Another one for each split, and for each pair of versions and each tolerance in it: what was found of one never
+    counts for another."""
+    said = f"{salt} {answering} {shadow} {tolerance:g}"
+    return f"cmp-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
+
 
 def check_split(split: Split) -> None:
     """Raises:
@@ -133,6 +165,8 @@ def check_split(split: Split) -> None:
         raise _invalid("shadow.percent", f"expected more than 0 and at most 100, got {split.shadow.percent:g}")
     if split.shadow.version in versions:
         raise _invalid("shadow.version", f"expected a version that answers nobody, got {split.shadow.version}")
+    if split.shadow.tolerance is not None and not 0 <= split.shadow.tolerance < 1:
+        raise _invalid("shadow.tolerance", f"expected at least 0 and less than 1, got {split.shadow.tolerance:g}")
 
 
 def _check_sticky(sticky: Stickiness | None) -> None:

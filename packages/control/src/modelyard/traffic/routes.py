@@ -1,24 +1,32 @@
 """The routes of splits."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Response
 
+from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.http.guard import Requires
 from modelyard.http.own_tenant import OF_OWN_TENANT
 from modelyard.http.revision import ExpectedRevision, set_etag
 from modelyard.http.routing import APIRouter
 from modelyard.principals import Permission, Principal
 from modelyard.traffic.domain import Traffic
-from modelyard.traffic.schemas import TrafficAnswer, TrafficBody, TrafficsAnswer
+from modelyard.traffic.schemas import ComparisonAnswer, TrafficAnswer, TrafficBody, TrafficsAnswer
 from modelyard.traffic.service import TrafficService
 
 Read = Annotated[Principal, Depends(Requires(Permission.GATEWAY_READ))]
 Release = Annotated[Principal, Depends(Requires(Permission.RELEASES_WRITE))]
 
 
-def traffic_routes(traffic: TrafficService) -> APIRouter:
-    """Weights, stickiness and shadows of models' stable addresses."""
+def traffic_routes(
+    traffic: TrafficService, compared: Callable[[str | None], Sequence[ComparisonCounters]]
+) -> APIRouter:
+    """Weights, stickiness and shadows of models' stable addresses.
+
+    Args:
+        compared: what nodes of the gateway found by the name of a comparison; nothing by none.
+    """
     router = APIRouter(prefix="/api/v1/gateway/traffic", tags=["traffic"])
 
     @router.get("", dependencies=OF_OWN_TENANT)
@@ -30,6 +38,15 @@ def traffic_routes(traffic: TrafficService) -> APIRouter:
     def get_traffic(caller: Read, name: str, response: Response) -> TrafficAnswer:
         """How the requests of a model are divided."""
         return _answer(traffic.get(caller, name), response)
+
+    @router.get("/{name}/comparison")
+    def comparison(caller: Read, name: str) -> ComparisonAnswer:
+        """How the answers of a model's shadow compare with those that callers get: a sample."""
+        found = traffic.shadowed(caller, name)
+        shadow = found.shadow
+        return ComparisonAnswer.of(
+            compared(found.name), former=found.answering, candidate=shadow.version, tolerance=shadow.tolerance
+        )
 
     @router.put("/{name}")
     def set_traffic(

@@ -1,10 +1,12 @@
 """Splits on the wire."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
+from modelyard.gateway_node.comparer import ComparisonCounters
 from modelyard.http.bodies import RequestBody
 from modelyard.registry.schemas import Answer
 from modelyard.traffic.domain import Shadow, Share, Split, Stickiness, StickyBy, Traffic
@@ -18,6 +20,20 @@ class ShareBody(RequestBody):
 
     version: int = Field(ge=1)
     percent: Percent
+
+
+class ShadowBody(ShareBody):
+    """A version that gets copies of a percentage of the requests, and whose answers go to nobody."""
+
+    tolerance: float | None = Field(
+        default=1e-3,
+        description="numbers of its answers that differ by less from those that callers get, relative to the larger "
+        "one, are equal; null: its answers are not compared",
+    )
+
+    def shadow(self) -> Shadow:
+        """As the domain has it."""
+        return Shadow(self.version, self.percent, self.tolerance)
 
 
 class StickyBody(RequestBody):
@@ -36,7 +52,7 @@ class TrafficBody(RequestBody):
 
     shares: list[ShareBody] = Field(min_length=1)
     sticky: StickyBody | None = None
-    shadow: ShareBody | None = Field(default=None, description="gets copies, and its answers go to nobody")
+    shadow: ShadowBody | None = Field(default=None, description="gets copies, and its answers go to nobody")
     reason: Reason = ""
 
     def split(self) -> Split:
@@ -44,7 +60,7 @@ class TrafficBody(RequestBody):
         return Split(
             shares=tuple(Share(share.version, share.percent) for share in self.shares),
             sticky=None if self.sticky is None else self.sticky.stickiness(),
-            shadow=None if self.shadow is None else Shadow(self.shadow.version, self.shadow.percent),
+            shadow=None if self.shadow is None else self.shadow.shadow(),
         )
 
 
@@ -53,6 +69,12 @@ class ShareAnswer(Answer):
 
     version: int
     percent: float
+
+
+class ShadowAnswer(ShareAnswer):
+    """A version that gets copies, and the tolerance by which its answers are compared; null: they are not."""
+
+    tolerance: float | None
 
 
 class StickyAnswer(Answer):
@@ -68,7 +90,7 @@ class TrafficAnswer(Answer):
     name: str
     shares: list[ShareAnswer]
     sticky: StickyAnswer | None
-    shadow: ShareAnswer | None
+    shadow: ShadowAnswer | None
     rollout_id: str | None
     updated_by: str
     updated_at: datetime
@@ -85,7 +107,9 @@ class TrafficAnswer(Answer):
             shadow=(
                 None
                 if split.shadow is None
-                else ShareAnswer(version=split.shadow.version, percent=split.shadow.percent)
+                else ShadowAnswer(
+                    version=split.shadow.version, percent=split.shadow.percent, tolerance=split.shadow.tolerance
+                )
             ),
             rollout_id=traffic.rollout_id,
             updated_by=traffic.updated_by,
@@ -98,3 +122,44 @@ class TrafficsAnswer(Answer):
     """All splits of a tenant."""
 
     traffic: list[TrafficAnswer]
+
+
+class DifferenceAnswer(Answer):
+    """One request on which both versions differed."""
+
+    request_id: str
+    difference: str
+
+
+class ComparisonAnswer(Answer):
+    """A shadow beside the version that answers callers: a sample, of nodes of the gateway that run, since they started.
+
+    In a roll-out they are the candidate and the former version.
+    """
+
+    former: int
+    candidate: int
+    tolerance: float | None = Field(description="null: answers are not compared")
+    compared: int
+    different: int
+    former_ms: float | None = Field(description="the mean time of its answers")
+    candidate_ms: float | None
+    differences: list[DifferenceAnswer] = Field(description="the last ones")
+
+    @classmethod
+    def of(
+        cls, found: Sequence[ComparisonCounters], *, former: int, candidate: int, tolerance: float | None
+    ) -> "ComparisonAnswer":
+        """All nodes together, on the wire."""
+        compared = sum(each.compared for each in found)
+        examples = [example for each in found for example in each.examples]
+        return cls(
+            former=former,
+            candidate=candidate,
+            tolerance=tolerance,
+            compared=compared,
+            different=sum(each.different for each in found),
+            former_ms=sum(each.against_ms for each in found) / compared if compared else None,
+            candidate_ms=sum(each.backend_ms for each in found) / compared if compared else None,
+            differences=[DifferenceAnswer(request_id=one.request_id, difference=one.difference) for one in examples],
+        )

@@ -76,6 +76,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "schedule.run_started": "A run of a schedule began: its job was made.",
     "schedule.run_refused": "A run of a schedule was refused, with the reason.",
     "schedule.run_missed": "No control plane was there at planned times of a schedule.",
+    "rollout.not_started": "A promotion was not rolled out: the model's requests are divided by hand.",
     "rollout.started": "A roll-out began: all requests go to the former version still.",
     "rollout.running": "A roll-out goes on: its candidate serves, or it was resumed.",
     "rollout.step": "A roll-out came to another step.",

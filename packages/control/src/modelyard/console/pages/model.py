@@ -45,6 +45,7 @@ def model_routes(pages: Pages) -> APIRouter:
             deployments=("Deployments", api.get("/api/v1/deployments", {"model_name": name})),
             requests=("Approvals", api.get("/api/v1/ml/registry/requests", {"name": name, "status": "requested"})),
             traffic=("Traffic", api.get(at("/api/v1/gateway/traffic", name))),
+            shadow=("Shadow", api.get(at("/api/v1/gateway/traffic", name, "comparison"))),
         )
         stays = parts["stays"].value
         picture = None if stays is None else timeline(stays["stays"], now=datetime.now(UTC), chosen=moment or None)

@@ -2,6 +2,24 @@
 same table."""
 
 from modelyard.gateway.compile.compiler import compile_table, path_part
-from modelyard.gateway.compile.inputs import DeployedVersion, GatewayState, ModelStages, Share, TrafficSplit
+from modelyard.gateway.compile.inputs import (
+    Compared,
+    Copies,
+    DeployedVersion,
+    GatewayState,
+    ModelStages,
+    Share,
+    TrafficSplit,
+)
 
-__all__ = ["DeployedVersion", "GatewayState", "ModelStages", "Share", "TrafficSplit", "compile_table", "path_part"]
+__all__ = [
+    "Compared",
+    "Copies",
+    "DeployedVersion",
+    "GatewayState",
+    "ModelStages",
+    "Share",
+    "TrafficSplit",
+    "compile_table",
+    "path_part",
+]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelyard.gateway.domain import Api, Revision, VersionSet
-from modelyard.gateway.table import OPEN, Access, Endpoint, Mirror, Sticky
+from modelyard.gateway.table import OPEN, Access, Endpoint, Sticky
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +21,8 @@ class DeployedVersion:
     is_ready: bool
     """Whether some of its replicas answered when its target was asked last."""
     created_at: datetime
+    is_replacing: bool = False
+    """Whether servers of another version are at its address too: one version takes the other's place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,25 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """That the answers of a shadow are compared with those of a version that answers callers."""
+
+    name: str
+    """Of the comparison: what nodes find is reported under it."""
+    against: int
+    tolerance: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copies:
+    """A version that gets copies of a percentage of the requests."""
+
+    version: int
+    percent: float
+    compared: Compared | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrafficSplit:
     """How requests that lead to a model divide between its versions, in place of the version that would answer alone.
 
@@ -50,10 +71,10 @@ class TrafficSplit:
     tenant_id: str
     model_name: str
     shares: tuple[Share, ...]
-    """In this order; a version that has no address yet gets nothing, and the others divide its part."""
+    """In this order. The part of a version that has no address goes to the first one that has, and no other caller to
+    another version than before."""
     sticky: Sticky | None = None
-    mirrors: tuple[tuple[int, Mirror], ...] = ()
-    """Versions that get copies; the mirror's `backend` is set when the version is found."""
+    shadow: Copies | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

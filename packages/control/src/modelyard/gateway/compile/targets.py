@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from modelyard.gateway.compile.inputs import DeployedVersion, GatewayState, ModelStages, TrafficSplit
+from modelyard.gateway.compile.inputs import Compared, Copies, DeployedVersion, GatewayState, ModelStages
 from modelyard.gateway.domain import Target
-from modelyard.gateway.table import Backend, Destination, Mirror, Respond, Sticky
+from modelyard.gateway.table import Backend, Comparison, Destination, Mirror, Respond, Sticky
 from modelyard.registry.states import Stage
 
 
@@ -151,30 +151,39 @@ class Targets:
             return None
         versions = self._models.get((tenant_id, model_name), [])
         shares = [(self._best(versions, share.version), share.weight) for share in split.shares]
-        destinations = tuple(
-            Destination(self._backend(deployed), weight) for deployed, weight in shares if deployed is not None
-        )
-        if not any(destination.weight for destination in destinations):
+        first = next((deployed for deployed, weight in shares if deployed is not None and weight), None)
+        if first is None:
             return None
+        # The weights' sum stays: sticky callers of versions that are there keep their places in it.
+        destinations = [Destination(self._backend(deployed or first), weight) for deployed, weight in shares]
         return Found(
-            destinations=destinations,
+            destinations=_joined(destinations),
             because="split",
             sentence="its requests are divided between versions",
             sticky=split.sticky,
-            mirrors=tuple(self._mirrors(versions, split)),
+            mirrors=tuple(self._mirrors(versions, split.shadow)),
         )
 
-    def _mirrors(self, versions: Sequence[DeployedVersion], split: TrafficSplit) -> Iterable[Mirror]:
-        for version, mirror in split.mirrors:
-            deployed = self._best(versions, version)
-            if deployed is not None:
-                yield replace(mirror, backend=self._backend(deployed))
+    def _mirrors(self, versions: Sequence[DeployedVersion], shadow: Copies | None) -> Iterable[Mirror]:
+        deployed = None if shadow is None else self._best(versions, shadow.version)
+        if shadow is None or deployed is None:
+            return
+        yield Mirror(self._backend(deployed), shadow.percent, self._comparison(versions, shadow.compared))
+
+    def _comparison(self, versions: Sequence[DeployedVersion], compared: Compared | None) -> Comparison | None:
+        against = None if compared is None else self._best(versions, compared.against)
+        if compared is None or against is None:
+            return None
+        return Comparison(compared.name, self._backend(against), compared.tolerance)
 
     @staticmethod
     def _best(versions: Sequence[DeployedVersion], version: int | None) -> DeployedVersion | None:
-        """Of several deployments of a version one that is ready, and of these the oldest."""
+        """Of several deployments of a version one that is ready, whose servers are all of this version, and of these
+        the oldest."""
         found = [each for each in versions if each.version == version and each.address is not None]
-        order = sorted(found, key=lambda each: (not each.is_ready, each.created_at, each.deployment_id))
+        order = sorted(
+            found, key=lambda each: (not each.is_ready, each.is_replacing, each.created_at, each.deployment_id)
+        )
         return order[0] if order else None
 
     def _forward(self, deployed: DeployedVersion | None, because: str, sentence: str) -> Found:
@@ -191,6 +200,17 @@ class Targets:
             version=deployed.version,
         )
         return name
+
+
+def _joined(destinations: Sequence[Destination]) -> tuple[Destination, ...]:
+    """The same places in the sum of weights, with neighbours of one backend as one."""
+    found: list[Destination] = []
+    for each in destinations:
+        if found and found[-1].backend == each.backend:
+            found[-1] = replace(each, weight=found[-1].weight + each.weight)
+        else:
+            found.append(each)
+    return tuple(found)
 
 
 def _by_model(deployments: Sequence[DeployedVersion]) -> Mapping[tuple[str, str], list[DeployedVersion]]:

@@ -117,9 +117,8 @@ def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, 
     if action.sticky is not None:
         forward["hash_policy"] = _hash_policy(action.sticky)
     if action.mirrors:
-        first = cluster_name(action.destinations[0].backend, is_grpc=is_grpc)
         forward["request_mirror_policies"] = [
-            policy for mirror in action.mirrors for policy in _mirror(mirror, first, is_grpc=is_grpc)
+            policy for mirror in action.mirrors for policy in _mirror(mirror, is_grpc=is_grpc)
         ]
     if action.strip or backend.path:
         forward["regex_rewrite"] = {
@@ -163,13 +162,15 @@ def _hashed_header(name: str, salt: str, pattern: str = "^(.*)$") -> dict[str, A
     return {"header": {"header_name": name, "regex_rewrite": rewrite}}
 
 
-def _mirror(mirror: Mirror, first: str, *, is_grpc: bool) -> Iterator[dict[str, Any]]:
+def _mirror(mirror: Mirror, *, is_grpc: bool) -> Iterator[dict[str, Any]]:
     """A copy for the shadow, and where answers are compared one for the node, which asks both versions."""
     backend = cluster_name(shadow_name(mirror.backend), is_grpc=is_grpc)
     marks = [_header(SHADOW_HEADER, "1")]
     yield _copies(backend, mirror.percent, marks)
-    if mirror.tolerance is not None and not is_grpc:
-        compared = _header(COMPARE_HEADER, f"{first} {backend} {mirror.tolerance:g}")
+    comparison = mirror.comparison
+    if comparison is not None and not is_grpc:
+        against = cluster_name(comparison.against, is_grpc=is_grpc)
+        compared = _header(COMPARE_HEADER, f"{against} {backend} {comparison.tolerance:g} {comparison.name}")
         yield _copies(COMPARER, mirror.percent, [*marks, compared])
 
 

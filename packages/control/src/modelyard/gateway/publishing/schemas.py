@@ -85,6 +85,7 @@ class ComparisonRequest(RequestBody):
     backend_ms: Annotated[float, Field(ge=0)]
     against_ms: Annotated[float, Field(ge=0)]
     examples: Annotated[list[ExampleRequest], Field(max_length=100)]
+    comparison: _Backend = ""
 
     def counters(self) -> ComparisonCounters:
         """As the node has them."""
