@@ -145,13 +145,15 @@ class TestNotebooks:
 class TestFilters:
     def test_what_is_typed_is_in_the_address_and_back_takes_it_back(self, page: Page) -> None:
         page.goto("/console/models")
-        expect(page.locator("tbody tr")).to_have_count(3)
+        expect(page.locator("tbody tr").first).to_be_visible()
+        everything = page.locator("tbody tr").count()
         page.get_by_label("Text").press_sequentially("chu")
         expect(page.locator("tbody tr")).to_have_count(1)
         assert "text=chu" in page.url
         expect(page.get_by_label("Text")).to_be_focused()
         page.go_back()
-        expect(page.locator("tbody tr")).to_have_count(3)
+        assert everything > 1
+        expect(page.locator("tbody tr")).to_have_count(everything)
 
 
 class TestWhatHappens:
