@@ -1,6 +1,7 @@
 """Products, subscriptions, issuers, limits and usage."""
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from statements import statements
 from subscription_parts import Parts
 
 from modelyard.adapters.clock.manual import ManualClock
+from modelyard.audit.service import lock_chain
 from modelyard.db import Database
 from modelyard.errors import Conflict, Invalid, NotFound, Precondition
 from modelyard.principals import Principal
@@ -214,6 +216,37 @@ class TestProducts:
         make_gold(parts, admin)
         with pytest.raises(Conflict, match="already"):
             make_gold(parts, admin)
+
+
+class TestLocks:
+    @pytest.mark.parametrize("what", ["subscription", "product", "changed product", "limits"])
+    def test_an_api_that_is_found_is_not_deleted_before_what_names_it_is_there(
+        self, parts: Parts, admin: Principal, database: Database, what: str
+    ) -> None:
+        make_gold(parts, admin, api_ids=[])
+        scope = Scope(ScopeKind.API, "churn")
+        verbs: dict[str, Callable[[], object]] = {
+            "subscription": lambda: subscribe(parts, admin, scope),
+            "product": lambda: make_gold(parts, admin, product_id="other"),
+            "changed product": lambda: parts.products.change(admin, "gold", revision=None, api_ids=["churn"]),
+            "limits": lambda: parts.limits.put(admin, "churn", UNLIMITED),
+        }
+        deleted = threading.Event()
+
+        def delete() -> None:
+            with database.write() as connection:
+                lock_chain(connection, admin.tenant_id)
+                deleted.set()
+
+        with ThreadPoolExecutor() as pool:
+
+            def begin() -> None:
+                pool.submit(delete)
+                assert not deleted.wait(0.2)
+
+            parts.known.meanwhile = begin
+            verbs[what]()
+        assert deleted.is_set()
 
 
 class TestIssuers:

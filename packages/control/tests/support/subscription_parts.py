@@ -1,7 +1,10 @@
 """The noun of subscriptions, built as `main` builds it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+
+from sqlalchemy import Connection
 
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.adapters.key_sets.fake import FakeKeySets
@@ -19,11 +22,16 @@ from modelyard.subscriptions.usage import Usage
 class Known:
     """Every tenant has these APIs and these models."""
 
-    def has_api(self, principal: Principal, api_id: str) -> bool:
+    meanwhile: Callable[[], None] | None = None
+    """Called whenever an API is looked for."""
+
+    def has_api(self, connection: Connection, principal: Principal, api_id: str) -> bool:
         """See the port."""
+        if self.meanwhile is not None:
+            self.meanwhile()
         return api_id in {"churn", "risk"}
 
-    def has_model(self, principal: Principal, model_name: str) -> bool:
+    def has_model(self, connection: Connection, principal: Principal, model_name: str) -> bool:
         """See the port."""
         return model_name == "iris"
 
@@ -40,6 +48,7 @@ class Parts:
     limits: LimitsOfApis
     usage: Usage
     tables: AccessTables
+    known: Known
     audit: AuditLog
 
 
@@ -60,4 +69,5 @@ def subscription_parts(database: Database, clock: ManualClock) -> Parts:
         usage=usage,
         tables=AccessTables(database=database, clock=clock, usage=usage),
         audit=audit,
+        known=known,
     )

@@ -181,6 +181,15 @@ Action = Forward | Respond | RedirectToHttps
 
 
 @dataclass(frozen=True, slots=True)
+class HttpsAddress:
+    """Where callers find the gateway with TLS."""
+
+    port: int
+    host: str | None = None
+    """None: the host that they called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Who may send a request."""
 

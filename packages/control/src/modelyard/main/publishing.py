@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from modelyard.gateway.compile import GatewayState
 from modelyard.gateway.configuration import configuration_of
+from modelyard.gateway.publishing.addresses import https_address
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.model_access import needs_subscription
 from modelyard.gateway.publishing.refusals import Refusals
 from modelyard.gateway.publishing.routes import node_routes, status_route
 from modelyard.gateway.publishing.service import Publisher, Publishing
 from modelyard.gateway.state_reader import GatewayStateReader, Resolve
-from modelyard.gateway.table import Access
+from modelyard.gateway.table import Access, HttpsAddress
 from modelyard.gateway_node import Configuration
 from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
@@ -30,7 +31,7 @@ class _Facts:
     state: GatewayState
     access: Hashable
     """Another one whenever the table of subscriptions is."""
-    tls_port: int | None
+    https: HttpsAddress | None
     gateways: int
 
 
@@ -75,11 +76,10 @@ class PublishingParts:
 
     def _facts(self) -> _Facts:
         nodes = self.publishing.status().nodes
-        tls_ports = [node.tls_port for node in nodes if node.tls_port is not None]
         return _Facts(
             state=self.states.read(),
             access=self._access_tables.fingerprint(),
-            tls_port=min(tls_ports, default=None),
+            https=https_address(self._settings.gateway.url, nodes),
             gateways=max(1, len(nodes)),
         )
 
@@ -89,5 +89,5 @@ class PublishingParts:
 
     def _compile(self, facts: _Facts) -> Configuration:
         return configuration_of(
-            facts.state, access=self._access_tables.table(), tls_port=facts.tls_port, gateways=facts.gateways
+            facts.state, access=self._access_tables.table(), https=facts.https, gateways=facts.gateways
         )

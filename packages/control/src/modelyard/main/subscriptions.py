@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from modelyard.db import Database
+from sqlalchemy import Connection
+
 from modelyard.gateway import store as gateway_store
 from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
@@ -26,7 +27,7 @@ class SubscriptionParts:
 
     def __init__(self, context: Context) -> None:
         database, clock, audit = context.database, context.clock, context.audit
-        known = _Known(database)
+        known = _Known()
         self._clock = clock
         self.subscriptions = Subscriptions(database=database, clock=clock, audit=audit, known=known)
         self.products = Products(database=database, clock=clock, audit=audit, known=known)
@@ -59,15 +60,10 @@ class SubscriptionParts:
 class _Known:
     """The APIs and models that there are."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def has_api(self, principal: Principal, api_id: str) -> bool:
+    def has_api(self, connection: Connection, principal: Principal, api_id: str) -> bool:
         """See the port."""
-        with self._database.read() as connection:
-            return gateway_store.find_api(connection, principal.tenant_id, api_id) is not None
+        return gateway_store.find_api(connection, principal.tenant_id, api_id) is not None
 
-    def has_model(self, principal: Principal, model_name: str) -> bool:
+    def has_model(self, connection: Connection, principal: Principal, model_name: str) -> bool:
         """See the port."""
-        with self._database.read() as connection:
-            return registry_store.find_model(connection, principal.tenant_id, model_name) is not None
+        return registry_store.find_model(connection, principal.tenant_id, model_name) is not None

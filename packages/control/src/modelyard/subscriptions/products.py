@@ -51,7 +51,7 @@ class Products:
             tenant_id=principal.tenant_id,
             display_name=display_name,
             description=description,
-            api_ids=self._checked(principal, api_ids),
+            api_ids=tuple(sorted(set(api_ids))),
             is_open=is_open,
             limits=limits,
             created_by=principal.subject,
@@ -61,6 +61,7 @@ class Products:
         )
         with self._database.write() as connection:
             lock_chain(connection, principal.tenant_id)
+            self._check_apis(connection, principal, api_ids)
             if store.find_product(connection, principal.tenant_id, product_id) is not None:
                 raise Conflict(f"there is a product '{product_id}' already", code="product_exists")
             store.add_product(connection, product)
@@ -101,10 +102,11 @@ class Products:
             Invalid: code `api_unknown`.
             Precondition: code `revision_changed`.
         """
-        if "api_ids" in wanted:
-            wanted["api_ids"] = self._checked(principal, wanted["api_ids"])
         with self._database.write() as connection:
             lock_chain(connection, principal.tenant_id)
+            if "api_ids" in wanted:
+                self._check_apis(connection, principal, wanted["api_ids"])
+                wanted["api_ids"] = tuple(sorted(set(wanted["api_ids"])))
             before = self.within(connection, principal, product_id)
             check_revision(revision, before.revision, subject=before.subject)
             after = replace(before, **wanted)
@@ -144,10 +146,10 @@ class Products:
             store.remove_product(connection, product)
             self._record(connection, principal, "product.deleted", product, before=_audit_fields(product))
 
-    def _checked(self, principal: Principal, api_ids: Sequence[str]) -> tuple[str, ...]:
+    def _check_apis(self, connection: Connection, principal: Principal, api_ids: Sequence[str]) -> None:
+        """In the transaction that holds the tenant's lock, so that none is deleted meanwhile."""
         for index, api_id in enumerate(api_ids):
-            check_api(self._known, principal, api_id, field=f"api_ids.{index}")
-        return tuple(sorted(set(api_ids)))
+            check_api(connection, self._known, principal, api_id, field=f"api_ids.{index}")
 
     def _record(self, connection: Connection, principal: Principal, action: str, product: Product, **what: Any) -> None:
         self._audit.record(connection, principal=principal, action=action, subject=product.subject, **what)

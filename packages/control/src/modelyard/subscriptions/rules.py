@@ -138,10 +138,10 @@ class LimitsOfApis:
         Raises:
             NotFound: code `api_not_found`.
         """
-        if not self._known.has_api(principal, api_id):
-            raise NotFound(f"there is no API '{api_id}'", code="api_not_found")
         with self._database.write() as connection:
             lock_chain(connection, principal.tenant_id)
+            if not self._known.has_api(connection, principal, api_id):
+                raise NotFound(f"there is no API '{api_id}'", code="api_not_found")
             before = rule_store.find_api_limits(connection, principal.tenant_id, api_id)
             made = ApiLimits(
                 api_id=api_id,

@@ -92,7 +92,6 @@ class Subscriptions:
             updated_at=now,
             revision=1,
         )
-        self._check_target(principal, scope)
         with self._database.write() as connection:
             lock_chain(connection, principal.tenant_id)
             if store.count(connection, principal.tenant_id) >= MOST_SUBSCRIPTIONS:
@@ -103,7 +102,7 @@ class Subscriptions:
                 raise Conflict(
                     f"name: another subscription has the name '{name}' already", code="name_taken", field="name"
                 )
-            self._check_product(connection, principal, scope)
+            self._check_target(connection, principal, scope)
             self._check_client(connection, principal, client)
             store.add(connection, subscription)
             self._record(connection, principal, "subscription.created", subscription, after=_audit_fields(subscription))
@@ -242,16 +241,17 @@ class Subscriptions:
                 field="expires_at",
             )
 
-    def _check_target(self, principal: Principal, scope: Scope) -> None:
+    def _check_target(self, connection: Connection, principal: Principal, scope: Scope) -> None:
+        """In the transaction that holds the tenant's lock, so that it is not deleted meanwhile."""
         if scope.kind is ScopeKind.API:
-            check_api(self._known, principal, scope.name or "", field="scope.name")
+            check_api(connection, self._known, principal, scope.name or "", field="scope.name")
         if scope.kind is ScopeKind.MODEL:
-            check_model(self._known, principal, scope.name or "", field="scope.name")
+            check_model(connection, self._known, principal, scope.name or "", field="scope.name")
+        if scope.kind is ScopeKind.PRODUCT:
+            self._check_product(connection, principal, scope)
 
     @staticmethod
     def _check_product(connection: Connection, principal: Principal, scope: Scope) -> None:
-        if scope.kind is not ScopeKind.PRODUCT:
-            return
         if store.find_product(connection, principal.tenant_id, scope.name or "") is None:
             raise Invalid(f"scope.name: there is no product {scope.name!r}", code="product_unknown", field="scope.name")
 

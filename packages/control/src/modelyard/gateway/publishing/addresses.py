@@ -5,8 +5,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from modelyard.gateway.publishing.domain import GatewayNode
+from modelyard.gateway.table import HttpsAddress
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # Compared with, not bound to.
+
+_HTTPS_PORT = 443
 
 
 def public_addresses(url: str | None, nodes: Sequence[GatewayNode]) -> list[str]:
@@ -16,6 +19,15 @@ def public_addresses(url: str | None, nodes: Sequence[GatewayNode]) -> list[str]
     secure = [_url("https", node.host, node.tls_port) for node in nodes if node.tls_port is not None]
     plain = [_url("http", node.host, node.port) for node in nodes]
     return list(dict.fromkeys(secure + plain))
+
+
+def https_address(url: str | None, nodes: Sequence[GatewayNode]) -> HttpsAddress | None:
+    """Where callers without TLS are sent: the operator's public address if it has TLS, else the port of the nodes."""
+    public = urlsplit(url or "")
+    if public.scheme == "https":
+        return HttpsAddress(public.port or _HTTPS_PORT, public.hostname)
+    ports = [node.tls_port for node in nodes if node.tls_port is not None]
+    return HttpsAddress(min(ports)) if ports else None
 
 
 def ip_addresses(addresses: Sequence[str], look_up: Callable[[str], Sequence[str]]) -> list[str]:
