@@ -189,8 +189,9 @@ class TestHeadersAndQueries:
     def test_two_parameters_get_400(self, query: str) -> None:
         assert answer(route([V1], QUERY, path="/ml-model", query=query)) == (400, "api_version_ambiguous")
 
-    def test_a_parameter_whose_name_has_another_case_gets_400(self) -> None:
-        found = route([V1, ORIGINAL], QUERY, path="/ml-model", query="x=1&API-version=v1")
+    @pytest.mark.parametrize("name", ["API-version", "%61pi-version", "api%2Dversion", "api-versio%4E"])
+    def test_a_parameter_whose_name_is_spelled_otherwise_gets_400(self, name: str) -> None:
+        found = route([V1, ORIGINAL], QUERY, path="/ml-model", query=f"x=1&{name}=v1")
         assert answer(found) == (400, "api_version_misspelled")
 
     def test_an_empty_version_is_unknown(self) -> None:

@@ -59,7 +59,8 @@ def random_request(random: Random, state: GatewayState) -> Request:
     path = "/" + "/".join(segments)
     if random.random() < 0.1:
         path = random.choice([path.replace("/", "//", 1), path + "/", "/x/.." + path, path.upper(), "/." + path])
-    names = [PARAMETER, PARAMETER, PARAMETER.lower(), "api-version", "other"]
+    encoded = [f"%{ord(PARAMETER[0]):02X}{PARAMETER[1:]}", f"{PARAMETER[:-1]}%{ord(PARAMETER[-1]):02x}"]
+    names = [PARAMETER, PARAMETER, PARAMETER.lower(), "api-version", "other", *encoded]
     value = random.choice([*VERSIONS, "V1", "BETA", "v9", "", "v1,v2"])
     query = "&".join(f"{random.choice(names)}={value}" for _ in range(random.choice([0, 0, 1, 1, 2])))
     headers: dict[str, list[str]] = {}

@@ -285,5 +285,5 @@ def _given(request: Request, name: str, scheme: VersioningScheme) -> tuple[Seque
         return [] if values is None else ",".join(values).split(","), False
     pairs = [pair.partition("=")[::2] for pair in request.query.split("&") if pair]
     return [value for key, value in pairs if key == name], any(
-        key != name and key.lower() == name.lower() for key, _ in pairs
+        key != name and unquote(key).lower() == name.lower() for key, _ in pairs
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from urllib.parse import unquote
 
 from modelyard.gateway.table import Match, MatchKind, Route, RouteTable, ValueMatch
 
@@ -102,7 +103,8 @@ def _query_holds(condition: ValueMatch, query: str) -> bool:
     if condition.kind is MatchKind.REPEATED:
         return len(values) > 1
     if condition.kind is MatchKind.MISSPELLED:
-        return any(name != condition.name and name.lower() == condition.name.lower() for name, _ in pairs)
+        wanted = condition.name.lower()
+        return any(name != condition.name and unquote(name).lower() == wanted for name, _ in pairs)
     return _value_holds(condition, values[0] if values else None)
 
 

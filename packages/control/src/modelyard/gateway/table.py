@@ -57,7 +57,7 @@ class MatchKind(StrEnum):
     REPEATED = "repeated"
     """Given more than once; of a header also as one value with commas, which means the same (RFC 9110, 5.3)."""
     MISSPELLED = "misspelled"
-    """Of a query parameter: its name is given in another case, which is another name."""
+    """Of a query parameter: its name is given in another case, which is another name, or with encoded characters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,16 +71,30 @@ def _query_names(condition: ValueMatch) -> dict[str, Any]:
     """Envoy's matcher of queries looks at the first of equal names only, so these look at the whole query."""
     name = re.escape(condition.name)
     if condition.kind is MatchKind.MISSPELLED:
-        regex = rf"[^?]*\?(?:.*&)?(?:{_in_other_case(condition.name)})(?:[=&].*)?"
+        regex = rf"[^?]*\?(?:.*&)?(?:{_spelled_otherwise(condition.name)})(?:[=&].*)?"
     else:
         regex = rf"[^?]*\?(?:.*&)?{name}(?:=[^&]*)?&(?:.*&)?{name}(?:[=&].*)?"
     return {"name": ":path", "string_match": {"safe_regex": {"regex": regex}}}
 
 
-def _in_other_case(name: str) -> str:
-    """A regular expression for the name in every case but its own: equal up to one letter, which is in the other."""
-    letters = [index for index, character in enumerate(name) if character.swapcase() != character]
-    return "|".join(
-        f"{re.escape(name[:index])}{re.escape(name[index].swapcase())}(?i:{re.escape(name[index + 1 :])})"
-        for index in letters
-    )
+def _spelled_otherwise(name: str) -> str:
+    """A regular expression for every other spelling of a name: in another case, or with characters encoded."""
+    found = ""  # Of the characters so far: what goes on as it likes, or is equal and ends with another spelling.
+    for index, character in enumerate(name):
+        first = f"{re.escape(name[:index])}{_other_spelling(character)}"
+        found = f"(?:{found}{_any_spelling(character)}|{first})" if found else f"(?:{first})"
+    return found
+
+
+def _other_spelling(character: str) -> str:
+    swapped = character.swapcase()
+    return _encoded(character) if swapped == character else f"(?:{swapped}|{_encoded(character)})"
+
+
+def _any_spelling(character: str) -> str:
+    return f"(?:{re.escape(character)}|{_other_spelling(character)})"
+
+
+def _encoded(character: str) -> str:
+    octets = sorted({f"{ord(each):02x}" for each in (character, character.swapcase())})
+    return f"%(?i:{'|'.join(octets)})"
