@@ -103,7 +103,8 @@ class Rollouts:
         Args:
             name: the model's.
             version: that in staging, where it is left out.
-            plan: `steps`, `guardrails`, `sticky`, `warm_seconds`; the model's own or the default one, if left out.
+            plan: `steps`, `guardrails`, `sticky`, `warm_seconds`, `ready_seconds`; if it is left out the model's own or
+                the default one.
 
         Raises:
             Conflict: one is under way, nothing is in production, the version is not in staging, or production does not

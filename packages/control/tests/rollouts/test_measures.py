@@ -1,6 +1,6 @@
 """Counters from look to look, and what follows from them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.analysis.counts import Counts
@@ -64,6 +64,7 @@ class TestALook:
         found = findings(progress, PLAN)[Guardrail.DISAGREEMENT]
         assert (found.verdict, found.message) == (Verdict.WORSE, "12 of 20 compared answers were others")
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8))
     def test_what_is_written_and_read_is_the_same(self, counts: list[tuple[int, int]]) -> None:
         progress = _look(Progress(), _read(1, 0))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from modelyard.analysis.guardrails import Guardrail, Verdict
 from modelyard.promotion.states import RequestStatus
+from modelyard.registry.states import Stage
 from modelyard.rollouts.domain import Facts, Rollout, decide
 from modelyard.rollouts.measures import Finding, Progress
 from modelyard.rollouts.plan import Plan, StepKind, only
@@ -53,6 +54,8 @@ def facts(draw: st.DrawFn) -> Facts:
         production=draw(st.sampled_from([None, FORMER, CANDIDATE, 3])),
         candidate_is_ready=draw(st.booleans()),
         candidate_failure=draw(st.sampled_from([None, "it ended"])),
+        candidate_stage=draw(st.sampled_from([None, *Stage])),
+        former_is_deployed=draw(st.booleans()),
         request=draw(st.sampled_from([None, *RequestStatus])),
         findings={rail: Finding(draw(st.sampled_from(Verdict)), "seen") for rail in Guardrail},
     )
@@ -89,6 +92,12 @@ class TestLaws:
         decision = decide(rollout, known)
         if decision.status in {RolloutStatus.WARM, RolloutStatus.DONE}:
             assert known.production == CANDIDATE
+
+    @given(rollouts(), facts())
+    def test_none_waits_for_its_candidate_longer_than_its_plan_says(self, rollout: Rollout, known: Facts) -> None:
+        is_late = known.now >= rollout.step_since + timedelta(seconds=PLAN.ready_seconds)
+        if rollout.status is RolloutStatus.PENDING and is_late:
+            assert decide(rollout, known).status is not RolloutStatus.PENDING
 
     def test_a_candidate_s_share_never_shrinks_on_the_way(self) -> None:
         shares = [PLAN.split_at(step, former=FORMER, candidate=CANDIDATE) for step in range(len(PLAN.steps))]

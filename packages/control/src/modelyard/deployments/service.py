@@ -241,15 +241,19 @@ class DeploymentService:
             Conflict: code `target_not_configured`.
         """
         with self._database.write() as connection:
-            deployment = lock_visible(connection, principal, deployment_id)
-            if deployment.desired_state is DesiredState.RUNNING:
-                self._targets.refuse_unconfigured(deployment)
-                store.change(
-                    connection, deployment_id, desired_state=DesiredState.STOPPED, updated_at=self._clock.now()
-                )
-                self.replacements.end_within(connection, principal, deployment, reason="the deployment was undeployed")
-                self._records.write(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
-            return lock_visible(connection, principal, deployment_id)
+            return self.undeploy_within(connection, principal, deployment_id, reason=reason)
+
+    def undeploy_within(
+        self, connection: Connection, principal: Principal, deployment_id: str, *, reason: str
+    ) -> Deployment:
+        """The same, in the caller's transaction."""
+        deployment = lock_visible(connection, principal, deployment_id)
+        if deployment.desired_state is DesiredState.RUNNING:
+            self._targets.refuse_unconfigured(deployment)
+            store.change(connection, deployment_id, desired_state=DesiredState.STOPPED, updated_at=self._clock.now())
+            self.replacements.end_within(connection, principal, deployment, reason="the deployment was undeployed")
+            self._records.write(connection, principal, "deployment.undeploy_requested", deployment, reason=reason)
+        return lock_visible(connection, principal, deployment_id)
 
     def leave(self, principal: Principal, deployment_id: str, number: int | None, *, reason: str) -> None:
         """Take a version out of a deployment: undeploy it, or end the replacement that would bring it there."""

@@ -71,8 +71,9 @@ class RolloutBook:
             revision=1,
         )
         store.add(connection, rollout)
-        self._record(connection, principal, "rollout.started", rollout, after={"plan": plan_to_json(plan)})
+        # The split before the entry: who divides requests by hand locks them in this order too.
         self._set_traffic(connection, principal, rollout)
+        self._record(connection, principal, "rollout.started", rollout, after={"plan": plan_to_json(plan)})
         return rollout
 
     def move(
@@ -95,6 +96,7 @@ class RolloutBook:
         if moved is None:
             raise AssertionError("the roll-out was just written")
         if has_moved:
+            self._set_traffic(connection, principal, moved)
             action = "rollout.step" if decision.status is rollout.status else f"rollout.{decision.status}"
             self._record(
                 connection,
@@ -105,8 +107,12 @@ class RolloutBook:
                 before={"status": rollout.status, "step": rollout.step},
                 after={"status": moved.status, "step": moved.step, "does": moved.current_step.title},
             )
-            self._set_traffic(connection, principal, moved)
         return moved
+
+    def lock_traffic(self, connection: Connection, principal: Principal, model_name: str) -> None:
+        """Keep others from dividing a model's requests until the transaction ends: before anything else of it, so that
+        no two transactions wait for each other."""
+        self._traffic.lock(connection, principal, model_name)
 
     def record(self, connection: Connection, principal: Principal, action: str, rollout: Rollout, reason: str) -> None:
         """An entry on what somebody asked for."""
@@ -115,7 +121,9 @@ class RolloutBook:
     def _set_traffic(self, connection: Connection, principal: Principal, rollout: Rollout) -> None:
         reason = f"roll-out of version {rollout.candidate}: {rollout.status}"
         if rollout.split is None:
-            self._traffic.remove(connection, principal, rollout.model_name, reason=reason)
+            held = self._traffic.lock(connection, principal, rollout.model_name)
+            if held is not None and held.rollout_id == rollout.rollout_id:  # Not what somebody has set since.
+                self._traffic.remove(connection, principal, rollout.model_name, reason=reason)
             return
         self._traffic.set(
             connection, principal, rollout.model_name, rollout.split, rollout_id=rollout.rollout_id, reason=reason

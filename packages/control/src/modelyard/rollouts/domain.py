@@ -8,6 +8,7 @@ from enum import StrEnum
 from modelyard.analysis.guardrails import Guardrail, Verdict
 from modelyard.errors import NotFound
 from modelyard.promotion.states import RequestStatus
+from modelyard.registry.states import Stage
 from modelyard.rollouts.measures import Finding, Progress
 from modelyard.rollouts.plan import Plan, Step, StepKind, only
 from modelyard.rollouts.states import RolloutStatus
@@ -97,6 +98,9 @@ class Facts:
     candidate_is_ready: bool
     candidate_failure: str | None
     """Why the candidate cannot serve."""
+    candidate_stage: Stage | None
+    """Its stage; None where the version is deleted, or is being."""
+    former_is_deployed: bool
     request: RequestStatus | None
     """Where the request for production stands; None where there is none."""
     findings: Mapping[Guardrail, Finding]
@@ -109,6 +113,8 @@ class Effect(StrEnum):
     REQUEST_APPROVAL = "request_approval"
     RESTORE_FORMER = "restore_former"
     """Put the former version back into production."""
+    CANCEL_JOB = "cancel_job"
+    """The one that deploys the candidate."""
     UNDEPLOY_CANDIDATE = "undeploy_candidate"
     UNDEPLOY_FORMER = "undeploy_former"
 
@@ -121,6 +127,9 @@ class Decision:
     step: int
     reason: str | None = None
     effects: frozenset[Effect] = frozenset()
+
+
+_TAKEN_BACK = frozenset({Effect.CANCEL_JOB, Effect.UNDEPLOY_CANDIDATE})
 
 
 def decide(rollout: Rollout, facts: Facts) -> Decision:
@@ -143,7 +152,7 @@ def _rolling_back(rollout: Rollout, facts: Facts) -> Decision:
         return _stay(rollout, effects=frozenset({Effect.RESTORE_FORMER}))
     if facts.now < rollout.step_since + _CLEARING:
         return _stay(rollout)
-    return Decision(RolloutStatus.ROLLED_BACK, rollout.step, rollout.reason, frozenset({Effect.UNDEPLOY_CANDIDATE}))
+    return Decision(RolloutStatus.ROLLED_BACK, rollout.step, rollout.reason, _TAKEN_BACK)
 
 
 def _problem(rollout: Rollout, facts: Facts) -> str | None:
@@ -153,8 +162,8 @@ def _problem(rollout: Rollout, facts: Facts) -> str | None:
         return f"{other} is in production meanwhile"
     if (rollout.is_promoted or rollout.status is RolloutStatus.WARM) and facts.production == rollout.former:
         return f"version {rollout.former} was put back into production"
-    if facts.candidate_failure is not None:
-        return f"version {rollout.candidate} cannot serve: {facts.candidate_failure}"
+    if (unfit := _unfit(rollout, facts)) is not None:
+        return unfit
     if facts.request in {RequestStatus.REJECTED, RequestStatus.WITHDRAWN}:
         return f"the request for production was {facts.request}"
     if not rollout.status.sends_requests:
@@ -163,10 +172,35 @@ def _problem(rollout: Rollout, facts: Facts) -> str | None:
     return f"version {rollout.candidate} is worse: {'; '.join(worse)}" if worse else None
 
 
+def _unfit(rollout: Rollout, facts: Facts) -> str | None:
+    """Why the candidate cannot serve, or no longer shall."""
+    if facts.candidate_failure is not None:
+        return f"version {rollout.candidate} cannot serve: {facts.candidate_failure}"
+    if facts.candidate_stage not in {Stage.STAGING, Stage.PRODUCTION}:
+        where = "is deleted" if facts.candidate_stage is None else f"was moved to stage {facts.candidate_stage}"
+        return f"version {rollout.candidate} {where}"
+    return _never_ready(rollout, facts) if rollout.status is RolloutStatus.PENDING else None
+
+
+def _never_ready(rollout: Rollout, facts: Facts) -> str | None:
+    """Why it is no longer waited for the candidate."""
+    if facts.candidate_is_ready:
+        return None
+    if not facts.former_is_deployed:
+        return f"version {rollout.former} is not deployed any more: there is nothing to compare with, and to go back to"
+    if facts.now < rollout.step_since + timedelta(seconds=rollout.plan.ready_seconds):
+        return None
+    last = "" if rollout.reason in {None, _being_deployed(rollout)} else f"; the last that was heard: {rollout.reason}"
+    return f"version {rollout.candidate} did not serve within {rollout.plan.ready_seconds:g} s{last}"
+
+
+def _being_deployed(rollout: Rollout) -> str:
+    return f"version {rollout.candidate} is being deployed"
+
+
 def _pending(rollout: Rollout, facts: Facts) -> Decision:
     if not facts.candidate_is_ready:
-        said = f"version {rollout.candidate} is being deployed"
-        return _stay(rollout, said, frozenset({Effect.DEPLOY_CANDIDATE}))
+        return _stay(rollout, _being_deployed(rollout), frozenset({Effect.DEPLOY_CANDIDATE}))
     return _begin(rollout, facts, 0)
 
 

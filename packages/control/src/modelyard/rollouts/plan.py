@@ -116,6 +116,8 @@ class Plan:
     guardrails: Guardrails = field(default_factory=Guardrails)
     sticky: Stickiness | None = field(default_factory=Stickiness)
     warm_seconds: float = 600.0
+    ready_seconds: float = 3600.0
+    """How long the candidate may take until it serves; after that the roll-out goes back."""
 
     @property
     def tolerance(self) -> float | None:
@@ -202,6 +204,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "guardrails": _guardrails_to_json(plan.guardrails),
         "sticky": None if plan.sticky is None else {"by": plan.sticky.by.value, "name": plan.sticky.name},
         "warm_seconds": plan.warm_seconds,
+        "ready_seconds": plan.ready_seconds,
     }
 
 
@@ -213,6 +216,7 @@ def plan_of_json(content: Mapping[str, Any]) -> Plan:
         guardrails=_guardrails_of_json(content["guardrails"]),
         sticky=None if sticky is None else Stickiness(StickyBy(sticky["by"]), sticky["name"]),
         warm_seconds=content["warm_seconds"],
+        ready_seconds=content.get("ready_seconds", 3600.0),
     )
 
 

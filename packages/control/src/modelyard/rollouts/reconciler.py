@@ -3,11 +3,12 @@
 Every effect can be repeated, and is, until the facts say that it is done: so a process may be killed anywhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from modelyard.db import Database
 from modelyard.deployments.service import DeploymentService
@@ -60,8 +61,7 @@ class RolloutReconciler:
             Effect.DEPLOY_CANDIDATE: self._deploy_candidate,
             Effect.REQUEST_APPROVAL: self._request_approval,
             Effect.RESTORE_FORMER: self._restore_former,
-            Effect.UNDEPLOY_CANDIDATE: self._undeploy_candidate,
-            Effect.UNDEPLOY_FORMER: self._undeploy_former,
+            Effect.CANCEL_JOB: self._cancel_job,
         }
 
     def make_pass(self) -> bool:
@@ -80,7 +80,7 @@ class RolloutReconciler:
             # First the requests, then everything else.
             return self._write(rollout, decision, progress, {})
         known: dict[str, Any] = {}
-        for effect in sorted(decision.effects):
+        for effect in sorted(decision.effects & self._effects.keys()):
             known |= self._effects[effect](rollout)
         return self._write(rollout, decision, progress, known)
 
@@ -109,10 +109,13 @@ class RolloutReconciler:
         return False
 
     def _write(self, rollout: Rollout, decision: Decision, progress: Progress, known: dict[str, Any]) -> bool:
+        leaving = self._leaving(rollout, decision)
         with self._database.write() as connection:
             current = store.lock(connection, rollout.rollout_id)
             if current is None or current.revision != rollout.revision:
                 return True  # Somebody moved it meanwhile: what was decided no longer holds.
+            self._book.lock_traffic(connection, owner_of(rollout), rollout.model_name)
+            decision = self._undeploy(connection, rollout, decision, leaving)
             after = progress_after(rollout, decision, progress)
             if after != rollout.progress:
                 known = {**known, "progress": after.to_json()}
@@ -134,8 +137,12 @@ class RolloutReconciler:
 
     def _deploy_candidate(self, rollout: Rollout) -> dict[str, Any]:
         """Beside the former version, where that one runs, and as many replicas. The key makes it one job."""
+        if rollout.job_id is not None:
+            return {}
+        if (made := self._watching.job(rollout)) is not None:
+            return {"job_id": made.job_id}
         former = next(iter(self._watching.deployed(rollout, rollout.former)), None)
-        if rollout.job_id is not None or self._watching.deployed(rollout, rollout.candidate) or former is None:
+        if self._watching.deployed(rollout, rollout.candidate) or former is None:
             return {}
         command = DeploymentCommand(
             model_name=rollout.model_name,
@@ -165,24 +172,39 @@ class RolloutReconciler:
             self._promotion.rollback(owner, rollout.model_name, comment=comment, revision=model.revision)
         return {}
 
-    def _undeploy_candidate(self, rollout: Rollout) -> dict[str, Any]:
-        """The deployment that the roll-out made; one that was there before stays."""
+    def _cancel_job(self, rollout: Rollout) -> dict[str, Any]:
+        """The job that deploys the candidate, where it still does."""
         job = self._watching.job(rollout)
-        if job is None:
-            return {}
-        owner = owner_of(rollout)
-        if not job.is_final:
+        if job is not None and not job.is_final:
             try:
-                self._jobs.cancel(owner, job.job_id)
+                self._jobs.cancel(owner_of(rollout), job.job_id)
             except Conflict:
                 logger.info("the job of a roll-out ended by itself", job_id=job.job_id)
-        made = self._deployments.of_job(job.job_id)
-        if made is not None:
-            self._deployments.undeploy(owner, made.deployment_id, reason=f"roll-out '{rollout.rollout_id}' went back")
         return {}
 
-    def _undeploy_former(self, rollout: Rollout) -> dict[str, Any]:
-        for deployment in self._watching.deployed(rollout, rollout.former):
-            reason = f"version {rollout.candidate} took over (roll-out '{rollout.rollout_id}')"
-            self._deployments.undeploy(owner_of(rollout), deployment.deployment_id, reason=reason)
-        return {}
+    def _leaving(self, rollout: Rollout, decision: Decision) -> list[str]:
+        """The deployments that are of no use after this decision, by id.
+
+        Of the candidate that which the roll-out made; one that was there before stays.
+        """
+        if Effect.UNDEPLOY_FORMER in decision.effects:
+            return [one.deployment_id for one in self._watching.deployed(rollout, rollout.former)]
+        job = self._watching.job(rollout) if Effect.UNDEPLOY_CANDIDATE in decision.effects else None
+        made = None if job is None else self._deployments.of_job(job.job_id)
+        return [] if made is None else [made.deployment_id]
+
+    def _undeploy(
+        self, connection: Connection, rollout: Rollout, decision: Decision, leaving: Sequence[str]
+    ) -> Decision:
+        """In the transaction that writes the end: not after somebody has turned the roll-out around. What cannot be
+        undeployed keeps none from its end."""
+        went_back = f"roll-out '{rollout.rollout_id}' went back"
+        took_over = f"version {rollout.candidate} took over (roll-out '{rollout.rollout_id}')"
+        said = took_over if Effect.UNDEPLOY_FORMER in decision.effects else went_back
+        for deployment_id in leaving:
+            try:
+                self._deployments.undeploy_within(connection, owner_of(rollout), deployment_id, reason=said)
+            except ModelyardError as exc:
+                left = f"deployment '{deployment_id}' is left: {exc.message}"
+                decision = replace(decision, reason=f"{decision.reason}; {left}")
+        return decision

@@ -142,6 +142,9 @@ class PlanBody(RequestBody):
     guardrails: GuardrailsBody = Field(default_factory=GuardrailsBody)
     sticky: StickyBody | None = Field(default_factory=StickyBody)
     warm_seconds: Seconds = 600.0
+    ready_seconds: Annotated[float, Field(gt=0, le=30 * 24 * 3600)] = Field(
+        default=3600.0, description="how long the candidate may take until it serves; then the roll-out goes back"
+    )
 
     def plan(self) -> Plan:
         """As the domain has it."""
@@ -150,6 +153,7 @@ class PlanBody(RequestBody):
             guardrails=self.guardrails.guardrails(),
             sticky=None if self.sticky is None else self.sticky.stickiness(),
             warm_seconds=self.warm_seconds,
+            ready_seconds=self.ready_seconds,
         )
 
 

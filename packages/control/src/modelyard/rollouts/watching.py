@@ -14,6 +14,7 @@ from modelyard.principals import Principal, Role
 from modelyard.promotion.service import PromotionService
 from modelyard.promotion.states import RequestStatus
 from modelyard.registry.service import RegistryService
+from modelyard.registry.states import Stage
 from modelyard.rollouts.domain import Facts, Rollout
 from modelyard.rollouts.measures import Measured, Progress, findings
 from modelyard.rollouts.states import RolloutStatus
@@ -52,9 +53,11 @@ class Watching:
         is_ready = any(one.status is DeploymentStatus.READY for one in running)
         return Facts(
             now=self._clock.now(),
-            production=self._registry.model(owner, rollout.model_name).production_version,
+            production=self._production(owner, rollout),
             candidate_is_ready=is_ready,
             candidate_failure=None if is_ready else self._failure(rollout, running),
+            candidate_stage=self._stage(owner, rollout),
+            former_is_deployed=bool(self.deployed(rollout, rollout.former)),
             request=self._request(rollout),
             findings=findings(progress, rollout.plan),
         )
@@ -68,25 +71,43 @@ class Watching:
         ]
 
     def job(self, rollout: Rollout) -> Job | None:
-        """The job that deploys the candidate."""
+        """The job that deploys the candidate. It is found by its key too: whoever made it may have been killed before
+        that was written down."""
         if rollout.job_id is None:
-            return None
+            return self._jobs.of_key(rollout.tenant_id, rollout.rollout_id)
         try:
             return self._jobs.get(owner_of(rollout), rollout.job_id)
         except NotFound:
             return None
 
+    def _production(self, owner: Principal, rollout: Rollout) -> int | None:
+        try:
+            return self._registry.model(owner, rollout.model_name).production_version
+        except NotFound:
+            return None
+
+    def _stage(self, owner: Principal, rollout: Rollout) -> Stage | None:
+        try:
+            return self._registry.version(owner, rollout.model_name, rollout.candidate).stage
+        except NotFound:
+            return None
+
     def _failure(self, rollout: Rollout, running: list[Deployment]) -> str | None:
         if rollout.status is RolloutStatus.PENDING:
-            job = self.job(rollout)
-            if job is None or job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
-                return None
-            return f"the job '{job.job_id}' that deploys it {job.status}" + (
-                f": {job.error.message}" if job.error else ""
-            )
+            return self._failure_of_job(rollout, is_deployed=bool(running))
         if not running:
             return "it is not deployed any more"
         return next((one.reason for one in running if one.reason), f"its deployment is {running[0].status}")
+
+    def _failure_of_job(self, rollout: Rollout, *, is_deployed: bool) -> str | None:
+        job = self.job(rollout)
+        if job is None:
+            return None
+        if job.status is JobStatus.SUCCEEDED:
+            return None if is_deployed else "it is not deployed any more"
+        if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+            return None
+        return f"the job '{job.job_id}' that deploys it {job.status}" + (f": {job.error.message}" if job.error else "")
 
     def _request(self, rollout: Rollout) -> RequestStatus | None:
         if rollout.request_id is None:

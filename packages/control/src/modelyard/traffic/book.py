@@ -18,6 +18,10 @@ class TrafficBook:
         self._clock = clock
         self._audit = audit
 
+    def lock(self, connection: Connection, principal: Principal, model_name: str) -> Traffic | None:
+        """The split of a model, which nobody else changes until the transaction ends."""
+        return store.lock(connection, principal.tenant_id, model_name)
+
     def set(
         self,
         connection: Connection,
