@@ -224,5 +224,23 @@ class TestTheGateway:
         secure = one_of(rendered({**self.VALUES, "gateway.tlsSecret": "tls"}), "Service", "mine-modelyard-gateway")
         assert [port["name"] for port in secure["spec"]["ports"]] == ["http", "https"]
 
+    @pytest.mark.parametrize(
+        ("values", "url"),
+        [
+            ({}, "http://mine-modelyard-gateway.platform.svc"),
+            ({"gateway.service.port": "8080"}, "http://mine-modelyard-gateway.platform.svc:8080"),
+            ({"gateway.tlsSecret": "tls"}, "https://mine-modelyard-gateway.platform.svc"),
+            (
+                {"gateway.tlsSecret": "tls", "gateway.service.tlsPort": "8443"},
+                "https://mine-modelyard-gateway.platform.svc:8443",
+            ),
+            ({"gateway.url": "https://models.example.com"}, "https://models.example.com"),
+        ],
+    )
+    def test_deployments_name_an_address_that_leads_to_it(self, values: Mapping[str, str], url: str) -> None:
+        control = one_of(rendered({**self.VALUES, **values}), "Deployment", "mine-modelyard")
+        variables = control["spec"]["template"]["spec"]["containers"][0]["env"]
+        assert [one["value"] for one in variables if one["name"] == "MODELYARD_GATEWAY_URL"] == [url]
+
     def test_without_it_nothing_of_it_is_there(self) -> None:
         assert not [one for one in rendered() if "gateway" in json.dumps(one).lower()]

@@ -46,6 +46,17 @@ capabilities: { drop: [ALL] }
 {{- include "modelyard.secretVariable" $own -}}
 {{- end }}
 
+{{/* Where models are called: as the operator says, else the Service, by its name in the cluster. */}}
+{{- define "modelyard.gatewayUrl" -}}
+{{- with .Values.gateway -}}
+{{- $scheme := ternary "https" "http" (ne .tlsSecret "") -}}
+{{- $port := int (ternary .service.tlsPort .service.port (ne .tlsSecret "")) -}}
+{{- $host := printf "%s-gateway.%s.svc" (include "modelyard.name" $) $.Release.Namespace -}}
+{{- $named := eq $port (ternary 443 80 (eq $scheme "https")) | ternary $host (printf "%s:%d" $host $port) -}}
+{{- .url | default (printf "%s://%s" $scheme $named) -}}
+{{- end }}
+{{- end }}
+
 {{/* Variables that the control planes, MLflow and the migration have in common. */}}
 {{- define "modelyard.variables" -}}
 {{ include "modelyard.secretVariable" (dict "name" "MODELYARD_DATABASE_URL" "secret" .Values.database.existingSecret "key" .Values.database.urlKey) }}
