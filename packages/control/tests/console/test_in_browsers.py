@@ -24,6 +24,8 @@ PAGES = (
     "/console/models/churn/versions/1?tab=lineage",
     "/console/models/churn/versions/1?tab=files",
     "/console/models/churn/policy",
+    "/console/models/churn/versions/2/delete?mode=2",
+    "/console/models/churn/deleted",
     "/console/models/churn/compare",
     "/console/models/fraud/compare",
     "/console/approvals",

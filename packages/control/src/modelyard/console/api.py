@@ -109,9 +109,9 @@ class Api:
         headers = [(b"content-type", b"application/offset+octet-stream"), (b"upload-offset", str(offset).encode())]
         return await self._call("PATCH", path, content=piece, headers=headers)
 
-    async def delete(self, path: str, query: Query | None = None) -> Json:
-        """What a DELETE answers; nothing is an empty object. Raises as `get` does."""
-        return await self._call("DELETE", path, query=query)
+    async def delete(self, path: str, query: Query | None = None, *, revision: int | None = None) -> Json:
+        """What a DELETE answers; nothing is an empty object. Takes and raises what `put` does."""
+        return await self._call("DELETE", path, query=query, headers=_if_match(revision))
 
     async def parts(self, **questions: tuple[str, Awaitable[Json]]) -> dict[str, Part]:
         """Parts of one page, asked for at the same time. One that fails says why, and keeps no other back.

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from modelyard.console.api import ApiError
 from modelyard.console.rendering import Pages
 
 
@@ -37,6 +38,14 @@ class Removal:
     asks: str | None = None
 
 
-def confirm(pages: Pages, request: Request, removal: Removal) -> Response:
-    """The page that asks."""
-    return pages.render(request, "parts/confirm.html", {"removal": removal, "action": request.url.path})
+def confirm(
+    pages: Pages, request: Request, removal: Removal, *, error: ApiError | None = None, insist: str | None = None
+) -> Response:
+    """The page that asks.
+
+    Args:
+        error: why it was not done, where somebody has agreed already.
+        insist: what a second button says, which sends `force`: the API allows it in spite of the error.
+    """
+    context = {"removal": removal, "action": request.url.path, "error": error, "insist": insist}
+    return pages.render(request, "parts/confirm.html", context, status=200 if error is None else error.status)

@@ -53,6 +53,9 @@ async def _sent(request: Request) -> AsyncIterator[Sent]:
     if content_type == _URL_ENCODED:
         yield Sent(_fields(await request.body()))
         return
+    if not content_type and not await request.body():  # A button without fields.
+        yield Sent({})
+        return
     if content_type != _MULTIPART:
         raise Invalid(
             f"Content-Type: expected {_URL_ENCODED} or {_MULTIPART}", code="form_invalid", field="Content-Type"

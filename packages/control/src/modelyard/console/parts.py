@@ -13,6 +13,7 @@ from modelyard.console.login import login_routes
 from modelyard.console.pages.activity import activity_routes
 from modelyard.console.pages.apis import api_routes
 from modelyard.console.pages.approvals import approval_routes
+from modelyard.console.pages.deletion import deletion_routes
 from modelyard.console.pages.deploying import deploying_routes
 from modelyard.console.pages.deployments import deployment_routes
 from modelyard.console.pages.gateway import gateway_routes
@@ -60,6 +61,7 @@ def console(*, sessions: Sessions, identity: Identity | None = None, base: str =
         upload_routes(pages),
         version_routes(pages),
         policy_routes(pages),
+        deletion_routes(pages),
         model_routes(pages),
         approval_routes(pages),
         job_routes(pages),

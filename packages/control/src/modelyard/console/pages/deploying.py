@@ -17,6 +17,8 @@ from modelyard.http.routing import APIRouter
 
 _PATH = f"{PREFIX}/deployments"
 _API = "/api/v1/deployments"
+_OVERRIDDEN = ("deployment_bound", "deployment_divided")
+"""Refusals to stop one that `force` overrides."""
 
 
 def deploying_routes(pages: Pages) -> APIRouter:
@@ -37,29 +39,38 @@ def deploying_routes(pages: Pages) -> APIRouter:
 
     @router.get(f"{_PATH}/{{deployment_id}}/stop")
     async def ask_to_stop(request: Request, api: ApiOf, deployment_id: str) -> Response:
-        found = await api.get(at(_API, deployment_id))
-        removal = Removal(
-            heading=f"Stop the deployment of {found['model_name']} {found['model_version']}?",
-            loss="It answers what it has begun, takes no further request, and ends. The version stays in the registry. "
-            "A deployment that an API names stays, unless it is forced.",
-            facts=[
-                ("Deployment", found["deployment_id"]),
-                ("Target", found["target"]),
-                ("Ready replicas", f"{found['ready_replicas']} of {found['replicas']}"),
-                ("Address", found["api_url"] or found["url"] or NOTHING),
-            ],
-            button="Stop the deployment",
-            permission="deployments:write",
-            back=at(_PATH, deployment_id),
-        )
-        return confirm(pages, request, removal)
+        return confirm(pages, request, await _stopping(api, deployment_id))
 
     @router.post(f"{_PATH}/{{deployment_id}}/stop")
-    async def stop(api: ApiOf, deployment_id: str) -> Response:
-        await api.delete(at(_API, deployment_id))
+    async def stop(request: Request, api: ApiOf, deployment_id: str, form: Form) -> Response:
+        """One that APIs lead to is stopped when somebody has read so and insists."""
+        try:
+            await api.delete(at(_API, deployment_id), {"force": "true" if "force" in form else None})
+        except ApiError as error:
+            if error.code not in _OVERRIDDEN:
+                raise
+            removal = await _stopping(api, deployment_id)
+            return confirm(pages, request, removal, error=error, insist="Stop it all the same")
         return pages.go(at(_PATH, deployment_id))
 
     return router
+
+
+async def _stopping(api: Api, deployment_id: str) -> Removal:
+    found = await api.get(at(_API, deployment_id))
+    return Removal(
+        heading=f"Stop the deployment of {found['model_name']} {found['model_version']}?",
+        loss="It answers what it has begun, takes no further request, and ends. The version stays in the registry.",
+        facts=[
+            ("Deployment", found["deployment_id"]),
+            ("Target", found["target"]),
+            ("Ready replicas", f"{found['ready_replicas']} of {found['replicas']}"),
+            ("Address", found["api_url"] or found["url"] or NOTHING),
+        ],
+        button="Stop the deployment",
+        permission="deployments:write",
+        back=at(_PATH, deployment_id),
+    )
 
 
 async def _form(
