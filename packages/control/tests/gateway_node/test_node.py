@@ -157,6 +157,34 @@ class TestConfigurations:
             assert answer(node) == str(second.server_port)
             assert slow.result() == str(first.server_port)
 
+    def test_a_request_on_a_cluster_whose_servers_change_is_answered(
+        self, node: RunningNode, replicas: tuple[Replica, Replica], until: Until
+    ) -> None:
+        one, two = replicas
+        node.publish(to(one))
+        with ThreadPoolExecutor() as pool:
+            begun = pool.submit(answer, node, "/slow/3")
+            until(lambda: one.slow_requests == 1)
+            with Load(node.url) as load:
+                for replica in (two, one, two):
+                    node.publish(to(replica))
+                    assert answer(node) == str(replica.server_port)
+            assert begun.result() == str(one.server_port)
+        assert load.lost == {}
+
+    def test_its_envoy_watches_as_many_files_however_many_clusters_there_are(
+        self, node: RunningNode, replicas: tuple[Replica, Replica]
+    ) -> None:
+        """Each watched file costs an instance of inotify, of which a user has 128, and Envoy aborts without one."""
+        port = replicas[0].server_port
+        counts = set()
+        for clusters in (1, 30):
+            node.publish(configuration({f"c{number}": [port] for number in range(clusters)}, [route("/", {"c0": 1})]))
+            [pid] = envoys(node.folder.root)
+            files = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+            counts.add(sum("inotify" in each for each in files))
+        assert len(counts) == 1
+
 
 class TestLives:
     def test_it_serves_on_while_the_control_plane_is_away_and_takes_the_newest_when_it_is_back(

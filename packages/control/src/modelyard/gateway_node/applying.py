@@ -66,11 +66,9 @@ class Applying:
     def write(self, configuration: Configuration) -> None:
         """Make these the resources that the next Envoy starts with. None runs now."""
         self._leaving.clear()
-        self._files.write_endpoints(_assignments(configuration))
-        self._files.write_clusters(configuration.clusters)
+        self._files.write_clusters(configuration.clusters, _assignments(configuration))
         self._files.write_filters(configuration)
         self._files.write_routes(configuration.routes)
-        self._files.forget_endpoints(_names(configuration.clusters))
 
     def remove_left(self, current: Configuration) -> None:
         """Remove the clusters whose time has come."""
@@ -80,27 +78,23 @@ class Applying:
         for name in due:
             del self._leaving[name]
         present = self._files.clusters()
-        kept = [*current.clusters, *(present[name] for name in self._leaving if name in present)]
-        self._confirmed(lambda: self._files.write_clusters(kept))
-        self._files.forget_endpoints(_names(kept))
+        left = [present[name] for name in self._leaving if name in present]
+        self._confirmed(lambda: self._files.write_clusters(current.clusters, _assignments(current), left))
 
     def _change(self, wanted: Configuration) -> None:
         names = _names(wanted.clusters)
         present = self._files.clusters()
         leaving = {name: cluster for name, cluster in present.items() if name not in names}
         assignments = _assignments(wanted)
-        coming = [self._with_present(each) for each in assignments]
+        in_use = self._files.endpoints()
+        coming = [_with_present(each, in_use.get(each["cluster_name"])) for each in assignments]
         awaited = self._coming_to_use(wanted, assignments)
-        self._confirmed(
-            lambda: (
-                self._files.write_endpoints(coming) | self._files.write_clusters([*wanted.clusters, *leaving.values()])
-            )
-        )
+        self._confirmed(lambda: self._files.write_clusters(wanted.clusters, coming, leaving.values()))
         if self._is_running():
             self._confirmation.wait_for_health(awaited)
         self._confirmed(lambda: self._files.write_filters(wanted))
         self._confirmed(lambda: self._files.write_routes(wanted.routes))
-        self._confirmed(lambda: self._files.write_endpoints(assignments))
+        self._confirmed(lambda: self._files.write_clusters(wanted.clusters, assignments, leaving.values()))
         until = self._now() + LINGER_SECONDS
         self._leaving = {name: self._leaving.get(name, until) for name in leaving}
 
@@ -108,10 +102,10 @@ class Applying:
         """The servers of clusters that no route has led to, or that lose servers, where their health is checked."""
         probed = {each["name"] for each in wanted.clusters if each.get("health_checks")}
         new = routed_clusters(wanted.routes) - routed_clusters(self._files.routes())
-        found = {}
+        found, in_use = {}, self._files.endpoints()
         for each in assignments:
             name, servers = each["cluster_name"], places(each)
-            present = self._files.endpoints(name)
+            present = in_use.get(name)
             loses = present is not None and bool(places(present) - servers)
             if servers and name in probed and (name in new or loses):
                 found[name] = servers
@@ -130,17 +124,17 @@ class Applying:
         refusals = self._confirmation.refusals()
         self._confirmation.wait(write(), refusals=refusals)
 
-    def _with_present(self, wanted: Resource) -> Resource:
-        """An assignment with the endpoints that are in use now besides its own."""
-        present = self._files.endpoints(wanted["cluster_name"])
-        if present is None:
-            return wanted
-        localities: list[dict[str, Any]] = [dict(each) for each in wanted.get("endpoints", [])] or [{}]
-        own = [endpoint for each in localities for endpoint in each.get("lb_endpoints", [])]
-        places = [each["endpoint"] for each in own]
-        left = [each for each in _endpoints(present) if each["endpoint"] not in places]
-        localities[0] = {**localities[0], "lb_endpoints": [*localities[0].get("lb_endpoints", []), *left]}
-        return {**wanted, "endpoints": localities} if left else wanted
+
+def _with_present(wanted: Resource, present: Resource | None) -> Resource:
+    """An assignment with the endpoints that are in use now besides its own."""
+    if present is None:
+        return wanted
+    localities: list[dict[str, Any]] = [dict(each) for each in wanted.get("endpoints", [])] or [{}]
+    own = [endpoint for each in localities for endpoint in each.get("lb_endpoints", [])]
+    known = [each["endpoint"] for each in own]
+    left = [each for each in _endpoints(present) if each["endpoint"] not in known]
+    localities[0] = {**localities[0], "lb_endpoints": [*localities[0].get("lb_endpoints", []), *left]}
+    return {**wanted, "endpoints": localities} if left else wanted
 
 
 def _names(clusters: Iterable[Resource]) -> frozenset[str]:
@@ -148,7 +142,7 @@ def _names(clusters: Iterable[Resource]) -> frozenset[str]:
 
 
 def _assignments(configuration: Configuration) -> list[Resource]:
-    """One for each cluster that has its endpoints by EDS, which does not start without."""
+    """One for each cluster that has its endpoints in the configuration."""
     given = {each["cluster_name"]: each for each in configuration.endpoints}
     named = [each["name"] for each in configuration.clusters if each.get("type") == "EDS"]
     empty = "envoy.config.endpoint.v3.ClusterLoadAssignment"

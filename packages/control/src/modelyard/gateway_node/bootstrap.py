@@ -1,9 +1,10 @@
 """The bootstrap of a node's Envoy, and one with everything in it that a configuration can be tried with. Pure."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelyard.envoy.resources import LAYERED_RUNTIME, from_file, typed
+from modelyard.envoy.resources import LAYERED_RUNTIME, Resource, from_file, typed
 from modelyard.gateway_node.comparer import COMPARER
 from modelyard.gateway_node.configuration import Configuration
 from modelyard.gateway_node.filters import FILTERS
@@ -50,13 +51,6 @@ def _connection_limit(most: int) -> dict[str, Any]:
     }
 
 
-def with_sources(cluster: dict[str, Any], folder: NodeFolder) -> dict[str, Any]:
-    """The cluster with the file where its endpoints are, if they are in one."""
-    if cluster.get("type") != "EDS":
-        return cluster
-    return {**cluster, "eds_cluster_config": {"eds_config": from_file(folder.endpoints(cluster["name"]))}}
-
-
 def proof(configuration: Configuration) -> dict[str, Any]:
     """A bootstrap that holds a whole configuration, so that Envoy checks what refers to what. It listens nowhere."""
     assigned = {each["cluster_name"]: each for each in configuration.endpoints}
@@ -76,7 +70,7 @@ def proof(configuration: Configuration) -> dict[str, Any]:
         "layered_runtime": LAYERED_RUNTIME,
         "static_resources": {
             "clusters": [
-                *(_static(dict(cluster), assigned) for cluster in configuration.clusters),
+                *(_untyped(with_endpoints(cluster, assigned)) for cluster in configuration.clusters),
                 comparer_cluster(Path("/nowhere")),
             ],
             "listeners": [
@@ -102,15 +96,19 @@ def filter_message(configuration: Configuration, name: str) -> dict[str, Any]:
     return dict(configuration.filters.get(name) or typed(idle.message, **idle.idle))
 
 
-def _static(cluster: dict[str, Any], assigned: dict[str, Any]) -> dict[str, Any]:
-    """A cluster whose endpoints stand in it."""
+def with_endpoints(cluster: Resource, assigned: Mapping[str, Resource]) -> Resource:
+    """The cluster with its endpoints in it, where it does not have them already.
+
+    A subscription for each cluster's endpoints would cost an instance of inotify each, of which a user has 128 by
+    default, and Envoy aborts when there is none left.
+    """
     if cluster.get("type") != "EDS":
-        return _untyped(cluster)
+        return cluster
     endpoints = assigned.get(cluster["name"], {"cluster_name": cluster["name"]})
-    return {**_untyped(cluster), "type": "STATIC", "load_assignment": _untyped(endpoints)}
+    return {**cluster, "type": "STATIC", "load_assignment": _untyped(endpoints)}
 
 
-def _untyped(message: Any) -> dict[str, Any]:
+def _untyped(message: Mapping[str, Any]) -> dict[str, Any]:
     """The same where the type is known by its place."""
     return {name: value for name, value in message.items() if name != "@type"}
 

@@ -41,8 +41,8 @@ class Configuration:
     """
 
     clusters: tuple[Resource, ...]
-    """`envoy.config.cluster.v3.Cluster`, each with another name. One of type EDS names no source of its endpoints: the
-    node says where it reads them."""
+    """`envoy.config.cluster.v3.Cluster`, each with another name. One of type EDS has its endpoints in
+    `endpoints`, and names no source of them: the node writes both as one."""
     endpoints: tuple[Resource, ...]
     """`envoy.config.endpoint.v3.ClusterLoadAssignment`, one for each cluster of type EDS. Without endpoints: it has
     none."""

@@ -40,16 +40,12 @@ class NodeFolder:
         """SDS: the certificate with its key; mode 0600."""
         return self.root / "certificate.json"
 
-    def endpoints(self, cluster: str) -> Path:
-        """EDS of one cluster. Its name may be written as a file's.
+    def filter(self, name: str) -> Path:
+        """ECDS of one filter. Its name may be written as a file's.
 
         Raises:
             ValueError: it may not.
         """
-        return self.root / "endpoints" / f"{_plain(cluster)}.json"
-
-    def filter(self, name: str) -> Path:
-        """ECDS of one filter."""
         return self.root / "filters" / f"{_plain(name)}.json"
 
     @property
@@ -101,11 +97,11 @@ class NodeFolder:
 
     def make(self) -> None:
         """Make the folders that are not there yet."""
-        for place in (self.root, self.root / "endpoints", self.root / "filters"):
+        for place in (self.root, self.root / "filters"):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _plain(name: str) -> str:
     if not _PLAIN.fullmatch(name) or name.startswith("."):
-        raise ValueError(f"{name[:80]!r} is no name of a cluster or filter: letters, digits, '-', '_' and '.'")
+        raise ValueError(f"{name[:80]!r} is no name of a filter: letters, digits, '-', '_' and '.'")
     return name

@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.atomic_file import replace_text
 from modelyard.envoy.resources import Resource, typed
-from modelyard.gateway_node.bootstrap import filter_message, with_sources
+from modelyard.gateway_node.bootstrap import filter_message, with_endpoints
 from modelyard.gateway_node.configuration import ROUTES_NAME, Configuration
 from modelyard.gateway_node.filters import FILTERS
 from modelyard.gateway_node.folder import NodeFolder
@@ -34,24 +34,24 @@ class ResourceFiles:
         """Those that are written, by name; none before the first write."""
         return {each["name"]: each for each in read_resources(self._folder.clusters)}
 
-    def endpoints(self, cluster: str) -> Resource | None:
-        """Those that are written for a cluster."""
-        return next(iter(read_resources(self._folder.endpoints(cluster))), None)
+    def endpoints(self) -> dict[str, Resource]:
+        """Those that are written, by their cluster."""
+        return {name: each["load_assignment"] for name, each in self.clusters().items() if "load_assignment" in each}
 
     def routes(self) -> Resource:
         """Those that are written; empty before the first write."""
         return next(iter(read_resources(self._folder.routes)), {})
 
-    def write_endpoints(self, assignments: Iterable[Resource]) -> Versions:
-        """Of some clusters."""
-        return {
-            f"cluster.{each['cluster_name']}": write(self._folder.endpoints(each["cluster_name"]), [each])
-            for each in assignments
-        }
+    def write_clusters(
+        self, clusters: Iterable[Resource], endpoints: Iterable[Resource], left: Iterable[Resource] = ()
+    ) -> Versions:
+        """All that there are, with their endpoints.
 
-    def write_clusters(self, clusters: Iterable[Resource]) -> Versions:
-        """All that there are."""
-        resources = [with_sources(dict(each), self._folder) for each in clusters]
+        Args:
+            left: clusters as they are written, which stay so.
+        """
+        assigned = {each["cluster_name"]: each for each in endpoints}
+        resources = [*(with_endpoints(each, assigned) for each in clusters), *left]
         return {CLUSTERS_STAT: write(self._folder.clusters, resources)}
 
     def write_filters(self, configuration: Configuration) -> Versions:
@@ -73,13 +73,6 @@ class ResourceFiles:
     def write_routes(self, routes: Resource) -> Versions:
         """All of them."""
         return {ROUTES_STAT: write(self._folder.routes, [routes])}
-
-    def forget_endpoints(self, kept: Iterable[str]) -> None:
-        """Delete the files of clusters that are not among these."""
-        wanted = {self._folder.endpoints(cluster) for cluster in kept}
-        for path in (self._folder.root / "endpoints").glob("*.json"):
-            if path not in wanted:
-                path.unlink(missing_ok=True)
 
 
 def write(path: Path, resources: Sequence[Resource]) -> str:
