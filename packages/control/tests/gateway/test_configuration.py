@@ -14,7 +14,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from modelyard.gateway.compile import DeployedVersion, GatewayState, ModelStages
 from modelyard.gateway.configuration import configuration_of
 from modelyard.gateway.domain import VersioningScheme
-from modelyard.gateway.table import OPEN, Access, Endpoint, HttpsAddress
+from modelyard.gateway.table import OPEN, Access, Endpoint
 from modelyard.gateway_node import Configuration
 from modelyard.gateway_node.folder import NodeFolder
 from modelyard.gateway_node.proof import prove
@@ -36,7 +36,7 @@ DEPLOYED = DeployedVersion(
 
 def configured(*, model_access: Access = OPEN, access: AccessTable = NOBODY) -> Configuration:
     state = GatewayState(now=NOW, deployments=[DEPLOYED], model_access=model_access)
-    return configuration_of(state, access=access, https=None, gateways=1)
+    return configuration_of(state, access=access, https_port=None, gateways=1)
 
 
 class TestConfigurations:
@@ -64,7 +64,7 @@ class TestConfigurations:
         stages = {("default", "churn"): ModelStages(production=1)}
         for others, said in (([], "is ready yet"), ([replace(DEPLOYED, deployment_id="dep-2", version=2)], "newest")):
             state = GatewayState(now=NOW, deployments=[waiting, *others], stages=stages)
-            assert said in configuration_of(state, access=NOBODY, https=None, gateways=1).text
+            assert said in configuration_of(state, access=NOBODY, https_port=None, gateways=1).text
 
 
 def versions_of_one_set(count: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class TestWhatOneTenantMayName:
     )
     def test_envoy_takes_it(self, tmp_path: Path, fields: dict[str, Any]) -> None:
         state = GatewayState(now=NOW, **{"deployments": [DEPLOYED], **fields})
-        configuration = configuration_of(state, access=NOBODY, https=HttpsAddress(8443), gateways=1)
+        configuration = configuration_of(state, access=NOBODY, https_port=8443, gateways=1)
         (tmp_path / "node").mkdir()
         prove(configuration, NodeFolder(tmp_path / "node"))
 
@@ -126,6 +126,6 @@ class TestWhatOneTenantMayName:
 
     def test_a_list_of_many_versions_names_the_last_ones(self) -> None:
         configuration = configuration_of(
-            GatewayState(now=NOW, **versions_of_one_set(400)), access=NOBODY, https=None, gateways=1
+            GatewayState(now=NOW, **versions_of_one_set(400)), access=NOBODY, https_port=None, gateways=1
         )
         assert "2026-01-0398, 2026-01-0399 and 380 more" in configuration.text

@@ -26,7 +26,7 @@ from modelyard.gateway.compile import (
 from modelyard.gateway.domain import OnMissing, Target, VersioningScheme
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
 from modelyard.gateway.states import ApiStatus
-from modelyard.gateway.table import Endpoint, HttpsAddress, RouteTable, Sticky, StickyBy
+from modelyard.gateway.table import Endpoint, RouteTable, Sticky, StickyBy
 
 GOLDEN = Path(__file__).parent / "golden" / "envoy.json"
 URL = "https://models.example.com/base"
@@ -99,7 +99,7 @@ def resources() -> dict[str, Any]:
     return {
         "clusters": clusters(table),
         "endpoints": assignments(table),
-        "routes": route_configuration(table, https=HttpsAddress(8443)),
+        "routes": route_configuration(table, https_port=8443),
     }
 
 

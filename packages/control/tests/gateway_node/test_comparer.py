@@ -40,7 +40,7 @@ def shadowed(former: ModelServer, candidate: ModelServer, *, tolerance: float | 
     return Configuration(
         clusters=tuple(clusters(table)),
         endpoints=tuple(assignments(table)),
-        routes=route_configuration(table, https=None),
+        routes=route_configuration(table, https_port=None),
     )
 
 

@@ -47,7 +47,7 @@ def leading_to(port: int, version: int) -> Configuration:
     return Configuration(
         clusters=tuple(clusters(table)),
         endpoints=tuple(assignments(table)),
-        routes=route_configuration(table, https=None),
+        routes=route_configuration(table, https_port=None),
     )
 
 

@@ -76,7 +76,7 @@ def wanted(
         for tenant_id, keys in (jwks or {}).items()
     )
     access = AccessTable(issuers=issuers)
-    return configuration_of(GatewayState(now=NOW, **objects), access=access, https=None, gateways=1)
+    return configuration_of(GatewayState(now=NOW, **objects), access=access, https_port=None, gateways=1)
 
 
 def answers(node: RunningNode) -> dict[str, int]:

@@ -57,7 +57,7 @@ def configuration(
     return Configuration(
         clusters=tuple(clusters(table)),
         endpoints=tuple(assignments(table)),
-        routes=route_configuration(table, https=None),
+        routes=route_configuration(table, https_port=None),
         filters={} if access is None else access_filters(access),
     )
 

@@ -18,7 +18,7 @@ from modelyard.envoy.binary import envoy_binary
 from modelyard.envoy.resources import LAYERED_RUNTIME, from_file, typed, write_resources
 from modelyard.gateway.envoy import route_configuration
 from modelyard.gateway.evaluate import Request
-from modelyard.gateway.table import HttpsAddress, Match, Respond, Route, RouteTable
+from modelyard.gateway.table import Match, Respond, Route, RouteTable
 
 _SECONDS = 10.0
 _READY = "/-/table"
@@ -46,7 +46,7 @@ class RoutingEnvoy:
         self._routes = folder / "routes.json"
         self._number = 0
 
-    def use(self, table: RouteTable, *, https: HttpsAddress | None = None) -> None:
+    def use(self, table: RouteTable, *, https_port: int | None = None) -> None:
         """Route by this table from now on."""
         self._number += 1
         mark = Route(
@@ -56,7 +56,7 @@ class RoutingEnvoy:
             action=Respond(200, "marked", "here"),
         )
         marked = RouteTable(routes=(mark, *table.routes), backends=table.backends)
-        write_resources(self._routes, [route_configuration(marked, https=https)])
+        write_resources(self._routes, [route_configuration(marked, https_port=https_port)])
         deadline = time.monotonic() + _SECONDS
         while self.ask(Request(path=f"{_READY}-{self._number}")).status != 200:
             if time.monotonic() > deadline:
@@ -89,7 +89,7 @@ def routing_envoy(folder: Path, backends: Sequence[str]) -> Iterator[RoutingEnvo
     port = find_free_port()
     with _servers(backends) as ports:
         routes = folder / "routes.json"
-        write_resources(routes, [route_configuration(RouteTable((), {}), https=None)])
+        write_resources(routes, [route_configuration(RouteTable((), {}), https_port=None)])
         bootstrap = folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(_bootstrap(port, routes, ports)))
         command = [str(envoy_binary()), "-c", str(bootstrap), "--disable-hot-restart", "--concurrency", "1"]

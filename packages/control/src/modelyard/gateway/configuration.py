@@ -6,26 +6,26 @@ from itertools import groupby
 from modelyard.gateway.compile import GatewayState, compile_table
 from modelyard.gateway.envoy import assignments, clusters, route_configuration
 from modelyard.gateway.envoy.access_filters import access_filters
-from modelyard.gateway.table import HttpsAddress, RouteTable
+from modelyard.gateway.table import RouteTable
 from modelyard.gateway_node import Configuration, RouteRun
 from modelyard.subscriptions.access_table import AccessTable
 
 
 def configuration_of(
-    state: GatewayState, *, access: AccessTable, https: HttpsAddress | None, gateways: int
+    state: GatewayState, *, access: AccessTable, https_port: int | None, gateways: int
 ) -> Configuration:
     """What nodes are to run.
 
     Args:
         access: who may call what, and how often.
-        https: where callers find the gateway with TLS; None: nowhere.
+        https_port: where callers find the gateway with TLS; None: nowhere.
         gateways: how many nodes share limits.
     """
     table = compile_table(state)
     return Configuration(
         clusters=tuple(clusters(table)),
         endpoints=tuple(assignments(table)),
-        routes=route_configuration(table, https=https),
+        routes=route_configuration(table, https_port=https_port),
         filters=access_filters(access, gateways=gateways) if _checks_anything(access, table) else {},
         runs=tuple(_runs(table)),
     )

@@ -174,19 +174,10 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToHttps:
-    """Send the caller to the same address with TLS (308). Where the gateway has none, the request is refused."""
+    """Send the caller to the same host with TLS (308). Where the gateway has none, the request is refused."""
 
 
 Action = Forward | Respond | RedirectToHttps
-
-
-@dataclass(frozen=True, slots=True)
-class HttpsAddress:
-    """Where callers find the gateway with TLS."""
-
-    port: int
-    host: str | None = None
-    """None: the host that they called."""
 
 
 @dataclass(frozen=True, slots=True)

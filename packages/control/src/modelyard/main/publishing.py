@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from modelyard.gateway.compile import GatewayState
 from modelyard.gateway.configuration import configuration_of
-from modelyard.gateway.publishing.addresses import https_address
+from modelyard.gateway.publishing.addresses import https_port
 from modelyard.gateway.publishing.counting import Counting
 from modelyard.gateway.publishing.model_access import needs_subscription
 from modelyard.gateway.publishing.refusals import Refusals
 from modelyard.gateway.publishing.routes import node_routes, status_route
 from modelyard.gateway.publishing.service import Publisher, Publishing
 from modelyard.gateway.state_reader import GatewayStateReader, Resolve
-from modelyard.gateway.table import Access, HttpsAddress
+from modelyard.gateway.table import Access
 from modelyard.gateway_node import Configuration
 from modelyard.http.routing import APIRouter
 from modelyard.main.context import Context
@@ -31,7 +31,7 @@ class _Facts:
     state: GatewayState
     access: Hashable
     """Another one whenever the table of subscriptions is."""
-    https: HttpsAddress | None
+    https_port: int | None
     gateways: int
 
 
@@ -79,7 +79,7 @@ class PublishingParts:
         return _Facts(
             state=self.states.read(),
             access=self._access_tables.fingerprint(),
-            https=https_address(self._settings.gateway.url, nodes),
+            https_port=https_port(self._settings.gateway.url, nodes),
             gateways=max(1, len(nodes)),
         )
 
@@ -89,5 +89,5 @@ class PublishingParts:
 
     def _compile(self, facts: _Facts) -> Configuration:
         return configuration_of(
-            facts.state, access=self._access_tables.table(), https=facts.https, gateways=facts.gateways
+            facts.state, access=self._access_tables.table(), https_port=facts.https_port, gateways=facts.gateways
         )

@@ -8,10 +8,9 @@ from fastapi.testclient import TestClient
 from modelyard.adapters.clock.manual import ManualClock
 from modelyard.db import Database
 from modelyard.envoy.resources import typed
-from modelyard.gateway.publishing.addresses import https_address, public_addresses
+from modelyard.gateway.publishing.addresses import https_port, public_addresses
 from modelyard.gateway.publishing.domain import LIVE_FOR, GatewayNode, PublicationState
 from modelyard.gateway.publishing.service import Publisher, Publishing
-from modelyard.gateway.table import HttpsAddress
 from modelyard.gateway_node import Configuration
 from modelyard.gateway_node.control_plane import CREDENTIAL_PREFIX, NodeReport
 from modelyard.main import ControlPlane
@@ -120,10 +119,10 @@ class TestAddresses:
         nodes = [GatewayNode(name=name, seen_at=datetime(2026, 1, 1, tzinfo=UTC), **values) for name in "ab"]
         assert public_addresses(None, nodes) == ["https://127.0.0.1:8443", "http://127.0.0.1:8080"]
         assert public_addresses("https://models.example.com", nodes) == ["https://models.example.com"]
-        assert https_address(None, nodes) == https_address("http://models.example.com", nodes) == HttpsAddress(8443)
-        assert https_address("https://models.example.com", nodes) == HttpsAddress(443, "models.example.com")
-        assert https_address("https://models.example.com:8443", []) == HttpsAddress(8443, "models.example.com")
-        assert https_address("http://models.example.com", []) is None
+        assert https_port(None, nodes) == https_port("http://models.example.com", nodes) == 8443
+        assert https_port("https://models.example.com", nodes) == 443
+        assert https_port("https://models.example.com:444", []) == 444
+        assert https_port("http://models.example.com", []) is None
         assert nodes[0].is_live(nodes[0].seen_at + timedelta(seconds=10))
 
 

@@ -11,7 +11,6 @@ from modelyard.gateway.envoy.metadata import route_metadata
 from modelyard.gateway.table import (
     VERSION_HEADER,
     Forward,
-    HttpsAddress,
     Mirror,
     RedirectToHttps,
     Respond,
@@ -52,18 +51,17 @@ _LISTS = frozenset({"vary", "link"})
 _GRPC_STATUS = {400: "3", 401: "16", 403: "7", 404: "5", 410: "5", 503: "14"}
 """INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, NOT_FOUND, UNAVAILABLE: Envoy would say others."""
 _UNKNOWN = "2"
-_HTTPS_PORT = 443
 _HUNDRED_PERCENT = 1_000_000
 _NO_TLS = Respond(403, "https_required", "this API takes https only, and this gateway has no certificate")
 
 
-def route_configuration(table: RouteTable, *, https: HttpsAddress | None) -> dict[str, Any]:
+def route_configuration(table: RouteTable, *, https_port: int | None) -> dict[str, Any]:
     """`RouteConfiguration` of a table.
 
     Args:
-        https: where callers find the gateway with TLS; None: nowhere, so that nobody is sent there.
+        https_port: where callers find the gateway with TLS; None: nowhere, so that nobody is sent there.
     """
-    routes = [_route(route, table, https) for route in table.routes]
+    routes = [_route(route, table, https_port) for route in table.routes]
     return typed(
         "envoy.config.route.v3.RouteConfiguration",
         name=ROUTES_NAME,
@@ -73,7 +71,7 @@ def route_configuration(table: RouteTable, *, https: HttpsAddress | None) -> dic
     )
 
 
-def _route(route: Route, table: RouteTable, https: HttpsAddress | None) -> dict[str, Any]:
+def _route(route: Route, table: RouteTable, https_port: int | None) -> dict[str, Any]:
     action = route.action
     found: dict[str, Any] = {
         "name": route.name,
@@ -85,23 +83,15 @@ def _route(route: Route, table: RouteTable, https: HttpsAddress | None) -> dict[
         case Forward():
             forward = _forward(action, table, is_grpc=bool(route.match.grpc))
             return found | {"route": forward} | _request_headers(route, action)
-        case RedirectToHttps() if https is not None:
-            return found | {"redirect": _redirect(https)}
+        case RedirectToHttps() if https_port is not None:
+            redirect = {"https_redirect": True, "port_redirect": https_port, "response_code": "PERMANENT_REDIRECT"}
+            return found | {"redirect": redirect}
         case _:
             answer = action if isinstance(action, Respond) else _NO_TLS
             if route.match.grpc:
                 status = _GRPC_STATUS.get(answer.status, _UNKNOWN)
                 found["response_headers_to_add"].append(_header("grpc-status", status))
             return found | {"direct_response": {"status": answer.status, "body": {"inline_string": answer.message}}}
-
-
-def _redirect(https: HttpsAddress) -> dict[str, Any]:
-    redirect: dict[str, Any] = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
-    if https.host is None:
-        return redirect | {"port_redirect": https.port}
-    host = f"[{https.host}]" if ":" in https.host else https.host
-    # Envoy writes a port that it is given, also the one that goes without saying.
-    return redirect | {"host_redirect": host} | ({} if https.port == _HTTPS_PORT else {"port_redirect": https.port})
 
 
 def _forward(action: Forward, table: RouteTable, *, is_grpc: bool) -> dict[str, Any]:

@@ -5,10 +5,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from modelyard.gateway.publishing.domain import GatewayNode
-from modelyard.gateway.table import HttpsAddress
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # Compared with, not bound to.
-
 _HTTPS_PORT = 443
 
 
@@ -21,13 +19,13 @@ def public_addresses(url: str | None, nodes: Sequence[GatewayNode]) -> list[str]
     return list(dict.fromkeys(secure + plain))
 
 
-def https_address(url: str | None, nodes: Sequence[GatewayNode]) -> HttpsAddress | None:
-    """Where callers without TLS are sent: the operator's public address if it has TLS, else the port of the nodes."""
+def https_port(url: str | None, nodes: Sequence[GatewayNode]) -> int | None:
+    """Where callers without TLS are sent, at the host that they called: the port of the operator's public address, if
+    that has TLS, else that of the nodes."""
     public = urlsplit(url or "")
     if public.scheme == "https":
-        return HttpsAddress(public.port or _HTTPS_PORT, public.hostname)
-    ports = [node.tls_port for node in nodes if node.tls_port is not None]
-    return HttpsAddress(min(ports)) if ports else None
+        return public.port or _HTTPS_PORT
+    return min((node.tls_port for node in nodes if node.tls_port is not None), default=None)
 
 
 def ip_addresses(addresses: Sequence[str], look_up: Callable[[str], Sequence[str]]) -> list[str]:

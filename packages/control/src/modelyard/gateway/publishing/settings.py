@@ -22,8 +22,9 @@ class PublishingSettings(SettingGroup):
 
     url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+/?$")
     """The public address of the gateway, `https://models.example.com`, where a load balancer stands before it; that of
-    its nodes when it is not set. With `https`, callers without TLS of APIs that need it are sent there; a proxy that
-    ends TLS before the gateway is among its `MODELYARD_GATEWAY_TRUSTED_HOPS`, or they come back as they were."""
+    its nodes when it is not set. With `https`, callers without TLS of APIs that need it are sent to its port; a
+    proxy that ends TLS before the gateway is among its `MODELYARD_GATEWAY_TRUSTED_HOPS`, or they come back as they
+    were."""
 
     access: GatewayAccess | None = None
     """Whether stable addresses of models need a subscription. When it is not set, they do as soon as the gateway can
