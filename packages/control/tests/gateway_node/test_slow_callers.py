@@ -2,13 +2,15 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from balanced_replicas import Replica
 from gateway_nodes import HOST, RunningNode, configuration, route
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from ports import find_free_port
 
 
@@ -45,6 +47,27 @@ def test_headers_and_bodies_that_do_not_arrive_end_with_408(node: RunningNode) -
     assert second.startswith(b"HTTP/1.1 408")
     assert b'"code":"request_too_slow"' in second
     assert time.monotonic() - began < 15
+
+
+def active(node: RunningNode) -> int:
+    """How many requests of callers are under way."""
+    return int(node.envoy.admin.stats(r"http\.gateway\.downstream_rq_active$")["http.gateway.downstream_rq_active"])
+
+
+def test_answers_that_are_not_read_are_given_up(node: RunningNode, until: Callable[..., None]) -> None:
+    """One fills all buffers up to the server's. One is small, but its caller opens no window of HTTP/2 for it."""
+    large = slow(node, b"GET /large/64000000 HTTP/1.1\r\nhost: a\r\n\r\n")
+    windowless = H2Connection(H2Configuration(client_side=True))
+    windowless.initiate_connection()
+    asked = [(":method", "GET"), (":path", "/large/300000"), (":authority", "a"), (":scheme", "http")]
+    windowless.send_headers(1, asked, end_stream=True)
+    small = slow(node, windowless.data_to_send())
+    with large, small:
+        until(lambda: active(node) == 2)
+        began = time.monotonic()
+        until(lambda: active(node) == 0)
+        assert 1 < time.monotonic() - began < 15
+    assert node.envoy.admin.stats("tx_flush_timeout$")["http2.tx_flush_timeout"] == 1
 
 
 def test_connections_above_the_limit_are_closed_and_places_become_free_again(node: RunningNode) -> None:

@@ -4,6 +4,7 @@ import http.server
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,7 +12,8 @@ import httpx
 
 
 class Replica(http.server.ThreadingHTTPServer):
-    """Answers with its port, after as many seconds as `/slow/SECONDS` says; drops the connection at `/die`."""
+    """Answers with its port, after as many seconds as `/slow/SECONDS` says, or with as many bytes
+    as `/large/BYTES` says; drops the connection at `/die`."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -44,20 +46,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/slow/"):
             self.server.slow_requests += 1
             time.sleep(float(self.path.rpartition("/")[2]))
+        if self.path.startswith("/large/"):
+            return self._answer(200, b"x" * int(self.path.rpartition("/")[2]))
         return self._answer(200)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
 
-    def _answer(self, status: int) -> None:
-        body = str(self.server.server_port).encode()
+    def _answer(self, status: int, body: bytes | None = None) -> None:
+        body = body or str(self.server.server_port).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if not self.server.keeps_alive:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # Whoever asked is gone.
+            self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         """Nothing is logged for a request."""

@@ -3,6 +3,7 @@
 They are static, so no push changes them. What they refer to (routes, filters, the certificate) comes from files.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,10 +33,11 @@ _IDLE = "600s"
 
 def listeners(folder: NodeFolder, settings: GatewayNodeSettings) -> Iterator[dict[str, Any]]:
     """All listeners of a node."""
-    yield _listener("http", settings.host, settings.port, _public(folder, settings, is_tls=False))
+    unread = _given_up_when_unread(settings.body_seconds)
+    yield _listener("http", settings.host, settings.port, _public(folder, settings, is_tls=False)) | unread
     if settings.has_tls:
         manager = _public(folder, settings, is_tls=True)
-        yield _listener("https", settings.host, settings.tls_port, manager, transport=_tls(folder))
+        yield _listener("https", settings.host, settings.tls_port, manager, transport=_tls(folder)) | unread
     if settings.metrics_port is not None:
         # Metrics are read also when callers have all connections.
         metrics = _listener(METRICS, settings.host, settings.metrics_port, _metrics(folder))
@@ -55,6 +57,20 @@ def _listener(
         "tcp_backlog_size": 4096,
         "filter_chains": [chain],
     }
+
+
+def _given_up_when_unread(seconds: int) -> dict[str, Any]:
+    """Connections that take nothing of an answer for so long are ended by the system: Envoy's own limit
+    (`stream_flush_timeout`) holds only for HTTP/2, and once it has the whole answer."""
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):  # It is Linux's.
+        return {}
+    option = {
+        "level": socket.IPPROTO_TCP,
+        "name": socket.TCP_USER_TIMEOUT,
+        "int_value": seconds * 1000,
+        "state": "STATE_LISTENING",  # Connections have it from their listener.
+    }
+    return {"socket_options": [option]}
 
 
 def _public(folder: NodeFolder, settings: GatewayNodeSettings, *, is_tls: bool) -> dict[str, Any]:

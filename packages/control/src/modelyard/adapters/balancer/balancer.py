@@ -17,6 +17,7 @@ from modelyard.adapters.balancer.envoy_resources import (
     endpoints_file,
     listener,
 )
+from modelyard.adapters.balancer.watches import check_room
 from modelyard.envoy.process import EnvoyProcess
 from modelyard.envoy.resources import write_resources
 from modelyard.errors import Unavailable
@@ -62,10 +63,13 @@ class Balancer:
         No request is lost when one that leaves is marked as draining first, and stays until it is not `receiving`.
 
         Raises:
-            Unavailable: code `port_taken`, when somebody else has the port; `envoy_missing`, `supervisor_unavailable`.
+            Unavailable: code `port_taken`, when somebody else has the port; `balancer_full`, when this system has no
+                room for another address; `envoy_missing`, `supervisor_unavailable`.
         """
         wanted = Address(host, port, tuple(endpoints))
         with self._locked():
+            if self._addresses.find(name) is None:
+                check_room(len(self._addresses.all()))
             self._envoy.run()
             self._claims(host).claim(name, port)
             self._addresses.write(name, wanted)
