@@ -81,7 +81,10 @@ def finite(build: Builder, source: str, *, missing: bool = True, kind: int = Ten
         missing: whether NaN is let through.
         kind: the numbers' datatype.
     """
-    wrong = build.add("IsInf", [source]) if missing else build.add("IsNaN", [build.add("Sub", [source, source])])
+    if missing:
+        wrong = build.add("IsInf", [source])
+    else:  # One sum of all: what is not finite makes it NaN, and next to nothing is computed a second time.
+        wrong = build.add("IsNaN", [build.add("ReduceSum", [build.add("Sub", [source, source])], keepdims=0)])
     nothing = build.add(
         "Gather", [build.constant([0.0], element_type=kind), build.cast(wrong, TensorProto.INT64)], axis=0
     )
