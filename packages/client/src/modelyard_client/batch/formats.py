@@ -24,6 +24,11 @@ _BY_SUFFIX = {
 }
 
 
+def part_format(form: TableFormat) -> TableFormat:
+    """The form of the parts of an output. Those of Parquet are Arrow, so that each row is encoded once, at the end."""
+    return TableFormat.ARROW if form is TableFormat.PARQUET else form
+
+
 def table_format(file: Path) -> TableFormat:
     """The form of a file.
 

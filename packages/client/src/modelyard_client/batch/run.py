@@ -7,20 +7,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from modelyard_client.batch.formats import table_format
+from modelyard_client.batch.columns import tensors_of_columns
+from modelyard_client.batch.formats import part_format, table_format
 from modelyard_client.batch.parts import Manifest, Parts
 from modelyard_client.batch.plan import ROWS_OF_PART, Plan, planned
 from modelyard_client.batch.sinks import concatenate, open_sink
 from modelyard_client.batch.sources import Source, open_source
-from modelyard_client.errors import Invalid
+from modelyard_client.errors import Invalid, TooLarge
 from modelyard_client.prediction.frames.predictor import FramePredictor
-from modelyard_client.prediction.frames.results import columns_of
+from modelyard_client.prediction.frames.results import Outputs, columns_of
 from modelyard_client.prediction.frames.wire import Array
 
 Progress = Callable[[int, int | None], None]
@@ -79,7 +81,7 @@ def predict_file(
         Unavailable: the model does not answer; the same call goes on.
     """
     begun = time.monotonic()
-    table, form, schema = open_source(source), table_format(output), model.schema
+    table, form, schema = open_source(source), part_format(table_format(output)), model.schema
     plan = planned(table.names, schema, kept=columns, dropped=drop)
     size = min(plan.rows_of_request, rows_of_part)
     rows_of_part -= rows_of_part % size
@@ -142,9 +144,8 @@ class _Asked:
     outputs: Sequence[str] | None
 
     def __call__(self, first: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-        frame = batch.select(list(self.plan.sent)).to_pandas(split_blocks=True, integer_object_nulls=True)
         try:
-            found = self.model.infer(frame, outputs=self.outputs)
+            found = self._outputs(batch.select(list(self.plan.sent)))
         except Invalid as error:
             last = first + batch.num_rows - 1
             raise Invalid(
@@ -160,6 +161,14 @@ class _Asked:
         kept = batch.select(list(self.plan.kept))
         arrays = [*kept.columns, *map(_array, results.values())]
         return pa.RecordBatch.from_arrays(arrays, names=[*self.plan.kept, *results])
+
+    def _outputs(self, batch: pa.RecordBatch) -> Outputs:
+        tensors = tensors_of_columns(batch, self.model.schema)
+        if tensors is not None:
+            with suppress(Invalid, TooLarge):  # Then the frame gets halved, or the error with the row.
+                return self.model.infer_tensors(tensors, outputs=self.outputs)
+        frame = batch.to_pandas(split_blocks=True, integer_object_nulls=True)
+        return self.model.infer(frame, outputs=self.outputs)
 
 
 def _array(column: Array) -> pa.Array:

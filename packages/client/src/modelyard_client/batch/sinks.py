@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv
@@ -22,7 +22,7 @@ class Sink(Protocol):
 
 
 @contextmanager
-def open_sink(file: Path, form: TableFormat, schema: pa.Schema) -> Iterator[Sink]:
+def open_sink(file: Path, form: TableFormat, schema: pa.Schema) -> Iterator[Any]:
     """A new file, which is on the disk when the block ends."""
     with file.open("wb") as raw:
         with _OPENERS[form](raw, schema) as sink:
@@ -32,33 +32,44 @@ def open_sink(file: Path, form: TableFormat, schema: pa.Schema) -> Iterator[Sink
 
 
 def concatenate(parts: Sequence[Path], place: Path) -> None:
-    """Write the rows of files of one form, in order, to a file of that form, which gets its name when it is whole."""
+    """Write the rows of parts, in order, to a file, which gets its name when it is whole.
+
+    Args:
+        parts: of `part_format` of the file's form.
+    """
     draft = place.parent / f".{place.name}.draft"
-    if len(parts) == 1:
-        shutil.copyfile(parts[0], draft)
-    else:
-        _JOINERS[table_format(place)](parts, draft)
+    _JOINERS[table_format(place)](parts, draft)
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     draft.replace(place)
 
 
 def _joined_parquet(parts: Sequence[Path], draft: Path) -> None:
-    with open_sink(draft, TableFormat.PARQUET, pa.parquet.read_schema(parts[0])) as sink:
+    """Row groups of as many rows as pyarrow's own, or of a part's where that has fewer."""
+    with open_sink(draft, TableFormat.PARQUET, _schema(parts[0])) as sink:
         for part in parts:
-            for batch in pa.parquet.ParquetFile(part).iter_batches(batch_size=1 << 17):
-                sink.write_batch(batch)
+            with pa.memory_map(str(part)) as mapped:
+                sink.write_table(pa.ipc.open_file(mapped).read_all())
 
 
 def _joined_arrow(parts: Sequence[Path], draft: Path) -> None:
-    with pa.memory_map(str(parts[0])) as first:
-        schema = pa.ipc.open_file(first).schema
-    with open_sink(draft, TableFormat.ARROW, schema) as sink:
+    with open_sink(draft, TableFormat.ARROW, _schema(parts[0])) as sink:
         for part in parts:
             with pa.memory_map(str(part)) as mapped:
                 reader = pa.ipc.open_file(mapped)
                 for number in range(reader.num_record_batches):
                     sink.write_batch(reader.get_batch(number))
+
+
+def _schema(part: Path) -> pa.Schema:
+    with pa.memory_map(str(part)) as mapped:
+        return pa.ipc.open_file(mapped).schema
+
+
+def _parquet_writer(raw: IO[bytes], schema: pa.Schema) -> pa.parquet.ParquetWriter:
+    """Dictionaries of texts only: of keys and scores, which differ, they take as long as all the rest."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    return pa.parquet.ParquetWriter(raw, schema, use_dictionary=texts or False)
 
 
 def _joined_csv(parts: Sequence[Path], draft: Path) -> None:
@@ -71,7 +82,7 @@ def _joined_csv(parts: Sequence[Path], draft: Path) -> None:
 
 
 _OPENERS = {
-    TableFormat.PARQUET: pa.parquet.ParquetWriter,
+    TableFormat.PARQUET: _parquet_writer,
     TableFormat.ARROW: pa.ipc.new_file,
     TableFormat.CSV: pa.csv.CSVWriter,
 }

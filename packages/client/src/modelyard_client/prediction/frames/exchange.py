@@ -11,7 +11,7 @@ from modelyard_client.errors import Invalid
 from modelyard_client.prediction.frames import batches
 from modelyard_client.prediction.frames.columns import tensors_of
 from modelyard_client.prediction.frames.results import Outputs, joined, pandas_of, probabilities_of
-from modelyard_client.prediction.frames.wire import JSON_LENGTH, Request, decode, encode
+from modelyard_client.prediction.frames.wire import JSON_LENGTH, InputTensor, Request, decode, encode
 from modelyard_client.prediction.schema import PROBABILITIES, Schema
 from modelyard_client.transport import path
 
@@ -68,10 +68,14 @@ class Exchange:
 
     def request(self, piece: pd.DataFrame) -> Request:
         """The body for these rows. Raises Invalid for what is not what the model takes."""
+        return self.request_of(tensors_of(piece, self.schema))
+
+    def request_of(self, tensors: Sequence[InputTensor]) -> Request:
+        """The body for these inputs."""
         names = self.outputs
         if names is None and any(tensor.datatype == "BYTES" for tensor in self.schema.outputs):
             names = tuple(tensor.name for tensor in self.schema.outputs)
-        return encode(tensors_of(piece, self.schema), {name: not self.schema.is_text(name) for name in names or ()})
+        return encode(tensors, {name: not self.schema.is_text(name) for name in names or ()})
 
     def predictions(self, answers: Sequence[Outputs], frame: pd.DataFrame) -> "pd.Series[Any] | pd.DataFrame":
         """The predictions of all rows."""

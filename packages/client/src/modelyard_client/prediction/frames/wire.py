@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from modelyard_client.transport import Stream
 from modelyard_client.wire import Fields
 
 JSON_LENGTH = "Inference-Header-Content-Length"
+_SENT_BYTES = 256 * 1024
 Array = npt.NDArray[Any]
 _DTYPES: Mapping[str, str] = {
     "BOOL": "?",
@@ -62,7 +63,7 @@ class Request:
     @property
     def stream(self) -> Stream:
         """The same for a transport that sends it piece by piece."""
-        return Stream(lambda: map(bytes, self.pieces), sum(map(len, self.pieces)), lambda _, __: None)
+        return Stream(lambda: _cut(self.pieces), sum(map(len, self.pieces)), lambda _, __: None)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -118,6 +119,13 @@ def decode(content: bytes, json_length: str | None) -> dict[str, Array]:
         position += int(length)
         outputs[fields.text("name")] = _from_binary(blob, fields.text("datatype"), shape)
     return outputs
+
+
+def _cut(pieces: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+    """In pieces that a socket takes at once: what it leaves of a larger one is copied again by the transport."""
+    for piece in pieces:
+        for start in range(0, len(piece), _SENT_BYTES):
+            yield bytes(piece[start : start + _SENT_BYTES])
 
 
 def _described(tensor: InputTensor, blobs: list[bytes | memoryview]) -> dict[str, Any]:
