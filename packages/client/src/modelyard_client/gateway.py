@@ -51,6 +51,8 @@ class Api:
     deprecated_at: datetime | None
     sunset_at: datetime | None
     successor: str | None
+    notice_url: str | None
+    """A page for people about its end."""
     current_revision: int | None
     latest_revision: int
     refused: str | None
@@ -72,6 +74,7 @@ class Api:
             deprecated_at=fields.optional_time("deprecated_at"),
             sunset_at=fields.optional_time("sunset_at"),
             successor=fields.optional_text("successor"),
+            notice_url=fields.optional_text("notice_url"),
             current_revision=fields.optional_integer("current_revision"),
             latest_revision=fields.integer("latest_revision"),
             refused=fields.optional_text("refused"),
@@ -262,7 +265,7 @@ class Gateway:
         return Api.from_json(self._transport.post(_path("apis"), body))
 
     def change_api(self, api_id: str, **fields: Any) -> Api:
-        """Change an API: `status` deprecated with `sunset_at` and `successor`, for example."""
+        """Change an API: `status` deprecated with `sunset_at`, `successor` and `notice_url`, for example."""
         return Api.from_json(self._transport.patch(_path("apis", api_id), fields))
 
     def delete_api(self, api_id: str) -> None:

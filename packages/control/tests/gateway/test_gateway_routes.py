@@ -168,11 +168,34 @@ def test_one_path_has_versions_of_one_set_each_another(made: TestClient) -> None
     post(made, "apis", API | {"api_id": "original", "api_version": None})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "docs.example.com",
+        "ftp://a/b",
+        "https://a/<b>",
+        "https://a/b c",
+        'https://a/"',
+        "https://a/\r\nx: y",
+        "https://a/ü",
+    ],
+)
+def test_a_page_about_an_end_is_an_address_that_a_header_can_hold(made: TestClient, url: str) -> None:
+    answer = made.patch(f"{ROOT}/apis/ml-model-v1", json={"status": "deprecated", "notice_url": url})
+    assert code(answer) == (400, "notice_url_invalid", "notice_url")
+
+
 def test_an_end_is_announced_and_can_be_taken_back(made: TestClient) -> None:
     post(made, "apis", API | {"api_id": "ml-model-v2", "api_version": "v2"})
     where = f"{ROOT}/apis/ml-model-v1"
-    end = {"status": "deprecated", "sunset_at": "2090-01-01T00:00:00Z", "successor": "ml-model-v2"}
-    for field in ("sunset_at", "successor"):
+    page = "https://docs.example.com/moving"
+    end = {
+        "status": "deprecated",
+        "sunset_at": "2090-01-01T00:00:00Z",
+        "successor": "ml-model-v2",
+        "notice_url": page,
+    }
+    for field in ("sunset_at", "successor", "notice_url"):
         assert code(made.patch(where, json={field: end[field]})) == (400, "api_end_invalid", field)
     answer = made.patch(where, json=end).json()
     assert (answer["status"], answer["successor"]) == ("deprecated", "ml-model-v2")

@@ -1,7 +1,7 @@
 """Every edge of versions, one sentence each: missing, unknown, twice, wrong case, original, deprecated, retired."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +108,17 @@ class TestEveryScheme:
         assert headers["sunset"] == "Thu, 31 Dec 2026 09:00:00 GMT"
         where = "/ml-model/v2" if version_set is SEGMENT else "/ml-model"
         assert headers["link"] == f'<{where}>; rel="successor-version"'
+
+    @pytest.mark.parametrize("sunset", [None, NOW + timedelta(days=30)])
+    def test_a_page_about_the_end_is_linked_for_what_has_begun(
+        self, version_set: VersionSet, sunset: datetime | None
+    ) -> None:
+        ends = {"deprecated_at": MADE, "sunset_at": sunset, "notice_url": "https://docs.example.com/v1?a=%20"}
+        old = an_api(status=ApiStatus.DEPRECATED, **ends)
+        headers = route([old, V2], version_set, **asks(version_set, "v1")).response_headers
+        relations = ["deprecation"] if sunset is None else ["deprecation", "sunset"]
+        page = '<https://docs.example.com/v1?a=%20>; rel="{}"; type="text/html"'
+        assert headers["link"] == ", ".join(page.format(each) for each in relations)
 
     def test_answers_name_their_revision_and_the_versions_that_there_are(self, version_set: VersionSet) -> None:
         old = an_api(status=ApiStatus.DEPRECATED, deprecated_at=MADE)

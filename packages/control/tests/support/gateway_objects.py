@@ -55,6 +55,7 @@ def an_api(**fields: Any) -> Api:
         "deprecated_at": None,
         "sunset_at": None,
         "successor": None,
+        "notice_url": None,
         "current_revision": 1,
         "latest_revision": 1,
         "created_by": "petra",

@@ -212,6 +212,7 @@ def deprecate(
     *,
     sunset: Annotated[str | None, typer.Option("--sunset", help="When it ends (ISO 8601).", metavar="TIME")] = None,
     successor: Annotated[str | None, typer.Option("--successor", help="The API to go to.", metavar="API")] = None,
+    notice: Annotated[str | None, typer.Option("--notice", help="A page for people about it.", metavar="URL")] = None,
     url: UrlOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -221,7 +222,7 @@ def deprecate(
     Examples:
       modelyard apis deprecate churn-v1 --sunset 2027-03-31T00:00:00Z --successor churn-v2
     """
-    end = {"sunset_at": sunset, "successor": successor}
+    end = {"sunset_at": sunset, "successor": successor, "notice_url": notice}
     with connect(url, home) as client:
         client.gateway.change_api(api, status="deprecated", **{k: v for k, v in end.items() if v is not None})
     say(f"API {api} is deprecated")
@@ -342,6 +343,7 @@ def _print(api: "Api", output: Output) -> None:
             "status": api.status,
             "sunset": api.sunset_at,
             "successor": api.successor,
+            "notice": api.notice_url,
             "current revision": api.current_revision or "none: nothing is released yet",
             "refused by the gateway": api.refused,
         }

@@ -61,6 +61,7 @@ class ChangesAnswer(BaseModel):
     deprecated_at: datetime | None
     sunset_at: datetime | None
     successor: str | None
+    notice_url: str | None
     changes: list[ChangeAnswer]
     next_cursor: str | None
 
@@ -76,6 +77,7 @@ class ChangesAnswer(BaseModel):
             deprecated_at=api.deprecated_at,
             sunset_at=api.sunset_at,
             successor=api.successor,
+            notice_url=api.notice_url,
             changes=changes,
             next_cursor=next_cursor,
         )

@@ -119,6 +119,8 @@ class Api:
     """From when on it is retired."""
     successor: str | None
     """The `api_id` of the API that callers should go to."""
+    notice_url: str | None
+    """A page for people about its end: why, until when, and how to move."""
     current_revision: int | None
     """The one that answers; None before the first release."""
     latest_revision: int

@@ -21,6 +21,9 @@ _QUERY = re.compile(r"[A-Za-z][A-Za-z0-9._~-]{0,99}")
 _URL = re.compile(
     r"https?://(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
+_PAGE = re.compile(
+    r"https?://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
+)
 _TAKEN_HEADERS = frozenset(
     {
         *("accept", "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie"),
@@ -155,6 +158,17 @@ def checked_service_url(url: str) -> str:
         expected = "http:// or https:// with a host, and perhaps a port and a path, without a query"
         raise _invalid("service_url", expected, url, code="service_url_invalid")
     return url.rstrip("/")
+
+
+def validate_notice_url(url: str) -> None:
+    """The address of a page for people, which stands in a header between angle brackets.
+
+    Raises:
+        Invalid: code `notice_url_invalid`.
+    """
+    if len(url) > MOST_URL or not _PAGE.fullmatch(url):
+        expected = f"http:// or https:// with a host, percent-encoded, of at most {MOST_URL} characters"
+        raise _invalid("notice_url", expected, url, code="notice_url_invalid")
 
 
 def _has_port(url: str) -> bool:

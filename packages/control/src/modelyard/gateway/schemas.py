@@ -113,13 +113,14 @@ class ApiChange(RequestBody):
     deprecated_at: _Time | None = None
     sunset_at: _Time | None = None
     successor: _Id | None = None
+    notice_url: Annotated[str, Field(max_length=1000, examples=["https://docs.example.com/ml-model-v1"])] | None = None
 
     def changes(self) -> dict[str, Any]:
         """What was given, by the domain's names. A date that is null is taken away."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         names = given.pop("subscription_key_parameter_names", None)
         keys = {} if names is None else {"key_header": names.header, "key_query": names.query}
-        nullable = ("deprecated_at", "sunset_at", "successor")
+        nullable = ("deprecated_at", "sunset_at", "successor", "notice_url")
         return keys | {name: value for name, value in given.items() if value is not None or name in nullable}
 
 
@@ -214,6 +215,7 @@ class ApiAnswer(BaseModel):
     deprecated_at: datetime | None
     sunset_at: datetime | None
     successor: str | None
+    notice_url: str | None = Field(description="a page for people about its end")
     current_revision: int | None = Field(description="the one that answers; null before the first release")
     latest_revision: int
     created_by: str
@@ -241,6 +243,7 @@ class ApiAnswer(BaseModel):
             deprecated_at=api.deprecated_at,
             sunset_at=api.sunset_at,
             successor=api.successor,
+            notice_url=api.notice_url,
             current_revision=api.current_revision,
             latest_revision=api.latest_revision,
             created_by=api.created_by,

@@ -25,6 +25,7 @@ from modelyard.gateway.fields import (
     validate_api_version,
     validate_header,
     validate_id,
+    validate_notice_url,
     validate_query,
 )
 from modelyard.gateway.states import TRANSITIONS, ApiStatus
@@ -127,7 +128,8 @@ class GatewayService:
     ) -> Api:
         """Change what callers see of an API: names, protocols, keys, and its end. Its path and version stay.
 
-        `status` is active, deprecated or retired; with it `deprecated_at` (else now), `sunset_at`, `successor`.
+        `status` is active, deprecated or retired; with it `deprecated_at` (else now), `sunset_at`, `successor`,
+        `notice_url`.
 
         Raises:
             NotFound: code `api_not_found`, also of the successor.
@@ -251,6 +253,7 @@ class GatewayService:
             deprecated_at=None,
             sunset_at=None,
             successor=None,
+            notice_url=None,
             current_revision=None,
             latest_revision=1,
             created_by=principal.subject,
@@ -267,6 +270,8 @@ class GatewayService:
             validate_header(given["key_header"], field="subscription_key_parameter_names.header")
         if "key_query" in given:
             validate_query(given["key_query"], field="subscription_key_parameter_names.query")
+        if given.get("notice_url") is not None:
+            validate_notice_url(given["notice_url"])
         after = replace(before, **given)
         if after.status is not before.status and after.status not in TRANSITIONS[before.status]:
             raise Conflict(f"an API that is {before.status} cannot become {after.status}", code="api_status_refused")
@@ -293,7 +298,7 @@ class GatewayService:
 
 _CHANGEABLE = (
     *("display_name", "description", "subscription_required", "key_header", "key_query"),
-    *("status", "deprecated_at", "sunset_at", "successor"),
+    *("status", "deprecated_at", "sunset_at", "successor", "notice_url"),
 )
 
 
@@ -382,7 +387,7 @@ def _revision(
 
 def _refuse_end(changes: Mapping[str, Any]) -> None:
     """An API that is active has no end, so nobody is left to believe that one was announced."""
-    for name in ("deprecated_at", "sunset_at", "successor"):
+    for name in ("deprecated_at", "sunset_at", "successor", "notice_url"):
         if changes.get(name) is not None:
             raise Invalid(
                 f"{name}: expected none of an API that is active; it goes with the status deprecated or retired",
@@ -394,7 +399,7 @@ def _refuse_end(changes: Mapping[str, Any]) -> None:
 def _with_end(api: Api, now: datetime) -> Api:
     """The dates that belong to a status: none of an active one; sunset is not before deprecation."""
     if api.status is ApiStatus.ACTIVE:
-        return replace(api, deprecated_at=None, sunset_at=None, successor=None)
+        return replace(api, deprecated_at=None, sunset_at=None, successor=None, notice_url=None)
     dated = replace(api, deprecated_at=api.deprecated_at or now)
     if dated.sunset_at is not None and dated.deprecated_at is not None and dated.sunset_at < dated.deprecated_at:
         raise Invalid(

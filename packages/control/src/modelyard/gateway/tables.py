@@ -46,6 +46,7 @@ apis = Table(
     Column("deprecated_at", Timestamp),
     Column("sunset_at", Timestamp),
     Column("successor", String(80)),
+    Column("notice_url", String(1000)),
     Column("current_revision", Integer),
     Column("latest_revision", Integer, nullable=False),
     Column("created_by", String(200), nullable=False),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modelyard.gateway.compile.models import INTERNAL, MODEL_HEADER, NOT_INTERNAL, tenant_condition
-from modelyard.gateway.compile.notices import link_to, notices, versions
+from modelyard.gateway.compile.notices import notices, versions
 from modelyard.gateway.compile.routes import API_HEADER, RouteMaker
 from modelyard.gateway.compile.spelling import depth, tenant_prefix
 from modelyard.gateway.compile.targets import Found, Targets
@@ -137,7 +137,7 @@ class ApiRoutes:
 
     def _maker(self, api: Api, common: Mapping[str, str]) -> RouteMaker:
         successor = self._successor(api)
-        link = {} if successor is None else link_to(self._address_of(successor))
+        address = None if successor is None else self._address_of(successor)
         return RouteMaker(
             tenant_id=api.tenant_id,
             name=f"{api.tenant_id}/apis/{api.api_id}",
@@ -145,7 +145,7 @@ class ApiRoutes:
             access=Access(
                 needs_subscription=api.subscription_required, header_name=api.key_header, query_name=api.key_query
             ),
-            response_headers={**common, **notices(api, self._now, link)},
+            response_headers={**common, **notices(api, self._now, successor=address)},
         )
 
     def _successor(self, api: Api) -> Api | None:

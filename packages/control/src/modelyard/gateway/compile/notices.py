@@ -3,7 +3,7 @@
 And which other versions there are, in the headers that ASP.NET's versioning gave their names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -13,11 +13,16 @@ from modelyard.gateway.states import ApiStatus
 _MOST_LENGTH = 1000
 
 
-def notices(api: Api, now: datetime, link: Mapping[str, str]) -> Mapping[str, str]:
-    """Headers of every answer of an API that is deprecated or retired; none of an active one."""
+def notices(api: Api, now: datetime, *, successor: str | None) -> Mapping[str, str]:
+    """Headers of every answer of an API that is deprecated or retired; none of an active one.
+
+    Args:
+        successor: the address of the API that callers should go to.
+    """
     if api.status_at(now) is ApiStatus.ACTIVE:
         return {}
-    found = dict(link)
+    links = list(_links(api, successor))
+    found = {"link": ", ".join(links)} if links else {}
     if api.deprecated_at is not None:
         found["deprecation"] = f"@{int(api.deprecated_at.timestamp())}"
     if api.sunset_at is not None:
@@ -39,6 +44,10 @@ def versions(apis: Sequence[Api], now: datetime) -> Mapping[str, str]:
     return {header: text for header, text in joined.items() if 0 < len(text) <= _MOST_LENGTH}
 
 
-def link_to(address: str) -> Mapping[str, str]:
-    """To the address of a successor."""
-    return {"link": f'<{address}>; rel="successor-version"'}
+def _links(api: Api, successor: str | None) -> Iterator[str]:
+    if api.notice_url is not None:
+        yield f'<{api.notice_url}>; rel="deprecation"; type="text/html"'
+        if api.sunset_at is not None:
+            yield f'<{api.notice_url}>; rel="sunset"; type="text/html"'
+    if successor is not None:
+        yield f'<{successor}>; rel="successor-version"'

@@ -22,7 +22,7 @@ from modelyard.principals import Permission, Principal
 
 _REVISION = ("service_url", "deployment_id", "model_name", "version", "stage", "timeout_seconds")
 _FIXED = ("path", "api_version", "api_version_set_id")
-_END = ("status", "deprecated_at", "sunset_at", "successor")
+_END = ("status", "deprecated_at", "sunset_at", "successor", "notice_url")
 _Time = Annotated[Moment, Field(strict=False)]
 
 
@@ -40,6 +40,7 @@ class ApiBody(ApiRequest):
     deprecated_at: _Time | None = None
     sunset_at: _Time | None = None
     successor: str | None = None
+    notice_url: str | None = None
     release: ReleaseBody | None = None
     """Without one, a new revision answers behind its number only."""
 
