@@ -100,7 +100,11 @@ class TestRefusedParts:
             bad = node.publish(wanted({"default": two, "acme": two}, timeouts={"acme": ENDLESS}))
             assert refused(bad) == [("routes", "acme/paths/ml-model")]
             assert bad.refused is None
-            assert "timeout" in bad.refused_parts[0].reason
+            reason = bad.refused_parts[0].reason
+            assert "timeout" in reason
+            assert "duration" in reason
+            assert reason.endswith(")")  # Nothing is quoted: that would be what all tenants have.
+            assert "layered_runtime" not in reason
             assert answers(node) == {"default": ports[1], "acme": ports[0]}
 
             begun = time.monotonic()

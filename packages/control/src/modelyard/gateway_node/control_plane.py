@@ -19,7 +19,7 @@ WAIT_SECONDS = 25
 """How long a request for a newer configuration may wait for one."""
 MOST_REPORTED = 1_000
 """Refused parts in one report."""
-MOST_REASON = 1_000
+MOST_REASON = 500
 """Characters of why one is."""
 CREDENTIAL_PREFIX = "mg_"
 """Begins the token of nodes, so that it is not taken for a member's."""

@@ -15,6 +15,9 @@ from modelyard.gateway_node.folder import NodeFolder
 _SECONDS = 30
 _SAID = re.compile(r"(?:error initializing configuration '[^']*'|Protobuf message \(type [^)]*\))\s*[:]?\s*(.+)")
 
+_QUOTED = re.compile(r"\): (?:\{|[a-z_]+ \{|[a-z_]+: ).*", re.DOTALL)
+"""Envoy quotes the message that it cannot take, which is the whole configuration: of all tenants."""
+
 
 def prove(configuration: Configuration, folder: NodeFolder) -> None:
     """Refuse a configuration that Envoy would refuse, or whose routes lead to clusters that it does not have.
@@ -46,4 +49,5 @@ def _check_filters(configuration: Configuration) -> None:
 def _reason(said: str) -> str:
     found = _SAID.search(said)
     lines = said.strip().splitlines()
-    return (found.group(1) if found else lines[-1] if lines else "Envoy refuses it").strip()
+    reason = found.group(1) if found else lines[-1] if lines else "Envoy refuses it"
+    return _QUOTED.sub(")", reason).strip()

@@ -107,6 +107,6 @@ class TestRefusals:
         monkeypatch.setattr(refusals._clock, "now", lambda: now + LIVE_FOR)
         assert refusals.every() == []
 
-    @pytest.mark.parametrize("wrong", [{"kind": "cluster"}, {"name": "nobody's"}, {"reason": "x" * 1001}])
+    @pytest.mark.parametrize("wrong", [{"kind": "cluster"}, {"name": "nobody's"}, {"reason": "x" * 501}])
     def test_what_is_no_part_is_refused(self, node: Node, wrong: dict[str, str]) -> None:
         node.report(OWN | wrong, expected=400)
