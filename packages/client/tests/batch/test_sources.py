@@ -34,7 +34,7 @@ WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("start", [0, 1, 5, 12, 20, 22, 23])
+@pytest.mark.parametrize("start", [0, 1, 5, 12, 14, 20, 22, 23])
 def test_batches_of_one_size_begin_at_any_row_whatever_the_chunks_of_the_file(
     name: str, start: int, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ class TestHelp:
     @pytest.mark.parametrize(
         "command",
         [
-            *("train", "retrain", "deploy", "undeploy", "scale", "predict", "logs", "status"),
+            *("train", "retrain", "deploy", "undeploy", "scale", "predict", "predict-job", "logs", "status"),
             *("jobs list", "jobs show", "jobs cancel", "models list", "models show", "models edit", "models lineage"),
             *(
                 "versions list",

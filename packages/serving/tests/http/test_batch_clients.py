@@ -1,5 +1,6 @@
 """Files predicted into files by modelyard-client against real servers: each row once, in order, whatever is killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ import pyarrow.parquet
 import pytest
 
 from modelyard_client import Conflict, FramePredictor, Invalid
+from modelyard_client.batch.kubernetes_job import JobPlan, job_of
 from modelyard_client.batch.run import predict_file
+from modelyard_client.batch.shares import Share
 
 StartServer = Callable[..., Any]
 ROWS = 1000
@@ -130,6 +133,115 @@ class TestPredictFile:
     def test_a_file_without_rows_is_refused(self, model: FramePredictor, tmp_path: Path) -> None:
         with pytest.raises(Invalid, match="has no rows"):
             predict_file(model, write(TABLE.slice(0, 0), tmp_path / "rows.parquet"), tmp_path / "out.parquet")
+
+
+class TestShares:
+    @pytest.mark.parametrize(("source", "output"), [("rows.parquet", "out.parquet"), ("rows.arrow", "out.arrow")])
+    def test_all_shares_together_have_each_row_once(
+        self, model: FramePredictor, tmp_path: Path, source: str, output: str
+    ) -> None:
+        file, place = write(TABLE, tmp_path / source), tmp_path / output
+
+        done = [predict_file(model, file, place, rows_of_part=64, share=Share(index, 3)) for index in range(3)]
+
+        assert [one.rows for one in done] == [333, 333, 334]
+        found = pa.concat_tables(read(one.output) for one in done)
+        for name in ("customer", "amount"):
+            assert found[name].to_pylist() == TABLE[name].to_pylist(), name
+        names = {f"{place.stem}-{index:05d}-of-00003{place.suffix}" for index in range(3)}
+        assert {one.name for one in tmp_path.iterdir()} == {source, *names}
+
+    def test_a_share_that_is_whole_stays_and_one_of_another_source_is_refused(
+        self, model: FramePredictor, tmp_path: Path
+    ) -> None:
+        source, share = write(TABLE, tmp_path / "rows.parquet"), Share(1, 2)
+        first = predict_file(model, source, tmp_path / "out.parquet", share=share)
+        before = first.output.stat()
+
+        again = predict_file(model, source, tmp_path / "out.parquet", share=share)
+
+        assert (again.rows, again.resumed_rows) == (500, 500)
+        assert (first.output.stat().st_mtime_ns, first.output.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+        assert not (tmp_path / "out-00001-of-00002.parquet.parts").exists()
+        write(TABLE.slice(0, 900), source)
+        with pytest.raises(Conflict, match="made of something else"):
+            predict_file(model, source, tmp_path / "out.parquet", share=share)
+        assert predict_file(model, source, tmp_path / "out.parquet", share=share, restart=True).rows == 450
+
+    def test_a_pod_of_a_job_predicts_its_rows_as_its_command_says(self, customers: str, tmp_path: Path) -> None:
+        source = write(TABLE, tmp_path / "rows.parquet")
+        modelyard = str(Path(sys.executable).with_name("modelyard"))
+        job = job_of(
+            JobPlan(
+                (modelyard, "predict", customers, str(source), "--output", str(tmp_path / "out.parquet")),
+                name="predict",
+                namespace=None,
+                image="client:1",
+                claim="rows",
+                folder=str(tmp_path),
+                shares=2,
+                parallel=2,
+                memory_mb=512,
+                cpus=1.0,
+                retries=1,
+                seconds=None,
+                key_secret=None,
+            )
+        )
+        container = job["spec"]["template"]["spec"]["containers"][0]
+
+        words = [word.replace("$(JOB_COMPLETION_INDEX)", "1") for word in container["command"]]  # As a kubelet does it.
+        subprocess.run(words, check=True, capture_output=True)
+
+        found = read(tmp_path / "out-00001-of-00002.parquet")
+        assert found["customer"].to_pylist() == TABLE["customer"].to_pylist()[ROWS // 2 :]
+
+    @pytest.mark.parametrize(
+        ("source", "output", "reason"),
+        [
+            ("rows.csv", "out.parquet", "says how many rows"),
+            ("rows.parquet", "out.csv", "Parquet or Arrow"),
+            ("few.parquet", "out.parquet", "fewer rows than shares: 1"),
+        ],
+    )
+    def test_what_has_no_shares_is_refused(
+        self, model: FramePredictor, tmp_path: Path, source: str, output: str, reason: str
+    ) -> None:
+        table = TABLE.slice(0, 1) if source.startswith("few") else TABLE
+
+        with pytest.raises(Invalid, match=reason):
+            predict_file(model, write(table, tmp_path / source), tmp_path / output, share=Share(0, 2))
+
+
+class TestMemory:
+    PROGRAM = textwrap.dedent("""
+        import resource
+        import sys
+        from pathlib import Path
+        from modelyard_client import FramePredictor
+        from modelyard_client.batch.run import predict_file
+        with FramePredictor(sys.argv[1], model="Customers", version=1) as model:
+            for source in map(Path, sys.argv[3:]):
+                predict_file(model, source, source.with_name("out.parquet"), in_flight=2, rows_of_part=1 << 10)
+                status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+                allowed = int(status["VmData"].split()[0]) * 1024 + int(sys.argv[2])
+                resource.setrlimit(resource.RLIMIT_DATA, (allowed, resource.RLIM_INFINITY))
+    """)
+    """The first file is predicted so that all libraries are loaded, the others with so many bytes more."""
+
+    def test_a_file_that_is_larger_than_the_memory_allowed_is_predicted(self, customers: str, tmp_path: Path) -> None:
+        repeated = TABLE.append_column("story", pa.array([f"{number:0>4000}" for number in range(ROWS)]))
+        large, allowed = pa.concat_tables([repeated] * 60), 128 << 20
+        few, rows = write(repeated, tmp_path / "few.parquet"), tmp_path / "rows.parquet"
+        pa.parquet.write_table(large, rows, row_group_size=1 << 10, use_dictionary=False, compression="none")
+        assert rows.stat().st_size > 1.4 * allowed
+
+        command = [sys.executable, "-c", self.PROGRAM, customers, str(allowed), str(few), str(rows)]
+        environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # Others reserve memory beforehand.
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+        assert done.returncode == 0, done.stderr
+        assert pa.parquet.read_metadata(tmp_path / "out.parquet").num_rows == large.num_rows
 
 
 class TestKill:

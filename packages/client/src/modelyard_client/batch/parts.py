@@ -31,6 +31,12 @@ class Manifest:
     kept: tuple[str, ...]
     """Columns of the source that the output has too."""
     rows_of_part: int
+    share: str = ""
+    """Which of the source's rows; empty for all."""
+
+    def to_json(self) -> bytes:
+        """One form for one manifest."""
+        return json.dumps(asdict(self), indent=2).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class Parts:
         found = self.manifest()
         if found is None:
             self.clear()
-            self._write(self._folder / _MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+            self._write(self._folder / _MANIFEST, manifest.to_json())
             return []
         before, now = asdict(found), asdict(manifest)
         for name in now:

@@ -18,9 +18,10 @@ from modelyard_client.batch.columns import tensors_of_columns
 from modelyard_client.batch.formats import part_format, table_format
 from modelyard_client.batch.parts import Manifest, Parts
 from modelyard_client.batch.plan import ROWS_OF_PART, Plan, planned
-from modelyard_client.batch.sinks import concatenate, open_sink
+from modelyard_client.batch.shares import Share
+from modelyard_client.batch.sinks import check_says_manifest, concatenate, manifest_of, open_sink
 from modelyard_client.batch.sources import Source, open_source
-from modelyard_client.errors import Invalid, TooLarge
+from modelyard_client.errors import Conflict, Invalid, TooLarge
 from modelyard_client.prediction.frames.predictor import FramePredictor
 from modelyard_client.prediction.frames.results import Outputs, columns_of
 from modelyard_client.prediction.frames.wire import Array
@@ -55,6 +56,7 @@ def predict_file(
     outputs: Sequence[str] | None = None,
     in_flight: int = 4,
     rows_of_part: int = ROWS_OF_PART,
+    share: Share | None = None,
     restart: bool = False,
     progress: Progress = _quiet,
 ) -> BatchResult:
@@ -73,6 +75,7 @@ def predict_file(
         outputs: of the model; None for its default ones. Columns are named as `FramePredictor.predict` names them.
         in_flight: requests under way at once.
         rows_of_part: how much of the work a kill can undo.
+        share: only these rows, into `share.place(output)`; what is there already of the same share is left as it is.
         restart: begin anew, whatever parts there are.
 
     Raises:
@@ -82,6 +85,11 @@ def predict_file(
     """
     begun = time.monotonic()
     table, form, schema = open_source(source), part_format(table_format(output)), model.schema
+    rows_wanted = range(table.rows or 0)
+    if share is not None:
+        output = share.place(output)
+        check_says_manifest(output)
+        rows_wanted = _shared(share, table, source)
     plan = planned(table.names, schema, kept=columns, dropped=drop)
     size = min(plan.rows_of_request, rows_of_part)
     rows_of_part -= rows_of_part % size
@@ -96,27 +104,52 @@ def predict_file(
         sent=tuple(plan.sent),
         kept=plan.kept,
         rows_of_part=rows_of_part,
+        share="" if share is None else str(share),
     )
     parts = Parts.beside(output, form)
     with parts.held():
         if restart:
             parts.clear()
+        elif share is not None and (done := _rows_done(output, manifest)) is not None:
+            parts.remove()
+            progress(done, done)
+            return BatchResult(
+                output=output,
+                model=schema.model_name,
+                version=schema.version,
+                rows=done,
+                resumed_rows=done,
+                seconds=time.monotonic() - begun,
+            )
         whole = parts.begin(manifest)
         rows = resumed = sum(part.rows for part in whole)
-        progress(rows, table.rows)
+        total = table.rows if share is None else len(rows_wanted)
+        progress(rows, total)
         asked = _Asked(model, plan, outputs)
-        batches = _in_order(asked, _read(table, plan, start=resumed, rows=size), in_flight=in_flight)
+        batches = _in_order(
+            asked,
+            _read(
+                table,
+                plan,
+                start=rows_wanted.start + resumed,
+                rows=size,
+                stop=None if share is None else rows_wanted.stop,
+            ),
+            in_flight=in_flight,
+        )
         while (first := next(batches, None)) is not None:
             before = rows
             with open_sink(parts.draft(len(whole)), form, first.schema) as sink:
                 for batch in chain([first], islice(batches, rows_of_part // size - 1)):
                     sink.write_batch(batch)
                     rows += batch.num_rows
-                    progress(rows, table.rows)
+                    progress(rows, total)
             whole.append(parts.complete(len(whole), rows - before))
         if not whole:
             raise Invalid(f"{source} has no rows", code="file_invalid", field="file")
-        concatenate([part.path for part in whole], output)
+        if total not in {None, rows}:
+            raise Invalid(f"{source}: expected {total} rows, read {rows}", code="file_invalid", field="file")
+        concatenate([part.path for part in whole], output, manifest.to_json())
         parts.remove()
     return BatchResult(
         output=output,
@@ -128,11 +161,49 @@ def predict_file(
     )
 
 
-def _read(table: Source, plan: Plan, *, start: int, rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Batches with the number of their first row."""
+def _shared(share: Share, table: Source, source: Path) -> range:
+    """The rows of a share.
+
+    Raises:
+        Invalid: how many rows there are is not known without reading them, or there are fewer than shares.
+    """
+    if table.rows is None:
+        raise Invalid(
+            f"a share needs a file that says how many rows it has (Parquet, Arrow IPC), got {source.name!r}",
+            code="share_invalid",
+            field="share",
+        )
+    if not (rows := share.rows(table.rows)):
+        raise Invalid(f"{source} has fewer rows than shares: {table.rows}", code="share_invalid", field="share")
+    return rows
+
+
+def _rows_done(output: Path, manifest: Manifest) -> int | None:
+    """How many rows a whole share has; None where it is not there.
+
+    Raises:
+        Conflict: the file that is there was made of something else.
+    """
+    if not output.exists():
+        return None
+    found = manifest_of(output)
+    if found is None or found[0] != manifest.to_json():
+        raise Conflict(
+            f"{output} is there already, and made of something else; --restart begins anew", code="manifest_differs"
+        )
+    return found[1]
+
+
+def _read(
+    table: Source, plan: Plan, *, start: int, rows: int, stop: int | None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches with the number of their first row, up to the row `stop`."""
     for batch in table.batches(plan.read, start=start, rows=rows):
-        yield start, batch
+        left = batch.num_rows if stop is None else stop - start
+        yield start, batch.slice(0, left)
         start += batch.num_rows
+        if left <= batch.num_rows and stop is not None:
+            return
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,11 @@ class _Parquet:
         self.rows: int | None = self._file.metadata.num_rows
 
     def batches(self, columns: Columns, *, start: int, rows: int) -> Iterator[pa.RecordBatch]:
-        groups, first = [], 0
+        groups: list[int] = []
+        first = 0
         for number in range(self._file.num_row_groups):
             size = self._file.metadata.row_group(number).num_rows
-            if first + size > start:
+            if groups or first + size > start:  # All after the first one, however small.
                 groups.append(number)
             else:
                 first += size

@@ -28,6 +28,7 @@ from modelyard_client.cli.new import new
 from modelyard_client.cli.outcomes import app as outcomes
 from modelyard_client.cli.policy import app as policy
 from modelyard_client.cli.predict import predict
+from modelyard_client.cli.predict_job import predict_job
 from modelyard_client.cli.products import app as products
 from modelyard_client.cli.promote import promote, rollback
 from modelyard_client.cli.register import register
@@ -89,7 +90,7 @@ def modelyard(
     """
 
 
-for command in (new, train, retrain, deploy, undeploy, scale, predict, logs):
+for command in (new, train, retrain, deploy, undeploy, scale, predict, predict_job, logs):
     app.command()(command)
 app.add_typer(jobs, name="jobs")
 models.command()(lineage)

@@ -69,6 +69,10 @@ def predict(
     in_flight: Annotated[
         int | None, typer.Option("--in-flight", min=1, help="Requests under way at once, into a file; 4.", metavar="N")
     ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option("--share", help="Only this share of the rows, into a file of its own.", metavar="INDEX/COUNT"),
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Begin an output file anew.")] = False,
     url: UrlOption = None,
     home: HomeOption = None,
@@ -92,7 +96,7 @@ def predict(
       echo '{"age": [31, 45]}' | modelyard predict churn -
       modelyard predict churn customers.parquet --output scores.parquet --columns customer_id
     """
-    options = FileOptions(columns or None, outputs or None, in_flight, restart)
+    options = FileOptions(columns or None, outputs or None, in_flight, share, restart)
     place = _file_of(output)
     if place is not None:
         if file_format is not None:

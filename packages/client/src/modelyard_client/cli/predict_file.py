@@ -22,6 +22,7 @@ class FileOptions:
     columns: Sequence[str] | None
     outputs: Sequence[str] | None
     in_flight: int | None
+    share: str | None
     restart: bool
 
     def refuse(self) -> None:
@@ -30,6 +31,7 @@ class FileOptions:
             "--columns": self.columns,
             "--outputs": self.outputs,
             "--in-flight": self.in_flight,
+            "--share": self.share,
             "--restart": self.restart,
         }
         if named := [option for option, value in given.items() if value]:
@@ -51,6 +53,7 @@ class Called:
 def predict_into(place: Path, source: Path, called: Called, *, drop: Sequence[str], options: FileOptions) -> None:
     """Predict a file into another one, and say how it went."""
     from modelyard_client.batch.run import predict_file
+    from modelyard_client.batch.shares import Share
 
     if source == Path("-"):
         raise typer.BadParameter("a file as --output needs a file as input, which can be read again after a break")
@@ -62,6 +65,7 @@ def predict_into(place: Path, source: Path, called: Called, *, drop: Sequence[st
             columns=options.columns,
             drop=drop,
             outputs=options.outputs,
+            share=None if options.share is None else Share.parse(options.share),
             in_flight=options.in_flight or 4,
             restart=options.restart,
             progress=progress,
@@ -77,10 +81,8 @@ def _pinned(called: Called) -> Iterator["FramePredictor"]:
     from modelyard_client.prediction.frames.predictor import FramePredictor
 
     if called.reference.startswith(("http://", "https://")):
-        if called.version is not None:
-            raise typer.BadParameter("--version has no meaning with an address")
         with FramePredictor(called.reference, key=called.key) as found:
-            name, version = found.schema.model_name, _number(found.schema.version)
+            name, version = found.schema.model_name, called.version or _number(found.schema.version)
         with FramePredictor(called.reference, model=name, version=version, key=called.key) as pinned:
             yield pinned
         return
