@@ -41,6 +41,10 @@ rounds in turns. Python {python}, {cores} cores. Made by `python -m benchmarks.b
 | `mlflow.pyfunc` in its own process: read, predict, write | {pyfunc:,.0f} | {pyfunc_share:.0%} |
 | the pipeline's `predict` alone | {predicting:,.0f} | |
 
+The model's own speed is that of a script as one would write it by hand: the same file read by pyarrow, in the chunks
+that suit the pipeline best, and the same rows written as Parquet with the same settings. Requests carry binary tensors:
+columns have the same bytes in them as in Arrow IPC, and the answer is binary, where `/predict` answers Arrow with JSON.
+
 Owed: {owed_rate:,} rows/s, and {owed_share:.0%} of the model's own speed in its process. The client's peak memory was
 {peak:,.0f} MiB.
 """
