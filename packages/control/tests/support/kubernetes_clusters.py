@@ -7,8 +7,9 @@ the command that makes an image archive known to its nodes.
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from uuid import uuid4
 
 import pytest
 from fake_kubernetes.server import FakeCluster, fake_cluster
-from machine_base import machine_base
+from machine_base import PYTHON, machine_base
 from oci_parts import make_bundle, make_wheel, plenty
 
-from modelyard.adapters.kubernetes.cluster_api import NAMESPACES, ClusterApi
+from modelyard.adapters.kubernetes.cluster_api import NAMESPACES, PODS, ClusterApi
 from modelyard.adapters.kubernetes.connection import connect
 from modelyard.adapters.target.kubernetes.options import KubernetesOptions
 from modelyard.adapters.target.kubernetes.target import KubernetesTarget
@@ -78,8 +79,13 @@ def real_kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
-def pod_server_image(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image of a server of tests, made by our own writer and known to the nodes."""
+def pod_server_image(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The image of a server of tests, made by our own writer and known to the nodes while the tests run."""
+    with held_image(real_kubeconfig, _load_pod_server(tmp_path_factory)) as image:
+        yield image
+
+
+def _load_pod_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("pod-server")
     layout = Layout(folder / "layout")
     source = Path(__file__).with_name("pod_server.py").read_bytes()
@@ -103,6 +109,39 @@ def pod_server_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     layout.close()
     (folder / "image.tar").unlink()
     return _IMAGE
+
+
+@contextmanager
+def held_image(kubeconfig: Path, image: str) -> Iterator[str]:
+    """The image, which a pod keeps in use: a kubelet deletes images that no pod uses while its disk is 85 % full."""
+    name = f"holds-an-image-{uuid4().hex[:8]}"
+    holder = {
+        "name": "holder",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": [str(PYTHON), "-c", "import signal; signal.pause()"],
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"containers": [holder], "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False},
+    }
+    options = read_options(KubernetesOptions, "tests", {"kubeconfig": kubeconfig})
+    with closing(ClusterApi(lambda: connect(options))) as api:
+        api.apply(PODS, pod, manager="tests")
+        try:
+            _wait_until_it_runs(api, name)
+            yield image
+        finally:
+            api.delete(PODS, name, namespace="default")
+
+
+def _wait_until_it_runs(api: ClusterApi, name: str) -> None:
+    deadline = time.monotonic() + 120
+    while (status := (api.find(PODS, name, namespace="default") or {}).get("status", {})).get("phase") != "Running":
+        assert time.monotonic() < deadline, f"the pod that holds the image does not run: {status}"
+        time.sleep(0.2)
 
 
 def load_image(archive: Path) -> None:

@@ -221,6 +221,18 @@ class TestKubernetesTargetOnRealPods(TestKubernetesTarget):
     def kubernetes(self, real_kubernetes: Cluster) -> Cluster:
         return real_kubernetes
 
+    @pytest.fixture
+    def until(self, until: Until, target: Target) -> Until:
+        """Waits longer, as this one node runs beside all other tests; a failure tells what the target saw."""
+
+        def wait(fact: Callable[[], object], *, seconds: float = 90) -> None:
+            try:
+                until(fact, seconds=seconds)
+            except AssertionError as exc:
+                raise AssertionError(f"{exc}: {dict(target.observe_all())}") from exc
+
+        return wait
+
 
 class TestDockerTarget(TargetContract):
     @pytest.fixture
