@@ -71,7 +71,10 @@ class TestDeployments:
         (made,) = reader.get("/console/api/api/v1/deployments", params=query).json()["deployments"]
         assert (made["model_version"], made["replicas"]) == (2, 2)
         assert made["resources"]["memory_bytes"] == 512 << 20
-        assert reader.post(f"/console/deployments/{made['deployment_id']}/stop").is_redirect
+        stop = f"/console/deployments/{made['deployment_id']}/stop"
+        refused = reader.post(stop)  # The split of the model sends copies of requests to this version.
+        assert (refused.status_code, "deployment_divided" in refused.text) == (409, True)
+        assert reader.post(stop, data={"force": "yes"}).is_redirect
 
     def test_what_is_refused_stays_filled_in(self, installation: Installation) -> None:
         form = {"model_name": "churn", "version": "2", "target": "moon", "cpu": "0.5"}
